@@ -1,0 +1,153 @@
+"""The one shape in which every data set reaches the training engine and the audits.
+
+A *record* is always one patient. A tabular patient is one row; an imaged patient is one or more slices, tied together by
+`patient_index`, because Dice computed per slice is decided by empty slices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Task = Literal["classification", "segmentation"]
+UNKNOWN = "unknown"
+
+
+class DataError(Exception):
+    """A data file that cannot be used. The message names file and line, what was expected, what came and what to do."""
+
+    def __init__(self, file: str, *, line: int | None = None, expected: str, got: str, remedy: str) -> None:
+        self.file, self.line, self.expected, self.got, self.remedy = file, line, expected, got, remedy
+        where = file if line is None else f"{file}, line {line}"
+        super().__init__(f"{where}: expected {expected}, got {got}. {remedy}")
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """One record or file that the loader would not use, and why."""
+
+    file: str
+    line: int | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class LoadReport:
+    """What became of every record of a site: used + refused = found. Nothing is dropped silently."""
+
+    found: int
+    used: int
+    imputed: Mapping[str, int] = field(default_factory=dict)  # column -> number of values filled in
+    refused: tuple[Refusal, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def as_dict(self) -> dict:
+        return {
+            "found": self.found,
+            "used": self.used,
+            "imputed": dict(self.imputed),
+            "refused": [{"file": r.file, "line": r.line, "reason": r.reason} for r in self.refused],
+            "notes": list(self.notes),
+        }
+
+
+@dataclass(frozen=True)
+class SiteData:
+    """The records of one site.
+
+    Attributes
+    ----------
+    x : ndarray of float32
+        Tabular: shape (n, d), scaled by fixed clinical ranges (nothing is learned from the data).
+        Images: shape (m, channels, height, width), in [0, 1]; m slices of n patients, m >= n.
+    y : ndarray
+        Classification: shape (n,), int64, 0 or 1. Segmentation: shape (m, height, width), uint8, 0 or 1.
+    patient_index : ndarray of int64, shape (m,)
+        Row i of `x` belongs to patient `record_ids[patient_index[i]]`; `arange(n)` for tabular data.
+    groups : mapping of str to ndarray of str, each shape (n,)
+        Attribute (``sex``, ``age_band``, ...) to the group of each patient; ``unknown`` where it is missing.
+    """
+
+    site: str
+    task: Task
+    record_ids: tuple[str, ...]
+    x: NDArray[np.float32]
+    y: NDArray[np.integer]
+    patient_index: NDArray[np.int64]
+    groups: Mapping[str, NDArray[np.str_]]
+    feature_names: tuple[str, ...]  # tabular columns, or image channels
+    report: LoadReport
+
+    @property
+    def n_patients(self) -> int:
+        return len(self.record_ids)
+
+    def take(self, patients: NDArray[np.int64]) -> SiteData:
+        """The same data restricted to some patients (indices into `record_ids`), in the given order."""
+        patients = np.asarray(patients, dtype=np.int64)
+        order = np.full(self.n_patients, -1, dtype=np.int64)
+        order[patients] = np.arange(len(patients))
+        new_index = order[self.patient_index]
+        rows = np.flatnonzero(new_index >= 0)
+        rows = rows[np.argsort(new_index[rows], kind="stable")]
+        return replace(
+            self,
+            record_ids=tuple(self.record_ids[i] for i in patients),
+            x=self.x[rows],
+            y=self.y[rows],
+            patient_index=new_index[rows],
+            groups={name: values[patients] for name, values in self.groups.items()},
+        )
+
+
+@dataclass(frozen=True)
+class SiteInfo:
+    """A site that a source can serve, before anything is loaded."""
+
+    code: str  # lower case slug, stable: the institution's slug in the platform
+    name: str
+
+
+@dataclass(frozen=True)
+class Splits:
+    """Disjoint sets of patients: `train` learns, `validation` is scored each round, `audit` is seen only by the audit."""
+
+    train: SiteData
+    validation: SiteData
+    audit: SiteData
+
+
+class Source(Protocol):
+    """A data set that can be opened by site. Only a site's own worker calls `load`."""
+
+    name: str
+    title: str
+    task: Task
+    synthetic: bool
+
+    def sites(self) -> tuple[SiteInfo, ...]: ...
+
+    def load(self, site: str) -> SiteData: ...
+
+
+def split(data: SiteData, *, seed: int, fractions: tuple[float, float, float] = (0.5, 0.15, 0.35)) -> Splits:
+    """Split the patients of one site at random into train, validation and audit sets.
+
+    Parameters
+    ----------
+    data : SiteData
+    seed : int
+        The same seed and data give the same split on every machine.
+    fractions : three floats, each > 0, sum 1
+    """
+    if len(fractions) != 3 or min(fractions) <= 0 or abs(sum(fractions) - 1) > 1e-9:
+        raise ValueError(f"expected three positive fractions that sum to 1, got {fractions}")
+    order = np.random.default_rng(seed).permutation(data.n_patients).astype(np.int64)
+    first = round(fractions[0] * len(order))
+    second = first + round(fractions[1] * len(order))
+    parts = (order[:first], order[first:second], order[second:])
+    return Splits(*(data.take(np.sort(part)) for part in parts))
