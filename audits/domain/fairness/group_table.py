@@ -1,0 +1,63 @@
+"""The table of rates by group that a reader sees beside the gaps: each rate with its count and its own interval."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from scipy.stats import norm
+
+from audits.domain.fairness.bias_result import GroupRate, words
+from audits.domain.fairness.groups import Comparable, Group, sums_of
+from audits.domain.fairness.simulation import observed_error
+from federation.domain.data.dataset import Task
+from federation.domain.group_rates import Cell, Sums
+
+
+def group_rates(
+    cells: Sequence[Cell],
+    by_family: Mapping[str, Sequence[Group]],
+    chosen: Mapping[tuple[str, str], Comparable],
+    metrics: Sequence[str],
+    task: Task,
+    confidence: float,
+) -> tuple[GroupRate, ...]:
+    """Rates of every group of every family, also of those too small to compare and of unknown ones.
+
+    Intervals hold for one group at a time: Wilson's for yes/no metrics, a normal one cut to [0, 1] for continuous ones.
+    """
+    rows = []
+    for name, groups in by_family.items():
+        for metric in metrics:
+            compared = chosen[name, metric].groups
+            names = {group.name for group in compared}
+            listed = [*groups, *(group for group in compared if group.name not in {g.name for g in groups})]
+            for group in listed:
+                sums = sums_of(cells, group, metric)
+                rows.append(_rate(group, metric, sums, group.name in names, task, confidence))
+    return tuple(rows)
+
+
+def _rate(group: Group, metric: str, sums: Sums, compared: bool, task: Task, confidence: float) -> GroupRate:
+    what = f"{words(task, metric).capitalize()}, {group.family} = {group.name}"
+    if sums.mean is None:
+        nothing = f"{what}: no patient counts, so there is no rate."
+        return GroupRate(group.family, group.name, metric, 0, None, None, None, False, nothing)
+    binary = task == "classification" or metric == "selection_rate"
+    lower, upper = interval(sums, confidence, binary)
+    sentence = (
+        f"{what}: {sums.mean:.3f} of 1, from {sums.n} patients ({confidence:.0%} interval {lower:.3f} to {upper:.3f})."
+    )
+    return GroupRate(group.family, group.name, metric, sums.n, sums.mean, lower, upper, compared, sentence)
+
+
+def interval(sums: Sums, confidence: float, binary: bool) -> tuple[float, float]:
+    """Two-sided interval of a rate in [0, 1]; `sums` counts at least one patient."""
+    z = float(norm.ppf(0.5 + confidence / 2))
+    mean, n = sums.total / sums.n, sums.n
+    if not binary:
+        reach = z * float(np.sqrt(observed_error(sums, binary=False)))
+        return max(0.0, mean - reach), min(1.0, mean + reach)
+    middle = (mean + z**2 / (2 * n)) / (1 + z**2 / n)
+    reach = z / (1 + z**2 / n) * float(np.sqrt(mean * (1 - mean) / n + z**2 / (4 * n**2)))
+    return max(0.0, middle - reach), min(1.0, middle + reach)
