@@ -1,0 +1,63 @@
+"""Numbers, times and digests as the report writes them."""
+
+import datetime as dt
+
+MISSING = "not assessed"
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """A measured value with fixed decimals; an absent one is said to be absent."""
+    return MISSING if value is None else f"{value:.{digits}f}".replace("-", "\u2212")
+
+
+def count(value: int | None) -> str:
+    """A count with thin spaces between thousands (ISO 80000-1)."""
+    return MISSING if value is None else f"{value:,}".replace(",", "\u2009")
+
+
+def p_value(value: float | None) -> str:
+    """A p-value; below 0.001 only the bound is meaningful."""
+    if value is None:
+        return MISSING
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def interval(low: float | None, high: float | None, digits: int = 3) -> str:
+    """Both bounds, or that there is no interval."""
+    if low is None or high is None:
+        return "no interval"
+    return f"{number(low, digits)} to {number(high, digits)}"
+
+
+def wealth(value: float | None) -> str:
+    """The evidence of an e-process, which may span many orders of magnitude."""
+    if value is None:
+        return "no detector"
+    return f"{value:.1f}" if value < 10_000 else f"{value:.1e}"
+
+
+def day(value: dt.date) -> str:
+    """A date in words, e.g. "1 January 2026"; written out so that the machine's locale has no say."""
+    return f"{value.day} {MONTHS[value.month - 1]} {value.year}"
+
+
+def instant(value: dt.datetime | None) -> str:
+    """A time in UTC to the second."""
+    return "not yet" if value is None else value.astimezone(dt.UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def short_digest(value: str) -> str:
+    """The first 16 hexadecimal digits of a digest; the whole one is in the attached JSON."""
+    return value[:16] + "…"
+
+
+def plural(n: int, noun: str, many: str | None = None) -> str:
+    """A count with its noun, e.g. "no halts", "1 halt", "2 halts"."""
+    word = noun if n == 1 else many or f"{noun}s"
+    return f"no {word}" if n == 0 else f"{count(n)} {word}"
+
+
+MONTHS = (
+    "January", "February", "March", "April", "May", "June",
+    "July", "August", "September", "October", "November", "December",
+)  # fmt: skip

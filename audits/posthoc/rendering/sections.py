@@ -1,0 +1,210 @@
+"""The sections that show the period's records, one function each."""
+
+from . import formats as f
+from . import schema as s
+from .blocks import (
+    Block,
+    Cell,
+    badge,
+    facts,
+    mono,
+    muted,
+    paragraph,
+    stack,
+    strong,
+    subheading,
+    table,
+    table_or_empty,
+    text,
+)
+from .validation import verdict_of
+
+L, R = "left", "right"
+
+
+def models(report: s.Report) -> list[Block]:
+    rows = [
+        [
+            stack(strong(f"{m.name} {m.version}"), mono(m.id)),
+            text(m.intended_use),
+            badge(m.state),
+            stack(mono(f.short_digest(m.weights_sha256)), _card(m)),
+        ]
+        for m in report.models
+    ]
+    columns = [("Model and version", 2.2, L), ("Intended use", 3.2, L), ("State", 1.4, L), ("Weights, card", 2.3, L)]
+    return [table_or_empty("No models were under governance in this period.", "Models under governance", columns, rows)]
+
+
+def _card(model: s.Model) -> Cell:
+    if model.card_sha256 is None:
+        return muted("no model card")
+    if model.card_completeness is None:
+        return muted("card completeness not assessed")
+    return muted(f"card {model.card_completeness:.0%} complete")
+
+
+def training(report: s.Report) -> list[Block]:
+    rows = [
+        [
+            stack(strong(run.id), text(run.model), muted(run.strategy)),
+            stack(text(run.state), muted(f"from {f.instant(run.started_at)}"), muted(f"to {f.instant(run.finished_at)}")),
+            text(f"{f.count(run.rounds_completed)} of {f.count(run.rounds_planned)}"),
+            stack(strong(f.plural(len(run.sites), "site")), text(", ".join(run.sites))),
+            _privacy(run.privacy),
+        ]
+        for run in report.training_runs
+    ]
+    columns = [("Run", 2, L), ("State", 2.4, L), ("Rounds", 1, R), ("Sites", 2, L), ("Privacy", 1.9, L)]
+    return [table_or_empty("No training runs in this period.", "Training runs", columns, rows)]
+
+
+def _privacy(privacy: s.Privacy | None) -> Cell:
+    if privacy is None:
+        return text("no differential privacy")
+    budget = f"ε = {privacy.epsilon:g}, δ = {privacy.delta:g}"
+    return stack(strong(budget), muted(privacy.mechanism))
+
+
+def audits(report: s.Report) -> list[Block]:
+    if not report.audits:
+        return [table_or_empty("No audits in this period.", "", [], [])]
+    blocks = [
+        paragraph(
+            "A verdict comes from confidence bounds, never from a point estimate: FAIL when the lower bound of the bias "
+            "score exceeds the limit, PASS when the upper bound does not, INCONCLUSIVE otherwise."
+        )
+    ]
+    for audit in report.audits:
+        verdict = audit.bias.verdict if audit.bias else "not assessed"
+        blocks.append(subheading(f"{audit.id}: {audit.model}", verdict, f"{audit.phase}, {f.instant(audit.completed_at)}"))
+        columns = [("Check", 2.5, L), ("Result", 1.4, R), ("Interval and conditions", 4, L), ("Verdict", 1.7, L)]
+        blocks.append(table(f"Results of {audit.id}", columns, _results(audit)))
+    return blocks
+
+
+def _results(audit: s.Audit) -> list[list[Cell]]:
+    rows: list[list[Cell]] = []
+    if (bias := audit.bias) is not None:
+        condition = f"{bias.level:.0%}: {f.interval(bias.low, bias.high)}; limit {bias.threshold:g}; n = {f.count(bias.n)}"
+        rows.append([strong("Bias score"), strong(f.number(bias.score)), text(condition), badge(verdict_of(bias))])
+    if (gap := audit.worst_gap) is not None:
+        low, high = (f"{gap.group_low} {f.number(gap.rate_low)}", f"{gap.group_high} {f.number(gap.rate_high)}")
+        width = f.number(gap.rate_high - gap.rate_low)
+        rows.append([text(f"Widest gap: {gap.metric}"), text(width), stack(text(low), text(high)), muted("reported")])
+    if (test := audit.discrepancy) is not None:
+        rows += _kernels(test)
+    if (lime := audit.explanation) is not None:
+        condition = f"{f.interval(lime.low, lime.high)}; target {lime.target:g}; n = {f.count(lime.n)}"
+        rows.append([text("LIME interpretability"), text(f.number(lime.score)), text(condition), muted("reported")])
+    for metric in audit.group_metrics:
+        condition = f"{metric.attribute}; {f.interval(metric.low, metric.high)}; fair at {metric.ideal:g}"
+        name = stack(text(metric.name), muted("AIF360"))
+        rows.append([name, text(f.number(metric.value)), text(condition), muted("reported")])
+    for attack in audit.attacks:
+        condition = f"{attack.statistic}; {f.interval(attack.low, attack.high)}; limit: {attack.limit}"
+        name = stack(text(attack.name), muted("attack test"))
+        rows.append([name, text(f.number(attack.value)), text(condition), badge(attack.verdict)])
+    for gone in audit.not_assessed:
+        rows.append([text(gone.check), muted("none"), text(gone.reason), badge("not assessed")])
+    return rows
+
+
+def _kernels(test: s.Discrepancy) -> list[list[Cell]]:
+    shots = "exact" if test.shots is None else f"{f.count(test.shots)} shots"
+    parts = [test.backend, shots, f"seed {test.seed}"]
+    parts += [f"depth {test.depth}"] if test.depth is not None else []
+    parts += [f"noise: {test.noise_model}"] if test.noise_model else []
+    both = f"{f.count(test.permutations)} permutations; n = {f.count(test.n)}"
+    quantum = stack(text("; ".join(parts)), muted(both))
+    return [
+        [text("MMD, quantum kernel"), text(f"p {_equals(test.p_quantum)}"), quantum, muted("reported")],
+        [text("MMD, RBF kernel"), text(f"p {_equals(test.p_rbf)}"), text("classical, same samples"), muted("reported")],
+    ]
+
+
+def _equals(p: float) -> str:
+    shown = f.p_value(p)
+    return shown if shown.startswith("<") else f"= {shown}"
+
+
+def approvals(report: s.Report) -> list[Block]:
+    rows = [
+        [
+            text(f.instant(a.decided_at)),
+            text(a.subject),
+            stack(text(f"{a.role}, {a.institution}"), mono(a.actor)),
+            badge(a.decision),
+            stack(mono(f.short_digest(a.content_sha256)), muted(f"chain: {a.anchored_as}")),
+        ]
+        for a in report.approvals
+    ]
+    columns = [("Time", 1.5, L), ("Subject", 1.9, L), ("Decided by", 2.5, L), ("Decision", 1.4, L), ("Content", 2.3, L)]
+    intro = paragraph("Deciders appear by role, institution and pseudonym. An approval binds the content with this digest.")
+    return [intro, table_or_empty("No approvals in this period.", "Decisions", columns, rows)]
+
+
+def deployments(report: s.Report) -> list[Block]:
+    rows = [
+        [
+            stack(strong(d.id), text(d.model)),
+            text(d.institution),
+            badge(d.kind),
+            stack(text(d.state), muted(f"since {f.instant(d.since)}")),
+            text(f.count(d.predictions)),
+            text(f.count(d.outcomes)),
+        ]
+        for d in report.deployments
+    ]
+    columns = [
+        ("Deployment", 2.2, L), ("Institution", 1.8, L), ("Kind", 1.1, L), ("State", 2, L),
+        ("Predictions", 1.4, R), ("Outcomes", 1.2, R),
+    ]  # fmt: skip
+    return [table_or_empty("No deployments in this period.", "Deployments", columns, rows)]
+
+
+def incidents(report: s.Report) -> list[Block]:
+    if not report.incidents:
+        return [table_or_empty("No halts in this period, and no other incidents.", "", [], [])]
+    blocks: list[Block] = []
+    for incident in report.incidents:
+        blocks.append(subheading(incident.id, incident.kind, f.instant(incident.at)))
+        blocks.append(paragraph(incident.description))
+        back = incident.reinstatement
+        blocks.append(
+            facts(
+                ("Deployment", text(incident.deployment or "not about one deployment")),
+                ("Metric and groups", text(f"{incident.metric or 'none'}: {' and '.join(incident.groups) or 'no groups'}")),
+                ("Gap", text(f.number(incident.gap))),
+                ("Wealth and threshold", text(f"{f.wealth(incident.wealth)} against {f.wealth(incident.threshold)}")),
+                ("Reinstated", _reinstated(back) if back or incident.kind != "incident" else muted("no halt")),
+            )
+        )
+    return blocks
+
+
+def _reinstated(back: s.Reinstatement | None) -> Cell:
+    if back is None:
+        return badge("still standing")
+    return stack(text(f.instant(back.at)), text(f"by {' and '.join(back.by)}"), muted(back.reason))
+
+
+def appeals(report: s.Report) -> list[Block]:
+    a = report.appeals
+    if not a.received and not a.carried_over:
+        return [table_or_empty("No appeals in this period.", "", [], [])]
+    names = ("Open at the start", "Received", "Upheld", "Rejected", "Open at the end")
+    values = (a.carried_over, a.received, a.upheld, a.rejected, a.open)
+    return [table("Appeals", [(name, 1, R) for name in names], [[text(f.count(value)) for value in values]])]
+
+
+def changes(report: s.Report) -> list[Block]:
+    previous = report.previous_report
+    known = f"The previous report is {previous.id}." if previous else "This is the first report: there is no earlier one."
+    rows = [[text(f.instant(c.at)), text(c.subject), text(c.before), text(c.after)] for c in report.changes]
+    columns = [("Time", 1.6, L), ("Subject", 2.4, L), ("Before", 2, L), ("After", 2, L)]
+    nothing = "No changes were recorded since the last period."
+    blocks = [paragraph(known), table_or_empty(nothing, "Changes", columns, rows)]
+    if previous:
+        blocks.insert(1, facts(("Its SHA-256", mono(previous.sha256))))
+    return blocks
