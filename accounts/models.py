@@ -1,0 +1,174 @@
+from __future__ import annotations
+
+import hashlib
+import secrets
+import uuid
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.models import PermissionsMixin
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from core.capture import captured
+from core.models import GovernedModel
+from core.roles import LABELS, Role, allowed
+
+
+class Institution(GovernedModel):
+    """A hospital or coordinating body. `slug` is also its site code in the data sets."""
+
+    slug = models.SlugField(max_length=40, unique=True)
+    name = models.CharField(max_length=120)
+    is_active = models.BooleanField(default=True)
+
+    class Meta:
+        ordering = ["name"]
+        triggers = captured("id", "created_at", "slug", "name", "is_active")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class UserManager(BaseUserManager["User"]):
+    def create_user(self, email: str, password: str | None = None, **fields) -> User:
+        user = self.model(email=self.normalize_email(email), **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(self, email: str, password: str | None = None, **fields) -> User:
+        return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
+
+    def get_by_natural_key(self, username: str | None) -> User:
+        return self.get(email__iexact=username)
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    """A person. Name and email are personal data and are not captured: the ledger knows the opaque id."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    email = models.EmailField(unique=True)
+    name = models.CharField(max_length=120)
+    is_active = models.BooleanField(default=True)
+    is_staff = models.BooleanField(default=False)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = UserManager()
+    USERNAME_FIELD = "email"
+    REQUIRED_FIELDS = ["name"]
+
+    class Meta:
+        ordering = ["email"]
+        triggers = captured("id", "created_at", "is_active", "is_staff", "is_superuser")
+
+    def __str__(self) -> str:
+        return self.name or self.email
+
+    def get_short_name(self) -> str:
+        return self.name
+
+    @property
+    def roles(self) -> frozenset[Role]:
+        """All roles that the person holds, at whatever institution."""
+        return frozenset(Role(m.role) for m in self._memberships())
+
+    @property
+    def role_label(self) -> str:
+        held = self.roles
+        return ", ".join(LABELS[role] for role in Role if role in held) or "No role"
+
+    @property
+    def institution_ids(self) -> frozenset[uuid.UUID]:
+        return frozenset(m.institution_id for m in self._memberships() if m.institution_id)
+
+    @property
+    def institution(self) -> Institution | None:
+        return next((m.institution for m in self._memberships() if m.institution), None)
+
+    @property
+    def sees_all(self) -> bool:
+        """Whether a membership of the platform itself (no institution) lifts the institution scope."""
+        return any(m.institution_id is None for m in self._memberships())
+
+    def may(self, action: str) -> bool:
+        return self.is_active and allowed(self.roles, action)
+
+    def _memberships(self) -> list[Membership]:
+        if not hasattr(self, "_membership_cache"):
+            self._membership_cache = list(self.memberships.select_related("institution").filter(is_active=True))
+        return self._membership_cache
+
+
+class Membership(GovernedModel):
+    """A role that a person holds at an institution, or (no institution) on the platform itself."""
+
+    class RoleChoices(models.TextChoices):
+        ADMINISTRATOR = Role.ADMINISTRATOR, LABELS[Role.ADMINISTRATOR]
+        ETHICS_OFFICER = Role.ETHICS_OFFICER, LABELS[Role.ETHICS_OFFICER]
+        AUDITOR = Role.AUDITOR, LABELS[Role.AUDITOR]
+        SITE_OPERATOR = Role.SITE_OPERATOR, LABELS[Role.SITE_OPERATOR]
+        CLINICIAN = Role.CLINICIAN, LABELS[Role.CLINICIAN]
+
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="memberships")
+    institution = models.ForeignKey(Institution, on_delete=models.PROTECT, null=True, blank=True)
+    role = models.CharField(max_length=20, choices=RoleChoices)
+    is_active = models.BooleanField(default=True)
+
+    class Meta:
+        ordering = ["user", "role"]
+        triggers = captured("id", "created_at", "user_id", "institution_id", "role", "is_active")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["user", "institution", "role"], name="membership_once", nulls_distinct=False
+            ),
+            # Only administrators and auditors work across institutions; everyone else belongs to one.
+            models.CheckConstraint(
+                condition=Q(institution__isnull=False) | Q(role__in=[Role.ADMINISTRATOR, Role.AUDITOR]),
+                name="membership_scope",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user}: {self.get_role_display()}"
+
+
+class ApiKey(GovernedModel):
+    """A machine's key: scoped to actions and one institution, stored as a hash, shown once."""
+
+    name = models.CharField(max_length=80)
+    prefix = models.CharField(max_length=12, unique=True)
+    digest = models.CharField(max_length=64)
+    institution = models.ForeignKey(Institution, on_delete=models.PROTECT)
+    actions = models.JSONField(default=list)  # names from core.roles.MATRIX
+    issued_by = models.ForeignKey(User, on_delete=models.PROTECT)
+    expires_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-created_at"]
+        triggers = captured(
+            "id", "created_at", "prefix", "institution_id", "actions", "issued_by_id", "expires_at", "revoked_at"
+        )
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.prefix}…)"
+
+    @classmethod
+    def issue(cls, **fields) -> tuple[ApiKey, str]:
+        """A new key and its secret, which is not stored and cannot be shown again."""
+        prefix, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
+        key = cls.objects.create(prefix=prefix, digest=hashlib.sha256(secret.encode()).hexdigest(), **fields)
+        return key, f"qfl_{prefix}_{secret}"
+
+    @classmethod
+    def find(cls, presented: str) -> ApiKey | None:
+        """The valid key that was presented, or None."""
+        parts = presented.split("_", 2)
+        if len(parts) != 3 or parts[0] != "qfl":
+            return None
+        key = cls.objects.select_related("institution").filter(prefix=parts[1]).first()
+        digest = hashlib.sha256(parts[2].encode()).hexdigest()
+        if key is None or not secrets.compare_digest(key.digest, digest):
+            return None
+        return key if key.revoked_at is None and key.expires_at > timezone.now() else None

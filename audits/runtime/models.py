@@ -1,0 +1,208 @@
+"""Predictions and outcomes are bulk: partitioned by month, one ledger entry a batch, no foreign key points at them."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from accounts.models import Institution
+from audits.runtime import querysets
+from core.capture import captured
+from core.models import GovernedModel
+from models_registry.models import Deployment
+
+
+class Prediction(models.Model):
+    """One served prediction. Partitioned by `received_at`; the schema is in the migration."""
+
+    bulk = True
+
+    pk = models.CompositePrimaryKey("received_at", "deployment_id", "event_key")
+    received_at = models.DateTimeField()
+    deployment_id = models.UUIDField()
+    event_key = models.TextField()  # the caller's name of the case
+    batch_id = models.UUIDField()
+    site = models.TextField()
+    subject = models.TextField()  # HMAC pseudonym of the patient
+    attributes = models.JSONField()  # attribute -> group
+    score = models.FloatField()  # [0, 1]
+    flagged = models.BooleanField()
+    output = models.BinaryField()  # segmentation: packed bits of the mask; else empty
+    shape = models.JSONField()  # of the mask
+    warnings = models.JSONField()
+    row_hash = models.BinaryField()  # leaf of the batch's Merkle tree
+
+    class Meta:
+        managed = False
+        db_table = "runtime_prediction"
+
+    def __str__(self) -> str:
+        return self.event_key
+
+
+class Outcome(models.Model):
+    """What turned out to be true, with the metric values that follow. `position` is gapless per deployment."""
+
+    bulk = True
+
+    pk = models.CompositePrimaryKey("received_at", "deployment_id", "position")
+    received_at = models.DateTimeField()
+    deployment_id = models.UUIDField()
+    position = models.BigIntegerField()  # from 1, the order in which the monitor folds
+    event_key = models.TextField()
+    batch_id = models.UUIDField()
+    site = models.TextField()
+    attributes = models.JSONField()
+    stratum = models.SmallIntegerField()  # the label: cases are paired within it
+    values = models.JSONField()  # metric -> value in [0, 1], undefined ones absent
+    row_hash = models.BinaryField()
+
+    class Meta:
+        managed = False
+        db_table = "runtime_outcome"
+
+    def __str__(self) -> str:
+        return f"{self.position}: {self.event_key}"
+
+
+class EventKey(models.Model):
+    """Which events were seen: the primary key refuses the second one. Hash-partitioned."""
+
+    bulk = True
+
+    pk = models.CompositePrimaryKey("deployment_id", "kind", "event_key")
+    deployment_id = models.UUIDField()
+    kind = models.TextField()  # prediction or outcome
+    event_key = models.TextField()
+    received_at = models.DateTimeField()  # finds the row's partition
+
+    class Meta:
+        managed = False
+        db_table = "runtime_event_key"
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.event_key}"
+
+
+class Batch(GovernedModel):
+    """One accepted batch: its Merkle root stands in the ledger, so that each row can be proved."""
+
+    deployment = models.ForeignKey(Deployment, on_delete=models.PROTECT, related_name="batches")
+    kind = models.CharField(max_length=12)  # prediction or outcome
+    site = models.CharField(max_length=40)
+    rows = models.PositiveIntegerField()
+    first_position = models.BigIntegerField(null=True)
+    root = models.CharField(max_length=64)
+
+    class Meta:
+        ordering = ["-created_at"]
+        triggers = captured(
+            "id", "created_at", "deployment_id", "kind", "site", "rows", "first_position", "root"
+        )
+        indexes = [models.Index(fields=["deployment", "-created_at"])]
+
+    def __str__(self) -> str:
+        return f"{self.rows} {self.kind}s"
+
+
+class Rollup(models.Model):
+    """Sums by hour, site and group, written with the batch; pages and reports read these, not the rows."""
+
+    exempt_reason = "sums of bulk rows, rebuilt from them"
+
+    id = models.BigAutoField(primary_key=True)
+    deployment = models.ForeignKey(Deployment, on_delete=models.CASCADE, related_name="rollups")
+    hour = models.DateTimeField()
+    site = models.CharField(max_length=40)
+    attributes = models.JSONField()
+    metric = models.CharField(max_length=20)
+    n = models.BigIntegerField(default=0)
+    total = models.FloatField(default=0)
+    total_sq = models.FloatField(default=0)
+
+    class Meta:
+        ordering = ["hour"]
+        constraints = [
+            models.UniqueConstraint(fields=["deployment", "hour", "site", "attributes", "metric"], name="rollup_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.hour:%F %H}h {self.metric}"
+
+
+class DeploymentCounter(models.Model):
+    """The next outcome position of a deployment; its row lock makes positions gapless."""
+
+    exempt_reason = "counter; positions stand on the outcomes and batches"
+
+    deployment = models.OneToOneField(Deployment, on_delete=models.CASCADE, primary_key=True, related_name="counter")
+    outcomes = models.BigIntegerField(default=0)
+    predictions = models.BigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"{self.predictions} predictions, {self.outcomes} outcomes"
+
+
+class MonitorState(models.Model):
+    """Where the monitor stands: cursor and wealth, committed together with a halt. Replayable from the outcomes."""
+
+    exempt_reason = "derived: folding the outcomes again gives the same bytes"
+
+    deployment = models.OneToOneField(Deployment, on_delete=models.CASCADE, primary_key=True, related_name="monitor")
+    position = models.BigIntegerField(default=0)
+    state = models.JSONField(default=dict)
+    summary = models.JSONField(default=dict)  # what the page shows: streams, gaps, amber
+    amber = models.BooleanField(default=False)
+    updated_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"folded to {self.position}"
+
+
+class Halt(GovernedModel):
+    """A deployment was stopped: by the monitor, or by one officer."""
+
+    deployment = models.ForeignKey(Deployment, on_delete=models.PROTECT, related_name="halts")
+    automatic = models.BooleanField()
+    halted_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", null=True)
+    reason = models.TextField()
+    alarm = models.JSONField(default=dict)  # stream, groups, gap, wealth, threshold, pairs
+    position = models.BigIntegerField()  # outcomes folded when it was decided
+    closed_at = models.DateTimeField(null=True)
+
+    objects = querysets.HaltQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at"]
+        triggers = captured(
+            "id", "created_at", "deployment_id", "automatic", "halted_by_id", "reason", "alarm", "position", "closed_at"
+        )
+        constraints = [
+            models.UniqueConstraint(fields=["deployment"], name="one_open_halt", condition=Q(closed_at__isnull=True)),
+            models.CheckConstraint(condition=Q(automatic=True) | Q(halted_by__isnull=False), name="halt_has_author"),
+        ]
+
+    def __str__(self) -> str:
+        return f"halt of {self.deployment}"
+
+
+class Reinstatement(GovernedModel):
+    """One officer's vote to serve again. Two officers of two institutions are needed."""
+
+    halt = models.ForeignKey(Halt, on_delete=models.PROTECT, related_name="reinstatements")
+    officer = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    institution = models.ForeignKey(Institution, on_delete=models.PROTECT)
+    reason = models.TextField()
+
+    class Meta:
+        ordering = ["created_at"]
+        triggers = captured("id", "created_at", "halt_id", "officer_id", "institution_id", "reason")
+        constraints = [
+            models.UniqueConstraint(fields=["halt", "officer"], name="one_vote_each"),
+            models.UniqueConstraint(fields=["halt", "institution"], name="one_vote_an_institution"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.officer} for {self.halt}"
+

@@ -1,0 +1,46 @@
+"""Content-addressed files: the name is the SHA-256, so what is read is what was written or an error."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+
+from django.conf import settings
+
+
+class ArtefactError(Exception):
+    """The artefact is missing or its bytes do not match its name."""
+
+
+def _path(digest: str) -> Path:
+    return Path(settings.VAR) / "artefacts" / digest[:2] / digest
+
+
+def put(data: bytes) -> str:
+    """Store bytes durably and return their SHA-256 in hex. Storing the same bytes again is free."""
+    digest = hashlib.sha256(data).hexdigest()
+    path = _path(digest)
+    if path.exists():
+        return digest
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent)
+    with os.fdopen(handle, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+    return digest
+
+
+def get(digest: str) -> bytes:
+    """The bytes of an artefact, checked against its name."""
+    try:
+        data = _path(digest).read_bytes()
+    except OSError as error:
+        raise ArtefactError(f"artefact {digest} is not in the store; restore it from the backup of QFL_VAR") from error
+    actual = hashlib.sha256(data).hexdigest()
+    if actual != digest:
+        raise ArtefactError(f"artefact {digest} has changed on disk: its bytes hash to {actual}")
+    return data

@@ -1,0 +1,63 @@
+"""Who does what and why, for the length of one transaction; the capture trigger reads it there."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+from django.db import connection, transaction
+
+_request_id: ContextVar[str] = ContextVar("request_id", default="")
+_actor: ContextVar[uuid.UUID | None] = ContextVar("actor", default=None)
+
+
+def set_request(*, request_id: str) -> None:
+    _request_id.set(request_id)
+
+
+def set_actor(actor: uuid.UUID | None) -> None:
+    _actor.set(actor)
+
+
+def request_id() -> str:
+    return _request_id.get()
+
+
+def current_actor() -> uuid.UUID | None:
+    return _actor.get()
+
+
+@contextmanager
+def governed(*, action: str, actor: uuid.UUID | None = None, reason: str = "") -> Iterator[None]:
+    """One atomic transaction (or savepoint) whose row changes are recorded under this actor, action and reason.
+
+    The actor defaults to the signed-in user of the request; work without a person (a job, the monitor) passes none and
+    is recorded as the platform's own.
+    """
+    with transaction.atomic():
+        values = {
+            "qfl.actor": str(actor or _actor.get() or ""),
+            "qfl.action": action,
+            "qfl.reason": reason,
+            "qfl.request": _request_id.get(),
+        }
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT " + ", ".join("current_setting(%s, true)" for _ in values),
+                list(values),
+            )
+            before = cursor.fetchone()
+            _apply(cursor, values)
+            yield
+        if connection.in_atomic_block and not connection.needs_rollback:
+            with connection.cursor() as cursor:  # an outer transaction gets its own context back
+                _apply(cursor, dict(zip(values, (value or "" for value in before), strict=True)))
+
+
+def _apply(cursor, values: dict[str, str]) -> None:
+    cursor.execute(
+        "SELECT " + ", ".join("set_config(%s, %s, true)" for _ in values),
+        [item for pair in values.items() for item in pair],
+    )

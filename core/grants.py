@@ -1,0 +1,35 @@
+"""What the application role may do. Applied by the owner role after each migration."""
+
+from __future__ import annotations
+
+from django.apps import apps
+from django.conf import settings
+from django.db import connection
+
+from core.capture import AppendOnly
+
+
+def grant_application_role(sender, **kwargs) -> None:
+    """Grant the application role reads and writes, append-only tables INSERT only, the outbox nothing but reads."""
+    if sender.name != "core" or settings.DATABASE_ROLE != "owner":
+        return
+    role = connection.ops.quote_name(settings.DATABASE_APP_USER)
+    insert_only = [
+        model._meta.db_table
+        for model in apps.get_models(include_auto_created=True)
+        if getattr(model, "bulk", False)
+        or any(isinstance(trigger, AppendOnly) for trigger in getattr(model._meta, "triggers", []))
+    ]
+    statements = [
+        f"GRANT USAGE ON SCHEMA public TO {role}",
+        f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role}",
+        f"GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {role}",
+        f"GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO {role}",
+        f"REVOKE INSERT, UPDATE, DELETE ON core_outbox FROM {role}",
+        f"REVOKE EXECUTE ON FUNCTION core_outbox_insert(text, text, text, jsonb) FROM {role}",
+        f"REVOKE INSERT, UPDATE, DELETE ON django_migrations FROM {role}",
+        *(f"REVOKE UPDATE, DELETE ON {connection.ops.quote_name(table)} FROM {role}" for table in insert_only),
+    ]
+    with connection.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)

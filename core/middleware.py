@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Callable
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+
+from core import context
+from core.errors import ApplicationError
+
+_SAFE_ID = re.compile(r"^[A-Za-z0-9._-]{8,64}$")
+
+
+class RequestIdMiddleware:
+    """Give each request an id, keep a sane one that a proxy sent, and return it in the answer."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        given = request.headers.get("X-Request-Id", "")
+        request.id = given if _SAFE_ID.match(given) else uuid.uuid4().hex  # type: ignore[attr-defined]
+        context.set_request(request_id=request.id)  # type: ignore[attr-defined]
+        context.set_actor(None)
+        response = self.get_response(request)
+        response["X-Request-Id"] = request.id  # type: ignore[attr-defined]
+        return response
+
+
+class ActorMiddleware:
+    """The signed-in user is the actor of whatever the request changes."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        user = getattr(request, "user", None)
+        context.set_actor(user.pk if user is not None and user.is_authenticated else None)
+        return self.get_response(request)
+
+
+class ApplicationErrorMiddleware:
+    """A page that cannot do what was asked says why, where the user stands, instead of failing."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        if not isinstance(error, ApplicationError):
+            return None
+        if request.path.startswith("/api/"):
+            return JsonResponse({"code": error.code, "message": error.message, **error.extra}, status=error.status)
+        back = request.POST.get("next") or ""
+        if request.method == "POST" and back.startswith("/") and not back.startswith("//") and error.status != 403:
+            messages.error(request, error.message)
+            return redirect(back)
+        template = f"{error.status}.html" if error.status in {400, 403, 404} else "400.html"
+        return render(request, template, {"message": error.message, "status": error.status}, status=error.status)

@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+import uuid
+
+from django.db import models
+from django.utils import timezone
+
+
+class GovernedModel(models.Model):
+    """A row that the ledger follows: opaque UUID key, creation time. Its Meta lists `triggers = captured(...)`."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        abstract = True
+
+
+class Outbox(models.Model):
+    """Changes on their way to the ledger. Written by database functions only; pruned once sequenced."""
+
+    exempt_reason = "the way into the ledger itself"
+
+    id = models.BigAutoField(primary_key=True)
+    at = models.DateTimeField()
+    table = models.TextField()
+    operation = models.TextField()  # INSERT UPDATE DELETE, or BATCH READ HEARTBEAT from `capture.record`
+    object_id = models.TextField()
+    body = models.JSONField()
+    actor = models.UUIDField(null=True)  # opaque here; accounts stands on a higher floor
+    action = models.TextField(blank=True)
+    reason = models.TextField(blank=True)
+    request_id = models.TextField(blank=True)
+
+    class Meta:
+        db_table = "core_outbox"
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return f"{self.operation} {self.table} {self.object_id}"
+
+
+class Job(models.Model):
+    """Long work. This row is the truth; the broker only carries its id."""
+
+    exempt_reason = "work queue: the effects of a job are governed rows of their own"
+
+    class State(models.TextChoices):
+        QUEUED = "queued"
+        RUNNING = "running"
+        DONE = "done"
+        DEAD = "dead"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    kind = models.CharField(max_length=80)
+    payload = models.JSONField(default=dict)
+    idempotency_key = models.CharField(max_length=200, unique=True)
+    state = models.CharField(max_length=10, choices=State, default=State.QUEUED)
+    attempts = models.PositiveIntegerField(default=0)
+    max_attempts = models.PositiveIntegerField(default=5)
+    lease_token = models.UUIDField(null=True)
+    lease_until = models.DateTimeField(null=True)
+    next_run_at = models.DateTimeField(default=timezone.now)
+    created_at = models.DateTimeField(default=timezone.now)
+    finished_at = models.DateTimeField(null=True)
+    last_error = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["created_at"]
+        indexes = [
+            models.Index(
+                fields=["next_run_at"], name="job_open", condition=models.Q(state__in=["queued", "running"])
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} ({self.state})"
+
+
+class DomainEvent(models.Model):
+    """What a higher floor must learn from a lower one, written in the business transaction."""
+
+    exempt_reason = "internal notice: the row it speaks of is governed"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    kind = models.CharField(max_length=80)
+    payload = models.JSONField(default=dict)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["created_at"]
+
+    def __str__(self) -> str:
+        return self.kind
+
+
+class IdempotencyKey(models.Model):
+    """The stored answer to a request that carried an `Idempotency-Key`, so that a retry does nothing twice."""
+
+    exempt_reason = "cache of answers; the effects are governed or bulk rows"
+
+    id = models.BigAutoField(primary_key=True)
+    scope = models.CharField(max_length=120)
+    key = models.CharField(max_length=200)
+    request_digest = models.CharField(max_length=64)
+    status = models.PositiveSmallIntegerField()
+    response = models.JSONField()
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["scope", "key"], name="idempotency_once")]
+
+    def __str__(self) -> str:
+        return f"{self.scope} {self.key}"

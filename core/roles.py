@@ -1,0 +1,55 @@
+"""The role matrix: which role may perform which action. Nothing else grants a right."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    ADMINISTRATOR = "administrator"
+    ETHICS_OFFICER = "ethics_officer"
+    AUDITOR = "auditor"
+    SITE_OPERATOR = "site_operator"
+    CLINICIAN = "clinician"
+
+
+LABELS = {
+    Role.ADMINISTRATOR: "Administrator",
+    Role.ETHICS_OFFICER: "Ethics officer",
+    Role.AUDITOR: "Auditor",
+    Role.SITE_OPERATOR: "Site operator",
+    Role.CLINICIAN: "Clinician",
+}
+_ALL = frozenset(Role)
+_STAFF = _ALL - {Role.CLINICIAN}
+
+MATRIX: dict[str, frozenset[Role]] = {
+    "home.view": _ALL,
+    "federation.view": _STAFF,
+    "federation.manage": frozenset({Role.ADMINISTRATOR}),
+    "run.start": frozenset({Role.ADMINISTRATOR}),
+    "run.control": frozenset({Role.ADMINISTRATOR}),  # pause, resume, abort
+    "consent.give": frozenset({Role.SITE_OPERATOR}),
+    "model.view": _ALL,
+    "card.edit": frozenset({Role.ADMINISTRATOR}),
+    "audit.view": _STAFF,
+    "audit.start": frozenset({Role.ADMINISTRATOR, Role.ETHICS_OFFICER}),
+    "approval.view": _STAFF,
+    "approval.request": frozenset({Role.ADMINISTRATOR}),
+    "approval.decide": frozenset({Role.ETHICS_OFFICER, Role.ADMINISTRATOR}),
+    "deployment.view": _ALL,
+    "deployment.create": frozenset({Role.ADMINISTRATOR}),
+    "deployment.halt": frozenset({Role.ETHICS_OFFICER}),
+    "deployment.reinstate": frozenset({Role.ETHICS_OFFICER}),
+    "prediction.request": frozenset({Role.CLINICIAN}),
+    "outcome.record": frozenset({Role.CLINICIAN}),
+    "ledger.view": _STAFF,
+    "report.view": _STAFF,
+    "report.create": frozenset({Role.AUDITOR, Role.ETHICS_OFFICER, Role.ADMINISTRATOR}),
+    "people.view": frozenset({Role.ADMINISTRATOR, Role.AUDITOR}),
+}
+
+
+def allowed(roles: frozenset[Role], action: str) -> bool:
+    """Whether any of these roles may perform the action. An unknown action is a programming error, not a refusal."""
+    return bool(MATRIX[action] & roles)

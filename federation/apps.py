@@ -1,0 +1,8 @@
+from django.apps import AppConfig
+
+
+class FederationConfig(AppConfig):
+    name = "federation"
+
+    def ready(self) -> None:
+        from federation import subscriptions  # noqa: F401 - registers job handlers

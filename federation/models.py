@@ -1,0 +1,259 @@
+from __future__ import annotations
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from accounts.models import Institution
+from core.capture import captured
+from core.models import GovernedModel
+from federation import querysets
+
+
+class Federation(GovernedModel):
+    """Hospitals that train together for one stated purpose."""
+
+    name = models.CharField(max_length=120, unique=True)
+    purpose = models.TextField()
+    data_title = models.CharField(max_length=200)
+    task = models.CharField(max_length=20)  # classification or segmentation
+    synthetic = models.BooleanField(default=False)
+
+    objects = querysets.FederationQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["name"]
+        triggers = captured("id", "created_at", "name", "purpose", "data_title", "task", "synthetic")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Participant(GovernedModel):
+    """An institution in a federation, with the key that signs what its worker sends."""
+
+    federation = models.ForeignKey(Federation, on_delete=models.PROTECT, related_name="participants")
+    institution = models.ForeignKey(Institution, on_delete=models.PROTECT, related_name="participations")
+    site = models.SlugField(max_length=40)  # code of the site in the data set, name of its queue
+    public_key = models.TextField()  # ML-DSA-65, base64
+    is_active = models.BooleanField(default=True)
+    last_seen_at = models.DateTimeField(null=True)  # not captured: sign of life
+
+    class Meta:
+        ordering = ["site"]
+        triggers = captured("id", "created_at", "federation_id", "institution_id", "site", "public_key", "is_active")
+        constraints = [
+            models.UniqueConstraint(fields=["federation", "institution"], name="participant_once"),
+            models.UniqueConstraint(fields=["federation", "site"], name="participant_site_once"),
+        ]
+
+    def __str__(self) -> str:
+        return self.institution.name
+
+
+class DataManifest(GovernedModel):
+    """What a site says it holds: counts, load report and digest; no patient and no path."""
+
+    participant = models.ForeignKey(Participant, on_delete=models.PROTECT, related_name="manifests")
+    digest = models.CharField(max_length=64)
+    content = models.JSONField()
+
+    class Meta:
+        ordering = ["-created_at"]
+        triggers = captured("id", "created_at", "participant_id", "digest", "content")
+        constraints = [models.UniqueConstraint(fields=["participant", "digest"], name="manifest_once")]
+
+    def __str__(self) -> str:
+        return f"{self.participant}: {self.digest[:12]}"
+
+
+class TrainingRun(GovernedModel):
+    """One training, frozen by the hash of its configuration before any site consents."""
+
+    class State(models.TextChoices):
+        PROPOSED = "proposed"  # sites are asked for consent
+        APPROVED = "approved"  # all consented
+        RUNNING = "running"
+        PAUSED = "paused"
+        FINISHED = "finished"
+        ABORTED = "aborted"
+        FAILED = "failed"
+
+    TRANSITIONS = {
+        State.PROPOSED: {State.APPROVED, State.ABORTED},
+        State.APPROVED: {State.RUNNING, State.PROPOSED, State.ABORTED},
+        State.RUNNING: {State.PAUSED, State.FINISHED, State.ABORTED, State.FAILED},
+        State.PAUSED: {State.RUNNING, State.ABORTED},
+    }
+    OPEN = (State.PROPOSED, State.APPROVED, State.RUNNING, State.PAUSED)
+
+    federation = models.ForeignKey(Federation, on_delete=models.PROTECT, related_name="runs")
+    name = models.CharField(max_length=120)
+    config = models.JSONField()  # federation.domain.run_config.RunConfig
+    config_hash = models.CharField(max_length=64)
+    state = models.CharField(max_length=10, choices=State, default=State.PROPOSED)
+    requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+    stop_reason = models.TextField(blank=True)
+
+    objects = querysets.RunQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at"]
+        triggers = captured(
+            "id", "created_at", "federation_id", "name", "config", "config_hash", "state", "requested_by_id",
+            "started_at", "finished_at", "stop_reason",
+        )  # fmt: skip
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def is_open(self) -> bool:
+        return self.state in self.OPEN
+
+    @property
+    def rounds_planned(self) -> int:
+        return self.config["rounds"]
+
+
+class Consent(GovernedModel):
+    """A site's answer to one frozen configuration. Withdrawal is a new row; nothing is rewritten."""
+
+    class Decision(models.TextChoices):
+        GIVEN = "given"
+        REFUSED = "refused"
+        WITHDRAWN = "withdrawn"
+
+    run = models.ForeignKey(TrainingRun, on_delete=models.PROTECT, related_name="consents")
+    participant = models.ForeignKey(Participant, on_delete=models.PROTECT, related_name="consents")
+    config_hash = models.CharField(max_length=64)
+    decision = models.CharField(max_length=10, choices=Decision)
+    reason = models.TextField(blank=True)
+    decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+
+    class Meta:
+        ordering = ["created_at"]
+        triggers = captured(
+            "id", "created_at", "run_id", "participant_id", "config_hash", "decision", "reason", "decided_by_id"
+        )
+
+    def __str__(self) -> str:
+        return f"{self.participant}: {self.decision}"
+
+
+class Round(GovernedModel):
+    """One pass: every site trains on the current weights, the updates are averaged, every site scores the result."""
+
+    class State(models.TextChoices):
+        TRAINING = "training"
+        EVALUATING = "evaluating"
+        DONE = "done"
+        CANCELLED = "cancelled"
+
+    run = models.ForeignKey(TrainingRun, on_delete=models.PROTECT, related_name="rounds")
+    number = models.PositiveIntegerField()  # from 1
+    state = models.CharField(max_length=10, choices=State, default=State.TRAINING)
+    start_weights = models.JSONField()  # model name ("primary", "baseline") -> SHA-256
+    weights = models.JSONField(default=dict)  # after aggregation
+    metrics = models.JSONField(default=dict)  # federation.domain.round_metrics
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["run", "number"]
+        triggers = captured(
+            "id", "created_at", "run_id", "number", "state", "start_weights", "weights", "metrics", "finished_at"
+        )
+        constraints = [models.UniqueConstraint(fields=["run", "number"], name="round_once")]
+
+    def __str__(self) -> str:
+        return f"round {self.number}"
+
+
+class SiteUpdate(GovernedModel):
+    """What one site contributed to one round, with its signature."""
+
+    round = models.ForeignKey(Round, on_delete=models.PROTECT, related_name="updates")
+    participant = models.ForeignKey(Participant, on_delete=models.PROTECT, related_name="updates")
+    weights = models.JSONField()  # model name -> SHA-256
+    n_records = models.PositiveIntegerField()
+    metrics = models.JSONField(default=dict)  # loss, seconds, steps, sample_rate per model
+    message_digest = models.CharField(max_length=64)
+    signature = models.TextField()
+
+    class Meta:
+        ordering = ["round", "participant"]
+        triggers = captured(
+            "id", "created_at", "round_id", "participant_id", "weights", "n_records", "metrics", "message_digest",
+            "signature",
+        )  # fmt: skip
+        constraints = [models.UniqueConstraint(fields=["round", "participant"], name="update_once")]
+
+    def __str__(self) -> str:
+        return f"{self.participant}, {self.round}"
+
+
+class SiteOrder(models.Model):
+    """A message to a site and the answer that is awaited; unique by what is asked, so asking twice does it once."""
+
+    exempt_reason = "transport: what an answer brings is a governed row (update, manifest, audit) with its digest"
+
+    class State(models.TextChoices):
+        PENDING = "pending"
+        ANSWERED = "answered"
+        FAILED = "failed"
+        CANCELLED = "cancelled"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    participant = models.ForeignKey(Participant, on_delete=models.PROTECT, related_name="orders")
+    kind = models.CharField(max_length=30)  # manifest train evaluate audit
+    key = models.CharField(max_length=200)
+    subject = models.UUIDField()  # the round, audit, ... that asked
+    body = models.JSONField()
+    attachments = models.JSONField(default=dict)  # name -> SHA-256 of an artefact
+    state = models.CharField(max_length=10, choices=State, default=State.PENDING)
+    sends = models.PositiveIntegerField(default=0)
+    created_at = models.DateTimeField(default=timezone.now)
+    last_contact_at = models.DateTimeField(default=timezone.now)
+    answered_at = models.DateTimeField(null=True)
+    answer = models.JSONField(null=True)
+    answer_attachments = models.JSONField(default=dict)
+    answer_digest = models.CharField(max_length=64, blank=True)
+    signature = models.TextField(blank=True)
+    error = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["created_at"]
+        constraints = [models.UniqueConstraint(fields=["participant", "key"], name="order_once")]
+        indexes = [
+            models.Index(fields=["last_contact_at"], name="order_pending", condition=Q(state="pending")),
+            models.Index(fields=["subject", "kind"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} for {self.participant_id} ({self.state})"
+
+
+class RunEvent(models.Model):
+    """Progress as it happens, for the live page. Results of record are on rounds and updates."""
+
+    exempt_reason = "progress display; the results are governed rows"
+
+    id = models.BigAutoField(primary_key=True)
+    run = models.ForeignKey(TrainingRun, on_delete=models.CASCADE, related_name="events")
+    at = models.DateTimeField(default=timezone.now)
+    kind = models.CharField(max_length=30)
+    site = models.CharField(max_length=40, blank=True)
+    text = models.TextField(blank=True)
+    data = models.JSONField(default=dict)
+
+    class Meta:
+        ordering = ["id"]
+        indexes = [models.Index(fields=["run", "id"])]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.site}"

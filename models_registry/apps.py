@@ -1,0 +1,8 @@
+from django.apps import AppConfig
+
+
+class ModelsRegistryConfig(AppConfig):
+    name = "models_registry"
+
+    def ready(self) -> None:
+        from models_registry import subscriptions  # noqa: F401 - a finished run becomes a version

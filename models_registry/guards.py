@@ -1,0 +1,86 @@
+"""The separation of duties once more, in the database, where no service and no shell can go around it.
+
+The numbers are written out: a trigger is schema, and changing the rule is a migration that somebody reviews.
+"""
+
+DECISION_IS_INDEPENDENT = """
+DECLARE
+    request models_registry_approvalrequest%ROWTYPE;
+BEGIN
+    SELECT * INTO request FROM models_registry_approvalrequest WHERE id = NEW.request_id FOR SHARE;
+    IF request.state <> 'under_review' THEN
+        RAISE EXCEPTION 'the request is %, only one under review can be decided', request.state
+            USING ERRCODE = 'check_violation';
+    END IF;
+    IF NEW.decided_by_id = request.requested_by_id OR NEW.requested_by_id <> request.requested_by_id THEN
+        RAISE EXCEPTION 'the requester must not decide' USING ERRCODE = 'check_violation';
+    END IF;
+    IF NEW.content_digest <> request.content_digest THEN
+        RAISE EXCEPTION 'the decision is on other content than the request' USING ERRCODE = 'check_violation';
+    END IF;
+    PERFORM 1 FROM accounts_membership m WHERE m.user_id = NEW.decided_by_id AND m.is_active
+        AND m.role = NEW.capacity AND m.institution_id IS NOT DISTINCT FROM NEW.institution_id;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'the decider does not hold the role % there', NEW.capacity USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NEW;
+END;
+"""
+
+APPROVAL_NEEDS_QUORUM = """
+DECLARE
+    officers integer; institutions integer; administrators integer;
+BEGIN
+    IF (NEW.version_id, NEW.kind, NEW.content, NEW.content_digest, NEW.policy, NEW.requested_by_id)
+        IS DISTINCT FROM (OLD.version_id, OLD.kind, OLD.content, OLD.content_digest, OLD.policy, OLD.requested_by_id) THEN
+        RAISE EXCEPTION 'a request is bound to its content; make a new one' USING ERRCODE = 'check_violation';
+    END IF;
+    IF NEW.state = OLD.state THEN
+        RETURN NEW;
+    END IF;
+    IF OLD.state <> 'under_review' AND NOT (OLD.state = 'approved' AND NEW.state = 'voided') THEN
+        RAISE EXCEPTION 'a request that is % cannot become %', OLD.state, NEW.state USING ERRCODE = 'check_violation';
+    END IF;
+    IF NEW.state = 'approved' THEN
+        SELECT count(*), count(DISTINCT institution_id) INTO officers, institutions
+        FROM models_registry_approvaldecision
+        WHERE request_id = NEW.id AND decision = 'approve' AND capacity = 'ethics_officer';
+        SELECT count(*) INTO administrators FROM models_registry_approvaldecision
+        WHERE request_id = NEW.id AND decision = 'approve' AND capacity = 'administrator';
+        IF officers < 2 OR institutions < 2 OR administrators < 1 THEN
+            RAISE EXCEPTION 'approval needs 2 officers of 2 institutions and an administrator, has % of % and %',
+                officers, institutions, administrators USING ERRCODE = 'check_violation';
+        END IF;
+    END IF;
+    RETURN NEW;
+END;
+"""
+
+REQUEST_NEEDS_EVIDENCE = """
+DECLARE
+    latest text;
+BEGIN
+    SELECT verdict INTO latest FROM models_registry_evidence
+    WHERE version_id = NEW.version_id AND kind = 'predeployment_audit' ORDER BY created_at DESC LIMIT 1;
+    IF latest IS NULL THEN
+        RAISE EXCEPTION 'the version was never audited' USING ERRCODE = 'check_violation';
+    END IF;
+    IF latest = 'fail' OR (NEW.kind = 'clinical' AND latest <> 'pass') THEN
+        RAISE EXCEPTION 'the audit says %, which does not allow a % request', latest, NEW.kind
+            USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NEW;
+END;
+"""
+
+DEPLOYMENT_IS_APPROVED = """
+BEGIN
+    PERFORM 1 FROM models_registry_approvalrequest r
+    WHERE r.id = NEW.approval_id AND r.state = 'approved' AND r.kind = NEW.kind AND r.version_id = NEW.version_id;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'a deployment needs an approved request of its own kind and version'
+            USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NEW;
+END;
+"""

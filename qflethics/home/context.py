@@ -1,0 +1,1 @@
+def chrome(request): return {}

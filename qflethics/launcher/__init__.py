@@ -1,0 +1,1 @@
+"""Starts everything that the platform stands on, for `make demo` and `make test`, and stops what it started."""
