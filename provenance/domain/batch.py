@@ -1,7 +1,7 @@
 """Bulk batches: thousands of rows under one ledger entry, each of which can still be proved alone.
 
-The entry carries the Merkle root over the batch's rows. Each row is hashed with its own salt, drawn from the secret salt
-of the batch, because a proof of one row shows its neighbour's hash, and an unsalted hash of a prediction can be
+The entry carries the Merkle root over the batch's rows. Each row is hashed with its own salt, drawn from the batch's
+secret salt, because a proof of one row shows its neighbour's hash, and an unsalted hash of a prediction can be
 guessed. Disclosing a row discloses its salt and nothing about the others.
 """
 
