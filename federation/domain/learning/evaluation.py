@@ -1,0 +1,197 @@
+"""How well a model does on each patient of a site. Everything later (rates, gaps, charts, audits) is a sum over this.
+
+A patient is flagged when his score reaches `THRESHOLD`. Segmentation scores a patient by his most suspicious pixel, so
+that he is flagged exactly when any pixel is marked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from federation.domain.data.dataset import SiteData, Task
+from federation.domain.group_rates import Cell, tabulate
+from federation.domain.models.base import REPRESENTATION_SIZE, Model, as_batch
+
+THRESHOLD = 0.5
+# A lesion burden is large from this share of a patient's pixels, over all his slices.
+LARGE_BURDEN_FRACTION = 0.03
+ROWS_AT_ONCE = 128
+
+
+@dataclass(frozen=True)
+class RecordOutcomes:
+    """One row a patient, in the order of `SiteData.record_ids`; arrays of shape (n,) unless said otherwise.
+
+    Attributes
+    ----------
+    score : ndarray of float, in [0, 1]
+        1: surely ill. Segmentation: the largest probability of any pixel.
+    truth, flagged : ndarray of bool
+        Whether the patient is ill (has a lesion), and whether the model said so.
+    stratum : ndarray of int64
+        Patients who may be compared with one another: classification, the label (0 or 1); segmentation, the lesion
+        burden (0 none, 1 small, 2 large: at least `LARGE_BURDEN_FRACTION` of the patient's pixels).
+    representation : ndarray of float32, shape (n, 4), in [-1, 1]
+        `Model.represent`, averaged over a patient's slices.
+    metrics : mapping of str to ndarray of float
+        As `group_rates` defines them; NaN where undefined.
+    """
+
+    task: Task
+    record_ids: tuple[str, ...]
+    score: NDArray[np.float64]
+    truth: NDArray[np.bool_]
+    flagged: NDArray[np.bool_]
+    stratum: NDArray[np.int64]
+    representation: NDArray[np.float32]
+    metrics: Mapping[str, NDArray[np.float64]]
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """A model's answer for each row.
+
+    Attributes
+    ----------
+    probability : ndarray of float32, in [0, 1]
+        Of disease, shape (m,); of lesion at each pixel, shape (m, height, width).
+    label : ndarray of bool, same shape
+        `probability` at least 0.5: the diagnosis, or the mask.
+    confidence : ndarray of float32, shape (m,), in [0.5, 1]
+        How sure the model is of what it said, by its own account (not calibrated). Classification: the probability of
+        the given label. Segmentation: the mean probability within the mask; without a mask, 1 minus the largest
+        probability.
+    """
+
+    probability: NDArray[np.float32]
+    label: NDArray[np.bool_]
+    confidence: NDArray[np.float32]
+
+
+def predict(model: Model, x: NDArray[np.float32], task: Task) -> Prediction:
+    """Ask the model about some rows or images.
+
+    Parameters
+    ----------
+    x : ndarray of float32, shape (m, d) or (m, channels, height, width)
+        Scaled as `SiteData.x`.
+    task : "classification" or "segmentation"
+
+    Raises
+    ------
+    ValueError
+        If the model does another task, or an input has the wrong shape or is not finite.
+    """
+    if task != model.task:
+        raise ValueError(f"expected a model for {task}, got one for {model.task}")
+    if not np.isfinite(x).all():
+        raise ValueError(
+            f"expected finite inputs, got {int((~np.isfinite(x)).sum())} NaN or infinite; impute or refuse"
+        )
+    with torch.inference_mode():
+        parts = [torch.sigmoid(model(batch)).numpy() for batch in _batches(x)]
+    probability = np.concatenate(parts)
+    label = probability >= THRESHOLD
+    if task == "classification":
+        return Prediction(probability, label, np.maximum(probability, 1 - probability))
+    marked = label.sum(axis=(1, 2))
+    inside = (probability * label).sum(axis=(1, 2)) / np.maximum(marked, 1)
+    confidence = np.where(marked > 0, inside, 1 - probability.max(axis=(1, 2)))
+    return Prediction(probability, label, confidence.astype(np.float32))
+
+
+def evaluate(model: Model, data: SiteData) -> RecordOutcomes:
+    """Score each patient of a site.
+
+    Raises
+    ------
+    ValueError
+        If the data set is of another task or has no patient.
+    """
+    if data.n_patients == 0:
+        raise ValueError(f"expected at least one patient at {data.site}, got none")
+    answer = predict(model, data.x, data.task)
+    with torch.inference_mode():
+        rows = np.concatenate([model.represent(batch).numpy() for batch in _batches(data.x)])
+    representation = np.zeros((data.n_patients, REPRESENTATION_SIZE))
+    np.add.at(representation, data.patient_index, rows)
+    representation /= np.bincount(data.patient_index, minlength=data.n_patients)[:, None]
+    score_patients = _classified if data.task == "classification" else _segmented
+    return score_patients(data, answer, representation.astype(np.float32))
+
+
+def cells(site: str, outcomes: RecordOutcomes, groups: Mapping[str, NDArray[np.str_]]) -> list[Cell]:
+    """The site's counts by full combination of attributes, the only thing about patients that leaves it."""
+    return tabulate(site=site, groups=groups, metrics=outcomes.metrics, truth=outcomes.truth, flagged=outcomes.flagged)
+
+
+def segmentation_metrics(
+    truth: NDArray[np.bool_], mask: NDArray[np.bool_], patient_index: NDArray[np.int64], n_patients: int
+) -> dict[str, NDArray[np.float64]]:
+    """Dice, tpr, fpr and selection rate of each patient's volume.
+
+    Parameters
+    ----------
+    truth, mask : ndarray of bool, shape (m, height, width)
+        The lesion, and the pixels that the model marked.
+    patient_index : ndarray of int64, shape (m,)
+
+    Returns
+    -------
+    dict of str to ndarray of float, shape (n_patients,), in [0, 1]
+        NaN where undefined, see `group_rates`.
+    """
+
+    def count(pixels: NDArray[np.bool_]) -> NDArray[np.float64]:
+        return np.bincount(patient_index, weights=pixels.sum(axis=(1, 2)), minlength=n_patients).astype(float)
+
+    lesion, marked, both = count(truth), count(mask), count(truth & mask)
+    healthy = count(np.ones_like(truth)) - lesion
+    return {
+        "dice": _ratio(2 * both, lesion + marked),
+        "tpr": _ratio(both, lesion),
+        "fpr": _ratio(marked - both, healthy),
+        "selection_rate": (marked > 0).astype(float),
+    }
+
+
+def _classified(data: SiteData, answer: Prediction, representation: NDArray[np.float32]) -> RecordOutcomes:
+    order = np.argsort(data.patient_index)  # a row a patient, in any order
+    truth, flagged = data.y[order].astype(bool), answer.label[order]
+    metrics = {
+        "tpr": np.where(truth, flagged, np.nan),
+        "fpr": np.where(truth, np.nan, flagged),
+        "accuracy": (truth == flagged).astype(float),
+        "selection_rate": flagged.astype(float),
+    }
+    score = answer.probability[order].astype(float)
+    return RecordOutcomes(
+        data.task, data.record_ids, score, truth, flagged, truth.astype(np.int64), representation, metrics
+    )
+
+
+def _segmented(data: SiteData, answer: Prediction, representation: NDArray[np.float32]) -> RecordOutcomes:
+    truth, n = data.y.astype(bool), data.n_patients
+    metrics = segmentation_metrics(truth, answer.label, data.patient_index, n)
+    score = np.zeros(n)
+    np.maximum.at(score, data.patient_index, answer.probability.max(axis=(1, 2)))
+    pixels = np.bincount(data.patient_index, minlength=n) * truth[0].size
+    burden = np.bincount(data.patient_index, weights=truth.sum(axis=(1, 2)), minlength=n) / pixels
+    stratum = (burden > 0).astype(np.int64) + (burden >= LARGE_BURDEN_FRACTION)
+    return RecordOutcomes(
+        data.task, data.record_ids, score, burden > 0, score >= THRESHOLD, stratum, representation, metrics
+    )
+
+
+def _ratio(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.divide(part, whole, out=np.full_like(whole, np.nan), where=whole > 0)
+
+
+def _batches(x: NDArray[np.float32]) -> Iterator[torch.Tensor]:
+    for start in range(0, len(x), ROWS_AT_ONCE):
+        yield as_batch(x[start : start + ROWS_AT_ONCE])

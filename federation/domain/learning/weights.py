@@ -1,0 +1,110 @@
+"""Model weights as arrays, as safetensors bytes, and their digest.
+
+A *state* is a dict of name to float32 array. It is what sites send, strategies average and the ledger hashes.
+safetensors holds no code, so bytes from a stranger can be refused but never run anything.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+from federation.domain.models.base import Model
+from federation.domain.models.registry import build
+
+State = dict[str, NDArray[np.float32]]
+
+
+class WeightsError(ValueError):
+    """Weights that do not fit: unreadable bytes, wrong names, shapes or types, or values that are not finite."""
+
+
+def state_of(model: Model) -> State:
+    """A copy of the model's weights."""
+    return {
+        name: np.array(value.detach().cpu().numpy(), dtype=np.float32, order="C")
+        for name, value in model.state_dict().items()
+    }
+
+
+def load_state(model: Model, state: Mapping[str, NDArray[np.float32]]) -> None:
+    """Put weights into a model, after checking that they fit.
+
+    Raises
+    ------
+    WeightsError
+        If names or shapes differ from the model's, or a value is not finite. The model is then unchanged.
+    """
+    check_state(state, like=model)
+    model.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in state.items()})
+
+
+def to_bytes(state: Mapping[str, NDArray[np.float32]]) -> bytes:
+    """The canonical safetensors form: equal states give equal bytes, whatever their order in the dict.
+
+    Raises
+    ------
+    WeightsError
+        If an array is not float32 or a value is not finite.
+    """
+    check_state(state, like=state)
+    return save({name: np.ascontiguousarray(state[name]) for name in sorted(state)})
+
+
+def from_bytes(data: bytes, *, like: Model | Mapping[str, Any]) -> State:
+    """Read weights that someone else wrote.
+
+    Parameters
+    ----------
+    data : bytes
+        A safetensors file.
+    like : Model, spec or state
+        What the weights must fit: names, shapes and type.
+
+    Raises
+    ------
+    WeightsError
+        If the bytes are not safetensors, or the weights do not fit or are not finite.
+    """
+    try:
+        state = load(data)
+    except (SafetensorError, KeyError, ValueError, TypeError) as error:
+        raise WeightsError(
+            f"expected a safetensors file of weights, got {len(data)} unreadable bytes: {error}"
+        ) from error
+    check_state(state, like=like)
+    return state
+
+
+def digest(data: bytes) -> str:
+    """SHA-256 in lower-case hexadecimal (64 characters)."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def check_state(state: Mapping[str, NDArray[Any]], *, like: Model | Mapping[str, Any]) -> None:
+    """Raise `WeightsError` unless `state` has the names and shapes of `like`, in finite float32."""
+    shapes = _shapes(like)
+    if set(state) != set(shapes):
+        missing, extra = sorted(set(shapes) - set(state)), sorted(set(state) - set(shapes))
+        raise WeightsError(f"expected the weights of the model; missing {missing}, unexpected {extra}")
+    for name, shape in shapes.items():
+        value = state[name]
+        if value.dtype != np.float32 or tuple(value.shape) != shape:
+            raise WeightsError(f"{name}: expected float32 of shape {shape}, got {value.dtype} of shape {value.shape}")
+        if not np.isfinite(value).all():
+            bad = int((~np.isfinite(value)).sum())
+            raise WeightsError(f"{name}: expected finite values, got {bad} of {value.size} NaN or infinite; refuse it")
+
+
+def _shapes(like: Model | Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
+    if isinstance(like, Mapping) and "kind" in like:
+        like = build(like)
+    values = like.state_dict() if isinstance(like, Model) else like
+    return {name: tuple(value.shape) for name, value in values.items()}

@@ -1,0 +1,66 @@
+"""What every model of the platform offers, so that training, audits and the gateway never ask which one they hold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from federation.domain.data.dataset import Task
+
+REPRESENTATION_SIZE = 4
+
+
+class Model(nn.Module):
+    """A network with a spec, a task and an auditable bottleneck.
+
+    Attributes
+    ----------
+    spec : mapping
+        Plain JSON; `registry.build(spec)` makes the same network again.
+    task : "classification" or "segmentation"
+    """
+
+    task: ClassVar[Task]
+
+    def __init__(self, spec: Mapping[str, Any]) -> None:
+        super().__init__()
+        self.spec = dict(spec)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits: (n, d) rows to (n,); (m, channels, height, width) images to (m, height, width)."""
+        raise NotImplementedError
+
+    def represent(self, x: Tensor) -> Tensor:
+        """The bottleneck's first four outputs, shape (m, 4), each in [-1, 1].
+
+        On a hybrid they are the expectation values <Z_0> to <Z_3>; on its classical twin, the tanh units in their
+        place.
+        """
+        raise NotImplementedError
+
+    @property
+    def n_parameters(self) -> int:
+        return sum(parameter.numel() for parameter in self.parameters())
+
+    def facts(self) -> dict:
+        """Kind, task, size and, on a hybrid, the facts of the circuit (None on a classical model)."""
+        from federation.domain.quantum.layer import QuantumLayer
+
+        layers = [module.facts() for module in self.modules() if isinstance(module, QuantumLayer)]
+        return {
+            "kind": self.spec["kind"],
+            "task": self.task,
+            "n_parameters": self.n_parameters,
+            "quantum": layers[0] if layers else None,
+        }
+
+
+def as_batch(x: NDArray[np.float32]) -> Tensor:
+    """Rows or images as a float32 tensor; images in the channels-last layout, in which the networks are faster."""
+    batch = torch.from_numpy(np.ascontiguousarray(x, dtype=np.float32))
+    return batch.contiguous(memory_format=torch.channels_last) if batch.dim() == 4 else batch

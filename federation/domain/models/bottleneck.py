@@ -1,0 +1,47 @@
+"""The exchangeable core of each model: a circuit, or the classical network that stands in its place in the twin."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from federation.domain.quantum.circuits import CircuitShape
+from federation.domain.quantum.layer import QuantumLayer
+
+
+class QuantumBottleneck(nn.Module):
+    """Features to <Z_i>: a linear map to one angle per qubit, then the re-uploading circuit.
+
+    Angles are squashed to (-pi, pi): a rotation has period 2 pi, so a wider range would fold far inputs onto near ones.
+    """
+
+    def __init__(self, n_features: int, shape: CircuitShape) -> None:
+        super().__init__()
+        self.n_outputs = shape.n_qubits
+        self.to_angles = nn.Linear(n_features, shape.n_qubits)
+        self.circuit = QuantumLayer(shape)
+
+    def forward(self, features: Tensor) -> Tensor:
+        return self.circuit(math.pi * torch.tanh(self.to_angles(features)))
+
+
+class ClassicalBottleneck(nn.Module):
+    """Features to as many outputs in [-1, 1] through one hidden tanh layer."""
+
+    def __init__(self, n_features: int, n_hidden: int, n_outputs: int) -> None:
+        super().__init__()
+        self.n_outputs = n_outputs
+        self.hidden = nn.Linear(n_features, n_hidden)
+        self.out = nn.Linear(n_hidden, n_outputs)
+
+    def forward(self, features: Tensor) -> Tensor:
+        return torch.tanh(self.out(torch.tanh(self.hidden(features))))
+
+
+def matching_hidden_units(n_features: int, shape: CircuitShape) -> int:
+    """Hidden units that bring the classical bottleneck nearest to the parameters of the quantum one."""
+    quantum = (n_features + 1) * shape.n_qubits + shape.n_parameters
+    per_unit = n_features + 1 + shape.n_qubits
+    return max(1, round((quantum - shape.n_qubits) / per_unit))

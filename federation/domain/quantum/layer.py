@@ -1,0 +1,42 @@
+"""The circuit as a torch layer that can stand anywhere in a network."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from federation.domain.quantum.circuits import CircuitShape
+from federation.domain.quantum.simulator import StatevectorSimulator
+
+# Small angles start the circuit near the identity, where gradients do not vanish with the number of qubits
+# (review of barren plateaus: arXiv:2405.00781).
+INITIAL_ANGLE_STD = 0.3
+
+
+class QuantumLayer(nn.Module):
+    """Map (batch, n_qubits) angles in radians to (batch, n_qubits) expectation values in [-1, 1].
+
+    The only state is `weights`, the Euler angles of shape `shape.weight_shape`, in radians.
+    """
+
+    def __init__(self, shape: CircuitShape) -> None:
+        super().__init__()
+        self.shape = shape
+        self.simulator = StatevectorSimulator(shape)
+        self.weights = nn.Parameter(INITIAL_ANGLE_STD * torch.randn(shape.weight_shape))
+
+    def forward(self, angles: Tensor) -> Tensor:
+        return self.simulator(angles, self.weights)
+
+    def facts(self) -> dict:
+        """What every number made with this layer must carry. `shots` None means analytic expectation values."""
+        return {
+            "backend": "torch state vector, analytic, noiseless",
+            "shots": None,
+            "n_qubits": self.shape.n_qubits,
+            "layers": self.shape.layers,
+            "depth": self.shape.depth,
+            "n_parameters": self.shape.n_parameters,
+            "entangling": self.shape.entangling,
+            "embedding": "RX angles, re-uploaded before each layer",
+        }
