@@ -1,0 +1,207 @@
+"""Officers' decisions on models: approve, halt, resume, revoke, signed as EIP-712 typed data.
+
+Officers sign with a key of their own and pay no gas; anybody may carry the signatures to the contract. One officer
+halts; approving, resuming and revoking take a quorum. The proposer of a decision may not sign it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
+
+from eth_account import Account
+from eth_account.messages import SignableMessage, encode_typed_data
+from eth_utils import to_checksum_address
+from web3.logs import DISCARD
+
+from provenance.chain.errors import ChainError
+from provenance.chain.node import Inclusion, SignedTransaction
+from provenance.chain.registry import Registry
+from provenance.chain.signer import Signer
+
+NO_PROPOSER = "0x" + 40 * "0"
+_TYPES = {
+    "Decision": [
+        {"name": "logId", "type": "bytes32"},
+        {"name": "subject", "type": "bytes32"},
+        {"name": "verdict", "type": "uint8"},
+        {"name": "commitment", "type": "bytes32"},
+        {"name": "proposer", "type": "address"},
+        {"name": "nonce", "type": "uint64"},
+        {"name": "expiresAt", "type": "uint64"},
+    ]
+}
+
+
+class Verdict(IntEnum):
+    """What officers decide."""
+
+    APPROVE = 1  # none -> approved, by quorum
+    HALT = 2  # approved -> halted, by one officer
+    RESUME = 3  # halted -> approved, by quorum
+    REVOKE = 4  # approved or halted -> revoked for good, by quorum
+
+
+class SubjectState(IntEnum):
+    """Where a subject stands. Serve a model only when it is APPROVED."""
+
+    NONE = 0
+    APPROVED = 1
+    HALTED = 2
+    REVOKED = 3
+
+
+@dataclass(frozen=True)
+class Subject:
+    """State of a subject on the chain."""
+
+    state: SubjectState
+    nonce: int  # that the next decision must carry
+    time: int  # of the block of the last decision, POSIX seconds; 0 before the first
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What officers sign."""
+
+    log_id: bytes
+    subject: bytes  # salted commitment, 32 bytes; never a name
+    verdict: Verdict
+    commitment: bytes  # salted commitment to the rationale, 32 bytes
+    proposer: str  # address; `NO_PROPOSER` for a halt that nobody proposed
+    nonce: int
+    expires_at: int  # POSIX seconds
+
+    def as_tuple(self) -> tuple[Any, ...]:
+        """Return the members in the order of the contract's struct."""
+        return (
+            self.log_id,
+            self.subject,
+            int(self.verdict),
+            self.commitment,
+            to_checksum_address(self.proposer),
+            self.nonce,
+            self.expires_at,
+        )
+
+    def typed_data(self, *, chain_id: int, registry: str) -> dict[str, Any]:
+        """Return the EIP-712 message, as wallets and `Signer.sign_typed_data` take it."""
+        fields = [item["name"] for item in _TYPES["Decision"]]
+        return {
+            "types": {
+                "EIP712Domain": [
+                    {"name": "name", "type": "string"},
+                    {"name": "version", "type": "string"},
+                    {"name": "chainId", "type": "uint256"},
+                    {"name": "verifyingContract", "type": "address"},
+                ],
+                **_TYPES,
+            },
+            "primaryType": "Decision",
+            "domain": {"name": "AnchorRegistry", "version": "1", "chainId": chain_id, "verifyingContract": registry},
+            "message": dict(zip(fields, self.as_tuple(), strict=True)),
+        }
+
+
+@dataclass(frozen=True)
+class Decided:
+    """A decision, as its receipt tells it."""
+
+    log_id: bytes
+    subject: bytes
+    verdict: Verdict
+    state: SubjectState
+    commitment: bytes
+    proposer: str
+    nonce: int
+    officers: tuple[str, ...]
+
+
+class Decisions:
+    """The decisions half of a registry."""
+
+    def __init__(self, registry: Registry) -> None:
+        self.registry = registry
+
+    def subject(self, log_id: bytes, subject: bytes) -> Subject:
+        """State of a subject, and the nonce of the next decision on it."""
+        state, nonce, time = self.registry.read("subjects", log_id, subject)
+        return Subject(SubjectState(state), nonce, time)
+
+    def is_officer(self, log_id: bytes, address: str) -> bool:
+        """Whether an address is in office."""
+        return self.registry.read("isOfficer", log_id, to_checksum_address(address))
+
+    def quorum(self, log_id: bytes) -> tuple[int, int]:
+        """Officers needed to approve, resume or revoke (0: not set, nothing passes), and officers in office."""
+        needed, officers = self.registry.read("quorumOf", log_id)
+        return needed, officers
+
+    def appoint(self, signer: Signer, log_id: bytes, who: str, *, on: bool = True) -> None:
+        """Put an officer into office, or out of it; `signer` owns the log."""
+        if self.is_officer(log_id, who) != on:
+            self.registry.execute(signer, "setOfficer", log_id, to_checksum_address(who), on)
+
+    def set_quorum(self, signer: Signer, log_id: bytes, quorum: int) -> None:
+        """Set how many officers approve, resume or revoke: 2 to 16."""
+        if self.quorum(log_id)[0] != quorum:
+            self.registry.execute(signer, "setQuorum", log_id, quorum)
+
+    def typed_data(self, decision: Decision) -> dict[str, Any]:
+        """Return the EIP-712 message of a decision for this registry on this chain."""
+        return decision.typed_data(chain_id=self.registry.node.chain_id, registry=self.registry.address)
+
+    def sign(self, decision: Decision, officer: Signer) -> bytes:
+        """Sign a decision as an officer: 65 bytes."""
+        return officer.sign_typed_data(self.typed_data(decision))
+
+    def signer_of(self, decision: Decision, signature: bytes) -> str:
+        """Address that signed a decision.
+
+        Raises
+        ------
+        ChainError
+            If the signature is malformed.
+        """
+        message: SignableMessage = encode_typed_data(full_message=self.typed_data(decision))
+        try:
+            return Account.recover_message(message, signature=signature)
+        except Exception as error:  # noqa: BLE001 - eth-keys and eth-account have no common error
+            raise ChainError(f"expected a signature of 65 bytes, got one that does not recover: {error}") from None
+
+    def sign_decide(
+        self, decision: Decision, signatures: Sequence[bytes], relayer: Signer, *, nonce: int | None = None
+    ) -> SignedTransaction:
+        """Sign the transaction that carries a decision; commit it, then `Node.send_raw` its bytes.
+
+        The signatures may come in any order; a second one of the same officer is dropped.
+
+        Raises
+        ------
+        ContractRefused
+            If the contract would refuse it now; its `name` says why (QuorumNotMet, NotOfficer, SelfDecision, Expired,
+            WrongNonce, WrongState, ...).
+        """
+        by_signer = {int(self.signer_of(decision, s), 16): s for s in signatures}
+        ordered = [by_signer[address] for address in sorted(by_signer)]
+        return self.registry.sign_call(relayer, "decide", decision.as_tuple(), ordered, nonce=nonce)
+
+    def decided(self, inclusion: Inclusion) -> list[Decided]:
+        """Decisions in a receipt; empty where the contract refused."""
+        events = self.registry.contract.events.Decided().process_receipt(inclusion.receipt, errors=DISCARD)
+        return [
+            Decided(
+                log_id=e.args.logId,
+                subject=e.args.subject,
+                verdict=Verdict(e.args.verdict),
+                state=SubjectState(e.args.state),
+                commitment=e.args.commitment,
+                proposer=e.args.proposer,
+                nonce=e.args.nonce,
+                officers=tuple(e.args.officers),
+            )
+            for e in events
+            if e.address == self.registry.address
+        ]
