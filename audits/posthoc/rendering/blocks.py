@@ -1,7 +1,7 @@
 """The vocabulary between the report and its template: cells, tables, cards.
 
-Everything is plain JSON with finished text, so that the template only lays out. A cell is a list of lines, a line a list
-of runs, a run a text with a style.
+Everything is plain JSON with finished text, so that the template only lays out. A cell is a list of lines, a line a
+list of runs, a run a text with a style.
 """
 
 from typing import Any

@@ -101,6 +101,10 @@ RULES: tuple[Rule, ...] = (
     Rule("GDPR", "Art. 22(3)", "Human intervention, expressing a view, contesting", _appeals),
     Rule("HIPAA", "45 CFR 164.312(b)", "Audit controls: activity is recorded and examined", _trail),
     Rule("ISO 31700-1:2023 (aligned to)", "4.5", "Roles and authorities", _approvals),
-    Rule("ISO 31700-1:2023 (aligned to)", "6", "Privacy risk: assessment and monitoring", _any(_private_runs, _attacks)),
-    Rule("ISO 31700-1:2023 (aligned to)", "7", "Privacy controls: design, test, operate, breach", _any(_training, _halts)),
+    Rule(
+        "ISO 31700-1:2023 (aligned to)", "6", "Privacy risk: assessment and monitoring", _any(_private_runs, _attacks)
+    ),
+    Rule(
+        "ISO 31700-1:2023 (aligned to)", "7", "Privacy controls: design, test, operate, breach", _any(_training, _halts)
+    ),
 )

@@ -47,7 +47,9 @@ def _figures(facts: s.Facts) -> list[s.Figure]:
         s.Figure(label="Audits completed", value=count(len(facts.audits)), note=f"bias: {tally}" if tally else ""),
         s.Figure(label="Predictions served", value=count(served), note=f"{count(clinical)} in clinical use"),
         s.Figure(label="Halts", value=count(len(halts)), note=f"{count(standing)} still standing" if halts else ""),
-        s.Figure(label="Appeals received", value=count(facts.appeals.received), note=f"{count(facts.appeals.open)} open"),
+        s.Figure(
+            label="Appeals received", value=count(facts.appeals.received), note=f"{count(facts.appeals.open)} open"
+        ),
         s.Figure(label="Audit-trail entries", value=count(trail.entries), note=trail.verdict.lower()),
     ]
 
@@ -119,7 +121,7 @@ def _discrepancy(facts: s.Facts) -> Iterator[s.Sentence]:
             continue
         kernels = [name for name, p in (("quantum", test.p_quantum), ("RBF", test.p_rbf)) if p < 0.05]
         which = "both kernels" if len(kernels) == 2 else f"the {kernels[0]} kernel only"
-        figures = f"quantum p = {p_value(test.p_quantum)}, RBF p = {p_value(test.p_rbf)}"
+        figures = f"quantum {p_value(test.p_quantum)}, RBF {p_value(test.p_rbf)}"
         text = f"Outputs of {audit.model} differ between groups at the 5 % level by {which} ({figures})."
         yield _sentence("discrepancy", "medium", text, f"audits/{audit.id}")
 
@@ -146,7 +148,8 @@ def _halts(facts: s.Facts) -> Iterator[s.Sentence]:
         if incident.kind == "incident":
             continue
         where = [f"incidents/{incident.id}"]
-        what = f"{incident.kind.capitalize()} of {incident.deployment or 'a model'} ({incident.metric or 'no metric'})"
+        why = f" ({incident.metric})" if incident.metric else ""
+        what = f"The {incident.kind} {incident.id} of {incident.deployment or 'no single deployment'}{why}"
         if incident.reinstatement is None:
             text = f"{what} was still standing when the period ended."
             yield _sentence("halt-standing", "medium", text, *where)
@@ -202,7 +205,7 @@ ADVICE: dict[str, str] = {
     "epsilon-above-one": "Lower the privacy budget of the next run, or record why a larger one is acceptable.",
     "appeals-upheld": "Trace each upheld appeal to its cause and add the cases to the next audit.",
     "appeals-open": "Decide the open appeals.",
-    "trail-failed": "Treat the audit trail as compromised: preserve it, compare with the witnesses' copies, investigate.",
+    "trail-failed": "Treat the audit trail as compromised: preserve it, compare it with the witnesses' copies.",
     "trail-not-verified": "Verify the audit trail before this report is signed.",
     "incomplete": "Find how the missing changes escaped capture, and append a re-baseline entry.",
     "completeness-not-assessed": "Replay the log against the governed tables.",

@@ -15,11 +15,9 @@ def count(value: int | None) -> str:
     return MISSING if value is None else f"{value:,}".replace(",", "\u2009")
 
 
-def p_value(value: float | None) -> str:
-    """A p-value; below 0.001 only the bound is meaningful."""
-    if value is None:
-        return MISSING
-    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+def p_value(value: float) -> str:
+    """A p-value with its relation, "p = 0.213"; below 0.001 only the bound is meaningful."""
+    return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
 
 
 def interval(low: float | None, high: float | None, digits: int = 3) -> str:
@@ -29,10 +27,8 @@ def interval(low: float | None, high: float | None, digits: int = 3) -> str:
     return f"{number(low, digits)} to {number(high, digits)}"
 
 
-def wealth(value: float | None) -> str:
+def wealth(value: float) -> str:
     """The evidence of an e-process, which may span many orders of magnitude."""
-    if value is None:
-        return "no detector"
     return f"{value:.1f}" if value < 10_000 else f"{value:.1e}"
 
 

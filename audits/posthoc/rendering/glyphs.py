@@ -1,11 +1,13 @@
 """Which characters the PDF can show.
 
-PDF/A and PDF/UA forbid the "missing glyph" box, so one name in an uncovered script would stop the whole report; and typst
-0.15 panics on some lone combining marks. Only the fonts inside typst are used, so that the same report gives the same
-bytes on every machine. Text is therefore brought to composed form and what the fonts lack is written as its code point,
-which also makes direction overrides and other invisible characters visible. The attached JSON keeps the exact text.
+PDF/A and PDF/UA forbid the "missing glyph" box, so one name in an uncovered script would stop the whole report; and
+typst 0.15 panics on some lone combining marks. Only the fonts inside typst are used, so that the same report gives the
+same bytes on every machine. Text is therefore brought to composed form and what the fonts lack is written as its code
+point, which also makes direction overrides and other invisible characters visible. The attached JSON keeps the exact
+text.
 """
 
+import re
 import unicodedata
 
 # Blocks that typst 0.15's own fonts (Libertinus Serif, then DejaVu Sans Mono) cover but for unassigned code points.
@@ -44,3 +46,19 @@ def is_covered(char: str) -> bool:
     """Whether typst's embedded fonts have a glyph for one character."""
     code = ord(char)
     return any(low <= code <= high for low, high in COVERED) and unicodedata.category(char) != "Cn"
+
+
+LONG_WORD = re.compile(r"\S{27,}")
+DIGEST = re.compile(r"(0x)?[0-9a-f]{64}")
+
+
+def breakable(text: str) -> str:
+    """The text with break opportunities (zero-width spaces) in very long words, so that none leaves its column.
+
+    Digests stay whole, because they are copied out of the PDF; the template gives them room.
+    """
+    return LONG_WORD.sub(lambda word: word[0] if DIGEST.fullmatch(word[0]) else _split(word[0]), text)
+
+
+def _split(word: str) -> str:
+    return "\u200b".join(word[i : i + 20] for i in range(0, len(word), 20))

@@ -4,7 +4,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from importlib import resources
-from typing import Any
+from typing import Any, cast
 from xml.etree.ElementTree import Element
 
 import defusedxml.ElementTree
@@ -12,12 +12,12 @@ import rfc8785
 import typst
 from defusedxml import DefusedXmlException
 
-from .glyphs import displayable
+from .glyphs import breakable, displayable
 from .validation import parse
 from .view import NUMBERS, Chart, lay_out
 
 ATTACHMENT = "report.json"
-STANDARDS = ["a-3a", "ua-1"]
+STANDARDS: Any = ["a-3a", "ua-1"]
 SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -84,7 +84,10 @@ def render_pdf(report: dict[str, Any], *, charts: Mapping[str, str]) -> bytes:
 def _compile(files: dict[str, bytes]) -> bytes:
     """Compile files held in memory: user text reaches typst as JSON data, never as source."""
     try:
-        pdf = typst.compile(files, format="pdf", pdf_standards=STANDARDS, ignore_system_fonts=True, timestamp=0)
+        # The stubs of typst 0.15 know only paths and bytes; the module itself takes a mapping of files.
+        pdf = typst.compile(
+            cast(Any, files), format="pdf", pdf_standards=STANDARDS, ignore_system_fonts=True, timestamp=0
+        )
     except typst.TypstError as error:
         raise RenderError(f"typst refused the document: {error.diagnostic or error}") from error
     except BaseException as error:
@@ -98,10 +101,12 @@ def _compile(files: dict[str, bytes]) -> bytes:
 
 
 def _displayable(part: Any) -> Any:
-    """The document with every text made showable."""
+    """The document with every text made showable and every long word breakable."""
     if isinstance(part, str):
-        return displayable(part)
+        return breakable(displayable(part))
     if isinstance(part, Mapping):
+        if part.get("kind") == "code":  # shown verbatim; its writer keeps the lines short
+            return {key: displayable(value) for key, value in part.items()}
         return {key: _displayable(value) for key, value in part.items()}
     if isinstance(part, list | tuple):
         return [_displayable(value) for value in part]

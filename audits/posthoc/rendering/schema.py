@@ -29,17 +29,17 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Base of every part: immutable, named fields only, and an unknown field is a fault."""
 
 
-class Period(Record, kw_only=True):
+class Period(Record, frozen=True, kw_only=True):
     start: dt.date  # first day, inclusive
     end: dt.date  # last day, inclusive
 
 
-class Institution(Record, kw_only=True):
+class Institution(Record, frozen=True, kw_only=True):
     id: Identifier
     name: Label
 
 
-class Model(Record, kw_only=True):
+class Model(Record, frozen=True, kw_only=True):
     """A model version under governance in the period."""
 
     id: Identifier
@@ -52,7 +52,7 @@ class Model(Record, kw_only=True):
     card_completeness: Probability | None = None  # share of the required card elements that are filled
 
 
-class Privacy(Record, kw_only=True):
+class Privacy(Record, frozen=True, kw_only=True):
     """Differential privacy spent by a training run: smaller is stronger, 0 would reveal nothing."""
 
     epsilon: NonNegative
@@ -60,7 +60,7 @@ class Privacy(Record, kw_only=True):
     mechanism: Label
 
 
-class TrainingRun(Record, kw_only=True):
+class TrainingRun(Record, frozen=True, kw_only=True):
     id: Identifier
     model: Label  # name and version trained
     strategy: Label
@@ -74,7 +74,7 @@ class TrainingRun(Record, kw_only=True):
     config_sha256: Sha256
 
 
-class Bias(Record, kw_only=True):
+class Bias(Record, frozen=True, kw_only=True):
     """The largest gap between groups in any rate, 0 (same for all groups) to 1, with its interval and verdict."""
 
     score: Probability
@@ -86,7 +86,7 @@ class Bias(Record, kw_only=True):
     n: Count  # cases behind the score
 
 
-class WorstGap(Record, kw_only=True):
+class WorstGap(Record, frozen=True, kw_only=True):
     metric: Label
     group_low: Label  # group with the smaller rate
     group_high: Label
@@ -94,7 +94,7 @@ class WorstGap(Record, kw_only=True):
     rate_high: Probability
 
 
-class Discrepancy(Record, kw_only=True):
+class Discrepancy(Record, frozen=True, kw_only=True):
     """Two-sample test between groups: small p-values say that the model's outputs differ by group."""
 
     p_quantum: Probability
@@ -108,7 +108,7 @@ class Discrepancy(Record, kw_only=True):
     n: Count
 
 
-class Explanation(Record, kw_only=True):
+class Explanation(Record, frozen=True, kw_only=True):
     """LIME interpretability, 0 (explanations never match) to 1."""
 
     score: Probability
@@ -118,7 +118,7 @@ class Explanation(Record, kw_only=True):
     n: Count
 
 
-class GroupMetric(Record, kw_only=True):
+class GroupMetric(Record, frozen=True, kw_only=True):
     """An AIF360 group fairness metric; fair at `ideal` (0 for differences, 1 for ratios)."""
 
     name: Label
@@ -129,7 +129,7 @@ class GroupMetric(Record, kw_only=True):
     high: float | None = None
 
 
-class AttackTest(Record, kw_only=True):
+class AttackTest(Record, frozen=True, kw_only=True):
     name: Label
     statistic: Label
     value: float
@@ -139,12 +139,12 @@ class AttackTest(Record, kw_only=True):
     verdict: Verdict
 
 
-class NotAssessed(Record, kw_only=True):
+class NotAssessed(Record, frozen=True, kw_only=True):
     check: Label
     reason: Text
 
 
-class Audit(Record, kw_only=True):
+class Audit(Record, frozen=True, kw_only=True):
     id: Identifier
     model: Label
     phase: Literal["pre-deployment", "runtime", "post-hoc"]
@@ -158,7 +158,7 @@ class Audit(Record, kw_only=True):
     not_assessed: list[NotAssessed] = []
 
 
-class Approval(Record, kw_only=True):
+class Approval(Record, frozen=True, kw_only=True):
     id: Identifier
     subject: Label
     actor: Identifier  # pseudonym, never a name
@@ -170,7 +170,7 @@ class Approval(Record, kw_only=True):
     anchored_as: Literal["signature", "commitment", "not anchored"]
 
 
-class Deployment(Record, kw_only=True):
+class Deployment(Record, frozen=True, kw_only=True):
     id: Identifier
     model: Label
     institution: Label
@@ -181,13 +181,13 @@ class Deployment(Record, kw_only=True):
     outcomes: Count
 
 
-class Reinstatement(Record, kw_only=True):
+class Reinstatement(Record, frozen=True, kw_only=True):
     at: Instant
     by: list[Label]  # role and institution of each deciding officer
     reason: Text
 
 
-class Incident(Record, kw_only=True):
+class Incident(Record, frozen=True, kw_only=True):
     """A halt or another incident; detector figures are None where no detector raised it."""
 
     id: Identifier
@@ -203,7 +203,7 @@ class Incident(Record, kw_only=True):
     reinstatement: Reinstatement | None = None
 
 
-class Appeals(Record, kw_only=True):
+class Appeals(Record, frozen=True, kw_only=True):
     received: Count
     upheld: Count
     rejected: Count
@@ -211,33 +211,33 @@ class Appeals(Record, kw_only=True):
     carried_over: Count = 0  # open when the period began
 
 
-class Change(Record, kw_only=True):
+class Change(Record, frozen=True, kw_only=True):
     at: Instant
     subject: Label
     before: Label
     after: Label
 
 
-class PreviousReport(Record, kw_only=True):
+class PreviousReport(Record, frozen=True, kw_only=True):
     id: Identifier
     sha256: Sha256
 
 
-class Anchor(Record, kw_only=True):
+class Anchor(Record, frozen=True, kw_only=True):
     size: Count  # entries covered by the anchored checkpoint
     transaction_hash: TransactionHash
     chain_id: Count
     operated_by: Label  # a chain run by the operator adds no independent trust: say who runs it
 
 
-class Completeness(Record, kw_only=True):
+class Completeness(Record, frozen=True, kw_only=True):
     """Replay of the log against the governed tables."""
 
     expected: Count  # governed row versions
     found: Count  # of which replay finds
 
 
-class AuditTrail(Record, kw_only=True):
+class AuditTrail(Record, frozen=True, kw_only=True):
     entries: Count
     root_sha256: Sha256
     checkpoint: Text  # the signed note, verbatim
@@ -249,7 +249,7 @@ class AuditTrail(Record, kw_only=True):
     witnesses: list[Label] = []  # who cosigned the checkpoint
 
 
-class Control(Record, kw_only=True):
+class Control(Record, frozen=True, kw_only=True):
     framework: Label
     clause: Label
     requirement: Text
@@ -257,7 +257,7 @@ class Control(Record, kw_only=True):
     evidence: list[Label]  # pointers into this report: "audits" or "audits/AUD-7"
 
 
-class Evidence(Record, kw_only=True):
+class Evidence(Record, frozen=True, kw_only=True):
     id: Identifier
     title: Label
     media_type: Label
@@ -265,7 +265,7 @@ class Evidence(Record, kw_only=True):
     sha256: Sha256
 
 
-class SignOff(Record, kw_only=True):
+class SignOff(Record, frozen=True, kw_only=True):
     role: Label
     institution: Label
     signed_by: Identifier | None = None  # pseudonym; None: a line to be signed
@@ -273,13 +273,13 @@ class SignOff(Record, kw_only=True):
     signature_sha256: Sha256 | None = None
 
 
-class Figure(Record, kw_only=True):
+class Figure(Record, frozen=True, kw_only=True):
     label: Label
     value: Label
     note: Annotated[str, Meta(max_length=300)] = ""
 
 
-class Sentence(Record, kw_only=True):
+class Sentence(Record, frozen=True, kw_only=True):
     """A finding or recommendation, the rule that produced it and the facts it rests on."""
 
     rule: Identifier
@@ -288,13 +288,13 @@ class Sentence(Record, kw_only=True):
     evidence: list[Label]
 
 
-class Summary(Record, kw_only=True):
+class Summary(Record, frozen=True, kw_only=True):
     figures: list[Figure]
     findings: list[Sentence]
     recommendations: list[Sentence]
 
 
-class Facts(Record, kw_only=True):
+class Facts(Record, frozen=True, kw_only=True):
     """What the caller gathers: everything in the report that is not derived."""
 
     schema: Literal["qfl-ethics/biannual-report/1"]
@@ -318,7 +318,7 @@ class Facts(Record, kw_only=True):
     sign_off: list[SignOff]
 
 
-class Report(Facts, kw_only=True):
+class Report(Facts, frozen=True, kw_only=True):
     """The facts with what follows from them: the control mapping and the summary."""
 
     controls: list[Control]

@@ -48,7 +48,9 @@ def training(report: s.Report) -> list[Block]:
     rows = [
         [
             stack(strong(run.id), text(run.model), muted(run.strategy)),
-            stack(text(run.state), muted(f"from {f.instant(run.started_at)}"), muted(f"to {f.instant(run.finished_at)}")),
+            stack(
+                text(run.state), muted(f"from {f.instant(run.started_at)}"), muted(f"to {f.instant(run.finished_at)}")
+            ),
             text(f"{f.count(run.rounds_completed)} of {f.count(run.rounds_planned)}"),
             stack(strong(f.plural(len(run.sites), "site")), text(", ".join(run.sites))),
             _privacy(run.privacy),
@@ -71,13 +73,15 @@ def audits(report: s.Report) -> list[Block]:
         return [table_or_empty("No audits in this period.", "", [], [])]
     blocks = [
         paragraph(
-            "A verdict comes from confidence bounds, never from a point estimate: FAIL when the lower bound of the bias "
-            "score exceeds the limit, PASS when the upper bound does not, INCONCLUSIVE otherwise."
+            "A verdict comes from confidence bounds, never from a point estimate: FAIL when the lower bound of the "
+            "bias score exceeds the limit, PASS when the upper bound does not, INCONCLUSIVE otherwise."
         )
     ]
     for audit in report.audits:
         verdict = audit.bias.verdict if audit.bias else "not assessed"
-        blocks.append(subheading(f"{audit.id}: {audit.model}", verdict, f"{audit.phase}, {f.instant(audit.completed_at)}"))
+        blocks.append(
+            subheading(f"{audit.id}: {audit.model}", verdict, f"{audit.phase}, {f.instant(audit.completed_at)}")
+        )
         columns = [("Check", 2.5, L), ("Result", 1.4, R), ("Interval and conditions", 4, L), ("Verdict", 1.7, L)]
         blocks.append(table(f"Results of {audit.id}", columns, _results(audit)))
     return blocks
@@ -86,7 +90,9 @@ def audits(report: s.Report) -> list[Block]:
 def _results(audit: s.Audit) -> list[list[Cell]]:
     rows: list[list[Cell]] = []
     if (bias := audit.bias) is not None:
-        condition = f"{bias.level:.0%}: {f.interval(bias.low, bias.high)}; limit {bias.threshold:g}; n = {f.count(bias.n)}"
+        condition = (
+            f"{bias.level:.0%}: {f.interval(bias.low, bias.high)}; limit {bias.threshold:g}; n = {f.count(bias.n)}"
+        )
         rows.append([strong("Bias score"), strong(f.number(bias.score)), text(condition), badge(verdict_of(bias))])
     if (gap := audit.worst_gap) is not None:
         low, high = (f"{gap.group_low} {f.number(gap.rate_low)}", f"{gap.group_high} {f.number(gap.rate_high)}")
@@ -118,14 +124,9 @@ def _kernels(test: s.Discrepancy) -> list[list[Cell]]:
     both = f"{f.count(test.permutations)} permutations; n = {f.count(test.n)}"
     quantum = stack(text("; ".join(parts)), muted(both))
     return [
-        [text("MMD, quantum kernel"), text(f"p {_equals(test.p_quantum)}"), quantum, muted("reported")],
-        [text("MMD, RBF kernel"), text(f"p {_equals(test.p_rbf)}"), text("classical, same samples"), muted("reported")],
+        [text("MMD, quantum kernel"), text(f.p_value(test.p_quantum)), quantum, muted("reported")],
+        [text("MMD, RBF kernel"), text(f.p_value(test.p_rbf)), text("classical, same samples"), muted("reported")],
     ]
-
-
-def _equals(p: float) -> str:
-    shown = f.p_value(p)
-    return shown if shown.startswith("<") else f"= {shown}"
 
 
 def approvals(report: s.Report) -> list[Block]:
@@ -140,7 +141,9 @@ def approvals(report: s.Report) -> list[Block]:
         for a in report.approvals
     ]
     columns = [("Time", 1.5, L), ("Subject", 1.9, L), ("Decided by", 2.5, L), ("Decision", 1.4, L), ("Content", 2.3, L)]
-    intro = paragraph("Deciders appear by role, institution and pseudonym. An approval binds the content with this digest.")
+    intro = paragraph(
+        "Deciders appear by role, institution and pseudonym. An approval binds the content with this digest."
+    )
     return [intro, table_or_empty("No approvals in this period.", "Decisions", columns, rows)]
 
 
@@ -170,17 +173,25 @@ def incidents(report: s.Report) -> list[Block]:
     for incident in report.incidents:
         blocks.append(subheading(incident.id, incident.kind, f.instant(incident.at)))
         blocks.append(paragraph(incident.description))
-        back = incident.reinstatement
-        blocks.append(
-            facts(
-                ("Deployment", text(incident.deployment or "not about one deployment")),
-                ("Metric and groups", text(f"{incident.metric or 'none'}: {' and '.join(incident.groups) or 'no groups'}")),
-                ("Gap", text(f.number(incident.gap))),
-                ("Wealth and threshold", text(f"{f.wealth(incident.wealth)} against {f.wealth(incident.threshold)}")),
-                ("Reinstated", _reinstated(back) if back or incident.kind != "incident" else muted("no halt")),
-            )
-        )
+        blocks.append(facts(*_incident_rows(incident)))
     return blocks
+
+
+def _incident_rows(incident: s.Incident) -> list[tuple[str, Cell]]:
+    """What is known of an incident; a figure no detector gave has no row."""
+    rows = [("Deployment", text(incident.deployment or "not about one deployment"))]
+    if incident.metric is not None:
+        rows.append(("Metric", text(incident.metric)))
+    if incident.groups:
+        rows.append(("Groups", text(" and ".join(incident.groups))))
+    if incident.gap is not None:
+        rows.append(("Gap", text(f.number(incident.gap))))
+    if incident.wealth is not None and incident.threshold is not None:
+        evidence = f"{f.wealth(incident.wealth)} against a threshold of {f.wealth(incident.threshold)}"
+        rows.append(("Wealth", text(evidence)))
+    if incident.kind != "incident":
+        rows.append(("Reinstated", _reinstated(incident.reinstatement)))
+    return rows
 
 
 def _reinstated(back: s.Reinstatement | None) -> Cell:
@@ -200,7 +211,9 @@ def appeals(report: s.Report) -> list[Block]:
 
 def changes(report: s.Report) -> list[Block]:
     previous = report.previous_report
-    known = f"The previous report is {previous.id}." if previous else "This is the first report: there is no earlier one."
+    known = (
+        f"The previous report is {previous.id}." if previous else "This is the first report: there is no earlier one."
+    )
     rows = [[text(f.instant(c.at)), text(c.subject), text(c.before), text(c.after)] for c in report.changes]
     columns = [("Time", 1.6, L), ("Subject", 2.4, L), ("Before", 2, L), ("After", 2, L)]
     nothing = "No changes were recorded since the last period."

@@ -142,14 +142,23 @@ def _trail(report: s.Report) -> list[Block]:
             ("Transaction", mono(anchor.transaction_hash)),
             ("Chain", text(f"chain id {anchor.chain_id}, operated by {anchor.operated_by}")),
         ]
-    blocks = [facts(*rows), subheading("Signed checkpoint"), {"kind": "code", "text": trail.checkpoint}]
+    blocks = [facts(*rows), subheading("Signed checkpoint"), {"kind": "code", "text": _shortened(trail.checkpoint)}]
     blocks.append(
         paragraph(
-            "Anyone holding this checkpoint can check it without trusting the operator. A chain run by the operator adds "
-            "no independent trust; checkpoints cosigned by the institutions do."
+            "Anyone holding this checkpoint can check it without trusting the operator. A chain run by the operator "
+            "adds no independent trust; checkpoints cosigned by the institutions do."
         )
     )
     return blocks
+
+
+def _shortened(note: str) -> str:
+    """A signed note with its long lines cut: a post-quantum signature alone would fill a page."""
+    lines = note.rstrip("\n").split("\n")
+    return "\n".join(
+        line if len(line) <= 96 else f"{line[:60]}… ({f.count(len(line))} characters, complete in the attached JSON)"
+        for line in lines
+    )
 
 
 def _completeness(completeness: s.Completeness | None) -> str:
@@ -175,8 +184,8 @@ def _controls(report: s.Report) -> list[Block]:
     ]
     columns = [("Framework and clause", 2.3, L), ("Requirement", 2.9, L), ("Status", 2, L), ("Where", 1.9, L)]
     intro = (
-        "A row says that this report holds evidence for a control, not that the control is met. ISO 31700-1 prescribes no "
-        "method: the platform is aligned to it, and the biannual cadence is its own policy."
+        "A row says that this report holds evidence for a control, not that the control is met. ISO 31700-1 prescribes "
+        "no method: the platform is aligned to it, and the biannual cadence is its own policy."
     )
     return [paragraph(intro), table("Controls and their evidence", columns, rows)]
 

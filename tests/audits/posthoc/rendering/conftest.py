@@ -14,7 +14,8 @@ def sha(name: str) -> str:
     return hashlib.sha256(name.encode()).hexdigest()
 
 
-CHECKPOINT = "qfl-ethics.example/ledger\n48211\n8h3dYb0Q7m1o0cFzWq1c2uR3v1l0k5n9s2t4x6z8A0w=\n\n— qfl-ethics.example/ledger Az3grw=="
+CHECKPOINT = "qfl-ethics.example/ledger\n48211\n8h3dYb0Q7m1o0cFzWq1c2uR3v1l0k5n9s2t4x6z8A0w=\n\n"
+CHECKPOINT += "— qfl-ethics.example/ledger Az3grw=="
 
 EMPTY: Facts = {
     "schema": "qfl-ethics/biannual-report/1",
@@ -128,7 +129,14 @@ FULL: Facts = {
             "explanation": {"score": 0.842, "low": 0.815, "high": 0.866, "n": 200},
             "group_metrics": [
                 {"name": "statistical parity difference", "attribute": "sex", "value": -0.021, "ideal": 0.0},
-                {"name": "disparate impact", "attribute": "sex", "value": 0.97, "ideal": 1.0, "low": 0.91, "high": 1.04},
+                {
+                    "name": "disparate impact",
+                    "attribute": "sex",
+                    "value": 0.97,
+                    "ideal": 1.0,
+                    "low": 0.91,
+                    "high": 1.04,
+                },
             ],
             "attacks": [
                 {
@@ -294,11 +302,13 @@ FULL: Facts = {
 
 BARS = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 640 190" font-family="sans-serif" font-size="13">
 <title>Bias score of each audit</title>
-<desc>AUD-7 scores 0.048 (interval 0.021 to 0.083), below the limit 0.1; AUD-9 scores 0.164 (0.112 to 0.219), above.</desc>
+<desc>AUD-7 scores 0.048 (interval 0.021 to 0.083), below the limit 0.1;
+AUD-9 scores 0.164 (0.112 to 0.219), above.</desc>
 <line x1="90" y1="150" x2="620" y2="150" stroke="#566570"/>
 <line x1="302" y1="20" x2="302" y2="150" stroke="#9b1c1c" stroke-dasharray="4 3"/>
 <text x="308" y="30" fill="#9b1c1c">limit 0.1</text>
-<g stroke="#1d5a63" stroke-width="3"><line x1="134.5" y1="65" x2="266" y2="65"/><line x1="327" y1="110" x2="554" y2="110"/></g>
+<g stroke="#1d5a63" stroke-width="3">
+<line x1="134.5" y1="65" x2="266" y2="65"/><line x1="327" y1="110" x2="554" y2="110"/></g>
 <circle cx="192" cy="65" r="6" fill="#1d5a63"/><circle cx="438" cy="110" r="6" fill="#9b1c1c"/>
 <g fill="#1c2a33"><text x="20" y="70">AUD-7</text><text x="20" y="115">AUD-9</text>
 <text x="86" y="170">0</text><text x="293" y="170">0.1</text><text x="505" y="170">0.2</text></g></svg>"""
@@ -311,7 +321,8 @@ WEALTH = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 640 190" font-f
 <text x="66" y="42" fill="#9b1c1c">threshold 20</text>
 <polyline fill="none" stroke="#1d5a63" stroke-width="2.5"
  points="60,154 140,153 220,155 300,152 380,146 440,132 490,104 530,70 560,26"/>
-<g fill="#1c2a33"><text x="60" y="178">March</text><text x="280" y="178">April</text><text x="500" y="178">May</text></g></svg>"""
+<g fill="#1c2a33"><text x="60" y="178">March</text><text x="280" y="178">April</text>
+<text x="500" y="178">May</text></g></svg>"""
 
 CHARTS = {"audits.scores": BARS, "incidents.wealth": WEALTH}
 
