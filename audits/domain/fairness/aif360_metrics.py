@@ -144,7 +144,7 @@ def _attribute(aif: _Aif360, attribute: str, counts: Mapping[str, Mapping[str, i
         if not rows:
             out.append(_absent(attribute, metric, "undefined for every pair of groups: a rate has no patient below it"))
             continue
-        # Signed differences and ratios see every pair both ways, so their worst is the lowest; gaps are worst when large.
+        # Signed differences and ratios see every pair both ways: their worst is the lowest. Gaps are worst when large.
         pick = max if metric in ("average_abs_odds_difference", "equalized_odds_difference") else min
         value, group, other = pick(rows)
         out.append(Aif360Value(attribute, metric, value, group, other, None, MEANING[metric]))

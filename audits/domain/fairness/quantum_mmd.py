@@ -253,7 +253,8 @@ def combine(sites: Sequence[SiteMMD], *, alpha: float = 0.05) -> MMDResult:
     found = "A difference" if verdict is Verdict.FAIL else "No difference"
     text = (
         f"{found} in how the model represents {first.reference_group} and other patients with the same label was found "
-        f"(quantum kernel p = {p_quantum:.3f}, RBF kernel p = {p_rbf:.3f}, {n} patients, sites: {', '.join(taking_part)}). "
+        f"(quantum kernel p = {p_quantum:.3f}, RBF kernel p = {p_rbf:.3f}, {n} patients; sites: "
+        f"{', '.join(taking_part)}). "
         "A p-value says nothing about the size of a difference, and this does not enter the bias score."
     )
     return MMDResult(
