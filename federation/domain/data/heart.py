@@ -18,7 +18,6 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +25,7 @@ from numpy.typing import NDArray
 from federation.domain.data.dataset import UNKNOWN, DataError, LoadReport, Refusal, SiteData, SiteInfo, Task
 from federation.domain.data.demographics import age_band
 
+TASK: Task = "classification"
 SITES = (
     SiteInfo("cleveland", "Cleveland Clinic Foundation"),
     SiteInfo("hungarian", "Hungarian Institute of Cardiology, Budapest"),
@@ -92,10 +92,10 @@ class HeartSource:
     """UCI Heart Disease in a folder that holds the `processed.<site>.data` file of at least the site to be loaded."""
 
     root: Path
-    name: ClassVar[str] = "heart"
-    title: ClassVar[str] = "UCI Heart Disease (four hospitals)"
-    task: ClassVar[Task] = "classification"
-    synthetic: ClassVar[bool] = False
+    name = "heart"
+    title = "UCI Heart Disease (four hospitals)"
+    task = TASK
+    synthetic = False
 
     def sites(self) -> tuple[SiteInfo, ...]:
         return SITES

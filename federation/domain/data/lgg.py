@@ -14,7 +14,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +22,7 @@ from federation.domain.data.dataset import DataError, LoadReport, Refusal, SiteD
 from federation.domain.data.image_files import area_mean, read_tiff
 from federation.domain.data.lgg_demographics import groups_of, read_table
 
+TASK: Task = "segmentation"
 SITES = tuple(SiteInfo(code, f"TCGA tissue source site {code.upper()}") for code in ("cs", "du", "ez", "fg", "ht"))
 CHANNELS = ("pre-contrast", "flair", "post-contrast")
 DEFAULT_PX, FULL_PX = 64, 256
@@ -49,10 +49,10 @@ class LggSource:
     root: Path
     px: int = DEFAULT_PX
     slices: int | None = None
-    name: ClassVar[str] = "lgg"
-    title: ClassVar[str] = "TCGA lower-grade glioma MRI (five institutions)"
-    task: ClassVar[Task] = "segmentation"
-    synthetic: ClassVar[bool] = False
+    name = "lgg"
+    title = "TCGA lower-grade glioma MRI (five institutions)"
+    task = TASK
+    synthetic = False
 
     def sites(self) -> tuple[SiteInfo, ...]:
         return SITES

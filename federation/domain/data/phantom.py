@@ -2,8 +2,8 @@
 
 A phantom is one slice: scalp, skull, grey and white matter, ventricles, and for most patients a bright tumour with an
 irregular border. Sites differ in their scanner (gain, bias field, blur, noise); anatomy, tumours and demographics have
-the same distribution everywhere. `bias` makes the tumours of one group harder to see, so that an unfair model can be had
-on purpose and an audit be tested against a known truth.
+the same distribution everywhere. `bias` makes the tumours of one group harder to see, so that an unfair model can be
+had on purpose and an audit be tested against a known truth.
 
 Patient `number` of a site depends on (seed, site, number) alone: the training set is a prefix of an endless stream, and
 traffic drawn beyond it comes from the same scanner.
@@ -14,13 +14,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from federation.domain.data.dataset import DataError, LoadReport, SiteData, SiteInfo, Task
 
+TASK: Task = "segmentation"
 DISADVANTAGED = "female"
 TUMOUR_SHARE = 0.85
 HIDDEN_CONTRAST = 0.04  # share of a tumour's contrast that is left at bias 1: below the noise
@@ -56,10 +56,10 @@ class PhantomSource:
     px: int = 32
     bias: float = 0.0
     seed: int = 7
-    name: ClassVar[str] = "phantom"
-    title: ClassVar[str] = "Synthetic brain MRI phantoms with tumours (no real patients)"
-    task: ClassVar[Task] = "segmentation"
-    synthetic: ClassVar[bool] = True
+    name = "phantom"
+    title = "Synthetic brain MRI phantoms with tumours (no real patients)"
+    task = TASK
+    synthetic = True
 
     def __post_init__(self) -> None:
         if not 1 <= self.n_sites <= self.patients:
@@ -97,7 +97,8 @@ def generate(site: str, *, first: int = 0, count: int, px: int = 32, bias: float
         The same patient comes out whatever range it is drawn in.
     px : int, 16 to 256
     bias : float in [0, 1]
-        The contrast of a woman's tumour is multiplied by 1 - 0.96 `bias`; nothing else depends on the group.
+        The contrast of a woman's tumour is multiplied by 0.04 ** `bias`: by 1 at 0, 0.2 at 0.5, 0.04 at 1, where it
+        is below the noise. Nothing else depends on the group.
     seed : int, >= 0
 
     Returns
@@ -119,7 +120,7 @@ def generate(site: str, *, first: int = 0, count: int, px: int = 32, bias: float
     numbers = range(first, first + count)
     groups = _demographics(seed, site_number, first, count)
     draws = np.stack([np.random.default_rng((seed, site_number, _ANATOMY, n)).random(_DRAWS) for n in numbers])
-    visibility = np.where(groups["sex"] == DISADVANTAGED, 1 - (1 - HIDDEN_CONTRAST) * bias, 1.0)
+    visibility = np.where(groups["sex"] == DISADVANTAGED, HIDDEN_CONTRAST**bias, 1.0)
     clean, mask = _paint(draws, older=groups["age_band"] == "60 and over", visibility=visibility, px=px)
     noise = np.stack(
         [np.random.default_rng((seed, site_number, _NOISE, n)).standard_normal((2, px, px)) for n in numbers]
@@ -127,7 +128,7 @@ def generate(site: str, *, first: int = 0, count: int, px: int = 32, bias: float
     scanned = _scan(clean, noise, np.random.default_rng((seed, site_number, _SCANNER)))
     return SiteData(
         site=site,
-        task="segmentation",
+        task=TASK,
         record_ids=tuple(f"{site}-{n:07d}" for n in numbers),
         x=scanned[:, None],
         y=mask,

@@ -1,7 +1,8 @@
 """From a line of configuration to a data source, and from a site's data to the facts that may leave the site.
 
 A spec is ``name:path?option=value&option=value``: ``heart:/data/heart``, ``lgg:/data/kaggle_3m?px=64&slices=6``,
-``phantom`` or ``phantom:?patients=500&sites=4&px=32&bias=0.0&seed=7``. To add a set: one file with a `Source`, one entry in `KINDS`.
+``phantom`` or ``phantom:?patients=500&sites=4&px=32&bias=0.0&seed=7``. To add a set: one file with a `Source`, one
+entry in `KINDS`.
 """
 
 from __future__ import annotations

@@ -1,0 +1,89 @@
+import numpy as np
+import pytest
+import tifffile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from federation.domain.data.dataset import DataError
+from federation.domain.data.image_files import area_mean, read_tiff
+
+
+@pytest.mark.parametrize("compression", [None, "deflate"])
+def test_uncompressed_and_deflated_images_read_alike(tmp_path, compression):
+    image = np.random.default_rng(1).integers(0, 256, (40, 40, 3), dtype=np.uint8)
+    tifffile.imwrite(tmp_path / "a.tif", image, photometric="rgb", compression=compression)
+    assert (read_tiff(tmp_path / "a.tif", channels=3) == image).all()
+
+
+@pytest.mark.parametrize("keep", [0, 4, 20, 100, 0.5, -1])
+@pytest.mark.parametrize("compression", [None, "deflate"])
+def test_a_truncated_file_is_one_clear_error_wherever_it_breaks_off(tmp_path, compression, keep):
+    path = tmp_path / "a.tif"
+    image = np.random.default_rng(1).integers(0, 256, (32, 32), dtype=np.uint8)
+    tifffile.imwrite(path, image, compression=compression)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(len(whole) * keep) if isinstance(keep, float) else keep])
+    with pytest.raises(DataError, match=r"a\.tif: expected a TIFF .* cannot be decoded .* Copy the file again"):
+        read_tiff(path, channels=1)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 255)), min_size=1, max_size=4))
+def test_damaged_bytes_give_an_image_of_the_right_shape_or_a_data_error(tmp_path_factory, damage):
+    path = tmp_path_factory.mktemp("tiff") / "a.tif"
+    tifffile.imwrite(path, np.arange(1024, dtype=np.uint8).reshape(32, 32), compression="deflate")
+    content = bytearray(path.read_bytes())
+    for place, value in damage:
+        content[place % len(content)] = value
+    path.write_bytes(content)
+    try:
+        image = read_tiff(path, channels=1)
+    except DataError as error:
+        assert error.file == str(path)
+    else:
+        assert image.ndim == 2 and image.dtype == np.uint8
+
+
+@pytest.mark.parametrize(
+    "image",
+    [np.zeros((8, 8), np.uint8), np.zeros((8, 8, 4), np.uint8), np.zeros((8, 8, 3), np.uint16)],
+    ids=["one channel", "four channels", "16 bits"],
+)
+def test_an_image_of_another_kind_is_refused(tmp_path, image):
+    tifffile.imwrite(tmp_path / "a.tif", image)
+    with pytest.raises(DataError, match=r"3 channels of 8 bits, got 1 page\(s\) of shape"):
+        read_tiff(tmp_path / "a.tif", channels=3)
+
+
+def test_a_stack_of_pages_is_refused(tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((2, 8, 8), np.uint8), photometric="minisblack")
+    with pytest.raises(DataError, match="one page"):
+        read_tiff(tmp_path / "a.tif", channels=1)
+
+
+def test_an_absent_file_is_refused(tmp_path):
+    with pytest.raises(DataError, match="No such file"):
+        read_tiff(tmp_path / "a.tif", channels=1)
+
+
+def test_halving_an_image_takes_the_mean_of_four_pixels():
+    image = np.array([[1, 3, 0, 0], [5, 7, 0, 8], [0, 0, 1, 1], [0, 0, 1, 1]])
+    assert area_mean(image, 2).tolist() == [[4, 2], [0, 1]]
+
+
+def test_three_pixels_become_two_by_shares():
+    assert area_mean(np.array([[3, 6, 9]] * 3), 2) == pytest.approx(np.array([[4, 8]] * 2))
+
+
+@given(st.integers(1, 24), st.integers(0, 2**32 - 1))
+def test_resampling_keeps_the_mean_and_the_range(side, seed):
+    image = np.random.default_rng(seed).integers(0, 256, (2, 24, 24))
+    small = area_mean(image, side)
+    assert small.shape == (2, side, side)
+    assert small.mean(axis=(1, 2)) == pytest.approx(image.mean(axis=(1, 2)), rel=1e-4)
+    assert small.min() >= image.min() - 1e-3 and small.max() <= image.max() + 1e-3
+
+
+def test_images_are_never_enlarged():
+    with pytest.raises(ValueError, match="from 1 to 8 px, got 9"):
+        area_mean(np.zeros((8, 8)), 9)
