@@ -153,7 +153,7 @@ LIFE_OF_A_MODEL: tuple[tuple[str, str, str], ...] = (
 
 
 def state_key(value: object) -> str:
-    """The key of `STATES` for a state however it is spelt: an enum member, "Under review", "under-review", True, None."""
+    """The key of `STATES` for a state however it is spelt: an enum member, "Under review", "under-review", None."""
     if value is None:
         return "none"
     if isinstance(value, bool):

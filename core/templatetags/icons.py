@@ -41,7 +41,8 @@ ICONS: dict[str, str] = {
     "refresh": '<path d="M20 6v4.5h-4.5"/><path d="M19.6 10.3A8 8 0 1 0 20 13"/>',
     "lock": '<path d="M6 11h12v9H6z"/><path d="M8.5 11V8a3.5 3.5 0 0 1 7 0v3"/>',
     "key": '<circle cx="8" cy="15.5" r="4"/><path d="m11 12.7 8-8M16 7.5l2.5 2.5M14 9.6l1.7 1.7"/>',
-    "anchor": '<circle cx="12" cy="5.5" r="2.2"/><path d="M12 7.7V21M8.5 11h7"/><path d="M4 14c.5 4 3.7 7 8 7s7.5-3 8-7"/>',
+    "anchor": '<circle cx="12" cy="5.5" r="2.2"/><path d="M12 7.7V21M8.5 11h7"/>'
+    '<path d="M4 14c.5 4 3.7 7 8 7s7.5-3 8-7"/>',
     "shield-check": '<path d="M12 3 5 5.8v5.7c0 4.3 2.8 7.6 7 9.5 4.2-1.9 7-5.2 7-9.5V5.8z"/>'
     '<path d="m8.8 12 2.3 2.3 4.3-4.8"/>',
     "flask": '<path d="M9.5 3h5M10.5 3v6L5 19.2A1.2 1.2 0 0 0 6 21h12a1.2 1.2 0 0 0 1-1.8L13.5 9V3"/>'

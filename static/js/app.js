@@ -173,7 +173,14 @@
       if (this.lastId) url.searchParams.set("last_event_id", this.lastId);
       this.native = new EventSource(url, { withCredentials: true });
       this.native.onopen = (event) => this.onopen && this.onopen(event);
-      this.native.onerror = (event) => this.onerror && this.onerror(event);
+      this.native.onerror = (event) => {
+        // Refused for good: htmx will ask for a new source after a while, and this one must not come back beside it.
+        if (this.native && this.native.readyState === EventSource.CLOSED) {
+          this.ended = true;
+          sources.delete(this);
+        }
+        if (this.onerror) this.onerror(event);
+      };
       for (const [type, listener] of this.listeners) this.native.addEventListener(type, listener);
     }
 

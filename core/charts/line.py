@@ -1,0 +1,269 @@
+"""Lines over rounds or time, with bands, a limit and labels at their ends; and the small line beside a figure."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from core.charts import svg
+from core.charts.scales import Scale, span, tick_labels, ticks, time_ticks
+from core.charts.svg import Canvas, Chart, Palette, Size, Table
+
+X = float | dt.datetime | dt.date
+Points = Sequence[tuple[X, float | None]] | Sequence[float | None]
+
+_DASHES = ("", "7 3", "2 3", "9 3 2 3", "14 4", "4 2")
+_MARKERS = ("circle", "square", "diamond", "up", "down", "cross")
+_LABEL_GAP = 15.0
+_MOST_MARKERS = 30  # beyond it markers would hide the line; the last point keeps one
+
+
+@dataclass(frozen=True)
+class Series:
+    """One line. `points` are (x, y), or y alone for x = 1, 2, 3...; `band` holds (x, lower, upper) of an interval."""
+
+    name: str
+    points: Points
+    band: Sequence[tuple[X, float | None, float | None]] = ()
+
+
+@dataclass(frozen=True)
+class _Line:
+    name: str
+    points: tuple[tuple[float, float | None], ...]
+    band: tuple[tuple[float, float, float], ...]
+    shown: dict[float, str]  # x -> its words in the table
+
+    @property
+    def measured(self) -> list[tuple[float, float]]:
+        return [(x, y) for x, y in self.points if y is not None]
+
+
+def line_chart(
+    series: Mapping[str, Points] | Sequence[Series | tuple[str, Points]],
+    *,
+    title: str,
+    description: str = "",
+    x_label: str,
+    y_label: str,
+    threshold: float | None = None,
+    threshold_label: str = "limit",
+    y_range: tuple[float, float] | None = None,
+    palette: Palette = "screen",
+    size: Size = "m",
+    key: str = "",
+) -> Chart:
+    """Lines over a common x axis of numbers or of moments (UTC).
+
+    A value that was not measured breaks its line. `y_range` is the least range shown: it grows to hold all data, so
+    that nothing lies outside unseen. Series differ by colour, dash and marker, and are named at their ends.
+    """
+    width = svg.WIDTHS[size]
+    lines = [_read(s) for s in _listed(series)]
+    timed = any(isinstance(_x_of(p), dt.date) for s in _listed(series) for p in s.points)
+    values = [y for ln in lines for _, y in ln.measured]
+    canvas = Canvas(width, 0.46 * width if size == "m" else 0.62 * width, palette)
+    headers = (x_label, *(ln.name for ln in lines))
+    if not values:
+        return canvas.no_data(title=title, description=description, headers=headers, size=size, key=key)
+
+    edges = [b for ln in lines for _, low, high in ln.band for b in (low, high)]
+    reach = [*values, *edges, *(() if threshold is None else (threshold,))]
+    y_low, y_high = span(reach)
+    if y_range is not None:
+        y_low, y_high = min(y_range[0], *reach), max(y_range[1], *reach)
+    marks = ticks(y_low, y_high)
+    left = svg.text_width(tick_labels(marks)) + 34
+    named = len(lines) > 1
+    right = min(svg.text_width([ln.name for ln in lines]) + 24, 0.3 * width) if named else 18.0
+    canvas.height = max(canvas.height, 66 + _LABEL_GAP * len(lines))
+    y = Scale(y_low, y_high, canvas.height - 46, 22)
+    xs = sorted({p[0] for ln in lines for p in ln.points})
+    x = Scale(*(span(xs) if xs[0] == xs[-1] else (xs[0], xs[-1])), left, width - right)
+
+    _axes(canvas, x, y, marks, xs, timed, x_label, y_label)
+    if threshold is not None:
+        words = f"{threshold_label} {svg.number(threshold)}"
+        canvas.line("c-threshold", x.start, y(threshold), x.end, y(threshold))
+        canvas.text("c-threshold-text", x.start + 4, y(threshold) - 5, words)
+    for index, ln in enumerate(lines):
+        _draw(canvas, ln, index, x, y)
+    if named:
+        _end_labels(canvas, lines, x, y, right - 20)
+    said = description or _summary(lines, threshold, threshold_label)
+    return canvas.finish(title=title, description=said, table=_table(headers, lines), size=size, key=key)
+
+
+def sparkline(
+    values: Sequence[float | None],
+    *,
+    title: str,
+    description: str = "",
+    threshold: float | None = None,
+    palette: Palette = "screen",
+    key: str = "",
+) -> Chart:
+    """A line without axes, to stand beside a figure; its last value is marked."""
+    canvas = Canvas(160, 32, palette)
+    line = _read(Series(title, values))
+    if not line.measured:
+        canvas.line("c-axis", 4, 16, 156, 16)
+        table = Table(("Position", title))
+        return canvas.finish(title=title, description="No data yet.", table=table, size="spark", key=key)
+    reach = [v for _, v in line.measured] + ([] if threshold is None else [threshold])
+    y = Scale(*span(reach), 28, 4)
+    x = Scale(1, max(len(values), 2), 4, 152)
+    if threshold is not None:
+        canvas.line("c-threshold", x.start, y(threshold), x.end, y(threshold))
+    _path(canvas, line, 0, x, y)
+    last = line.measured[-1]
+    _marker(canvas, "circle", "c-mark s1", x(last[0]), y(last[1]))
+    said = description or _summary([line], threshold, "limit")
+    return canvas.finish(
+        title=title, description=said, table=_table(("Position", title), [line]), size="spark", key=key
+    )
+
+
+def _listed(series: Mapping[str, Points] | Sequence[Series | tuple[str, Points]]) -> list[Series]:
+    rows = series.items() if isinstance(series, Mapping) else series
+    return [row if isinstance(row, Series) else Series(*row) for row in rows]
+
+
+def _x_of(point: object) -> object:
+    return point[0] if isinstance(point, tuple | list) else None
+
+
+def _place(value: X) -> float:
+    """The position of an x on its axis: a moment counts in POSIX seconds; one without a zone is taken as UTC."""
+    if isinstance(value, dt.datetime):
+        return (value if value.tzinfo else value.replace(tzinfo=dt.UTC)).timestamp()
+    if isinstance(value, dt.date):
+        return dt.datetime(value.year, value.month, value.day, tzinfo=dt.UTC).timestamp()
+    place = svg.finite(value)
+    if place is None:
+        raise ValueError(f"expected every x to be a finite number or a moment, got {value!r}; leave the point out")
+    return place
+
+
+def _read(series: Series) -> _Line:
+    pairs: list[tuple[X, object]] = [
+        (p[0], p[1]) if isinstance(p, tuple | list) else (i, p) for i, p in enumerate(series.points, start=1)
+    ]
+    shown = {_place(x): svg.moment(x) if isinstance(x, dt.date) else svg.number(x) for x, _ in pairs}
+    band = [(_place(x), svg.finite(low), svg.finite(high)) for x, low, high in series.band]
+    return _Line(
+        name=series.name,
+        points=tuple(sorted(((_place(x), svg.finite(y)) for x, y in pairs), key=lambda p: p[0])),
+        band=tuple(sorted((x, low, high) for x, low, high in band if low is not None and high is not None)),
+        shown=shown,
+    )
+
+
+def _axes(
+    canvas: Canvas,
+    x: Scale,
+    y: Scale,
+    marks: tuple[float, ...],
+    xs: list[float],
+    timed: bool,
+    x_label: str,
+    y_label: str,
+) -> None:
+    for place, words in zip(marks, tick_labels(marks), strict=True):
+        canvas.line("c-grid", x.start, y(place), x.end, y(place))
+        canvas.text("c-text", x.start - 8, y(place) + 4, words, "end")
+    room = max(2, int((x.end - x.start) / 70))
+    if timed:
+        places, labels = time_ticks(x.low, x.high, count=room)
+    else:
+        places = ticks(x.low, x.high, count=min(room, 10), whole=all(v == int(v) for v in xs))
+        labels = tick_labels(places)
+    canvas.line("c-axis", x.start, y.start, x.end, y.start)
+    for place, words in zip(places, labels, strict=True):
+        canvas.line("c-axis", x(place), y.start, x(place), y.start + 4)
+        canvas.text("c-text", x(place), y.start + 18, words, "middle")
+    canvas.text("c-strong", (x.start + x.end) / 2, canvas.height - 8, x_label, "middle")
+    canvas.text("c-strong", 13, (y.start + y.end) / 2, y_label, "middle", turn=True)
+
+
+def _draw(canvas: Canvas, line: _Line, index: int, x: Scale, y: Scale) -> None:
+    role = f"s{index % 6 + 1}"
+    if line.band:
+        upper = [f"{svg.at(x(a))} {svg.at(y(high))}" for a, _, high in line.band]
+        lower = [f"{svg.at(x(a))} {svg.at(y(low))}" for a, low, _ in reversed(line.band)]
+        canvas.shape("path", f"c-band {role}", d="M" + "L".join(upper + lower) + "Z")
+    _path(canvas, line, index, x, y)
+    marked = line.measured if len(line.measured) <= _MOST_MARKERS else line.measured[-1:]
+    for a, b in marked:
+        _marker(canvas, _MARKERS[index % 6], f"c-mark {role}", x(a), y(b))
+
+
+def _path(canvas: Canvas, line: _Line, index: int, x: Scale, y: Scale) -> None:
+    d, pen = "", False
+    for a, b in line.points:
+        if b is not None:
+            d += f"{'L' if pen else 'M'}{svg.at(x(a))} {svg.at(y(b))}"
+        pen = b is not None
+    dash = _DASHES[(index // 6 + index) % 6]
+    canvas.shape("path", f"c-line s{index % 6 + 1}", d=d, **({"stroke_dasharray": dash} if dash else {}))
+
+
+def _marker(canvas: Canvas, kind: str, role: str, x: float, y: float, r: float = 4.0) -> None:
+    corners = {
+        "square": ((-r, -r), (r, -r), (r, r), (-r, r)),
+        "diamond": ((0, -1.3 * r), (1.3 * r, 0), (0, 1.3 * r), (-1.3 * r, 0)),
+        "up": ((0, -1.2 * r), (1.2 * r, r), (-1.2 * r, r)),
+        "down": ((0, 1.2 * r), (1.2 * r, -r), (-1.2 * r, -r)),
+        "cross": ((-r, -r / 2.5), (-r / 2.5, -r / 2.5), (-r / 2.5, -r), (r / 2.5, -r), (r / 2.5, -r / 2.5),
+                  (r, -r / 2.5), (r, r / 2.5), (r / 2.5, r / 2.5), (r / 2.5, r), (-r / 2.5, r), (-r / 2.5, r / 2.5),
+                  (-r, r / 2.5)),
+    }  # fmt: skip
+    if kind == "circle":
+        canvas.shape("circle", role, cx=x, cy=y, r=r)
+    else:
+        points = " ".join(f"{svg.at(x + dx)},{svg.at(y + dy)}" for dx, dy in corners[kind])
+        canvas.shape("polygon", role, points=points)
+
+
+def _end_labels(canvas: Canvas, lines: list[_Line], x: Scale, y: Scale, room: float) -> None:
+    """Names at the ends of the lines, moved apart where they would overlap, each tied to its line by a leader."""
+    ends = sorted(((y(ln.measured[-1][1]), i, ln) for i, ln in enumerate(lines) if ln.measured), key=lambda e: e[:2])
+    places: list[float] = []
+    for wanted, _, _ in ends:
+        places.append(max(wanted, places[-1] + _LABEL_GAP) if places else max(wanted, y.end))
+    over = places[-1] - y.start if places else 0
+    if over > 0:
+        floor = y.start
+        for i in range(len(places) - 1, -1, -1):
+            places[i] = min(places[i], floor)
+            floor = places[i] - _LABEL_GAP
+    for (wanted, index, ln), place in zip(ends, places, strict=True):
+        role = f"s{index % 6 + 1}"
+        start = x(ln.measured[-1][0]) + 6
+        bend = f"M{svg.at(start)} {svg.at(wanted)}L{svg.at(x.end + 12)} {svg.at(place)}"
+        canvas.shape("path", f"c-leader {role}", d=bend)
+        canvas.text(f"c-series-text {role}", x.end + 15, place + 4, svg.short(ln.name, room))
+
+
+def _table(headers: Sequence[str], lines: list[_Line]) -> Table:
+    words = {place: said for ln in lines for place, said in ln.shown.items()}
+    columns = [dict(ln.points) for ln in lines]
+    rows = tuple((words[place], *(svg.number(c.get(place)) for c in columns)) for place in sorted(words))
+    return Table(tuple(headers), rows)
+
+
+def _summary(lines: list[_Line], threshold: float | None, threshold_label: str) -> str:
+    said = []
+    for ln in lines:
+        if not ln.measured:
+            said.append(f"{ln.name}: {svg.NOT_MEASURED}.")
+            continue
+        (first, a), (last, b) = ln.measured[0], ln.measured[-1]
+        said.append(
+            f"{ln.name}: {svg.number(b)} at {ln.shown[last]}"
+            + (f", from {svg.number(a)} at {ln.shown[first]}." if last != first else ".")
+        )
+    if threshold is not None:
+        said.append(f"The {threshold_label} is {svg.number(threshold)}.")
+    return " ".join(said)
