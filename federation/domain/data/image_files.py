@@ -70,13 +70,14 @@ def area_mean(images: NDArray, side: int) -> NDArray[np.float32]:
     height, width = images.shape[-2:]
     if not 1 <= side <= min(height, width):
         raise ValueError(f"expected a side from 1 to {min(height, width)} px, got {side}. Ask for fewer pixels.")
-    return _weights(height, side) @ images.astype(np.float32) @ _weights(width, side).T
+    # In double precision, so that the rounding to single hides what order a machine adds in: digests must agree.
+    return (_weights(height, side) @ images.astype(np.float64) @ _weights(width, side).T).astype(np.float32)
 
 
 @lru_cache(maxsize=32)
-def _weights(length: int, side: int) -> NDArray[np.float32]:
+def _weights(length: int, side: int) -> NDArray[np.float64]:
     """Row i holds the share of each of `length` pixels in output pixel i; rows sum to 1."""
     edges = np.arange(side + 1) * (length / side)
     pixels = np.arange(length)
     overlap = np.minimum(edges[1:, None], pixels + 1) - np.maximum(edges[:-1, None], pixels)
-    return (np.clip(overlap, 0, None) * (side / length)).astype(np.float32)
+    return np.clip(overlap, 0, None) * (side / length)

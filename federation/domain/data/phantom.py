@@ -31,6 +31,7 @@ _SITE = re.compile(r"phantom-([1-9]\d{0,3})")
 # What a random stream is for. Distinct keys keep streams apart: (seed, site, purpose, number).
 _SCANNER, _BLOCK, _ANATOMY, _NOISE = range(4)
 _BLOCK_CELLS = (("female", "under 60"), ("female", "60 and over"), ("male", "under 60"), ("male", "60 and over"))
+_BATCH = 2048  # patients painted at once: bounds the memory of a long stream
 _DRAWS = 24  # uniform numbers that describe one patient's anatomy
 
 
@@ -117,21 +118,23 @@ def generate(site: str, *, first: int = 0, count: int, px: int = 32, bias: float
     """
     _check(first=first, count=count, px=px, bias=bias, seed=seed)
     site_number = _site_number(site)
-    numbers = range(first, first + count)
     groups = _demographics(seed, site_number, first, count)
-    draws = np.stack([np.random.default_rng((seed, site_number, _ANATOMY, n)).random(_DRAWS) for n in numbers])
-    visibility = np.where(groups["sex"] == DISADVANTAGED, HIDDEN_CONTRAST**bias, 1.0)
-    clean, mask = _paint(draws, older=groups["age_band"] == "60 and over", visibility=visibility, px=px)
-    noise = np.stack(
-        [np.random.default_rng((seed, site_number, _NOISE, n)).standard_normal((2, px, px)) for n in numbers]
-    )
-    scanned = _scan(clean, noise, np.random.default_rng((seed, site_number, _SCANNER)))
+    x = np.empty((count, 1, px, px), dtype=np.float32)
+    y = np.empty((count, px, px), dtype=np.uint8)
+    for start in range(0, count, _BATCH):
+        rows = slice(start, min(start + _BATCH, count))
+        numbers = range(first + rows.start, first + rows.stop)
+        draws = np.stack([np.random.default_rng((seed, site_number, _ANATOMY, n)).random(_DRAWS) for n in numbers])
+        visibility = np.where(groups["sex"][rows] == DISADVANTAGED, HIDDEN_CONTRAST**bias, 1.0)
+        older = groups["age_band"][rows] == "60 and over"
+        clean, y[rows] = _paint(draws, older=older, visibility=visibility, px=px)
+        x[rows, 0] = _scan(clean, seed=seed, site_number=site_number, numbers=numbers)
     return SiteData(
         site=site,
         task=TASK,
-        record_ids=tuple(f"{site}-{n:07d}" for n in numbers),
-        x=scanned[:, None],
-        y=mask,
+        record_ids=tuple(f"{site}-{n:07d}" for n in range(first, first + count)),
+        x=x,
+        y=y,
         patient_index=np.arange(count, dtype=np.int64),
         groups=groups,
         feature_names=("synthetic flair",),
@@ -238,7 +241,7 @@ def _tumour(
     return np.hypot(a, b), d["size"] * (1 + lobes)
 
 
-def _scan(clean: NDArray[np.float64], noise: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float32]:
+def _scan(clean: NDArray[np.float64], *, seed: int, site_number: int, numbers: range) -> NDArray[np.float32]:
     """What the scanner of a site makes of the images: blur, bias field, gain, Rician noise, 8 bits; in [0, 1].
 
     References
@@ -246,6 +249,7 @@ def _scan(clean: NDArray[np.float64], noise: NDArray[np.float64], rng: np.random
     .. [1] Gudbjartsson, Patz (1995). Magn Reson Med 34(6):910-914 (noise of magnitude images is Rician).
     """
     px = clean.shape[-1]
+    rng = np.random.default_rng((seed, site_number, _SCANNER))
     gain, sigma, blur = rng.uniform(0.88, 1.12), rng.uniform(0.015, 0.035), rng.uniform(0.35, 0.65)
     tilt_u, tilt_v, bow = rng.uniform(-0.10, 0.10, size=3)
     axis = (np.arange(px) + 0.5) * (2 / px) - 1
@@ -254,6 +258,9 @@ def _scan(clean: NDArray[np.float64], noise: NDArray[np.float64], rng: np.random
     width = blur * px / 32  # the same blur in the patient whatever the resolution
     kernel = np.exp(-((pixels[:, None] - pixels) ** 2) / (2 * width**2))
     kernel /= kernel.sum(axis=1, keepdims=True)
+    noise = np.stack(
+        [np.random.default_rng((seed, site_number, _NOISE, n)).standard_normal((2, px, px)) for n in numbers]
+    )
     signal = gain * field * (kernel @ clean @ kernel.T)
     magnitude = np.hypot(signal + sigma * noise[:, 0], sigma * noise[:, 1])
     return (np.rint(np.clip(magnitude, 0, 1) * GREY_LEVELS) / GREY_LEVELS).astype(np.float32)

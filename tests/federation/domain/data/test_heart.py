@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from federation.domain.data.dataset import DataError
-from federation.domain.data.heart import FEATURES, HeartSource
+from federation.domain.data.heart import COLUMNS, FEATURES, HeartSource
 
 REAL = Path(__file__).resolve().parents[5] / "shared" / "data" / "heart"
 SITES = ("cleveland", "hungarian", "switzerland", "va")
@@ -17,8 +17,7 @@ def write(folder: Path, *lines: str, site: str = "va") -> HeartSource:
 
 
 def changed(**cells: str) -> str:
-    names = "age sex cp trestbps chol fbs restecg thalach exang oldpeak slope ca thal num".split()
-    return ",".join(cells.get(name, cell) for name, cell in zip(names, GOOD.split(","), strict=True))
+    return ",".join(cells.get(name, cell) for name, cell in zip(COLUMNS, GOOD.split(","), strict=True))
 
 
 @pytest.fixture(scope="module")

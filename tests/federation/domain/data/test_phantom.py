@@ -11,7 +11,9 @@ def contrast(data, sex):
     """Mean brightness of the tumours of one sex above that of the middle grey of their own images."""
     rows = (data.groups["sex"] == sex) & data.y.any(axis=(1, 2))
     x, y = data.x[rows, 0], data.y[rows].astype(bool)
-    return np.mean([image[mask].mean() - np.median(image[~mask & (image > 0.2)]) for image, mask in zip(x, y, strict=True)])
+    return np.mean(
+        [image[mask].mean() - np.median(image[~mask & (image > 0.2)]) for image, mask in zip(x, y, strict=True)]
+    )
 
 
 def test_it_says_that_it_is_synthetic():
