@@ -13,4 +13,4 @@ from federation.domain.quantum.circuits import CircuitShape
 def hybrid_unet(spec: Mapping[str, Any]) -> UNet:
     """``{"kind": "hybrid_unet", "inputs", "channels", "qubits": 4..10, "layers", "entangling"}``."""
     shape = CircuitShape(spec["qubits"], spec["layers"], spec["entangling"])
-    return UNet(spec, QuantumBottleneck(spec["channels"][-1], shape))
+    return UNet(spec, lambda: QuantumBottleneck(spec["channels"][-1], shape))
