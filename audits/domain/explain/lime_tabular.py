@@ -93,7 +93,9 @@ def site_explanation(
     mean = np.mean(weights, axis=0) if len(weights) else np.zeros(d)
     share = mean / mean.sum() if mean.sum() > 0 else mean
     named = dict(zip(feature_names, share.tolist(), strict=True)) if len(weights) else {}
-    return SiteExplanation(site, "tabular", scores, controls, named, asdict(settings) | {"seed": seed})
+    return SiteExplanation(
+        site, "tabular", scores, tuple(row.rcf for row in controls), named, asdict(settings) | {"seed": seed}
+    )
 
 
 def _explain_all(

@@ -46,8 +46,9 @@ class SiteExplanation:
 
     Attributes
     ----------
-    scores, control : tuple of RecordScore
-        For the model, and for the same records explained with a model that cannot know (the negative control).
+    scores : tuple of RecordScore
+    control : tuple of float
+        RCF of the same records explained with a model that cannot know (the negative control).
     weights : mapping of str to float
         Feature to mean absolute weight, summing to 1 (tabular only).
     settings : what was fixed in advance (segmenter, samples, k, seeds)
@@ -56,7 +57,7 @@ class SiteExplanation:
     site: str
     kind: str  # "tabular" or "image"
     scores: tuple[RecordScore, ...]
-    control: tuple[RecordScore, ...]
+    control: tuple[float, ...]
     weights: Mapping[str, float] = field(default_factory=dict)
     settings: Mapping[str, object] = field(default_factory=dict)
 
@@ -66,10 +67,9 @@ class SiteExplanation:
     @classmethod
     def from_dict(cls, raw: Mapping) -> SiteExplanation:
         """The inverse of `as_dict`."""
-        rows = {name: tuple(RecordScore(**row) for row in raw[name]) for name in ("scores", "control")}
-        return cls(
-            raw["site"], raw["kind"], rows["scores"], rows["control"], dict(raw["weights"]), dict(raw["settings"])
-        )
+        scores = tuple(RecordScore(**row) for row in raw["scores"])
+        control = tuple(map(float, raw["control"]))
+        return cls(raw["site"], raw["kind"], scores, control, dict(raw["weights"]), dict(raw["settings"]))
 
 
 @dataclass(frozen=True)
@@ -177,8 +177,8 @@ def permuted_parameters(parameters: Mapping[str, NDArray], rng: np.random.Genera
     return {name: rng.permuted(np.asarray(value).ravel()).reshape(value.shape) for name, value in parameters.items()}
 
 
-def interval(values: Sequence[float]) -> Interval | None:
-    """Mean and 95 % interval; None without a value."""
+def interval(values: Sequence[float], *, highest: float = 1.0) -> Interval | None:
+    """Mean and 95 % interval, cut to [0, highest]; None without a value."""
     if not len(values):
         return None
     x = np.asarray(values, dtype=float)
@@ -186,7 +186,7 @@ def interval(values: Sequence[float]) -> Interval | None:
     if len(x) < 2:
         return Interval(1, mean, None, None)
     reach = float(student.ppf(0.975, len(x) - 1) * x.std(ddof=1) / np.sqrt(len(x)))
-    return Interval(len(x), mean, mean - reach, mean + reach)
+    return Interval(len(x), mean, max(0.0, mean - reach), min(highest, mean + reach))
 
 
 def combine(
@@ -219,8 +219,9 @@ def combine(
     if any((s.kind, s.settings) != (sites[0].kind, sites[0].settings) for s in sites):
         raise ValueError("expected every site to use the settings fixed in advance, got different ones")
     scores = [row for s in sites for row in s.scores]
-    found = {name: interval([getattr(r, name) for r in scores]) for name in ("rcf", "fit", "stability", "faithfulness")}
-    control = interval([row.rcf for s in sites for row in s.control])
+    found = {name: interval([getattr(row, name) for row in scores]) for name in ("fit", "stability", "faithfulness")}
+    found["rcf"] = interval([row.rcf for row in scores], highest=100.0)
+    control = interval([value for s in sites for value in s.control], highest=100.0)
     mass = interval([row.lesion_mass for row in scores if row.lesion_mass is not None])
     image = any(s.kind == "image" for s in sites)
     doubts = _doubts(found["rcf"], control, mass, image, margin, lesion_required)
@@ -280,7 +281,7 @@ def _sentences(
         out.append(f"A model that cannot know, explained in the same way, scores {_words(control)}.")
     if mass is not None:
         out.append(f"The share of weight on the lesion, beyond its area, is {_words(mass)} of 1.")
-    return (*out, *doubts, verdict.explanation)
+    return (*out, *(doubts if verdict is Verdict.INCONCLUSIVE else ()), verdict.explanation)
 
 
 def _words(found: Interval) -> str:
