@@ -69,14 +69,13 @@ def parse_path(path: str) -> TileName:
     """
     if match := _TILE_PATH.fullmatch(path):
         name = TileName(int(match[1]), _parse_index(match[2]), int(match[3] or TILE_WIDTH))
-        canonical = tile_path(int(match[1]), name.index, name.width) if name.width <= TILE_WIDTH else ""
     elif match := _BUNDLE_PATH.fullmatch(path):
         name = TileName(None, _parse_index(match[1]), int(match[2] or TILE_WIDTH))
-        canonical = bundle_path(name.index, name.width) if name.width <= TILE_WIDTH else ""
     else:
-        canonical = ""
-    if canonical != path:
         raise FormatError(f"expected a path like tile/0/x001/234 or tile/entries/000.p/17, got {path[:80]!r}")
+    only = bundle_path(name.index, name.width) if name.level is None else tile_path(name.level, name.index, name.width)
+    if only != path:
+        raise FormatError(f"expected the path {only!r}, got {path[:80]!r}")
     return name
 
 
