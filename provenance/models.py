@@ -1,9 +1,17 @@
 from __future__ import annotations
 
+import pgtrigger
 from django.db import models
 from django.utils import timezone
 
 from core.capture import append_only
+
+GAPLESS = """
+IF NEW.seq <> (SELECT coalesce(max(seq) + 1, 0) FROM provenance_entry) THEN
+    RAISE EXCEPTION 'ledger entries are gapless: % does not follow', NEW.seq USING ERRCODE = 'check_violation';
+END IF;
+RETURN NEW;
+"""
 
 
 class Entry(models.Model):
@@ -23,7 +31,10 @@ class Entry(models.Model):
     class Meta:
         ordering = ["seq"]
         indexes = [models.Index(fields=["object_id", "seq"]), models.Index(fields=["table", "seq"])]
-        triggers = append_only()
+        triggers = [
+            *append_only(),
+            pgtrigger.Trigger(name="gapless", when=pgtrigger.Before, operation=pgtrigger.Insert, func=GAPLESS),
+        ]
 
     def __str__(self) -> str:
         return f"#{self.seq} {self.operation} {self.table}"

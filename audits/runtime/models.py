@@ -23,6 +23,7 @@ class Prediction(models.Model):
     deployment_id = models.UUIDField()
     event_key = models.TextField()  # the caller's name of the case
     batch_id = models.UUIDField()
+    batch_index = models.IntegerField()  # row of the batch's Merkle tree
     site = models.TextField()
     subject = models.TextField()  # HMAC pseudonym of the patient
     attributes = models.JSONField()  # attribute -> group
@@ -31,7 +32,6 @@ class Prediction(models.Model):
     output = models.BinaryField()  # segmentation: packed bits of the mask; else empty
     shape = models.JSONField()  # of the mask
     warnings = models.JSONField()
-    row_hash = models.BinaryField()  # leaf of the batch's Merkle tree
 
     class Meta:
         managed = False
@@ -52,11 +52,11 @@ class Outcome(models.Model):
     position = models.BigIntegerField()  # from 1, the order in which the monitor folds
     event_key = models.TextField()
     batch_id = models.UUIDField()
+    batch_index = models.IntegerField()
     site = models.TextField()
     attributes = models.JSONField()
     stratum = models.SmallIntegerField()  # the label: cases are paired within it
     values = models.JSONField()  # metric -> value in [0, 1], undefined ones absent
-    row_hash = models.BinaryField()
 
     class Meta:
         managed = False
@@ -94,6 +94,7 @@ class Batch(GovernedModel):
     rows = models.PositiveIntegerField()
     first_position = models.BigIntegerField(null=True)
     root = models.CharField(max_length=64)
+    salt = models.BinaryField()  # not captured: with it, a row can be proved without showing its neighbours
 
     class Meta:
         ordering = ["-created_at"]

@@ -200,4 +200,5 @@ RESEND_AFTER_SECONDS = env.number("RESEND_AFTER_SECONDS", 20)  # an order withou
 REAPER_SECONDS = env.number("REAPER_SECONDS", 5)
 CHECKPOINT_SECONDS = env.number("CHECKPOINT_SECONDS", 1)
 CHAIN_RPC = os.environ.get("QFL_CHAIN_RPC", "")  # empty: the embedded chain, in the anchor worker's folder
+ANCHOR_PASSPHRASE_FILE = os.environ.get("QFL_ANCHOR_PASSPHRASE_FILE", "")
 LOG_ORIGIN = os.environ.get("QFL_LOG_ORIGIN", "qfl-ethics.example/log")

@@ -5,17 +5,18 @@ from django.db import migrations
 SCHEMA = """
 CREATE TABLE runtime_prediction (
     received_at timestamptz NOT NULL, deployment_id uuid NOT NULL, event_key text NOT NULL, batch_id uuid NOT NULL,
+    batch_index integer NOT NULL,
     site text NOT NULL, subject text NOT NULL, attributes jsonb NOT NULL,
     score double precision NOT NULL CHECK (score BETWEEN 0 AND 1), flagged boolean NOT NULL,
-    output bytea NOT NULL, shape jsonb NOT NULL, warnings jsonb NOT NULL, row_hash bytea NOT NULL,
+    output bytea NOT NULL, shape jsonb NOT NULL, warnings jsonb NOT NULL,
     PRIMARY KEY (received_at, deployment_id, event_key)
 ) PARTITION BY RANGE (received_at);
 CREATE INDEX ON runtime_prediction (batch_id);
 
 CREATE TABLE runtime_outcome (
     received_at timestamptz NOT NULL, deployment_id uuid NOT NULL, position bigint NOT NULL, event_key text NOT NULL,
-    batch_id uuid NOT NULL, site text NOT NULL, attributes jsonb NOT NULL, stratum smallint NOT NULL,
-    "values" jsonb NOT NULL, row_hash bytea NOT NULL,
+    batch_id uuid NOT NULL, batch_index integer NOT NULL, site text NOT NULL, attributes jsonb NOT NULL, stratum smallint NOT NULL,
+    "values" jsonb NOT NULL,
     PRIMARY KEY (received_at, deployment_id, position)
 ) PARTITION BY RANGE (received_at);
 CREATE INDEX ON runtime_outcome (deployment_id, position);

@@ -1,0 +1,76 @@
+"""What a round achieved, from the sums that the sites sent: overall, by site, by group, for the model and its twin."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from federation.domain.group_rates import (
+    CLASSIFICATION_METRICS,
+    SEGMENTATION_METRICS,
+    Cell,
+    merge,
+)
+
+
+def gated_metrics(task: str) -> tuple[str, ...]:
+    return SEGMENTATION_METRICS if task == "segmentation" else CLASSIFICATION_METRICS
+
+
+def headline_metric(task: str) -> str:
+    return "dice" if task == "segmentation" else "accuracy"
+
+
+def summarise(cells: Mapping[str, Sequence[Cell]], *, task: str) -> dict[str, Any]:
+    """Sum the cells of each model into the figures that pages show.
+
+    Parameters
+    ----------
+    cells : model name to the cells of all sites
+
+    Returns
+    -------
+    dict
+        ``{model: {"overall": {metric: {n, mean}}, "site": {code: {...}}, "groups": {attribute: {group: {...}}}}}``;
+        a mean that is not defined is None, never 0.
+    """
+    return {name: _summary(list(model_cells), gated_metrics(task)) for name, model_cells in cells.items()}
+
+
+def _summary(cells: list[Cell], metrics: Sequence[str]) -> dict[str, Any]:
+    attributes = sorted({name for cell in cells for name in cell.attributes})
+    by = {name: _by(cells, name, metrics) for name in ["site", *attributes]}
+    overall = {m: _figure(merge(cells, [], m).get(())) for m in metrics}
+    return {"overall": overall, "site": by.pop("site"), "groups": by}
+
+
+def _by(cells: list[Cell], attribute: str, metrics: Sequence[str]) -> dict[str, dict[str, Any]]:
+    out: dict[str, dict[str, Any]] = {}
+    for metric in metrics:
+        for (group,), sums in sorted(merge(cells, [attribute], metric).items()):
+            out.setdefault(group, {})[metric] = _figure(sums)
+    return out
+
+
+def _figure(sums) -> dict[str, Any]:
+    return {"n": sums.n if sums else 0, "mean": sums.mean if sums else None}
+
+
+def site_epsilon(updates: Iterable[Mapping[str, Mapping[str, Any]]], dp: Mapping[str, float] | None) -> float | None:
+    """Epsilon that a site's updates have spent so far, over the model and its twin together.
+
+    Parameters
+    ----------
+    updates : the `metrics` of each update of the site: model name to {steps, sample_rate}
+    dp : the run's DP configuration, or None: then there is no epsilon (the loss of privacy is not bounded)
+    """
+    if dp is None:
+        return None
+    from federation.domain.learning.privacy import Spend, composed_epsilon  # torch: only who counts epsilon pays
+
+    spends = [
+        Spend(dp["noise_multiplier"], model["sample_rate"], model["steps"])
+        for update in updates
+        for model in update.values()
+    ]
+    return composed_epsilon(spends, dp["delta"])

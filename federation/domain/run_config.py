@@ -1,0 +1,82 @@
+"""The configuration of a training run: everything that the sites consent to, frozen by its hash."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from federation.domain.learning.config import LocalConfig
+from federation.domain.messages import digest
+
+STRATEGIES = ("fedavg",)
+MODEL_NAMES = ("primary", "baseline")  # the quantum model under audit, and its classical twin
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """What is frozen.
+
+    Attributes
+    ----------
+    task : "classification" or "segmentation"
+    models : {"primary": spec, "baseline": spec}
+        Specs of federation.domain.models; both are trained on the same patients in each round.
+    rounds : int, 1 to 200
+    seed : int
+        Of the initial weights and of each site's split; training noise is the site's own secret.
+    local : LocalConfig
+    epsilon_budget : float or None
+        What the run may spend of each patient's privacy, over both models; None without differential privacy.
+    data_digests : {site: SHA-256 of the site's manifest}
+    strategy : str
+    """
+
+    task: str
+    models: Mapping[str, Mapping[str, Any]]
+    rounds: int
+    seed: int
+    local: LocalConfig
+    epsilon_budget: float | None
+    data_digests: Mapping[str, str]
+    strategy: str = "fedavg"
+
+    def __post_init__(self) -> None:
+        if self.task not in {"classification", "segmentation"}:
+            raise ValueError(f"expected the task classification or segmentation, got {self.task!r}")
+        if set(self.models) != set(MODEL_NAMES):
+            raise ValueError(f"expected the models {MODEL_NAMES}, got {sorted(self.models)}")
+        if not isinstance(self.rounds, int) or not 1 <= self.rounds <= 200:
+            raise ValueError(f"expected 1 to 200 rounds, got {self.rounds!r}")
+        if self.strategy not in STRATEGIES:
+            raise ValueError(f"expected a strategy among {STRATEGIES}, got {self.strategy!r}")
+        if (self.local.dp is None) != (self.epsilon_budget is None):
+            raise ValueError("expected a privacy budget exactly if training is differentially private")
+        if self.epsilon_budget is not None and not 0 < self.epsilon_budget < 1000:
+            raise ValueError(f"expected a privacy budget over 0 and under 1000, got {self.epsilon_budget}")
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "format": FORMAT,
+            "task": self.task,
+            "models": {name: dict(spec) for name, spec in self.models.items()},
+            "rounds": self.rounds,
+            "seed": self.seed,
+            "local": self.local.as_dict(),
+            "epsilon_budget": self.epsilon_budget,
+            "data_digests": dict(self.data_digests),
+            "strategy": self.strategy,
+        }
+
+    @classmethod
+    def from_dict(cls, raw: Mapping[str, Any]) -> RunConfig:
+        """Read what `as_dict` wrote. Raises ValueError on anything else."""
+        if raw.get("format") != FORMAT:
+            raise ValueError(f"expected run configuration format {FORMAT}, got {raw.get('format')!r}")
+        fields = {key: value for key, value in raw.items() if key != "format"}
+        return cls(**{**fields, "local": LocalConfig.from_dict(raw["local"])})
+
+    @property
+    def hash(self) -> str:
+        return digest(self.as_dict())

@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+import time
+
+from core.process import LoopCommand
+from federation import mailbox
+from federation.models import Participant
+
+
+class Command(LoopCommand):
+    help = "Takes the sites' answers, and asks again what was not answered."
+    lock_name = "inbox"
+
+    def interval(self) -> float:
+        return 0.05
+
+    def start(self) -> None:
+        self.inbox = mailbox.Inbox()
+        self.refreshed = self.resent = 0.0
+        self.participants: list[Participant] = []
+
+    def step(self) -> bool:
+        now = time.monotonic()
+        if now - self.refreshed > 2:
+            self.participants = list(Participant.objects.filter(is_active=True))
+            self.refreshed = now
+        if now - self.resent > 2:
+            mailbox.orders_resend()
+            self.resent = now
+        return bool(self.inbox.poll(self.participants))

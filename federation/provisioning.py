@@ -1,0 +1,45 @@
+"""Setting up a site's worker on this broker: its folder, and a Redis user that sees only its own keys."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import redis
+from django.conf import settings
+
+from federation.domain.messages import dump_public
+from federation.keys import coordinator_key
+from federation.site.home import SiteConfig, SiteHome
+
+
+def site_provision(*, folder: Path, site: str, data: str) -> str:
+    """Create or refresh the folder and the Redis user of a site. Returns the site's public key.
+
+    The user may touch ``site.<code>.*`` only and run no administrative command, so a site can neither read nor fake
+    another site's messages.
+    """
+    password = secrets.token_urlsafe(24)
+    client = redis.Redis.from_url(settings.REDIS_URL)
+    client.execute_command(
+        "ACL", "SETUSER", f"site.{site}", "reset", "on", f">{password}", f"~site.{site}.*", "resetchannels",
+        f"&site.{site}.*", "+@all", "-@admin", "-@dangerous", "+info",
+    )  # fmt: skip
+    try:
+        client.execute_command("ACL", "SAVE")
+    except redis.ResponseError:
+        pass  # a server without an ACL file: the user lives until it restarts, and is provisioned again
+    config = SiteConfig(
+        site=site,
+        data=data,
+        coordinator_public_key=dump_public(coordinator_key()),
+        redis_url=_as_user(settings.REDIS_URL, f"site.{site}", password),
+    )
+    return dump_public(SiteHome.create(folder, config).key)
+
+
+def _as_user(url: str, user: str, password: str) -> str:
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    return parts._replace(netloc=f"{user}:{password}@{host}").geturl()

@@ -1,0 +1,78 @@
+"""The site's own folder: its key, whom it trusts, where its data lie, what it has answered. Nobody else reads it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PrivateKey
+
+from federation.domain import messages
+
+
+@dataclass(frozen=True)
+class SiteConfig:
+    site: str
+    data: str  # spec of federation.domain.data, e.g. heart:/srv/data; never leaves the site
+    coordinator_public_key: str
+    redis_url: str
+
+
+class SiteHome:
+    """Files under one private folder.
+
+    site.json config · key ML-DSA-65 seed · noise secret of differential privacy · answers/ what was sent, by order
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @classmethod
+    def create(cls, folder: Path, config: SiteConfig) -> SiteHome:
+        """Set up or update the folder; an existing key stays."""
+        home = cls(folder)
+        (folder / "answers").mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o700)
+        _write(folder / "site.json", json.dumps(asdict(config), indent=1).encode())
+        for name, value in (("key", messages.dump_private(messages.new_key())), ("noise", secrets.token_bytes(32))):
+            if not (folder / name).exists():
+                _write(folder / name, value)
+        return home
+
+    @property
+    def config(self) -> SiteConfig:
+        return SiteConfig(**json.loads((self.folder / "site.json").read_text()))
+
+    @property
+    def key(self) -> MLDSA65PrivateKey:
+        return messages.load_private((self.folder / "key").read_bytes())
+
+    def secret_seed(self, purpose: str) -> int:
+        """A seed that only this site can know; the same for the same purpose, so a repeated round is the same round."""
+        secret = (self.folder / "noise").read_bytes()
+        return int.from_bytes(hashlib.blake2b(purpose.encode(), key=secret, digest_size=16).digest(), "big")
+
+    def answer(self, key: str) -> str | None:
+        path = self._answer_path(key)
+        return path.read_text() if path.exists() else None
+
+    def keep_answer(self, key: str, text: str) -> None:
+        _write(self._answer_path(key), text.encode())
+
+    def _answer_path(self, key: str) -> Path:
+        return self.folder / "answers" / hashlib.sha256(key.encode()).hexdigest()
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Whole or not at all, readable by the site alone."""
+    temporary = path.with_suffix(".part")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)

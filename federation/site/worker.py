@@ -1,0 +1,157 @@
+"""The Celery worker of one site: one queue, one key prefix, one Redis user. Messages are all that comes in or goes out."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import kombu
+from celery import Celery
+from celery.signals import worker_ready
+
+from federation.domain.messages import Message, MessageError, dump_public, seal, unseal
+from federation.site.handlers import Site, handle
+from federation.site.home import SiteHome
+from federation.site.wire import broker, transport_options
+
+logger = logging.getLogger("federation.site")
+PROGRESS_SECONDS = 0.5
+
+
+def make_app(home: SiteHome) -> Celery:
+    """Build the site's Celery application with its one task, ``site.order``."""
+    config = home.config
+    app = Celery(f"site-{config.site}", set_as_current=True)
+    app.conf.update(
+        broker_url=broker(config.redis_url),
+        broker_transport_options=transport_options(config.site),
+        broker_connection_retry_on_startup=True,
+        task_ignore_result=True,
+        task_serializer="json",
+        accept_content=["json"],
+        task_default_queue="work",
+        task_acks_late=False,  # the coordinator asks again; the site answers again from its folder
+        worker_prefetch_multiplier=1,
+        worker_enable_remote_control=False,
+        worker_send_task_events=False,
+    )
+    postbox = Postbox(home)
+    site = Site(home)
+
+    @app.task(name="site.order")
+    def order(text: str) -> None:
+        carry_out(site, postbox, text)
+
+    @worker_ready.connect(weak=False)
+    def say_hello(**kwargs) -> None:
+        postbox.send(Message("hello", config.site, "coordinator", "hello", {"public_key": dump_public(home.key)}))
+
+    return app
+
+
+def carry_out(site: Site, postbox: Postbox, text: str) -> None:
+    """Do what a signed order asks, once, and send the answer; an order that was answered is answered the same again."""
+    config = site.home.config
+    try:
+        order, _ = unseal(text, sender="coordinator", public_key=config.coordinator_public_key)
+        if order.recipient != config.site:
+            raise MessageError(f"expected an order for {config.site}, got one for {order.recipient}")
+    except MessageError as error:
+        logger.warning("refused a message: %s", error)
+        return
+    if (known := site.home.answer(order.key)) is not None:
+        postbox.deliver(known)
+        return
+
+    def tell(progress: dict[str, Any]) -> None:
+        postbox.progress(Message("progress", config.site, "coordinator", order.key, progress))
+
+    started = time.perf_counter()
+    try:
+        body, attachments = handle(site, order, tell)
+        body = {**body, "seconds": round(time.perf_counter() - started, 3)}
+        answer = Message(order.kind, config.site, "coordinator", order.key, body, attachments)
+        sealed = seal(answer, site.home.key)
+        site.home.keep_answer(order.key, sealed)
+    except Exception as error:
+        # A failure is not kept: the next asking tries again. Its message names files of the site, so only our own
+        # errors (whose texts are made to be read) are sent; the rest stays in the site's log.
+        logger.exception("%s failed", order.key)
+        sealed = seal(
+            Message(order.kind, config.site, "coordinator", order.key, {"error": _public(error)}, ok=False),
+            site.home.key,
+        )
+    postbox.deliver(sealed)
+
+
+def _public(error: Exception) -> str:
+    own = type(error).__module__.startswith(("federation.", "audits."))
+    if own:
+        return f"{type(error).__name__}: {error}".replace(str(Path.home()), "~")
+    return f"{type(error).__name__} (details in the site's log)"
+
+
+class Postbox:
+    """Sends to the coordinator over the queue ``results`` under the site's own prefix."""
+
+    def __init__(self, home: SiteHome) -> None:
+        config = home.config
+        self.home = home
+        self.connection = kombu.Connection(
+            broker(config.redis_url), transport_options=transport_options(config.site)
+        )
+        self._last_progress = 0.0
+
+    def send(self, message: Message) -> None:
+        self.deliver(seal(message, self.home.key))
+
+    def progress(self, message: Message) -> None:
+        """At most two a second, and never in the way of the work: a lost one does not matter."""
+        if time.monotonic() - self._last_progress < PROGRESS_SECONDS:
+            return
+        self._last_progress = time.monotonic()
+        try:
+            self._put(seal(message, self.home.key))
+        except (OSError, kombu.exceptions.OperationalError) as error:
+            logger.warning("progress not sent: %s", error)
+
+    def deliver(self, text: str) -> None:
+        """Until the broker takes it. If the process dies first, the coordinator asks again."""
+        delay = 0.5
+        while True:
+            try:
+                self._put(text)
+                return
+            except (OSError, kombu.exceptions.OperationalError) as error:
+                logger.warning("broker away, trying again in %.0f s: %s", delay, error)
+                time.sleep(delay)
+                delay = min(5.0, delay * 2)
+                self.connection.close()
+
+    def _put(self, text: str) -> None:
+        try:
+            with self.connection.SimpleQueue("results") as queue:
+                queue.put(text, serializer="json", retry=False)
+        except self.connection.connection_errors as error:
+            raise OSError(str(error)) from error
+
+
+def main() -> None:
+    import torch
+
+    logging.basicConfig(level=os.environ.get("LOG_LEVEL", "INFO"), format="%(asctime)s %(levelname)s %(message)s")
+    torch.set_num_threads(1)  # several sites share a machine; two threads each would be ten times slower
+    torch.set_flush_denormal(True)
+    for name in os.environ.get("SITE_HANDLERS", "audits.predeployment.site").split(","):
+        importlib.import_module(name.strip())
+    home = SiteHome(Path(os.environ["SITE_HOME"]))
+    app = make_app(home)
+    site = home.config.site
+    app.worker_main(
+        ["worker", "--pool=solo", "--queues=work", f"--hostname={site}@site", "--without-gossip", "--without-mingle",
+         "--without-heartbeat", "--loglevel=WARNING"]
+    )  # fmt: skip
