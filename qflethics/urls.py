@@ -1,1 +1,35 @@
-urlpatterns = []
+from django.contrib.auth import views as auth
+from django.urls import include, path
+from drf_spectacular.views import SpectacularAPIView
+
+from qflethics.home import views as home
+
+API = [
+    path("", include("federation.api.urls")),
+    path("", include("models_registry.api.urls")),
+    path("", include("audits.predeployment.api.urls")),
+    path("", include("audits.runtime.api.urls")),
+    path("", include("audits.posthoc.api.urls")),
+    path("", include("provenance.api.urls")),
+    path("schema/", SpectacularAPIView.as_view(), name="api_schema"),
+]
+
+urlpatterns = [
+    path("", home.home, name="home"),
+    path("login/", home.SignIn.as_view(), name="login"),
+    path("logout/", auth.LogoutView.as_view(), name="logout"),
+    path("health/live", home.health_live, name="health_live"),
+    path("health/ready", home.health_ready, name="health_ready"),
+    path("", include("federation.urls")),
+    path("", include("models_registry.urls")),
+    path("", include("audits.predeployment.urls")),
+    path("", include("audits.runtime.urls")),
+    path("", include("audits.posthoc.urls")),
+    path("", include("provenance.urls")),
+    path("api/v1/", include(API)),
+]
+
+handler400 = "qflethics.home.views.bad_request"
+handler403 = "qflethics.home.views.forbidden"
+handler404 = "qflethics.home.views.not_found"
+handler500 = "qflethics.home.views.server_error"

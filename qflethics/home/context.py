@@ -1,1 +1,52 @@
-def chrome(request): return {}
+"""What every page shows around its content."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+
+from federation.models import Federation
+
+_NAVIGATION = (  # label, url name, icon, action that the role matrix must allow, first part of the path
+    ("Home", "home", "home", "home.view", ""),
+    ("Federations", "federations", "federations", "federation.view", "federations runs"),
+    ("Models", "models", "models", "model.view", "models versions"),
+    ("Audits", "audits", "audits", "audit.view", "audits"),
+    ("Approvals", "approvals", "approvals", "approval.view", "approvals"),
+    ("Deployments", "deployments", "deployments", "deployment.view", "deployments"),
+    ("Ledger", "ledger", "ledger", "ledger.view", "ledger"),
+    ("Reports", "reports", "reports", "report.view", "reports"),
+)
+
+
+def chrome(request: HttpRequest) -> dict[str, Any]:
+    user = getattr(request, "user", None)
+    if user is None or not user.is_authenticated:
+        return {"request_id": getattr(request, "id", "")}
+    first = request.path.strip("/").split("/")[0]
+    navigation = []
+    for label, name, icon, action, starts in _NAVIGATION:
+        try:
+            url = reverse(name)
+        except NoReverseMatch:
+            continue
+        if user.may(action):
+            navigation.append({"label": label, "url": url, "icon": icon, "current": first in (starts.split() or [""])})
+    return {
+        "navigation": navigation,
+        "synthetic": Federation.objects.for_user(user).filter(synthetic=True).exists(),
+        "request_id": getattr(request, "id", ""),
+        "version": settings.VERSION,
+        "live_base": live_base(request),
+    }
+
+
+def live_base(request: HttpRequest) -> str:
+    """Origin of the live streams: this one behind a proxy, another port without."""
+    if not settings.LIVE_PORT:
+        return ""
+    host = request.get_host().rsplit(":", 1)[0]
+    return f"{request.scheme}://{host}:{settings.LIVE_PORT}"

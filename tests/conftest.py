@@ -1,0 +1,44 @@
+"""Real PostgreSQL and real Redis for every test, started by the same launcher as `make demo`.
+
+Most tests run in a transaction that is rolled back. Tests that need commits use `transaction=True`; afterwards the owner
+role empties the tables (the application role may not TRUNCATE, and triggers refuse it: that is the point of them).
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.test import TransactionTestCase
+
+from qflethics.launcher import servers as launcher
+from tests.database import empty_schema, empty_tables
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def servers(request: pytest.FixtureRequest) -> launcher.Servers:
+    return request.config.servers  # type: ignore[attr-defined]
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_blocker) -> None:
+    """Migrate as the owner, in a process of its own, into an emptied database; tests connect as the application."""
+    with django_db_blocker.unblock():
+        empty_schema(os.environ["DATABASE_OWNER_URL"])
+        subprocess.run(
+            [sys.executable, "manage.py", "migrate", "-v0"], cwd=ROOT, check=True,
+            env={**os.environ, "DATABASE_ROLE": "owner"},
+        )  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _flush_as_owner(monkeypatch: pytest.MonkeyPatch) -> None:
+    def teardown(self) -> None:
+        empty_tables(os.environ["DATABASE_OWNER_URL"])
+
+    monkeypatch.setattr(TransactionTestCase, "_fixture_teardown", teardown)

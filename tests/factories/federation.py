@@ -1,0 +1,81 @@
+"""A federation of two sites, and a run that has finished with real (untrained, but valid) weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.utils import timezone
+
+from core import artefacts
+from federation.domain.learning import weights
+from federation.domain.learning.config import LocalConfig
+from federation.domain.messages import digest, dump_public, new_key
+from federation.domain.models.registry import build, default_specs
+from federation.domain.run_config import MODEL_NAMES, RunConfig
+from federation.models import DataManifest, Federation, Participant, Round, TrainingRun
+from tests.factories.people import People
+
+
+@dataclass
+class World:
+    people: People
+    federation: Federation
+    participants: dict[str, Participant]
+
+
+def make_federation(people: People, task: str = "classification") -> World:
+    federation = Federation.objects.create(
+        name="Trial", purpose="Testing", data_title="Test data", task=task, synthetic=True
+    )
+    participants = {}
+    for institution in (people.north, people.south):
+        participant = Participant.objects.create(
+            federation=federation, institution=institution, site=institution.slug, public_key=dump_public(new_key())
+        )
+        content = {
+            "format": 1, "source": "test", "title": "Test data", "synthetic": True, "site": institution.slug,
+            "task": task, "n_patients": 100, "n_rows": 100, "shape": [4] if task == "classification" else [1, 32, 32],
+            "groups": {"sex": {"female": 50, "male": 50}}, "feature_names": ["a", "b", "c", "d"],
+            "report": {"found": 100, "used": 100, "imputed": {}, "refused": {}, "notes": []},
+            "sha256": digest(institution.slug),
+        }  # fmt: skip
+        DataManifest.objects.create(participant=participant, digest=digest(content), content=content)
+        participants[institution.slug] = participant
+    return World(people, federation, participants)
+
+
+def make_run(world: World, *, state: str = TrainingRun.State.PROPOSED, rounds: int = 1) -> TrainingRun:
+    task = world.federation.task
+    primary, baseline = default_specs(task, 4 if task == "classification" else 1)
+    config = RunConfig(
+        task=task, models={"primary": primary, "baseline": baseline}, rounds=rounds, seed=1,
+        local=LocalConfig(epochs=1, batch_size=16, learning_rate=0.01), epsilon_budget=None,
+        data_digests={site: p.manifests.get().digest for site, p in world.participants.items()},
+    )  # fmt: skip
+    return TrainingRun.objects.create(
+        federation=world.federation, name="Run", config=config.as_dict(), config_hash=config.hash, state=state,
+        requested_by=world.people.administrator,
+    )  # fmt: skip
+
+
+def make_finished_run(world: World) -> TrainingRun:
+    """A run in state FINISHED with one round; its weights are the initial ones."""
+    run = make_run(world, state=TrainingRun.State.FINISHED)
+    TrainingRun.objects.filter(id=run.id).update(started_at=timezone.now(), finished_at=timezone.now())
+    stored = {}
+    for name in MODEL_NAMES:
+        model = build(run.config["models"][name], seed=1)
+        stored[name] = artefacts.put(weights.to_bytes(weights.state_of(model)))
+    figure = {"n": 30, "mean": 0.8}
+    metric = "dice" if world.federation.task == "segmentation" else "accuracy"
+    summary = {
+        "overall": {metric: figure},
+        "site": {site: {metric: figure} for site in world.participants},
+        "groups": {"sex": {"female": {metric: figure}, "male": {metric: figure}}},
+    }
+    Round.objects.create(
+        run=run, number=1, state=Round.State.DONE, start_weights=stored, weights=stored, finished_at=timezone.now(),
+        metrics={"primary": summary, "baseline": summary, "epsilon": dict.fromkeys(world.participants), "loss": {}},
+    )  # fmt: skip
+    run.refresh_from_db()
+    return run
