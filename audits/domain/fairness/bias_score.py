@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from audits.domain.fairness.bias_result import AttributeVerdict, BiasScore, Gap, words
 from audits.domain.fairness.group_table import group_rates
 from audits.domain.fairness.groups import SITE, Comparable, Group, comparable, families, small_sites, sums_of
-from audits.domain.fairness.simulation import Draws, observed_error, simulate
+from audits.domain.fairness.simulation import Draws, GroupDraws, observed_error, simulate
 from audits.domain.verdict import Verdict
 from federation.domain.data.dataset import Task
 from federation.domain.group_rates import CLASSIFICATION_METRICS, SEGMENTATION_METRICS, Cell, Sums
@@ -155,7 +155,7 @@ def _gaps(
     if not pairs:
         return (), None
     simulated = simulate(cells, metrics, binary=binary, draws=draws, rng=rng)
-    quantile = float(np.quantile(_largest_t(pairs, simulated, draws), confidence, method="higher"))
+    quantile = _quantile(pairs, simulated, draws, confidence)
     return tuple(_gap(pair, quantile, task) for pair in pairs), quantile
 
 
@@ -165,21 +165,24 @@ def _pair(cells: Sequence[Cell], metric: str, a: Group, b: Group, binary: bool) 
     return _Pair(metric, a, b, sums_a, sums_b, sums_a.total / sums_a.n - sums_b.total / sums_b.n, float(error))
 
 
-def _largest_t(pairs: Sequence[_Pair], simulated: Mapping[str, Draws], draws: int) -> NDArray[np.float64]:
-    """Largest studentised deviation over all pairs, in each draw; shape (draws,)."""
-    largest = np.zeros(draws)
-    known: dict[tuple[str, str, str], tuple] = {}
+def _quantile(pairs: Sequence[_Pair], simulated: Mapping[str, Draws], draws: int, confidence: float) -> float:
+    """How many standard errors hold all deviations at once.
+
+    The larger of two answers: from the simulated counts, which know their skewness, and from normal noise with the
+    same correlations, which does not collapse where counts hardly ever change (0/n in every group).
+    """
+    counts, normal = np.zeros(draws), np.zeros(draws)
+    known: dict[tuple[str, str, str], GroupDraws] = {}
     for pair in pairs:
-        sides = []
         for group in (pair.a, pair.b):
             key = (pair.metric, group.family, group.name)
             if key not in known:
                 known[key] = simulated[pair.metric].of(group)
-            sides.append(known[key])
-        (mean_a, error_a, true_a), (mean_b, error_b, true_b) = sides
-        deviation = (mean_a - mean_b) - (true_a - true_b)
-        np.maximum(largest, np.abs(deviation) / np.sqrt(error_a + error_b), out=largest)
-    return largest
+        a, b = (known[pair.metric, group.family, group.name] for group in (pair.a, pair.b))
+        deviation = np.abs((a.mean - b.mean) - (a.centre - b.centre))
+        np.maximum(counts, deviation / np.sqrt(a.error + b.error), out=counts)
+        np.maximum(normal, np.abs(a.noise - b.noise) / np.sqrt(a.noise_error + b.noise_error), out=normal)
+    return max(float(np.quantile(largest, confidence, method="higher")) for largest in (counts, normal))
 
 
 def _gap(pair: _Pair, quantile: float, task: Task) -> Gap:

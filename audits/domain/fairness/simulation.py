@@ -25,6 +25,20 @@ SHRINK = 10.0
 
 
 @dataclass(frozen=True)
+class GroupDraws:
+    """One group in all draws: mean and squared standard error (draws,), and the mean that the draws scatter around.
+
+    `noise` (draws,) is a normal stand-in for mean - centre, and `noise_error` its true squared standard error.
+    """
+
+    mean: Floats
+    error: Floats
+    centre: float
+    noise: Floats
+    noise_error: float
+
+
+@dataclass(frozen=True)
 class Draws:
     """Simulated sums of one metric.
 
@@ -36,6 +50,9 @@ class Draws:
         Sum and sum of squares of the metric.
     centre : ndarray, shape (n_cells,)
         The sum that the draws scatter around.
+    noise : ndarray, shape (draws, n_cells)
+        Normal noise with the mean (0) and variance (`spread`, shape (n_cells,)) of total - centre. Counts near 0/n
+        hardly ever change, and simulated alone would make the bounds too narrow.
     binary : bool
         Whether the metric is yes/no for each patient.
     """
@@ -44,15 +61,23 @@ class Draws:
     total: Floats
     total_sq: Floats
     centre: Floats
+    noise: Floats
+    spread: Floats
     binary: bool
 
-    def of(self, group: Group) -> tuple[Floats, Floats, float]:
-        """Mean of the group in each draw (draws,), its squared standard error (draws,), and the true mean."""
+    def of(self, group: Group) -> GroupDraws:
+        """A union of cells; it must count at least one patient."""
         rows = group.members
         n = float(self.n[rows].sum())
         total = self.total[:, rows].sum(axis=1)
         error = squared_error(n, total, self.total_sq[:, rows].sum(axis=1), binary=self.binary)
-        return total / n, error, float(self.centre[rows].sum() / n)
+        return GroupDraws(
+            total / n,
+            error,
+            float(self.centre[rows].sum() / n),
+            self.noise[:, rows].sum(axis=1) / n,
+            float(self.spread[rows].sum() / n**2),
+        )
 
 
 def squared_error(n: float, total: Floats, total_sq: Floats, *, binary: bool) -> Floats:
@@ -121,22 +146,30 @@ def _column(cells: Sequence[Cell], metric: str) -> tuple[Floats, Floats, Floats]
     )
 
 
-def _shrunk(cells: Sequence[Cell], n: Floats, total: Floats) -> Floats:
-    """Cell means pulled towards the same patients at all sites, and those towards everybody."""
+def _kinds(cells: Sequence[Cell]) -> NDArray[np.int64]:
+    """A number for each combination of attributes, the same at all sites; shape (n_cells,)."""
+    keys = [tuple(sorted(cell.attributes.items())) for cell in cells]
+    number = {key: i for i, key in enumerate(dict.fromkeys(keys))}
+    return np.array([number[key] for key in keys], dtype=np.int64)
+
+
+def _shrunk(kind: NDArray[np.int64], n: Floats, total: Floats) -> Floats:
+    """Cell means pulled towards the same kind of patients at all sites, and those towards everybody."""
     overall = (total.sum() + 0.5) / (n.sum() + 1.0)
-    kind = [tuple(sorted(cell.attributes.items())) for cell in cells]
-    index = {key: i for i, key in enumerate(dict.fromkeys(kind))}
-    column = np.array([index[key] for key in kind])
-    kind_n = np.bincount(column, weights=n)
-    kind_mean = (np.bincount(column, weights=total) + SHRINK * overall) / (kind_n + SHRINK)
-    return (total + SHRINK * kind_mean[column]) / (n + SHRINK)
+    kind_n = np.bincount(kind, weights=n)
+    kind_mean = (np.bincount(kind, weights=total) + SHRINK * overall) / (kind_n + SHRINK)
+    return (total + SHRINK * kind_mean[kind]) / (n + SHRINK)
 
 
 def _binomial(cells: Sequence[Cell], metric: str, draws: int, rng: np.random.Generator) -> Draws:
     n, total, _ = _column(cells, metric)
-    rate = _shrunk(cells, n, total)
+    kind = _kinds(cells)
+    edge = 1.0 / (np.bincount(kind, weights=n)[kind] + 2.0)  # what one extra error among these patients would make
+    rate = np.clip(_shrunk(kind, n, total), edge, 1.0 - edge)
     drawn = rng.binomial(n.astype(np.int64), rate, size=(draws, len(cells))).astype(float)
-    return Draws(n, drawn, drawn, n * rate, True)
+    spread = n * rate * (1.0 - rate)
+    noise = rng.standard_normal((draws, len(cells))) * np.sqrt(spread)
+    return Draws(n, drawn, drawn, n * rate, noise, spread, True)
 
 
 def _accuracy(cells: Sequence[Cell], tpr: Draws, fpr: Draws) -> Draws:
@@ -148,20 +181,21 @@ def _accuracy(cells: Sequence[Cell], tpr: Draws, fpr: Draws) -> Draws:
             "together, got another number. Tabulate the three metrics from the same patients."
         )
     right = tpr.total + (fpr.n - fpr.total)
-    return Draws(n, right, right, tpr.centre + (fpr.n - fpr.centre), True)
+    centre = tpr.centre + (fpr.n - fpr.centre)
+    return Draws(n, right, right, centre, tpr.noise - fpr.noise, tpr.spread + fpr.spread, True)
 
 
 def _continuous(cells: Sequence[Cell], metric: str, draws: int, rng: np.random.Generator) -> Draws:
     n, total, total_sq = _column(cells, metric)
-    mean = _shrunk(cells, n, total)
+    mean = _shrunk(_kinds(cells), n, total)
     freedom = np.maximum(n - 1.0, 0.0)
     within = np.where(n > 1, np.maximum(0.0, total_sq - total**2 / np.maximum(n, 1.0)), 0.0)
     edge = 1.0 / (n.sum() + 2.0)
     pooled = max(within.sum() / max(freedom.sum(), 1.0), edge * (1.0 - edge))
     variance = (within + SHRINK * pooled) / (freedom + SHRINK)
-    noise = rng.standard_normal((draws, len(cells)))
-    drawn = mean + noise * np.sqrt(variance / np.maximum(n, 1.0))
+    noise = rng.standard_normal((draws, len(cells))) * np.sqrt(n * variance)
+    drawn = mean + noise / np.maximum(n, 1.0)
     scatter = np.zeros((draws, len(cells)))
     some = freedom > 0
     scatter[:, some] = variance[some] * rng.chisquare(freedom[some], size=(draws, int(some.sum())))
-    return Draws(n, n * drawn, scatter + n * drawn**2, n * mean, False)
+    return Draws(n, n * drawn, scatter + n * drawn**2, n * mean, noise, n * variance, False)
