@@ -117,17 +117,26 @@ class EmbeddedBackend(PyEVMBackend):
 
     def call(self, transaction: Any, block_number: Any = "latest") -> bytes:
         """Run a call; a revert carries its data, so that the client can read the contract's error."""
+        return self._run(transaction, block_number)[0].output
+
+    def estimate_gas(self, transaction: Any, block_number: Any = "latest") -> int:
+        """Gas of one run, refunds not deducted: eth-tester's search runs the call many times to save a little gas."""
+        computation, gas = self._run(transaction, block_number)
+        return gas - computation.get_gas_remaining()
+
+    def _run(self, transaction: Any, block_number: Any) -> tuple[Any, int]:
+        """Apply a call to a state that is thrown away; return the computation and the gas it was given."""
         header = self._header(block_number)
         wanted = {"gas": header.gas_limit} | transaction
         unsigned = self._get_normalized_and_unsigned_evm_transaction(wanted, block_number)
-        state = self.chain.get_vm(header).state  # never persisted
         try:
-            computation = state.apply_transaction(SpoofTransaction(unsigned, from_=transaction["from"]))
+            spoofed: Any = SpoofTransaction(unsigned, from_=transaction["from"])
+            computation = self.chain.get_vm(header).state.apply_transaction(spoofed)
         except ValidationError as error:
             raise RpcError(-32000, str(error)) from None
         if computation.is_error:
             raise RpcError(3, "execution reverted", "0x" + computation.output.hex())
-        return computation.output
+        return computation, wanted["gas"]
 
     def _header(self, block_number: Any) -> Any:
         """Header of a mined block; with one block a transaction, nothing is ever pending."""

@@ -80,8 +80,3 @@ def anvil(anvil_url):
 def chain(request):
     """Each chain in turn."""
     return request.getfixturevalue(request.param)
-
-
-@pytest.fixture
-def build_world():
-    return world

@@ -14,7 +14,7 @@ from eth_account import Account
 from provenance.chain.embedded import CHAIN_ID
 from provenance.chain.errors import ChainDamaged, ChainLocked, NodeRefused
 from provenance.chain.node import Sent, connect
-from provenance.chain.registry import ZERO_ROOT, wait_for
+from provenance.chain.registry import ZERO_ROOT, Registry, wait_for
 from provenance.chain.signer import LocalSigner
 
 SIGNER = LocalSigner(Account.from_key((7).to_bytes(32, "big")))
@@ -40,26 +40,17 @@ while True:
 
 
 @pytest.fixture(scope="module")
-def template(tmp_path_factory, build_world_once):
+def template(tmp_path_factory):
     """A chain file with one log that has one anchor, to copy from."""
     path = tmp_path_factory.mktemp("template") / "chain.sqlite3"
     node = connect(f"embedded://{path}")
     node.w3.provider.fund(SIGNER.address, 10**21)
-    world = build_world_once(node, SIGNER)
-    log_id = world.registry.create_log(SIGNER, bytes(32))
-    world.registry.set_anchorer(SIGNER, log_id, SIGNER.address)
-    inclusion = world.registry.execute(SIGNER, "anchor", log_id, R1, 10, ZERO_ROOT)
+    registry = Registry.deploy_or_load(node, SIGNER)
+    log_id = registry.create_log(SIGNER, bytes(32))
+    registry.set_anchorer(SIGNER, log_id, SIGNER.address)
+    inclusion = registry.execute(SIGNER, "anchor", log_id, R1, 10, ZERO_ROOT)
     node.close()
-    return path, log_id, world.registry.address, inclusion
-
-
-@pytest.fixture(scope="module")
-def build_world_once(request):
-    from types import SimpleNamespace
-
-    from provenance.chain.registry import Registry
-
-    return lambda node, signer: SimpleNamespace(registry=Registry.deploy_or_load(node, signer))
+    return path, log_id, registry.address, inclusion
 
 
 @pytest.fixture
@@ -68,8 +59,6 @@ def copy(template, tmp_path):
 
 
 def reopen(path):
-    from provenance.chain.registry import Registry
-
     node = connect(f"embedded://{path}")
     return node, Registry.deploy_or_load(node, SIGNER)
 

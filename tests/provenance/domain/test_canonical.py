@@ -1,6 +1,7 @@
 """Canonical JSON against the reference implementation of RFC 8785, and what it refuses."""
 
 import json
+import sys
 from decimal import Decimal
 
 import numpy as np
@@ -9,7 +10,7 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provenance.domain.canonical import MAX_INTEGER, canonical, encode_floats, parse_canonical
+from provenance.domain.canonical import MAX_DEPTH, MAX_INTEGER, canonical, encode_floats, parse_canonical
 from provenance.domain.errors import CanonicalError
 
 scalars = (
@@ -56,14 +57,36 @@ def test_names_the_path_of_what_it_refuses(value, path):
     assert caught.value.path == path
 
 
-def test_refuses_bottomless_nesting():
-    value = []
-    for _ in range(1000):
+@pytest.fixture
+def high_recursion_limit():
+    """py-evm raises the limit like this, process-wide; the C parser of JSON then has no guard of its own."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(1_000_000)
+    yield
+    sys.setrecursionlimit(before)
+
+
+def nested(levels):
+    value = 1
+    for _ in range(levels):
         value = [value]
-    with pytest.raises(CanonicalError, match="levels of nesting"):
-        canonical(value)
+    return value
+
+
+def test_refuses_bottomless_nesting(high_recursion_limit):
+    for refuse in (canonical, encode_floats):
+        with pytest.raises(CanonicalError, match="levels of nesting"):
+            refuse(nested(1000))
+    for data in (b"[" * 200_000, b'{"a":' * 200_000, b'["\\"",' * 200_000):
+        with pytest.raises(CanonicalError, match="levels of nesting"):
+            parse_canonical(data)
+
+
+def test_nesting_up_to_the_limit_and_brackets_in_text_are_no_reason_to_refuse():
+    for value in (nested(MAX_DEPTH), "[" * 1000, ['\\"[{' * 100, {'["': "[" * 100}], [[1]] * 100):
+        assert parse_canonical(canonical(value)) == value
     with pytest.raises(CanonicalError):
-        parse_canonical(b"[" * 100_000)
+        canonical(nested(MAX_DEPTH + 1))
 
 
 @pytest.mark.parametrize(
