@@ -215,7 +215,7 @@ def _lime(hider: _Hider, samples: int, seed: int) -> tuple[float, Floats]:
             shown[0] = 1
             return shown, hider.score(shown)[:, None]
 
-    found = Explainer(random_state=seed).explain_instance(
+    found = Explainer(feature_selection="none", random_state=seed).explain_instance(
         hider.image.transpose(1, 2, 0),
         None,
         labels=(0,),

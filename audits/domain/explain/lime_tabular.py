@@ -73,7 +73,10 @@ def site_explanation(
     Notes
     -----
     Columns are not cut into quartiles (LIME's default does, and its fit fell from 0.79 to 0.05 in our measurements).
-    Each record is explained for the class that the model predicts, by contributions weight * (value - mean).
+    Perturbed rows scatter around the site's mean row and are weighted by their nearness to the record (LIME's default);
+    scattered around the record itself they see only a flat patch wherever the model is sure (fit 0.2 to 0.8 against
+    0.75 to 0.83). Each record is explained for the class that the model predicts, by contributions
+    weight * (value - mean).
 
     References
     ----------
@@ -123,7 +126,7 @@ def _explain(
     fits, runs = [], []
     for run in range(settings.seeds):
         explainer = LimeTabularExplainer(
-            background, discretize_continuous=False, sample_around_instance=True, random_state=seed + run
+            background, discretize_continuous=False, feature_selection="none", random_state=seed + run
         )
         found = explainer.explain_instance(
             row, both, labels=(label,), num_features=len(row), num_samples=settings.samples
