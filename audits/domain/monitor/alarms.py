@@ -24,7 +24,8 @@ class Alarm:
     higher, lower : str
         The groups with the higher and the lower value of the metric so far. For ``fpr`` a higher value is the harm.
     log_evidence, log_limit : float or None
-        Natural logarithm of the evidence and of the limit at which it halts; None for warnings.
+        Natural logarithm of the evidence now and of the limit at which it halts; None for warnings. A halt stays a halt
+        though the evidence may shrink afterwards.
     position : int
         The event at which it halted; for warnings, the last event folded.
     gap : float in [-1, 1]
@@ -69,13 +70,13 @@ def alarms(state: MonitorState, policy: MonitorPolicy) -> list[Alarm]:
     return sorted(out, key=lambda alarm: alarm.level != "halt")
 
 
-def log_wealth(s: StreamState) -> float:
-    """Natural logarithm of the stream's larger betting wealth; 0 at the start, -inf when all is lost."""
+def log_wealth(s: StreamState) -> float | None:
+    """Natural logarithm of the stream's larger betting wealth; 0 at the start, None when all is lost."""
     return _log(max(mean_wealth(s.up), mean_wealth(s.down)))
 
 
-def _log(value: float) -> float:
-    return math.log(value) if value > 0 else -math.inf
+def _log(value: float) -> float | None:
+    return math.log(value) if value > 0 else None
 
 
 def _sides(stream: Stream, difference: float) -> tuple[str, str]:

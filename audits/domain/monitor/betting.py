@@ -187,7 +187,7 @@ def fold(state: MonitorState, event: OutcomeEvent, policy: MonitorPolicy) -> Mon
             f"expected the policy {state.policy[:12]}, got {policy.digest[:12]}. Begin a new state for a new policy"
         )
     for metric, value in event.values.items():
-        if value is not None and not 0.0 <= value <= 1.0:
+        if value is not None and not (isinstance(value, (float, int)) and 0.0 <= value <= 1.0):
             raise EventError(f"position {event.position}, {metric}: expected a number in [0, 1], got {value!r}")
     streams = list(state.streams)
     stratum = "" if event.stratum is None else str(event.stratum)

@@ -143,7 +143,7 @@ def test_duplicates_gaps_and_disorder_are_refused():
         assert (refused.value.expected, refused.value.got) == (3, position)
 
 
-@pytest.mark.parametrize("value", [1.5, -0.1, math.nan])
+@pytest.mark.parametrize("value", [1.5, -0.1, math.nan, "1"])
 def test_values_out_of_range_are_refused(value):
     with pytest.raises(EventError, match="position 1"):
         fold(begin(POLICY), OutcomeEvent(1, {"sex": "f"}, {"tpr": value}, "1"), POLICY)
