@@ -46,7 +46,7 @@ def bar_chart(
     if x_range is None or low == high:
         high = high + ((high - low) * 0.04 or 1.0)
     left = min(svg.text_width([label for label, _, _ in read]) + 20, 0.36 * width)
-    right = svg.text_width([svg.number(value) for _, value, _ in read]) + 20
+    right = svg.text_width([svg.number(value) for _, value, _ in read], bold=True) + 20
     bottom = _HEAD + _ROW * len(read)
     x = Scale(low, high, left, width - right)
 

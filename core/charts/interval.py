@@ -72,15 +72,17 @@ def interval_chart(
         low, high = min(reach), max(reach)
     elif min(reach) >= 0:
         low = 0.0  # a gap starts at none
-    left = min(svg.text_width([r.label for r in read]) + 20, 0.3 * width)
-    notes = [f"{r.word} {r.figures}".strip() for r in read]
-    right = min(svg.text_width(notes) + 20, 0.42 * width)
+    left = min(svg.text_width([r.label for r in read]) + 20, 0.32 * width)
+    words = svg.text_width([r.word for r in read if r.figures], bold=True)
+    words += 10 if words else 0
+    notes = max(words + svg.text_width([r.figures for r in read]), svg.text_width([r.word for r in read], bold=True))
+    right = min(notes + 20, 0.46 * width)
     bottom = _HEAD + _ROW * len(read)
     x = Scale(low, high, left, width - right)
 
     _ground(canvas, x, bottom, threshold, threshold_label, allowed, x_label, len(read))
     for index, row in enumerate(read):
-        _row(canvas, row, x, _HEAD + _ROW * (index + 0.5), left - 20)
+        _row(canvas, row, x, _HEAD + _ROW * (index + 0.5), left - 20, words)
     table = Table(
         headers,
         tuple((r.label, svg.number(r.value), svg.number(r.lower), svg.number(r.upper), r.word or r.tone) for r in read),
@@ -123,7 +125,7 @@ def _ground(
     canvas.text("c-strong", (x.start + x.end) / 2, bottom + 38, x_label, "middle")
 
 
-def _row(canvas: Canvas, row: _Row, x: Scale, y: float, room: float) -> None:
+def _row(canvas: Canvas, row: _Row, x: Scale, y: float, room: float, words: float) -> None:
     role = f"t-{row.tone}"
     canvas.text("c-label", 8, y + 4, svg.short(row.label, room))
     if row.lower is not None and row.upper is not None:
@@ -132,12 +134,10 @@ def _row(canvas: Canvas, row: _Row, x: Scale, y: float, room: float) -> None:
         canvas.shape("path", f"c-whisker {role}", d=f"M{a} {svg.at(y)}H{b}{ends}")
     if row.value is not None:
         _mark(canvas, row.tone, role, x(row.value), y)
-    at = x.end + 14
     if row.word:
-        canvas.text(f"c-tone-text {role}", at, y + 4, row.word)
-        at += len(row.word) * svg.CHARACTER + 10
+        canvas.text(f"c-tone-text {role}", x.end + 14, y + 4, row.word)
     if row.figures:
-        canvas.text("c-label", at, y + 4, row.figures)
+        canvas.text("c-label", x.end + 14 + words, y + 4, row.figures)
 
 
 def _mark(canvas: Canvas, tone: str, role: str, x: float, y: float) -> None:

@@ -76,7 +76,7 @@ def line_chart(
     marks = ticks(y_low, y_high)
     left = svg.text_width(tick_labels(marks)) + 34
     named = len(lines) > 1
-    right = min(svg.text_width([ln.name for ln in lines]) + 24, 0.3 * width) if named else 18.0
+    right = min(svg.text_width([ln.name for ln in lines], bold=True) + 24, 0.3 * width) if named else 18.0
     canvas.height = max(canvas.height, 66 + _LABEL_GAP * len(lines))
     y = Scale(y_low, y_high, canvas.height - 46, 22)
     xs = sorted({p[0] for ln in lines for p in ln.points})
@@ -90,7 +90,7 @@ def line_chart(
     for index, ln in enumerate(lines):
         _draw(canvas, ln, index, x, y)
     if named:
-        _end_labels(canvas, lines, x, y, right - 20)
+        _end_labels(canvas, lines, x, y, right - 22)
     said = description or _summary(lines, threshold, threshold_label)
     return canvas.finish(title=title, description=said, table=_table(headers, lines), size=size, key=key)
 
@@ -173,7 +173,7 @@ def _axes(
     for place, words in zip(marks, tick_labels(marks), strict=True):
         canvas.line("c-grid", x.start, y(place), x.end, y(place))
         canvas.text("c-text", x.start - 8, y(place) + 4, words, "end")
-    room = max(2, int((x.end - x.start) / 70))
+    room = max(4, int((x.end - x.start) / 70))
     if timed:
         places, labels = time_ticks(x.low, x.high, count=room)
     else:
@@ -243,7 +243,7 @@ def _end_labels(canvas: Canvas, lines: list[_Line], x: Scale, y: Scale, room: fl
         start = x(ln.measured[-1][0]) + 6
         bend = f"M{svg.at(start)} {svg.at(wanted)}L{svg.at(x.end + 12)} {svg.at(place)}"
         canvas.shape("path", f"c-leader {role}", d=bend)
-        canvas.text(f"c-series-text {role}", x.end + 15, place + 4, svg.short(ln.name, room))
+        canvas.text(f"c-series-text {role}", x.end + 15, place + 4, svg.short(ln.name, room, bold=True))
 
 
 def _table(headers: Sequence[str], lines: list[_Line]) -> Table:

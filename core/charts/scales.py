@@ -11,7 +11,7 @@ _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 _TIME_STEPS = (
     *(_MINUTE * n for n in (1, 2, 5, 10, 15, 30)),
     *(_HOUR * n for n in (1, 2, 3, 6, 12)),
-    *(_DAY * n for n in (1, 2, 7, 14, 28, 91, 182, 364, 728, 1_820)),
+    *(_DAY * n for n in (1, 2, 3, 5, 7, 10, 14, 28, 91, 182, 364, 728, 1_820)),
 )
 
 
@@ -63,9 +63,14 @@ def tick_labels(values: tuple[float, ...]) -> tuple[str, ...]:
 
 
 def time_ticks(low: float, high: float, *, count: int = 6) -> tuple[tuple[float, ...], tuple[str, ...]]:
-    """Round moments (UTC) within two POSIX times, and their labels."""
+    """Round moments (UTC) within two POSIX times, and their labels: hours, days at midnight, months over years."""
     step = next((s for s in _TIME_STEPS if s >= (high - low) / count), _TIME_STEPS[-1])
     first, last = math.ceil(low / step), math.floor(high / step)
     places = tuple(float(i * step) for i in range(first, last + 1))[: 4 * count]
-    pattern = "%H:%M" if high - low <= 2 * _DAY and step < _DAY else "%d %b" if high - low < 300 * _DAY else "%b %Y"
-    return places, tuple(dt.datetime.fromtimestamp(p, dt.UTC).strftime(pattern) for p in places)
+    return places, tuple(_moment_label(dt.datetime.fromtimestamp(p, dt.UTC), high - low) for p in places)
+
+
+def _moment_label(moment: dt.datetime, width: float) -> str:
+    if width >= 300 * _DAY:
+        return f"{moment:%b %Y}"
+    return f"{moment:%H:%M}" if moment.hour or moment.minute else f"{moment.day} {moment:%b}"

@@ -16,8 +16,9 @@ from django.utils.safestring import SafeString, mark_safe
 Palette = Literal["screen", "print"]
 Size = Literal["m", "s"]
 
-WIDTHS: dict[str, int] = {"m": 720, "s": 400}
-CHARACTER = 6.7  # width of an average character of the label font, in user units
+WIDTHS: dict[str, int] = {"m": 680, "s": 400}
+CHARACTER = 7.0  # width of an average character of the label font, in user units; the broadest fallback font fits
+BOLD = 1.15  # and how much more a bold one takes
 NOT_MEASURED = "not measured"
 
 # XML 1.0 has no way to write these, not even escaped, and typst's parser refuses a file that holds one.
@@ -128,8 +129,9 @@ class Canvas:
         return Chart(mark_safe(svg), title, description, table)  # noqa: S308 (all text went through clean)
 
     def no_data(self, *, title: str, description: str, headers: Sequence[str], size: str, key: str) -> Chart:
-        """The state of a chart before anything was measured."""
+        """The state of a chart before anything was measured: small, so that it fits a phone and claims no room."""
         self.parts.clear()
+        self.width, self.height, size = WIDTHS["s"], 130, "s"
         self.shape("rect", "c-frame", x=1, y=1, width=self.width - 2, height=self.height - 2, rx=8)
         self.text("c-empty", self.width / 2, self.height / 2 + 4, "No data yet", "middle")
         said = f"No data yet. {description}".strip()
@@ -177,11 +179,11 @@ def moment(value: dt.datetime | dt.date) -> str:
     return f"{value:%Y-%m-%d %H:%M}" if isinstance(value, dt.datetime) else f"{value:%Y-%m-%d}"
 
 
-def short(words: str, width: float) -> str:
+def short(words: str, width: float, *, bold: bool = False) -> str:
     """`words` cut to a width in user units; the whole stays in the table."""
-    most = max(3, int(width / CHARACTER))
+    most = max(3, int(width / (CHARACTER * (BOLD if bold else 1.0)) + 1e-6))
     return words if len(words) <= most else words[: most - 1].rstrip() + "\u2026"
 
 
-def text_width(words: Sequence[str]) -> float:
-    return max((len(w) for w in words), default=0) * CHARACTER
+def text_width(words: Sequence[str], *, bold: bool = False) -> float:
+    return max((len(w) for w in words), default=0) * CHARACTER * (BOLD if bold else 1.0)
