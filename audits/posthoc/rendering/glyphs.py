@@ -61,4 +61,4 @@ def breakable(text: str) -> str:
 
 
 def _split(word: str) -> str:
-    return "\u200b".join(word[i : i + 20] for i in range(0, len(word), 20))
+    return "\u200b".join(word[i : i + 12] for i in range(0, len(word), 12))
