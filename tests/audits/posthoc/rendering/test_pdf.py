@@ -16,7 +16,6 @@ from audits.posthoc.rendering import RenderError, ReportInvalid, complete, rende
 from audits.posthoc.rendering.glyphs import COVERED, breakable, displayable, is_covered
 from audits.posthoc.rendering.pdf import _compile
 
-
 ROOT = Path(__file__).parents[4]
 
 
