@@ -10,7 +10,7 @@ from federation.domain.quantum.simulator import StatevectorSimulator
 
 # Small angles start the circuit near the identity, where gradients do not vanish with the number of qubits
 # (review of barren plateaus: arXiv:2405.00781).
-INITIAL_ANGLE_STD = 0.3
+INITIAL_ANGLE_STD = 0.1
 
 
 class QuantumLayer(nn.Module):
