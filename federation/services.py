@@ -103,15 +103,14 @@ def _configuration(
     federation: Federation, held: dict[str, DataManifest], rounds: int, seed: int, local: dict | None,
     epsilon_budget: float | None,
 ) -> RunConfig:  # fmt: skip
-    from federation.domain.learning.defaults import default_config  # torch: only who proposes a run loads it
-    from federation.domain.models.registry import default_specs
+    from federation.domain.models.registry import default_specs  # torch: only who proposes a run loads it
 
     shapes = {tuple(manifest.content["shape"]) for manifest in held.values()}
     if len(shapes) != 1:
         raise ValueError(f"expected one shape of data at all sites, got {sorted(shapes)}; align their preparation")
     inputs = next(iter(shapes))[0]
     primary, baseline = default_specs(federation.task, inputs)  # type: ignore[arg-type]
-    chosen = LocalConfig.from_dict(local) if local else default_config(federation.task)  # type: ignore[arg-type]
+    chosen = LocalConfig.from_dict(local) if local else _recommended(federation.task)
     if epsilon_budget is None and chosen.dp is not None:
         epsilon_budget = 10.0
     return RunConfig(
@@ -123,6 +122,12 @@ def _configuration(
         epsilon_budget=epsilon_budget,
         data_digests={site: digest(manifest.content) for site, manifest in held.items()},
     )
+
+
+def _recommended(task: str) -> LocalConfig:
+    from federation.domain.learning.defaults import default_config
+
+    return default_config(task)  # type: ignore[arg-type]
 
 
 def consent_decide(*, run: TrainingRun, participant: Participant, decision: str, reason: str, actor: User) -> Consent:

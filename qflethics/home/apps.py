@@ -4,3 +4,6 @@ from django.apps import AppConfig
 class HomeConfig(AppConfig):
     name = "qflethics.home"
     label = "home"
+
+    def ready(self) -> None:
+        import qflethics.celery  # noqa: F401 - every process, also a management command, rings our broker

@@ -1,0 +1,1 @@
+"""The audit order of a site."""

@@ -1,0 +1,136 @@
+"""Institutions, people and sites of a demonstration. Running it again finds what is there."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from django.conf import settings
+from django.utils import timezone
+
+from accounts.models import ApiKey, Institution, Membership, User
+from core.context import governed
+from core.roles import LABELS, Role
+from federation import services
+from federation.domain.data.registry import open_source
+from federation.models import Federation
+from federation.provisioning import site_provision
+
+DOMAIN = "qfl-ethics.example"
+PURPOSES = {
+    "heart": "Find coronary heart disease from routine examinations, to support the cardiologist's referral.",
+    "lgg": "Outline the FLAIR abnormality of lower-grade gliomas in MRI, to support the neuroradiologist's measurement.",
+    "phantom": "Outline tumours in synthetic brain phantoms, to demonstrate the platform. No patient is involved.",
+}
+
+
+@dataclass(frozen=True)
+class SignIn:
+    role: str
+    email: str
+    institution: str
+
+
+@dataclass(frozen=True)
+class Demo:
+    """What the scenario needs to act as each person."""
+
+    federation: str
+    data: str
+    password: str
+    api_key: str  # of the first site's clinical system
+    sites: list[str]
+    people: dict[str, SignIn]  # key: role, officers and operators by site
+
+    def save(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+        path.write_text(json.dumps(asdict(self), indent=1))
+
+
+def demo_setup(data: str) -> Demo:
+    """Create (or find) the demonstration on a data set.
+
+    Parameters
+    ----------
+    data : str
+        A data spec, e.g. ``phantom``, ``heart:../shared/data/heart``.
+    """
+    source = open_source(data)
+    started = timezone.now().isoformat()  # each start asks the sites anew what they hold
+    path = Path(settings.VAR) / "demo" / "access.json"
+    password = _password(path)
+    administrator = _person("administrator", Role.ADMINISTRATOR, None, password)
+    people = {"administrator": administrator, "auditor": _person("auditor", Role.AUDITOR, None, password)}
+    federation = Federation.objects.filter(name=source.title).first() or services.federation_create(
+        name=source.title,
+        purpose=PURPOSES[source.name],
+        data_title=source.title,
+        task=source.task,
+        synthetic=source.synthetic,
+        actor=administrator,
+    )
+    sites = source.sites()
+    for info in sites:
+        with governed(action="institution.create", actor=administrator.id):
+            institution, _ = Institution.objects.get_or_create(slug=info.code, defaults={"name": info.name})
+        key = site_provision(folder=Path(settings.VAR) / "sites" / info.code, site=info.code, data=data)
+        participant = services.participant_add(
+            federation=federation, institution=institution, site=info.code, public_key=key, actor=administrator
+        )
+        services.manifest_request(participant=participant, key=started)
+        people[f"officer.{info.code}"] = _person(f"officer.{info.code}", Role.ETHICS_OFFICER, institution, password)
+        people[f"operator.{info.code}"] = _person(f"operator.{info.code}", Role.SITE_OPERATOR, institution, password)
+    first = Institution.objects.get(slug=sites[0].code)
+    people["clinician"] = _person(f"clinician.{first.slug}", Role.CLINICIAN, first, password)
+    demo = Demo(
+        federation=str(federation.id), data=data, password=password, api_key=_api_key(first, administrator),
+        sites=[info.code for info in sites],
+        people={key: _sign_in(person) for key, person in people.items()},
+    )  # fmt: skip
+    demo.save(path)
+    return demo
+
+
+def _password(path: Path) -> str:
+    """One password for all people of the demonstration, drawn at random on the first start and kept."""
+    if given := os.environ.get("DEMO_PASSWORD"):
+        return given
+    if path.exists():
+        return json.loads(path.read_text())["password"]
+    return secrets.token_urlsafe(12)
+
+
+def _person(local_part: str, role: Role, institution: Institution | None, password: str) -> User:
+    email = f"{local_part}@{DOMAIN}"
+    with governed(action="user.create"):
+        user = User.objects.filter(email=email).first()
+        if user is None:
+            where = f", {institution.name}" if institution else ""
+            user = User.objects.create_user(email, password, name=f"{LABELS[role]}{where}")
+        elif not user.check_password(password):
+            user.set_password(password)
+            user.save(update_fields=["password"])
+        Membership.objects.get_or_create(user=user, institution=institution, role=role)
+    return user
+
+
+def _api_key(institution: Institution, actor: User) -> str:
+    """A fresh key for each start; the earlier ones of the demonstration are revoked."""
+    with governed(action="api_key.issue", actor=actor.id):
+        ApiKey.objects.filter(institution=institution, name="Demonstration", revoked_at=None).update(
+            revoked_at=timezone.now()
+        )
+        _, secret = ApiKey.issue(
+            name="Demonstration", institution=institution, issued_by=actor,
+            actions=["prediction.request", "outcome.record"], expires_at=timezone.now() + timedelta(days=30),
+        )  # fmt: skip
+    return secret
+
+
+def _sign_in(user: User) -> SignIn:
+    return SignIn(user.role_label, user.email, str(user.institution or "the platform"))

@@ -1,0 +1,19 @@
+from __future__ import annotations
+
+from django.core.management.base import BaseCommand, CommandError
+
+from federation.domain.data.dataset import DataError
+from qflethics.demo.setup import demo_setup
+
+
+class Command(BaseCommand):
+    help = "Creates the institutions, people and sites of a demonstration; what exists is kept."
+
+    def add_arguments(self, parser) -> None:
+        parser.add_argument("--data", default="phantom", help="phantom, heart:PATH or lgg:PATH")
+
+    def handle(self, *args, **options) -> None:
+        try:
+            demo_setup(options["data"])
+        except DataError as error:
+            raise CommandError(str(error)) from error

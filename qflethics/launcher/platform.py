@@ -1,0 +1,95 @@
+"""The processes of the platform: the same start commands here, in the tests and in docker/compose.yaml."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from qflethics.launcher.state import ROOT
+from qflethics.launcher.supervisor import Program, Supervisor
+
+# A site is a stranger: it sees neither the database nor the platform's secrets.
+_SECRETS = ("DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL", "SECRET_KEY", "QFL_VAR", "DJANGO_SETTINGS_MODULE")
+
+
+@dataclass(frozen=True)
+class Ports:
+    web: int
+    live: int
+
+    @classmethod
+    def choose(cls, wanted: int) -> Ports:
+        """The wanted port and the next one, or the next free ones after them."""
+        web = _free(wanted)
+        return cls(web, _free(web + 1))
+
+
+def _free(port: int) -> int:
+    for candidate in range(port, port + 200):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", candidate))
+                return candidate
+            except OSError:
+                continue
+    raise OSError(f"no free port from {port} to {port + 199}; stop what listens there or set PORT")
+
+
+def manage(*command: str) -> list[str]:
+    return [sys.executable, str(ROOT / "manage.py"), *command]
+
+
+def module(*command: str) -> list[str]:
+    return [sys.executable, "-m", *command]
+
+
+def environment(servers: dict[str, str], *, var: Path, secret_key: str, ports: Ports, settings: str) -> dict[str, str]:
+    """What every process of the platform is given."""
+    return {
+        **os.environ,
+        **servers,
+        "SECRET_KEY": secret_key,
+        "QFL_VAR": str(var),
+        "DJANGO_SETTINGS_MODULE": settings,
+        "LIVE_PORT": str(ports.live),
+        "PYTHONUNBUFFERED": "1",
+        "OMP_NUM_THREADS": "1",  # several processes share two cores; see DESIGN on PyTorch
+        "MKL_NUM_THREADS": "1",
+    }
+
+
+def programs(*, ports: Ports, sites: dict[str, Path]) -> list[Program]:
+    """Everything but the servers, in the order of starting."""
+    return [
+        Program("sequencer", manage("run_sequencer")),
+        Program("inbox", manage("run_inbox")),
+        Program("coordinator", module("celery", "-A", "qflethics.celery", "worker", "--queues=coordinator",
+                "--concurrency=2", "--loglevel=WARNING", "--without-gossip", "--without-mingle")),
+        *(site_program(site, home) for site, home in sites.items()),
+        Program("monitor", manage("run_monitor")),
+        Program("reaper", manage("run_reaper")),
+        Program("beat", module("celery", "-A", "qflethics.celery", "beat", "--loglevel=WARNING")),
+        Program("anchor", manage("run_anchor")),
+        Program("web", module("gunicorn", "qflethics.wsgi:application", "--bind", f"127.0.0.1:{ports.web}",
+                "--workers=2", "--worker-class=gthread", "--threads=4", "--timeout=120", "--log-level=warning",
+                "--access-logfile=-")),
+        Program("live", module("uvicorn", "qflethics.asgi:application", "--host=127.0.0.1", f"--port={ports.live}",
+                "--timeout-graceful-shutdown=2", "--log-level=warning", "--lifespan=off"),
+                {"QFL_ROOT_URLCONF": "qflethics.live.urls"}),
+    ]  # fmt: skip
+
+
+def site_program(site: str, home: Path) -> Program:
+    return Program(f"site-{site}", module("federation.site"), {"SITE_HOME": str(home)}, without=_SECRETS)
+
+
+def start_all(*, env: dict[str, str], ports: Ports, sites: dict[str, Path], logs: Path) -> Supervisor:
+    supervisor = Supervisor(logs=logs, environment=env)
+    for program in programs(ports=ports, sites=sites):
+        supervisor.add(program)
+    supervisor.watch()
+    return supervisor
