@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import secrets
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PrivateKey
@@ -45,7 +45,9 @@ class SiteHome:
 
     @property
     def config(self) -> SiteConfig:
-        return SiteConfig(**json.loads((self.folder / "site.json").read_text()))
+        stored = SiteConfig(**json.loads((self.folder / "site.json").read_text()))
+        given = os.environ.get("SITE_REDIS_URL")  # a container is told where its broker is
+        return replace(stored, redis_url=given) if given else stored
 
     @property
     def key(self) -> MLDSA65PrivateKey:

@@ -12,13 +12,13 @@ from federation.models import Federation
 
 _NAVIGATION = (  # label, url name, icon, action that the role matrix must allow, first part of the path
     ("Home", "home", "home", "home.view", ""),
-    ("Federations", "federations", "federations", "federation.view", "federations runs"),
-    ("Models", "models", "models", "model.view", "models versions"),
-    ("Audits", "audits", "audits", "audit.view", "audits"),
-    ("Approvals", "approvals", "approvals", "approval.view", "approvals"),
-    ("Deployments", "deployments", "deployments", "deployment.view", "deployments"),
-    ("Ledger", "ledger", "ledger", "ledger.view", "ledger"),
-    ("Reports", "reports", "reports", "report.view", "reports"),
+    ("Federations", "federations", "federation", "federation.view", "federations runs"),
+    ("Models", "models", "model", "model.view", "models versions"),
+    ("Audits", "audits", "audit", "audit.view", "audits"),
+    ("Approvals", "approvals", "approval", "approval.view", "approvals"),
+    ("Deployments", "deployments", "pulse", "deployment.view", "deployments"),
+    ("Ledger", "ledger", "chain", "ledger.view", "ledger"),
+    ("Reports", "reports", "report", "report.view", "reports"),
 )
 
 
@@ -37,7 +37,8 @@ def chrome(request: HttpRequest) -> dict[str, Any]:
             navigation.append({"label": label, "url": url, "icon": icon, "current": first in (starts.split() or [""])})
     return {
         "navigation": navigation,
-        "synthetic": Federation.objects.for_user(user).filter(synthetic=True).exists(),
+        "viewer": {"name": user.name, "role": user.role_label, "institution": str(user.institution or "All institutions")},
+        "synthetic_data": Federation.objects.for_user(user).filter(synthetic=True).exists(),
         "request_id": getattr(request, "id", ""),
         "version": settings.VERSION,
         "live_base": live_base(request),

@@ -11,6 +11,7 @@ import subprocess
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 from urllib.parse import quote
 
 import psycopg2
@@ -36,6 +37,7 @@ class Servers:
     environment: dict[str, str]
     processes: list[tuple[str, subprocess.Popen, signal.Signals]] = field(default_factory=list)
     state: State | None = None
+    lock: IO[str] | None = None
 
     def stop(self) -> None:
         for _, process, how in reversed(self.processes):
@@ -48,6 +50,8 @@ class Servers:
                 process.kill()
                 process.wait()
         self.processes.clear()
+        if self.lock is not None:
+            self.lock.close()
 
     def restart_redis(self) -> None:
         """Kill Redis the hard way and start it again on the same files (for the tests of lost brokers)."""
@@ -63,18 +67,22 @@ class Servers:
 def start(name: str, *, durable: bool = True, database: str = "qflethics") -> Servers:
     """Start what the environment does not already name, and create the database with its two roles."""
     servers = Servers(environment={})
+    private = not all(os.environ.get(url) for url in ("DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL"))
+    if private:
+        servers.state = State(name)
+        servers.lock = servers.state.lock()
     try:
         if os.environ.get("DATABASE_URL") and os.environ.get("DATABASE_OWNER_URL"):
             servers.environment |= {key: os.environ[key] for key in ("DATABASE_URL", "DATABASE_OWNER_URL")}
         else:
-            state = servers.state = State(name)
+            state = State(name)
             urls, process = start_postgres(state, durable=durable, database=database)
             servers.environment |= urls
             servers.processes.append(("postgres", process, signal.SIGINT))
         if os.environ.get("REDIS_URL"):
             servers.environment["REDIS_URL"] = os.environ["REDIS_URL"]
         else:
-            state = servers.state = State(name)
+            state = State(name)
             url, process = start_redis(state)
             servers.environment["REDIS_URL"] = url
             servers.processes.append(("redis", process, signal.SIGTERM))

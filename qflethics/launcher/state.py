@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import hashlib
 import json
 import os
@@ -10,9 +11,10 @@ import secrets
 import shutil
 import signal
 import stat
+import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 NOBODY = 65534
@@ -53,6 +55,26 @@ class State:
             os.chown(path, NOBODY, NOBODY)
         path.chmod(0o700)
         return path
+
+    def lock(self, *, patience_seconds: float = 20) -> IO[str]:
+        """Keep a second launcher off these files for as long as the returned file stays open.
+
+        Waits a little, because a launcher that was just told to stop still holds it.
+        """
+        self.data.mkdir(parents=True, exist_ok=True)
+        file = (self.data / "launcher.lock").open("w")
+        deadline = time.monotonic() + patience_seconds
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return file
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    file.close()
+                    raise LauncherError(
+                        f"Another launcher is using {self.data}. Stop it (Ctrl-C where it runs) and try again."
+                    ) from None
+                time.sleep(0.2)
 
     def secret(self, name: str) -> str:
         """A password that is made once and kept with the data."""
