@@ -1,0 +1,253 @@
+"""Approval: bound to content, by independent people, officers before the administrator.
+
+A request is locked before it is decided, voided or deployed, so that of two people acting at once the second one sees
+what the first one did. The same rules stand once more in the database (`guards`).
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.utils import timezone
+
+from accounts.models import Institution, User
+from core.context import governed
+from core.errors import ApplicationError, Conflict, Forbidden
+from core.roles import Role
+from federation.domain.messages import digest
+from models_registry import binding
+from models_registry.models import ApprovalDecision, ApprovalRequest, Deployment, Version
+from models_registry.policies import policy_of
+from models_registry.refusals import refusals_told
+
+State = ApprovalRequest.State
+Decision = ApprovalDecision.Decision
+Capacity = ApprovalDecision.Capacity
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How far a request is: who has approved, and what is still missing."""
+
+    officers: int
+    institutions: int
+    administrators: int
+
+    @property
+    def quorum(self) -> bool:
+        """Whether the officers' part is complete."""
+        return self.officers >= settings.OFFICERS_REQUIRED and self.institutions >= settings.INSTITUTIONS_REQUIRED
+
+    @property
+    def complete(self) -> bool:
+        return self.quorum and self.administrators >= 1
+
+    @property
+    def missing(self) -> list[str]:
+        """What is still needed, in the order in which it can come."""
+        out = []
+        officers = settings.OFFICERS_REQUIRED - self.officers
+        if officers > 0:
+            out.append(f"the approval of {officers} more ethics officer{'s' if officers > 1 else ''}")
+        if self.institutions < settings.INSTITUTIONS_REQUIRED:
+            out.append(
+                f"officers of {settings.INSTITUTIONS_REQUIRED} different institutions (so far {self.institutions})"
+            )
+        if not self.administrators:
+            out.append("then the approval of an administrator who is not the requester")
+        return out
+
+
+def standing_of(request: ApprovalRequest) -> Standing:
+    approvals = [d for d in request.decisions.all() if d.decision == Decision.APPROVE]
+    officers = [d for d in approvals if d.capacity == Capacity.OFFICER]
+    return Standing(
+        officers=len(officers),
+        institutions=len({d.institution_id for d in officers}),
+        administrators=sum(d.capacity == Capacity.ADMINISTRATOR for d in approvals),
+    )
+
+
+def approval_request(
+    *, version: Version, kind: str, justification: str, policy: Mapping[str, Any] | None = None, actor: User
+) -> ApprovalRequest:
+    """Ask for the use of a version, on exactly what stands now: weights, card, audit, policy, data manifests.
+
+    Raises
+    ------
+    Conflict
+        If the version was never audited, failed, or is not conclusive enough for this kind of use.
+    """
+    if kind not in ApprovalRequest.Kind.values:
+        raise ApplicationError(f"Expected a kind among {', '.join(ApprovalRequest.Kind.values)}, got {kind!r}.")
+    if not justification.strip():
+        raise ApplicationError("Give a justification: those who decide read it, and it becomes part of the record.")
+    chosen = policy_of(version=version, kind=kind, chosen=policy)
+    with refusals_told(), governed(action="approval.request", actor=actor.id, reason=justification):
+        reason = binding.refusal(version, kind)
+        if reason:
+            raise Conflict(reason)
+        content = binding.content_of(version, chosen)
+        if not content["card"]:
+            raise Conflict("This version has no model card. Write one first: an approval is bound to it.")
+        return ApprovalRequest.objects.create(
+            version=version, kind=kind, content=content, content_digest=digest(content), policy=chosen,
+            requested_by=actor, justification=justification.strip(),
+        )  # fmt: skip
+
+
+def approval_decide(*, request: ApprovalRequest, decision: str, reason: str, actor: User) -> ApprovalDecision:
+    """Decide in the capacity that the actor holds. A rejection closes the request; the last approval grants it.
+
+    Raises
+    ------
+    Forbidden
+        If the actor is the requester, or neither an officer of the federation nor an administrator.
+    Conflict
+        If the request is closed, the actor has decided already, the administrator comes before the officers, or the
+        content has changed (the request is then voided).
+    """
+    if decision not in Decision.values:
+        raise ApplicationError(f"Expected a decision among {', '.join(Decision.values)}, got {decision!r}.")
+    if not reason.strip():
+        raise ApplicationError("Give a reason: it becomes part of the record.")
+    with refusals_told(), governed(action=f"approval.{decision}", actor=actor.id, reason=reason):
+        request = lock_request(request.id)
+        capacity, institution = capacity_of(request, actor)
+        _refuse_closed(request)
+        changed = binding.changes(request)
+        if changed:  # the voiding must be committed, so it is told only after this transaction
+            _void(request, changed)
+        else:
+            _refuse_again(request, actor)
+            made = _record(request, decision, reason.strip(), actor, capacity, institution)
+    if changed:
+        raise Conflict(void_words(changed))
+    return made
+
+
+def _record(
+    request: ApprovalRequest, decision: str, reason: str, actor: User, capacity: str, institution: Institution | None
+) -> ApprovalDecision:
+    standing = standing_of(request)
+    if decision == Decision.APPROVE and capacity == Capacity.ADMINISTRATOR and not standing.quorum:
+        raise Conflict(f"The officers decide first. Still missing: {'; '.join(standing.missing[:-1])}.")
+    made = ApprovalDecision.objects.create(
+        request=request, decided_by=actor, requested_by_id=request.requested_by_id, capacity=capacity,
+        institution=institution, decision=decision, reason=reason, content_digest=request.content_digest,
+    )  # fmt: skip
+    if decision == Decision.REJECT:
+        _close(request, State.REJECTED)
+    elif standing_of(request).complete:
+        _close(request, State.APPROVED)
+    return made
+
+
+def approval_withdraw(*, request: ApprovalRequest, actor: User, reason: str = "") -> ApprovalRequest:
+    """Take a request back while it is under review."""
+    with refusals_told(), governed(action="approval.withdraw", actor=actor.id, reason=reason):
+        request = lock_request(request.id)
+        _refuse_closed(request)
+        return _close(request, State.WITHDRAWN)
+
+
+def capacity_of(request: ApprovalRequest, actor: User) -> tuple[str, Institution | None]:
+    """In which capacity, and for which institution, this person decides.
+
+    Who is officer and administrator at once acts as an officer until the officers' part is complete.
+    """
+    if actor.id == request.requested_by_id:
+        raise Forbidden("You made this request; other people decide on it.")
+    members = list(actor.memberships.filter(is_active=True).select_related("institution"))
+    federated = set(
+        request.version.model.federation.participants.filter(is_active=True).values_list("institution_id", flat=True)
+    )
+    officer = [m.institution for m in members if m.role == Role.ETHICS_OFFICER and m.institution_id in federated]
+    admin = [m.institution for m in members if m.role == Role.ADMINISTRATOR and m.institution_id in {None, *federated}]
+    if officer and not (admin and standing_of(request).quorum):
+        return Capacity.OFFICER, officer[0]
+    if admin:
+        return Capacity.ADMINISTRATOR, admin[0]
+    raise Forbidden(
+        "Ethics officers of the federation's institutions decide, and then an administrator. "
+        f"You are signed in as: {actor.role_label}."
+    )
+
+
+def may_decide(request: ApprovalRequest, actor: User) -> bool:
+    """Whether a decision of this person is what the request waits for now (an administrator's, after the officers')."""
+    if request.state != State.UNDER_REVIEW or any(d.decided_by_id == actor.id for d in request.decisions.all()):
+        return False
+    try:
+        capacity, _ = capacity_of(request, actor)
+    except Forbidden:
+        return False
+    return capacity == Capacity.OFFICER or standing_of(request).quorum
+
+
+def void_stale(version: Version) -> list[ApprovalRequest]:
+    """Void what the version's new card or evidence has overtaken: under review, or approved and not yet deployed.
+
+    Called inside the transaction that makes the change, so that no approval survives it.
+    """
+    open_ids = version.approval_requests.filter(state__in=[State.UNDER_REVIEW, State.APPROVED]).values_list(
+        "id", flat=True
+    )
+    voided = []
+    for request_id in sorted(open_ids):
+        request = lock_request(request_id)
+        changed = binding.changes(request) if _can_be_voided(request) else []
+        if changed:
+            voided.append(_void(request, changed))
+    return voided
+
+
+def void_if_stale(request: ApprovalRequest) -> list[str]:
+    """Void a locked request whose content has changed, and say what changed."""
+    changed = binding.changes(request)
+    if changed:
+        _void(request, changed)
+    return changed
+
+
+def void_words(changed: list[str]) -> str:
+    return f"The content has changed since the request: {', '.join(changed)}. The request is void; make a new one."
+
+
+def lock_request(request_id: uuid.UUID) -> ApprovalRequest:
+    return (
+        ApprovalRequest.objects.select_for_update(of=("self",))
+        .select_related("version__model__federation", "requested_by")
+        .get(id=request_id)
+    )
+
+
+def _can_be_voided(request: ApprovalRequest) -> bool:
+    if request.state == State.UNDER_REVIEW:
+        return True
+    return request.state == State.APPROVED and not Deployment.objects.filter(approval=request).exists()
+
+
+def _void(request: ApprovalRequest, changed: list[str]) -> ApprovalRequest:
+    with governed(action="approval.void", reason=f"changed: {', '.join(changed)}"):
+        return _close(request, State.VOIDED)
+
+
+def _close(request: ApprovalRequest, state: State) -> ApprovalRequest:
+    request.state, request.closed_at = state, timezone.now()
+    request.save(update_fields=["state", "closed_at"])
+    return request
+
+
+def _refuse_closed(request: ApprovalRequest) -> None:
+    if request.state != State.UNDER_REVIEW:
+        raise Conflict(f"The request is {request.get_state_display().lower()}; only one under review can be decided.")
+
+
+def _refuse_again(request: ApprovalRequest, actor: User) -> None:
+    if request.decisions.filter(decided_by=actor).exists():
+        raise Conflict("You have already decided on this request; a decision is never changed.")

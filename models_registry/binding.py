@@ -1,0 +1,85 @@
+"""What an approval binds, and whether a version may be requested at all. Reads only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from federation.domain.messages import digest
+from models_registry.models import ApprovalRequest, Card, Evidence, Version
+
+AUDIT = "predeployment_audit"
+PARTS = {  # what is bound, in words
+    "weights": "the weights of the quantum model",
+    "baseline": "the weights of the classical twin",
+    "config": "the configuration of the training run",
+    "manifests": "the data manifests of the sites",
+    "card": "the model card",
+    "audit": "the audit evidence",
+    "policy": "the policy",
+}
+
+
+@dataclass(frozen=True)
+class Gate:
+    """Whether a kind of use may be requested, and if not, why not."""
+
+    kind: str
+    label: str
+    allowed: bool
+    reason: str  # empty if allowed
+
+
+def latest_audit(version: Version) -> Evidence | None:
+    return version.evidence.filter(kind=AUDIT).order_by("-created_at").first()
+
+
+def latest_card(version: Version) -> Card | None:
+    return version.cards.order_by("-edition").first()
+
+
+def content_of(version: Version, policy: Mapping[str, Any]) -> dict[str, str]:
+    """The digest of each thing that is reviewed, as it stands now; empty where there is none."""
+    audit, card = latest_audit(version), latest_card(version)
+    return {
+        "weights": version.weights_digest,
+        "baseline": version.baseline_digest,
+        "config": version.config_hash,
+        "manifests": digest(version.manifests),
+        "card": digest(card.content) if card else "",
+        "audit": audit.digest if audit else "",
+        "policy": digest(policy),
+    }
+
+
+def changes(request: ApprovalRequest) -> list[str]:
+    """Which parts are no longer what the request was made on, in words. Empty: all stands."""
+    version = Version.objects.select_related("model").get(id=request.version_id)
+    now = content_of(version, request.policy)
+    changed = [PARTS.get(name, name) for name, value in request.content.items() if now.get(name) != value]
+    if not changed and digest(request.content) != request.content_digest:
+        changed.append("the list of what is bound")
+    return changed
+
+
+def refusal(version: Version, kind: str) -> str:
+    """Why this kind of use cannot be requested now; empty if it can."""
+    audit = latest_audit(version)
+    if audit is None:
+        return "This version was never audited. Start its pre-deployment audit first."
+    said = Evidence.Verdict(audit.verdict)
+    if said == Evidence.Verdict.FAIL:
+        return "The audit's verdict is fail, which allows no use. Train a new version that passes."
+    words = said.replace("_", " ")
+    if kind == ApprovalRequest.Kind.CLINICAL and said != Evidence.Verdict.PASS:
+        return f"The audit's verdict is {words}, which blocks clinical use; a shadow deployment may be requested."
+    if version.approval_requests.filter(kind=kind, state=ApprovalRequest.State.UNDER_REVIEW).exists():
+        return f"A request for {ApprovalRequest.Kind(kind).label.lower()} is already under review."
+    return ""
+
+
+def gate(version: Version) -> list[Gate]:
+    """Each kind of use with the refusal that stands in its way, if any."""
+    refusals = {kind: refusal(version, kind) for kind in ApprovalRequest.Kind}
+    return [Gate(kind, kind.label, not reason, reason) for kind, reason in refusals.items()]

@@ -1,0 +1,86 @@
+"""What a card says of the model and its data, in words, from what was recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from federation.models import DataManifest
+from models_registry.models import Version
+
+KINDS = {
+    "vqc_classifier": "variational quantum classifier",
+    "mlp_classifier": "multilayer perceptron",
+    "hybrid_unet": "U-Net with a quantum bottleneck",
+    "unet": "U-Net",
+}
+
+
+def outputs(task: str) -> str:
+    if task == "segmentation":
+        return "A mask of the region for each image, and for each pixel a score from 0 to 1."
+    return "A score from 0 to 1 for each patient; at 0.5 and above the patient is flagged."
+
+
+def types_of_data(task: str, manifests: Sequence[DataManifest]) -> str:
+    shapes = {" × ".join(map(str, m.content["shape"])) for m in manifests}
+    taken = "Image channels, height and width" if task == "segmentation" else "Features of a patient"
+    given = "Mask, height and width of the image" if task == "segmentation" else "One score"
+    return f"In: {taken} ({'; '.join(sorted(shapes)) or 'shape not on record'}). Out: {given}."
+
+
+def model_type(version: Version) -> str:
+    circuit, baseline = version.circuit, version.config["models"]["baseline"]
+    quantum = circuit.get("quantum")
+    words = f"{KINDS.get(circuit['kind'], circuit['kind'])} with {circuit['n_parameters']} parameters".capitalize()
+    if quantum:
+        words += (
+            f"; circuit of {quantum['n_qubits']} qubits, {quantum['layers']} layers, depth {quantum['depth']}, "
+            f"{quantum['n_parameters']} parameters, on {quantum['backend']}"
+        )
+    return f"{words}. Classical twin: {KINDS.get(baseline['kind'], baseline['kind'])}."
+
+
+def quantum_facts(version: Version) -> dict[str, Any] | None:
+    """What every quantum number carries, with the classical baseline beside it; None if no part is quantum.
+
+    `shots` None means exact expectation values, computed without sampling.
+    """
+    quantum = version.circuit.get("quantum")
+    if not quantum:
+        return None
+    names = ("backend", "shots", "n_qubits", "layers", "depth", "n_parameters", "entangling", "embedding")
+    return {
+        **{name: quantum.get(name) for name in names},
+        "seed": version.config["seed"],
+        "baseline": {
+            "kind": version.config["models"]["baseline"]["kind"],
+            "overall": version.metrics.get("baseline", {}).get("overall", {}),
+        },
+        "overall": version.metrics.get("primary", {}).get("overall", {}),
+    }
+
+
+def privacy_words(version: Version) -> str:
+    """Epsilon by site, or plainly that nothing bounds it."""
+    dp = version.config["local"].get("dp")
+    spent = {site: value for site, value in version.metrics.get("epsilon", {}).items() if value is not None}
+    if not dp:
+        return "No differential privacy: the loss of privacy is not bounded."
+    if not spent:
+        return "Trained with differential privacy; the ε that was spent is not on record."
+    by_site = ", ".join(f"{site} {value:.3g}" for site, value in sorted(spent.items()))
+    return f"Differential privacy for each patient: ε ≤ {max(spent.values()):.3g} at δ = {dp['delta']:g} ({by_site})."
+
+
+def training_data(manifests: Sequence[DataManifest]) -> str | None:
+    """Patients and groups by site, as the sites' manifests declare them; None without a manifest."""
+    lines = []
+    for manifest in manifests:
+        content = manifest.content
+        groups = "; ".join(
+            f"{attribute}: {', '.join(f'{name} {count}' for name, count in sorted(counts.items()))}"
+            for attribute, counts in sorted(content.get("groups", {}).items())
+        )
+        lines.append(f"{manifest.participant}: {content['n_patients']} patients" + (f" ({groups})" if groups else ""))
+    return ". ".join(lines) + "." if lines else None

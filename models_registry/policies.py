@@ -1,0 +1,87 @@
+"""What a request asks for: the limits and the monitor's settings. They are approved with the rest and cannot drift.
+
+The keys that name the monitor's settings are those of `audits.domain.monitor.policy.MonitorPolicy`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.conf import settings
+
+from core.errors import ApplicationError
+from federation.domain.round_metrics import gated_metrics
+from federation.models import DataManifest
+from models_registry.models import ApprovalRequest, Version
+
+# A shadow deployment is limited by the board; a clinical one is looked at again after this many predictions.
+MAX_PREDICTIONS = {ApprovalRequest.Kind.SHADOW: 1_000, ApprovalRequest.Kind.CLINICAL: 100_000}
+MONITOR = {
+    "alpha": 0.05,
+    "arl": 10_000.0,
+    "bets": [0.02, 0.05, 0.1, 0.2, 0.35, 0.5],
+    "detectors": ["betting", "e_sr"],
+    "min_pairs": 100,
+    "window": 100,
+    "queue": 64,
+}
+_RANGES: dict[str, tuple[type, float, float]] = {  # what a requester may set: kind of number, lowest, highest
+    "alpha": (float, 1e-6, 0.2),
+    "arl": (float, 100, 1e9),
+    "min_pairs": (int, 1, 100_000),
+    "window": (int, 10, 100_000),
+    "max_predictions": (int, 1, 10_000_000),
+}
+
+
+def policy_of(*, version: Version, kind: str, chosen: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The policy of a request: the platform's, with what the requester chose in its place.
+
+    Raises
+    ------
+    ApplicationError
+        If a key is unknown or a value is out of its range. The bias threshold can be tightened, never loosened.
+    """
+    policy = {
+        "threshold": settings.BIAS_THRESHOLD,
+        **MONITOR,
+        "metrics": list(gated_metrics(version.config["task"])),
+        "groups": groups_of(version),
+        "max_predictions": MAX_PREDICTIONS[ApprovalRequest.Kind(kind)],
+    }
+    ranges = {**_RANGES, "threshold": (float, 1e-3, settings.BIAS_THRESHOLD)}
+    for name, value in (chosen or {}).items():
+        if name not in ranges:
+            raise ApplicationError(f"Expected policy keys among {', '.join(sorted(ranges))}; got {name!r}.")
+        number, low, high = ranges[name]
+        policy[name] = _checked(name, value, number, low, high)
+    return policy
+
+
+def _checked(name: str, value: Any, number: type, low: float, high: float) -> float:
+    allowed = (int,) if number is int else (int, float)
+    if isinstance(value, bool) or not isinstance(value, allowed) or not low <= value <= high:
+        words = "a whole number" if number is int else "a number"
+        raise ApplicationError(f"Policy {name}: expected {words} from {low:g} to {high:g}, got {value!r}.")
+    return number(value)
+
+
+def groups_of(version: Version) -> dict[str, list[str]]:
+    """The groups that the sites' manifests declare, by attribute; an attribute with one group compares nothing."""
+    found: dict[str, set[str]] = {}
+    for manifest in manifests_of(version):
+        for attribute, groups in manifest.content.get("groups", {}).items():
+            found.setdefault(attribute, set()).update(name for name in groups if name != "unknown")
+    return {attribute: sorted(names) for attribute, names in sorted(found.items()) if len(names) > 1}
+
+
+def manifests_of(version: Version) -> list[DataManifest]:
+    """The data manifests on which the version was trained, by site."""
+    return list(
+        DataManifest.objects.filter(
+            participant__federation_id=version.model.federation_id, digest__in=version.manifests.values()
+        )
+        .select_related("participant__institution")
+        .order_by("participant__site")
+    )

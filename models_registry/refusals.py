@@ -1,0 +1,30 @@
+"""The database's own refusals, told to people: the triggers and constraints are the second wall behind the services."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.db import IntegrityError, InternalError
+
+from core.errors import Conflict
+
+_CONSTRAINTS = {
+    "one_open_request": "A request of this kind is already under review for this version.",
+    "one_decision_each": "You have already decided on this request; a decision is never changed.",
+    "requester_does_not_decide": "The requester must not decide.",
+    "models_registry_deployment_approval_id_key": "This approval is already deployed.",
+    "card_edition_once": "Someone else has just written an edition of this card. Look at it and try again.",
+}
+
+
+@contextmanager
+def refusals_told() -> Iterator[None]:
+    """Turn a refusal of a guard into a `Conflict` in words. Goes around the transaction, never inside it."""
+    try:
+        yield
+    except (IntegrityError, InternalError) as error:
+        diagnosis = getattr(error.__cause__, "diag", None)
+        name = getattr(diagnosis, "constraint_name", None) or ""
+        said = getattr(diagnosis, "message_primary", None) or str(error)
+        raise Conflict(_CONSTRAINTS.get(name, f"The database refused this: {said}.")) from error

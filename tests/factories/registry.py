@@ -1,0 +1,60 @@
+"""Versions with evidence, approvals and deployments, made by the services themselves, so every guard has agreed."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from federation.domain.messages import digest
+from models_registry import services
+from models_registry.models import ApprovalRequest, Deployment, Evidence, Version
+from tests.factories.federation import World, make_finished_run
+
+CHECK = {
+    "check_id": "bias_score", "title": "Bias score", "principle": "fairness", "verdict": "pass",
+    "value": 0.04, "lower": 0.01, "upper": 0.08, "threshold": 0.1, "gating": True,
+    "sentence": "The largest gap between groups is 0.04.",
+}  # fmt: skip
+
+
+def make_version(world: World) -> Version:
+    """The version of a new finished run, with the first edition of its card and no evidence."""
+    return services.version_create(run=make_finished_run(world))
+
+
+def make_evidence(version: Version, verdict: str = "pass", *, source_id: uuid.UUID | None = None) -> Evidence:
+    """Evidence of a pre-deployment audit (`source_id`: that audit, if there is a row of it)."""
+    source_id = source_id or uuid.uuid4()
+    summary: dict[str, Any] = {"checks": [{**CHECK, "verdict": verdict}]}
+    return services.evidence_record(
+        version=version, kind="predeployment_audit", source_id=source_id, verdict=verdict,
+        digest=digest({"source": str(source_id), **summary}), summary=summary,
+    )  # fmt: skip
+
+
+def make_request(world: World, *, version: Version | None = None, kind: str = "clinical", **fields) -> ApprovalRequest:
+    """A request under review, by the administrator, on an audited version (a new one unless given)."""
+    if version is None:
+        version = make_version(world)
+        make_evidence(version, "pass" if kind == ApprovalRequest.Kind.CLINICAL else "inconclusive")
+    return services.approval_request(
+        version=version, kind=kind, justification="For the trial.", actor=world.people.administrator, **fields
+    )
+
+
+def make_approved_request(world: World, *, version: Version | None = None, kind: str = "clinical", **fields):
+    """A request that both officers and the second administrator have approved."""
+    request = make_request(world, version=version, kind=kind, **fields)
+    people = world.people
+    for actor in (people.officer_north, people.officer_south, people.administrator2):
+        services.approval_decide(request=request, decision="approve", reason="Reviewed.", actor=actor)
+    request.refresh_from_db()
+    return request
+
+
+def make_deployment(
+    world: World, *, version: Version | None = None, kind: str = "clinical", name: str = "Ward", **fields
+) -> Deployment:
+    """An active deployment of a new (or the given, audited) version; `policy={...}` sets limits of its policy."""
+    request = make_approved_request(world, version=version, kind=kind, **fields)
+    return services.deployment_create(request=request, name=name, actor=world.people.administrator)
