@@ -65,7 +65,11 @@ def demo_setup(data: str) -> Demo:
     path = Path(settings.VAR) / "demo" / "access.json"
     password = _password(path)
     administrator = _person("administrator", Role.ADMINISTRATOR, None, password)
-    people = {"administrator": administrator, "auditor": _person("auditor", Role.AUDITOR, None, password)}
+    people = {
+        "administrator": administrator,
+        "deputy": _person("deputy", Role.ADMINISTRATOR, None, password),  # who asks does not approve
+        "auditor": _person("auditor", Role.AUDITOR, None, password),
+    }
     federation = Federation.objects.filter(name=source.title).first() or services.federation_create(
         name=source.title,
         purpose=PURPOSES[source.name],

@@ -1,0 +1,50 @@
+# The two commands of a newcomer: `make demo` and `make test`. See README.md.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+export PYTHONUNBUFFERED := 1
+
+.PHONY: help demo test lint format lock clean
+
+help:  ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+demo: $(VENV)/.installed  ## start everything and live through the life of a model (ARGS=--exit, DATA=heart:PATH|lgg:PATH)
+	@$(BIN)/python -m qflethics.launcher.demo $(ARGS)
+
+test: $(VENV)/.installed-dev  ## the whole suite (ARGS are given to pytest)
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/.installed-dev  ## ruff, mypy, import contracts, missing migrations
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports
+	@$(BIN)/mypy .
+	@$(BIN)/python -m qflethics.launcher.check_migrations
+
+format: $(VENV)/.installed-dev  ## format the code
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+lock: $(VENV)/.installed-dev  ## resolve requirements.in and requirements-dev.in anew
+	@$(BIN)/pip-compile -q --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host -o requirements.txt requirements.in
+	@$(BIN)/pip-compile -q --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host -o requirements-dev.txt requirements-dev.in
+
+clean:  ## remove the virtual environment and what the demonstration stored (not the servers' data of root)
+	rm -rf $(VENV) var
+
+$(VENV)/bin/python:
+	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 was not found. Install it, e.g. 'apt-get install python3.11 python3.11-venv', or name it: make PYTHON=/path/to/python3.11"; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { echo "Expected Python 3.11, got $$($(PYTHON) --version). Name the right one: make PYTHON=/path/to/python3.11"; exit 2; }
+	@$(PYTHON) -m venv $(VENV) || { echo "The venv module is missing. Install it: apt-get install python3.11-venv"; exit 2; }
+
+# torch first and by itself: its CPU build has another digest on each platform.
+$(VENV)/.installed: requirements.txt | $(VENV)/bin/python
+	@echo "  · Installing (a few minutes on the first start)"
+	@$(BIN)/pip install --quiet --disable-pip-version-check "$$(grep -E '^torch==' requirements.txt)"
+	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+$(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
+	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
