@@ -50,7 +50,7 @@ class LocalConfig:
         Passes over the site's patients in one round.
     batch_size : int, >= 1
         Patients (not slices) in a step; under differential privacy, the expected number.
-    learning_rate : float, > 0
+    learning_rate : float, over 0 and under 1000
         Of Adam, whose moments start afresh each round.
     dp : DPConfig or None
         None trains without differential privacy: there is then no epsilon, not an epsilon of 0.
@@ -64,7 +64,7 @@ class LocalConfig:
     def __post_init__(self) -> None:
         _check_integer("epochs", self.epochs, low=1, high=1000)
         _check_integer("batch_size", self.batch_size, low=1, high=1_000_000)
-        _check_number("learning_rate", self.learning_rate, low=0.0, high=math.inf)
+        _check_number("learning_rate", self.learning_rate, low=0.0, high=1000.0)
         if self.dp is not None and not isinstance(self.dp, DPConfig):
             raise ValueError(f"expected dp to be a DPConfig or None, got {self.dp!r}")
 

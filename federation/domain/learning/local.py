@@ -107,7 +107,9 @@ def train_local(
             progress(Progress(epoch, step, steps, loss, time.perf_counter() - started))
     state = state_of(model)
     if not all(np.isfinite(value).all() for value in state.values()):
-        raise TrainingDiverged(f"weights are not finite after {steps} steps; try a smaller learning rate")
+        raise TrainingDiverged(
+            f"weights are not finite after {steps} steps; check the inputs, try a smaller learning rate"
+        )
     return TrainResult(
         state=state,
         n_records=data.n_patients,
@@ -138,11 +140,10 @@ def _gradients(model: Model, data: SiteData, config: LocalConfig, *, seed: int, 
     for _ in range(steps):
         drawn = stream.uniforms(data.n_patients) < sample_rate
         rows = torch.from_numpy(np.flatnonzero(drawn[data.patient_index]))
-        patient = torch.from_numpy((np.cumsum(drawn) - 1)[data.patient_index[rows.numpy()]])
-        _private_step(
-            model, x[rows], y[rows], patient,
-            n_drawn=int(drawn.sum()), n_expected=sample_rate * data.n_patients, dp=config.dp, stream=stream,
-        )  # fmt: skip
+        number = torch.from_numpy((np.cumsum(drawn) - 1)[data.patient_index[rows.numpy()]])
+        by_patient = patient_gradients(model, x[rows], y[rows], number, int(drawn.sum()))
+        # Divided by the expected number of patients: the number drawn is not public.
+        _private_step(model, by_patient, config.dp, stream, n_expected=sample_rate * data.n_patients)
         yield None
 
 
@@ -163,18 +164,8 @@ def _plain_step(model: Model, x: Tensor, y: Tensor) -> float:
 
 
 def _private_step(
-    model: Model,
-    x: Tensor,
-    y: Tensor,
-    patient: Tensor,
-    *,
-    n_drawn: int,
-    n_expected: float,
-    dp: DPConfig,
-    stream: KeyedStream,
+    model: Model, by_patient: dict[str, Tensor], dp: DPConfig, stream: KeyedStream, *, n_expected: float
 ) -> None:
-    """One DP-SGD gradient. It is divided by the expected number of patients: the true number is not public."""
-    by_patient = patient_gradients(model, x, y, patient, n_drawn)
     summed = clipped_sum(by_patient, max_grad_norm=dp.max_grad_norm)
     noisy = add_noise(summed, std=dp.noise_multiplier * dp.max_grad_norm, stream=stream)
     for name, parameter in model.named_parameters():

@@ -1,0 +1,173 @@
+from typing import ClassVar
+
+import numpy as np
+import pytest
+import torch
+
+from federation.domain.data.dataset import LoadReport, SiteData, Task
+from federation.domain.group_rates import merge
+from federation.domain.learning.evaluation import cells, evaluate, predict, segmentation_metrics
+from federation.domain.models.base import Model
+from federation.domain.models.registry import build, default_specs
+
+
+class Oracle(Model):
+    """Answers with its input: the logit is in the data."""
+
+    task: ClassVar[Task] = "classification"
+
+    def __init__(self):
+        super().__init__({"kind": "oracle"})
+
+    def forward(self, x):
+        return x[:, 0]
+
+    def represent(self, x):
+        return torch.stack([torch.tanh(x.flatten(1).mean(1))] * 4, 1)
+
+
+class Painter(Oracle):
+    task: ClassVar[Task] = "segmentation"
+
+
+def site(x, y, patient_index, task):
+    n = int(max(patient_index)) + 1
+    return SiteData(
+        site="toy",
+        task=task,
+        record_ids=tuple(f"p{i}" for i in range(n)),
+        x=np.asarray(x, dtype=np.float32),
+        y=np.asarray(y),
+        patient_index=np.asarray(patient_index, dtype=np.int64),
+        groups={"sex": np.array(["female", "male"] * n)[:n]},
+        feature_names=(),
+        report=LoadReport(n, n),
+    )
+
+
+def four_rows():
+    """A hit, a false alarm, a correct rejection and a miss."""
+    return site([[3.0], [1.0], [-2.0], [-1.0]], [1, 0, 0, 1], [0, 1, 2, 3], "classification")
+
+
+def blank(value, slices=1):
+    return np.full((slices, 1, 4, 4), value)
+
+
+def painted():
+    """Patients of 4x4 slices: perfect, missed, healthy and silent, healthy and flagged, and one of two slices."""
+    square, pixel = np.zeros((4, 4), dtype=np.uint8), np.zeros((4, 4), dtype=np.uint8)
+    square[:2, :2], pixel[0, 0] = 1, 1
+    nothing = np.zeros((4, 4), dtype=np.uint8)
+    truth = [square, square, nothing, nothing, square, square]
+    drawn = [square, nothing, nothing, pixel, square, nothing]
+    logits = [[4.0 * mask - 2.0] for mask in np.asarray(drawn, dtype=float)]
+    return site(logits, truth, [0, 1, 2, 3, 4, 4], "segmentation")
+
+
+def test_classification_metrics_are_defined_for_whom_they_mean_something():
+    outcomes = evaluate(Oracle(), four_rows())
+    nan = np.nan
+    np.testing.assert_array_equal(outcomes.metrics["tpr"], [1, nan, nan, 0])
+    np.testing.assert_array_equal(outcomes.metrics["fpr"], [nan, 1, 0, nan])
+    np.testing.assert_array_equal(outcomes.metrics["accuracy"], [1, 0, 1, 0])
+    np.testing.assert_array_equal(outcomes.metrics["selection_rate"], [1, 1, 0, 0])
+    assert outcomes.truth.tolist() == [True, False, False, True]
+    assert outcomes.flagged.tolist() == [True, True, False, False]
+    assert outcomes.stratum.tolist() == [1, 0, 0, 1]
+    assert outcomes.score == pytest.approx(1 / (1 + np.exp([-3, -1, 2, 1])), abs=1e-6)
+
+
+def test_segmentation_metrics_are_those_of_the_patients_volume():
+    outcomes = evaluate(Painter(), painted())
+    nan = np.nan
+    np.testing.assert_allclose(outcomes.metrics["dice"], [1, 0, nan, 0, 2 * 4 / (8 + 4)])
+    np.testing.assert_allclose(outcomes.metrics["tpr"], [1, 0, nan, nan, 0.5])
+    np.testing.assert_allclose(outcomes.metrics["fpr"], [0, 0, 0, 1 / 16, 0])
+    np.testing.assert_allclose(outcomes.metrics["selection_rate"], [1, 0, 0, 1, 1])
+    assert outcomes.truth.tolist() == [True, True, False, False, True]
+    assert outcomes.flagged.tolist() == [True, False, False, True, True]
+    assert outcomes.stratum.tolist() == [2, 2, 0, 0, 2]
+    assert outcomes.representation.shape == (5, 4)
+
+
+def test_a_small_lesion_has_a_stratum_of_its_own():
+    truth = np.zeros((1, 16, 16), dtype=np.uint8)
+    truth[0, :2, :3] = 1  # 6 of 256 pixels: 2.3 %
+    assert evaluate(Painter(), site(np.zeros((1, 1, 16, 16)), truth, [0], "segmentation")).stratum.tolist() == [1]
+
+
+def test_dice_agrees_with_monai():
+    from monai.metrics import compute_dice
+
+    rng = np.random.default_rng(0)
+    truth, mask = rng.random((6, 8, 8)) > 0.7, rng.random((6, 8, 8)) > 0.6
+    theirs = compute_dice(torch.tensor(mask)[:, None].float(), torch.tensor(truth)[:, None].float())[:, 0]
+    mine = segmentation_metrics(truth, mask, np.arange(6), 6)["dice"]
+    np.testing.assert_allclose(mine, theirs.numpy(), rtol=1e-6)
+
+
+def test_a_patient_without_a_healthy_pixel_has_no_false_positive_rate():
+    full = np.ones((1, 4, 4), dtype=bool)
+    metrics = segmentation_metrics(full, full, np.array([0]), 1)
+    assert np.isnan(metrics["fpr"][0])
+    assert metrics["dice"][0] == metrics["tpr"][0] == 1
+
+
+def test_a_patients_representation_is_the_mean_of_his_slices():
+    data = site(np.concatenate([blank(0.5), blank(-0.5), blank(1.0)]), np.zeros((3, 4, 4)), [1, 1, 0], "segmentation")
+    got = evaluate(Painter(), data).representation
+    np.testing.assert_allclose(got, [[np.tanh(1.0)] * 4, [0] * 4], atol=1e-6)
+
+
+def test_only_counts_leave_the_site():
+    data = four_rows()
+    counted = cells("toy", evaluate(Oracle(), data), data.groups)
+    by_sex = merge(counted, ["sex"], "tpr")
+    assert by_sex[("female",)].mean == 1
+    assert by_sex[("male",)].mean == 0
+    assert [cell.confusion for cell in counted] == [
+        {"tp": 1, "fp": 0, "tn": 1, "fn": 0},
+        {"tp": 0, "fp": 1, "tn": 0, "fn": 1},
+    ]
+
+
+def test_a_prediction_carries_its_label_and_confidence():
+    answer = predict(Oracle(), np.array([[0.0], [2.0], [-2.0]], dtype=np.float32), "classification")
+    sure = 1 / (1 + np.exp(-2.0))
+    assert answer.probability == pytest.approx([0.5, sure, 1 - sure])
+    assert answer.label.tolist() == [True, True, False]
+    assert answer.confidence == pytest.approx([0.5, sure, sure])
+
+
+def test_the_confidence_of_a_mask_is_the_mean_probability_within():
+    logits = np.full((2, 1, 4, 4), -3.0, dtype=np.float32)
+    logits[0, 0, 0, :2] = [1.0, 3.0]
+    answer = predict(Painter(), logits, "segmentation")
+    low, high = 1 / (1 + np.exp(-1.0)), 1 / (1 + np.exp(-3.0))
+    assert answer.label.sum(axis=(1, 2)).tolist() == [2, 0]
+    assert answer.confidence == pytest.approx([(low + high) / 2, high], abs=1e-6)
+
+
+def test_many_rows_are_answered_in_the_order_of_asking():
+    x = np.linspace(-3, 3, 300, dtype=np.float32)[:, None]
+    assert np.all(np.diff(predict(Oracle(), x, "classification").probability) > 0)
+
+
+def test_evaluating_first_does_not_hinder_training_later():
+    """Tensors made in inference mode cannot be trained through; none may be kept by the model."""
+    model = build(default_specs("classification", 1)[0])
+    evaluate(model, four_rows())
+    model(torch.zeros(2, 1)).sum().backward()
+    assert all(parameter.grad is not None for parameter in model.parameters())
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_inputs_that_are_not_finite_are_refused(bad):
+    with pytest.raises(ValueError, match="1 NaN or infinite"):
+        predict(Oracle(), np.array([[bad], [0.0]], dtype=np.float32), "classification")
+
+
+def test_a_model_is_not_asked_for_another_task():
+    with pytest.raises(ValueError, match="expected a model for segmentation, got one for classification"):
+        predict(Oracle(), np.zeros((1, 1, 32, 32), dtype=np.float32), "segmentation")

@@ -1,0 +1,29 @@
+import math
+
+import pytest
+import torch
+
+from federation.domain.learning.loss import loss_per_row
+
+
+def test_classification_is_the_negative_log_likelihood():
+    loss = loss_per_row(torch.tensor([0.0, math.log(3)]), torch.tensor([1.0, 0.0]), "classification")
+    assert loss.tolist() == pytest.approx([math.log(2), math.log(4)])
+
+
+def test_segmentation_adds_the_smoothed_dice_loss():
+    # p = 1/2 everywhere, one of four pixels is lesion: Dice = (2 * 0.5 + 1) / (2 + 1 + 1).
+    target = torch.tensor([[[1.0, 0.0], [0.0, 0.0]]])
+    loss = loss_per_row(torch.zeros(1, 2, 2), target, "segmentation")
+    assert loss.tolist() == pytest.approx([math.log(2) + 0.5])
+
+
+@pytest.mark.parametrize("target", [torch.zeros(1, 2, 2), torch.ones(1, 2, 2)])
+def test_a_perfect_mask_costs_nothing_even_when_it_is_empty(target):
+    assert loss_per_row(200 * target - 100, target, "segmentation").tolist() == pytest.approx([0], abs=1e-6)
+
+
+def test_rows_do_not_see_one_another():
+    logits, target = torch.randn(3, 4, 4), (torch.rand(3, 4, 4) > 0.5).float()
+    alone = torch.cat([loss_per_row(logits[i : i + 1], target[i : i + 1], "segmentation") for i in range(3)])
+    assert torch.allclose(loss_per_row(logits, target, "segmentation"), alone)
