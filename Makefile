@@ -27,8 +27,9 @@ format: $(VENV)/.installed-dev  ## format the code
 	@$(BIN)/ruff format .
 
 lock: $(VENV)/.installed-dev  ## resolve requirements.in and requirements-dev.in anew
-	@$(BIN)/pip-compile -q --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host -o requirements.txt requirements.in
-	@$(BIN)/pip-compile -q --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host -o requirements-dev.txt requirements-dev.in
+	@$(BIN)/pip-compile -q --strip-extras --no-annotate --no-emit-index-url --no-emit-find-links --no-emit-trusted-host -o requirements.txt requirements.in
+	@$(BIN)/pip-compile -q --strip-extras --no-annotate --no-emit-index-url --no-emit-find-links --no-emit-trusted-host -o requirements-dev.txt requirements-dev.in
+	@sed -i 's/+cpu$$//' requirements.txt requirements-dev.txt
 
 clean:  ## remove the virtual environment and what the demonstration stored (not the servers' data of root)
 	rm -rf $(VENV) var

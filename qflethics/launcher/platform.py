@@ -12,7 +12,7 @@ from qflethics.launcher.state import ROOT
 from qflethics.launcher.supervisor import Program, Supervisor
 
 # A site is a stranger: it sees neither the database nor the platform's secrets.
-_SECRETS = ("DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL", "SECRET_KEY", "QFL_VAR", "DJANGO_SETTINGS_MODULE")
+SECRETS = ("DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL", "SECRET_KEY", "QFL_VAR", "DJANGO_SETTINGS_MODULE")
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def programs(*, ports: Ports, sites: dict[str, Path]) -> list[Program]:
 
 
 def site_program(site: str, home: Path) -> Program:
-    return Program(f"site-{site}", module("federation.site"), {"SITE_HOME": str(home)}, without=_SECRETS)
+    return Program(f"site-{site}", module("federation.site"), {"SITE_HOME": str(home)}, without=SECRETS)
 
 
 def start_all(*, env: dict[str, str], ports: Ports, sites: dict[str, Path], logs: Path) -> Supervisor:
