@@ -14,13 +14,16 @@ import sys
 import threading
 import time
 import urllib.request
+from pathlib import Path
 
 from qflethics.launcher import servers as private_servers
 from qflethics.launcher.platform import Ports, environment, manage, start_all
 from qflethics.launcher.state import ROOT, LauncherError, State
 from qflethics.launcher.supervisor import Supervisor
 
-VAR = ROOT / "var"
+# Two demonstrations on one machine (a test beside a developer's) need names and folders of their own.
+NAME = os.environ.get("QFL_STATE", "demo")
+VAR = Path(os.environ.get("QFL_VAR", ROOT / "var")).resolve()
 
 
 class Stopped(Exception):
@@ -40,10 +43,10 @@ def main() -> int:
     supervisor: Supervisor | None = None
     try:
         say("Starting PostgreSQL and Redis")
-        running = private_servers.start("demo")
+        running = private_servers.start(NAME)
         ports = Ports.choose(int(os.environ.get("PORT", "8000")))
         env = environment(
-            running.environment, var=VAR, secret_key=State("demo").secret("secret_key"), ports=ports,
+            running.environment, var=VAR, secret_key=State(NAME).secret("secret_key"), ports=ports,
             settings=os.environ.get("DJANGO_SETTINGS_MODULE", "qflethics.settings.dev"),
         )  # fmt: skip
         say("Bringing the schema up to date")
@@ -53,9 +56,10 @@ def main() -> int:
         access = json.loads((VAR / "demo" / "access.json").read_text())
         say("Starting the platform")
         sites = {site: VAR / "sites" / site for site in access["sites"]}
-        supervisor = start_all(env=env, ports=ports, sites=sites, logs=VAR / "log")
+        supervisor = start_all(env=env, ports=ports, sites=sites, logs=VAR / "log", revive=running.revive)
         base = f"http://127.0.0.1:{ports.web}"
         wait_for(base, stop)
+        (VAR / "demo" / "address").write_text(base)
         code = 0
         if not options.no_scenario:
             code = scenario(base, env, stop)

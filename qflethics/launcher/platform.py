@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,8 +88,11 @@ def site_program(site: str, home: Path) -> Program:
     return Program(f"site-{site}", module("federation.site"), {"SITE_HOME": str(home)}, without=SECRETS)
 
 
-def start_all(*, env: dict[str, str], ports: Ports, sites: dict[str, Path], logs: Path) -> Supervisor:
-    supervisor = Supervisor(logs=logs, environment=env)
+def start_all(
+    *, env: dict[str, str], ports: Ports, sites: dict[str, Path], logs: Path, revive: Callable[[], None]
+) -> Supervisor:
+    """Start every process and watch them, and the servers under them."""
+    supervisor = Supervisor(logs=logs, environment=env, revive=revive)
     for program in programs(ports=ports, sites=sites):
         supervisor.add(program)
     supervisor.watch()

@@ -38,6 +38,8 @@ class Servers:
     processes: list[tuple[str, subprocess.Popen, signal.Signals]] = field(default_factory=list)
     state: State | None = None
     lock: IO[str] | None = None
+    durable: bool = True
+    database: str = "qflethics"
 
     def stop(self) -> None:
         for _, process, how in reversed(self.processes):
@@ -53,20 +55,21 @@ class Servers:
         if self.lock is not None:
             self.lock.close()
 
-    def restart_redis(self) -> None:
-        """Kill Redis the hard way and start it again on the same files (for the tests of lost brokers)."""
-        if self.state is None:
-            raise LauncherError("Redis comes from REDIS_URL; restart it yourself")
-        index = next(i for i, (name, _, _) in enumerate(self.processes) if name == "redis")
-        self.processes[index][1].kill()
-        self.processes[index][1].wait()
-        _, process = start_redis(self.state)
-        self.processes[index] = ("redis", process, signal.SIGTERM)
+    def revive(self) -> None:
+        """Start again what has died; nothing that was stored is lost."""
+        for index, (name, process, how) in enumerate(self.processes):
+            if process.poll() is None or self.state is None:
+                continue
+            if name == "redis":
+                _, process = start_redis(self.state)
+            else:
+                _, process = start_postgres(self.state, durable=self.durable, database=self.database)
+            self.processes[index] = (name, process, how)
 
 
 def start(name: str, *, durable: bool = True, database: str = "qflethics") -> Servers:
     """Start what the environment does not already name, and create the database with its two roles."""
-    servers = Servers(environment={})
+    servers = Servers(environment={}, durable=durable, database=database)
     private = not all(os.environ.get(url) for url in ("DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL"))
     if private:
         servers.state = State(name)

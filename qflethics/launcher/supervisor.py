@@ -7,6 +7,7 @@ import signal
 import subprocess
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,8 +31,8 @@ class Program:
 class Supervisor:
     """Start programs in order, watch them, stop them in reverse order."""
 
-    def __init__(self, *, logs: Path, environment: dict[str, str]) -> None:
-        self.logs, self.environment = logs, environment
+    def __init__(self, *, logs: Path, environment: dict[str, str], revive: Callable[[], None] | None = None) -> None:
+        self.logs, self.environment, self._revive = logs, environment, revive
         self.programs: list[Program] = []
         self._stop = threading.Event()
         self._watcher: threading.Thread | None = None
@@ -76,9 +77,12 @@ class Supervisor:
                 program.argv, env=environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL,
                 start_new_session=True, preexec_fn=die_with_parent,
             )  # fmt: skip
+        (self.logs / f"{program.name}.pid").write_text(str(program.process.pid))
 
     def _watch(self) -> None:
         while not self._stop.wait(0.25):
+            if self._revive is not None:
+                self._revive()
             for program in self.programs:
                 if program.process is None or program.process.poll() is None:
                     continue

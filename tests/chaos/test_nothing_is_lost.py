@@ -1,0 +1,87 @@
+"""Ctrl-C, kill -9 of a worker in the middle of a round, and a restart of Redis lose nothing and do nothing twice."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+
+import pytest
+
+from tests.running import Platform, wait
+
+pytestmark = pytest.mark.chaos
+SITES = ["phantom-1", "phantom-2", "phantom-3"]
+ROUNDS = 3
+# Long enough a round to be hit in the middle.
+LOCAL = {"epochs": 3, "batch_size": 4, "learning_rate": 0.003, "dp": None}
+
+
+@pytest.fixture(scope="module")
+def platform():
+    running = Platform(data="phantom:?patients=300&sites=3", port=8320).start()
+    yield running
+    running.remove()
+
+
+def started_run(platform: Platform, name: str) -> str:
+    """A run that has just begun its first round."""
+    administrator = platform.client("administrator")
+    path = f"/federations/{platform.access['federation']}"
+    wait(lambda: all(p["manifest"] for p in administrator.get(path)["participants"]), what="manifests", seconds=60)
+    run = administrator.post(f"{path}/runs", {"name": name, "rounds": ROUNDS, "seed": 5, "local": LOCAL})["id"]
+    for site in SITES:
+        platform.client(f"operator.{site}").post(f"/runs/{run}/consents", {"decision": "given", "reason": "test"})
+    administrator.post(f"/runs/{run}/start")
+    wait(lambda: progress_of(platform, run), what="the first training step", seconds=60)
+    return run
+
+
+def progress_of(platform: Platform, run: str) -> bool:
+    events = platform.client("administrator").get(f"/runs/{run}/events")["results"]
+    return any(event["kind"] == "progress" and event["data"]["doing"] == "train" for event in events)
+
+
+def assert_finished_once(platform: Platform, run: str) -> None:
+    """Finished, with each round and each site's update exactly once, and a ledger that verifies."""
+    administrator = platform.client("administrator")
+    state = wait(
+        lambda: (found := administrator.get(f"/runs/{run}"))["state"] in {"finished", "failed", "aborted"} and found,
+        what="the run to finish", seconds=180,
+    )  # fmt: skip
+    assert state["state"] == "finished", state["stop_reason"]
+    assert [r["number"] for r in state["rounds"]] == list(range(1, ROUNDS + 1))
+    events = administrator.get(f"/runs/{run}/events")["results"]
+    updates = sorted((e["site"]) for e in events if e["kind"] == "update")
+    assert updates == sorted(SITES * ROUNDS)
+    verified = platform.client("auditor").post("/ledger/verification")
+    assert verified["ok"], verified["problems"]
+
+
+def test_kill_9_of_a_sites_worker_in_the_middle_of_a_round(platform):
+    run = started_run(platform, "site killed")
+    os.kill(platform.pid("site-phantom-2"), signal.SIGKILL)
+    assert_finished_once(platform, run)
+
+
+def test_kill_9_of_the_coordinator_inbox_and_sequencer(platform):
+    run = started_run(platform, "coordinator killed")
+    for program in ("coordinator", "inbox", "sequencer"):
+        os.killpg(platform.pid(program), signal.SIGKILL)
+    assert_finished_once(platform, run)
+
+
+def test_a_restart_of_redis_in_the_middle_of_a_round(platform):
+    run = started_run(platform, "redis restarted")
+    found = subprocess.run(["pgrep", "-f", f"{platform.name}/redis"], capture_output=True, text=True, check=True)
+    os.kill(int(found.stdout.split()[0]), signal.SIGKILL)
+    assert_finished_once(platform, run)
+
+
+def test_ctrl_c_stops_everything_and_the_next_start_goes_on(platform):
+    run = started_run(platform, "interrupted")
+    assert platform.interrupt() == 0
+    left = subprocess.run(["pgrep", "-f", str(platform.var)], capture_output=True, text=True, check=False).stdout
+    assert left == "", "processes were left behind"
+    platform.start()
+    assert_finished_once(platform, run)

@@ -1,0 +1,80 @@
+"""The whole platform, started by the launcher itself in a process of its own, for tests that break it from outside."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from qflethics.demo.client import Client
+from qflethics.launcher.platform import SECRETS
+from qflethics.launcher.state import ROOT, State
+
+
+class Platform:
+    """`make demo` without the scenario, on servers, folders and ports of its own."""
+
+    def __init__(self, *, data: str, port: int) -> None:
+        self.name = f"run-{os.getpid()}-{port}"
+        self.var = Path(tempfile.mkdtemp(prefix="qfl-run-"))
+        self.data, self.port = data, port
+        self.process: subprocess.Popen | None = None
+
+    @property
+    def environment(self) -> dict[str, str]:
+        clean = {key: value for key, value in os.environ.items() if key not in SECRETS}
+        return {
+            **clean, "QFL_STATE": self.name, "QFL_VAR": str(self.var), "DATA": self.data, "PORT": str(self.port),
+            "RESEND_AFTER_SECONDS": "4", "REAPER_SECONDS": "1",
+        }  # fmt: skip
+
+    def start(self) -> Platform:
+        (self.var / "demo").mkdir(exist_ok=True)
+        address = self.var / "demo" / "address"
+        address.unlink(missing_ok=True)
+        self.log = (self.var / "launcher.log").open("ab")
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "qflethics.launcher.demo", "--no-scenario"], cwd=ROOT, env=self.environment,
+            stdout=self.log, stderr=self.log,
+        )  # fmt: skip
+        wait(lambda: address.exists() or self.process.poll() is not None, what="the platform to start", seconds=120)
+        if not address.exists():
+            raise AssertionError(f"the launcher stopped: {(self.var / 'launcher.log').read_text()[-2000:]}")
+        self.base = address.read_text()
+        self.access = json.loads((self.var / "demo" / "access.json").read_text())
+        return self
+
+    def client(self, who: str) -> Client:
+        return Client(self.base, self.access["people"][who]["email"], self.access["password"])
+
+    def pid(self, program: str) -> int:
+        return int((self.var / "log" / f"{program}.pid").read_text())
+
+    def interrupt(self) -> int:
+        """Ctrl-C; returns the launcher's exit code."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGINT)
+        return self.process.wait(timeout=60)
+
+    def remove(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.interrupt()
+        self.log.close()
+        state = State(self.name)
+        for folder in (state.data, state.run, self.var):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def wait(condition, *, what: str, seconds: float):
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if found := condition():
+            return found
+        time.sleep(0.2)
+    raise AssertionError(f"waited {seconds:.0f} s for {what}")
