@@ -1,0 +1,146 @@
+"""Input and output of the federation API. Serializers never write."""
+
+from __future__ import annotations
+
+from rest_framework import serializers
+
+from federation.models import Consent, Federation, RunEvent, TrainingRun
+
+
+class FederationOutput(serializers.ModelSerializer):
+    class Meta:
+        model = Federation
+        fields = ["id", "name", "purpose", "data_title", "task", "synthetic", "created_at"]
+
+
+class ManifestOutput(serializers.Serializer):
+    """What the site last said it holds; `content` has counts and the load report, no record."""
+
+    digest = serializers.CharField()
+    stated_at = serializers.DateTimeField(source="created_at")
+    content = serializers.JSONField()
+
+
+class ParticipantOutput(serializers.Serializer):
+    site = serializers.CharField(source="participant.site")
+    institution = serializers.CharField(source="participant.institution.name")
+    is_active = serializers.BooleanField(source="participant.is_active")
+    last_seen_at = serializers.DateTimeField(source="participant.last_seen_at", allow_null=True)
+    manifest = ManifestOutput(allow_null=True)
+
+
+class FederationDetailOutput(FederationOutput):
+    """A federation with its sites. The view hangs `held` on it."""
+
+    participants = ParticipantOutput(many=True, source="held")
+
+    class Meta(FederationOutput.Meta):
+        fields = [*FederationOutput.Meta.fields, "participants"]
+
+
+class RunInput(serializers.Serializer):
+    name = serializers.CharField(max_length=120)
+    rounds = serializers.IntegerField(min_value=1, max_value=200)
+    seed = serializers.IntegerField(min_value=0, max_value=2**31 - 1)
+    local = serializers.DictField(
+        required=False,
+        allow_null=True,
+        help_text="epochs, batch_size, learning_rate, dp; without it the recommended training of the task.",
+    )
+    epsilon_budget = serializers.FloatField(required=False, allow_null=True, min_value=0.0)
+
+
+class RunOutput(serializers.ModelSerializer):
+    federation = serializers.UUIDField(source="federation_id")
+    rounds_planned = serializers.IntegerField()
+
+    class Meta:
+        model = TrainingRun
+        fields = [
+            "id", "federation", "name", "state", "rounds_planned", "config_hash", "created_at", "started_at", "finished_at",
+            "stop_reason",
+        ]  # fmt: skip
+
+
+class ConsentInput(serializers.Serializer):
+    decision = serializers.ChoiceField(choices=Consent.Decision.values)
+    reason = serializers.CharField(max_length=2000, required=False, allow_blank=True, default="")
+
+
+class ConsentOutput(serializers.Serializer):
+    """A site's latest answer; decision null means that it has not answered."""
+
+    site = serializers.CharField(source="participant.site")
+    institution = serializers.CharField(source="participant.institution.name")
+    decision = serializers.CharField(source="consent.decision", default=None, allow_null=True)
+    reason = serializers.CharField(source="consent.reason", default="", allow_blank=True)
+    config_hash = serializers.CharField(source="consent.config_hash", default=None, allow_null=True)
+    decided_at = serializers.DateTimeField(source="consent.created_at", default=None, allow_null=True)
+
+
+class AbortInput(serializers.Serializer):
+    reason = serializers.CharField(max_length=2000)
+
+
+class RoundOutput(serializers.Serializer):
+    number = serializers.IntegerField()
+    state = serializers.CharField()
+    started_at = serializers.DateTimeField(source="created_at")
+    finished_at = serializers.DateTimeField(allow_null=True)
+    start_weights = serializers.JSONField()
+    weights = serializers.JSONField()
+    metrics = serializers.JSONField()
+
+
+class SiteProgressOutput(serializers.Serializer):
+    site = serializers.CharField()
+    doing = serializers.CharField(allow_blank=True)
+    model = serializers.CharField(allow_blank=True)
+    step = serializers.IntegerField(allow_null=True)
+    steps = serializers.IntegerField(allow_null=True)
+    loss = serializers.FloatField(allow_null=True)
+    last_seen_at = serializers.DateTimeField(allow_null=True)
+    silent_since = serializers.DateTimeField(allow_null=True)
+
+
+class ProgressOutput(serializers.Serializer):
+    """`eta_seconds` is the mean of the finished rounds times what is left; null before the first has finished."""
+
+    rounds = serializers.IntegerField()
+    done = serializers.IntegerField()
+    round_in_hand = serializers.IntegerField(source="number", allow_null=True)
+    mean_round_seconds = serializers.FloatField(allow_null=True)
+    eta_seconds = serializers.FloatField(allow_null=True)
+    sites = SiteProgressOutput(many=True)
+
+
+class RunDetailOutput(RunOutput):
+    """A run with all that its page shows. The view hangs `answers`, `history` and `progress` on the run."""
+
+    config = serializers.JSONField()
+    epsilon_budget = serializers.FloatField(source="config.epsilon_budget", allow_null=True)
+    epsilon = serializers.SerializerMethodField()
+    consents = serializers.SerializerMethodField(help_text="Site to its latest decision; null: not answered.")
+    answers = ConsentOutput(many=True)
+    rounds = RoundOutput(many=True, source="history")
+    progress = ProgressOutput()
+
+    class Meta(RunOutput.Meta):
+        fields = [
+            *RunOutput.Meta.fields, "config", "epsilon_budget", "epsilon", "consents", "answers", "rounds",
+            "progress",
+        ]  # fmt: skip
+
+    def get_consents(self, run) -> dict[str, str | None]:
+        return {a.participant.site: a.consent.decision if a.consent else None for a in run.answers}
+
+    def get_epsilon(self, run) -> dict[str, float | None]:
+        """By site, after the last finished round; null where nothing bounds the loss of privacy."""
+        done = [r for r in run.history if r.metrics]
+        return done[-1].metrics.get("epsilon", {}) if done else {}
+
+
+class EventOutput(serializers.ModelSerializer):
+    class Meta:
+        model = RunEvent
+        fields = ["id", "at", "kind", "site", "text", "data"]

@@ -1,0 +1,152 @@
+"""Charts and tables by round, from what the finished rounds recorded. What was not measured is absent, never 0."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from core.charts import Chart, line_chart
+from federation.domain.round_metrics import headline_metric
+from federation.models import Round, TrainingRun
+from federation.presentation.facts import MODEL_WORDS
+
+METRIC_WORDS = {
+    "accuracy": "Accuracy",
+    "dice": "Dice score",
+    "tpr": "True-positive rate",
+    "fpr": "False-positive rate",
+}
+Points = list[tuple[float, float | None]]
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One row of the last round: how many patients, and the headline metric of both models."""
+
+    scope: str  # "All sites", "Site", or the attribute
+    label: str
+    n: int
+    primary: float | None
+    baseline: float | None
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What a site's patients have spent of the privacy budget."""
+
+    site: str
+    epsilon: float | None
+    budget: float | None
+
+    @property
+    def words(self) -> str:
+        return "" if self.epsilon is None else f"ε = {self.epsilon:.2f} of {self.budget:g}"
+
+
+@dataclass(frozen=True)
+class RunCharts:
+    """Everything by round. Without a finished round all of it is empty."""
+
+    metric: str  # in words
+    rounds: int
+    headline: Chart | None = None
+    by_site: Chart | None = None
+    by_group: list[Chart] = field(default_factory=list)
+    losses: list[Chart] = field(default_factory=list)
+    epsilon: Chart | None = None
+    last: list[Compared] = field(default_factory=list)
+    spent: list[Spent] = field(default_factory=list)
+
+
+def run_charts(run: TrainingRun, rounds: Iterable[Round]) -> RunCharts:
+    """The charts of a run over its finished rounds, in order of their number."""
+    done = [r for r in rounds if r.state == Round.State.DONE and r.metrics]
+    name = headline_metric(run.config["task"])
+    words = METRIC_WORDS[name]
+    if not done:
+        return RunCharts(metric=words, rounds=0)
+    overall = {label: _series(done, lambda m, key=key: m[key]["overall"], name) for key, label in MODEL_WORDS.items()}
+    budget = run.config["epsilon_budget"]
+    attributes = sorted(done[-1].metrics["primary"]["groups"])
+    return RunCharts(
+        metric=words,
+        rounds=len(done),
+        headline=_chart(overall, title=f"{words}: quantum model and classical twin, all sites", y_label=words),
+        by_site=_chart(
+            _split(done, lambda m: m["primary"]["site"], name), title=f"{words} by site, quantum model", y_label=words
+        ),
+        by_group=[
+            _chart(
+                _split(done, lambda m, a=a: m["primary"]["groups"].get(a, {}), name),
+                title=f"{words} by {attribute_words(a)}, quantum model",
+                y_label=words,
+            )
+            for a in attributes
+        ],
+        losses=[
+            _chart(
+                _flat(done, lambda m, key=key: m["loss"].get(key, {})),
+                title=f"Training loss by site, {label}",
+                y_label="Loss",
+            )
+            for key, label in (("primary", "quantum model"), ("baseline", "classical twin"))
+        ],  # fmt: skip
+        epsilon=None
+        if budget is None
+        else line_chart(
+            _flat(done, lambda m: m["epsilon"]),
+            title="Privacy spent (ε) by site",
+            x_label="Round",
+            y_label="ε",
+            threshold=budget,
+            threshold_label="budget",
+            size="s",
+        ),  # fmt: skip
+        last=_compare(done[-1].metrics, name),
+        spent=[Spent(site, value, budget) for site, value in sorted(done[-1].metrics["epsilon"].items())],
+    )
+
+
+def attribute_words(attribute: str) -> str:
+    return attribute.replace("_", " ")
+
+
+def _chart(series: Mapping[str, Points], *, title: str, y_label: str) -> Chart:
+    return line_chart(series, title=title, x_label="Round", y_label=y_label, size="s")
+
+
+def _series(done: list[Round], pick, metric: str) -> Points:
+    """One figure by round."""
+    return [(r.number, _mean(pick(r.metrics), metric)) for r in done]
+
+
+def _split(done: list[Round], pick, metric: str) -> dict[str, Points]:
+    """One line for each site or group that occurs in any round."""
+    names = sorted({name for r in done for name in pick(r.metrics)})
+    return {n: [(r.number, _mean(pick(r.metrics).get(n, {}), metric)) for r in done] for n in names}
+
+
+def _flat(done: list[Round], pick) -> dict[str, Points]:
+    names = sorted({name for r in done for name in pick(r.metrics)})
+    return {n: [(r.number, pick(r.metrics).get(n)) for r in done] for n in names}
+
+
+def _mean(figures: Mapping[str, Any], metric: str) -> float | None:
+    return figures.get(metric, {}).get("mean")
+
+
+def _compare(metrics: Mapping[str, Any], metric: str) -> list[Compared]:
+    primary, twin = metrics["primary"], metrics["baseline"]
+    rows = [_compared("All sites", "All sites", primary["overall"], twin["overall"], metric)]
+    for site, figures in primary["site"].items():
+        rows.append(_compared("Site", site, figures, twin["site"].get(site, {}), metric))
+    for attribute, groups in primary["groups"].items():
+        for group, figures in groups.items():
+            other = twin["groups"].get(attribute, {}).get(group, {})
+            rows.append(_compared(attribute_words(attribute).capitalize(), group, figures, other, metric))
+    return rows
+
+
+def _compared(scope: str, label: str, primary: Mapping, twin: Mapping, metric: str) -> Compared:
+    return Compared(scope, label, primary.get(metric, {}).get("n", 0), _mean(primary, metric), _mean(twin, metric))

@@ -1,0 +1,144 @@
+"""What the page of a run shows: the part that never changes, and the part that is drawn again while it runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.urls import reverse
+
+from accounts.models import User
+from federation import training
+from federation.models import Consent, Participant, RunEvent, TrainingRun
+from federation.presentation.charts import run_charts
+from federation.presentation.facts import NO_PRIVACY, consent_words, privacy_words
+from federation.presentation.progress import run_fingerprint, run_progress
+
+State = TrainingRun.State
+EVENTS_SHOWN = 30
+ANSWER_WORDS = {
+    None: ("requested", "Not answered"),
+    Consent.Decision.GIVEN: ("consented", "Consents"),
+    Consent.Decision.REFUSED: ("refused", "Refuses"),
+    Consent.Decision.WITHDRAWN: ("withdrawn", "Withdrawn"),
+}
+EVENT_STATES = {"finished": "finished", "failed": "failed", "aborted": "aborted", "paused": "paused"}
+_REMEDIES = (
+    ("privacy budget", "Propose a new run with fewer rounds or a larger budget; the sites decide on it anew."),
+    ("now holds", "The data of a site changed after it consented. Propose a new run on the present data."),
+    ("DataError", "The site's operator corrects the data as the message says; then propose a new run."),
+)
+_REMEDY = "Ask the operator of the site that is named to look into its worker's log; then propose a new run."
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The latest answer of one site."""
+
+    participant: Participant
+    state: str  # of the badge
+    words: str
+    consent: Consent | None
+
+    @property
+    def given(self) -> bool:
+        return self.consent is not None and self.consent.decision == Consent.Decision.GIVEN
+
+
+@dataclass(frozen=True)
+class Control:
+    """One thing that this person may do with the run now."""
+
+    label: str
+    url: str
+    tone: str
+    icon: str
+    confirm: str
+
+
+def fixed_part(run: TrainingRun) -> dict[str, Any]:
+    """Frozen with the configuration."""
+    digests = sorted(run.config["data_digests"].items())
+    return {
+        "consented": consent_words(run.config),
+        "digests": digests,
+        "private": privacy_words(run.config) != NO_PRIVACY,
+        "fingerprint": run_fingerprint(run.id),
+    }
+
+
+def live_part(run: TrainingRun, user: User) -> dict[str, Any]:
+    """Everything that may change, in about ten queries."""
+    rounds = list(run.rounds.all())
+    answers = answers_of(run)
+    own = next((a for a in answers if a.participant.institution_id in user.institution_ids), None)
+    progress = run_progress(run, rounds)
+    return {
+        "run": run,
+        "federation": run.federation,
+        "progress": progress,
+        "rounds_text": _rounds_text(run, progress.done),
+        "eta": duration(progress.eta_seconds),
+        "mean_round": duration(progress.mean_round_seconds),
+        "charts": run_charts(run, rounds),
+        "budget": run.config["epsilon_budget"],
+        "answers": answers,
+        "waiting": sum(1 for answer in answers if not answer.given),
+        "own": own if user.may("consent.give") and run.is_open else None,
+        "controls": _controls(run, user),
+        "may_abort": run.is_open and user.may("run.control"),
+        "events": _events(run),
+        "remedy": _remedy(run),
+    }
+
+
+def answers_of(run: TrainingRun) -> list[Answer]:
+    """Each site of the run with its latest answer."""
+    latest = {c.participant_id: c for c in run.consents.select_related("decided_by")}
+    found = []
+    for participant in training.participants_of(run):
+        consent = latest.get(participant.id)
+        state, words = ANSWER_WORDS[Consent.Decision(consent.decision) if consent else None]
+        found.append(Answer(participant, state, words, consent))
+    return found
+
+
+def _rounds_text(run: TrainingRun, done: int) -> str:
+    return f"{done} of {run.rounds_planned} rounds done"
+
+
+def _controls(run: TrainingRun, user: User) -> list[Control]:
+    offered = []
+    if run.state == State.APPROVED and user.may("run.start"):
+        asked = "Every site has consented. Training starts at all of them."
+        offered.append(Control("Start training", reverse("run_start", args=[run.id]), "primary", "play", asked))
+    if run.state == State.RUNNING and user.may("run.control"):
+        offered.append(Control("Pause", reverse("run_pause", args=[run.id]), "", "pause", ""))
+    if run.state == State.PAUSED and user.may("run.control"):
+        offered.append(Control("Resume", reverse("run_resume", args=[run.id]), "primary", "play", ""))
+    return offered
+
+
+def _events(run: TrainingRun) -> list[dict[str, Any]]:
+    """The newest events, without the steps within a round (those are shown as progress)."""
+    newest = RunEvent.objects.filter(run=run).exclude(kind="progress").order_by("-id")[:EVENTS_SHOWN]
+    return [{"when": e.at, "text": e.text, "state": EVENT_STATES.get(e.kind, ""), "actor": e.site} for e in newest]
+
+
+def _remedy(run: TrainingRun) -> str:
+    if run.state != State.FAILED:
+        return ""
+    return next((words for sign, words in _REMEDIES if sign in run.stop_reason), _REMEDY)
+
+
+def duration(seconds: float | None) -> str:
+    """A length of time in words, coarse as an estimate should be; empty if there is none."""
+    if seconds is None:
+        return ""
+    if seconds < 1:
+        return "under 1 s"
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"
