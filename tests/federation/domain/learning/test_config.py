@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from federation.domain.learning.config import DPConfig, LocalConfig
-from federation.domain.learning.defaults import default_config
+from federation.domain.learning.defaults import default_config, private_config
 
 PLAIN: dict[str, Any] = {"epochs": 2, "batch_size": 8, "learning_rate": 0.01, "dp": None}
 PRIVATE: dict[str, Any] = {**PLAIN, "dp": {"noise_multiplier": 1.5, "max_grad_norm": 0.5, "delta": 1e-5}}
@@ -50,5 +50,6 @@ def test_a_missing_key_is_named():
 def test_there_are_defaults_for_both_tasks_and_no_other():
     assert default_config("classification").dp is not None
     assert default_config("segmentation").dp is None
+    assert private_config("segmentation").dp is not None
     with pytest.raises(ValueError, match="regression"):
         default_config("regression")  # type: ignore[arg-type]
