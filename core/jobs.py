@@ -14,7 +14,7 @@ from collections.abc import Callable
 from contextlib import contextmanager
 from datetime import timedelta
 
-from django.db import close_old_connections, connection, models, transaction
+from django.db import connection, models, transaction
 from django.utils import timezone
 
 from core.models import Job
@@ -155,7 +155,6 @@ def _heartbeat(job_id: uuid.UUID, token: uuid.UUID):
 
 def reap() -> int:
     """Ring every job that is due but unclaimed, or whose lease ran out. Returns how many were rung."""
-    close_old_connections()
     now = timezone.now()
     grace = now - timedelta(seconds=2)  # a freshly rung job gets time to be claimed
     due = Job.objects.filter(

@@ -34,11 +34,8 @@ def django_db_setup(django_db_blocker) -> None:
             [sys.executable, "manage.py", "migrate", "-v0"], cwd=ROOT, check=True,
             env={**os.environ, "DATABASE_ROLE": "owner"},
         )  # fmt: skip
+    TransactionTestCase._fixture_teardown = _flush_as_owner  # type: ignore[method-assign]
 
 
-@pytest.fixture(autouse=True)
-def _flush_as_owner(monkeypatch: pytest.MonkeyPatch) -> None:
-    def teardown(self) -> None:
-        empty_tables(os.environ["DATABASE_OWNER_URL"])
-
-    monkeypatch.setattr(TransactionTestCase, "_fixture_teardown", teardown)
+def _flush_as_owner(self) -> None:
+    empty_tables(os.environ["DATABASE_OWNER_URL"])
