@@ -1,0 +1,91 @@
+"""What the API takes and gives. Prediction and outcome batches are read by `audits.runtime.records`, not by these."""
+
+from __future__ import annotations
+
+from rest_framework import serializers
+
+from audits.runtime.models import Halt, Reinstatement
+
+
+class ReasonInput(serializers.Serializer):
+    reason = serializers.CharField(max_length=2000)
+
+
+class VoteInput(ReasonInput):
+    halt = serializers.UUIDField(required=False, help_text="the halt voted on; by default the open one")
+
+
+class ImageInput(serializers.Serializer):
+    shape = serializers.ListField(
+        child=serializers.IntegerField(), help_text="[channels, height, width], or slices first"
+    )
+    dtype = serializers.ChoiceField(["uint8", "float32"])
+    data = serializers.CharField(help_text="base64, row-major, little-endian; uint8 is divided by 255")
+
+
+class PredictionInput(serializers.Serializer):
+    event_key = serializers.CharField(max_length=200, help_text="your name of the case, once a deployment")
+    patient = serializers.CharField(max_length=200, help_text="stored as a pseudonym")
+    attributes = serializers.DictField(child=serializers.CharField(), required=False)
+    features = serializers.ListField(child=serializers.FloatField(), required=False)
+    image = ImageInput(required=False)
+
+
+class PredictionsInput(serializers.Serializer):
+    records = PredictionInput(many=True, help_text="1 to 256")
+
+
+class OutcomeInput(serializers.Serializer):
+    event_key = serializers.CharField(max_length=200)
+    label = serializers.ChoiceField([0, 1], required=False)
+    mask = serializers.CharField(required=False, help_text="base64 of the corrected mask's bits, first pixel highest")
+
+
+class OutcomesInput(serializers.Serializer):
+    records = OutcomeInput(many=True, help_text="1 to 1000, all or none")
+
+
+class PredictionsOutput(serializers.Serializer):
+    deployment = serializers.UUIDField()
+    kind = serializers.CharField()
+    acted_on = serializers.BooleanField(allow_null=True)
+    batch = serializers.UUIDField()
+    at = serializers.DateTimeField()
+    model = serializers.DictField()
+    predictions = serializers.ListField(child=serializers.DictField())
+    notice = serializers.CharField()
+
+
+class OutcomesOutput(serializers.Serializer):
+    accepted = serializers.IntegerField()
+    batch = serializers.UUIDField()
+    at = serializers.DateTimeField()
+    positions = serializers.DictField(child=serializers.IntegerField())
+
+
+class VoteOutput(serializers.ModelSerializer):
+    class Meta:
+        model = Reinstatement
+        fields = ["id", "halt", "officer", "institution", "reason", "created_at"]
+
+
+class HaltOutput(serializers.ModelSerializer):
+    reinstatements = VoteOutput(many=True)
+
+    class Meta:
+        model = Halt
+        fields = [
+            "id", "deployment", "automatic", "halted_by", "reason", "alarm", "position", "created_at", "closed_at",
+            "reinstatements",
+        ]  # fmt: skip
+
+
+class MonitorOutput(serializers.Serializer):
+    deployment = serializers.UUIDField()
+    state = serializers.CharField()
+    position = serializers.IntegerField(help_text="outcomes folded")
+    outcomes = serializers.IntegerField(help_text="outcomes told")
+    predictions = serializers.IntegerField()
+    amber = serializers.BooleanField()
+    updated_at = serializers.DateTimeField(allow_null=True)
+    summary = serializers.DictField()

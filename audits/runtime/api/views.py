@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+import uuid
+
+from django.core.exceptions import RequestDataTooBig
+from django.http import Http404
+from django.shortcuts import get_object_or_404
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.generics import ListAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from audits.runtime import gateway, ingest, services
+from audits.runtime.api import serializers
+from audits.runtime.models import DeploymentCounter, Halt, MonitorState
+from core.errors import ApplicationError, Conflict
+from models_registry.models import Deployment
+
+_KEY = OpenApiParameter("Idempotency-Key", str, OpenApiParameter.HEADER, description="makes a retry harmless")
+
+
+class TooLarge(ApplicationError):
+    status = 413
+    code = "too_large"
+
+
+class _OfDeployment(APIView):
+    def deployment(self) -> Deployment:
+        found = Deployment.objects.for_user(self.request.user).select_related("version__model__federation", "approval")
+        return get_object_or_404(found, id=self.kwargs["deployment_id"])
+
+
+class _Batch(_OfDeployment):
+    """Reads the body itself: a general parser would cost more than storing the rows."""
+
+    def body(self) -> bytes:
+        try:
+            return self.request._request.body
+        except RequestDataTooBig:
+            raise TooLarge("The request is larger than this service reads at once; send fewer records.") from None
+
+
+class PredictionsView(_Batch):
+    action_name = "prediction.request"
+
+    @extend_schema(
+        request=serializers.PredictionsInput, responses=serializers.PredictionsOutput, parameters=[_KEY],
+        operation_id="predictions_create",
+    )  # fmt: skip
+    def post(self, request: Request, deployment_id: uuid.UUID) -> Response:
+        return Response(
+            gateway.predictions_create(
+                deployment=self.deployment(), caller=request.user, body=self.body(),
+                idempotency_key=request.headers.get("Idempotency-Key"),
+            )
+        )  # fmt: skip
+
+
+class OutcomesView(_Batch):
+    action_name = "outcome.record"
+
+    @extend_schema(
+        request=serializers.OutcomesInput, responses=serializers.OutcomesOutput, parameters=[_KEY],
+        operation_id="outcomes_create",
+    )  # fmt: skip
+    def post(self, request: Request, deployment_id: uuid.UUID) -> Response:
+        return Response(
+            ingest.outcomes_create(
+                deployment=self.deployment(), caller=request.user, body=self.body(),
+                idempotency_key=request.headers.get("Idempotency-Key"),
+            )
+        )  # fmt: skip
+
+
+class MonitorView(_OfDeployment):
+    action_name = "deployment.view"
+
+    @extend_schema(responses=serializers.MonitorOutput, operation_id="monitor_retrieve")
+    def get(self, request: Request, deployment_id: uuid.UUID) -> Response:
+        deployment = self.deployment()
+        monitor = MonitorState.objects.filter(deployment=deployment).first() or MonitorState(deployment=deployment)
+        counter = DeploymentCounter.objects.filter(deployment=deployment).first() or DeploymentCounter()
+        return Response(
+            serializers.MonitorOutput(
+                {
+                    "deployment": deployment.id,
+                    "state": deployment.state,
+                    "position": monitor.position,
+                    "outcomes": counter.outcomes,
+                    "predictions": counter.predictions,
+                    "amber": monitor.amber,
+                    "updated_at": monitor.updated_at,
+                    "summary": monitor.summary,
+                }
+            ).data
+        )
+
+
+class HaltView(_OfDeployment):
+    action_name = "deployment.halt"
+
+    @extend_schema(request=serializers.ReasonInput, responses={201: serializers.HaltOutput}, operation_id="halt_create")
+    def post(self, request: Request, deployment_id: uuid.UUID) -> Response:
+        given = serializers.ReasonInput(data=request.data)
+        given.is_valid(raise_exception=True)
+        halt = services.deployment_halt(
+            deployment=self.deployment(), reason=given.validated_data["reason"], actor=request.user
+        )
+        return Response(serializers.HaltOutput(halt).data, status=201)
+
+
+class HaltsView(_OfDeployment, ListAPIView):
+    action_name = "deployment.view"
+    serializer_class = serializers.HaltOutput
+
+    def get_queryset(self):
+        if getattr(self, "swagger_fake_view", False):
+            return Halt.objects.none()
+        return Halt.objects.filter(deployment=self.deployment()).prefetch_related("reinstatements")
+
+
+class ReinstatementsView(_OfDeployment):
+    action_name = "deployment.reinstate"
+
+    @extend_schema(
+        request=serializers.VoteInput, responses={201: serializers.VoteOutput}, operation_id="reinstatement_create"
+    )
+    def post(self, request: Request, deployment_id: uuid.UUID) -> Response:
+        given = serializers.VoteInput(data=request.data)
+        given.is_valid(raise_exception=True)
+        deployment = self.deployment()
+        named = given.validated_data.get("halt")
+        halts = Halt.objects.filter(deployment=deployment)
+        halt = (halts.filter(id=named) if named else halts.open()).first()
+        if halt is None and named:
+            raise Http404
+        if halt is None:
+            raise Conflict(f"{deployment} is not halted, so there is nothing to vote on.")
+        vote = services.reinstatement_vote(halt=halt, reason=given.validated_data["reason"], actor=request.user)
+        return Response(serializers.VoteOutput(vote).data, status=201)

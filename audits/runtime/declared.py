@@ -1,0 +1,79 @@
+"""What a version was trained on, as its sites' manifests declare it: the shape of an input, and the groups."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+from core.errors import Conflict
+from federation.domain.data.dataset import UNKNOWN
+from federation.models import DataManifest, Participant
+from models_registry.models import Deployment, Version
+
+
+@dataclass(frozen=True)
+class Declared:
+    """The contract of a deployment's inputs.
+
+    Attributes
+    ----------
+    task : "classification" or "segmentation"
+    shapes : tuple of tuple of int
+        What one row may look like: (features,) or (channels, height, width). More than one if sites differ.
+    feature_names : tuple of str
+        Columns or channels, for messages; may be empty.
+    groups : mapping of attribute to its groups
+        As counted by the sites, without "unknown", in alphabetical order.
+    """
+
+    task: str
+    shapes: tuple[tuple[int, ...], ...]
+    feature_names: tuple[str, ...]
+    groups: Mapping[str, tuple[str, ...]]
+
+
+def declared_by(version: Version) -> Declared:
+    return _declared(version.id)
+
+
+@lru_cache(maxsize=64)
+def _declared(version_id: uuid.UUID) -> Declared:
+    """A version and its manifests never change, so this is read once a process."""
+    version = Version.objects.select_related("model").get(id=version_id)
+    manifests = [
+        manifest.content
+        for manifest in DataManifest.objects.filter(
+            participant__federation_id=version.model.federation_id, digest__in=list(version.manifests.values())
+        ).order_by("participant__site")
+    ]
+    if not manifests:
+        raise Conflict(
+            f"{version} names no data manifest that this platform holds, so its inputs and groups are not known. "
+            "Restore the manifests of its run."
+        )
+    groups: dict[str, set[str]] = {}
+    for content in manifests:
+        for attribute, counts in content["groups"].items():
+            groups.setdefault(attribute, set()).update(name for name, n in counts.items() if n and name != UNKNOWN)
+    return Declared(
+        task=version.config["task"],
+        shapes=tuple(sorted({tuple(content["shape"]) for content in manifests})),
+        feature_names=tuple(manifests[0].get("feature_names", ())),
+        groups={attribute: tuple(sorted(names)) for attribute, names in sorted(groups.items())},
+    )
+
+
+def site_of(caller, deployment: Deployment) -> str | None:
+    """The site code under which the caller's institution takes part in the deployment's federation, if it does."""
+    participant = (
+        Participant.objects.filter(
+            federation_id=deployment.version.model.federation_id,
+            institution__in=caller.institution_ids,
+            is_active=True,
+        )
+        .order_by("site")
+        .first()
+    )
+    return participant.site if participant else None

@@ -1,0 +1,220 @@
+"""The prediction gateway: infer; then, under the deployment's shared lock, check the state, store, commit, answer.
+
+"Served" means committed: a prediction that a halt overtook is rolled back and answered with 423.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.db import connection
+from django.utils import timezone
+
+from audits.runtime.batches import batch_write
+from audits.runtime.declared import declared_by, site_of
+from audits.runtime.halting import deployment_prepare, refuse_unless_active
+from audits.runtime.idempotency import check_key, claim, keep
+from audits.runtime.inference import Answer, infer
+from audits.runtime.locks import lock_shared
+from audits.runtime.models import Prediction
+from audits.runtime.records import (
+    MAX_PREDICTIONS,
+    Case,
+    PredictionIn,
+    Refusals,
+    check_cases,
+    encode_mask,
+    pack_mask,
+    read_records,
+)
+from audits.runtime.rollups import SERVED, rollups_add
+from core.context import governed
+from core.errors import Conflict, Forbidden
+from models_registry.models import ApprovalRequest, Deployment
+from provenance.keys import secret
+
+NOTICE = (
+    "This answer was computed automatically from the patient's data by the model named here. It supports a clinician's "
+    "decision and does not replace it: nobody may be subject to a decision based on it alone (GDPR Art. 22)."
+)
+SHADOW = "shadow: not for care"
+SHADOW_NOTICE = (
+    "Shadow deployment: the answer was stored for evaluation and is withheld, so that it cannot influence care."
+)
+
+
+def predictions_create(*, deployment: Deployment, caller, body: bytes, idempotency_key: str | None) -> dict:
+    """Predict a batch of cases.
+
+    Parameters
+    ----------
+    caller : User or Machine
+        Of an institution of the deployment's federation.
+    body : bytes
+        JSON ``{"records": [{event_key, patient, attributes, features | image}]}``.
+
+    Returns
+    -------
+    dict
+        The answer as it is sent.
+
+    Raises
+    ------
+    Locked
+        If the deployment is not active.
+    ApplicationError
+        If the request cannot be served; the message says why.
+    """
+    site = caller_site(caller, deployment)
+    key, digest = check_key(idempotency_key), hashlib.sha256(body).hexdigest()
+    scope = f"prediction:{deployment.id}:{caller.id}"
+    cases = check_cases(read_records(body, PredictionIn, MAX_PREDICTIONS), declared_by(deployment.version))
+    refuse_unless_active(deployment.id)  # early, to save the work; what counts is the check under the lock
+    answers = _answers(deployment, cases)
+    batch_id, now = uuid.uuid4(), timezone.now()
+    rows = _rows(deployment, site, batch_id, now, cases, answers)
+    answer = _answer(deployment, batch_id, now, cases, answers)
+    with governed(action="prediction.serve", actor=caller.id, reason=f"{len(rows)} requested by {site}"):
+        lock_shared(deployment.id)
+        refuse_unless_active(deployment.id)
+        stored = claim(scope=scope, key=key, request_digest=digest)
+        if stored is not None:
+            return stored
+        claim_events(deployment.id, "prediction", [row.event_key for row in rows], now)
+        batch_write(
+            deployment=deployment, kind="prediction", site=site, batch_id=batch_id, rows=rows, first_position=None
+        )
+        _count(deployment, len(rows))
+        rollups_add(
+            deployment_id=deployment.id, at=now, site=site,
+            values=[(row.attributes, {SERVED: float(row.flagged)}) for row in rows],
+        )  # fmt: skip
+        keep(scope=scope, key=key, answer=answer)
+    return answer
+
+
+def caller_site(caller, deployment: Deployment) -> str:
+    site = site_of(caller, deployment)
+    if site is None:
+        raise Forbidden(
+            "Predictions and outcomes belong to a site: the caller must be of an institution that takes part in "
+            f"{deployment.version.model.federation}."
+        )
+    return site
+
+
+def claim_events(deployment_id: uuid.UUID, kind: str, keys: Sequence[str], at: datetime) -> None:
+    """Enter the events' names; the primary key refuses a second one, also from a request at the same moment.
+
+    In alphabetical order, so that two batches with common names wait for one another instead of in a circle.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO runtime_event_key (deployment_id, kind, event_key, received_at) "
+            "SELECT %s, %s, k, %s FROM unnest(%s::text[]) AS k ORDER BY k ON CONFLICT DO NOTHING RETURNING event_key",
+            [deployment_id, kind, at, sorted(keys)],
+        )
+        new = {name for (name,) in cursor.fetchall()}
+    refusals = Refusals()
+    for index, name in enumerate(keys):
+        if name not in new:
+            refusals.add(index, "event_key", f"{name!r} has a {kind} already; give each case a name of its own", name)
+    refusals.raise_if_any()
+
+
+def subject_of(site: str, patient: str) -> str:
+    """The patient's pseudonym under the platform's subject key; the same number at two sites is two people."""
+    return hmac.new(secret("subjects"), f"{site}\n{patient}".encode(), hashlib.sha256).hexdigest()
+
+
+def _answers(deployment: Deployment, cases: list[Case]) -> list[Answer]:
+    found, refusals = [], Refusals()
+    for index, (case, answer) in enumerate(
+        zip(cases, infer(deployment.version, [case.x for case in cases]), strict=True)
+    ):
+        if answer is None:
+            refusals.add(index, "features", "the model gives no finite number for these values", case.event_key)
+        else:
+            found.append(answer)
+    refusals.raise_if_any()
+    return found
+
+
+def _rows(
+    deployment: Deployment, site: str, batch_id: uuid.UUID, now: datetime, cases: list[Case], answers: list[Answer]
+) -> list[Prediction]:
+    return [
+        Prediction(
+            received_at=now, deployment_id=deployment.id, event_key=case.event_key, batch_id=batch_id, batch_index=i,
+            site=site, subject=subject_of(site, case.patient), attributes=dict(case.attributes), score=answer.score,
+            flagged=answer.flagged, output=b"" if answer.mask is None else pack_mask(answer.mask),
+            shape=[] if answer.mask is None else list(answer.mask.shape), warnings=case.warnings,
+        )
+        for i, (case, answer) in enumerate(zip(cases, answers, strict=True))
+    ]  # fmt: skip
+
+
+def _answer(
+    deployment: Deployment, batch_id: uuid.UUID, now: datetime, cases: list[Case], answers: list[Answer]
+) -> dict:
+    shadow = deployment.kind == ApprovalRequest.Kind.SHADOW
+    show = _withheld if shadow else _shown
+    card = deployment.version.cards.filter(digest=deployment.approval.content.get("card")).first()
+    return {
+        "deployment": str(deployment.id),
+        "kind": SHADOW if shadow else "clinical",
+        "acted_on": False if shadow else None,  # not ours to know in clinical use
+        "batch": str(batch_id),
+        "at": now.isoformat(),
+        "model": {
+            "version": str(deployment.version),
+            "weights": deployment.version.weights_digest,
+            "card": {"edition": card.edition, "digest": card.digest} if card else None,
+        },
+        "predictions": [show(case, answer) for case, answer in zip(cases, answers, strict=True)],
+        "notice": SHADOW_NOTICE if shadow else NOTICE,
+    }
+
+
+def _withheld(case: Case, answer: Answer) -> dict:
+    return {"event_key": case.event_key, "withheld": True, "warnings": case.warnings}
+
+
+def _shown(case: Case, answer: Answer) -> dict:
+    out = {
+        "event_key": case.event_key,
+        "score": answer.score,
+        "label": int(answer.flagged),
+        "confidence": answer.confidence,
+        "warnings": case.warnings,
+    }
+    if answer.mask is not None:
+        out["mask"] = encode_mask(pack_mask(answer.mask), list(answer.mask.shape))
+    return out
+
+
+def _count(deployment: Deployment, rows: int) -> None:
+    """Count what is served; an approval may limit it. The counter's row lock also orders the roll-ups."""
+    most = deployment.policy.get("max_predictions")
+    for _ in range(2):
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "UPDATE audits_runtime_deploymentcounter SET predictions = predictions + %s WHERE deployment_id = %s "
+                "RETURNING predictions",
+                [rows, deployment.id],
+            )
+            found = cursor.fetchone()
+        if found:
+            break
+        deployment_prepare(deployment.id)
+    if most is not None and found and found[0] > most:
+        raise Conflict(
+            f"The approval of {deployment} allows {most} predictions; {found[0] - rows} were served and this request "
+            f"asks for {rows} more. A new approval is needed to go on.",
+            max_predictions=most,
+            served=found[0] - rows,
+        )

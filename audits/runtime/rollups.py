@@ -1,0 +1,96 @@
+"""Hourly sums by site and group, written with each batch; pages and reports read these and never scan the rows."""
+
+from __future__ import annotations
+
+import json
+import math
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import connection
+from django.db.models import Sum
+
+from audits.runtime.models import Rollup
+from federation.domain.group_rates import Sums
+from models_registry.models import Deployment
+
+Z_95 = 1.959963984540054
+SERVED = "selection_rate"  # written at prediction time, once for each prediction: its n counts them
+
+_UPSERT = """
+    INSERT INTO audits_runtime_rollup AS r (deployment_id, hour, site, attributes, metric, n, total, total_sq)
+    VALUES (%s, %s, %s, %s::jsonb, %s, %s, %s, %s)
+    ON CONFLICT (deployment_id, hour, site, attributes, metric)
+    DO UPDATE SET n = r.n + EXCLUDED.n, total = r.total + EXCLUDED.total, total_sq = r.total_sq + EXCLUDED.total_sq
+"""
+
+
+@dataclass(frozen=True)
+class Rate:
+    """A metric of one group: mean in [0, 1] and a 95 % Wilson interval.
+
+    The interval is exact in form for 0/1 values and conservative for shares such as Dice, whose variance is never
+    larger than that of a 0/1 value of the same mean. All None when nobody is counted.
+    """
+
+    n: int
+    mean: float | None
+    lower: float | None
+    upper: float | None
+
+
+def rollups_add(
+    *,
+    deployment_id: uuid.UUID,
+    at: datetime,
+    site: str,
+    values: Iterable[tuple[Mapping[str, str], Mapping[str, float]]],
+) -> None:
+    """Add (attributes, metric values) of each row. The caller holds the deployment's counter row, so none waits."""
+    sums: dict[tuple[str, str], Sums] = {}
+    for attributes, metrics in values:
+        group = json.dumps(attributes, sort_keys=True)
+        for metric, value in metrics.items():
+            key = (group, metric)
+            sums[key] = sums.get(key, Sums(0, 0.0, 0.0)) + Sums(1, value, value * value)
+    hour = at.replace(minute=0, second=0, microsecond=0)
+    with connection.cursor() as cursor:
+        for (group, metric), s in sorted(sums.items(), key=lambda item: item[0]):
+            cursor.execute(_UPSERT, [deployment_id, hour, site, group, metric, s.n, s.total, s.total_sq])
+
+
+def group_rates(deployment: Deployment) -> dict[str, dict[str, dict[str, Rate]]]:
+    """Attribute to group to metric to rate, over all hours and sites."""
+    sums: dict[tuple[str, str, str], Sums] = {}
+    rows = (
+        Rollup.objects.filter(deployment=deployment)
+        .order_by()
+        .values("attributes", "metric")
+        .annotate(count=Sum("n"), sum=Sum("total"), squares=Sum("total_sq"))
+    )
+    for row in rows:
+        for attribute, group in row["attributes"].items():
+            key = (attribute, group, row["metric"])
+            sums[key] = sums.get(key, Sums(0, 0.0, 0.0)) + Sums(row["count"], row["sum"], row["squares"])
+    out: dict[str, dict[str, dict[str, Rate]]] = {}
+    for (attribute, group, metric), s in sorted(sums.items()):
+        out.setdefault(attribute, {}).setdefault(group, {})[metric] = rate(s)
+    return out
+
+
+def rate(s: Sums) -> Rate:
+    """Wilson's score interval around the mean."""
+    if s.mean is None:
+        return Rate(0, None, None, None)
+    p, n, z2 = min(max(s.mean, 0.0), 1.0), s.n, Z_95**2
+    centre = (p + z2 / (2 * n)) / (1 + z2 / n)
+    half = Z_95 / (1 + z2 / n) * math.sqrt(p * (1 - p) / n + z2 / (4 * n * n))
+    return Rate(n, p, max(0.0, centre - half), min(1.0, centre + half))
+
+
+def served_by_hour(deployment: Deployment, since: datetime) -> list[tuple[datetime, int]]:
+    """Predictions in each hour that had any."""
+    rows = Rollup.objects.filter(deployment=deployment, metric=SERVED, hour__gte=since)
+    return [(row["hour"], row["count"]) for row in rows.order_by("hour").values("hour").annotate(count=Sum("n"))]

@@ -1,0 +1,10 @@
+from __future__ import annotations
+
+from celery import shared_task
+
+
+@shared_task(name="audits.runtime.tasks.ensure_partitions_task")
+def ensure_partitions_task() -> None:
+    from audits.runtime.partitions import ensure_partitions
+
+    ensure_partitions()
