@@ -1,0 +1,76 @@
+"""What a check returns, whatever it measured."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from audits.domain.verdict import Verdict
+
+FAIRNESS, PRIVACY, TRANSPARENCY = "fairness", "privacy", "transparency"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One measured requirement.
+
+    Attributes
+    ----------
+    id : slug, unique within an audit
+    gating : whether it decides the audit's verdict; otherwise it is evidence for people
+    value, lower, upper : the figure and its bounds; None where not measured, never NaN
+    threshold : what the figure is held against; None if nothing is
+    sentence : the figure in plain words
+    evidence : plain JSON, everything that a reader needs to check the figure
+    """
+
+    id: str
+    principle: str
+    title: str
+    gating: bool
+    verdict: Verdict
+    value: float | None
+    lower: float | None
+    upper: float | None
+    threshold: float | None
+    sentence: str
+    evidence: Mapping[str, Any]
+
+    def __post_init__(self) -> None:
+        """Keep only what JSON and the digest can hold."""
+        for name in ("value", "lower", "upper", "threshold", "evidence"):
+            object.__setattr__(self, name, plain(getattr(self, name)))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON; its canonical form enters the audit's digest."""
+        return {
+            "check_id": self.id,
+            "principle": self.principle,
+            "title": self.title,
+            "gating": self.gating,
+            "verdict": self.verdict.value,
+            "value": self.value,
+            "lower": self.lower,
+            "upper": self.upper,
+            "threshold": self.threshold,
+            "sentence": self.sentence,
+            "evidence": dict(self.evidence),
+        }
+
+
+def plain(value: Any) -> Any:
+    """JSON as a database gives it back: no NaN, no infinity, no minus zero, no numpy, no tuple."""
+    if isinstance(value, Enum):
+        return plain(value.value)
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if hasattr(value, "tolist"):
+        return plain(value.tolist())
+    if isinstance(value, float):
+        return value + 0.0 if math.isfinite(value) else None
+    return value
