@@ -21,16 +21,21 @@ def checkpoint_sign(frontier: Frontier) -> Checkpoint | None:
     Raises
     ------
     LogRolledBack
-        If the chain knows a larger tree.
+        If the chain holds a tree that this database never signed.
     """
     last = Checkpoint.objects.first()
     if frontier.size == 0 or (last is not None and last.size >= frontier.size):
         return None
     chain = ChainState.objects.first()
-    if chain is not None and chain.head_size > frontier.size:
+    # Not only the size: an old copy that has grown past the anchored size holds another history.
+    if (
+        chain is not None
+        and chain.head_size
+        and not Checkpoint.objects.filter(size=chain.head_size, root=bytes(chain.head_root)).exists()
+    ):
         raise LogRolledBack(
-            f"{chain.head_size} entries are anchored, this database has {frontier.size}. Restore the newer backup; "
-            "nothing is signed until then."
+            f"{chain.head_size} entries are anchored under a root that this database of {frontier.size} entries never "
+            "signed. Restore the newer backup; nothing is signed until then."
         )
     statement = Statement(settings.LOG_ORIGIN, frontier.size, frontier.root())
     note = sign_checkpoint(statement, keys.log_signers()).decode()

@@ -90,16 +90,7 @@ def sequence(frontier: Frontier) -> int:
 
 
 def _enter(frontier: Frontier, row: _Waiting) -> tuple[Entry, Body, list[FullTile]]:
-    seq, salt = frontier.size, secrets.token_bytes(commit.SALT_BYTES)
-    body = canonical(
-        {
-            "row": encode_floats(json.loads(row.body, parse_float=Decimal)),
-            "actor": str(row.actor) if row.actor else None,
-            "action": row.action,
-            "reason": row.reason,
-            "request": row.request_id,
-        }
-    )
+    seq, salt, body = frontier.size, secrets.token_bytes(commit.SALT_BYTES), _body(row)
     leaf = commit.leaf_bytes(
         table=row.table,
         op=row.operation.lower(),
@@ -119,6 +110,24 @@ def _enter(frontier: Frontier, row: _Waiting) -> tuple[Entry, Body, list[FullTil
         request_id=row.request_id,
     )  # fmt: skip
     return entry, stored, frontier.push(leaf_hash)
+
+
+def _body(row: _Waiting) -> bytes:
+    """What the leaf commits to: the row as canonical JSON, with who, what and why.
+
+    A row that has no canonical form (a huge integer, a key in another script) is kept as the database's own text: one
+    row must not hold up all others for ever.
+    """
+    context = {
+        "actor": str(row.actor) if row.actor else None,
+        "action": row.action,
+        "reason": row.reason,
+        "request": row.request_id,
+    }
+    try:
+        return canonical({"row": encode_floats(json.loads(row.body, parse_float=Decimal)), **context})
+    except (ValueError, RecursionError):
+        return canonical({"text": row.body, **context})
 
 
 def prune_outbox() -> int:

@@ -1,0 +1,96 @@
+"""A ledger to write to, and the owner role that attacks it. The servers are real; tests/conftest.py starts them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+
+import psycopg2
+import pytest
+from django.db import connection
+from django.test import TransactionTestCase
+
+from provenance import checkpoints, sequencing
+from provenance.domain.tiles import Frontier
+from provenance.models import Checkpoint
+from tests.database import empty_tables
+
+LEDGER_TABLES = ("provenance_entry", "provenance_body", "provenance_tile", "provenance_checkpoint")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _flush_as_owner() -> Iterator[None]:
+    """Empty the tables as the owner. For the whole session, so that it still holds when the database fixture ends."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            TransactionTestCase, "_fixture_teardown", lambda self: empty_tables(os.environ["DATABASE_OWNER_URL"])
+        )
+        yield
+
+
+class Log:
+    """The sequencer's work, step by step."""
+
+    def __init__(self) -> None:
+        self.frontier: Frontier = sequencing.load_frontier()
+
+    def fill(self, count: int) -> None:
+        """Record this many heartbeats and move them into the log."""
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT core_record('provenance', 'HEARTBEAT', 'log', jsonb_build_object('n', n)) "
+                "FROM generate_series(1, %s) AS n",
+                [count],
+            )
+        self.drain()
+
+    def drain(self) -> int:
+        written = 0
+        while step := sequencing.sequence(self.frontier):
+            written += step
+        return written
+
+    def sign(self) -> Checkpoint:
+        signed = checkpoints.checkpoint_sign(self.frontier)
+        assert signed is not None
+        return signed
+
+
+@pytest.fixture
+def log(request: pytest.FixtureRequest) -> Log:
+    """An empty log. The test must have asked for the database."""
+    request.getfixturevalue("transactional_db" if _is_transactional(request) else "db")
+    return Log()
+
+
+def _is_transactional(request: pytest.FixtureRequest) -> bool:
+    marker = request.node.get_closest_marker("django_db")
+    return bool(marker and marker.kwargs.get("transaction"))
+
+
+@pytest.fixture
+def owner() -> Iterator[psycopg2.extensions.connection]:
+    """A connection of the owner role, each statement its own transaction."""
+    opened = psycopg2.connect(os.environ["DATABASE_OWNER_URL"])
+    opened.autocommit = True
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def tamper(owner: psycopg2.extensions.connection) -> Callable[..., int]:
+    """What only an owner can do: switch the triggers off, change rows, switch them on again."""
+
+    def change(*statements: str) -> int:
+        changed = 0
+        with owner.cursor() as cursor:
+            for table in LEDGER_TABLES:
+                cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+            for statement in statements:
+                cursor.execute(statement)
+                changed += cursor.rowcount
+            for table in LEDGER_TABLES:
+                cursor.execute(f"ALTER TABLE {table} ENABLE TRIGGER USER")
+        return changed
+
+    return change

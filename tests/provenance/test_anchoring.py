@@ -1,0 +1,140 @@
+"""Anchoring on a real chain: py-evm in the worker's own process, in a folder of the test's own."""
+
+from __future__ import annotations
+
+import pytest
+
+from provenance.anchoring import Anchorer
+from provenance.chain.errors import ChainError
+from provenance.models import Anchor, ChainState, Checkpoint
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def start(settings, tmp_path):
+    """Start the anchor worker; starting it again lets go of the first one, as a restart does."""
+    settings.VAR, settings.CHAIN_RPC, settings.ANCHOR_PASSPHRASE_FILE = tmp_path, "", ""
+    running: list[Anchorer] = []
+
+    def again() -> Anchorer:
+        while running:
+            running.pop().node.close()
+        running.append(Anchorer())
+        return running[0]
+
+    yield again
+    for anchorer in running:
+        anchorer.node.close()
+
+
+def test_the_newest_checkpoint_is_anchored_and_final(log, start):
+    anchorer = start()
+    assert not anchorer.step()  # nothing is signed yet
+    log.fill(3)
+    log.sign()
+    log.fill(4)
+    newest = log.sign()
+    assert anchorer.step()
+    anchor = Anchor.objects.get()
+    assert (anchor.checkpoint_id, anchor.state) == (7, Anchor.State.FINAL)
+    assert anchor.receipt["tx_hash"] == anchor.tx_hash.removeprefix("0x")
+    assert anchor.block_number == anchor.receipt["block_number"]
+    assert anchor.confirmed_at is not None
+    chain = ChainState.objects.get()
+    assert (chain.head_size, bytes(chain.head_root), chain.embedded) == (7, bytes(newest.root), True)
+    assert anchorer.registry.head(anchorer.log_id).root == bytes(newest.root)
+
+
+def test_a_second_step_sends_nothing(log, start):
+    anchorer = start()
+    log.fill(1)
+    log.sign()
+    assert anchorer.step()
+    nonce = anchorer.node.next_nonce(anchorer.signer.address)
+    assert not anchorer.step()
+    assert anchorer.node.next_nonce(anchorer.signer.address) == nonce
+    assert Anchor.objects.count() == 1
+
+
+def test_anchors_follow_one_another(log, start):
+    anchorer = start()
+    for _ in range(3):
+        log.fill(2)
+        log.sign()
+        assert anchorer.step()
+    anchors = list(Anchor.objects.order_by("checkpoint"))
+    assert [bytes(a.prev_root) for a in anchors[1:]] == [bytes(a.checkpoint.root) for a in anchors[:-1]]
+    assert [a.nonce for a in anchors] == list(range(anchors[0].nonce, anchors[0].nonce + 3))
+
+
+@pytest.mark.parametrize("sent", [False, True], ids=["before sending", "after sending"])
+def test_a_crash_after_the_commit_is_finished_by_the_next_worker(log, start, monkeypatch, sent):
+    anchorer = start()
+    log.fill(5)
+    log.sign()
+
+    def crash(raw):
+        if sent:
+            type(anchorer.node).send_raw(anchorer.node, raw)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(anchorer.node, "send_raw", crash)
+    with pytest.raises(KeyboardInterrupt):
+        anchorer.step()
+    left = Anchor.objects.get()
+    assert left.state == Anchor.State.SIGNED
+    again = start()
+    log.fill(5)
+    log.sign()  # the log went on meanwhile; what is under way comes first
+    assert again.step()
+    left.refresh_from_db()
+    assert (left.state, left.checkpoint_id) == (Anchor.State.FINAL, 5)
+    assert again.step()
+    assert ChainState.objects.get().head_size == 10
+    assert Anchor.objects.filter(state=Anchor.State.FINAL).count() == 2
+
+
+def test_a_crash_before_the_commit_leaves_nothing_behind(log, start, monkeypatch):
+    anchorer = start()
+    log.fill(5)
+    log.sign()
+
+    def crash(**fields):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Anchor.objects, "create", crash)
+        with pytest.raises(KeyboardInterrupt):
+            anchorer.step()
+    assert not Anchor.objects.exists()
+    assert start().step()
+    assert ChainState.objects.get().head_size == 5
+
+
+def test_a_restarted_worker_finds_its_contract_and_its_log(log, start):
+    first = start()
+    log.fill(1)
+    log.sign()
+    first.step()
+    address, log_id = first.registry.address, first.log_id
+    second = start()
+    assert (second.registry.address, second.log_id) == (address, log_id)
+    assert second.registry.head(log_id).tree_size == 1
+    assert not second.step()
+
+
+def test_a_foreign_root_on_the_chain_stops_anchoring(log, start):
+    anchorer = start()
+    log.fill(5)
+    log.sign()
+    anchorer.step()
+    Anchor.objects.all().delete()
+    with_other_root = Checkpoint(size=9, root=b"o" * 32, note="another history")
+    with_other_root.save(force_insert=True)
+    anchorer.registry.head = lambda log_id: type(type(anchorer.registry).head(anchorer.registry, log_id))(
+        **{**vars(type(anchorer.registry).head(anchorer.registry, log_id)), "root": b"f" * 32}
+    )
+    with pytest.raises(ChainError, match="never signed"):
+        anchorer.step()
+    assert not Anchor.objects.exists()

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from django.conf import settings
+
+from provenance import keys, reading
+from provenance.domain.checkpoint import open_checkpoint
+from provenance.domain.cosignature import CosignatureSigner
+from provenance.domain.errors import VerificationError
+from provenance.domain.note import Ed25519Signer
+from provenance.domain.proof import parse_proof, verify_proof
+from provenance.models import Entry
+
+
+@pytest.mark.django_db
+def test_a_checkpoint_carries_both_signatures_over_size_and_root(log):
+    log.fill(5)
+    signed = log.sign()
+    opened = open_checkpoint(signed.note.encode(), origin=settings.LOG_ORIGIN, log_keys=keys.log_verifiers())
+    assert opened.checkpoint.size == signed.size == 5
+    assert opened.checkpoint.root == bytes(signed.root) == log.frontier.root()
+    assert len(opened.log_signatures) == 2
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("dropped", [0, 1], ids=["Ed25519", "ML-DSA-44"])
+def test_a_checkpoint_without_one_of_its_signatures_is_refused(log, dropped):
+    log.fill(1)
+    note = log.sign().note
+    lines = [line for line in note.splitlines(keepends=True) if line.startswith("\u2014")]
+    with pytest.raises(VerificationError, match="every key of the log"):
+        open_checkpoint(
+            note.replace(lines[dropped], "").encode(), origin=settings.LOG_ORIGIN, log_keys=keys.log_verifiers()
+        )
+
+
+@pytest.mark.django_db
+def test_a_proof_file_verifies_with_the_public_keys_alone(log):
+    log.fill(300)
+    log.sign()
+    entry = Entry.objects.get(seq=123)
+    proof = parse_proof(reading.proof_file(reading.prove(entry)))
+    opened = verify_proof(
+        proof, entry=bytes(entry.leaf), origin=settings.LOG_ORIGIN, log_keys=keys.log_verifiers()
+    )
+    assert opened.checkpoint.size == 300
+    with pytest.raises(VerificationError):
+        verify_proof(
+            proof, entry=bytes(entry.leaf) + b" ", origin=settings.LOG_ORIGIN, log_keys=keys.log_verifiers()
+        )
+
+
+def test_a_secret_is_drawn_once_and_readable_by_its_owner_alone(settings, tmp_path):
+    settings.VAR = tmp_path
+    first = keys.secret("test")
+    assert len(first) == 32
+    assert keys.secret("test") == first
+    path = tmp_path / "keys" / "test"
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+    assert [file.name for file in path.parent.iterdir()] == ["test"]
+
+
+def test_processes_that_draw_a_secret_at_once_get_the_same_one(settings, tmp_path):
+    """Log, web and workers start together on a new machine."""
+    program = (
+        "import sys, threading; from types import SimpleNamespace; from provenance import keys; "
+        "keys.settings = SimpleNamespace(VAR=sys.argv[1]); got = []; "
+        "threads = [threading.Thread(target=lambda: got.append(keys.secret('race').hex())) for _ in range(8)]; "
+        "[t.start() for t in threads]; [t.join() for t in threads]; print('\\n'.join(got))"
+    )
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-c", program, str(tmp_path)], cwd=settings.BASE_DIR,
+            stdout=subprocess.PIPE, text=True,
+        )
+        for _ in range(2)
+    ]  # fmt: skip
+    drawn = "".join(process.communicate(timeout=60)[0] for process in running).split()
+    assert len(drawn) == 16
+    assert len(set(drawn)) == 1
+
+
+def test_the_log_has_two_keys_of_two_algorithms():
+    ed25519, mldsa = keys.log_signers()
+    assert isinstance(ed25519, Ed25519Signer)
+    assert isinstance(mldsa, CosignatureSigner)
+    assert ed25519.name == mldsa.name == settings.LOG_ORIGIN

@@ -1,0 +1,132 @@
+"""What the application role cannot do to the ledger, by the rights of the database and not by our good will."""
+
+from __future__ import annotations
+
+import pgtrigger
+import pytest
+from django.db import DatabaseError, connection, transaction
+
+from accounts.models import Institution
+from core.models import Outbox
+from provenance.models import Anchor, Body, Checkpoint, ChainState, Entry, Tile
+from tests.factories.people import make_institution
+
+GROWING = (Entry, Body, Tile, Checkpoint)
+
+
+def attempt(statement: str) -> str:
+    """Run a statement as the application; it must be refused. Returns what the database said."""
+    with pytest.raises(DatabaseError) as refused, transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(statement)
+    return str(refused.value)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("model", GROWING, ids=lambda model: model.__name__)
+@pytest.mark.parametrize("statement", ["DELETE FROM {t}", "UPDATE {t} SET {c} = {c}", "TRUNCATE {t} CASCADE"])
+def test_the_application_cannot_change_or_empty_the_log(log, model, statement):
+    log.fill(256)
+    log.sign()
+    column = model._meta.get_fields()[-1].column if model is not Entry else "leaf"
+    said = attempt(statement.format(t=model._meta.db_table, c=column))
+    assert "permission denied" in said
+
+
+@pytest.mark.django_db
+def test_switching_our_triggers_off_by_their_own_switch_opens_nothing(log):
+    log.fill(1)
+    with pgtrigger.ignore():
+        assert "permission denied" in attempt("DELETE FROM provenance_entry")
+        Institution.objects.create(slug="quiet", name="Quiet")
+    assert Outbox.objects.filter(table="accounts_institution").count() == 1
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "ALTER TABLE provenance_entry DISABLE TRIGGER ALL",
+        "ALTER TABLE accounts_institution DISABLE TRIGGER USER",
+        "CREATE OR REPLACE FUNCTION core_capture() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'",
+        "DROP FUNCTION core_capture() CASCADE",
+        "SET session_replication_role = replica",
+        "DROP TABLE provenance_entry",
+        "GRANT DELETE ON provenance_entry TO PUBLIC",
+        "INSERT INTO django_migrations (app, name, applied) VALUES ('x', 'y', now())",
+    ],
+)
+def test_the_application_cannot_lift_the_protection(db, statement):
+    if "GRANT" in statement:  # PostgreSQL warns instead of refusing; what counts is that nothing was granted
+        with connection.cursor() as cursor:
+            cursor.execute(statement)
+            cursor.execute("SELECT has_table_privilege('provenance_entry', 'DELETE')")
+            assert cursor.fetchone() == (False,)
+        return
+    said = attempt(statement)
+    assert "must be" in said or "permission denied" in said
+
+
+@pytest.mark.django_db
+def test_the_application_cannot_drop_a_trigger():
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgrelid = 'provenance_entry'::regclass"
+        )
+        names = [name for (name,) in cursor.fetchall()]
+    assert len(names) == 3
+    for name in names:
+        assert "must be owner" in attempt(f"DROP TRIGGER {name} ON provenance_entry")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "INSERT INTO core_outbox (at, \"table\", operation, object_id, body, action, reason, request_id) "
+        "VALUES (now(), 'accounts_user', 'INSERT', 'x', '{}', '', '', '')",
+        "SELECT core_outbox_insert('accounts_user', 'INSERT', 'x', '{}'::jsonb)",
+        "UPDATE core_outbox SET body = '{}'",
+        "DELETE FROM core_outbox",
+        "TRUNCATE core_outbox",
+    ],
+)
+def test_the_application_cannot_forge_or_lose_what_waits(db, statement):
+    make_institution("north")
+    assert "permission denied" in attempt(statement)
+    assert Outbox.objects.count() == 1
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("operation", ["INSERT", "UPDATE", "DELETE", "insert", ""])
+def test_what_is_no_row_change_cannot_be_recorded_as_one(operation):
+    said = attempt(f"SELECT core_record('accounts_user', '{operation}', 'x', '{{}}'::jsonb)")
+    assert "is not BATCH, READ, HEARTBEAT or REBASELINE" in said
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("seq", [0, 2, 7])
+def test_an_entry_out_of_its_place_is_refused(log, seq):
+    log.fill(1)
+    said = attempt(
+        "INSERT INTO provenance_entry (seq, outbox_id, leaf, leaf_hash, \"table\", operation, object_id, at) "
+        f"VALUES ({seq}, 99, '', '', 'x', 'INSERT', 'x', now())"
+    )
+    assert "gapless" in said
+
+
+@pytest.mark.django_db
+def test_pruning_takes_nothing_that_is_not_in_the_log(db):
+    make_institution("north")
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT provenance_prune_outbox()")
+        assert cursor.fetchone() == (0,)
+    assert Outbox.objects.count() == 1
+
+
+def test_the_mirror_and_the_anchors_are_the_only_rows_of_ours_that_change():
+    """They describe the chain, which is their proof; everything else of the ledger only grows."""
+    from core.capture import AppendOnly
+
+    for model in (*GROWING, Anchor, ChainState):
+        grows = any(isinstance(trigger, AppendOnly) for trigger in getattr(model._meta, "triggers", []))
+        assert grows == (model in GROWING)
