@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 from django.db import connection
@@ -122,9 +123,10 @@ def _score(task: str, records: list[OutcomeIn], predictions: Mapping[str, Predic
     refusals = Refusals()
     known = []
     for index, record in enumerate(records):
-        name, wanted, other = ("label", record.label, record.mask)
-        if task == "segmentation":
-            name, wanted, other = ("mask", record.mask, record.label)
+        told: dict[str, Any] = {"label": record.label, "mask": record.mask}
+        name = "mask" if task == "segmentation" else "label"
+        wanted = told.pop(name)
+        (other,) = told.values()
         if record.event_key not in predictions:
             refusals.add(
                 index, "event_key", f"no prediction of your site is named {record.event_key!r}", record.event_key

@@ -98,9 +98,7 @@ class Batch(GovernedModel):
 
     class Meta:
         ordering = ["-created_at"]
-        triggers = captured(
-            "id", "created_at", "deployment_id", "kind", "site", "rows", "first_position", "root"
-        )
+        triggers = captured("id", "created_at", "deployment_id", "kind", "site", "rows", "first_position", "root")
         indexes = [models.Index(fields=["deployment", "-created_at"])]
 
     def __str__(self) -> str:
@@ -206,4 +204,3 @@ class Reinstatement(GovernedModel):
 
     def __str__(self) -> str:
         return f"{self.officer} for {self.halt}"
-

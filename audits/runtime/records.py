@@ -6,7 +6,7 @@ import base64
 import binascii
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import msgspec
 import numpy as np
@@ -20,7 +20,7 @@ MAX_PREDICTIONS, MAX_OUTCOMES = 256, 1000
 MAX_SLICES = 64
 MAX_TEXT = 200
 LISTED = 20  # bad records named in one answer
-_DTYPES = {"uint8": np.dtype("u1"), "float32": np.dtype("<f4")}
+_DTYPES: Mapping[str, np.dtype[Any]] = {"uint8": np.dtype("u1"), "float32": np.dtype("<f4")}
 
 
 class BadRecords(ApplicationError):

@@ -1,1 +1,11 @@
-urlpatterns: list = []
+from django.urls import path
+
+from audits.runtime import views
+
+urlpatterns = [
+    path("deployments/", views.deployments, name="deployments"),
+    path("deployments/<uuid:deployment_id>/", views.deployment, name="deployment"),
+    path("deployments/<uuid:deployment_id>/live/", views.deployment_live, name="deployment_live"),
+    path("deployments/<uuid:deployment_id>/halt/", views.deployment_halt, name="deployment_halt"),
+    path("deployments/<uuid:deployment_id>/reinstate/", views.deployment_reinstate, name="deployment_reinstate"),
+]

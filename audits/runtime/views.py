@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.db.models import OuterRef, QuerySet, Subquery
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_GET, require_POST
+
+from accounts.access import requires
+from audits.runtime import presentation, services
+from audits.runtime.forms import HaltForm, ReinstatementForm
+from audits.runtime.models import Batch, Halt
+from core.errors import ApplicationError, Conflict
+from models_registry.models import Deployment
+
+PAGE = 25
+
+
+@require_GET
+@requires("deployment.view")
+def deployments(request: HttpRequest) -> HttpResponse:
+    served = Batch.objects.filter(deployment=OuterRef("pk"), kind="prediction").order_by("-created_at")
+    halts = Halt.objects.open().filter(deployment=OuterRef("pk"))
+    rows = _visible(request).annotate(
+        last_prediction=Subquery(served.values("created_at")[:1]), halted_since=Subquery(halts.values("created_at")[:1])
+    )
+    page = Paginator(rows.select_related("monitor", "counter"), PAGE).get_page(request.GET.get("page"))
+    return render(request, "audits_runtime/deployments.html", {"page": page})
+
+
+@require_GET
+@requires("deployment.view")
+def deployment(request: HttpRequest, deployment_id: uuid.UUID) -> HttpResponse:
+    found = _get(request, deployment_id)
+    context = {**presentation.monitor_view(found), "deployment": found}
+    return render(request, "audits_runtime/deployment.html", {**context, **_actions(request, found, context["place"])})
+
+
+@require_GET
+@requires("deployment.view")
+def deployment_live(request: HttpRequest, deployment_id: uuid.UUID) -> HttpResponse:
+    """The part of the page that changes. If what may be done has changed too, the whole page is fetched again."""
+    found = _get(request, deployment_id)
+    context = {**presentation.monitor_view(found), "deployment": found}
+    if request.GET.get("seen") != _mark(context["place"]):
+        response = HttpResponse()
+        response["HX-Refresh"] = "true"
+        return response
+    return render(request, "audits_runtime/deployment_live.html", context)
+
+
+@require_POST
+@requires("deployment.halt")
+def deployment_halt(request: HttpRequest, deployment_id: uuid.UUID) -> HttpResponse:
+    found = _get(request, deployment_id)
+    services.deployment_halt(deployment=found, reason=_reason(HaltForm(request.POST)), actor=request.user)  # type: ignore[arg-type]
+    messages.success(request, f"{found} is halted. Nothing is predicted until two officers have reinstated it.")
+    return redirect("deployment", deployment_id=found.id)
+
+
+@require_POST
+@requires("deployment.reinstate")
+def deployment_reinstate(request: HttpRequest, deployment_id: uuid.UUID) -> HttpResponse:
+    found = _get(request, deployment_id)
+    halt = found.halts.filter(closed_at__isnull=True).first()
+    if halt is None:
+        raise Conflict(f"{found} is not halted, so there is nothing to vote on.")
+    services.reinstatement_vote(halt=halt, reason=_reason(ReinstatementForm(request.POST)), actor=request.user)  # type: ignore[arg-type]
+    halt.refresh_from_db()
+    said = "is reinstated and serves again" if halt.closed_at else "waits for the next officer's vote"
+    messages.success(request, f"Your vote is recorded. {found} {said}.")
+    return redirect("deployment", deployment_id=found.id)
+
+
+def _visible(request: HttpRequest) -> QuerySet[Deployment]:
+    return Deployment.objects.for_user(request.user).select_related("version__model__federation")
+
+
+def _get(request: HttpRequest, deployment_id: uuid.UUID) -> Deployment:
+    return get_object_or_404(_visible(request), id=deployment_id)
+
+
+def _mark(place: presentation.Standing) -> str:
+    """What decides which forms the page offers."""
+    return f"{place.state}-{place.halt.id if place.halt else ''}-{len(place.votes)}"
+
+
+def _actions(request: HttpRequest, found: Deployment, place: presentation.Standing) -> dict[str, Any]:
+    user: Any = request.user
+    halts = list(found.halts.select_related("halted_by").prefetch_related("reinstatements__institution"))
+    seqs = presentation.ledger_seqs([halt.id for halt in halts])
+    active = found.state == Deployment.State.ACTIVE
+    return {
+        "mark": _mark(place),
+        "quorum": presentation.quorum(),
+        "halts": [(halt, seqs.get(str(halt.id))) for halt in halts],
+        "halt_form": HaltForm() if active and user.may("deployment.halt") else None,
+        "vote_form": ReinstatementForm() if place.halt and presentation.may_vote(user, place) else None,
+    }
+
+
+def _reason(form: HaltForm | ReinstatementForm) -> str:
+    if not form.is_valid():
+        raise ApplicationError(f"{form.fields['reason'].label} {' '.join(map(str, form.errors.get('reason', [])))}")
+    return form.cleaned_data["reason"]
