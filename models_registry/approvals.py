@@ -88,6 +88,7 @@ def approval_request(
         raise ApplicationError("Give a justification: those who decide read it, and it becomes part of the record.")
     chosen = policy_of(version=version, kind=kind, chosen=policy)
     with refusals_told(), governed(action="approval.request", actor=actor.id, reason=justification):
+        lock_version(version)
         reason = binding.refusal(version, kind)
         if reason:
             raise Conflict(reason)
@@ -216,6 +217,15 @@ def void_if_stale(request: ApprovalRequest) -> list[str]:
 
 def void_words(changed: list[str]) -> str:
     return f"The content has changed since the request: {', '.join(changed)}. The request is void; make a new one."
+
+
+def lock_version(version: Version) -> None:
+    """One at a time changes the version's card and evidence, or binds a request to them.
+
+    Not the key: a row that refers to the version (a deployment, whose maker holds a request's lock) need not wait, so
+    the two locks never form a circle.
+    """
+    Version.objects.select_for_update(no_key=True).only("id").get(id=version.id)
 
 
 def lock_request(request_id: uuid.UUID) -> ApprovalRequest:

@@ -32,7 +32,8 @@ DECLARE
     officers integer; institutions integer; administrators integer;
 BEGIN
     IF (NEW.version_id, NEW.kind, NEW.content, NEW.content_digest, NEW.policy, NEW.requested_by_id)
-        IS DISTINCT FROM (OLD.version_id, OLD.kind, OLD.content, OLD.content_digest, OLD.policy, OLD.requested_by_id) THEN
+        IS DISTINCT FROM (OLD.version_id, OLD.kind, OLD.content, OLD.content_digest, OLD.policy,
+                          OLD.requested_by_id) THEN
         RAISE EXCEPTION 'a request is bound to its content; make a new one' USING ERRCODE = 'check_violation';
     END IF;
     IF NEW.state = OLD.state THEN

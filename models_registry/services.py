@@ -80,7 +80,7 @@ def _model_of(run: TrainingRun) -> Model:
     model, _ = Model.objects.get_or_create(
         federation=federation, name=f"{federation.name} model", defaults={"intended_use": federation.purpose}
     )
-    return Model.objects.select_for_update().get(id=model.id)
+    return Model.objects.select_for_update(no_key=True).get(id=model.id)
 
 
 def evidence_record(
@@ -108,7 +108,7 @@ def evidence_record(
     if verdict not in Evidence.Verdict.values:
         raise ApplicationError(f"Expected a verdict among {', '.join(Evidence.Verdict.values)}, got {verdict!r}.")
     with refusals_told(), governed(action="evidence.record", reason=f"{kind}: {verdict}"):
-        _lock(version)
+        approvals.lock_version(version)
         before = Evidence.objects.filter(kind=kind, source_id=source_id).first()
         if before is not None:
             if (before.version_id, before.digest, before.verdict) != (version.id, digest, verdict):
@@ -134,7 +134,7 @@ def card_edit(*, version: Version, texts: Mapping[str, str], actor: User) -> Car
     """
     given = cards.clean_texts(texts)
     with refusals_told(), governed(action="card.edit", actor=actor.id):
-        _lock(version)
+        approvals.lock_version(version)
         before = latest_card(version)
         kept = {name: text for name, text in _texts_of(before).items() if name not in texts}
         merged = {**kept, **given}
@@ -156,11 +156,6 @@ def _write_card(version: Version, *, texts: Mapping[str, str], actor: User | Non
 
 def _texts_of(card: Card | None) -> dict[str, str]:
     return dict(card.content.get("texts", {})) if card else {}
-
-
-def _lock(version: Version) -> None:
-    """One writer of evidence and cards at a time."""
-    Version.objects.select_for_update().only("id").get(id=version.id)
 
 
 def deployment_create(*, request: ApprovalRequest, name: str, actor: User) -> Deployment:

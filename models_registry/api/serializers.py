@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from models_registry.approvals import standing_of
+from models_registry.binding import gate, latest_audit, latest_card
+from models_registry.cards import completeness
+from models_registry.models import ApprovalDecision, ApprovalRequest, Card, Deployment, Evidence, Model, Version
+
+
+class ModelOutput(serializers.ModelSerializer):
+    class Meta:
+        model = Model
+        fields = ["id", "created_at", "federation", "name", "intended_use"]
+
+
+class VersionOutput(serializers.ModelSerializer):
+    name = serializers.CharField(source="__str__")
+
+    class Meta:
+        model = Version
+        fields = [
+            "id", "created_at", "model", "name", "number", "run", "weights_digest", "baseline_digest", "config_hash",
+            "manifests", "metrics", "circuit",
+        ]  # fmt: skip
+
+
+class EvidenceOutput(serializers.ModelSerializer):
+    class Meta:
+        model = Evidence
+        fields = ["id", "created_at", "kind", "source_id", "verdict", "digest", "summary"]
+
+
+class VersionDetailOutput(VersionOutput):
+    """With its configuration, the newest audit evidence, the card in short, and what may be requested."""
+
+    evidence = serializers.SerializerMethodField()
+    card = serializers.SerializerMethodField()
+    gate = serializers.SerializerMethodField()
+
+    class Meta(VersionOutput.Meta):
+        fields = [*VersionOutput.Meta.fields, "config", "evidence", "card", "gate"]
+
+    @extend_schema_field(EvidenceOutput(allow_null=True))
+    def get_evidence(self, version: Version):
+        found = latest_audit(version)
+        return EvidenceOutput(found).data if found else None
+
+    @extend_schema_field(OpenApiTypes.OBJECT)
+    def get_card(self, version: Version):
+        found = latest_card(version)
+        return {"edition": found.edition, "digest": found.digest, **counted(found)} if found else None
+
+    @extend_schema_field(OpenApiTypes.OBJECT)
+    def get_gate(self, version: Version):
+        return {g.kind: {"allowed": g.allowed, "reason": g.reason} for g in gate(version)}
+
+
+def counted(card: Card) -> dict[str, dict]:
+    found = completeness(card.content)
+    return {
+        "completeness": {"stated": found.stated, "required": found.required, "missing": list(found.missing)},
+    }
+
+
+class CardOutput(serializers.ModelSerializer):
+    completeness = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Card
+        fields = ["id", "created_at", "version", "edition", "digest", "written_by", "content", "completeness"]
+
+    @extend_schema_field(OpenApiTypes.OBJECT)
+    def get_completeness(self, card: Card):
+        return counted(card)["completeness"]
+
+
+class CardInput(serializers.Serializer):
+    texts = serializers.DictField(child=serializers.CharField(allow_blank=True))
+
+
+class DecisionOutput(serializers.ModelSerializer):
+    class Meta:
+        model = ApprovalDecision
+        fields = ["id", "created_at", "decided_by", "capacity", "institution", "decision", "reason", "content_digest"]
+
+
+class ApprovalOutput(serializers.ModelSerializer):
+    decisions = DecisionOutput(many=True)
+    missing = serializers.SerializerMethodField()
+
+    class Meta:
+        model = ApprovalRequest
+        fields = [
+            "id", "created_at", "version", "kind", "state", "content", "content_digest", "policy", "requested_by",
+            "justification", "closed_at", "decisions", "missing",
+        ]  # fmt: skip
+
+    @extend_schema_field(serializers.ListField(child=serializers.CharField()))
+    def get_missing(self, request: ApprovalRequest):
+        return standing_of(request).missing if request.state == ApprovalRequest.State.UNDER_REVIEW else []
+
+
+class ApprovalInput(serializers.Serializer):
+    version = serializers.UUIDField()
+    kind = serializers.ChoiceField(ApprovalRequest.Kind.choices)
+    justification = serializers.CharField()
+    policy = serializers.DictField(required=False)
+
+
+class DecisionInput(serializers.Serializer):
+    decision = serializers.ChoiceField(ApprovalDecision.Decision.choices)
+    reason = serializers.CharField()
+
+
+class WithdrawInput(serializers.Serializer):
+    reason = serializers.CharField(required=False, allow_blank=True, default="")
+
+
+class DeploymentOutput(serializers.ModelSerializer):
+    approval_request = serializers.UUIDField(source="approval_id")
+
+    class Meta:
+        model = Deployment
+        fields = [
+            "id", "created_at", "version", "approval_request", "kind", "name", "policy", "state", "deployed_by",
+        ]  # fmt: skip
+
+
+class DeploymentInput(serializers.Serializer):
+    approval_request = serializers.UUIDField()
+    name = serializers.CharField(max_length=120)
+
+
+class RunFilter(serializers.Serializer):
+    run = serializers.UUIDField(required=False)
+    model = serializers.UUIDField(required=False)
+
+
+class ApprovalFilter(serializers.Serializer):
+    version = serializers.UUIDField(required=False)
+    state = serializers.ChoiceField(ApprovalRequest.State.choices, required=False)
+
+
+class DeploymentFilter(serializers.Serializer):
+    version = serializers.UUIDField(required=False)
+    state = serializers.ChoiceField(Deployment.State.choices, required=False)

@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django.shortcuts import get_object_or_404
+from drf_spectacular.utils import extend_schema
+from rest_framework import generics
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.models import User
+from core.errors import Forbidden
+from models_registry import services
+from models_registry.api import serializers
+from models_registry.models import ApprovalRequest, Deployment, Model, Version
+
+
+def person(request: Request) -> User:
+    """Who acts. Requests, decisions and editions are a named person's, never a machine's key."""
+    if not isinstance(request.user, User):
+        raise Forbidden("This is done by a named person who is signed in, not with an API key.")
+    return request.user
+
+
+class Scoped(generics.GenericAPIView):
+    """Rows of the caller's institutions; `filters` reads the query, whose names are fields of the rows."""
+
+    filters: type[serializers.RunFilter] | Any = None
+    rows: Any = None
+
+    def get_queryset(self):
+        if getattr(self, "swagger_fake_view", False):
+            return self.rows.model.objects.none()
+        found = self.rows.filter(id__in=self.rows.model.objects.for_user(self.request.user).values("id"))
+        if self.filters is None:
+            return found
+        given = self.filters(data=self.request.query_params)
+        given.is_valid(raise_exception=True)
+        return found.filter(**given.validated_data)
+
+
+class Models(Scoped, generics.ListAPIView):
+    action_name = "model.view"
+    serializer_class = serializers.ModelOutput
+    rows = Model.objects.order_by("name")
+
+
+class ModelDetail(Scoped, generics.RetrieveAPIView):
+    action_name = "model.view"
+    serializer_class = serializers.ModelOutput
+    rows = Model.objects.all()
+
+
+@extend_schema(parameters=[serializers.RunFilter])
+class Versions(Scoped, generics.ListAPIView):
+    action_name = "model.view"
+    serializer_class = serializers.VersionOutput
+    filters = serializers.RunFilter
+    rows = Version.objects.select_related("model").order_by("-created_at")
+
+
+class VersionDetail(Scoped, generics.RetrieveAPIView):
+    action_name = "model.view"
+    serializer_class = serializers.VersionDetailOutput
+    rows = Version.objects.select_related("model__federation")
+
+
+class Cards(generics.ListAPIView):
+    """The editions of a version's card, newest first; POST writes a new one."""
+
+    actions = {"GET": "model.view", "POST": "card.edit"}
+    serializer_class = serializers.CardOutput
+
+    def get_queryset(self):
+        return self._version().cards.order_by("-edition")
+
+    @extend_schema(request=serializers.CardInput, responses={201: serializers.CardOutput})
+    def post(self, request: Request, version_id: uuid.UUID) -> Response:
+        given = serializers.CardInput(data=request.data)
+        given.is_valid(raise_exception=True)
+        card = services.card_edit(version=self._version(), texts=given.validated_data["texts"], actor=person(request))
+        return Response(serializers.CardOutput(card).data, status=201)
+
+    def _version(self) -> Version:
+        if getattr(self, "swagger_fake_view", False):
+            return Version()
+        scoped = Version.objects.for_user(self.request.user).select_related("model__federation")
+        return get_object_or_404(scoped, id=self.kwargs["version_id"])
+
+
+class Approvals(Scoped, generics.ListAPIView):
+    actions = {"GET": "approval.view", "POST": "approval.request"}
+    serializer_class = serializers.ApprovalOutput
+    filters = serializers.ApprovalFilter
+    rows = ApprovalRequest.objects.prefetch_related("decisions").order_by("-created_at")
+
+    @extend_schema(parameters=[serializers.ApprovalFilter])
+    def get(self, request: Request, *args, **kwargs) -> Response:
+        return super().get(request, *args, **kwargs)
+
+    @extend_schema(request=serializers.ApprovalInput, responses={201: serializers.ApprovalOutput})
+    def post(self, request: Request) -> Response:
+        given = serializers.ApprovalInput(data=request.data)
+        given.is_valid(raise_exception=True)
+        wanted = dict(given.validated_data)
+        scoped = Version.objects.for_user(request.user).select_related("model__federation")
+        version = get_object_or_404(scoped, id=wanted.pop("version"))
+        made = services.approval_request(version=version, actor=person(request), **wanted)
+        return Response(serializers.ApprovalOutput(made).data, status=201)
+
+
+class ApprovalDetail(Scoped, generics.RetrieveAPIView):
+    action_name = "approval.view"
+    serializer_class = serializers.ApprovalOutput
+    rows = ApprovalRequest.objects.prefetch_related("decisions")
+
+
+def _approval(request: Request, approval_id: uuid.UUID) -> ApprovalRequest:
+    return get_object_or_404(ApprovalRequest.objects.for_user(request.user), id=approval_id)
+
+
+class Decisions(APIView):
+    actions = {"POST": "approval.decide"}
+
+    @extend_schema(request=serializers.DecisionInput, responses={201: serializers.DecisionOutput})
+    def post(self, request: Request, pk: uuid.UUID) -> Response:
+        approval = _approval(request, pk)
+        given = serializers.DecisionInput(data=request.data)
+        given.is_valid(raise_exception=True)
+        made = services.approval_decide(request=approval, actor=person(request), **given.validated_data)
+        return Response(serializers.DecisionOutput(made).data, status=201)
+
+
+class Withdraw(APIView):
+    actions = {"POST": "approval.request"}
+
+    @extend_schema(request=serializers.WithdrawInput, responses=serializers.ApprovalOutput)
+    def post(self, request: Request, pk: uuid.UUID) -> Response:
+        approval = _approval(request, pk)
+        given = serializers.WithdrawInput(data=request.data)
+        given.is_valid(raise_exception=True)
+        done = services.approval_withdraw(request=approval, actor=person(request), **given.validated_data)
+        return Response(serializers.ApprovalOutput(done).data)
+
+
+class Deployments(Scoped, generics.ListAPIView):
+    actions = {"GET": "deployment.view", "POST": "deployment.create"}
+    serializer_class = serializers.DeploymentOutput
+    filters = serializers.DeploymentFilter
+    rows = Deployment.objects.order_by("-created_at")
+
+    @extend_schema(parameters=[serializers.DeploymentFilter])
+    def get(self, request: Request, *args, **kwargs) -> Response:
+        return super().get(request, *args, **kwargs)
+
+    @extend_schema(request=serializers.DeploymentInput, responses={201: serializers.DeploymentOutput})
+    def post(self, request: Request) -> Response:
+        given = serializers.DeploymentInput(data=request.data)
+        given.is_valid(raise_exception=True)
+        approval = _approval(request, given.validated_data["approval_request"])
+        made = services.deployment_create(request=approval, name=given.validated_data["name"], actor=person(request))
+        return Response(serializers.DeploymentOutput(made).data, status=201)
+
+
+class DeploymentDetail(Scoped, generics.RetrieveAPIView):
+    action_name = "deployment.view"
+    serializer_class = serializers.DeploymentOutput
+    rows = Deployment.objects.all()

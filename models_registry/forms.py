@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.conf import settings
+
+from models_registry.binding import Gate
+from models_registry.card_schema import WRITTEN
+from models_registry.cards import MOST_CHARACTERS
+from models_registry.models import ApprovalDecision
+
+
+class RequestForm(forms.Form):
+    """Ask for the use of a version. Only kinds that the gate allows are offered."""
+
+    kind = forms.ChoiceField(label="Kind of use", widget=forms.RadioSelect)
+    justification = forms.CharField(
+        label="Justification",
+        help_text="Why, where and for whom. Those who decide read it; it becomes part of the record.",
+        widget=forms.Textarea(attrs={"rows": 3}),
+    )
+    threshold = forms.FloatField(
+        label="Largest tolerated gap",
+        required=False,
+        help_text=f"Empty: {settings.BIAS_THRESHOLD:g}, the platform's. It can be smaller, never larger.",
+    )
+    max_predictions = forms.IntegerField(
+        label="Predictions granted", required=False, help_text="Empty: 1,000 in shadow, 100,000 in clinical use."
+    )
+
+    def __init__(self, *args: Any, gates: list[Gate], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["kind"].choices = [(g.kind, g.label) for g in gates if g.allowed]  # type: ignore[attr-defined]
+
+    def request(self) -> dict[str, Any]:
+        """The arguments of `approval_request`."""
+        data = self.cleaned_data
+        policy = {name: data[name] for name in ("threshold", "max_predictions") if data[name] is not None}
+        return {"kind": data["kind"], "justification": data["justification"], "policy": policy}
+
+
+class DecisionForm(forms.Form):
+    decision = forms.ChoiceField(label="Decision", choices=ApprovalDecision.Decision, widget=forms.RadioSelect)
+    reason = forms.CharField(
+        label="Reason",
+        help_text="What you looked at and why you decide so. It becomes part of the record and is never changed.",
+        widget=forms.Textarea(attrs={"rows": 3}),
+    )
+
+
+class DeployForm(forms.Form):
+    name = forms.CharField(label="Name", max_length=120, help_text="Where it serves, for example a ward or a service.")
+
+
+class CardForm(forms.Form):
+    """The parts of a card that people write."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for element in WRITTEN.values():
+            self.fields[element.name] = forms.CharField(
+                label=element.title,
+                required=False,
+                max_length=MOST_CHARACTERS,
+                help_text=element.help + ("" if element.required else " The schema does not require it."),
+                widget=forms.Textarea(attrs={"rows": 2}),
+            )

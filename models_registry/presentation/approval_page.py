@@ -1,0 +1,86 @@
+"""What the pages of approvals show."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from accounts.models import User
+from core.errors import Forbidden
+from models_registry import approvals, binding
+from models_registry.models import ApprovalRequest, Deployment
+from models_registry.presentation.links import link
+
+State = ApprovalRequest.State
+_POLICY = (  # key, words, what it means
+    ("threshold", "Largest tolerated gap between groups"),
+    ("alpha", "Chance of ever halting a model within the limit (betting detector)"),
+    ("arl", "Average number of pairs until a model within the limit is halted (e-SR detector)"),
+    ("min_pairs", "Pairs before the amber warnings speak"),
+    ("window", "Pairs in the moving window (warnings only)"),
+    ("max_predictions", "Predictions granted"),
+)
+
+
+def context(approval: ApprovalRequest, user: User) -> dict[str, Any]:
+    version = approval.version
+    standing = approvals.standing_of(approval)
+    is_open = approval.state == State.UNDER_REVIEW
+    deployment = Deployment.objects.filter(approval=approval).first()
+    waiting = is_open or (approval.state == State.APPROVED and deployment is None)
+    return {
+        "approval": approval,
+        "subject": version,
+        "audit": binding.latest_audit(version),
+        "bound": _bound(approval, compare=waiting),
+        "changed": binding.changes(approval) if waiting else [],
+        "policy": _policy(approval),
+        "decisions": approval.decisions.select_related("decided_by", "institution"),
+        "standing": standing,
+        "missing": standing.missing if is_open else [],
+        "is_open": is_open,
+        "may_decide": is_open and user.may("approval.decide") and not _never(approval, user),
+        "why_not": why_not(approval, user) if is_open and user.may("approval.decide") else "",
+        "may_withdraw": is_open and user.may("approval.request"),
+        "may_deploy": approval.state == State.APPROVED and deployment is None and user.may("deployment.create"),
+        "deployment": deployment,
+        "deployment_url": link("deployment", deployment.id) if deployment else "",
+    }
+
+
+def why_not(approval: ApprovalRequest, user: User) -> str:
+    """Why this person, whose role decides, cannot approve now; empty if they can."""
+    if approvals.may_decide(approval, user):
+        return ""
+    return _never(approval, user) or "The officers decide first. Until then you can only reject."
+
+
+def _never(approval: ApprovalRequest, user: User) -> str:
+    """Why this person cannot decide on this request, now or later; empty if they can."""
+    if approval.requested_by_id == user.id:
+        return "You made this request; other people decide on it."
+    if any(d.decided_by_id == user.id for d in approval.decisions.all()):
+        return "You have decided. A decision is never changed."
+    try:
+        approvals.capacity_of(approval, user)
+    except Forbidden as error:
+        return error.message
+    return ""
+
+
+def _bound(approval: ApprovalRequest, *, compare: bool) -> list[dict[str, Any]]:
+    now = binding.content_of(approval.version, approval.policy) if compare else approval.content
+    return [
+        {"words": binding.PARTS.get(name, name).capitalize(), "digest": value, "changed": now.get(name) != value}
+        for name, value in approval.content.items()
+    ]
+
+
+def _policy(approval: ApprovalRequest) -> list[tuple[str, object]]:
+    policy = approval.policy
+    rows: list[tuple[str, object]] = [(words, _number(policy.get(name))) for name, words in _POLICY]
+    groups = "; ".join(f"{name}: {', '.join(found)}" for name, found in policy.get("groups", {}).items())
+    return [*rows, ("Metrics watched", ", ".join(policy.get("metrics", []))), ("Groups compared", groups)]
+
+
+def _number(value: object) -> object:
+    return f"{value:,g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else value

@@ -1,0 +1,102 @@
+"""The figures of a version as tables and charts: the quantum model always beside its classical twin."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from core.charts import Chart, interval_chart, line_chart
+from federation.domain.round_metrics import gated_metrics, headline_metric
+from federation.models import Round
+from models_registry.card_metrics import checks_of
+from models_registry.models import Evidence, Version
+
+TITLES = {"accuracy": "Accuracy", "dice": "Dice", "tpr": "True positive rate", "fpr": "False positive rate"}
+NAMES = {"primary": "Quantum model", "baseline": "Classical twin"}
+
+
+def title_of(metric: str) -> str:
+    return TITLES.get(metric, metric.replace("_", " ").capitalize())
+
+
+def overall(version: Version) -> list[dict[str, Any]]:
+    """A row for each metric: both means, their difference and the cases counted. None where not measured."""
+    return [_pair(title_of(metric), version.metrics, metric, "overall") for metric in _metrics(version)]
+
+
+def headline(version: Version) -> dict[str, Any]:
+    metric = headline_metric(version.config["task"])
+    return _pair(title_of(metric), version.metrics, metric, "overall")
+
+
+def by_site(version: Version) -> list[dict[str, Any]]:
+    return _split(version, "site")
+
+
+def by_group(version: Version) -> list[dict[str, Any]]:
+    """One table for each attribute: its title and rows."""
+    attributes = version.metrics.get("primary", {}).get("groups", {})
+    return [
+        {"title": attribute.replace("_", " ").capitalize(), "rows": _split(version, "groups", attribute)}
+        for attribute in sorted(attributes)
+    ]
+
+
+def metric_titles(version: Version) -> list[str]:
+    return [title_of(metric) for metric in _metrics(version)]
+
+
+def round_charts(version: Version) -> list[Chart]:
+    """One chart for each metric: its course over the rounds, for the model and its twin."""
+    rounds = list(version.run.rounds.filter(state=Round.State.DONE))
+    return [
+        line_chart(
+            {title: [(r.number, _mean(r.metrics, name, metric)) for r in rounds] for name, title in NAMES.items()},
+            title=f"{title_of(metric)} by round", x_label="Round", y_label=title_of(metric), y_range=(0, 1), size="s",
+        )
+        for metric in _metrics(version)
+    ]  # fmt: skip
+
+
+def checks_chart(evidence: Evidence | None) -> Chart | None:
+    """The checks that have an interval, each against its limit; None if the evidence has none with one limit."""
+    checks = [c for c in checks_of(evidence) if None not in (c.get("lower"), c.get("upper"), c.get("threshold"))]
+    limits = {c["threshold"] for c in checks if "fair" in str(c.get("principle", "")).lower()}
+    if len(limits) != 1:
+        return None
+    threshold = limits.pop()
+    rows = [
+        (str(c.get("title", "check")), c.get("value"), c["lower"], c["upper"], str(c.get("verdict", "")))
+        for c in checks
+        if c["threshold"] == threshold
+    ]
+    return interval_chart(rows, threshold=threshold, title="Gaps between groups against the limit", x_label="Gap")
+
+
+def _metrics(version: Version) -> Iterable[str]:
+    return gated_metrics(version.config["task"])
+
+
+def _split(version: Version, *path: str) -> list[dict[str, Any]]:
+    names = _at(version.metrics, "primary", *path)
+    return [
+        {"name": name, "cells": [_pair(title_of(m), version.metrics, m, *path, name) for m in _metrics(version)]}
+        for name in sorted(names)
+    ]
+
+
+def _pair(title: str, metrics: Mapping[str, Any], metric: str, *path: str) -> dict[str, Any]:
+    primary, baseline = (_at(metrics, name, *path, metric) for name in NAMES)
+    both = (primary.get("mean"), baseline.get("mean"))
+    difference = None if None in both else both[0] - both[1]
+    return {"title": title, "primary": both[0], "baseline": both[1], "difference": difference, "n": primary.get("n")}
+
+
+def _at(metrics: Mapping[str, Any], *path: str) -> Mapping[str, Any]:
+    for name in path:
+        metrics = metrics.get(name) or {}
+    return metrics
+
+
+def _mean(metrics: Mapping[str, Any], name: str, metric: str) -> float | None:
+    return _at(metrics, name, "overall", metric).get("mean")

@@ -1,0 +1,94 @@
+"""The life of a version as steps, from what is on record. Reports cover periods, so no step speaks of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.urls import reverse
+
+from accounts.models import User
+from core.tones import LIFE_OF_A_MODEL
+from models_registry.binding import latest_audit, latest_card
+from models_registry.cards import completeness
+from models_registry.models import ApprovalRequest, Deployment, Evidence, Version
+from models_registry.presentation.links import evidence_link, link
+
+Step = dict[str, Any]
+_LABELS = {key: label for key, label, _ in LIFE_OF_A_MODEL}
+State = ApprovalRequest.State
+
+
+def steps(version: Version, user: User) -> list[Step]:
+    audit = latest_audit(version)
+    request = version.approval_requests.order_by("-created_at").first()
+    deployment = version.deployments.order_by("-created_at").first()
+    found = [
+        _training(version, user),
+        _step("version", "done", str(version), when=version.created_at),
+        _audit(audit, request, user),
+        _card(version),
+        _approvals(audit, request, user),
+        *_deployment(deployment, request),
+    ]
+    return [_consent(version), *found]
+
+
+def _step(key: str, state: str, note: str = "", *, url: str = "", when: object = None) -> Step:
+    return {"label": _LABELS[key], "state": state, "note": note, "url": url, "when": when}
+
+
+def _consent(version: Version) -> Step:
+    sites = len(version.manifests)
+    return _step("consent", "done", f"{sites} sites agreed to this configuration")
+
+
+def _training(version: Version, user: User) -> Step:
+    run = version.run
+    url = link("run", run.id) if user.may("federation.view") else ""
+    return _step("training", "done", run.name, url=url, when=run.finished_at)
+
+
+def _audit(audit: Evidence | None, request: ApprovalRequest | None, user: User) -> Step:
+    if audit is None:
+        return _step("audit", "current", "No evidence yet")
+    url = evidence_link(audit) if user.may("audit.view") else ""
+    word = Evidence.Verdict(audit.verdict).replace("_", " ").capitalize()
+    if audit.verdict == Evidence.Verdict.PASS:
+        return _step("audit", "done", word, url=url, when=audit.created_at)
+    if audit.verdict == Evidence.Verdict.FAIL:
+        return _step("audit", "blocked", f"{word}: no use is possible", url=url, when=audit.created_at)
+    state = "done" if request is not None else "blocked"
+    return _step("audit", state, f"{word}: shadow deployment only", url=url, when=audit.created_at)
+
+
+def _card(version: Version) -> Step:
+    card = latest_card(version)
+    if card is None:
+        return _step("card", "upcoming")
+    counted = completeness(card.content)
+    state = "done" if counted.stated == counted.required else "current"
+    note = f"Edition {card.edition}, {counted.stated} of {counted.required} elements stated"
+    return _step("card", state, note, url=reverse("card", args=[version.id]))
+
+
+def _approvals(audit: Evidence | None, request: ApprovalRequest | None, user: User) -> Step:
+    if request is None:
+        blocked = audit is not None and audit.verdict == Evidence.Verdict.FAIL
+        return _step("approvals", "blocked" if blocked else "upcoming", "Not requested")
+    looks = {State.APPROVED: "done", State.UNDER_REVIEW: "current", State.WITHDRAWN: "upcoming"}
+    url = reverse("approval", args=[request.id]) if user.may("approval.view") else ""
+    note = f"{request.get_kind_display()}: {request.get_state_display().lower()}"
+    return _step("approvals", looks.get(State(request.state), "blocked"), note, url=url, when=request.closed_at)
+
+
+def _deployment(deployment: Deployment | None, request: ApprovalRequest | None) -> list[Step]:
+    if deployment is None:
+        ready = request is not None and request.state == State.APPROVED
+        return [_step("deployment", "current" if ready else "upcoming"), _step("monitor", "upcoming")]
+    url = link("deployment", deployment.id)
+    serving = deployment.state == Deployment.State.ACTIVE
+    return [
+        _step("deployment", "done" if serving else "blocked", f"{deployment.name}: {deployment.state}", url=url,
+              when=deployment.created_at),
+        _step("monitor", "current" if serving else "blocked", "Watching" if serving else "Nothing is served", url=url),
+    ]  # fmt: skip

@@ -1,0 +1,113 @@
+"""What the pages of a version and of its card show."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from accounts.models import User
+from models_registry.binding import gate, latest_audit, latest_card
+from models_registry.card_facts import privacy_words, quantum_facts
+from models_registry.card_metrics import VERDICTS, checks_of
+from models_registry.card_schema import KEY_METRICS, METRIC_ELEMENTS, SECTIONS
+from models_registry.cards import completeness
+from models_registry.models import Card, Evidence, Version
+from models_registry.policies import manifests_of
+from models_registry.presentation import figures, life
+from models_registry.presentation.links import evidence_link, link
+
+
+def context(version: Version, user: User) -> dict[str, Any]:
+    audit, card = latest_audit(version), latest_card(version)
+    counted = completeness(card.content) if card else None
+    headline = figures.headline(version)
+    return {
+        "subject": version,
+        "number": str(version.number),
+        "steps": life.steps(version, user),
+        "audit": audit,
+        "verdict_state": audit.verdict if audit else "",
+        "verdict_word": Evidence.Verdict(audit.verdict).replace("_", " ").capitalize() if audit else "Not yet",
+        "verdict_meaning": VERDICTS[audit.verdict] if audit else "",
+        "headline": headline,
+        "cases": f"{headline['n']} held-out cases" if headline["n"] else "",
+        "overall": figures.overall(version),
+        "metric_titles": figures.metric_titles(version),
+        "by_site": figures.by_site(version),
+        "by_group": figures.by_group(version),
+        "round_charts": figures.round_charts(version),
+        "card": card,
+        "completeness": counted,
+        "of_required": f"of {counted.required}" if counted else "",
+        "evidence": _evidence(version, user),
+        "checks": list(checks_of(audit)),
+        "checks_chart": figures.checks_chart(audit),
+        "privacy": privacy_words(version),
+        "quantum": quantum_rows(version),
+        "manifests": [(str(m.participant), m.digest) for m in manifests_of(version)],
+        "gate": gate(version),
+        "requests": version.approval_requests.select_related("requested_by") if user.may("approval.view") else (),
+        "deployments": [(d, link("deployment", d.id)) for d in version.deployments.all()],
+        "run_url": link("run", version.run_id) if user.may("federation.view") else "",
+        "audits_url": link("audits") if user.may("audit.view") else "",
+    }
+
+
+def _evidence(version: Version, user: User) -> list[dict[str, Any]]:
+    opens = user.may("audit.view")
+    return [
+        {"row": e, "kind": e.kind.replace("_", "-", 1).replace("_", " "), "url": evidence_link(e) if opens else ""}
+        for e in version.evidence.all()
+    ]
+
+
+def quantum_rows(version: Version) -> list[tuple[str, object]]:
+    """The circuit's facts as terms and values; empty if no part of the model is quantum."""
+    facts = quantum_facts(version)
+    if facts is None:
+        return []
+    return [
+        ("Backend", facts["backend"]),
+        ("Shots", "none: exact expectation values" if facts["shots"] is None else facts["shots"]),
+        ("Seed", facts["seed"]),
+        ("Qubits", facts["n_qubits"]),
+        ("Layers", facts["layers"]),
+        ("Depth", facts["depth"]),
+        ("Parameters of the circuit", facts["n_parameters"]),
+        ("Entangling", facts["entangling"]),
+        ("Embedding", facts["embedding"]),
+        ("Parameters of the whole model", version.circuit["n_parameters"]),
+        ("Classical twin", facts["baseline"]["kind"]),
+    ]
+
+
+def card_context(version: Version, card: Card) -> dict[str, Any]:
+    content = card.content
+    sections = [
+        {"title": s.title, "rows": [(e.title, _shown(content[s.name].get(e.name))) for e in s.elements]}
+        for s in SECTIONS
+    ]
+    counted = completeness(content)
+    metrics = [_metric(title, content["KeyMetrics"][name]) for name, title in KEY_METRICS.items()]
+    return {
+        "subject": version,
+        "card": card,
+        "sections": sections,
+        "metrics": metrics,
+        "completeness": counted,
+        "counted": f"{counted.stated} of {counted.required} required elements",
+        "quantum": quantum_rows(version),
+        "twins": figures.overall(version),
+        "privacy": content["privacy"],
+        "editions": version.cards.select_related("written_by"),
+        "is_latest": card.edition == version.cards.count(),
+    }
+
+
+def _metric(title: str, metric: dict[str, Any]) -> dict[str, Any]:
+    rows = [(e.title, metric.get(e.name)) for e in METRIC_ELEMENTS if e.name != "Results"]
+    results = [(r["label"], r["value"]) for r in metric.get("Results") or []]
+    return {"title": title, "rows": rows, "results": results}
+
+
+def _shown(value: object) -> object:
+    return ", ".join(map(str, value)) if isinstance(value, list) else value

@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import pytest
+
+from core.errors import ApplicationError, Conflict
+from federation.domain.messages import digest
+from models_registry import services
+from models_registry.models import ApprovalRequest, Version
+from tests.factories.federation import World
+from tests.factories.registry import make_evidence
+
+
+def ask(world: World, version: Version, kind: str = "clinical", **fields) -> ApprovalRequest:
+    values = {"justification": "For the ward.", "actor": world.people.administrator, **fields}
+    return services.approval_request(version=version, kind=kind, **values)
+
+
+def test_a_request_binds_the_digests_of_everything_that_is_reviewed(world: World, audited: Version) -> None:
+    request = ask(world, audited)
+
+    assert request.state == ApprovalRequest.State.UNDER_REVIEW
+    assert request.content == {
+        "weights": audited.weights_digest,
+        "baseline": audited.baseline_digest,
+        "config": audited.config_hash,
+        "manifests": digest(audited.manifests),
+        "card": audited.cards.first().digest,
+        "audit": audited.evidence.get().digest,
+        "policy": digest(request.policy),
+    }
+    assert request.content_digest == digest(request.content)
+
+
+def test_the_policy_is_the_platforms_unless_chosen_otherwise(world: World, audited: Version) -> None:
+    policy = ask(world, audited, policy={"threshold": 0.05, "max_predictions": 500}).policy
+
+    assert (policy["threshold"], policy["max_predictions"]) == (0.05, 500)
+    assert (policy["alpha"], policy["arl"]) == (0.05, 10_000)
+    assert policy["metrics"] == ["tpr", "fpr", "accuracy"]
+    assert policy["groups"] == {"sex": ["female", "male"]}
+
+
+def test_the_policy_is_one_that_the_monitor_takes(world: World, audited: Version) -> None:
+    from audits.domain.monitor.policy import MonitorPolicy
+
+    assert len(MonitorPolicy.from_dict(ask(world, audited).policy).streams) == 3
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [{"threshold": 0.2}, {"threshold": 0}, {"threshold": "0.1"}, {"threshold": True}, {"alpha": 0.5}, {"arl": 1},
+     {"max_predictions": 0}, {"max_predictions": 1.5}, {"metrics": []}, {"threshold": float("nan")}],
+)  # fmt: skip
+def test_a_policy_out_of_range_is_refused(world: World, audited: Version, policy: dict) -> None:
+    with pytest.raises(ApplicationError, match="[Ee]xpected"):
+        ask(world, audited, policy=policy)
+
+
+def test_a_version_that_was_never_audited_is_refused(world: World, version: Version) -> None:
+    for kind in ApprovalRequest.Kind:
+        with pytest.raises(Conflict, match="never audited"):
+            ask(world, version, kind)
+
+
+def test_a_failed_version_is_refused_for_any_use(world: World, version: Version) -> None:
+    make_evidence(version, "fail")
+
+    for kind in ApprovalRequest.Kind:
+        with pytest.raises(Conflict, match="verdict is fail"):
+            ask(world, version, kind)
+
+
+@pytest.mark.parametrize("verdict", ["inconclusive", "not_assessable"])
+def test_what_is_not_conclusive_gets_a_shadow_and_nothing_more(world: World, version: Version, verdict: str) -> None:
+    make_evidence(version, verdict)
+
+    with pytest.raises(Conflict, match="blocks clinical use"):
+        ask(world, version)
+    assert ask(world, version, "shadow").policy["max_predictions"] == 1000
+
+
+def test_the_newest_audit_counts(world: World, audited: Version) -> None:
+    make_evidence(audited, "fail")
+
+    with pytest.raises(Conflict, match="verdict is fail"):
+        ask(world, audited)
+
+
+def test_evidence_of_another_kind_opens_no_gate(world: World, version: Version) -> None:
+    services.evidence_record(
+        version=version, kind="opinion", source_id=version.id, verdict="pass", digest="a" * 64, summary={}
+    )
+
+    with pytest.raises(Conflict, match="never audited"):
+        ask(world, version)
+
+
+def test_one_kind_is_under_review_once(world: World, audited: Version) -> None:
+    ask(world, audited)
+
+    with pytest.raises(Conflict, match="already under review"):
+        ask(world, audited)
+    assert ask(world, audited, "shadow")
+
+
+def test_after_a_withdrawal_one_can_ask_again(world: World, approval: ApprovalRequest) -> None:
+    services.approval_withdraw(request=approval, actor=world.people.administrator)
+
+    assert ask(world, approval.version)
+    with pytest.raises(Conflict, match="withdrawn"):
+        services.approval_withdraw(request=approval, actor=world.people.administrator)
+
+
+@pytest.mark.parametrize("fields", [{"kind": "anything"}, {"justification": "  "}])
+def test_bad_input_is_refused(world: World, audited: Version, fields: dict) -> None:
+    with pytest.raises(ApplicationError):
+        ask(world, audited, **fields)

@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import pytest
+
+from core.errors import ApplicationError, Conflict
+from federation.domain.messages import digest
+from models_registry import services
+from models_registry.card_schema import KEY_METRICS, METRIC_ELEMENTS, SECTIONS, WRITTEN
+from models_registry.cards import card_content, completeness
+from models_registry.models import ApprovalRequest, Version
+from tests.factories.federation import World, make_federation
+from tests.factories.people import make_people
+from tests.factories.registry import make_evidence, make_version
+
+
+def test_the_digest_is_that_of_the_content(audited: Version) -> None:
+    for card in audited.cards.all():
+        assert card.digest == digest(card.content)
+
+
+def test_the_same_facts_give_the_same_card(audited: Version) -> None:
+    assert card_content(version=audited, texts={}) == audited.cards.first().content
+
+
+def test_the_schema_requires_forty_seven_elements(version: Version) -> None:
+    required = sum(e.required for s in SECTIONS for e in s.elements) + len(KEY_METRICS) * len(METRIC_ELEMENTS)
+
+    assert required == 47  # counted by hand in https://mc.chai.org/v0.2/schema.xsd
+    assert completeness(version.cards.get().content).required == 47
+
+
+def test_what_nobody_stated_counts_against_completeness(version: Version) -> None:
+    found = completeness(version.cards.get().content)
+
+    assert "Patients" in found.missing
+    assert "Fairness and equity: results" in found.missing
+    assert found.stated == found.required - len(found.missing)
+    assert 0 < found.share < 1
+
+
+def test_evidence_and_texts_raise_completeness_to_all(world: World, version: Version) -> None:
+    summary = {"checks": [{"title": "Bias", "principle": "fairness", "verdict": "pass", "value": 0.01},
+                          {"title": "Attack", "principle": "privacy", "verdict": "pass", "value": 0.5}]}  # fmt: skip
+    services.evidence_record(
+        version=version, kind="predeployment_audit", source_id=version.id, verdict="pass", digest="a" * 64,
+        summary=summary,
+    )  # fmt: skip
+    card = services.card_edit(version=version, texts=dict.fromkeys(WRITTEN, "Said."), actor=world.people.administrator)
+
+    assert completeness(card.content).missing == ()
+    assert completeness(card.content).share == 1
+
+
+def test_an_edition_replaces_the_texts_given_and_keeps_the_others(world: World, version: Version) -> None:
+    actor = world.people.administrator
+    services.card_edit(version=version, texts={"HowToUse": " With care. ", "FundingSource": "None."}, actor=actor)
+
+    card = services.card_edit(version=version, texts={"HowToUse": "", "DeveloperContact": "a@b.example"}, actor=actor)
+
+    assert card.edition == 3 and card.written_by == actor
+    assert card.content["texts"] == {"FundingSource": "None.", "DeveloperContact": "a@b.example"}
+    assert card.content["UsesAndDirections"]["HowToUse"] is None
+
+
+def test_an_edit_that_changes_nothing_makes_no_edition(world: World, version: Version) -> None:
+    with pytest.raises(Conflict, match="Nothing has changed"):
+        services.card_edit(version=version, texts={"HowToUse": "  "}, actor=world.people.administrator)
+
+    assert version.cards.count() == 1
+
+
+@pytest.mark.parametrize("texts", [{"ModelName": "Mine"}, {"Unknown": "x"}, {"HowToUse": "x" * 4001}, {"HowToUse": 3}])
+def test_only_texts_of_people_can_be_written(world: World, version: Version, texts: dict) -> None:
+    with pytest.raises(ApplicationError):
+        services.card_edit(version=version, texts=texts, actor=world.people.administrator)
+
+
+def test_a_new_edition_voids_the_open_request(world: World, approval: ApprovalRequest) -> None:
+    services.card_edit(version=approval.version, texts={"HowToUse": "Otherwise."}, actor=world.people.administrator2)
+
+    approval.refresh_from_db()
+    assert approval.state == ApprovalRequest.State.VOIDED
+
+
+def test_quantum_facts_stand_beside_the_classical_twin(version: Version) -> None:
+    quantum = version.cards.get().content["quantum"]
+
+    assert quantum["seed"] == 1 and quantum["shots"] is None and quantum["depth"] > 0
+    assert "noiseless" in quantum["backend"]
+    assert quantum["baseline"]["kind"] == "mlp_classifier"
+    assert quantum["baseline"]["overall"]["accuracy"]["mean"] == 0.8
+
+
+def test_without_differential_privacy_the_card_says_so_plainly(version: Version) -> None:
+    content = version.cards.get().content
+
+    assert content["privacy"] == "No differential privacy: the loss of privacy is not bounded."
+    assert content["privacy"] in content["AISystemFacts"]["Security"]
+
+
+def test_epsilon_is_named_by_site_with_its_delta(version: Version) -> None:
+    version.config["local"]["dp"] = {"noise_multiplier": 1.0, "max_grad_norm": 1.0, "delta": 1e-5}
+    version.metrics["epsilon"] = {"north": 0.81, "south": 0.93}
+
+    said = card_content(version=version, texts={})["privacy"]
+
+    assert said == "Differential privacy for each patient: ε ≤ 0.93 at δ = 1e-05 (north 0.81, south 0.93)."
+
+
+def test_the_data_are_described_from_the_sites_manifests(version: Version) -> None:
+    said = version.cards.get().content["AISystemFacts"]["DevelopmentDataCharacterization"]
+
+    assert said == (
+        "Hospital north: 100 patients (sex: female 50, male 50). "
+        "Hospital south: 100 patients (sex: female 50, male 50)."
+    )
+
+
+def test_an_audit_without_checks_still_states_its_verdict(version: Version) -> None:
+    services.evidence_record(
+        version=version, kind="predeployment_audit", source_id=version.id, verdict="not_assessable", digest="a" * 64,
+        summary={"note": "too few patients"},
+    )  # fmt: skip
+
+    fairness = version.cards.first().content["KeyMetrics"]["FairnessEquity"]
+    assert fairness["Results"] == [{"label": "Verdict of the audit", "value": {"verdict": "not_assessable"}}]
+    assert fairness["Interpretation"].endswith("This is not a pass.")
+
+
+def test_a_segmentation_model_has_a_card_too(db) -> None:
+    version = make_version(make_federation(make_people(), task="segmentation"))
+    make_evidence(version, "inconclusive")
+
+    content = version.cards.first().content
+    assert "mask" in content["AISystemFacts"]["OutcomesAndOutputs"]
+    assert content["KeyMetrics"]["UsefulnessUsabilityEfficacy"]["Interpretation"].startswith("Dice 0.800, equal to")
