@@ -1,1 +1,11 @@
-urlpatterns: list = []
+from django.urls import path
+
+from audits.predeployment import views
+
+urlpatterns = [
+    path("audits/", views.audit_list, name="audits"),
+    path("audits/<uuid:audit_id>/", views.audit_detail, name="audit"),
+    path("audits/<uuid:audit_id>/progress/", views.audit_progress, name="audit_progress"),
+    path("audits/<uuid:audit_id>/stop/", views.audit_stop, name="audit_stop"),
+    path("versions/<uuid:version_id>/audits/", views.audit_start, name="audit_start"),
+]

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+from django.shortcuts import get_object_or_404
+from drf_spectacular.utils import extend_schema
+from rest_framework import generics, status
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from audits.predeployment import services
+from audits.predeployment.api import serializers
+from audits.predeployment.models import AuditRun
+from models_registry.models import Version
+
+
+class AuditsView(generics.ListAPIView):
+    """Audits that the caller may see, newest first; POST starts one."""
+
+    actions = {"GET": "audit.view", "POST": "audit.start"}
+    serializer_class = serializers.AuditOutput
+    queryset = AuditRun.objects.none()  # for the schema; get_queryset scopes to the caller
+
+    def get_queryset(self):
+        asked = serializers.AuditFilter(data=self.request.query_params)
+        asked.is_valid(raise_exception=True)
+        return AuditRun.objects.for_user(self.request.user).filter(**asked.validated_data)
+
+    @extend_schema(parameters=[serializers.AuditFilter], operation_id="audits_list")
+    def get(self, request: Request, *args, **kwargs) -> Response:
+        return super().get(request, *args, **kwargs)
+
+    @extend_schema(request=serializers.AuditInput, responses={201: serializers.AuditOutput}, operation_id="audit_start")
+    def post(self, request: Request) -> Response:
+        given = serializers.AuditInput(data=request.data)
+        given.is_valid(raise_exception=True)
+        visible = Version.objects.for_user(request.user).select_related("model", "run")
+        version = get_object_or_404(visible, id=given.validated_data["version"])
+        audit = services.audit_start(version=version, actor=request.user, policy=_numbers(given.validated_data))
+        return Response(serializers.AuditOutput(audit).data, status=status.HTTP_201_CREATED)
+
+
+class AuditView(generics.RetrieveAPIView):
+    """One audit with every check and its evidence."""
+
+    action_name = "audit.view"
+    serializer_class = serializers.AuditDetailOutput
+    queryset = AuditRun.objects.none()
+
+    def get_queryset(self):
+        return AuditRun.objects.for_user(self.request.user).prefetch_related("checks")
+
+
+def _numbers(given: dict) -> dict[str, float]:
+    """The chosen settings; a whole number stays one, as the policy tells counts from rates."""
+    return {name: int(value) if value.is_integer() else value for name, value in given.get("policy", {}).items()}
