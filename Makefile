@@ -15,6 +15,9 @@ demo: $(VENV)/.installed  ## start everything and live through the life of a mod
 test: $(VENV)/.installed-dev  ## the whole suite (ARGS are given to pytest)
 	@$(BIN)/python -m pytest $(ARGS)
 
+lint: export SECRET_KEY := lint-only
+lint: export DATABASE_URL := postgresql://lint@/lint
+lint: export REDIS_URL := unix:///lint
 lint: $(VENV)/.installed-dev  ## ruff, mypy, import contracts, missing migrations
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .

@@ -27,7 +27,7 @@ class Capture(pgtrigger.Trigger):
         self.columns = columns
         super().__init__(name="capture")
 
-    def render_execute(self, model: type[models.Model]) -> str:
+    def render_execute(self, model: models.Model) -> str:
         known = {field.column for field in model._meta.local_concrete_fields}
         if unknown := set(self.columns) - known:
             raise ValueError(f"{model._meta.label}: capture names columns that do not exist: {sorted(unknown)}")
@@ -63,6 +63,6 @@ def append_only() -> list[pgtrigger.Trigger]:
 
 
 def record(*, table: str, operation: str, object_id: str, body: dict) -> None:
-    """Write one outbox row for something that is no row change: a bulk batch, a read of a sensitive record, a heartbeat."""
+    """Write one outbox row for what is no row change: a bulk batch, a read of a sensitive record, a heartbeat."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT core_record(%s, %s, %s, %s::jsonb)", [table, operation, object_id, json.dumps(body)])

@@ -31,7 +31,7 @@ class Conflict(ApplicationError):
 
 
 class Forbidden(ApplicationError):
-    """This person may not do this, whatever the state."""
+    """Whatever the state, not for this person."""
 
     status = 403
     code = "forbidden"

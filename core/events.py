@@ -1,4 +1,7 @@
-"""Domain events: how a higher floor learns from a lower one. Each handler is its own job, so one failing does not stop another."""
+"""Domain events: how a higher floor learns from a lower one.
+
+Each handler is a job of its own, so one that fails does not stop another.
+"""
 
 from __future__ import annotations
 

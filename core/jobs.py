@@ -158,7 +158,8 @@ def reap() -> int:
     now = timezone.now()
     grace = now - timedelta(seconds=2)  # a freshly rung job gets time to be claimed
     due = Job.objects.filter(
-        models.Q(state=Job.State.QUEUED, next_run_at__lte=grace) | models.Q(state=Job.State.RUNNING, lease_until__lt=now)
+        models.Q(state=Job.State.QUEUED, next_run_at__lte=grace)
+        | models.Q(state=Job.State.RUNNING, lease_until__lt=now)
     ).values_list("id", flat=True)[:500]
     for job_id in due:
         ring(job_id)

@@ -68,9 +68,7 @@ class Job(models.Model):
     class Meta:
         ordering = ["created_at"]
         indexes = [
-            models.Index(
-                fields=["next_run_at"], name="job_open", condition=models.Q(state__in=["queued", "running"])
-            ),
+            models.Index(fields=["next_run_at"], name="job_open", condition=models.Q(state__in=["queued", "running"])),
         ]
 
     def __str__(self) -> str:

@@ -17,6 +17,7 @@ from celery import Celery
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
+from kombu.simple import SimpleQueue
 
 from core import artefacts, events
 from federation.domain import messages
@@ -57,7 +58,7 @@ def order_send(order: SiteOrder) -> bool:
 
 
 def orders_resend(*, participant: Participant | None = None) -> int:
-    """Send again what got no sign of life for RESEND_AFTER_SECONDS, or all of one site's orders (it has just started)."""
+    """Send again what got no sign of life for RESEND_AFTER_SECONDS, or all of one site's orders (it just started)."""
     pending = SiteOrder.objects.filter(state=SiteOrder.State.PENDING).select_related("participant")
     if participant is not None:
         pending = pending.filter(participant=participant, sends__gt=0)
@@ -136,7 +137,7 @@ class Inbox:
     """Reads what the sites send, one queue a site under its own prefix."""
 
     def __init__(self) -> None:
-        self._queues: dict[str, kombu.simple.SimpleQueue] = {}
+        self._queues: dict[str, SimpleQueue] = {}
 
     def poll(self, participants: list[Participant]) -> int:
         """Take what has arrived. A message is acknowledged only after its effects are committed."""
@@ -161,7 +162,7 @@ class Inbox:
             message.ack()
         return limit
 
-    def _open(self, site: str) -> kombu.simple.SimpleQueue:
+    def _open(self, site: str) -> SimpleQueue:
         connection = kombu.Connection(broker(settings.REDIS_URL), transport_options=transport_options(site))
         self._queues[site] = connection.SimpleQueue("results")
         return self._queues[site]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -26,10 +27,8 @@ def site_provision(*, folder: Path, site: str, data: str) -> str:
         "ACL", "SETUSER", f"site.{site}", "reset", "on", f">{password}", f"~site.{site}.*", "resetchannels",
         f"&site.{site}.*", "+@all", "-@admin", "-@dangerous", "+info",
     )  # fmt: skip
-    try:
+    with contextlib.suppress(redis.ResponseError):  # no ACL file: provisioned again after a restart
         client.execute_command("ACL", "SAVE")
-    except redis.ResponseError:
-        pass  # a server without an ACL file: the user lives until it restarts, and is provisioned again
     config = SiteConfig(
         site=site,
         data=data,

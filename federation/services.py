@@ -52,15 +52,16 @@ def manifest_request(*, participant: Participant, key: str) -> SiteOrder:
 
 def manifest_answered(payload: dict) -> jobs.Effects | None:
     order = SiteOrder.objects.select_related("participant").get(id=payload["order"])
-    if order.state != SiteOrder.State.ANSWERED:
+    answer = order.answer
+    if order.state != SiteOrder.State.ANSWERED or answer is None:
         return None
 
     def effects() -> None:
         with governed(action="manifest.receive", reason=f"signed by {order.participant.site}"):
             DataManifest.objects.get_or_create(
                 participant=order.participant,
-                digest=order.answer["digest"],
-                defaults={"content": order.answer["manifest"]},
+                digest=answer["digest"],
+                defaults={"content": answer["manifest"]},
             )
 
     return effects

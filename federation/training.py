@@ -75,10 +75,11 @@ def train_answered(payload: dict) -> jobs.Effects:
         if order.state == SiteOrder.State.FAILED:
             fail(run, f"{order.participant}: {order.error}")
             return
+        answer = order.answer or {}
         with governed(action="update.accept", reason=f"signed by {order.participant.site}"):
             SiteUpdate.objects.create(
                 round=round_, participant=order.participant, weights=order.answer_attachments,
-                n_records=order.answer["n_records"], metrics=order.answer["models"],
+                n_records=answer["n_records"], metrics=answer["models"],
                 message_digest=order.answer_digest, signature=order.signature,
             )  # fmt: skip
         show(run, "update", f"{order.participant} sent its update", site=order.participant.site)
@@ -144,7 +145,7 @@ def evaluate_answered(payload: dict) -> jobs.Effects:
 
 def _close_round(run: TrainingRun, round_: Round, orders: list[SiteOrder]) -> None:
     cells = {
-        name: [Cell.from_dict(raw) for order in orders for raw in order.answer["cells"][name]] for name in MODEL_NAMES
+        name: [Cell.from_dict(raw) for order in orders for raw in (order.answer or {})["cells"][name]] for name in MODEL_NAMES
     }
     metrics = summarise(cells, task=run.config["task"])
     metrics["epsilon"] = epsilon_by_site(run)

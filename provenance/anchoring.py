@@ -1,6 +1,7 @@
 """Checkpoints onto the chain. One worker per key; sign -> commit -> send -> confirm, so a crash repeats, never doubles.
 
-Only the newest checkpoint is anchored: an outage costs delay, never a queue. Never two transactions at once: no nonce gaps.
+Only the newest checkpoint is anchored: an outage costs delay, never a queue. Never two transactions at once, so no
+nonce gaps.
 """
 
 from __future__ import annotations
@@ -63,9 +64,12 @@ class Anchorer:
         except RootUnchanged:
             return False
         with transaction.atomic():
-            anchor = Anchor.objects.create(
-                checkpoint=newest, prev_root=head.root, nonce=signed.nonce, raw_tx=signed.raw,
-                tx_hash="0x" + signed.tx_hash.hex(),
+            anchor, _ = Anchor.objects.update_or_create(  # one that failed for this checkpoint is made anew
+                checkpoint=newest,
+                defaults={
+                    "prev_root": head.root, "nonce": signed.nonce, "raw_tx": signed.raw,
+                    "tx_hash": "0x" + signed.tx_hash.hex(), "state": Anchor.State.SIGNED, "error": "",
+                },
             )  # fmt: skip
         return self._finish(anchor)
 

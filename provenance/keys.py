@@ -1,6 +1,6 @@
 """The log's keys: Ed25519 for every tool, ML-DSA-44 for the years to come, and the key of pseudonyms.
 
-Each is made once in the platform's private folder. The log key, the anchor key and the officers' keys are different keys.
+Each is made once in the platform's private folder. Log key, anchor key and officers' keys are different keys.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -49,6 +50,7 @@ def load_frontier() -> Frontier:
     """The right edge of the tree as it was committed."""
     size = Entry.objects.count()
     edges: list[list[bytes]] = []
+    rows: Iterable[bytes | memoryview]
     for level, width in enumerate(edge_widths(size)):
         if level == 0:
             rows = Entry.objects.filter(seq__gte=size - width).order_by("seq").values_list("leaf_hash", flat=True)

@@ -1,10 +1,10 @@
 from django.contrib.auth import views as auth
-from django.urls import include, path
+from django.urls import URLPattern, URLResolver, include, path
 from drf_spectacular.views import SpectacularAPIView
 
 from qflethics.home import views as home
 
-API = [
+API: list[URLPattern | URLResolver] = [
     path("", include("federation.api.urls")),
     path("", include("models_registry.api.urls")),
     path("", include("audits.predeployment.api.urls")),

@@ -1,7 +1,7 @@
 """Real PostgreSQL and real Redis for every test, started by the same launcher as `make demo`.
 
-Most tests run in a transaction that is rolled back. Tests that need commits use `transaction=True`; afterwards the owner
-role empties the tables (the application role may not TRUNCATE, and triggers refuse it: that is the point of them).
+Most tests run in a transaction that is rolled back. Tests that need commits use `transaction=True`; afterwards the
+owner role empties the tables (the application role may not TRUNCATE, and triggers refuse it: that is the point of them).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Signed messages between the coordinator and a site. Version 1: one JSON text, attachments in base64.
 
-The signature (ML-DSA-65, FIPS 204) covers the header, the body and the SHA-256 of each attachment. A message is named by
-its `key`, so asking twice or answering twice is the same message. Weights travel as safetensors; nothing is pickled.
+The signature (ML-DSA-65, FIPS 204) covers the header, the body and the SHA-256 of each attachment. A message is named
+by its `key`, so asking twice or answering twice is the same message. Weights travel as safetensors; nothing is pickled.
 """
 
 from __future__ import annotations

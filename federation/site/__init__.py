@@ -1,1 +1,1 @@
-"""A hospital's worker. It has no database and imports no Django: orders come in and answers go out as signed messages."""
+"""A hospital's worker, without database or Django: signed orders come in and signed answers go out."""

@@ -138,5 +138,3 @@ def score(site: Site, order: Message, tell: Tell) -> Answer:
         tell({"model": name, "step": 1, "steps": 1, "loss": None})
         found[name] = [cell.as_dict() for cell in cells(data.site, evaluate(model, data), data.groups)]
     return {"cells": found, "n_records": data.n_patients}, {}
-
-

@@ -11,7 +11,7 @@ def broker(redis_url: str) -> str:
 
 
 def transport_options(site: str) -> dict[str, Any]:
-    """The prefix keeps each site's keys apart (kombu shares them otherwise), and is what the site's Redis ACL allows."""
+    """The prefix keeps each site's keys apart (kombu shares them otherwise); the site's Redis ACL allows no other."""
     return {
         "global_keyprefix": f"site.{site}.",
         "socket_timeout": 30,

@@ -1,4 +1,4 @@
-"""The Celery worker of one site: one queue, one key prefix, one Redis user. Messages are all that comes in or goes out."""
+"""The Celery worker of one site: one queue, one key prefix, one Redis user; messages are all that goes in or out."""
 
 from __future__ import annotations
 
@@ -101,9 +101,7 @@ class Postbox:
     def __init__(self, home: SiteHome) -> None:
         config = home.config
         self.home = home
-        self.connection = kombu.Connection(
-            broker(config.redis_url), transport_options=transport_options(config.site)
-        )
+        self.connection = kombu.Connection(broker(config.redis_url), transport_options=transport_options(config.site))
         self._last_progress = 0.0
 
     def send(self, message: Message) -> None:

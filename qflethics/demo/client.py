@@ -47,7 +47,7 @@ class Client:
         return answer.content
 
     def _call(self, method: str, path: str, **arguments: Any) -> Any:
-        headers = {"X-CSRFToken": self.http.cookies.get("csrftoken", ""), "Referer": self.base}
+        headers = {"X-CSRFToken": self.http.cookies.get("csrftoken") or "", "Referer": self.base}
         answer = self.http.request(method, f"{self.base}/api/v1{path}", headers=headers, timeout=120, **arguments)
         try:
             content = answer.json()

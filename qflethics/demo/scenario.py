@@ -117,7 +117,10 @@ class Scenario:
             self._refresh_run()
             done = [r for r in self.run["rounds"] if r["state"] == "done"]
             for finished in done[shown:]:
-                print(f"      round {finished['number']} of {self.run['config']['rounds']}: {_headline(finished)}", flush=True)
+                print(
+                    f"      round {finished['number']} of {self.run['config']['rounds']}: {_headline(finished)}",
+                    flush=True,
+                )
             shown = len(done)
             return self.run["state"] in {"finished", "failed", "aborted"}
 

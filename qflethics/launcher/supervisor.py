@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -97,8 +98,5 @@ class Supervisor:
 
 def _signal(program: Program, number: signal.Signals) -> None:
     if program.process is not None and program.process.poll() is None:
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(program.process.pid, number)
-        except ProcessLookupError:
-            pass
-

@@ -90,7 +90,7 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_DEFAULT_QUEUE = "coordinator"
-# The job table is the truth and the message only a doorbell: acknowledged early, never retried by Celery, no time limit.
+# The job table is the truth, the message only a doorbell: acknowledged early, never retried by Celery, no time limit.
 CELERY_TASK_ACKS_LATE = False
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
@@ -148,7 +148,10 @@ CONTENT_SECURITY_POLICY = {
         "style-src": [SELF],
         "img-src": [SELF, "data:"],
         "font-src": [SELF],
-        "connect-src": [SELF, *([f"http://127.0.0.1:{LIVE_PORT}", f"http://localhost:{LIVE_PORT}"] if LIVE_PORT else [])],
+        "connect-src": [
+            SELF,
+            *([f"http://127.0.0.1:{LIVE_PORT}", f"http://localhost:{LIVE_PORT}"] if LIVE_PORT else []),
+        ],
         "object-src": [NONE],
         "base-uri": [NONE],
         "form-action": [SELF],

@@ -39,10 +39,12 @@ def words(name: str, default: str = "") -> list[str]:
 
 
 def database(name: str) -> dict:
-    """A Django database setting from ``postgresql://user:password@host:port/name`` or ``…@/name?host=/socket/folder``."""
+    """A Django database setting from ``postgresql://user:password@host:port/name`` or ``…@/name?host=/folder``."""
     parts = urlsplit(text(name))
     if parts.scheme not in {"postgres", "postgresql"}:
-        raise ImproperlyConfigured(f"{name}: expected postgresql://…, got {parts.scheme}://…; only PostgreSQL is supported.")
+        raise ImproperlyConfigured(
+            f"{name}: expected postgresql://…, got {parts.scheme}://…; only PostgreSQL is supported."
+        )
     query = {key: values[-1] for key, values in parse_qs(parts.query).items()}
     return {
         "ENGINE": "django.db.backends.postgresql",

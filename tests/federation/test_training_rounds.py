@@ -1,7 +1,8 @@
-"""The life of a run with real sites, moved by hand: each order is carried out in this process and its answer received."""
+"""The life of a run with real sites, moved by hand: orders are carried out and answers received in this process."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -221,7 +222,9 @@ def test_a_site_whose_data_changed_after_the_consent_refuses_and_the_run_says_wh
     order = SiteOrder.objects.filter(kind="train", participant__site="phantom-1").select_related("participant").get()
     site = trial.sites["phantom-1"]
     trial.sites["phantom-1"] = Site(
-        SiteHome.create(site.home.folder, SiteConfig(**{**site.home.config.__dict__, "data": "phantom:?patients=80&sites=2"}))
+        SiteHome.create(
+            site.home.folder, SiteConfig(**{**site.home.config.__dict__, "data": "phantom:?patients=80&sites=2"})
+        )
     )
     text = trial.carry_out(order)
     assert mailbox.message_receive(participant=order.participant, text=text) == "failure"

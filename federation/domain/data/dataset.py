@@ -1,7 +1,7 @@
 """The one shape in which every data set reaches the training engine and the audits.
 
-A *record* is always one patient. A tabular patient is one row; an imaged patient is one or more slices, tied together by
-`patient_index`, because Dice computed per slice is decided by empty slices.
+A *record* is always one patient. A tabular patient is one row; an imaged patient is one or more slices, tied together
+by `patient_index`, because Dice computed per slice is decided by empty slices.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ class SiteInfo:
 
 @dataclass(frozen=True)
 class Splits:
-    """Disjoint sets of patients: `train` learns, `validation` is scored each round, `audit` is seen only by the audit."""
+    """Disjoint sets of patients: `train` learns, `validation` is scored each round, `audit` is for the audit alone."""
 
     train: SiteData
     validation: SiteData

@@ -38,7 +38,9 @@ def test_another_key_another_sender_and_another_version_are_refused():
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.one_of(st.text(), st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists).map(json.dumps)))
+@given(
+    st.one_of(st.text(), st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists).map(json.dumps))
+)
 def test_any_other_text_raises_the_one_typed_error(text):
     with pytest.raises(MessageError):
         messages.unseal(text, sender="a", public_key=PUBLIC)
