@@ -34,7 +34,8 @@ class RunForm(forms.Form):
         "Sites see this choice before they consent.",
     )
     epsilon_budget = forms.FloatField(
-        min_value=0.01, max_value=999, initial=10, label="Privacy budget ε", required=False,
+        min_value=0.01, max_value=999, initial=10, label="Privacy budget ε",
+        error_messages={"required": "Differential privacy needs a budget over 0; 10 is the recommended one."},
         help_text="The run stops when a site has spent this much. Smaller is more private; 10 is a weak guarantee, "
         "1 a strong one. Only used with differential privacy.",
     )  # fmt: skip
@@ -45,12 +46,8 @@ class RunForm(forms.Form):
         self.fields["seed"].initial = secrets.randbelow(10_000)
         if default_config(task).dp is None:  # type: ignore[arg-type]
             del self.fields["privacy"], self.fields["epsilon_budget"]
-
-    def clean(self) -> dict:
-        cleaned = super().clean() or {}
-        if cleaned.get("privacy") == RECOMMENDED and "epsilon_budget" in cleaned and not cleaned["epsilon_budget"]:
-            self.add_error("epsilon_budget", "Differential privacy needs a budget over 0; 10 is the recommended one.")
-        return cleaned
+        elif self.data.get("privacy") == NONE:
+            self.fields["epsilon_budget"].required = False
 
     def proposal(self) -> dict:
         """Arguments for `services.run_propose`."""

@@ -57,8 +57,8 @@ class RunOutput(serializers.ModelSerializer):
     class Meta:
         model = TrainingRun
         fields = [
-            "id", "federation", "name", "state", "rounds_planned", "config_hash", "created_at", "started_at", "finished_at",
-            "stop_reason",
+            "id", "federation", "name", "state", "rounds_planned", "config_hash", "created_at", "started_at",
+            "finished_at", "stop_reason",
         ]  # fmt: skip
 
 

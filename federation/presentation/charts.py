@@ -9,7 +9,6 @@ from typing import Any
 from core.charts import Chart, line_chart
 from federation.domain.round_metrics import headline_metric
 from federation.models import Round, TrainingRun
-from federation.presentation.facts import MODEL_WORDS
 
 METRIC_WORDS = {
     "accuracy": "Accuracy",
@@ -66,7 +65,8 @@ def run_charts(run: TrainingRun, rounds: Iterable[Round]) -> RunCharts:
     words = METRIC_WORDS[name]
     if not done:
         return RunCharts(metric=words, rounds=0)
-    overall = {label: _series(done, lambda m, key=key: m[key]["overall"], name) for key, label in MODEL_WORDS.items()}
+    short = {"Quantum": "primary", "Twin": "baseline"}
+    overall = {label: _series(done, lambda m, key=key: m[key]["overall"], name) for label, key in short.items()}
     budget = run.config["epsilon_budget"]
     attributes = sorted(done[-1].metrics["primary"]["groups"])
     return RunCharts(

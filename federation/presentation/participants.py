@@ -40,8 +40,8 @@ def held_by(federation: Federation) -> list[HeldData]:
     latest = {
         manifest.participant_id: manifest
         for manifest in DataManifest.objects.filter(participant__in=participants)
-        .order_by("participant", "-created_at")
-        .distinct("participant")
+        .order_by("participant_id", "-created_at")
+        .distinct("participant_id")
     }
     return [_held(participant, latest.get(participant.id)) for participant in participants]
 

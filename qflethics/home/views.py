@@ -1,24 +1,67 @@
 from __future__ import annotations
 
+from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
+from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.template.loader import get_template
+from django.utils.cache import patch_vary_headers
 from django.utils.decorators import method_decorator
+from django.views.decorators.http import require_safe
 
 from accounts.access import requires
+from qflethics.home.figures import key_figures, recent_activity
+from qflethics.home.needs import needs_of
 
 
 @requires("home.view")
+@require_safe
 def home(request: HttpRequest) -> HttpResponse:
-    return render(request, "home/home.html")
+    """The dashboard; asked by htmx, only the part that changes."""
+    user = request.user
+    template = "home/home_live.html" if request.htmx else "home/home.html"  # type: ignore[attr-defined]
+    context = {
+        "needs": needs_of(user),  # type: ignore[arg-type]
+        "figures": key_figures(user),  # type: ignore[arg-type]
+        "events": recent_activity() if user.may("ledger.view") else None,  # type: ignore[union-attr]
+    }
+    response = render(request, template, context)
+    patch_vary_headers(response, ["HX-Request"])
+    return response
+
+
+class SignInForm(AuthenticationForm):
+    error_messages = {
+        **AuthenticationForm.error_messages,
+        "invalid_login": "This email address and password do not belong together. Check both; capitals count in the "
+        "password. After several failures sign-in is refused for a while.",
+    }
 
 
 @method_decorator(login_not_required, name="dispatch")
 class SignIn(LoginView):
     template_name = "registration/login.html"
+    authentication_form = SignInForm
     redirect_authenticated_user = True
+
+    def dispatch(self, request: HttpRequest, *args, **kwargs) -> HttpResponse:
+        response = super().dispatch(request, *args, **kwargs)
+        if getattr(request, "axes_locked_out", False):
+            # The middleware of axes would put one line of text in the place of this page.
+            request.axes_locked_out = False  # type: ignore[attr-defined]
+            return locked_out(request)
+        return response
+
+
+def locked_out(request: HttpRequest, response: HttpResponse | None = None, credentials: object = None) -> HttpResponse:
+    """The page after too many failed sign-ins (also in the form that AXES_LOCKOUT_CALLABLE calls)."""
+    minutes = round(float(settings.AXES_COOLOFF_TIME) * 60)
+    answer = render(request, "429.html", {"status": 429, "retry_after": f"{minutes} minutes"}, status=429)
+    answer["Retry-After"] = str(minutes * 60)
+    return answer
 
 
 @login_not_required
@@ -42,7 +85,7 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return render(request, "403.html", {"status": 403}, status=403)
+    return render(request, "403.html", {"status": 403, "exception": str(exception)}, status=403)
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -50,4 +93,6 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    return render(request, "500.html", {"status": 500}, status=500)
+    """Nothing may be needed that could be broken: no database, no session, no context processor."""
+    body = get_template("500.html").render({"request_id": getattr(request, "id", "")})
+    return HttpResponse(body, status=500)

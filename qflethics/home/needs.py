@@ -1,0 +1,253 @@
+"""What needs this person now, most urgent first. A few queries; each row links to where it is dealt with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db.models import Exists, OuterRef, Q, Subquery
+from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
+
+from accounts.models import User
+from audits.posthoc.models import Report
+from audits.predeployment.models import AuditRun
+from audits.runtime.models import Halt, MonitorState
+from core.models import Job
+from core.tones import ToneName
+from federation.models import TrainingRun
+from federation.presentation.progress import orders_in_silence
+from models_registry.models import ApprovalRequest, Deployment, Evidence, Version
+
+RECENT = timedelta(days=14)
+_URGENCY: tuple[ToneName, ...] = ("halt", "fail", "warn", "info", "pass", "muted", "plain")
+
+
+@dataclass(frozen=True)
+class Need:
+    """One thing to do or to know."""
+
+    title: str
+    detail: str
+    url: str  # empty if the page does not exist
+    tone: ToneName
+    since: datetime
+
+
+def needs_of(user: User) -> list[Need]:
+    """Everything that waits for this person, by urgency, the longest waiting first."""
+    found: list[Need] = []
+    if user.may("deployment.view"):
+        found += _halts(user)
+    if user.may("consent.give"):
+        found += _consents(user)
+    if user.may("run.start") or user.may("consent.give"):
+        found += _silent_sites(user)
+    if user.may("run.start"):
+        found += [*_runs(user), *_dead_jobs()]
+    if user.may("approval.request"):
+        found += [*_versions(user), *_approved(user)]
+    if user.may("approval.decide"):
+        found += _approvals(user)
+    if user.may("audit.view"):
+        found += [*_amber(user), *_audits(user)]
+    if user.may("report.view"):
+        found += _reports()
+    return sorted(found, key=lambda need: (_URGENCY.index(need.tone), need.since))
+
+
+def link(name: str, *arguments: object) -> str:
+    """The page's address, or nothing where the page is not installed."""
+    try:
+        return reverse(name, args=arguments)
+    except NoReverseMatch:
+        return ""
+
+
+def _halts(user: User) -> Iterator[Need]:
+    """Open halts: officers who have not voted are asked to; everyone else must know that nothing is served."""
+    for halt in Halt.objects.open().for_user(user).select_related("deployment").prefetch_related("reinstatements"):
+        votes = list(halt.reinstatements.all())
+        voted = any(v.officer_id == user.pk or v.institution_id in user.institution_ids for v in votes)
+        asked = user.may("deployment.reinstate") and not voted
+        cause = "The monitor halted it" if halt.automatic else "An officer halted it"
+        state = f"{len(votes)} of 2 officers have voted to reinstate it."
+        yield Need(
+            title=f"{halt.deployment.name} is halted" + (": your vote is asked" if asked else ""),
+            detail=f"{cause}: {halt.reason} Nothing is served. {state}",
+            url=link("deployment", halt.deployment_id),
+            tone="halt" if asked or not user.may("deployment.reinstate") else "warn",
+            since=halt.created_at,
+        )
+
+
+def _consents(user: User) -> Iterator[Need]:
+    """Runs that wait for the answer of the person's own institution. (Every answer but consent ends the run.)"""
+    own = user.institution_ids
+    runs = (
+        TrainingRun.objects.filter(state=TrainingRun.State.PROPOSED, federation__participants__institution__in=own)
+        .exclude(consents__participant__institution__in=own)
+        .select_related("federation")
+        .distinct()
+    )
+    for run in runs:
+        yield Need(
+            title=f"Your site's consent is asked: {run.name}",
+            detail=f"{run.federation.name}: {run.rounds_planned} rounds. The run waits until every site has answered.",
+            url=link("run", run.id),
+            tone="warn",
+            since=run.created_at,
+        )
+
+
+def _silent_sites(user: User) -> Iterator[Need]:
+    orders = orders_in_silence(now=timezone.now()).select_related("participant__institution").defer("body")
+    if not user.sees_all:
+        orders = orders.filter(participant__institution__in=user.institution_ids)
+    for order in orders.order_by("participant_id", "created_at").distinct("participant_id"):
+        site = order.participant
+        yield Need(
+            title=f"{site.institution.name}: the site's worker is silent",
+            detail=f"An answer ({order.kind}) is awaited from {site.site}. Its operator looks whether the worker runs.",
+            url=link("federation", site.federation_id),
+            tone="fail",
+            since=site.last_seen_at or order.created_at,
+        )
+
+
+def _runs(user: User) -> Iterator[Need]:
+    """Runs to start or to resume, and the last one of a federation if it failed."""
+    state = TrainingRun.State
+    newest = TrainingRun.objects.filter(federation=OuterRef("federation")).order_by("-created_at").values("id")[:1]
+    runs = (
+        TrainingRun.objects.for_user(user)
+        .annotate(newest=Subquery(newest))
+        .filter(Q(state__in=[state.APPROVED, state.PAUSED]) | Q(state=state.FAILED, id=Subquery(newest)))
+        .select_related("federation")
+    )
+    for run in runs:
+        words, tone = {
+            state.APPROVED: ("is ready to start", "warn"),
+            state.PAUSED: ("is paused", "warn"),
+            state.FAILED: ("has failed", "fail"),
+        }[state(run.state)]
+        detail = {
+            state.APPROVED: "Every site has consented.",
+            state.PAUSED: "Nothing is asked of the sites until it is resumed.",
+            state.FAILED: run.stop_reason,
+        }[state(run.state)]
+        yield Need(
+            f"{run.name} {words}", f"{run.federation.name}: {detail}", link("run", run.id), tone,  # type: ignore[arg-type]
+            run.finished_at or run.created_at,
+        )  # fmt: skip
+
+
+def _dead_jobs() -> Iterator[Need]:
+    for job in Job.objects.filter(state=Job.State.DEAD, finished_at__gte=timezone.now() - RECENT)[:5]:
+        yield Need(f"A background job gave up: {job.kind}", job.last_error, "", "fail", job.finished_at)
+
+
+def _versions(user: User) -> Iterator[Need]:
+    """The newest version of a model, audited without failing, for which nobody has made a request."""
+    mine = {"version": OuterRef("pk")}
+    verdicts = Evidence.objects.filter(kind="predeployment_audit", **mine).order_by("-created_at")
+    closed = [ApprovalRequest.State.WITHDRAWN, ApprovalRequest.State.VOIDED]
+    versions = (
+        Version.objects.for_user(user)
+        .annotate(
+            verdict=Subquery(verdicts.values("verdict")[:1]),
+            audited_at=Subquery(verdicts.values("created_at")[:1]),
+            newer=Exists(Version.objects.filter(model=OuterRef("model"), number__gt=OuterRef("number"))),
+            asked=Exists(ApprovalRequest.objects.filter(**mine).exclude(state__in=closed)),
+        )
+        .filter(verdict__isnull=False, newer=False, asked=False)
+        .exclude(verdict=Evidence.Verdict.FAIL)
+        .select_related("model")
+    )
+    for version in versions:
+        clinical = version.verdict == Evidence.Verdict.PASS
+        yield Need(
+            title=f"{version} needs an approval request",
+            detail="Its audit passed: clinical use may be requested."
+            if clinical
+            else "Its audit is not conclusive: only a shadow deployment may be requested.",
+            url=link("version", version.id),
+            tone="info",
+            since=version.audited_at,
+        )
+
+
+def _approved(user: User) -> Iterator[Need]:
+    approved = ApprovalRequest.objects.for_user(user).filter(
+        state=ApprovalRequest.State.APPROVED, deployment__isnull=True
+    )
+    for request in approved.select_related("version__model"):
+        yield Need(
+            f"{request} is approved and not deployed", "An administrator deploys it.", link("approval", request.id),
+            "info", request.closed_at or request.created_at,
+        )  # fmt: skip
+
+
+def _approvals(user: User) -> Iterator[Need]:
+    """Requests that this person may decide: not their own, not decided by them yet."""
+    waiting = (
+        ApprovalRequest.objects.for_user(user)
+        .filter(state=ApprovalRequest.State.UNDER_REVIEW)
+        .exclude(requested_by=user)
+        .exclude(decisions__decided_by=user)
+        .select_related("version__model")
+    )
+    for request in waiting:
+        yield Need(
+            title=f"Your decision is asked: {request}",
+            detail=request.justification,
+            url=link("approval", request.id),
+            tone="warn",
+            since=request.created_at,
+        )
+
+
+def _amber(user: User) -> Iterator[Need]:
+    active = Deployment.objects.for_user(user).filter(state=Deployment.State.ACTIVE)
+    for monitor in MonitorState.objects.filter(amber=True, deployment__in=active).select_related("deployment"):
+        yield Need(
+            title=f"{monitor.deployment.name}: the monitor is amber",
+            detail="A gap between groups in the recent window is over the limit: a warning, not evidence of harm.",
+            url=link("deployment", monitor.deployment_id),
+            tone="warn",
+            since=monitor.updated_at or monitor.deployment.created_at,
+        )
+
+
+def _audits(user: User) -> Iterator[Need]:
+    """Audits under way, and failed ones that were not repeated."""
+    later = AuditRun.objects.filter(version=OuterRef("version"), created_at__gt=OuterRef("created_at"))
+    audits = (
+        AuditRun.objects.for_user(user)
+        .filter(Q(state=AuditRun.State.RUNNING) | Q(state=AuditRun.State.FAILED) & ~Exists(later))
+        .select_related("version__model")
+    )
+    for audit in audits:
+        failed = audit.state == AuditRun.State.FAILED
+        yield Need(
+            title=f"The audit of {audit.version} " + ("could not be completed" if failed else "is under way"),
+            detail=audit.stop_reason if failed else "The sites compute; only sums leave them.",
+            url=link("audit", audit.id),
+            tone="fail" if failed else "info",
+            since=audit.finished_at or audit.created_at,
+        )
+
+
+def _reports() -> Iterator[Need]:
+    states: Iterable[str] = [Report.State.FINISHED, Report.State.FAILED]
+    for report in Report.objects.filter(state__in=states, finished_at__gte=timezone.now() - RECENT)[:3]:
+        failed = report.state == Report.State.FAILED
+        yield Need(
+            title=f"The report {report.period_start} to {report.period_end} "
+            + ("could not be made" if failed else "is ready"),
+            detail=report.stop_reason if failed else "PDF and the data it was made from.",
+            url=link("report", report.id),
+            tone="fail" if failed else "info",
+            since=report.finished_at,
+        )
