@@ -3,15 +3,15 @@ from django.urls import path
 from models_registry.api import views
 
 urlpatterns = [
-    path("models/", views.Models.as_view(), name="api_models"),
-    path("models/<uuid:pk>/", views.ModelDetail.as_view(), name="api_model"),
-    path("versions/", views.Versions.as_view(), name="api_versions"),
-    path("versions/<uuid:pk>/", views.VersionDetail.as_view(), name="api_version"),
-    path("versions/<uuid:version_id>/cards/", views.Cards.as_view(), name="api_cards"),
-    path("approval-requests/", views.Approvals.as_view(), name="api_approval_requests"),
-    path("approval-requests/<uuid:pk>/", views.ApprovalDetail.as_view(), name="api_approval_request"),
-    path("approval-requests/<uuid:pk>/decisions/", views.Decisions.as_view(), name="api_approval_decisions"),
-    path("approval-requests/<uuid:pk>/withdraw/", views.Withdraw.as_view(), name="api_approval_withdraw"),
-    path("deployments/", views.Deployments.as_view(), name="api_deployments"),
-    path("deployments/<uuid:pk>/", views.DeploymentDetail.as_view(), name="api_deployment"),
+    path("models", views.Models.as_view(), name="api_models"),
+    path("models/<uuid:pk>", views.ModelDetail.as_view(), name="api_model"),
+    path("versions", views.Versions.as_view(), name="api_versions"),
+    path("versions/<uuid:pk>", views.VersionDetail.as_view(), name="api_version"),
+    path("versions/<uuid:version_id>/cards", views.Cards.as_view(), name="api_cards"),
+    path("approval-requests", views.Approvals.as_view(), name="api_approval_requests"),
+    path("approval-requests/<uuid:pk>", views.ApprovalDetail.as_view(), name="api_approval_request"),
+    path("approval-requests/<uuid:pk>/decisions", views.Decisions.as_view(), name="api_approval_decisions"),
+    path("approval-requests/<uuid:pk>/withdraw", views.Withdraw.as_view(), name="api_approval_withdraw"),
+    path("deployments", views.Deployments.as_view(), name="api_deployments"),
+    path("deployments/<uuid:pk>", views.DeploymentDetail.as_view(), name="api_deployment"),
 ]

@@ -271,9 +271,9 @@ class Scenario:
             self.base, self.access["api_key"], self.deployment["id"], self.access["data"], self.sites[0],
             first=first, count=count, batch_size=24, degrade=degrade,
         )  # fmt: skip
-        if raise_on_halt and result["halted"]:
-            raise Refused("POST", "predictions", 423, result["halted"])
-        return result
+        if raise_on_halt and result.halted:
+            raise Refused("POST", "predictions", 423, result.halted)
+        return asdict(result)
 
     def seen_by_officer(self) -> Figures:
         """The officer's dashboard says what needs them."""
