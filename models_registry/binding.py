@@ -57,7 +57,8 @@ def changes(request: ApprovalRequest) -> list[str]:
     """Which parts are no longer what the request was made on, in words. Empty: all stands."""
     version = Version.objects.select_related("model").get(id=request.version_id)
     now = content_of(version, request.policy)
-    changed = [PARTS.get(name, name) for name, value in request.content.items() if now.get(name) != value]
+    names = [*now, *(name for name in request.content if name not in now)]  # what is not bound at all has changed too
+    changed = [PARTS.get(name, name) for name in names if now.get(name) != request.content.get(name)]
     if not changed and digest(request.content) != request.content_digest:
         changed.append("the list of what is bound")
     return changed

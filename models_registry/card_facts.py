@@ -15,6 +15,8 @@ KINDS = {
     "unet": "U-Net",
 }
 
+STRATEGIES = {"fedavg": "federated averaging"}
+
 
 def outputs(task: str) -> str:
     if task == "segmentation":

@@ -13,6 +13,7 @@ from core.errors import ApplicationError
 from models_registry.binding import latest_audit
 from models_registry.card_facts import (
     KINDS,
+    STRATEGIES,
     model_type,
     outputs,
     privacy_words,
@@ -71,7 +72,8 @@ def _generated(version: Version, audit: Evidence | None) -> dict[str, Any]:
     config = version.config
     manifests = manifests_of(version)
     developers = ", ".join(str(m.participant) for m in manifests) or "no site on record"
-    sites = len(config["data_digests"])
+    strategy = STRATEGIES.get(config["strategy"], config["strategy"])
+    sites, rounds = len(config["data_digests"]), config["rounds"]
     kind = KINDS.get(version.circuit["kind"], version.circuit["kind"])
     synthetic = " The data are synthetic: no patient is described." if federation.synthetic else ""
     return {
@@ -81,8 +83,8 @@ def _generated(version: Version, audit: Evidence | None) -> dict[str, Any]:
         "ReleaseDate": f"{version.created_at:%Y-%m-%d}",
         "ReleaseVersion": str(version.number),
         "Summary": (
-            f"A {kind} for {config['task']}, trained by {config['strategy']} over {sites} sites in {config['rounds']} "
-            f"rounds, beside a classical twin trained on the same patients.{synthetic}"
+            f"A {kind} for {config['task']}, trained by {strategy} over {sites} sites in {rounds} "
+            f"round{'s' if rounds > 1 else ''}, beside a classical twin trained on the same patients.{synthetic}"
         ),
         "Keywords": ["quantum machine learning", "federated learning", config["task"], federation.data_title],
         "IntendedUseAndWorkflow": version.model.intended_use,

@@ -7,8 +7,11 @@ from typing import Any
 from accounts.models import User
 from core.errors import Forbidden
 from models_registry import approvals, binding
+from models_registry.card_facts import privacy_words
+from models_registry.cards import completeness
 from models_registry.models import ApprovalRequest, Deployment
-from models_registry.presentation.links import link
+from models_registry.presentation.figures import headline, title_of
+from models_registry.presentation.links import evidence_link, link
 
 State = ApprovalRequest.State
 _POLICY = (  # key, words, what it means
@@ -23,6 +26,7 @@ _POLICY = (  # key, words, what it means
 
 def context(approval: ApprovalRequest, user: User) -> dict[str, Any]:
     version = approval.version
+    audit, card = binding.latest_audit(version), binding.latest_card(version)
     standing = approvals.standing_of(approval)
     is_open = approval.state == State.UNDER_REVIEW
     deployment = Deployment.objects.filter(approval=approval).first()
@@ -30,7 +34,12 @@ def context(approval: ApprovalRequest, user: User) -> dict[str, Any]:
     return {
         "approval": approval,
         "subject": version,
-        "audit": binding.latest_audit(version),
+        "audit": audit,
+        "audit_url": evidence_link(audit) if audit and user.may("audit.view") else "",
+        "card": card,
+        "completeness": completeness(card.content) if card else None,
+        "headline": headline(version),
+        "privacy": privacy_words(version),
         "bound": _bound(approval, compare=waiting),
         "changed": binding.changes(approval) if waiting else [],
         "policy": _policy(approval),
@@ -69,17 +78,22 @@ def _never(approval: ApprovalRequest, user: User) -> str:
 
 def _bound(approval: ApprovalRequest, *, compare: bool) -> list[dict[str, Any]]:
     now = binding.content_of(approval.version, approval.policy) if compare else approval.content
-    return [
-        {"words": binding.PARTS.get(name, name).capitalize(), "digest": value, "changed": now.get(name) != value}
-        for name, value in approval.content.items()
-    ]
+    rows = []
+    for name, words in binding.PARTS.items():  # in this order; the database keeps none
+        digest = approval.content.get(name, "")
+        rows.append({"words": words.capitalize(), "digest": digest, "changed": now.get(name, "") != digest})
+    return rows
 
 
 def _policy(approval: ApprovalRequest) -> list[tuple[str, object]]:
     policy = approval.policy
     rows: list[tuple[str, object]] = [(words, _number(policy.get(name))) for name, words in _POLICY]
     groups = "; ".join(f"{name}: {', '.join(found)}" for name, found in policy.get("groups", {}).items())
-    return [*rows, ("Metrics watched", ", ".join(policy.get("metrics", []))), ("Groups compared", groups)]
+    return [
+        *rows,
+        ("Metrics watched", ", ".join(title_of(name).lower() for name in policy.get("metrics", []))),
+        ("Groups compared", groups),
+    ]
 
 
 def _number(value: object) -> object:

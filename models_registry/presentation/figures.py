@@ -42,10 +42,6 @@ def by_group(version: Version) -> list[dict[str, Any]]:
     ]
 
 
-def metric_titles(version: Version) -> list[str]:
-    return [title_of(metric) for metric in _metrics(version)]
-
-
 def round_charts(version: Version) -> list[Chart]:
     """One chart for each metric: its course over the rounds, for the model and its twin."""
     rounds = list(version.run.rounds.filter(state=Round.State.DONE))

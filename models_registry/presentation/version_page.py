@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from accounts.models import User
-from models_registry.binding import gate, latest_audit, latest_card
-from models_registry.card_facts import privacy_words, quantum_facts
+from models_registry.binding import AUDIT, gate, latest_audit, latest_card
+from models_registry.card_facts import KINDS, privacy_words, quantum_facts
 from models_registry.card_metrics import VERDICTS, checks_of
 from models_registry.card_schema import KEY_METRICS, METRIC_ELEMENTS, SECTIONS
 from models_registry.cards import completeness
@@ -14,6 +14,8 @@ from models_registry.models import Card, Evidence, Version
 from models_registry.policies import manifests_of
 from models_registry.presentation import figures, life
 from models_registry.presentation.links import evidence_link, link
+
+_KINDS = {AUDIT: "Pre-deployment audit"}
 
 
 def context(version: Version, user: User) -> dict[str, Any]:
@@ -25,13 +27,12 @@ def context(version: Version, user: User) -> dict[str, Any]:
         "number": str(version.number),
         "steps": life.steps(version, user),
         "audit": audit,
-        "verdict_state": audit.verdict if audit else "",
+        "verdict_note": f"of {len(list(checks_of(audit)))} checks" if audit and checks_of(audit) else "",
         "verdict_word": Evidence.Verdict(audit.verdict).replace("_", " ").capitalize() if audit else "Not yet",
         "verdict_meaning": VERDICTS[audit.verdict] if audit else "",
         "headline": headline,
         "cases": f"{headline['n']} held-out cases" if headline["n"] else "",
         "overall": figures.overall(version),
-        "metric_titles": figures.metric_titles(version),
         "by_site": figures.by_site(version),
         "by_group": figures.by_group(version),
         "round_charts": figures.round_charts(version),
@@ -55,7 +56,7 @@ def context(version: Version, user: User) -> dict[str, Any]:
 def _evidence(version: Version, user: User) -> list[dict[str, Any]]:
     opens = user.may("audit.view")
     return [
-        {"row": e, "kind": e.kind.replace("_", "-", 1).replace("_", " "), "url": evidence_link(e) if opens else ""}
+        {"row": e, "kind": _KINDS.get(e.kind, e.kind.replace("_", " ")), "url": evidence_link(e) if opens else ""}
         for e in version.evidence.all()
     ]
 
@@ -73,10 +74,10 @@ def quantum_rows(version: Version) -> list[tuple[str, object]]:
         ("Layers", facts["layers"]),
         ("Depth", facts["depth"]),
         ("Parameters of the circuit", facts["n_parameters"]),
-        ("Entangling", facts["entangling"]),
+        ("Entangling", "yes" if facts["entangling"] else "no"),
         ("Embedding", facts["embedding"]),
         ("Parameters of the whole model", version.circuit["n_parameters"]),
-        ("Classical twin", facts["baseline"]["kind"]),
+        ("Classical twin", KINDS.get(facts["baseline"]["kind"], facts["baseline"]["kind"])),
     ]
 
 

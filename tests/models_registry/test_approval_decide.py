@@ -5,6 +5,7 @@ import pytest
 from accounts.models import Membership
 from core.errors import ApplicationError, Conflict, Forbidden
 from core.roles import Role
+from federation.domain.messages import digest
 from models_registry import services
 from models_registry.approvals import may_decide
 from models_registry.models import ApprovalDecision, ApprovalRequest, Version
@@ -157,3 +158,15 @@ def test_a_request_waits_for_the_right_people(world: World, approval: ApprovalRe
     decide(approval, people.officer_south)
     assert may_decide(approval, people.administrator2)
     assert not may_decide(approval, people.administrator)
+
+
+def test_a_request_that_binds_nothing_cannot_be_approved(world: World, audited: Version) -> None:
+    request = ApprovalRequest.objects.create(
+        version=audited, kind="clinical", content={}, content_digest=digest({}), policy={}, justification="raw",
+        requested_by=world.people.administrator,
+    )  # fmt: skip
+
+    with pytest.raises(Conflict, match="content has changed"):
+        decide(request, world.people.officer_north)
+
+    assert state_of(request) == State.VOIDED
