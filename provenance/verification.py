@@ -40,8 +40,8 @@ class Verification:
 def verify_ledger(*, limit: int = 50) -> Verification:
     """Recompute every leaf, commitment, tile and root, and check every signature and anchor.
 
-    At most `limit` problems are listed. Reads the whole log, as it stood at one moment though the sequencer writes on; a
-    planted change anywhere in it is found.
+    At most `limit` problems are listed. Reads the whole log, as it stood at one moment though the sequencer writes on;
+    a planted change anywhere in it is found.
     """
     with _one_moment():
         return _verify(limit)
@@ -140,6 +140,8 @@ def _check_anchors(found: Verification, roots: dict[int, bytes]) -> None:
         return
     found.anchored_size = chain.head_size
     if chain.head_size > found.entries:
-        found.problems.append(f"{chain.head_size} entries are anchored, only {found.entries} are here: entries are lost")
+        found.problems.append(
+            f"{chain.head_size} entries are anchored, only {found.entries} are here: entries are lost"
+        )
     elif chain.head_size and roots.get(chain.head_size) != bytes(chain.head_root):
         found.problems.append(f"the chain's head at {chain.head_size} is another root than the entries give")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from provenance.anchoring import Anchorer
-from provenance.chain.errors import ChainError
+from provenance.chain.errors import ChainError, NonceConsumed
 from provenance.models import Anchor, ChainState, Checkpoint
 
 pytestmark = pytest.mark.django_db
@@ -63,7 +65,7 @@ def test_anchors_follow_one_another(log, start):
         log.fill(2)
         log.sign()
         assert anchorer.step()
-    anchors = list(Anchor.objects.order_by("checkpoint"))
+    anchors = list(Anchor.objects.order_by("checkpoint_id"))
     assert [bytes(a.prev_root) for a in anchors[1:]] == [bytes(a.checkpoint.root) for a in anchors[:-1]]
     assert [a.nonce for a in anchors] == list(range(anchors[0].nonce, anchors[0].nonce + 3))
 
@@ -104,7 +106,7 @@ def test_a_crash_before_the_commit_leaves_nothing_behind(log, start, monkeypatch
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(Anchor.objects, "create", crash)
+        patch.setattr(Anchor.objects, "update_or_create", crash)
         with pytest.raises(KeyboardInterrupt):
             anchorer.step()
     assert not Anchor.objects.exists()
@@ -124,7 +126,7 @@ def test_a_restarted_worker_finds_its_contract_and_its_log(log, start):
     assert not second.step()
 
 
-def test_a_foreign_root_on_the_chain_stops_anchoring(log, start):
+def test_a_foreign_root_on_the_chain_stops_anchoring(log, start, monkeypatch):
     anchorer = start()
     log.fill(5)
     log.sign()
@@ -132,9 +134,25 @@ def test_a_foreign_root_on_the_chain_stops_anchoring(log, start):
     Anchor.objects.all().delete()
     with_other_root = Checkpoint(size=9, root=b"o" * 32, note="another history")
     with_other_root.save(force_insert=True)
-    anchorer.registry.head = lambda log_id: type(type(anchorer.registry).head(anchorer.registry, log_id))(
-        **{**vars(type(anchorer.registry).head(anchorer.registry, log_id)), "root": b"f" * 32}
-    )
+    head = anchorer.registry.head(anchorer.log_id)
+    monkeypatch.setattr(anchorer.registry, "head", lambda log_id: replace(head, root=b"f" * 32))
     with pytest.raises(ChainError, match="never signed"):
         anchorer.step()
     assert not Anchor.objects.exists()
+
+
+def test_a_transaction_that_can_never_be_mined_is_given_up_and_made_anew(log, start, monkeypatch):
+    anchorer = start()
+    log.fill(5)
+    log.sign()
+
+    def taken(raw):
+        raise NonceConsumed("another transaction took its nonce")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(anchorer.node, "send_raw", taken)
+        assert not anchorer.step()
+    assert Anchor.objects.get().state == Anchor.State.FAILED
+    assert anchorer.step()
+    anchor = Anchor.objects.get()
+    assert (anchor.state, anchor.error) == (Anchor.State.FINAL, "")

@@ -43,14 +43,10 @@ def test_a_proof_file_verifies_with_the_public_keys_alone(log):
     log.sign()
     entry = Entry.objects.get(seq=123)
     proof = parse_proof(reading.proof_file(reading.prove(entry)))
-    opened = verify_proof(
-        proof, entry=bytes(entry.leaf), origin=settings.LOG_ORIGIN, log_keys=keys.log_verifiers()
-    )
+    opened = verify_proof(proof, entry=bytes(entry.leaf), origin=settings.LOG_ORIGIN, log_keys=keys.log_verifiers())
     assert opened.checkpoint.size == 300
     with pytest.raises(VerificationError):
-        verify_proof(
-            proof, entry=bytes(entry.leaf) + b" ", origin=settings.LOG_ORIGIN, log_keys=keys.log_verifiers()
-        )
+        verify_proof(proof, entry=bytes(entry.leaf) + b" ", origin=settings.LOG_ORIGIN, log_keys=keys.log_verifiers())
 
 
 def test_a_secret_is_drawn_once_and_readable_by_its_owner_alone(settings, tmp_path):

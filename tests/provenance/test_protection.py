@@ -8,7 +8,7 @@ from django.db import DatabaseError, connection, transaction
 
 from accounts.models import Institution
 from core.models import Outbox
-from provenance.models import Anchor, Body, Checkpoint, ChainState, Entry, Tile
+from provenance.models import Anchor, Body, ChainState, Checkpoint, Entry, Tile
 from tests.factories.people import make_institution
 
 GROWING = (Entry, Body, Tile, Checkpoint)
@@ -82,7 +82,7 @@ def test_the_application_cannot_drop_a_trigger():
 @pytest.mark.parametrize(
     "statement",
     [
-        "INSERT INTO core_outbox (at, \"table\", operation, object_id, body, action, reason, request_id) "
+        'INSERT INTO core_outbox (at, "table", operation, object_id, body, action, reason, request_id) '
         "VALUES (now(), 'accounts_user', 'INSERT', 'x', '{}', '', '', '')",
         "SELECT core_outbox_insert('accounts_user', 'INSERT', 'x', '{}'::jsonb)",
         "UPDATE core_outbox SET body = '{}'",
@@ -108,7 +108,7 @@ def test_what_is_no_row_change_cannot_be_recorded_as_one(operation):
 def test_an_entry_out_of_its_place_is_refused(log, seq):
     log.fill(1)
     said = attempt(
-        "INSERT INTO provenance_entry (seq, outbox_id, leaf, leaf_hash, \"table\", operation, object_id, at) "
+        'INSERT INTO provenance_entry (seq, outbox_id, leaf, leaf_hash, "table", operation, object_id, at) '
         f"VALUES ({seq}, 99, '', '', 'x', 'INSERT', 'x', now())"
     )
     assert "gapless" in said

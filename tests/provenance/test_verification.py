@@ -22,7 +22,10 @@ TAMPERING = {
     "a salt": "UPDATE provenance_body SET salt = set_byte(salt, 0, 255 - get_byte(salt, 0)) WHERE seq = 130",
     "no body": "DELETE FROM provenance_body WHERE seq = 130",
     "a deleted entry": ("DELETE FROM provenance_body WHERE seq = 130", "DELETE FROM provenance_entry WHERE seq = 130"),
-    "a truncated log": ("DELETE FROM provenance_body WHERE seq >= 290", "DELETE FROM provenance_entry WHERE seq >= 290"),
+    "a truncated log": (
+        "DELETE FROM provenance_body WHERE seq >= 290",
+        "DELETE FROM provenance_entry WHERE seq >= 290",
+    ),
     "an added entry": (
         "INSERT INTO provenance_entry (seq, outbox_id, leaf, leaf_hash, " + ENTRY_COLUMNS + ") "
         "SELECT 300, 999999, leaf, leaf_hash, " + ENTRY_COLUMNS + " FROM provenance_entry WHERE seq = 299"

@@ -1,0 +1,61 @@
+"""Having the ledger checked from the platform, and keeping what came out.
+
+The check runs where the log is kept, so it finds damage and tampering by others; it convinces nobody who does not trust
+this machine. For that there are the public tiles, proof files and checkpoints.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from typing import Any
+
+from django.utils import timezone
+
+from core import events, jobs
+from core.models import DomainEvent, Job
+from provenance.models import Entry
+from provenance.verification import verify_ledger
+
+KIND = "ledger.verify"  # of the job; its handler is `verification_handle`
+FINISHED = "ledger.verified"  # of the event that keeps a result
+AT_ONCE = 20_000  # entries that are checked while the caller waits (about a second)
+
+
+def verification_latest() -> dict[str, Any] | None:
+    """The newest result, or None if the ledger was never checked from here."""
+    event = DomainEvent.objects.filter(kind=FINISHED).order_by("-created_at").first()
+    return event.payload if event else None
+
+
+def verification_pending() -> Job | None:
+    """The check that is waiting or running."""
+    return Job.objects.filter(kind=KIND, state__in=[Job.State.QUEUED, Job.State.RUNNING]).first()
+
+
+def verification_start() -> dict[str, Any] | None:
+    """Check a short log at once and return the result; for a long one start a job (one at a time) and return None."""
+    last = Entry.objects.order_by("-seq").first()
+    if last is None or last.seq < AT_ONCE:
+        result = _check()
+        events.emit(FINISHED, result)
+        return result
+    if verification_pending() is None:
+        jobs.enqueue(KIND, {}, key=f"{KIND}:{timezone.now():%Y-%m-%dT%H:%M}", max_attempts=2)
+    return None
+
+
+def verification_handle(payload: dict) -> jobs.Effects:
+    """Run the job; registered by `audits.posthoc`, whose reports rest on the same check."""
+    result = _check()
+
+    def keep() -> None:
+        events.emit(FINISHED, result)
+
+    return keep
+
+
+def _check() -> dict[str, Any]:
+    began = time.monotonic()
+    found = verify_ledger()
+    return {**dataclasses.asdict(found), "ok": found.ok, "seconds": round(time.monotonic() - began, 3)}

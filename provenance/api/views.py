@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+from django.conf import settings
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework import status as http
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from core.errors import ApplicationError, Conflict
+from provenance import keys, presentation, reading
+from provenance.api import serializers, verification
+from provenance.models import Checkpoint, Entry
+
+PLAIN = {(200, "text/plain"): OpenApiTypes.STR}
+
+
+class NotThere(ApplicationError):
+    """What was asked for does not exist (yet)."""
+
+    status = 404
+    code = "not_found"
+
+
+class LedgerApi(APIView):
+    """Everything here is for those who may see the ledger."""
+
+    action_name = "ledger.view"
+
+
+class LedgerStatus(LedgerApi):
+    @extend_schema(responses=serializers.StatusOutput, operation_id="ledger_status")
+    def get(self, request: Request) -> Response:
+        """Sizes, keys, the newest checkpoint, and how far the chain has it."""
+        found = presentation.status()
+        checkpoint, chain = found["checkpoint"], found["chain"]
+        found |= {
+            "origin": settings.LOG_ORIGIN,
+            "keys": [verifier.vkey for verifier in keys.log_verifiers()],
+            "checkpoint": checkpoint
+            and {"size": checkpoint.size, "root": bytes(checkpoint.root).hex(), "created_at": checkpoint.created_at},
+            "chain": chain
+            and {
+                "chain_id": chain.chain_id,
+                "contract": chain.contract,
+                "log_id": chain.log_id,
+                "head_size": chain.head_size,
+                "head_root": bytes(chain.head_root).hex(),
+                "block_number": chain.block_number,
+                "operated_by_this_platform": chain.embedded,
+                "read_at": chain.read_at,
+            },
+        }
+        return Response(serializers.StatusOutput(found).data)
+
+
+class EntryList(LedgerApi):
+    @extend_schema(parameters=[serializers.EntriesInput], responses=serializers.EntriesOutput)
+    def get(self, request: Request) -> Response:
+        """Entries in their order, after a number. Bodies are read one by one, and each reading is recorded."""
+        given = serializers.EntriesInput(data=request.query_params)
+        given.is_valid(raise_exception=True)
+        limit = given.validated_data["limit"]
+        entries = Entry.objects.filter(**given.chosen(), seq__gt=given.validated_data["after"]).order_by("seq")
+        found = list(entries[: limit + 1])
+        shown = found[:limit]
+        more = shown[-1].seq if len(found) > limit else None
+        return Response(serializers.EntriesOutput({"results": shown, "next": more}).data)
+
+
+class EntryDetail(LedgerApi):
+    @extend_schema(responses=serializers.DetailOutput)
+    def get(self, request: Request, seq: int) -> Response:
+        """One entry with its proof checked now, and its body if it lies within your reach (recorded as read)."""
+        entry = get_object_or_404(Entry, seq=seq)
+        checked = presentation.evidence(entry)
+        opened = presentation.body_read(entry=entry, user=request.user)
+        anchor, checkpoint = checked.inclusion.anchor, checked.inclusion.checkpoint
+        found = {
+            **serializers.EntryOutput(entry).data,
+            "state": checked.state,
+            "problems": checked.problems,
+            "checkpoint_size": checkpoint.size if checkpoint else None,
+            "anchor": serializers.AnchorOutput(anchor).data if anchor else None,
+            "body": serializers.BodyOutput(opened).data if opened else None,
+        }
+        return Response(found)
+
+
+class EntryProof(LedgerApi):
+    @extend_schema(responses={**PLAIN, 409: OpenApiResponse(description="no checkpoint covers the entry yet")})
+    def get(self, request: Request, seq: int) -> HttpResponse:
+        """The entry's inclusion as a C2SP tlog-proof file."""
+        inclusion = reading.prove(get_object_or_404(Entry, seq=seq))
+        if inclusion.checkpoint is None:
+            raise Conflict("No signed checkpoint covers this entry yet; try again in a second.")
+        return HttpResponse(reading.proof_file(inclusion), content_type="text/plain; charset=utf-8")
+
+
+class NewestCheckpoint(LedgerApi):
+    @extend_schema(responses=PLAIN)
+    def get(self, request: Request) -> HttpResponse:
+        """The newest signed checkpoint (C2SP tlog-checkpoint); keep it, and nothing before it can be changed unseen."""
+        checkpoint = Checkpoint.objects.first()
+        if checkpoint is None:
+            raise NotThere("No checkpoint is signed yet; the first one follows the first entry within seconds.")
+        return HttpResponse(checkpoint.note, content_type="text/plain; charset=utf-8")
+
+
+class LedgerVerification(LedgerApi):
+    @extend_schema(responses=serializers.VerificationOutput, operation_id="ledger_verification")
+    def get(self, request: Request) -> Response:
+        """What the newest check of the whole ledger found."""
+        result = verification.verification_latest()
+        if result is None:
+            raise NotThere("The ledger was not checked from here yet; POST to this address to have it checked.")
+        return Response(serializers.VerificationOutput(result).data)
+
+    @extend_schema(
+        request=None,
+        responses={200: serializers.VerificationOutput, 202: OpenApiResponse(description="a job was started")},
+        operation_id="ledger_verify",
+    )
+    def post(self, request: Request) -> Response:
+        """Check the whole ledger: a short one at once (200), a long one as a job (202; GET shows the result)."""
+        result = verification.verification_start()
+        if result is None:
+            return Response(
+                {"message": "The check was started; GET this address for the result."}, status=http.HTTP_202_ACCEPTED
+            )
+        return Response(serializers.VerificationOutput(result).data)
