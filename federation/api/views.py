@@ -178,8 +178,10 @@ def _run(request: Request, run_id: uuid.UUID) -> TrainingRun:
 
 
 def _detail(run: TrainingRun) -> dict:
-    run.history = list(run.rounds.all())
-    run.answers, run.progress = answers_of(run), run_progress(run, run.history)
+    """What the serializer shows beside the row is hung on it."""
+    history = list(run.rounds.all())
+    run.history = history  # type: ignore[attr-defined]
+    run.answers, run.progress = answers_of(run), run_progress(run, history)  # type: ignore[attr-defined]
     return serializers.RunDetailOutput(run).data
 
 

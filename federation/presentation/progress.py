@@ -7,7 +7,7 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Count, F, Max, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models import Count, Max, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
@@ -143,9 +143,8 @@ def run_fingerprint(run_id: uuid.UUID) -> str:
             orders=Subquery(orders.annotate(n=Count("pk")).values("n")),
             answered=Subquery(orders.annotate(last=Max("answered_at")).values("last")),
             silent=Coalesce(Subquery(silent.annotate(n=Count("pk")).values("n")), Value(0)),
-            _state=F("state"),
         )
-        .values_list("_state", "last_event", "last_round", "round_state", "answers", "orders", "answered", "silent")
+        .values_list("state", "last_event", "last_round", "round_state", "answers", "orders", "answered", "silent")
         .first()
     )
     return hashlib.sha256(repr(row).encode()).hexdigest()[:16]

@@ -145,7 +145,9 @@ def _runs(user: User) -> Iterator[Need]:
 
 def _dead_jobs() -> Iterator[Need]:
     for job in Job.objects.filter(state=Job.State.DEAD, finished_at__gte=timezone.now() - RECENT)[:5]:
-        yield Need(f"A background job gave up: {job.kind}", job.last_error, "", "fail", job.finished_at)
+        yield Need(
+            f"A background job gave up: {job.kind}", job.last_error, "", "fail", job.finished_at or job.created_at
+        )
 
 
 def _versions(user: User) -> Iterator[Need]:
@@ -249,5 +251,5 @@ def _reports() -> Iterator[Need]:
             detail=report.stop_reason if failed else "PDF and the data it was made from.",
             url=link("report", report.id),
             tone="fail" if failed else "info",
-            since=report.finished_at,
+            since=report.finished_at or report.created_at,
         )

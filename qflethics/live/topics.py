@@ -44,8 +44,8 @@ class Topic:
             return 403
         if self.kind == "home":
             return 200
-        scope: QuerySet = TrainingRun.objects if self.kind == "run" else Deployment.objects
-        return 200 if scope.for_user(user).filter(id=self.subject).exists() else 404  # type: ignore[attr-defined]
+        scope: QuerySet = (TrainingRun if self.kind == "run" else Deployment).objects.for_user(user)
+        return 200 if scope.filter(id=self.subject).exists() else 404
 
 
 def deployment_fingerprint(deployment: uuid.UUID) -> str:

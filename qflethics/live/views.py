@@ -57,7 +57,7 @@ def _admit(request: HttpRequest, topic: Topic) -> int:
     """Session, role and institution; then the connection is given back, for the stream may last."""
     try:
         user = request.user
-        return topic.admits(user) if user.is_authenticated else 401  # type: ignore[arg-type]
+        return topic.admits(user) if user.is_authenticated else 401
     finally:
         if not connection.in_atomic_block:
             connection.close()

@@ -27,14 +27,15 @@ def make_done_rounds(run: TrainingRun, count: int, *, seconds: float = 60, epsil
     rounds = []
     for number in range(1, count + 1):
         start = timezone.now() - timedelta(seconds=seconds) * (count - number + 1)
+        end = start + timedelta(seconds=seconds)
         rounds.append(
             Round.objects.create(
                 run=run, number=number, state=Round.State.DONE, start_weights={}, weights={"primary": "a" * 64},
-                created_at=start, finished_at=start + timedelta(seconds=seconds),
+                created_at=start, finished_at=end,
                 metrics=round_metrics(run, number, epsilon=epsilon),
             )
         )  # fmt: skip
-        RunEvent.objects.create(run=run, kind="round", text=f"Round {number} done", at=rounds[-1].finished_at)
+        RunEvent.objects.create(run=run, kind="round", text=f"Round {number} done", at=end)
     return rounds
 
 
