@@ -1,0 +1,97 @@
+"""Answers of sites to an audit, written by hand so that the outcome is known in advance, and audits that used them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from django.utils import timezone
+
+from audits.domain.explain.score import RecordScore, SiteExplanation
+from audits.domain.fairness.quantum_mmd import SiteMMD, StratumCount
+from audits.predeployment import services
+from audits.predeployment.models import AuditRun
+from audits.predeployment.policy import kernel_order, tabular_settings
+from core import jobs
+from core.models import Job
+from federation.domain.group_rates import Cell, Sums
+from federation.models import SiteOrder
+from models_registry.models import Version
+
+# verdict to (diseased and healthy patients of each sex at each site, share found in women, in men)
+OUTCOMES = {
+    "pass": (800, 0.9, 0.9),
+    "fail": (400, 0.5, 0.9),
+    "inconclusive": (60, 0.8, 0.9),
+    "not_assessable": (4, 0.75, 0.75),
+}
+
+
+def cell(site: str, sex: str, *, n: int, found: float, flagged: float = 0.1) -> Cell:
+    """n diseased and n healthy patients of one sex at one site."""
+    tp, fp = round(found * n), round(flagged * n)
+    right = tp + n - fp
+    counts = {"tpr": (n, tp), "fpr": (n, fp), "accuracy": (2 * n, right), "selection_rate": (2 * n, tp + fp)}
+    sums = {name: Sums(of, float(total), float(total)) for name, (of, total) in counts.items()}
+    return Cell(site, {"sex": sex}, 2 * n, sums, {"tp": tp, "fp": fp, "tn": n - fp, "fn": n - tp})
+
+
+def kernel_test(site: str, policy: Mapping[str, Any], *, observed: float = 0.5) -> SiteMMD:
+    """A null spread evenly over [0, 1]; an observed statistic over 1 is beyond all of it."""
+    null = np.linspace(0, 1, policy["mmd"]["permutations"]).tolist()
+    strata = (StratumCount("0", 10, 10, True), StratumCount("1", 10, 10, True))
+    return SiteMMD(
+        site, "female", (observed, *null), (observed, *null), strata, 40, 0, 4, policy["seed"], kernel_order(policy)
+    )
+
+
+def explanation(site: str, policy: Mapping[str, Any], *, rcf: float = 90.0) -> SiteExplanation:
+    settings = tabular_settings(policy).__dict__ | {"seed": policy["seed"]}
+    scores = (RecordScore(0.9, 0.95, 0.9, rcf - 1), RecordScore(0.92, 0.95, 0.9, rcf + 1))
+    return SiteExplanation(site, "tabular", scores, (4.0, 6.0), {"a": 0.6, "b": 0.4}, settings)
+
+
+def answer(
+    site: str, policy: Mapping[str, Any], *, outcome: str = "pass", observed: float = 0.5, rcf: float = 90.0
+) -> dict[str, Any]:
+    n, women, men = OUTCOMES[outcome]
+    cells = [cell(site, "female", n=n, found=women).as_dict(), cell(site, "male", n=n, found=men).as_dict()]
+    return {
+        "n_patients": 4 * n,
+        "cells": {"primary": cells, "baseline": cells},
+        "mmd": {"sex": kernel_test(site, policy, observed=observed).as_dict()},
+        "explanation": explanation(site, policy, rcf=rcf).as_dict(),
+        "timings": {},
+        "seconds": 1.0,
+    }
+
+
+def give_answer(order: SiteOrder, body: dict[str, Any] | None = None, *, error: str = "") -> Job:
+    """Mark an order as the mailbox does, and run the job that tells the audit. Returns the job."""
+    SiteOrder.objects.filter(id=order.id).update(
+        state=SiteOrder.State.FAILED if error else SiteOrder.State.ANSWERED, answered_at=timezone.now(), answer=body,
+        answer_digest="a" * 64, error=error,
+    )  # fmt: skip
+    return tell(order)
+
+
+def tell(order: SiteOrder) -> Job:
+    """The event of an answer reaches the audit (again)."""
+    payload = {"event": "order.audit", "subscriber": "predeployment", "order": str(order.id)}
+    job = jobs.enqueue("event", payload, key=f"event:test:{order.id}:{Job.objects.count()}")
+    assert jobs.run(job.id)
+    return job
+
+
+def combine(audit: AuditRun) -> bool:
+    return jobs.run(Job.objects.get(kind="audit.combine", payload__audit=str(audit.id)).id)
+
+
+def make_audit(version: Version, outcome: str = "pass", *, actor: Any = None, **answers: Any) -> AuditRun:
+    """A finished audit: started, answered by every site, combined."""
+    audit = services.audit_start(version=version, actor=actor)
+    for order in services.orders_of(audit):
+        give_answer(order, answer(order.participant.site, audit.policy, outcome=outcome, **answers))
+    assert combine(audit)
+    return AuditRun.objects.get(id=audit.id)
