@@ -42,6 +42,7 @@ NOTICE = (
     "decision and does not replace it: nobody may be subject to a decision based on it alone (GDPR Art. 22)."
 )
 SHADOW = "shadow: not for care"
+_ARTICLES = {"prediction": "a prediction", "outcome": "an outcome"}
 SHADOW_NOTICE = (
     "Shadow deployment: the answer was stored for evaluation and is withheld, so that it cannot influence care."
 )
@@ -122,7 +123,7 @@ def claim_events(deployment_id: uuid.UUID, kind: str, keys: Sequence[str], at: d
     refusals = Refusals()
     for index, name in enumerate(keys):
         if name not in new:
-            refusals.add(index, "event_key", f"{name!r} has a {kind} already; give each case a name of its own", name)
+            refusals.add(index, "event_key", f"{name!r} has {_ARTICLES[kind]} already; give each case a name of its own", name)
     refusals.raise_if_any()
 
 

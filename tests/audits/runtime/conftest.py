@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import uuid
 from datetime import timedelta
 
+import numpy as np
 import pytest
 from django.test import Client
 from django.utils import timezone
 
 from accounts.models import ApiKey, Institution
+from core import context
 from tests.factories.federation import make_federation
 from tests.factories.people import make_people
 from tests.factories.registry import make_deployment
@@ -37,6 +40,12 @@ class Caller:
 def case(name: str, sex: str = "female", **changes) -> dict:
     record = {"event_key": name, "patient": f"mrn-{name}", "attributes": {"sex": sex}, "features": [0.1, 0.5, 0.3, 0.9]}
     return {**record, **changes}
+
+
+@pytest.fixture(autouse=True)
+def _no_actor_left_over():
+    """Each request sets the actor of its own; the monitor's process has none."""
+    context.set_actor(None)
 
 
 @pytest.fixture
@@ -72,3 +81,50 @@ def client_of():
         return client
 
     return sign_in
+
+
+@pytest.fixture
+def tell():
+    """Write outcomes as the ingest would, without predictions: what the monitor sees, fast."""
+    from audits.runtime.batches import batch_write
+    from audits.runtime.models import Outcome
+    from core.context import governed
+
+    def write(deployment, cases, *, site="north"):
+        """`cases`: (sex, label, flagged) of each."""
+        from audits.runtime import ingest
+
+        now, batch_id = timezone.now(), uuid.uuid4()
+        with governed(action="outcome.record"):
+            first = ingest._positions(deployment.id, len(cases))
+            rows = []
+            for i, (sex, ill, flagged) in enumerate(cases):
+                scored = ingest.score_label(bool(flagged), bool(ill))
+                rows.append(
+                    Outcome(
+                        received_at=now, deployment_id=deployment.id, position=first + i,
+                        event_key=f"case-{first + i}", batch_id=batch_id, batch_index=i, site=site,
+                        attributes={"sex": sex}, stratum=scored.stratum, values=dict(scored.values),
+                    )
+                )  # fmt: skip
+            batch_write(
+                deployment=deployment, kind="outcome", site=site, batch_id=batch_id, rows=rows, first_position=first
+            )
+
+    return write
+
+
+@pytest.fixture
+def stream():
+    """Cases of a classifier that finds `tpr[sex]` of the ill and flags a tenth of the healthy."""
+
+    def draw(n: int, tpr: dict[str, float], seed: int = 1) -> list[tuple[str, int, int]]:
+        rng = np.random.default_rng(seed)
+        sexes = rng.choice(["female", "male"], size=n)
+        ill = rng.random(n) < 0.5
+        hit = rng.random(n)
+        return [
+            (str(sex), int(y), int(h < (tpr[str(sex)] if y else 0.1))) for sex, y, h in zip(sexes, ill, hit, strict=True)
+        ]
+
+    return draw

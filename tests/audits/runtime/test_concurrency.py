@@ -1,0 +1,235 @@
+"""What must hold when requests, the monitor and officers meet. Real commits, real threads."""
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from django.db import connection, transaction
+
+from audits.runtime import halting, monitoring, services
+from audits.runtime.batches import batch_intact
+from audits.runtime.models import Batch, DeploymentCounter, EventKey, Halt, MonitorState, Outcome, Prediction
+from core.errors import Conflict
+from models_registry.models import Deployment
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def together(*calls):
+    """Run the calls in a thread each; their results in order."""
+
+    def closing(call):
+        try:
+            return call()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return [future.result(timeout=60) for future in [pool.submit(closing, call) for call in calls]]
+
+
+def test_after_a_halt_has_committed_no_prediction_is_served(world, deployment, north, cases):
+    """Five clients ask without pause; an officer halts in the middle."""
+    north.post(deployment, "predictions", {"records": [cases("warm-up")]})
+    stop, halted_at = threading.Event(), []
+
+    def client(name: str):
+        statuses = []
+        for i in range(200):
+            answer = north.post(deployment, "predictions", {"records": [cases(f"{name}-{i}-{j}") for j in range(3)]})
+            statuses.append((answer.status_code, time.monotonic()))
+            if answer.status_code == 423:
+                break
+        stop.set()
+        return statuses
+
+    def officer():
+        time.sleep(0.6)
+        halt = services.deployment_halt(
+            deployment=deployment, reason="A patient was misread.", actor=world.people.officer_north
+        )
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM runtime_prediction")
+            halted_at.append((cursor.fetchone()[0], time.monotonic()))
+        return halt
+
+    *clients, halt = together(*(lambda n=n: client(f"c{n}") for n in range(5)), officer)
+    counted, moment = halted_at[0]
+    assert Prediction.objects.count() == counted  # nothing was committed after the halt
+    assert counted > 1
+    for statuses in clients:
+        assert {status for status, _ in statuses} <= {200, 423}
+        assert statuses[-1][0] == 423
+    assert sum(3 for statuses in clients for status, _ in statuses if status == 200) + 1 == counted
+    assert Prediction.objects.count() == EventKey.objects.count() == DeploymentCounter.objects.get().predictions
+    assert halt.closed_at is None
+
+
+def test_a_prediction_that_a_halt_overtakes_is_rolled_back(world, deployment, north, cases, monkeypatch):
+    """The state was active when inference began, and halted before the commit."""
+    from audits.runtime import gateway
+
+    inferred, go_on = threading.Event(), threading.Event()
+    real = gateway.infer
+
+    def slow(*args):
+        answers = real(*args)
+        inferred.set()
+        assert go_on.wait(30)
+        return answers
+
+    monkeypatch.setattr(gateway, "infer", slow)
+
+    def officer():
+        assert inferred.wait(30)
+        services.deployment_halt(deployment=deployment, reason="A patient was misread.", actor=world.people.officer_south)
+        go_on.set()
+
+    answer, _ = together(lambda: north.post(deployment, "predictions", {"records": [cases("a")]}), officer)
+    assert answer.status_code == 423
+    assert Prediction.objects.count() == 0
+    assert EventKey.objects.count() == 0
+
+
+def test_a_halt_waits_for_the_prediction_that_is_being_committed(world, deployment, north, cases):
+    """While a prediction holds the shared lock, a halt does not commit; it does right afterwards."""
+    from audits.runtime.locks import lock_shared
+
+    held, release, order = threading.Event(), threading.Event(), []
+
+    def prediction():
+        with transaction.atomic():
+            lock_shared(deployment.id)
+            held.set()
+            assert release.wait(30)
+            order.append("prediction")
+
+    def officer():
+        assert held.wait(30)
+        threading.Timer(0.3, release.set).start()
+        services.deployment_halt(deployment=deployment, reason="A patient was misread.", actor=world.people.officer_north)
+        order.append("halt")
+
+    together(prediction, officer)
+    assert order == ["prediction", "halt"]
+
+
+def test_the_refusal_says_why_since_when_and_which_halt(world, deployment, north, cases):
+    halt = services.deployment_halt(
+        deployment=deployment, reason="Two women were misread.", actor=world.people.officer_north
+    )
+    body = north.post(deployment, "predictions", {"records": [cases("a")]})
+    assert body.status_code == 423
+    told = body.json()
+    assert told["code"] == "halted"
+    assert (told["halt"], told["reason"], told["automatic"]) == (str(halt.id), "Two women were misread.", False)
+    assert told["since"] == halt.created_at.isoformat()
+    assert "two ethics officers of two institutions" in told["message"]
+
+
+def test_a_retry_gets_no_answer_while_the_deployment_is_halted(world, deployment, north, cases):
+    body = {"records": [cases("a")]}
+    assert north.post(deployment, "predictions", body, **{"Idempotency-Key": "k"}).status_code == 200
+    services.deployment_halt(deployment=deployment, reason="A patient was misread.", actor=world.people.officer_north)
+    assert north.post(deployment, "predictions", body, **{"Idempotency-Key": "k"}).status_code == 423
+
+
+def test_positions_stay_gapless_when_many_tell_outcomes_at_once(deployment, north, cases):
+    for n in range(6):
+        north.post(deployment, "predictions", {"records": [cases(f"{n}-{i}") for i in range(20)]})
+
+    def tell(n: int):
+        statuses = []
+        for start in range(0, 20, 5):
+            records = [{"event_key": f"{n}-{i}", "label": i % 2} for i in range(start, start + 5)]
+            statuses.append(north.post(deployment, "outcomes", {"records": records}).status_code)
+        return statuses
+
+    assert together(*(lambda n=n: tell(n) for n in range(6))) == [[200] * 4] * 6
+    positions = list(Outcome.objects.order_by("position").values_list("position", flat=True))
+    assert positions == list(range(1, 121))
+    assert all(batch_intact(batch) for batch in Batch.objects.filter(kind="outcome"))
+    ranges = sorted((b.first_position, b.rows) for b in Batch.objects.filter(kind="outcome"))
+    assert ranges == [(1 + 5 * i, 5) for i in range(24)]
+    while monitoring.fold_deployment(deployment.id):
+        pass
+    assert MonitorState.objects.get().position == 120
+    assert monitoring.replay(deployment).equal
+
+
+def test_the_same_request_sent_at_the_same_moment_is_stored_once(deployment, north, cases):
+    body = {"records": [cases(f"x{i}") for i in range(5)]}
+    answers = together(*[lambda: north.post(deployment, "predictions", body, **{"Idempotency-Key": "same"})] * 4)
+    assert [answer.status_code for answer in answers] == [200] * 4
+    assert all(answer.json() == answers[0].json() for answer in answers)
+    assert Prediction.objects.count() == 5
+    assert DeploymentCounter.objects.get().predictions == 5
+
+
+def test_two_requests_with_one_name_in_common_do_not_both_pass(deployment, north, cases):
+    first = {"records": [cases("only-1"), cases("shared")]}
+    second = {"records": [cases("shared"), cases("only-2")]}
+    answers = together(*(lambda b=b: north.post(deployment, "predictions", b) for b in (first, second)))
+    assert sorted(answer.status_code for answer in answers) == [200, 422]
+    assert Prediction.objects.count() == 2
+
+
+def test_the_monitor_and_an_officer_halt_at_once_and_one_halt_stands(world, deployment, tell, stream):
+    tell(deployment, stream(1200, {"female": 0.3, "male": 0.9}))
+
+    def officer():
+        try:
+            services.deployment_halt(
+                deployment=deployment, reason="I saw misread patients.", actor=world.people.officer_north
+            )
+        except Conflict:
+            return "late"
+        return "first"
+
+    together(lambda: monitoring.fold_deployment(deployment.id), officer)
+    assert Halt.objects.count() == 1
+    assert MonitorState.objects.get().position == 1200
+    deployment.refresh_from_db()
+    assert deployment.state == Deployment.State.HALTED
+
+
+def test_two_votes_at_the_same_moment_reinstate_once(world, deployment):
+    halt = halting.halt_create(deployment_id=deployment.id, reason="The gap is over 0.1.", position=0)
+    officers = (world.people.officer_north, world.people.officer_south)
+    together(
+        *(
+            lambda o=o: services.reinstatement_vote(halt=Halt.objects.get(id=halt.id), reason="It was mended.", actor=o)
+            for o in officers
+        )
+    )
+    deployment.refresh_from_db()
+    halt.refresh_from_db()
+    assert deployment.state == Deployment.State.ACTIVE
+    assert halt.closed_at is not None
+    assert len(MonitorState.objects.get().summary["epochs"]) == 1
+
+
+def test_a_reinstatement_while_outcomes_arrive_loses_none_of_them(world, deployment, tell, stream):
+    halt = halting.halt_create(deployment_id=deployment.id, reason="The gap is over 0.1.", position=0)
+    cases = stream(200, {"female": 0.85, "male": 0.85})
+
+    def outcomes():
+        for start in range(0, 200, 20):
+            tell(deployment, cases[start : start + 20])
+
+    def votes():
+        for officer in (world.people.officer_north, world.people.officer_south):
+            services.reinstatement_vote(halt=halt, reason="It was mended.", actor=officer)
+
+    def folds():
+        for _ in range(30):
+            monitoring.fold_deployment(deployment.id)
+            time.sleep(0.01)
+
+    together(outcomes, votes, folds)
+    while monitoring.fold_deployment(deployment.id):
+        pass
+    row = MonitorState.objects.get()
+    assert row.position == 200 == DeploymentCounter.objects.get().outcomes
+    assert monitoring.replay(deployment).equal

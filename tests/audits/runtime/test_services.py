@@ -1,0 +1,157 @@
+import pytest
+
+from accounts.models import Institution, Membership, User
+from audits.runtime import services
+from audits.runtime.models import Halt, MonitorState, Reinstatement
+from core.errors import ApplicationError, Conflict, Forbidden
+from core.models import Outbox
+from core.roles import Role
+from models_registry.models import Deployment
+from tests.factories.people import make_user
+
+pytestmark = pytest.mark.django_db
+
+WHY = "Two patients were misread."
+NOT_OFFICERS = ["administrator", "administrator2", "auditor", "operator_north", "operator_south", "clinician", "outsider"]
+
+
+@pytest.fixture
+def halt(world, deployment):
+    """A manual halt by north's officer."""
+    return services.deployment_halt(deployment=deployment, reason=WHY, actor=world.people.officer_north)
+
+
+@pytest.fixture
+def automatic_halt(deployment):
+    from audits.runtime.halting import halt_create
+
+    return halt_create(deployment_id=deployment.id, reason="The gap is over 0.1.", position=7, alarm={"gap": 0.3})
+
+
+@pytest.mark.parametrize("person", ["officer_north", "officer_south"])
+def test_one_officer_halts_at_once(world, deployment, person):
+    actor = getattr(world.people, person)
+    halt = services.deployment_halt(deployment=deployment, reason=WHY, actor=actor)
+    deployment.refresh_from_db()
+    assert deployment.state == Deployment.State.HALTED
+    assert (halt.automatic, halt.halted_by, halt.reason) == (False, actor, WHY)
+    entry = Outbox.objects.get(table="audits_runtime_halt")
+    assert (entry.actor, entry.action, entry.reason) == (actor.id, "deployment.halt", WHY)
+
+
+@pytest.mark.parametrize("person", NOT_OFFICERS)
+def test_nobody_else_halts(world, deployment, person):
+    with pytest.raises(Forbidden, match="ethics officer"):
+        services.deployment_halt(deployment=deployment, reason=WHY, actor=getattr(world.people, person))
+    deployment.refresh_from_db()
+    assert deployment.state == Deployment.State.ACTIVE
+
+
+@pytest.mark.parametrize("person", NOT_OFFICERS)
+def test_nobody_else_votes(world, automatic_halt, person):
+    with pytest.raises(Forbidden):
+        services.reinstatement_vote(halt=automatic_halt, reason=WHY, actor=getattr(world.people, person))
+    assert not Reinstatement.objects.exists()
+
+
+def test_a_halted_deployment_is_not_halted_again(world, deployment, halt):
+    with pytest.raises(Conflict, match="halted"):
+        services.deployment_halt(deployment=deployment, reason=WHY, actor=world.people.officer_south)
+    assert Halt.objects.count() == 1
+
+
+@pytest.mark.parametrize("reason", ["", "   ", "short", "x" * 2001, "null\x00 byte in here", "surrogate \ud800 here", None])
+def test_a_reason_must_be_readable(world, deployment, reason):
+    with pytest.raises(ApplicationError):
+        services.deployment_halt(deployment=deployment, reason=reason, actor=world.people.officer_north)
+    assert not Halt.objects.exists()
+
+
+def test_two_officers_of_two_institutions_reinstate(world, deployment, automatic_halt):
+    services.reinstatement_vote(halt=automatic_halt, reason=WHY, actor=world.people.officer_north)
+    deployment.refresh_from_db()
+    assert deployment.state == Deployment.State.HALTED
+    services.reinstatement_vote(halt=automatic_halt, reason=WHY, actor=world.people.officer_south)
+    deployment.refresh_from_db()
+    automatic_halt.refresh_from_db()
+    assert deployment.state == Deployment.State.ACTIVE
+    assert automatic_halt.closed_at is not None
+    assert [epoch["halt"] for epoch in MonitorState.objects.get().summary["epochs"]] == [str(automatic_halt.id)]
+    entry = Outbox.objects.filter(table="models_registry_deployment", operation="UPDATE").order_by("id").last()
+    assert entry.action == "deployment.reinstate"
+    assert "starts anew after outcome 0" in entry.reason
+
+
+def test_who_halted_by_hand_does_not_vote(world, halt):
+    with pytest.raises(Forbidden, match="You ordered this halt"):
+        services.reinstatement_vote(halt=halt, reason=WHY, actor=world.people.officer_north)
+
+
+def test_a_colleague_of_who_halted_may_vote_for_the_institution(world, deployment, halt):
+    colleague = make_user("second.north@test.example", Role.ETHICS_OFFICER, world.people.north)
+    services.reinstatement_vote(halt=halt, reason=WHY, actor=colleague)
+    services.reinstatement_vote(halt=halt, reason=WHY, actor=world.people.officer_south)
+    deployment.refresh_from_db()
+    assert deployment.state == Deployment.State.ACTIVE
+
+
+def test_nobody_votes_twice(world, deployment, automatic_halt):
+    services.reinstatement_vote(halt=automatic_halt, reason=WHY, actor=world.people.officer_north)
+    with pytest.raises(Conflict, match="You have voted"):
+        services.reinstatement_vote(halt=automatic_halt, reason=WHY, actor=world.people.officer_north)
+    deployment.refresh_from_db()
+    assert deployment.state == Deployment.State.HALTED
+
+
+def test_an_institution_votes_once(world, deployment, automatic_halt):
+    services.reinstatement_vote(halt=automatic_halt, reason=WHY, actor=world.people.officer_north)
+    colleague = make_user("second.north@test.example", Role.ETHICS_OFFICER, world.people.north)
+    with pytest.raises(Conflict, match="another institution"):
+        services.reinstatement_vote(halt=automatic_halt, reason=WHY, actor=colleague)
+    deployment.refresh_from_db()
+    assert deployment.state == Deployment.State.HALTED
+
+
+def test_one_person_at_two_institutions_is_still_one_vote(world, deployment, automatic_halt):
+    officer = world.people.officer_north
+    Membership.objects.create(user=officer, institution=world.people.south, role=Role.ETHICS_OFFICER)
+    officer = User.objects.get(id=officer.id)
+    services.reinstatement_vote(halt=automatic_halt, reason=WHY, actor=officer)
+    with pytest.raises(Conflict):
+        services.reinstatement_vote(halt=automatic_halt, reason=WHY, actor=officer)
+
+
+def test_a_former_officer_does_not_vote(world, automatic_halt):
+    Membership.objects.filter(user=world.people.officer_south).update(is_active=False)
+    with pytest.raises(Forbidden):
+        services.reinstatement_vote(halt=automatic_halt, reason=WHY, actor=world.people.officer_south)
+
+
+def test_an_institution_that_left_the_federation_does_not_vote(world, automatic_halt):
+    world.participants["south"].is_active = False
+    world.participants["south"].save()
+    with pytest.raises(Forbidden):
+        services.reinstatement_vote(halt=automatic_halt, reason=WHY, actor=world.people.officer_south)
+
+
+def test_a_closed_halt_is_not_voted_on(world, automatic_halt):
+    for officer in (world.people.officer_north, world.people.officer_south):
+        services.reinstatement_vote(halt=automatic_halt, reason=WHY, actor=officer)
+    late = make_user("late@test.example", Role.ETHICS_OFFICER, world.people.north)
+    with pytest.raises(Conflict, match="closed"):
+        services.reinstatement_vote(halt=automatic_halt, reason=WHY, actor=late)
+
+
+def test_a_revoked_deployment_is_not_reinstated(world, deployment, automatic_halt):
+    Deployment.objects.filter(id=deployment.id).update(state=Deployment.State.REVOKED)
+    with pytest.raises(Conflict, match="revoked"):
+        services.reinstatement_vote(halt=automatic_halt, reason=WHY, actor=world.people.officer_north)
+
+
+def test_the_list_of_voters_is_who_the_service_lets_vote(world, halt):
+    assert [m.user for m in services.voters(halt)] == [world.people.officer_south]
+    colleague = make_user("second.north@test.example", Role.ETHICS_OFFICER, world.people.north)
+    assert {m.user for m in services.voters(halt)} == {world.people.officer_south, colleague}
+    services.reinstatement_vote(halt=halt, reason=WHY, actor=world.people.officer_south)
+    assert [m.user for m in services.voters(halt)] == [colleague]
+    assert Institution.objects.count() == 3
