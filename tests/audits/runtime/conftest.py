@@ -124,7 +124,8 @@ def stream():
         ill = rng.random(n) < 0.5
         hit = rng.random(n)
         return [
-            (str(sex), int(y), int(h < (tpr[str(sex)] if y else 0.1))) for sex, y, h in zip(sexes, ill, hit, strict=True)
+            (str(sex), int(y), int(h < (tpr[str(sex)] if y else 0.1)))
+            for sex, y, h in zip(sexes, ill, hit, strict=True)
         ]
 
     return draw

@@ -83,7 +83,9 @@ def test_a_prediction_that_a_halt_overtakes_is_rolled_back(world, deployment, no
 
     def officer():
         assert inferred.wait(30)
-        services.deployment_halt(deployment=deployment, reason="A patient was misread.", actor=world.people.officer_south)
+        services.deployment_halt(
+            deployment=deployment, reason="A patient was misread.", actor=world.people.officer_south
+        )
         go_on.set()
 
     answer, _ = together(lambda: north.post(deployment, "predictions", {"records": [cases("a")]}), officer)
@@ -108,7 +110,9 @@ def test_a_halt_waits_for_the_prediction_that_is_being_committed(world, deployme
     def officer():
         assert held.wait(30)
         threading.Timer(0.3, release.set).start()
-        services.deployment_halt(deployment=deployment, reason="A patient was misread.", actor=world.people.officer_north)
+        services.deployment_halt(
+            deployment=deployment, reason="A patient was misread.", actor=world.people.officer_north
+        )
         order.append("halt")
 
     together(prediction, officer)

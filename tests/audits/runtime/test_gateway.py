@@ -146,7 +146,9 @@ def test_a_clinician_of_a_participating_hospital_may_ask(world, deployment, clie
 @pytest.mark.parametrize("what", ["predictions", "outcomes"])
 def test_no_other_role_may_ask_or_tell(world, deployment, client_of, cases, person, status, what):
     client = client_of(getattr(world.people, person))
-    answer = client.post(f"/api/v1/deployments/{deployment.id}/{what}", {"records": []}, content_type="application/json")
+    answer = client.post(
+        f"/api/v1/deployments/{deployment.id}/{what}", {"records": []}, content_type="application/json"
+    )
     assert answer.status_code == status
 
 

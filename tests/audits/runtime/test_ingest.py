@@ -23,7 +23,9 @@ def predicted(deployment, north, cases):
 
 
 def test_outcomes_get_positions_from_one_without_gaps(predicted, north):
-    first = north.post(predicted, "outcomes", {"records": [{"event_key": "b", "label": 0}, {"event_key": "a", "label": 1}]})
+    first = north.post(
+        predicted, "outcomes", {"records": [{"event_key": "b", "label": 0}, {"event_key": "a", "label": 1}]}
+    )
     second = north.post(predicted, "outcomes", {"records": [{"event_key": "c", "label": 1}]})
     assert first.json()["positions"] == {"first": 1, "last": 2}
     assert second.json()["positions"] == {"first": 3, "last": 3}
@@ -112,7 +114,9 @@ def test_several_bad_rows_are_all_listed(predicted, north):
 
 def test_an_outcome_is_told_once(predicted, north):
     north.post(predicted, "outcomes", {"records": [{"event_key": "a", "label": 1}]})
-    answer = north.post(predicted, "outcomes", {"records": [{"event_key": "c", "label": 1}, {"event_key": "a", "label": 0}]})
+    answer = north.post(
+        predicted, "outcomes", {"records": [{"event_key": "c", "label": 1}, {"event_key": "a", "label": 0}]}
+    )
     assert answer.status_code == 422
     assert "'a' has a outcome" not in answer.json()["message"]
     assert "'a' has an outcome already" in answer.json()["message"]
@@ -133,7 +137,9 @@ def test_a_retry_with_the_same_key_tells_nothing_twice(predicted, north):
     second = north.post(predicted, "outcomes", body, **{"Idempotency-Key": "o1"})
     assert first.json() == second.json()
     assert Outcome.objects.count() == 1
-    other = north.post(predicted, "outcomes", {"records": [{"event_key": "b", "label": 1}]}, **{"Idempotency-Key": "o1"})
+    other = north.post(
+        predicted, "outcomes", {"records": [{"event_key": "b", "label": 1}]}, **{"Idempotency-Key": "o1"}
+    )
     assert other.status_code == 409
 
 

@@ -12,7 +12,15 @@ from tests.factories.people import make_user
 pytestmark = pytest.mark.django_db
 
 WHY = "Two patients were misread."
-NOT_OFFICERS = ["administrator", "administrator2", "auditor", "operator_north", "operator_south", "clinician", "outsider"]
+NOT_OFFICERS = [
+    "administrator",
+    "administrator2",
+    "auditor",
+    "operator_north",
+    "operator_south",
+    "clinician",
+    "outsider",
+]
 
 
 @pytest.fixture
@@ -60,7 +68,9 @@ def test_a_halted_deployment_is_not_halted_again(world, deployment, halt):
     assert Halt.objects.count() == 1
 
 
-@pytest.mark.parametrize("reason", ["", "   ", "short", "x" * 2001, "null\x00 byte in here", "surrogate \ud800 here", None])
+@pytest.mark.parametrize(
+    "reason", ["", "   ", "short", "x" * 2001, "null\x00 byte in here", "surrogate \ud800 here", None]
+)
 def test_a_reason_must_be_readable(world, deployment, reason):
     with pytest.raises(ApplicationError):
         services.deployment_halt(deployment=deployment, reason=reason, actor=world.people.officer_north)
