@@ -21,8 +21,8 @@ VERDICTS = {
 def key_metrics(version: Version, audit: Evidence | None) -> dict[str, dict[str, Any]]:
     """The three key metrics of the schema, each with its six elements; an element that is not known is None."""
     checks = list(checks_of(audit))
-    fair = [check for check in checks if "fair" in str(check.get("principle", "")).lower()]
-    other = [check for check in checks if check not in fair]
+    fair = [check for check in checks if is_fairness(check)]
+    other = [check for check in checks if not is_fairness(check)]
     limit = f"The gap between any two groups is at most {settings.BIAS_THRESHOLD:g}."
     return {
         "UsefulnessUsabilityEfficacy": _usefulness(version),
@@ -35,6 +35,10 @@ def checks_of(audit: Evidence | None) -> Iterable[Mapping[str, Any]]:
     """The checks in the summary that the audit passed down."""
     found = audit.summary.get("checks", []) if audit else []
     return [check for check in found if isinstance(check, Mapping)] if isinstance(found, list) else []
+
+
+def is_fairness(check: Mapping[str, Any]) -> bool:
+    return check.get("principle") == "fairness"
 
 
 def _usefulness(version: Version) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any
 from django.conf import settings
 
 from core.errors import ApplicationError
+from federation.domain.data.dataset import UNKNOWN
 from federation.domain.round_metrics import gated_metrics
 from federation.models import DataManifest
 from models_registry.models import ApprovalRequest, Version
@@ -72,7 +73,7 @@ def groups_of(version: Version) -> dict[str, list[str]]:
     found: dict[str, set[str]] = {}
     for manifest in manifests_of(version):
         for attribute, groups in manifest.content.get("groups", {}).items():
-            found.setdefault(attribute, set()).update(name for name in groups if name != "unknown")
+            found.setdefault(attribute, set()).update(name for name, n in groups.items() if n and name != UNKNOWN)
     return {attribute: sorted(names) for attribute, names in sorted(found.items()) if len(names) > 1}
 
 

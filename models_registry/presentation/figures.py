@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from django.conf import settings
+
 from core.charts import Chart, interval_chart, line_chart
 from federation.domain.round_metrics import gated_metrics, headline_metric
 from federation.models import Round
-from models_registry.card_metrics import checks_of
+from models_registry.card_metrics import checks_of, is_fairness
 from models_registry.models import Evidence, Version
 
 TITLES = {"accuracy": "Accuracy", "dice": "Dice", "tpr": "True positive rate", "fpr": "False positive rate"}
@@ -55,18 +57,16 @@ def round_charts(version: Version) -> list[Chart]:
 
 
 def checks_chart(evidence: Evidence | None) -> Chart | None:
-    """The checks that have an interval, each against its limit; None if the evidence has none with one limit."""
-    checks = [c for c in checks_of(evidence) if None not in (c.get("lower"), c.get("upper"), c.get("threshold"))]
-    limits = {c["threshold"] for c in checks if "fair" in str(c.get("principle", "")).lower()}
-    if len(limits) != 1:
-        return None
-    threshold = limits.pop()
+    """The audit's gaps between groups against the platform's limit; None if no check measured one with an interval."""
+    limit = settings.BIAS_THRESHOLD
     rows = [
         (str(c.get("title", "check")), c.get("value"), c["lower"], c["upper"], str(c.get("verdict", "")))
-        for c in checks
-        if c["threshold"] == threshold
+        for c in checks_of(evidence)
+        if is_fairness(c) and c.get("threshold") == limit and None not in (c.get("lower"), c.get("upper"))
     ]
-    return interval_chart(rows, threshold=threshold, title="Gaps between groups against the limit", x_label="Gap")
+    if not rows:
+        return None
+    return interval_chart(rows, threshold=limit, title="Gaps between groups against the limit", x_label="Gap")
 
 
 def _metrics(version: Version) -> Iterable[str]:
@@ -83,9 +83,9 @@ def _split(version: Version, *path: str) -> list[dict[str, Any]]:
 
 def _pair(title: str, metrics: Mapping[str, Any], metric: str, *path: str) -> dict[str, Any]:
     primary, baseline = (_at(metrics, name, *path, metric) for name in NAMES)
-    both = (primary.get("mean"), baseline.get("mean"))
-    difference = None if None in both else both[0] - both[1]
-    return {"title": title, "primary": both[0], "baseline": both[1], "difference": difference, "n": primary.get("n")}
+    model, twin = primary.get("mean"), baseline.get("mean")
+    difference = None if model is None or twin is None else model - twin
+    return {"title": title, "primary": model, "baseline": twin, "difference": difference, "n": primary.get("n")}
 
 
 def _at(metrics: Mapping[str, Any], *path: str) -> Mapping[str, Any]:

@@ -8,6 +8,8 @@ from django.urls import reverse
 
 from accounts.models import User
 from core.tones import LIFE_OF_A_MODEL
+from federation.models import Consent
+from federation.services import consents_of
 from models_registry.binding import latest_audit, latest_card
 from models_registry.cards import completeness
 from models_registry.models import ApprovalRequest, Deployment, Evidence, Version
@@ -38,8 +40,9 @@ def _step(key: str, state: str, note: str = "", *, url: str = "", when: object =
 
 
 def _consent(version: Version) -> Step:
+    given = sum(answer == Consent.Decision.GIVEN for answer in consents_of(version.run).values())
     sites = len(version.manifests)
-    return _step("consent", "done", f"{sites} sites agreed to this configuration")
+    return _step("consent", "done" if given == sites else "blocked", f"{given} of {sites} sites' consent is on record")
 
 
 def _training(version: Version, user: User) -> Step:

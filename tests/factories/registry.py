@@ -10,11 +10,8 @@ from models_registry import services
 from models_registry.models import ApprovalRequest, Deployment, Evidence, Version
 from tests.factories.federation import World, make_finished_run
 
-CHECK = {
-    "check_id": "bias_score", "title": "Bias score", "principle": "fairness", "verdict": "pass",
-    "value": 0.04, "lower": 0.01, "upper": 0.08, "threshold": 0.1, "gating": True,
-    "sentence": "The largest gap between groups is 0.04.",
-}  # fmt: skip
+# Figures that fit each verdict against the limit of 0.1: value, lower, upper.
+BIAS = {"pass": (0.04, 0.01, 0.08), "fail": (0.21, 0.15, 0.27), "inconclusive": (0.12, 0.04, 0.2)}
 
 
 def make_version(world: World) -> Version:
@@ -25,7 +22,13 @@ def make_version(world: World) -> Version:
 def make_evidence(version: Version, verdict: str = "pass", *, source_id: uuid.UUID | None = None) -> Evidence:
     """Evidence of a pre-deployment audit (`source_id`: that audit, if there is a row of it)."""
     source_id = source_id or uuid.uuid4()
-    summary: dict[str, Any] = {"checks": [{**CHECK, "verdict": verdict}]}
+    value, lower, upper = BIAS.get(verdict, (None, None, None))
+    check = {
+        "check_id": "bias_score", "principle": "fairness", "title": "Bias score", "gating": True, "verdict": verdict,
+        "value": value, "lower": lower, "upper": upper, "threshold": 0.1,
+        "sentence": f"The largest gap between groups is {value}." if value else "No gap could be measured.",
+    }  # fmt: skip
+    summary: dict[str, Any] = {"checks": [check]}
     return services.evidence_record(
         version=version, kind="predeployment_audit", source_id=source_id, verdict=verdict,
         digest=digest({"source": str(source_id), **summary}), summary=summary,

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import timedelta
 
 import pytest
 from django.utils import timezone
@@ -204,7 +205,7 @@ def test_who_is_not_signed_in_gets_nothing(approval) -> None:
 def test_a_machines_key_reads_but_never_decides(world, approval) -> None:
     _, secret = ApiKey.issue(
         name="Ward", institution=world.people.north, actions=["model.view", "approval.decide"],
-        issued_by=world.people.administrator, expires_at=timezone.now() + timezone.timedelta(days=1),
+        issued_by=world.people.administrator, expires_at=timezone.now() + timedelta(days=1),
     )  # fmt: skip
     client = APIClient(headers={"authorization": f"Api-Key {secret}"})
 

@@ -143,7 +143,7 @@ def test_the_voiding_is_recorded_under_its_own_action(world: World, approval: Ap
     with pytest.raises(Conflict):
         decide(approval, world.people.officer_north)
 
-    entry = Outbox.objects.filter(table="models_registry_approvalrequest").last()
+    entry = Outbox.objects.filter(table="models_registry_approvalrequest").latest("id")
     assert (entry.action, entry.reason) == ("approval.void", "changed: the weights of the quantum model")
 
 

@@ -24,7 +24,7 @@ def test_a_request_binds_the_digests_of_everything_that_is_reviewed(world: World
         "baseline": audited.baseline_digest,
         "config": audited.config_hash,
         "manifests": digest(audited.manifests),
-        "card": audited.cards.first().digest,
+        "card": audited.cards.latest("edition").digest,
         "audit": audited.evidence.get().digest,
         "policy": digest(request.policy),
     }

@@ -19,7 +19,7 @@ def test_the_digest_is_that_of_the_content(audited: Version) -> None:
 
 
 def test_the_same_facts_give_the_same_card(audited: Version) -> None:
-    assert card_content(version=audited, texts={}) == audited.cards.first().content
+    assert card_content(version=audited, texts={}) == audited.cards.latest("edition").content
 
 
 def test_the_schema_requires_forty_seven_elements(version: Version) -> None:
@@ -122,7 +122,7 @@ def test_an_audit_without_checks_still_states_its_verdict(version: Version) -> N
         summary={"note": "too few patients"},
     )  # fmt: skip
 
-    fairness = version.cards.first().content["KeyMetrics"]["FairnessEquity"]
+    fairness = version.cards.latest("edition").content["KeyMetrics"]["FairnessEquity"]
     assert fairness["Results"] == [{"label": "Verdict of the audit", "value": {"verdict": "not_assessable"}}]
     assert fairness["Interpretation"].endswith("This is not a pass.")
 
@@ -131,6 +131,6 @@ def test_a_segmentation_model_has_a_card_too(db) -> None:
     version = make_version(make_federation(make_people(), task="segmentation"))
     make_evidence(version, "inconclusive")
 
-    content = version.cards.first().content
+    content = version.cards.latest("edition").content
     assert "mask" in content["AISystemFacts"]["OutcomesAndOutputs"]
     assert content["KeyMetrics"]["UsefulnessUsabilityEfficacy"]["Interpretation"].startswith("Dice 0.800, equal to")
