@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from django.conf import settings
+from django.contrib.auth import authenticate
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView
@@ -39,6 +40,20 @@ class SignInForm(AuthenticationForm):
         "invalid_login": "This email address and password do not belong together. Check both; capitals count in the "
         "password. After several failures sign-in is refused for a while.",
     }
+
+    def clean(self) -> dict:
+        """Authenticate by the name of the user model's own field, and by one spelling of the address.
+
+        axes counts failures by that field: under the form's name "username" it would count them for nobody, and the
+        lock-out would not hold. Different capitals must not be different counts either.
+        """
+        email, password = self.cleaned_data.get("username"), self.cleaned_data.get("password")
+        if email is not None and password:
+            self.user_cache = authenticate(self.request, email=email.strip().lower(), password=password)
+            if self.user_cache is None:
+                raise self.get_invalid_login_error()
+            self.confirm_login_allowed(self.user_cache)
+        return self.cleaned_data
 
 
 @method_decorator(login_not_required, name="dispatch")
