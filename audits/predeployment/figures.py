@@ -16,6 +16,7 @@ METRICS = {
 }
 SEGMENTATION = {"tpr": "voxel TPR", "fpr": "voxel FPR"}
 ATTRIBUTES = {"age_band": "age", "site": "site"}
+FEATURES_SHOWN = 10
 Evidence = Mapping[str, Any]
 
 
@@ -81,7 +82,14 @@ def _bias(evidence: Evidence, policy: Evidence) -> dict[str, Any]:
         {**row, "attribute": attribute_name(row["attribute"]), "metric": metric_name(task, row["metric"])}
         for row in evidence["untestable"]
     ]
-    attributes = [{**row, "attribute": attribute_name(row["attribute"])} for row in evidence["attributes"]]
+    attributes = [
+        {
+            **row,
+            "attribute": attribute_name(row["attribute"]),
+            "untested_metrics": [metric_name(task, metric) for metric in row["untested_metrics"]],
+        }
+        for row in evidence["attributes"]
+    ]
     return {
         "chart": gap_chart(evidence),
         "rates": rate_rows(evidence),
@@ -123,16 +131,13 @@ def _kernel_facts(facts: Evidence, permutations: int | None, policy: Evidence) -
 
 
 def _explanations(evidence: Evidence, policy: Evidence) -> dict[str, Any]:
-    scores = [
-        ("This model", evidence["rcf"], "s"),
-        ("Control that cannot know", evidence["control"], "plain"),
-    ]
-    rows = [(label, found["mean"], found["lower"], found["upper"], "plain") for label, found, _ in scores if found]
+    scores = [("This model", evidence["rcf"]), ("Control that cannot know", evidence["control"])]
+    rows = [(label, found["mean"], found["lower"], found["upper"], "plain") for label, found in scores if found]
     parts = [
-        ("Fit near the record (R²)", evidence["fit"]),
-        ("Same again with another seed (C)", evidence["stability"]),
-        ("Hiding what matters, matters (F)", evidence["faithfulness"]),
-        ("Weight on the lesion", evidence["lesion_mass"]),
+        ("Fit (R²)", evidence["fit"]),
+        ("Stability", evidence["stability"]),
+        ("Faithfulness", evidence["faithfulness"]),
+        ("On the lesion", evidence["lesion_mass"]),
     ]
     return {
         "scores": interval_chart(
@@ -144,20 +149,21 @@ def _explanations(evidence: Evidence, policy: Evidence) -> dict[str, Any]:
             title="What the score is made of", x_label="Mean, 0 to 1",
         ),
         "weights": _weights(evidence["weights"]),
-        "settings": list(evidence["settings"].items()),
-        "records": list(evidence["records"].items()),
+        "settings": sorted(evidence["settings"].items()),
+        "records": [(f"Records of {site}", n) for site, n in sorted(evidence["records"].items())],
     }  # fmt: skip
 
 
 def _weights(weights: Mapping[str, float]) -> Chart | None:
     if not weights:
         return None
-    ordered = sorted(weights.items(), key=lambda pair: -pair[1])
-    return bar_chart(ordered, size="s", title="Mean weight of each feature", x_label="Share of the absolute weight")
+    heaviest = sorted(weights.items(), key=lambda pair: -pair[1])[:FEATURES_SHOWN]
+    title = f"Mean weight of a feature: the {len(heaviest)} largest of {len(weights)}"
+    return bar_chart(heaviest, size="s", title=title, x_label="Share of the absolute weight")
 
 
 def _privacy(evidence: Evidence, policy: Evidence) -> dict[str, Any]:
-    spent = evidence["by_site"]
+    spent = dict(sorted(evidence["by_site"].items()))
     if not policy["privacy"]["declared"]:
         return {"chart": None, "rows": []}
     budget = evidence["budget"]
@@ -170,17 +176,25 @@ def _privacy(evidence: Evidence, policy: Evidence) -> dict[str, Any]:
 
 
 def _aif360(evidence: Evidence, policy: Evidence) -> dict[str, Any]:
-    rows = [
-        {**row, "attribute": attribute_name(row["attribute"]) if row["attribute"] else "everybody",
-         "metric": row["metric"].replace("_", " ")}
-        for row in evidence["rows"]
-    ]  # fmt: skip
-    return {"rows": rows}
+    found = [{**row, "metric": row["metric"].replace("_", " ")} for row in evidence["rows"]]
+    attributes = list(dict.fromkeys(row["attribute"] for row in found if row["attribute"]))
+    by: dict[str, list[dict[str, Any]]] = {}
+    for row in found:
+        if row["attribute"]:
+            by.setdefault(row["metric"], []).append({**row, "attribute": attribute_name(row["attribute"])})
+    meanings = {row["metric"]: row["meaning"] for row in found}
+    return {
+        "rows": [{"metric": name, "cells": cells} for name, cells in by.items()],
+        "attributes": [attribute_name(name) for name in attributes],
+        "meanings": list(meanings.items()),
+        "theil": next((row for row in found if not row["attribute"]), None),
+        "segmentation": evidence["task"] == "segmentation",
+    }
 
 
 def _representation(evidence: Evidence, policy: Evidence) -> dict[str, Any]:
     groups: Sequence[tuple[str, Any]] = [
-        (attribute_name(attribute), sorted(counts.items())) for attribute, counts in evidence["groups"].items()
+        (attribute_name(attribute), sorted(counts.items())) for attribute, counts in sorted(evidence["groups"].items())
     ]
     return {"sites": evidence["sites"], "groups": groups}
 

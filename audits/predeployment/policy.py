@@ -15,14 +15,13 @@ from audits.domain.explain.lime_tabular import TabularSettings
 from audits.domain.fairness.quantum_kernel import KernelOrder
 
 VERSION = 1
-BIAS_THRESHOLD = 0.1
 
 # One seed for every audit: who may choose the seed may repeat the audit until it passes.
 _DEFAULT: dict[str, Any] = {
     "version": VERSION,
     "seed": 20_260_101,
     "bias": {
-        "threshold": BIAS_THRESHOLD, "confidence": 0.95, "min_count": 30, "min_patients_site": 20, "draws": 2000,
+        "confidence": 0.95, "min_count": 30, "min_patients_site": 20, "draws": 2000,
     },
     "mmd": {
         "alpha": 0.05, "permutations": 499, "max_records": 400, "bandwidth": 0.45, "limit": 4.0, "shots": None,
@@ -39,7 +38,6 @@ _DEFAULT: dict[str, Any] = {
 
 # What may be chosen: kind of number, lowest, highest. Everything else is the platform's.
 _RANGES: dict[str, tuple[type, float, float]] = {
-    "bias.threshold": (float, 0.001, BIAS_THRESHOLD),  # tightened, never loosened
     "bias.confidence": (float, 0.95, 0.999),
     "bias.min_count": (int, 30, 10_000),
     "bias.min_patients_site": (int, 20, 10_000),
@@ -60,7 +58,9 @@ class PolicyError(ValueError):
     """A policy that is not allowed."""
 
 
-def policy_for(config: Mapping[str, Any], chosen: Mapping[str, float] | None = None) -> dict[str, Any]:
+def policy_for(
+    config: Mapping[str, Any], chosen: Mapping[str, float] | None = None, *, threshold: float
+) -> dict[str, Any]:
     """The policy of an audit.
 
     Parameters
@@ -69,6 +69,8 @@ def policy_for(config: Mapping[str, Any], chosen: Mapping[str, float] | None = N
         Decides whether a privacy budget was promised.
     chosen : mapping of dotted name to number, e.g. ``{"bias.threshold": 0.05}``
         In place of the platform's values. Gates can be tightened, never loosened.
+    threshold : float in (0, 1)
+        The largest gap that the platform tolerates.
 
     Raises
     ------
@@ -76,8 +78,10 @@ def policy_for(config: Mapping[str, Any], chosen: Mapping[str, float] | None = N
         For a name that cannot be chosen or a value out of its range.
     """
     policy = deepcopy(_DEFAULT)
+    policy["bias"]["threshold"] = threshold
+    ranges = {**_RANGES, "bias.threshold": (float, 0.001, threshold)}
     for name, value in (chosen or {}).items():
-        _put(policy, name, value)
+        _put(policy, name, value, ranges)
     private = config["local"]["dp"] is not None
     policy["privacy"] = {"budget": config["epsilon_budget"], "declared": private}
     policy["gating"] = ["bias_score", "epsilon"] if private else ["bias_score"]
@@ -97,10 +101,10 @@ def image_settings(policy: Mapping[str, Any]) -> ImageSettings:
     return ImageSettings(**{k: v for k, v in policy["lime"]["image"].items() if k != "records"})
 
 
-def _put(policy: dict[str, Any], name: str, value: Any) -> None:
-    if name not in _RANGES:
-        raise PolicyError(f"expected settings among {', '.join(sorted(_RANGES))}; got {name!r}")
-    kind, low, high = _RANGES[name]
+def _put(policy: dict[str, Any], name: str, value: Any, ranges: Mapping[str, tuple[type, float, float]]) -> None:
+    if name not in ranges:
+        raise PolicyError(f"expected settings among {', '.join(sorted(ranges))}; got {name!r}")
+    kind, low, high = ranges[name]
     allowed = (int,) if kind is int else (int, float)
     if isinstance(value, bool) or not isinstance(value, allowed) or not low <= value <= high:
         number = "a whole number" if kind is int else "a number"

@@ -67,6 +67,7 @@ def progress_of(audit: AuditRun) -> dict[str, Any]:
 def page_of(audit: AuditRun) -> dict[str, Any]:
     """The context of an audit's page."""
     context: dict[str, Any] = {**progress_of(audit), "facts": _facts(audit), "policy": policy_rows(audit.policy)}
+    context["limits"] = _limits(audit.policy)
     if audit.state != AuditRun.State.FINISHED:
         return context
     checks = {row.check_id: row for row in audit.checks.all()}
@@ -100,15 +101,29 @@ def _facts(audit: AuditRun) -> list[tuple[str, Any]]:
         ("Quantum model", config["models"]["primary"]["kind"]),
         ("Classical twin", config["models"]["baseline"]["kind"]),
         ("Asked for by", audit.requested_by.name if audit.requested_by else "the platform, when the version was made"),
-        ("Policy", f"version {audit.policy['version']}"),
-        ("Seed", audit.policy["seed"]),
-        ("Checks that decide", ", ".join(audit.policy["gating"])),
+        ("Frozen configuration", audit.version.config_hash),
+    ]
+
+
+def _limits(policy: dict[str, Any]) -> list[tuple[str, Any]]:
+    bias = policy["bias"]
+    return [
+        ("Checks that decide", ", ".join(name.replace("_", " ") for name in policy["gating"])),
+        ("Largest gap tolerated", bias["threshold"]),
+        ("Confidence", f"{bias['confidence']:.1%}"),
+        ("Patients needed in a group", bias["min_count"]),
+        ("Patients needed at a site", bias["min_patients_site"]),
+        ("Explanation score required", policy["lime"]["required"]),
+        ("Epsilon consented to", policy["privacy"]["budget"]),
+        ("Seed", policy["seed"]),
+        ("Policy version", policy["version"]),
     ]
 
 
 def policy_rows(policy: dict[str, Any]) -> list[tuple[str, Any]]:
     """The policy as a flat list of dotted names, all of it."""
-    return [(name, "exact" if name == "mmd.shots" and value is None else value) for name, value in _flat(policy)]
+    rows = [(name, "exact" if (name, value) == ("mmd.shots", None) else value) for name, value in _flat(policy)]
+    return sorted(rows, key=lambda row: row[0])
 
 
 def _flat(value: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:

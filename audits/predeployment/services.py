@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
+from django.conf import settings
 from django.utils import timezone
 
 from accounts.models import User
@@ -37,7 +38,7 @@ def audit_start(*, version: Version, actor: Any = None, policy: Mapping[str, flo
     from audits.predeployment.policy import PolicyError, policy_for  # numpy: only who starts an audit loads it
 
     try:
-        fixed = policy_for(version.config, policy)
+        fixed = policy_for(version.config, policy, threshold=settings.BIAS_THRESHOLD)
     except PolicyError as error:
         raise ApplicationError(f"The audit policy is not allowed: {error}.") from error
     with governed(action="audit.start", actor=actor.id if actor else None, reason=f"audit of {version}"):

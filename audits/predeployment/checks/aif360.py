@@ -24,5 +24,5 @@ def check(data: AuditData) -> Check:
     return Check(
         "aif360", FAIRNESS, "AIF360 metrics", False, Verdict.NOT_ASSESSABLE, value, None, None, None,
         f"{sentence} AIF360 gives single figures without an interval, so no verdict is drawn from them.",
-        {"rows": [row.as_dict() for row in rows], "source": "aif360, from the sites' confusion counts"},
+        {"task": data.task, "rows": [row.as_dict() for row in rows], "source": "the sites' confusion counts"},
     )  # fmt: skip

@@ -18,7 +18,7 @@ DP = {"noise_multiplier": 1.0, "max_grad_norm": 1.0, "delta": 1e-5}
 
 
 def policy(*, dp: bool = False) -> dict:
-    made = policy_for({"local": {"dp": DP if dp else None}, "epsilon_budget": 8.0 if dp else None})
+    made = policy_for({"local": {"dp": DP if dp else None}, "epsilon_budget": 8.0 if dp else None}, threshold=0.1)
     made["mmd"]["reference_groups"] = {"sex": "female"}
     return made
 

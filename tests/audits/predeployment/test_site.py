@@ -38,7 +38,8 @@ def order_for(sites: dict[str, Site], name: str) -> Message:
         local=LocalConfig(epochs=1, batch_size=8, learning_rate=0.01), epsilon_budget=None,
         data_digests={site: digest(found.manifest) for site, found in sites.items()},
     )  # fmt: skip
-    policy = policy_for(config.as_dict(), {"mmd.permutations": 99, "lime.image.records": 2, "lime.tabular.records": 2})
+    small = {"mmd.permutations": 99, "lime.image.records": 2, "lime.tabular.records": 2}
+    policy = policy_for(config.as_dict(), small, threshold=0.1)
     policy["mmd"]["reference_groups"] = {"sex": "male", "age_band": "60 and over", "planet": "earth"}
     files = {m: weights.to_bytes(weights.state_of(build(config.models[m], seed=1))) for m in MODEL_NAMES}
     body = {"run": "1", "config": config.as_dict(), "config_hash": config.hash, "policy": policy}
