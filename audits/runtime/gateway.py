@@ -123,13 +123,14 @@ def claim_events(deployment_id: uuid.UUID, kind: str, keys: Sequence[str], at: d
     refusals = Refusals()
     for index, name in enumerate(keys):
         if name not in new:
-            refusals.add(index, "event_key", f"{name!r} has {_ARTICLES[kind]} already; give each case a name of its own", name)
+            told = f"{name!r} has {_ARTICLES[kind]} already; give each case a name of its own"
+            refusals.add(index, "event_key", told, name)
     refusals.raise_if_any()
 
 
-def subject_of(site: str, patient: str) -> str:
+def subject_of(key: bytes, site: str, patient: str) -> str:
     """The patient's pseudonym under the platform's subject key; the same number at two sites is two people."""
-    return hmac.new(secret("subjects"), f"{site}\n{patient}".encode(), hashlib.sha256).hexdigest()
+    return hmac.new(key, f"{site}\n{patient}".encode(), hashlib.sha256).hexdigest()
 
 
 def _answers(deployment: Deployment, cases: list[Case]) -> list[Answer]:
@@ -148,11 +149,12 @@ def _answers(deployment: Deployment, cases: list[Case]) -> list[Answer]:
 def _rows(
     deployment: Deployment, site: str, batch_id: uuid.UUID, now: datetime, cases: list[Case], answers: list[Answer]
 ) -> list[Prediction]:
+    key = secret("subjects")
     return [
         Prediction(
             received_at=now, deployment_id=deployment.id, event_key=case.event_key, batch_id=batch_id, batch_index=i,
-            site=site, subject=subject_of(site, case.patient), attributes=dict(case.attributes), score=answer.score,
-            flagged=answer.flagged, output=b"" if answer.mask is None else pack_mask(answer.mask),
+            site=site, subject=subject_of(key, site, case.patient), attributes=dict(case.attributes),
+            score=answer.score, flagged=answer.flagged, output=b"" if answer.mask is None else pack_mask(answer.mask),
             shape=[] if answer.mask is None else list(answer.mask.shape), warnings=case.warnings,
         )
         for i, (case, answer) in enumerate(zip(cases, answers, strict=True))

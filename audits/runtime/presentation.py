@@ -31,6 +31,7 @@ METRICS = {
     "dice": "Dice",
     SERVED: "Flagged share",
 }
+SHORT = {"tpr": "TPR", "fpr": "FPR", "accuracy": "Accuracy", "dice": "Dice", SERVED: "Flagged"}  # beside lines
 DETECTORS = {BETTING: "Betting wealth", E_SR: "e-SR evidence"}
 
 
@@ -45,6 +46,7 @@ class Standing:
     votes: list[Reinstatement]
     voters: list[Membership]
     halt_seq: int | None  # ledger entry
+    evidence: tuple[float, float] | None  # log10 of the evidence at the halt, and of the limit
     position: int
     outcomes: int
     predictions: int
@@ -69,9 +71,17 @@ def standing(deployment: Deployment) -> Standing:
         votes=list(open_halt.reinstatements.select_related("officer", "institution")) if open_halt else [],
         voters=services.voters(open_halt) if open_halt else [],
         halt_seq=ledger_seqs([open_halt.id]).get(str(open_halt.id)) if open_halt else None,
-        position=monitor.position if monitor else 0, outcomes=counter.outcomes, predictions=counter.predictions,
+        evidence=_evidence(open_halt), position=monitor.position if monitor else 0,
+        outcomes=counter.outcomes, predictions=counter.predictions,
         limit=deployment.policy.get("max_predictions"),
     )  # fmt: skip
+
+
+def _evidence(halt: Halt | None) -> tuple[float, float] | None:
+    alarm = halt.alarm if halt else {}
+    if alarm.get("log_evidence") is None or alarm.get("log_limit") is None:
+        return None
+    return alarm["log_evidence"] / math.log(10), alarm["log_limit"] / math.log(10)
 
 
 def _words(deployment: Deployment, halt: Halt | None, monitor: MonitorState | None) -> tuple[str, str, str]:
@@ -110,6 +120,7 @@ def monitor_view(deployment: Deployment) -> dict[str, Any]:
         "note": told.get("note", ""),
         "alarms": told.get("alarms", []),
         "watched": bool(told.get("streams")),
+        "quorum": quorum(),
         "epoch": {"number": len(told.get("epochs", [])), "start": summary.epoch_start(told)},
         "gaps": gap_chart(told),
         "evidence": [evidence_chart(told, rule) for rule in told.get("detectors", [])],
@@ -120,7 +131,7 @@ def monitor_view(deployment: Deployment) -> dict[str, Any]:
 
 
 def stream_name(stream: dict) -> str:
-    return f"{METRICS.get(stream['metric'], stream['metric'])}: {stream['first']} / {stream['second']}"
+    return f"{SHORT.get(stream['metric'], stream['metric'])} {stream['first']} / {stream['second']}"
 
 
 def gap_chart(told: dict) -> Chart | None:
@@ -171,7 +182,7 @@ def served_chart(deployment: Deployment) -> Chart:
         points = [(first + timedelta(hours=i), found.get(first + timedelta(hours=i), 0)) for i in range(hours + 1)]
     return line_chart(
         {"Predictions": points}, title=f"Predictions an hour, last {HOURS} hours", x_label="Hour (UTC)",
-        y_label="Predictions", y_range=(0, 1), size="s",
+        y_label="Predictions", y_range=(0, 1),
     )  # fmt: skip
 
 

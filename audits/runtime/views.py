@@ -96,7 +96,6 @@ def _actions(request: HttpRequest, found: Deployment, place: presentation.Standi
     active = found.state == Deployment.State.ACTIVE
     return {
         "mark": _mark(place),
-        "quorum": presentation.quorum(),
         "halts": [(halt, seqs.get(str(halt.id))) for halt in halts],
         "halt_form": HaltForm() if active and user.may("deployment.halt") else None,
         "vote_form": ReinstatementForm() if place.halt and presentation.may_vote(user, place) else None,

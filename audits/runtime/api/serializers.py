@@ -20,7 +20,7 @@ class ImageInput(serializers.Serializer):
         child=serializers.IntegerField(), help_text="[channels, height, width], or slices first"
     )
     dtype = serializers.ChoiceField(["uint8", "float32"])
-    data = serializers.CharField(help_text="base64, row-major, little-endian; uint8 is divided by 255")
+    data = serializers.CharField(help_text="base64, row-major, little-endian; uint8 is divided by 255")  # type: ignore[assignment]
 
 
 class PredictionInput(serializers.Serializer):
@@ -37,7 +37,7 @@ class PredictionsInput(serializers.Serializer):
 
 class OutcomeInput(serializers.Serializer):
     event_key = serializers.CharField(max_length=200)
-    label = serializers.ChoiceField([0, 1], required=False)
+    label = serializers.ChoiceField([0, 1], required=False)  # type: ignore[assignment]
     mask = serializers.CharField(required=False, help_text="base64 of the corrected mask's bits, first pixel highest")
 
 

@@ -105,7 +105,9 @@ class HaltView(_OfDeployment):
         given = serializers.ReasonInput(data=request.data)
         given.is_valid(raise_exception=True)
         halt = services.deployment_halt(
-            deployment=self.deployment(), reason=given.validated_data["reason"], actor=request.user
+            deployment=self.deployment(),
+            reason=given.validated_data["reason"],
+            actor=request.user,  # type: ignore[arg-type]
         )
         return Response(serializers.HaltOutput(halt).data, status=201)
 
@@ -137,5 +139,5 @@ class ReinstatementsView(_OfDeployment):
             raise Http404
         if halt is None:
             raise Conflict(f"{deployment} is not halted, so there is nothing to vote on.")
-        vote = services.reinstatement_vote(halt=halt, reason=given.validated_data["reason"], actor=request.user)
+        vote = services.reinstatement_vote(halt=halt, reason=given.validated_data["reason"], actor=request.user)  # type: ignore[arg-type]
         return Response(serializers.VoteOutput(vote).data, status=201)

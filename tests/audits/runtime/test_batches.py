@@ -67,8 +67,8 @@ def test_a_row_that_the_owner_changes_is_detected(deployment, north, cases):
         cursor.execute("UPDATE runtime_prediction SET flagged = NOT flagged WHERE event_key = 'a'")
     owner.close()
     assert not batch_intact(batch)
+    evidence = row_prove(batch=batch, index=1)
     with pytest.raises(VerificationError):
-        evidence = row_prove(batch=batch, index=1)
         verify_row(evidence.row, evidence.proof, bytes.fromhex(batch.root))
 
 

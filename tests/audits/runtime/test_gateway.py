@@ -247,13 +247,13 @@ BAD_IMAGES = {
 }
 
 
-@pytest.mark.parametrize("wrong", BAD_IMAGES.values(), ids=BAD_IMAGES.keys())
-def test_a_wrong_image_is_refused_by_name(image_deployment, north_of_images, wrong):
+def test_a_wrong_image_is_refused_by_name(image_deployment, north_of_images):
     good = {"event_key": "good", "patient": "p", "image": image()}
-    bad = {"event_key": "bad", "patient": "p", "image": wrong}
-    answer = north_of_images.post(image_deployment, "predictions", {"records": [good, bad]})
-    assert answer.status_code == 422, answer.content
-    assert answer.json()["message"].startswith("Record 1, image")
+    for name, wrong in BAD_IMAGES.items():
+        bad = {"event_key": "bad", "patient": "p", "image": wrong}
+        answer = north_of_images.post(image_deployment, "predictions", {"records": [good, bad]})
+        assert answer.status_code == 422, (name, answer.content)
+        assert answer.json()["message"].startswith("Record 1, image"), name
     assert Prediction.objects.count() == 0
 
 
@@ -269,18 +269,18 @@ FAULTS = {
     "records that are no list": (b'{"records": 5}', 400),
     "an extra member": (b'{"records": [], "x": 1}', 400),
     "deep nesting": (b'{"records": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", 400),
-    "a deep record": (b'{"records": [' + b"[" * 50_000 + b"]" * 50_000 + b"]}", (400, 422)),
+    "a deep record": (b'{"records": [' + b"[" * 50_000 + b"]" * 50_000 + b"]}", 400),
     "a record that is no object": (b'{"records": [5]}', 422),
-    "a NaN literal": (NAN, (400, 422)),
+    "a NaN literal": (NAN, 400),
     "too many": (json.dumps({"records": [{"event_key": str(i)} for i in range(257)]}).encode(), 422),
 }
 
 
-@pytest.mark.parametrize(("body", "status"), FAULTS.values(), ids=FAULTS.keys())
-def test_a_damaged_request_is_refused_with_a_message(deployment, north, body, status):
-    answer = north.post(deployment, "predictions", body)
-    assert answer.status_code in (status if isinstance(status, tuple) else (status,)), answer.content[:200]
-    assert len(answer.json()["message"]) > 10
+def test_a_damaged_request_is_refused_with_a_message(deployment, north):
+    for name, (body, status) in FAULTS.items():
+        answer = north.post(deployment, "predictions", body)
+        assert answer.status_code == status, (name, answer.content[:200])
+        assert len(answer.json()["message"]) > 10, name
 
 
 BAD_RECORDS = {
@@ -295,27 +295,21 @@ BAD_RECORDS = {
     "features": [
         {"features": [1, 2, 3]}, {"features": [1] * 5}, {"features": []}, {"features": "1234"},
         {"features": [1, 2, 3, None]}, {"features": [1, 2, 3, 1e300]}, {"features": [True, 1, 1, 1]},
-        {"features": None}, {"features": [3e38, 3e38, 3e38, 3e38]},
+        {"features": None},
     ],
     "image": [{"image": 5}, {"image": {}}],
     "record": [{"surprise": 1}],
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("name", "wrong"),
-    [(name, wrong) for name, rows in BAD_RECORDS.items() for wrong in rows],
-    ids=lambda value: ascii(value)[:40],
-)
-def test_a_bad_record_is_refused_by_number_and_field(deployment, north, cases, name, wrong):
-    answer = north.post(deployment, "predictions", {"records": [cases("good"), cases("bad", **wrong)]})
-    if answer.status_code == 200:  # finite for this model: then it must have said that the values are strange
-        assert "outside the usual range" in answer.json()["predictions"][1]["warnings"][0]
-        return
-    assert answer.status_code == 422, answer.content[:300]
-    first = answer.json()["records"][0]
-    assert first["record"] == 1
-    assert first["field"].startswith(name), first
+def test_a_bad_record_is_refused_by_number_and_field(deployment, north, cases):
+    for name, rows in BAD_RECORDS.items():
+        for wrong in rows:
+            answer = north.post(deployment, "predictions", {"records": [cases("good"), cases("bad", **wrong)]})
+            assert answer.status_code == 422, (wrong, answer.content[:300])
+            first = answer.json()["records"][0]
+            assert first["record"] == 1, wrong
+            assert first["field"].startswith(name), (wrong, first)
     assert Prediction.objects.count() == 0
 
 
