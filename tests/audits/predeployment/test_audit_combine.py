@@ -7,7 +7,9 @@ from audits.predeployment.models import AuditRun, CheckResult
 from core import jobs
 from core.errors import ApplicationError, Conflict
 from core.models import DomainEvent, Job
-from federation.models import Round, SiteOrder, SiteUpdate, TrainingRun
+from federation import mailbox
+from federation.domain.messages import Message, dump_public, new_key, seal
+from federation.models import Participant, Round, SiteOrder, SiteUpdate, TrainingRun
 from models_registry.models import Evidence, Version
 from tests.factories.audits import answer, combine, give_answer, make_audit, tell
 
@@ -166,3 +168,22 @@ def test_the_work_is_a_job_whose_effects_are_written_with_its_end(audit):
     job = Job.objects.get(kind="audit.combine")
     assert jobs.run(job.id) and not jobs.run(job.id)  # done: nobody runs it again
     assert AuditRun.objects.get(id=audit.id).finished_at is not None
+
+
+def test_signed_answers_travel_through_the_mailbox_to_the_evidence(audit):
+    """From the bytes that a site sends to the verdict, by the jobs that the events enqueue."""
+    for order in services.orders_of(audit):
+        key, participant = new_key(), order.participant
+        Participant.objects.filter(id=participant.id).update(public_key=dump_public(key))
+        participant.refresh_from_db()
+        body = answer(participant.site, audit.policy)
+        text = seal(Message("audit", participant.site, "coordinator", order.key, body), key)
+        assert mailbox.message_receive(participant=participant, text=text) == "answer"
+        assert mailbox.message_receive(participant=participant, text=text) == "duplicate"
+    told = Job.objects.filter(kind="event", payload__event="order.audit").values_list("id", flat=True)
+    assert [jobs.run(job) for job in told] == [True, True]
+    assert combine(audit)
+    audit.refresh_from_db()
+    digests = dict(SiteOrder.objects.filter(subject=audit.id).values_list("participant__site", "answer_digest"))
+    assert audit.verdict == "pass" and audit.summary["answers"] == digests
+    assert services.digest_now(audit) == audit.digest
