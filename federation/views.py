@@ -81,7 +81,8 @@ def run(request: HttpRequest, run_id: uuid.UUID) -> HttpResponse:
 def run_live(request: HttpRequest, run_id: uuid.UUID) -> HttpResponse:
     """The part of the run's page that changes while it runs, for htmx to put in place."""
     found = _run(request, run_id)
-    return render(request, "federation/run_live.html", run_page.live_part(found, _person(request)))
+    part = run_page.live_part(found, _person(request), have=request.GET.get("have", ""))
+    return render(request, "federation/run_live.html", part)
 
 
 @requires("consent.give")

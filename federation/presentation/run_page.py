@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from accounts.models import User
 from federation import training
-from federation.models import Consent, Participant, RunEvent, TrainingRun
+from federation.models import Consent, Participant, Round, RunEvent, TrainingRun
 from federation.presentation.charts import run_charts
 from federation.presentation.facts import NO_PRIVACY, consent_words, privacy_words
 from federation.presentation.progress import run_fingerprint, run_progress
@@ -67,9 +67,13 @@ def fixed_part(run: TrainingRun) -> dict[str, Any]:
     }
 
 
-def live_part(run: TrainingRun, user: User) -> dict[str, Any]:
-    """Everything that may change, in about ten queries."""
-    rounds = list(run.rounds.all())
+def live_part(run: TrainingRun, user: User, *, have: str = "") -> dict[str, Any]:
+    """Everything that may change, in about ten queries.
+
+    Charts change with each finished round only. A page that says it has those of so many rounds gets none: drawing
+    them is most of the work.
+    """
+    rounds = list(run.rounds.defer("metrics", "weights", "start_weights"))
     answers = answers_of(run)
     own = next((a for a in answers if a.participant.institution_id in user.institution_ids), None)
     progress = run_progress(run, rounds)
@@ -80,7 +84,7 @@ def live_part(run: TrainingRun, user: User) -> dict[str, Any]:
         "rounds_text": _rounds_text(run, progress.done),
         "eta": duration(progress.eta_seconds),
         "mean_round": duration(progress.mean_round_seconds),
-        "charts": run_charts(run, rounds),
+        "charts": None if have == str(progress.done) else run_charts(run, run.rounds.filter(state=Round.State.DONE)),
         "budget": run.config["epsilon_budget"],
         "answers": answers,
         "waiting": sum(1 for answer in answers if not answer.given),

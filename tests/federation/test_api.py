@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -35,7 +36,7 @@ def run(world):
     return make_run(world, rounds=3)
 
 
-def call(world, who: str | None, method: str, path: str, body: dict | None = None, **headers):
+def call(world, who: str | None, method: str, path: str, body: dict | None = None, **headers: Any) -> Any:
     client = Client()
     if who:
         client.force_login(getattr(world.people, who), backend="django.contrib.auth.backends.ModelBackend")
@@ -180,7 +181,7 @@ def test_a_machine_reads_within_its_institution_and_decides_nothing(world, run):
         name="System", institution=world.people.north, actions=["federation.view", "consent.give", "run.start"],
         issued_by=world.people.administrator, expires_at=timezone.now() + timedelta(days=1),
     )  # fmt: skip
-    headers = {"Authorization": f"Api-Key {secret}"}
+    headers: dict[str, Any] = {"Authorization": f"Api-Key {secret}"}
     assert call(world, None, "GET", f"/runs/{run.id}", **headers).status_code == 200
     refused = call(world, None, "POST", f"/runs/{run.id}/consents", {"decision": "given"}, **headers)
     assert refused.status_code == 403 and "people" in refused.json()["message"]

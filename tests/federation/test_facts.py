@@ -34,6 +34,7 @@ def test_says_nothing_about_the_size_of_a_kind_it_does_not_know():
 def test_circuit_facts_are_those_of_the_quantum_layer(spec):
     layer = build(spec).facts()["quantum"]
     circuit = facts._circuit(spec)
+    assert circuit is not None
     assert (circuit.n_qubits, circuit.layers, circuit.depth, circuit.n_parameters, circuit.entangling) == (
         layer["n_qubits"], layer["layers"], layer["depth"], layer["n_parameters"], layer["entangling"],
     )  # fmt: skip

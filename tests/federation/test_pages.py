@@ -127,7 +127,7 @@ def test_the_federation_page_shows_what_each_site_holds(world, run):
 
 
 def test_a_site_without_a_manifest_is_said_to_be_missing(world):
-    Participant.objects.filter(site="south").first().manifests.all().delete()
+    Participant.objects.get(site="south").manifests.all().delete()
     assert "No data manifest yet" in page(world, "auditor", "federation", world.federation.id)
 
 
@@ -158,6 +158,16 @@ def test_the_run_page_says_what_is_consented_to(world, run):
 def test_the_live_part_is_a_fragment_and_not_a_page(world, run):
     text = page(world, "auditor", "run_live", run.id)
     assert "<html" not in text and "Waiting for consent" in text
+
+
+def test_charts_that_the_page_has_are_not_drawn_again(world, run):
+    TrainingRun.objects.filter(id=run.id).update(state=State.RUNNING, started_at=run.created_at)
+    made.make_done_rounds(run, 2)
+    url = reverse("run_live", args=[run.id])
+    client = signed_in(world, "auditor")
+    again, fresh = (client.get(url, {"have": have}).content.decode() for have in ("2", "1"))
+    assert 'id="charts-2"' in again and 'id="charts-2"' in fresh
+    assert "Accuracy by site" in fresh and "Accuracy by site" not in again
 
 
 def test_an_open_run_is_watched_and_a_closed_one_is_not(world, run):

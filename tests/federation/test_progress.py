@@ -147,6 +147,7 @@ def test_charts_hold_the_figures_of_each_round_and_nothing_that_was_not_measured
     run.config["epsilon_budget"] = 10.0
     charts = run_charts(run, rounds)
     assert charts.metric == "Accuracy" and charts.rounds == 3
+    assert charts.headline is not None and charts.by_site is not None
     assert charts.headline.table.headers == ("Round", "Quantum", "Twin")
     assert [row[0] for row in charts.headline.table.rows] == ["1", "2", "3"]
     assert charts.by_site.table.rows[-1][-1] == "not measured"

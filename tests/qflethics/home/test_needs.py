@@ -33,7 +33,7 @@ def world():
 
 def told(world, words: str) -> dict[str, str]:
     """Who is told something with these words, and in which tone."""
-    found = {}
+    found: dict[str, str] = {}
     for who in EVERYONE:
         needs = [need for need in needs_of(getattr(world.people, who)) if words in need.title]
         assert len(needs) <= 1, needs

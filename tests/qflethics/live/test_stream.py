@@ -138,7 +138,12 @@ def test_a_quiet_stream_gives_signs_of_life_and_ends_so_that_rights_are_looked_a
 
 def test_all_who_watch_the_same_thing_share_one_look_which_ends_with_the_last_of_them(run, monkeypatch):
     looks = []
-    monkeypatch.setattr(Topic, "fingerprint", lambda topic: looks.append(topic) or "same")
+
+    def look(topic: Topic) -> str:
+        looks.append(topic)
+        return "same"
+
+    monkeypatch.setattr(Topic, "fingerprint", look)
 
     async def many():
         topic = Topic("run", run.id)

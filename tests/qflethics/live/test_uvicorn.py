@@ -53,7 +53,7 @@ def connections_of_the_live_process() -> int:
 
 def event(response: http.client.HTTPResponse) -> dict[str, str]:
     """The next event or comment, as its fields."""
-    lines = []
+    lines: list[str] = []
     while (line := response.readline().decode().rstrip("\n")) or not lines:
         if line:
             lines.append(line)
@@ -81,8 +81,11 @@ def test_events_stream_while_the_connection_to_the_database_is_given_back(port):
     assert second["event"] == "changed" and second["id"] != first["id"]
     assert time.monotonic() - started < 5
 
-    idle = [connections_of_the_live_process() for _ in range(20) if not time.sleep(0.05)]
-    assert min(idle) == 0  # between two looks none is held
+    held = []
+    for _ in range(20):
+        held.append(connections_of_the_live_process())
+        time.sleep(0.05)
+    assert min(held) == 0  # between two looks none is held
     stream.close()
 
     refused = http.client.HTTPConnection("127.0.0.1", port, timeout=15)
