@@ -23,6 +23,7 @@ from qflethics.launcher.supervisor import Supervisor
 
 # Two demonstrations on one machine (a test beside a developer's) need names and folders of their own.
 NAME = os.environ.get("QFL_STATE", "demo")
+SIZES = {"phantom": "?patients=2000", "lgg": "?px=64&slices=8"}
 VAR = Path(os.environ.get("QFL_VAR", ROOT / "var")).resolve()
 
 
@@ -38,7 +39,7 @@ def main() -> int:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    data = os.environ.get("DATA") or "phantom"
+    data = chosen_data()
     running: private_servers.Servers | None = None
     supervisor: Supervisor | None = None
     try:
@@ -79,6 +80,15 @@ def main() -> int:
             supervisor.stop()
         if running is not None:
             running.stop()
+
+
+def chosen_data() -> str:
+    """DATA, with the declared sizes of a demonstration where it names none."""
+    data = os.environ.get("DATA") or "phantom"
+    if "?" in data:
+        return data
+    name, _, path = data.partition(":")
+    return f"{name}:{path}{SIZES[name]}" if name in SIZES else data
 
 
 def say(text: str) -> None:

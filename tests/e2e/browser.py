@@ -1,0 +1,59 @@
+"""A real browser, one window per person; every page is held to an empty console and to the accessibility rules."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, Playwright, expect
+
+from tests.running import Platform
+
+CHROMIUM = ("/usr/lib/chromium/chromium", "chromium", "google-chrome", "chromium-browser")
+
+
+def launch(playwright: Playwright) -> Browser:
+    """The machine's own Chromium; nothing is downloaded."""
+    for name in CHROMIUM:
+        if found := shutil.which(name):
+            return playwright.chromium.launch(executable_path=found)
+    raise AssertionError("Chromium was not found. Install it: apt-get install chromium fonts-dejavu-core")
+
+
+class Person:
+    """A signed-in person at a window."""
+
+    def __init__(self, browser: Browser, platform: Platform, who: str, *, scheme: str = "light") -> None:
+        self.platform, self.problems = platform, list[str]()
+        context = browser.new_context(color_scheme=scheme, viewport={"width": 1280, "height": 900})  # type: ignore[arg-type]
+        context.set_default_timeout(20_000)
+        self.page: Page = context.new_page()
+        self.page.on("console", lambda message: self.problems.append(message.text) if message.type == "error" else None)
+        self.page.on("pageerror", lambda error: self.problems.append(str(error)))
+        self.open("/login/")
+        self.page.get_by_label("Email").fill(platform.access["people"][who]["email"])
+        self.page.get_by_label("Password").fill(platform.access["password"])
+        self.page.get_by_role("button", name="Sign in").click()
+        expect(self.page.get_by_role("heading", level=1)).to_have_text("What needs you now")
+
+    def open(self, path: str) -> Page:
+        self.page.goto(self.platform.base + path, wait_until="domcontentloaded")
+        return self.page
+
+    def follow(self, name: str, *, exact: bool = False) -> None:
+        self.page.locator("main").get_by_role("link", name=name, exact=exact).first.click()
+        self.page.wait_for_load_state("domcontentloaded")
+
+    def press(self, name: str) -> None:
+        self.page.get_by_role("button", name=name, exact=True).last.click()
+        self.page.wait_for_load_state("domcontentloaded")
+
+    def look(self, name: str, *, folder: Path | None = None) -> None:
+        """The page as it is: nothing in the console, no accessibility violation; a picture if asked for."""
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+            self.page.screenshot(path=folder / f"{name}.png", full_page=True)
+        found = Axe().run(self.page)
+        assert found.violations_count == 0, f"{name}: {found.generate_report()}"
+        assert self.problems == [], f"{name}: the console says {self.problems}"

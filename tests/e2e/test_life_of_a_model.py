@@ -1,0 +1,212 @@
+"""The life of a model, clicked through in a real browser: from the hospitals' consent to the report on the halt."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect, sync_playwright
+
+from qflethics.demo.traffic import simulate
+from qflethics.launcher.state import ROOT
+from tests.e2e.browser import Person, launch
+from tests.running import Platform, wait
+
+pytestmark = pytest.mark.e2e
+SITES = ["phantom-1", "phantom-2", "phantom-3"]
+PICTURES = Path(os.environ["E2E_PICTURES"]) if os.environ.get("E2E_PICTURES") else None
+MINUTE = 60_000
+
+
+@pytest.fixture(scope="module")
+def platform():
+    running = Platform(data="phantom:?patients=1500&sites=3", port=8420).start()
+    yield running
+    running.remove()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with sync_playwright() as playwright:
+        running = launch(playwright)
+        yield running
+        running.close()
+
+
+def test_from_consent_to_report(platform, browser):
+    administrator = Person(browser, platform, "administrator")
+    run_path = propose(administrator)
+    for site in SITES:
+        give_consent(Person(browser, platform, f"operator.{site}"), run_path)
+    train(administrator, run_path)
+    version_path = wait_for_version(administrator)
+    wait_for_audit(administrator, version_path)
+    request_path = ask_for_approval(administrator, version_path)
+    for who in (f"officer.{SITES[0]}", f"officer.{SITES[1]}", "deputy"):
+        approve(Person(browser, platform, who), request_path)
+    deployment_path = deploy(administrator, request_path)
+    officer = Person(browser, platform, f"officer.{SITES[0]}", scheme="dark")
+    halt_by_bias(platform, officer, deployment_path)
+    sees_it_at_home(officer)
+    reinstate(browser, platform, deployment_path)
+    write_report(Person(browser, platform, "auditor"))
+    verify(Person(browser, platform, "auditor"), platform)
+
+
+def propose(administrator: Person) -> str:
+    page = administrator.page
+    wait(lambda: _manifests(administrator) == len(SITES), what="the sites' manifests", seconds=60)
+    administrator.open(f"/federations/{administrator.platform.access['federation']}/")
+    administrator.look("federation", folder=PICTURES)
+    page.get_by_label("Name").fill("Run in the browser")
+    page.get_by_label("Rounds").fill("3")
+    administrator.press("Propose the run")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Run in the browser")
+    expect(page.get_by_text("Waiting for consent")).to_be_visible()
+    return page.url.removeprefix(administrator.platform.base)
+
+
+def _manifests(administrator: Person) -> int:
+    found = administrator.platform.client("administrator").get(
+        f"/federations/{administrator.platform.access['federation']}"
+    )
+    return sum(1 for participant in found["participants"] if participant["manifest"])
+
+
+def give_consent(operator: Person, run_path: str) -> None:
+    operator.open(run_path)
+    operator.page.locator("#consent-give").click()
+    operator.page.get_by_label("Remark").fill("Checked the configuration.")
+    operator.page.locator("#consent-given").get_by_role("button", name="Give consent").click()
+    expect(operator.page.locator("#consent-withdraw")).to_be_visible()
+    operator.look("consent", folder=PICTURES)
+
+
+def train(administrator: Person, run_path: str) -> None:
+    page = administrator.open(run_path)
+    administrator.press("Start")
+    expect(page.get_by_text("Round 1 of 3")).to_be_visible(timeout=MINUTE)
+    administrator.look("run_training", folder=PICTURES)
+    # The page is live: it reaches the end without being loaded again.
+    expect(page.get_by_text("3 of 3 rounds done")).to_be_visible(timeout=4 * MINUTE)
+    administrator.look("run_finished", folder=PICTURES)
+
+
+def wait_for_version(administrator: Person) -> str:
+    client = administrator.platform.client("administrator")
+    found = wait(lambda: client.get("/versions")["results"], what="the version", seconds=60)
+    return f"/versions/{found[0]['id']}/"
+
+
+def wait_for_audit(administrator: Person, version_path: str) -> None:
+    client = administrator.platform.client("administrator")
+    wait(
+        lambda: any(audit["state"] == "finished" for audit in client.get("/audits")["results"]),
+        what="the audit", seconds=180,
+    )  # fmt: skip
+    audit = client.get("/audits")["results"][0]
+    assert audit["verdict"] == "pass"
+    page = administrator.open(f"/audits/{audit['id']}/")
+    expect(page.get_by_text("Clinical use may be requested.")).to_be_visible()
+    administrator.look("audit", folder=PICTURES)
+    administrator.open(version_path)
+    administrator.look("version", folder=PICTURES)
+
+
+def ask_for_approval(administrator: Person, version_path: str) -> str:
+    page = administrator.open(version_path)
+    page.get_by_label("Clinical use").check()
+    page.get_by_label("Justification").fill("Measured to be even-handed; for the neuroradiology ward.")
+    administrator.press("Request approval")
+    expect(page.get_by_text("Nobody has decided yet.")).to_be_visible()
+    return page.url.removeprefix(administrator.platform.base)
+
+
+def approve(person: Person, request_path: str) -> None:
+    page = person.open(request_path)
+    page.get_by_label("Approve", exact=True).check()
+    page.get_by_label("Reason").fill("Read the card and the audit.")
+    person.press("Record the decision")
+    expect(page.get_by_role("button", name="Record the decision")).to_have_count(0)
+    person.look("approval", folder=PICTURES)
+
+
+def deploy(administrator: Person, request_path: str) -> str:
+    page = administrator.open(request_path)
+    page.get_by_label("Name").fill("Neuroradiology ward")
+    administrator.press("Deploy")
+    administrator.follow("Neuroradiology ward")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Neuroradiology ward")
+    return page.url.removeprefix(administrator.platform.base)
+
+
+def halt_by_bias(platform: Platform, officer: Person, deployment_path: str) -> None:
+    """The officer watches; the page itself turns to halted when the traffic goes bad."""
+    deployment = deployment_path.strip("/").split("/")[-1]
+    page = officer.open(deployment_path)
+    send = {"batch_size": 24}
+    common = (platform.base, platform.access["api_key"], deployment, platform.data, SITES[0])
+    fair = simulate(*common, first=0, count=96, degrade=None, **send)
+    assert fair.halted is None
+    bad = {"attribute": "sex", "group": "female", "strength": 1.0}
+    biased = simulate(*common, first=1000, count=3000, degrade=bad, **send)
+    assert biased.halted is not None
+    assert biased.halted["automatic"]
+    expect(page.get_by_text("Halted: nothing is predicted")).to_be_visible(timeout=MINUTE)
+    officer.look("deployment_halted", folder=PICTURES)
+
+
+def sees_it_at_home(officer: Person) -> None:
+    page = officer.open("/")
+    expect(page.get_by_role("link", name="Neuroradiology ward is halted")).to_be_visible()
+    officer.look("home", folder=PICTURES)
+
+
+def reinstate(browser, platform: Platform, deployment_path: str) -> None:
+    """Two officers of two institutions, each with a reason; only then it serves again."""
+    for site in SITES[:2]:
+        officer = Person(browser, platform, f"officer.{site}")
+        page = officer.open(deployment_path)
+        page.get_by_label("Why may it serve again?").fill("The scanner's coil was replaced; test images are fine.")
+        officer.press("Vote to reinstate")
+    expect(page.get_by_text("Halted: nothing is predicted")).to_have_count(0)
+    deployment = deployment_path.strip("/").split("/")[-1]
+    assert platform.client("auditor").get(f"/deployments/{deployment}")["state"] == "active"
+
+
+def write_report(auditor: Person) -> None:
+    page = auditor.open("/reports/")
+    auditor.look("reports", folder=PICTURES)
+    auditor.press("Create the report")
+    download = page.get_by_role("link", name="PDF")
+    expect(download.first).to_be_visible(timeout=MINUTE)
+    auditor.look("report", folder=PICTURES)
+    with page.expect_download() as pending:
+        download.first.click()
+    assert Path(pending.value.path()).read_bytes().startswith(b"%PDF")
+
+
+def verify(auditor: Person, platform: Platform) -> None:
+    client = platform.client("auditor")
+    entries = client.get("/ledger")["entries"]
+    wait(lambda: client.get("/ledger")["anchored_size"] >= entries, what="the anchor", seconds=60)
+    page = auditor.open("/ledger/")
+    auditor.look("ledger", folder=PICTURES)
+    page.locator("main tbody a").first.click()
+    auditor.look("ledger_entry", folder=PICTURES)
+    environment = {**platform.environment, **_database_of(platform)}
+    answer = subprocess.run(
+        [sys.executable, "manage.py", "verify_ledger"], cwd=ROOT, env=environment, capture_output=True, text=True
+    )
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+
+
+def _database_of(platform: Platform) -> dict[str, str]:
+    """The environment of the platform's own processes."""
+    raw = Path(f"/proc/{platform.pid('inbox')}/environ").read_text().split("\0")
+    known = dict(item.split("=", 1) for item in raw if "=" in item)
+    names = ("DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL", "SECRET_KEY", "DJANGO_SETTINGS_MODULE", "QFL_VAR")
+    return {name: known[name] for name in names}
