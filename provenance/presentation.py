@@ -54,7 +54,7 @@ EMBEDDED_NOTE = (
 @cache
 def tables() -> dict[str, str]:
     """Each table that can stand in the log, in words."""
-    found = {"provenance": "Ledger (sign of life)", "provenance_body": "Ledger (content read)"}
+    found = {"provenance": "Ledger", "provenance_body": "Ledger content"}
     for model in apps.get_models():
         if model._meta.db_table in classify() and classify()[model._meta.db_table][0] == "governed":
             name = str(model._meta.verbose_name)
@@ -173,10 +173,6 @@ class Evidence:
     @property
     def checked(self) -> bool:
         return self.inclusion.checkpoint is not None
-
-    @property
-    def leaf_pretty(self) -> str:
-        return json.dumps(json.loads(self.leaf_text), indent=1, ensure_ascii=False)
 
     @property
     def state(self) -> str:

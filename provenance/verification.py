@@ -43,12 +43,12 @@ def verify_ledger(*, limit: int = 50) -> Verification:
     At most `limit` problems are listed. Reads the whole log, as it stood at one moment though the sequencer writes on;
     a planted change anywhere in it is found.
     """
-    with _one_moment():
+    with one_moment():
         return _verify(limit)
 
 
 @contextmanager
-def _one_moment() -> Iterator[None]:
+def one_moment() -> Iterator[None]:
     """One view of all tables. A transaction that is open already keeps its own."""
     if connection.in_atomic_block:
         yield

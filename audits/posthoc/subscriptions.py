@@ -1,6 +1,11 @@
+"""Which jobs and events this app answers. Imported from `ready()`."""
+
 from __future__ import annotations
 
-from core import jobs
-from provenance.api.verification import KIND, verification_handle
+from audits.posthoc import services
+from core import events, jobs
+from provenance.api import verification
 
-jobs.handles(KIND)(verification_handle)
+jobs.handles(services.RENDER)(services.render_handle)
+jobs.handles(verification.KIND)(verification.verification_handle)
+events.on("job.dead", "posthoc.report", services.dead_handle)

@@ -1,1 +1,12 @@
-urlpatterns: list = []
+from django.urls import path
+
+from audits.posthoc import views
+
+urlpatterns = [
+    path("reports/", views.reports, name="reports"),
+    path("reports/new/", views.report_create, name="report_create"),
+    path("reports/<uuid:report_id>/", views.report, name="report"),
+    path("reports/<uuid:report_id>/progress", views.report_progress, name="report_progress"),
+    path("reports/<uuid:report_id>/pdf", views.report_file, {"kind": "pdf"}, name="report_pdf"),
+    path("reports/<uuid:report_id>/json", views.report_file, {"kind": "json"}, name="report_json"),
+]

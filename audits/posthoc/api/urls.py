@@ -1,1 +1,10 @@
-urlpatterns: list = []
+from django.urls import path
+
+from audits.posthoc.api import views
+
+urlpatterns = [
+    path("reports", views.Reports.as_view(), name="api_reports"),
+    path("reports/<uuid:report_id>", views.ReportDetail.as_view(), name="api_report"),
+    path("reports/<uuid:report_id>/pdf", views.ReportPdf.as_view(), name="api_report_pdf"),
+    path("reports/<uuid:report_id>/json", views.ReportJson.as_view(), name="api_report_json"),
+]

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import uuid
+
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework import generics, status
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from audits.posthoc import services
+from audits.posthoc.api.serializers import ReportInput, ReportOutput
+from audits.posthoc.models import Report
+
+
+class Reports(generics.ListAPIView):
+    """Reports, newest first; POST asks for one."""
+
+    actions = {"GET": "report.view", "POST": "report.create"}
+    queryset = Report.objects.all()
+    serializer_class = ReportOutput
+
+    @extend_schema(request=ReportInput, responses={202: ReportOutput}, operation_id="reports_create")
+    def post(self, request: Request) -> Response:
+        """Ask for a report. A job renders it; GET its address until `state` is finished or failed."""
+        given = ReportInput(data=request.data)
+        given.is_valid(raise_exception=True)
+        report = services.report_create(**given.validated_data, actor=request.user)
+        return Response(ReportOutput(report).data, status=status.HTTP_202_ACCEPTED)
+
+
+class ReportDetail(generics.RetrieveAPIView):
+    action_name = "report.view"
+    queryset = Report.objects.all()
+    serializer_class = ReportOutput
+    lookup_url_kwarg = "report_id"
+
+
+class ReportPdf(APIView):
+    action_name = "report.view"
+
+    @extend_schema(responses={(200, "application/pdf"): OpenApiTypes.BINARY}, operation_id="report_pdf")
+    def get(self, request: Request, report_id: uuid.UUID) -> HttpResponse:
+        """The report as PDF/A-3A and PDF/UA-1, with its JSON attached."""
+        report = get_object_or_404(Report, id=report_id)
+        return HttpResponse(services.report_file(report=report, kind="pdf"), content_type="application/pdf")
+
+
+class ReportJson(APIView):
+    action_name = "report.view"
+
+    @extend_schema(responses={(200, "application/json"): OpenApiTypes.OBJECT}, operation_id="report_json")
+    def get(self, request: Request, report_id: uuid.UUID) -> HttpResponse:
+        """The canonical JSON that the PDF was made from: exactly the bytes that are digested."""
+        report = get_object_or_404(Report, id=report_id)
+        return HttpResponse(services.report_file(report=report, kind="json"), content_type="application/json")

@@ -1,0 +1,184 @@
+"""Institutions, models, training runs and deployments of the period."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Q, Sum
+
+from accounts.models import Institution, Membership
+from audits.posthoc.assembly.window import Window, history, identifier, instant, label, prose, state_of, words
+from audits.runtime.models import Batch
+from core.roles import Role
+from federation.models import Federation, Round, TrainingRun
+from models_registry.cards import completeness
+from models_registry.models import ApprovalRequest, Card, Deployment, Evidence, Version
+
+
+def institutions(window: Window) -> list[dict[str, Any]]:
+    """Those that exist now: the report needs at least one to speak of."""
+    return [{"id": row.slug, "name": label(row.name)} for row in Institution.objects.filter(is_active=True)]
+
+
+def synthetic() -> bool:
+    """Whether no figure comes from a real patient: every federation is declared synthetic."""
+    federations = Federation.objects.all()
+    return federations.exists() and not federations.filter(synthetic=False).exists()
+
+
+def scope(window: Window) -> str:
+    """What is in the report, and what the platform does not record."""
+    federations = list(Federation.objects.filter(created_at__lt=window.until))
+    names = ", ".join(f"{row.name}{' (synthetic data)' if row.synthetic else ''}" for row in federations) or "none yet"
+    return prose(
+        f"All models trained, audited, approved or deployed on this platform. Federations: {names}. States are those "
+        "that the ledger recorded when the period ended. Appeals by patients are not recorded on this platform: their "
+        "counts of zero mean that none is on record here, not that there was none."
+    )
+
+
+# --- models --------------------------------------------------------------------------------------------------------
+
+
+def model_id(version: Version) -> str:
+    return identifier("VER", version.id)
+
+
+def models(window: Window) -> list[dict[str, Any]]:
+    """Every version that existed when the period ended."""
+    return [_model(version, window) for version in versions(window)]
+
+
+def versions(window: Window) -> list[Version]:
+    rows = Version.objects.filter(created_at__lt=window.until).select_related("model")
+    return list(rows.order_by("created_at"))
+
+
+def _model(version: Version, window: Window) -> dict[str, Any]:
+    card = Card.objects.filter(version=version, created_at__lt=window.until).order_by("-edition").first()
+    return {
+        "id": model_id(version),
+        "name": label(version.model.name),
+        "version": f"v{version.number}",
+        "state": _model_state(version, window),
+        "intended_use": prose(version.model.intended_use),
+        "weights_sha256": version.weights_digest,
+        "card_sha256": card.digest if card else None,
+        "card_completeness": _card_share(card) if card else None,
+    }
+
+
+def _card_share(card: Card) -> float | None:
+    try:
+        return completeness(card.content).share
+    except (KeyError, TypeError, AttributeError):
+        return None  # a card of another format: not assessed
+
+
+def _model_state(version: Version, window: Window) -> str:
+    """How far it has come: deployed, else requested, else audited, else registered."""
+    deployments = list(Deployment.objects.filter(version=version, created_at__lt=window.until).order_by("created_at"))
+    if deployments:
+        return words(state_of(deployments[-1], history(deployments, window.until)))
+    requests = list(ApprovalRequest.objects.filter(version=version, created_at__lt=window.until).order_by("created_at"))
+    if requests:
+        return words(state_of(requests[-1], history(requests, window.until)))
+    evidence = Evidence.objects.filter(version=version, created_at__lt=window.until).order_by("-created_at").first()
+    return f"audited: {words(evidence.verdict)}" if evidence else "registered"
+
+
+# --- training ------------------------------------------------------------------------------------------------------
+
+
+def runs(window: Window) -> list[TrainingRun]:
+    """Runs that were under way at some time of the period."""
+    rows = TrainingRun.objects.filter(started_at__lt=window.until).filter(
+        Q(finished_at__isnull=True) | Q(finished_at__gte=window.since)
+    )
+    return list(rows.select_related("version__model").prefetch_related("federation__participants__institution"))
+
+
+def training_runs(window: Window) -> list[dict[str, Any]]:
+    found = runs(window)
+    past = history(found, window.until)
+    return [_run(run, state_of(run, past), window) for run in sorted(found, key=lambda run: run.started_at)]  # type: ignore[type-var, return-value, arg-type]
+
+
+def done_rounds(run: TrainingRun, window: Window) -> list[Round]:
+    return list(run.rounds.filter(state=Round.State.DONE, finished_at__lt=window.until).order_by("number"))
+
+
+def _run(run: TrainingRun, state: str, window: Window) -> dict[str, Any]:
+    rounds = done_rounds(run, window)
+    names = {p.site: str(p.institution) for p in run.federation.participants.all()}
+    version = getattr(run, "version", None)
+    return {
+        "id": identifier("RUN", run.id),
+        "model": label(version or run.name),
+        "strategy": label(run.config.get("strategy")),
+        "state": state,
+        "rounds_planned": run.config.get("rounds", len(rounds)),
+        "rounds_completed": len(rounds),
+        "sites": [label(names.get(site, site)) for site in sorted(run.config.get("data_digests", {}))],
+        "started_at": instant(run.started_at),  # type: ignore[arg-type]
+        "finished_at": instant(run.finished_at) if run.finished_at and run.finished_at < window.until else None,
+        "privacy": _privacy(run, rounds),
+        "config_sha256": run.config_hash,
+    }
+
+
+def _privacy(run: TrainingRun, rounds: list[Round]) -> dict[str, Any] | None:
+    """What the site that spent most has spent; the budget, and said so, where no spending was recorded."""
+    dp = (run.config.get("local") or {}).get("dp")
+    if dp is None:
+        return None
+    mechanism = f"DP-SGD, noise multiplier {dp.get('noise_multiplier', '?')}, clipped at {dp.get('max_grad_norm', '?')}"
+    spent = [value for value in (rounds[-1].metrics.get("epsilon") or {}).values() if value] if rounds else [0.0]
+    if not spent:
+        mechanism += "; the budget, as what was spent is not on record"
+    return {
+        "epsilon": float(max(spent, default=run.config.get("epsilon_budget") or 0.0)),
+        "delta": float(dp.get("delta", 0.0)),
+        "mechanism": label(mechanism),
+    }
+
+
+# --- deployments ---------------------------------------------------------------------------------------------------
+
+
+def deployment_id(deployment: Deployment) -> str:
+    return identifier("DEP", deployment.id)
+
+
+def deployments(window: Window) -> list[dict[str, Any]]:
+    found = list(
+        Deployment.objects.filter(created_at__lt=window.until)
+        .select_related("version__model__federation")
+        .order_by("created_at")
+    )
+    past = history(found, window.until)
+    return [_deployment(row, state_of(row, past), window) for row in found]
+
+
+def _deployment(row: Deployment, state: str, window: Window) -> dict[str, Any]:
+    participants = row.version.model.federation.participants.select_related("institution")
+    rows = Batch.objects.filter(deployment=row, **window.during("created_at")).order_by()
+    counts: dict[str, int] = dict(rows.values_list("kind").annotate(Sum("rows")))
+    return {
+        "id": deployment_id(row),
+        "model": label(row.version),
+        "institution": label(", ".join(str(p.institution) for p in participants)),
+        "kind": str(row.kind),
+        "state": state,
+        "since": instant(row.created_at),
+        "predictions": counts.get("prediction", 0),
+        "outcomes": counts.get("outcome", 0),
+    }
+
+
+def sign_off() -> list[dict[str, Any]]:
+    """Lines to be signed: an ethics officer of each institution that has one, and an administrator."""
+    held = Membership.objects.filter(is_active=True, user__is_active=True, role=Role.ETHICS_OFFICER)
+    names = sorted({str(m.institution) for m in held.select_related("institution")})
+    lines = [{"role": "Ethics officer", "institution": label(name)} for name in names]
+    return [*lines, {"role": "Administrator", "institution": "Platform"}]

@@ -1,0 +1,131 @@
+"""The period of a report, the words it is told in, and what the ledger says about that time.
+
+States are read from the ledger as they were when the period ended, not from the tables as they are now: a report of
+last year must not change because a deployment was halted yesterday.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import models
+
+from accounts.models import User
+from provenance.domain.commit import pseudonym
+from provenance.keys import secret
+from provenance.models import Body
+from provenance.presentation import role_of
+
+NOT_STATED = "not stated"
+PLATFORM = "Platform"
+
+
+@dataclass(frozen=True)
+class Window:
+    """Whole days in UTC, both inclusive."""
+
+    start: dt.date
+    end: dt.date
+
+    @property
+    def since(self) -> dt.datetime:
+        return dt.datetime.combine(self.start, dt.time(), tzinfo=dt.UTC)
+
+    @property
+    def until(self) -> dt.datetime:
+        """The first moment after the period."""
+        return dt.datetime.combine(self.end + dt.timedelta(days=1), dt.time(), tzinfo=dt.UTC)
+
+    def holds(self, moment: dt.datetime | None) -> bool:
+        return moment is not None and self.since <= moment < self.until
+
+    def during(self, field: str) -> dict[str, dt.datetime]:
+        """Filter arguments: the field lies in the period."""
+        return {f"{field}__gte": self.since, f"{field}__lt": self.until}
+
+
+@dataclass(frozen=True)
+class Moment:
+    """One recorded state of a row."""
+
+    at: dt.datetime
+    row: dict[str, Any]
+    actor: uuid.UUID | None
+
+
+History = dict[str, list[Moment]]
+
+
+def history(objects: Iterable[models.Model], until: dt.datetime) -> History:
+    """What the ledger recorded of some rows of one table before a moment, oldest first."""
+    rows = list(objects)
+    if not rows:
+        return {}
+    found: History = {}
+    bodies = Body.objects.filter(
+        entry__table=rows[0]._meta.db_table, entry__object_id__in=[str(row.pk) for row in rows], entry__at__lt=until
+    )
+    for body in bodies.select_related("entry").order_by("entry_id"):
+        row = json.loads(body.body).get("row")
+        if isinstance(row, dict):
+            found.setdefault(body.entry.object_id, []).append(Moment(body.entry.at, row, body.actor))
+    return found
+
+
+def state_of(row: Any, past: History) -> str:
+    """The state that the ledger recorded last; the row's own where the ledger has none (yet)."""
+    moments = past.get(str(row.pk))
+    return words(moments[-1].row.get("state") if moments else row.state)
+
+
+def transitions(row: Any, past: History, window: Window) -> list[tuple[Moment, str, str]]:
+    """Each change of state within the period: when and by whom, before, after."""
+    found, before = [], None
+    for moment in past.get(str(row.pk), []):
+        after = moment.row.get("state")
+        if before is not None and after != before and window.holds(moment.at):
+            found.append((moment, words(before), words(after)))
+        before = after
+    return found
+
+
+def instant(moment: dt.datetime) -> str:
+    return moment.astimezone(dt.UTC).isoformat()
+
+
+def label(text: object, most: int = 300) -> str:
+    """A text for a table: never empty, cut where the report's form ends."""
+    shown = str(text if text is not None else "").strip() or NOT_STATED
+    return shown if len(shown) <= most else shown[: most - 1] + "…"
+
+
+def prose(text: object) -> str:
+    return label(text, 4000)
+
+
+def words(state: object) -> str:
+    """A state as people write it: "under_review" is "under review"."""
+    return label(str(state or "").replace("_", " "))
+
+
+def identifier(prefix: str, value: uuid.UUID) -> str:
+    """A name that fits a table: "DEP-1f0c2a9b4d". Ten digits of a random UUID do not meet by chance."""
+    return f"{prefix}-{value.hex[:10]}"
+
+
+def person(actor: uuid.UUID | None) -> dict[str, str]:
+    """Whoever acted, by pseudonym, role and institution; never by name."""
+    if actor is None:
+        return {"actor": "platform", "role": "The platform itself", "institution": PLATFORM}
+    user = User.objects.filter(id=actor).first()
+    institution = user.institution if user else None
+    return {
+        "actor": pseudonym(secret("pseudonym"), actor),
+        "role": label(role_of(actor)),
+        "institution": label(institution or PLATFORM),
+    }
