@@ -60,5 +60,5 @@ class ApplicationErrorMiddleware:
         if request.method == "POST" and back.startswith("/") and not back.startswith("//") and error.status != 403:
             messages.error(request, error.message)
             return redirect(back)
-        template = f"{error.status}.html" if error.status in {400, 403, 404} else "400.html"
-        return render(request, template, {"message": error.message, "status": error.status}, status=error.status)
+        template = "403.html" if error.status == 403 else "400.html"
+        return render(request, template, {"exception": error.message, "status": error.status}, status=error.status)

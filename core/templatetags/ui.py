@@ -207,4 +207,5 @@ def post_button(
         "name": name,
         "value": value,
         "csrf_token": context.get("csrf_token"),
+        "back": request.get_full_path() if (request := context.get("request")) else "",
     }

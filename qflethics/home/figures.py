@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import groupby, islice
 from typing import Any
 
 from django.apps import apps
@@ -59,15 +60,21 @@ def key_figures(user: User) -> list[Figure]:
 def recent_activity() -> list[dict[str, Any]]:
     """The newest entries of the ledger, without the heartbeats that only show that it lives."""
     entries = Entry.objects.exclude(operation__in=["HEARTBEAT", "READ"]).order_by("-seq").defer("leaf", "leaf_hash")
-    return [
-        {
-            "when": entry.at,
-            "text": f"{table_words(entry.table)} {_OPERATIONS.get(entry.operation, entry.operation.lower())}",
-            "url": link("ledger_entry", entry.seq),
-            "detail": f"Ledger entry {entry.seq}",
-        }
-        for entry in entries[:ACTIVITY_SHOWN]
-    ]
+    alike = groupby(entries[: 10 * ACTIVITY_SHOWN], key=lambda entry: (entry.table, entry.operation))
+    return [_activity(list(group)) for _, group in islice(alike, ACTIVITY_SHOWN)]
+
+
+def _activity(entries: list[Entry]) -> dict[str, Any]:
+    """One line for entries of one kind that follow one another, newest first."""
+    newest, oldest = entries[0], entries[-1]
+    words = f"{table_words(newest.table)} {_OPERATIONS.get(newest.operation, newest.operation.lower())}"
+    alone = len(entries) == 1
+    return {
+        "when": newest.at,
+        "text": words if alone else f"{words}, {len(entries)} times",
+        "url": link("ledger_entry", newest.seq),
+        "detail": f"Ledger entry {newest.seq}" if alone else f"Ledger entries {oldest.seq} to {newest.seq}",
+    }
 
 
 def table_words(table: str) -> str:

@@ -243,6 +243,11 @@
       else if (!region || region.dataset.paused === undefined) source.open();
     }
   });
+  // A paused region is not refreshed by its fallback poll either.
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    const region = event.target.closest("[data-live][data-paused]");
+    if (region && event.target.matches("[hx-trigger]")) event.preventDefault();
+  });
   document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-live-toggle]");
     if (!button) return;
