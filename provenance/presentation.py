@@ -284,7 +284,7 @@ def may_read_body(user: Any, entry: Entry) -> bool:
         return False
     path, scope = reach
     try:
-        key = model._meta.pk.to_python(entry.object_id)  # type: ignore[union-attr]
+        key = model._meta.pk.to_python(entry.object_id)
     except ValidationError:
         return False  # a batch or a read under a name of its own
     visible = scope._default_manager.for_user(user)  # type: ignore[attr-defined]
@@ -300,7 +300,7 @@ def _reach(model: type[models.Model], depth: int = 3) -> tuple[str, type[models.
     found = []
     for field in model._meta.concrete_fields if depth else ():
         if field.many_to_one or field.one_to_one:
-            reach = _reach(field.related_model, depth - 1)  # type: ignore[arg-type]
+            reach = _reach(field.related_model, depth - 1)
             if reach is not None:
                 found.append((f"{field.name}__{reach[0]}".removesuffix("__"), reach[1]))
     return min(found, key=lambda reach: reach[0].count("__"), default=None)

@@ -14,7 +14,7 @@ from accounts.models import User
 from audits.posthoc.models import Report
 from core import artefacts, jobs
 from core.context import governed
-from core.errors import ApplicationError, Conflict, Forbidden
+from core.errors import ApplicationError, Conflict
 
 logger = logging.getLogger(__name__)
 RENDER = "report.render"
@@ -63,11 +63,7 @@ def report_create(*, period_start: dt.date, period_end: dt.date, actor: User) ->
     ------
     ApplicationError
         If the period is the wrong way round, or not over.
-    Forbidden
-        If a machine asks: a report names the person who wanted it.
     """
-    if not isinstance(actor, User):
-        raise Forbidden("A report is asked for by a person. Sign in instead of using an API key.")
     if problem := period_check(period_start, period_end, today=timezone.now().date()):
         raise ApplicationError(problem)
     with governed(action="report.create", actor=actor.id):

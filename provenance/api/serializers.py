@@ -92,7 +92,7 @@ class VerificationOutput(serializers.Serializer):
     checkpoints = serializers.IntegerField()
     anchors = serializers.IntegerField()
     anchored_size = serializers.IntegerField()
-    root = serializers.CharField()
+    root_sha256 = serializers.CharField(source="root", allow_blank=True)  # empty: the check stopped before it
     problems = serializers.ListField(child=serializers.CharField())
     verified_at = serializers.CharField()
     seconds = serializers.FloatField()

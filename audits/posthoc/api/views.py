@@ -11,9 +11,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.models import User
 from audits.posthoc import services
 from audits.posthoc.api.serializers import ReportInput, ReportOutput
 from audits.posthoc.models import Report
+from core.errors import Forbidden
 
 
 class Reports(generics.ListAPIView):
@@ -28,6 +30,8 @@ class Reports(generics.ListAPIView):
         """Ask for a report. A job renders it; GET its address until `state` is finished or failed."""
         given = ReportInput(data=request.data)
         given.is_valid(raise_exception=True)
+        if not isinstance(request.user, User):
+            raise Forbidden("A report is asked for by a person. Sign in instead of using an API key.")
         report = services.report_create(**given.validated_data, actor=request.user)
         return Response(ReportOutput(report).data, status=status.HTTP_202_ACCEPTED)
 

@@ -28,7 +28,7 @@ def gather(report: Report, *, generated_at: dt.datetime) -> dict[str, Any]:
         "period": {"start": str(report.period_start), "end": str(report.period_end)},
         "generated_at": instant(generated_at),
         "institutions": records.institutions(window),
-        "scope": records.scope(window),
+        "scope": records.scope(window, generated_at=generated_at),
         "models": records.models(window),
         "training_runs": records.training_runs(window),
         "audits": checks.audits(window),

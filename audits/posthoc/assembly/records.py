@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 from django.db.models import Q, Sum
 
 from accounts.models import Institution, Membership
-from audits.posthoc.assembly.window import Window, history, identifier, instant, label, prose, state_of, words
+from audits.posthoc.assembly.window import (
+    Window,
+    history,
+    identifier,
+    instant,
+    label,
+    prose,
+    state_of,
+    state_since,
+    words,
+)
 from audits.runtime.models import Batch
 from core.roles import Role
 from federation.models import Federation, Round, TrainingRun
@@ -26,14 +37,15 @@ def synthetic() -> bool:
     return federations.exists() and not federations.filter(synthetic=False).exists()
 
 
-def scope(window: Window) -> str:
+def scope(window: Window, *, generated_at: dt.datetime) -> str:
     """What is in the report, and what the platform does not record."""
     federations = list(Federation.objects.filter(created_at__lt=window.until))
     names = ", ".join(f"{row.name}{' (synthetic data)' if row.synthetic else ''}" for row in federations) or "none yet"
+    unfinished = " The last day was not over when the report was made." if generated_at < window.until else ""
     return prose(
         f"All models trained, audited, approved or deployed on this platform. Federations: {names}. States are those "
         "that the ledger recorded when the period ended. Appeals by patients are not recorded on this platform: their "
-        "counts of zero mean that none is on record here, not that there was none."
+        f"counts of zero mean that none is on record here, not that there was none.{unfinished}"
     )
 
 
@@ -95,13 +107,14 @@ def runs(window: Window) -> list[TrainingRun]:
     rows = TrainingRun.objects.filter(started_at__lt=window.until).filter(
         Q(finished_at__isnull=True) | Q(finished_at__gte=window.since)
     )
-    return list(rows.select_related("version__model").prefetch_related("federation__participants__institution"))
+    related = rows.select_related("version__model").prefetch_related("federation__participants__institution")
+    return list(related.order_by("started_at"))
 
 
 def training_runs(window: Window) -> list[dict[str, Any]]:
     found = runs(window)
     past = history(found, window.until)
-    return [_run(run, state_of(run, past), window) for run in sorted(found, key=lambda run: run.started_at)]  # type: ignore[type-var, return-value, arg-type]
+    return [_run(run, state_of(run, past), window) for run in found]
 
 
 def done_rounds(run: TrainingRun, window: Window) -> list[Round]:
@@ -157,10 +170,10 @@ def deployments(window: Window) -> list[dict[str, Any]]:
         .order_by("created_at")
     )
     past = history(found, window.until)
-    return [_deployment(row, state_of(row, past), window) for row in found]
+    return [_deployment(row, state_of(row, past), state_since(row, past), window) for row in found]
 
 
-def _deployment(row: Deployment, state: str, window: Window) -> dict[str, Any]:
+def _deployment(row: Deployment, state: str, since: dt.datetime, window: Window) -> dict[str, Any]:
     participants = row.version.model.federation.participants.select_related("institution")
     rows = Batch.objects.filter(deployment=row, **window.during("created_at")).order_by()
     counts: dict[str, int] = dict(rows.values_list("kind").annotate(Sum("rows")))
@@ -170,7 +183,7 @@ def _deployment(row: Deployment, state: str, window: Window) -> dict[str, Any]:
         "institution": label(", ".join(str(p.institution) for p in participants)),
         "kind": str(row.kind),
         "state": state,
-        "since": instant(row.created_at),
+        "since": instant(since),
         "predictions": counts.get("prediction", 0),
         "outcomes": counts.get("outcome", 0),
     }

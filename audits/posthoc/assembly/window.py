@@ -83,6 +83,16 @@ def state_of(row: Any, past: History) -> str:
     return words(moments[-1].row.get("state") if moments else row.state)
 
 
+def state_since(row: Any, past: History) -> dt.datetime:
+    """When the row came into the state that it had last."""
+    since, state = row.created_at, None
+    for moment in past.get(str(row.pk), []):
+        if state is not None and moment.row.get("state") != state:
+            since = moment.at
+        state = moment.row.get("state")
+    return since
+
+
 def transitions(row: Any, past: History, window: Window) -> list[tuple[Moment, str, str]]:
     """Each change of state within the period: when and by whom, before, after."""
     found, before = [], None

@@ -101,7 +101,9 @@ def test_an_alarm_without_figures_is_told_as_an_incident_not_left_out(day, windo
 
 
 def test_states_come_from_the_ledger_as_they_were(day, window, ledger):
-    assert records.deployments(window)[0]["state"] == "halted"
+    row = records.deployments(window)[0]
+    assert row["state"] == "halted"
+    assert dt.datetime.fromisoformat(row["since"]) > day.ended.closed_at  # not since it was deployed
     halted_at = timezone.now()
     with governed(action="test"):
         Deployment.objects.filter(id=day.deployment.id).update(state="revoked")
@@ -204,8 +206,8 @@ def make_row(day, **fields) -> AuditRun:
         CheckResult.objects.create(
             **{
                 "audit": audit, "check_id": "bias_score", "principle": "fairness", "title": "Bias score",
-                "gating": True, "verdict": "inconclusive", "value": 0.09, "lower": 0.02, "upper": 0.16, "threshold": 0.1,
-                "sentence": "It may be more.", "evidence": {"n": 80}, **fields,
+                "gating": True, "verdict": "inconclusive", "value": 0.09, "lower": 0.02, "upper": 0.16,
+                "threshold": 0.1, "sentence": "It may be more.", "evidence": {"n": 80}, **fields,
             }
         )  # fmt: skip
     return audit
