@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import datetime
 from urllib.parse import urlencode
 
 from django.conf import settings
@@ -187,8 +188,14 @@ def _notes(status: dict) -> dict[str, str]:
     return {
         "waiting_note": f"{status['waiting']} waiting to be written",
         "anchor_note": block + (", run by this platform" if chain and chain.embedded else ""),
-        "lag_note": f"the oldest came {timesince(since, depth=1)} ago" if since else "all of it is anchored",
+        "lag_note": _lag_words(since, status["anchor_lag_seconds"]),
     }
+
+
+def _lag_words(since: datetime | None, seconds: float) -> str:
+    if since is None:
+        return "all of it is anchored"
+    return "the oldest came just now" if seconds < 60 else f"the oldest came {timesince(since, depth=1)} ago"
 
 
 def _vkeys() -> list[str]:
