@@ -5,7 +5,7 @@ from typing import Any
 from django import forms
 from django.utils import timezone
 
-from audits.posthoc.services import default_period, last_day, period_check
+from audits.posthoc.services import default_period, period_check
 
 
 class PeriodForm(forms.Form):
@@ -19,8 +19,8 @@ class PeriodForm(forms.Form):
         start, end = default_period(today)
         kwargs.setdefault("initial", {"period_start": start.isoformat(), "period_end": end.isoformat()})
         super().__init__(*args, **kwargs)
-        self.fields["period_end"].help_text = "A day that is over (UTC)."
-        self.fields["period_end"].widget.attrs["max"] = last_day(today).isoformat()
+        self.fields["period_end"].help_text = "UTC. With today, the report counts what is on record when it is made."
+        self.fields["period_end"].widget.attrs["max"] = today.isoformat()
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}

@@ -34,23 +34,17 @@ class Rendered:
     summary: dict[str, Any]
 
 
-def last_day(today: dt.date) -> dt.date:
-    """The newest day that a report can end with: one that is over, so that its figures no longer change."""
-    return today - dt.timedelta(days=1)
-
-
 def default_period(today: dt.date) -> tuple[dt.date, dt.date]:
-    """The half-year that is under way, as far as it is over."""
-    end = last_day(today)
-    return end.replace(month=1 if end.month <= 6 else 7, day=1), end
+    """The half-year that is under way, up to now."""
+    return today.replace(month=1 if today.month <= 6 else 7, day=1), today
 
 
 def period_check(period_start: dt.date, period_end: dt.date, *, today: dt.date) -> str:
     """What is wrong with a period, in words; empty if nothing is."""
     if period_end < period_start:
         return f"The period ends on {period_end}, before it starts on {period_start}. Exchange the two dates."
-    if period_end > last_day(today):
-        return f"A report covers days that are over (UTC). Choose {last_day(today)} or an earlier day as the last one."
+    if period_end > today:
+        return f"A report covers what is on record. Choose {today} (UTC) or an earlier day as the last one."
     if period_start < FIRST_DAY:
         return f"Nothing is on record before {FIRST_DAY}. Choose a later first day."
     return ""

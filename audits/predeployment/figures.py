@@ -51,7 +51,7 @@ def gap_chart(evidence: Evidence) -> Chart:
     return interval_chart(
         rows,
         threshold=threshold,
-        title="Largest gap between groups, by attribute and metric",
+        title=f"Largest gap between groups, {'classical twin' if evidence['model'] == 'baseline' else 'quantum model'}",
         x_label="Gap, 0 (alike) to 1",
         level=f"{evidence['confidence']:.0%}".replace("%", " %"),
         key=evidence["model"],

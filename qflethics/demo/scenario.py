@@ -328,9 +328,12 @@ class Scenario:
         """The whole ledger is recomputed, and everything up to now gets onto the chain."""
         auditor = self.act_as("auditor")
         entries = auditor.get("/ledger")["entries"]
-        status = wait_until(
-            lambda: (s := auditor.get("/ledger"))["anchored_size"] >= entries and s, what="the anchor", seconds=60
-        )
+
+        def anchored() -> dict[str, Any] | None:
+            chain = auditor.get("/ledger")["chain"]
+            return chain if chain and chain["head_size"] >= entries else None
+
+        chain = wait_until(anchored, what="the anchor", seconds=60)
         found = wait_until(
             lambda: (v := auditor.post("/ledger/verification")).get("ok") is not None and v,
             what="the verification", seconds=60,
@@ -338,8 +341,8 @@ class Scenario:
         if not found["ok"]:
             raise StepFailed(f"the ledger does not verify: {found['problems']}")
         return {
-            "entries": found["entries"], "root": found["root"], "anchored_size": status["anchored_size"],
-            "chain_id": status["chain_id"], "problems": [],
+            "entries": found["entries"], "root": found["root_sha256"], "anchored_size": chain["head_size"],
+            "chain_id": chain["chain_id"], "problems": [],
         }  # fmt: skip
 
 

@@ -54,6 +54,7 @@ def test_from_consent_to_report(platform, browser):
     reinstate(browser, platform, deployment_path)
     write_report(Person(browser, platform, "auditor"))
     verify(Person(browser, platform, "auditor"), platform)
+    assert Person.faults == [], "\n".join(Person.faults)
 
 
 def propose(administrator: Person) -> str:
@@ -87,11 +88,12 @@ def give_consent(operator: Person, run_path: str) -> None:
 
 def train(administrator: Person, run_path: str) -> None:
     page = administrator.open(run_path)
-    administrator.press("Start")
-    expect(page.get_by_text("Round 1 of 3")).to_be_visible(timeout=MINUTE)
+    page.locator("#control-play").click()
+    administrator.confirm("Start training")
+    expect(page.get_by_text("Round 1 of 3:")).to_be_visible(timeout=MINUTE)
     administrator.look("run_training", folder=PICTURES)
     # The page is live: it reaches the end without being loaded again.
-    expect(page.get_by_text("3 of 3 rounds done")).to_be_visible(timeout=4 * MINUTE)
+    expect(page.get_by_text("3 of 3 rounds done").first).to_be_visible(timeout=4 * MINUTE)
     administrator.look("run_finished", folder=PICTURES)
 
 
@@ -110,7 +112,7 @@ def wait_for_audit(administrator: Person, version_path: str) -> None:
     audit = client.get("/audits")["results"][0]
     assert audit["verdict"] == "pass"
     page = administrator.open(f"/audits/{audit['id']}/")
-    expect(page.get_by_text("Clinical use may be requested.")).to_be_visible()
+    expect(page.get_by_text("Clinical use may be requested.").first).to_be_visible()
     administrator.look("audit", folder=PICTURES)
     administrator.open(version_path)
     administrator.look("version", folder=PICTURES)
@@ -172,6 +174,8 @@ def reinstate(browser, platform: Platform, deployment_path: str) -> None:
         page = officer.open(deployment_path)
         page.get_by_label("Why may it serve again?").fill("The scanner's coil was replaced; test images are fine.")
         officer.press("Vote to reinstate")
+        officer.confirm("Vote to reinstate")
+        expect(page.get_by_text("Your vote is recorded.")).to_be_visible()
     expect(page.get_by_text("Halted: nothing is predicted")).to_have_count(0)
     deployment = deployment_path.strip("/").split("/")[-1]
     assert platform.client("auditor").get(f"/deployments/{deployment}")["state"] == "active"
@@ -192,7 +196,7 @@ def write_report(auditor: Person) -> None:
 def verify(auditor: Person, platform: Platform) -> None:
     client = platform.client("auditor")
     entries = client.get("/ledger")["entries"]
-    wait(lambda: client.get("/ledger")["anchored_size"] >= entries, what="the anchor", seconds=60)
+    wait(lambda: client.get("/ledger")["chain"]["head_size"] >= entries, what="the anchor", seconds=60)
     page = auditor.open("/ledger/")
     auditor.look("ledger", folder=PICTURES)
     page.locator("main tbody a").first.click()

@@ -104,8 +104,8 @@ def _time_faults(facts: s.Facts) -> Iterator[Fault]:
         yield Fault("$.period.end", f"expected {facts.period.start} or later, got {facts.period.end}")
     if facts.generated_at.utcoffset() != dt.timedelta(0):
         yield Fault("$.generated_at", f"expected UTC, got offset {facts.generated_at.utcoffset()}")
-    if facts.generated_at.date() <= facts.period.end:
-        yield Fault("$.generated_at", f"expected a time after the period's last day {facts.period.end}")
+    if facts.generated_at.date() < facts.period.end:
+        yield Fault("$.generated_at", f"expected a time not before the period's last day {facts.period.end}")
     named = {
         "training_runs": [(run.started_at, "started_at") for run in facts.training_runs],
         "audits": [(audit.completed_at, "completed_at") for audit in facts.audits],

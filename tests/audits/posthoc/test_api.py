@@ -60,10 +60,11 @@ def test_missing_or_malformed_days_are_named(world, client_of, body):
     assert "period_end" in response.json()["fields"]
 
 
-def test_a_period_that_is_not_over_is_refused(world, today, client_of):
-    response = client_of(world.people.auditor).post(URL, period(today), content_type="application/json")
+def test_a_period_in_the_future_is_refused(world, today, client_of):
+    body = period(today + timezone.timedelta(days=1))
+    response = client_of(world.people.auditor).post(URL, body, content_type="application/json")
     assert (response.status_code, response.json()["code"]) == (400, "invalid")
-    assert "days that are over" in response.json()["message"]
+    assert "what is on record" in response.json()["message"]
 
 
 def test_a_key_reads_but_does_not_ask(world, report, today, tomorrow):

@@ -78,7 +78,7 @@ def test_an_empty_list_says_what_belongs_there(world, client_of):
     ("start", "end", "message"),
     [
         (0, -1, "Exchange the two dates"),
-        (0, 1, "days that are over"),
+        (0, 2, "what is on record"),
         (-9000, 0, "Nothing is on record before"),
         ("never", 0, "Enter a valid date"),
         (0, "", "This field is required"),

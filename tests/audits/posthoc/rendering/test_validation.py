@@ -18,7 +18,7 @@ FAULTS = [
     ("period.start", "yesterday", "$.period.start"),
     ("generated_at", "2026-07-02T08:30:00", "$.generated_at"),
     ("generated_at", "2026-07-02T10:30:00+02:00", "$.generated_at"),
-    ("generated_at", "2026-06-30T23:00:00Z", "$.generated_at"),
+    ("generated_at", "2026-06-29T23:00:00Z", "$.generated_at"),
     ("institutions", [], "$.institutions"),
     ("synthetic", "no", "$.synthetic"),
     ("models.1.id", "glioma-2.1", "$.models[1].id"),
