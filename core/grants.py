@@ -28,6 +28,9 @@ def grant_application_role(sender, **kwargs) -> None:
         f"REVOKE INSERT, UPDATE, DELETE ON core_outbox FROM {role}",
         f"REVOKE EXECUTE ON FUNCTION core_outbox_insert(text, text, text, jsonb) FROM {role}",
         f"REVOKE INSERT, UPDATE, DELETE ON django_migrations FROM {role}",
+        # pgtrigger lets any session name triggers to be ignored; ours are guards, so nothing is ever ignored.
+        "CREATE OR REPLACE FUNCTION public._pgtrigger_should_ignore(trigger_name name) RETURNS boolean "
+        "LANGUAGE sql IMMUTABLE AS 'SELECT false'",
         *(f"REVOKE UPDATE, DELETE ON {connection.ops.quote_name(table)} FROM {role}" for table in insert_only),
     ]
     with connection.cursor() as cursor:

@@ -52,7 +52,7 @@ class Version(GovernedModel):
         triggers = captured(
             "id", "created_at", "model_id", "number", "run_id", "weights_digest", "baseline_digest", "config_hash",
             "config", "manifests", "metrics", "circuit",
-        )  # fmt: skip
+        ) + [pgtrigger.Protect(name="immutable", operation=pgtrigger.Update | pgtrigger.Delete)]  # fmt: skip
         constraints = [models.UniqueConstraint(fields=["model", "number"], name="version_number_once")]
 
     def __str__(self) -> str:

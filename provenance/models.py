@@ -118,7 +118,7 @@ class Anchor(models.Model):
     confirmed_at = models.DateTimeField(null=True)
 
     class Meta:
-        ordering = ["-checkpoint"]
+        ordering = ["-checkpoint_id"]
 
     def __str__(self) -> str:
         return f"anchor of {self.checkpoint_id} ({self.state})"

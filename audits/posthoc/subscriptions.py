@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from audits.posthoc import services
 from core import events, jobs
-from provenance.api import verification
 
 jobs.handles(services.RENDER)(services.render_handle)
-jobs.handles(verification.KIND)(verification.verification_handle)
 events.on("job.dead", "posthoc.report", services.dead_handle)

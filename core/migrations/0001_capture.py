@@ -42,6 +42,9 @@ BEGIN
     IF operation NOT IN ('BATCH', 'READ', 'HEARTBEAT', 'REBASELINE') THEN
         RAISE EXCEPTION 'core_record: operation % is not BATCH, READ, HEARTBEAT or REBASELINE', operation;
     END IF;
+    IF table_name !~ '^[a-z][a-z0-9_]{0,62}$' THEN  -- what a leaf can carry; anything else would stop the sequencer
+        RAISE EXCEPTION 'core_record: % is not the name of a table', table_name;
+    END IF;
     RETURN core_outbox_insert(table_name, operation, object_id, body);
 END $$;
 REVOKE ALL ON FUNCTION core_outbox_insert(text, text, text, jsonb) FROM PUBLIC;

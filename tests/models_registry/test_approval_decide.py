@@ -9,6 +9,7 @@ from federation.domain.messages import digest
 from models_registry import services
 from models_registry.approvals import may_decide
 from models_registry.models import ApprovalDecision, ApprovalRequest, Version
+from tests.database import rewrite_version
 from tests.factories.federation import World
 from tests.factories.people import make_user
 
@@ -119,6 +120,7 @@ def test_bad_input_is_refused(world: World, approval: ApprovalRequest, fields: d
         decide(approval, world.people.officer_north, **fields)
 
 
+@pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(
     ("field", "value", "said"),
     [("weights_digest", "f" * 64, "weights of the quantum model"), ("manifests", {}, "data manifests"),
@@ -127,7 +129,7 @@ def test_bad_input_is_refused(world: World, approval: ApprovalRequest, fields: d
 def test_a_decision_on_changed_content_voids_the_request(
     world: World, approval: ApprovalRequest, field: str, value: object, said: str
 ) -> None:
-    Version.objects.filter(id=approval.version_id).update(**{field: value})
+    rewrite_version(approval.version_id, field, value)
 
     with pytest.raises(Conflict, match=f"content has changed.*{said}"):
         decide(approval, world.people.officer_north)
@@ -136,10 +138,11 @@ def test_a_decision_on_changed_content_voids_the_request(
     assert not approval.decisions.exists()
 
 
+@pytest.mark.django_db(transaction=True)
 def test_the_voiding_is_recorded_under_its_own_action(world: World, approval: ApprovalRequest) -> None:
     from core.models import Outbox
 
-    Version.objects.filter(id=approval.version_id).update(weights_digest="f" * 64)
+    rewrite_version(approval.version_id, "weights_digest", "f" * 64)
     with pytest.raises(Conflict):
         decide(approval, world.people.officer_north)
 

@@ -6,7 +6,8 @@ from core import artefacts
 from core.errors import ApplicationError, Conflict
 from core.models import DomainEvent
 from models_registry import services
-from models_registry.models import ApprovalRequest, Deployment, Version
+from models_registry.models import ApprovalRequest, Deployment
+from tests.database import rewrite_version
 from tests.factories.federation import World
 from tests.factories.registry import make_approved_request, make_deployment
 
@@ -43,9 +44,10 @@ def test_an_approval_is_deployed_once(world: World) -> None:
         deploy(world, deployment.approval)
 
 
+@pytest.mark.django_db(transaction=True)
 def test_changed_content_voids_the_approval_instead(world: World) -> None:
     request = make_approved_request(world)
-    Version.objects.filter(id=request.version_id).update(weights_digest="f" * 64)
+    rewrite_version(request.version_id, "weights_digest", "f" * 64)
 
     with pytest.raises(Conflict, match="content has changed"):
         deploy(world, request)

@@ -5,7 +5,8 @@ from django.test import Client
 from django.urls import reverse
 
 from models_registry import services
-from models_registry.models import ApprovalRequest, Deployment, Version
+from models_registry.models import ApprovalRequest, Deployment
+from tests.database import rewrite_version
 from tests.factories.federation import World, make_federation
 from tests.factories.people import make_people
 from tests.factories.registry import make_approved_request, make_deployment, make_evidence, make_request, make_version
@@ -172,8 +173,9 @@ def test_the_approval_page_shows_each_digest_and_who_decided(world, approval, pa
     assert "1 more ethics officer" in body
 
 
+@pytest.mark.django_db(transaction=True)
 def test_changed_content_is_flagged_before_anyone_decides(world, approval, page) -> None:
-    Version.objects.filter(id=approval.version_id).update(weights_digest="f" * 64)
+    rewrite_version(approval.version_id, "weights_digest", "f" * 64)
 
     body = text(page(world.people.officer_north), "approval", approval.id)
     assert "The content has changed since the request" in body

@@ -8,24 +8,12 @@ from collections.abc import Callable, Iterator
 import psycopg2
 import pytest
 from django.db import connection
-from django.test import TransactionTestCase
 
 from provenance import checkpoints, sequencing
 from provenance.domain.tiles import Frontier
 from provenance.models import Checkpoint
-from tests.database import empty_tables
 
 LEDGER_TABLES = ("provenance_entry", "provenance_body", "provenance_tile", "provenance_checkpoint")
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _flush_as_owner() -> Iterator[None]:
-    """Empty the tables as the owner. For the whole session, so that it still holds when the database fixture ends."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            TransactionTestCase, "_fixture_teardown", lambda self: empty_tables(os.environ["DATABASE_OWNER_URL"])
-        )
-        yield
 
 
 class Log:
