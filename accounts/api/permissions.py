@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from rest_framework.exceptions import MethodNotAllowed
 from rest_framework.permissions import BasePermission
 
 
@@ -11,7 +12,13 @@ class MayPerform(BasePermission):
     def has_permission(self, request, view) -> bool:
         if not request.user or not request.user.is_authenticated:
             return False
-        action = getattr(view, "actions", {}).get(request.method) or getattr(view, "action_name", None)
+        method = "GET" if request.method == "HEAD" else request.method
+        if not hasattr(view, method.lower()):
+            raise MethodNotAllowed(method)  # permissions are asked before the method is looked up
+        by_method = getattr(view, "actions", {})
+        if method == "OPTIONS" and by_method:
+            return any(request.user.may(action) for action in by_method.values())
+        action = by_method.get(method) or getattr(view, "action_name", None)
         if action is None:
-            raise TypeError(f"{type(view).__name__} names no action for {request.method}")
+            raise TypeError(f"{type(view).__name__} names no action for {method}")
         return request.user.may(action)

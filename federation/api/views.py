@@ -49,7 +49,7 @@ class FederationDetail(APIView):
 class FederationRuns(ListAPIView):
     """The runs of a federation; POST proposes one, frozen by its hash."""
 
-    actions = {"GET": "federation.view", "HEAD": "federation.view", "OPTIONS": "federation.view", "POST": "run.start"}
+    actions = {"GET": "federation.view", "POST": "run.start"}
     serializer_class = serializers.RunOutput
     queryset = TrainingRun.objects.none()
 

@@ -58,6 +58,7 @@ class SignInForm(AuthenticationForm):
 
 @method_decorator(login_not_required, name="dispatch")
 class SignIn(LoginView):
+    http_method_names = ["get", "post", "head", "options"]
     template_name = "registration/login.html"
     authentication_form = SignInForm
     redirect_authenticated_user = True
@@ -79,11 +80,13 @@ def locked_out(request: HttpRequest, response: HttpResponse | None = None, crede
     return answer
 
 
+@require_safe
 @login_not_required
 def health_live(request: HttpRequest) -> JsonResponse:
     return JsonResponse({"status": "ok"})
 
 
+@require_safe
 @login_not_required
 def health_ready(request: HttpRequest) -> JsonResponse:
     """Ready when the database answers; a load balancer takes the process out otherwise."""

@@ -1,0 +1,169 @@
+"""Every address × role × method. A new address without an expectation here fails, and so does a right nobody meant."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+
+import pytest
+from django.test import Client
+from django.urls import URLPattern, get_resolver, reverse
+from django.urls.converters import IntConverter, UUIDConverter
+
+from tests.factories.people import make_people
+
+pytestmark = pytest.mark.django_db
+
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+ROLES = {"A": "administrator", "O": "officer_north", "U": "auditor", "S": "operator_north", "C": "clinician"}
+ALL, STAFF = "AOUSC", "AOUS"
+PUBLIC = "public"
+
+# Address name -> method -> who may (A administrator, O ethics officer, U auditor, S site operator, C clinician).
+# Written out and not derived from core.roles, so that a slip there shows here. A method that is not named is refused.
+EXPECTED: dict[str, dict[str, str]] = {
+    "login": {"GET": PUBLIC, "POST": PUBLIC},
+    "logout": {"POST": ALL},
+    "health_live": {"GET": PUBLIC},
+    "health_ready": {"GET": PUBLIC},
+    "home": {"GET": ALL},
+    "federations": {"GET": STAFF},
+    "federation": {"GET": STAFF},
+    "run_propose": {"POST": "A"},
+    "run": {"GET": STAFF},
+    "run_live": {"GET": STAFF},
+    "run_consent": {"POST": "S"},
+    "run_start": {"POST": "A"},
+    "run_pause": {"POST": "A"},
+    "run_resume": {"POST": "A"},
+    "run_abort": {"POST": "A"},
+    "models": {"GET": ALL},
+    "model": {"GET": ALL},
+    "version": {"GET": ALL},
+    "card": {"GET": ALL},
+    "card_edition": {"GET": ALL},
+    "card_edit": {"GET": "A", "POST": "A"},
+    "approvals": {"GET": STAFF},
+    "approval": {"GET": STAFF},
+    "approval_request": {"POST": "A"},
+    "approval_decide": {"POST": "AO"},
+    "approval_withdraw": {"POST": "A"},
+    "approval_deploy": {"POST": "A"},
+    "audits": {"GET": STAFF},
+    "audit": {"GET": STAFF},
+    "audit_progress": {"GET": STAFF},
+    "audit_start": {"POST": "AO"},
+    "audit_stop": {"POST": "AO"},
+    "deployments": {"GET": ALL},
+    "deployment": {"GET": ALL},
+    "deployment_live": {"GET": ALL},
+    "deployment_halt": {"POST": "O"},
+    "deployment_reinstate": {"POST": "O"},
+    "reports": {"GET": STAFF},
+    "report": {"GET": STAFF},
+    "report_create": {"POST": "AOU"},
+    "report_progress": {"GET": STAFF},
+    "report_pdf": {"GET": STAFF},
+    "report_json": {"GET": STAFF},
+    "ledger": {"GET": STAFF},
+    "ledger_checkpoints": {"GET": STAFF},
+    "ledger_checkpoint": {"GET": STAFF},
+    "ledger_anchors": {"GET": STAFF},
+    "ledger_verification": {"GET": STAFF, "POST": STAFF},
+    "ledger_entry": {"GET": STAFF},
+    "ledger_leaf": {"GET": STAFF},
+    "ledger_proof": {"GET": STAFF},
+    # The log is public by design: leaves commit to bodies and show none.
+    "log_checkpoint": {"GET": PUBLIC},
+    "log_keys": {"GET": PUBLIC},
+    "log_tile": {"GET": PUBLIC},
+    "api_federations": {"GET": STAFF},
+    "api_federation": {"GET": STAFF},
+    "api_federation_runs": {"GET": STAFF, "POST": "A"},
+    "api_runs": {"GET": STAFF},
+    "api_run": {"GET": STAFF},
+    "api_run_consents": {"POST": "S"},
+    "api_run_start": {"POST": "A"},
+    "api_run_pause": {"POST": "A"},
+    "api_run_resume": {"POST": "A"},
+    "api_run_abort": {"POST": "A"},
+    "api_run_events": {"GET": STAFF},
+    "api_models": {"GET": ALL},
+    "api_model": {"GET": ALL},
+    "api_versions": {"GET": ALL},
+    "api_version": {"GET": ALL},
+    "api_cards": {"GET": ALL, "POST": "A"},
+    "api_approval_requests": {"GET": STAFF, "POST": "A"},
+    "api_approval_request": {"GET": STAFF},
+    "api_approval_decisions": {"POST": "AO"},
+    "api_approval_withdraw": {"POST": "A"},
+    "api_deployments": {"GET": ALL, "POST": "A"},
+    "api_deployment": {"GET": ALL},
+    "api_audits": {"GET": STAFF, "POST": "AO"},
+    "api_audit": {"GET": STAFF},
+    "api_predictions": {"POST": "C"},
+    "api_outcomes": {"POST": "C"},
+    "api_monitor": {"GET": ALL},
+    "api_halts": {"GET": ALL},
+    "api_halt": {"POST": "O"},
+    "api_reinstatements": {"POST": "O"},
+    "api_reports": {"GET": STAFF, "POST": "AOU"},
+    "api_report": {"GET": STAFF},
+    "api_report_pdf": {"GET": STAFF},
+    "api_report_json": {"GET": STAFF},
+    "api_ledger": {"GET": STAFF},
+    "api_ledger_entries": {"GET": STAFF},
+    "api_ledger_entry": {"GET": STAFF},
+    "api_ledger_proof": {"GET": STAFF},
+    "api_ledger_checkpoint": {"GET": STAFF},
+    "api_ledger_verification": {"GET": STAFF, "POST": STAFF},
+    "api_schema": {"GET": PUBLIC},
+}
+
+
+def patterns(resolver=None) -> Iterator[URLPattern]:
+    for pattern in (resolver or get_resolver()).url_patterns:
+        if isinstance(pattern, URLPattern):
+            yield pattern
+        else:
+            yield from patterns(pattern)
+
+
+def address(pattern: URLPattern) -> str:
+    """The pattern's address, of things that do not exist."""
+    samples = {UUIDConverter: uuid.UUID(int=7), IntConverter: 999_999}
+    values = {name: samples.get(type(kind), "x") for name, kind in pattern.pattern.converters.items()}
+    return reverse(pattern.name, kwargs=values)
+
+
+ADDRESSES = {pattern.name: pattern for pattern in patterns()}
+
+
+def test_every_address_has_an_expectation_and_no_expectation_is_stale():
+    assert None not in ADDRESSES, "an address without a name"
+    assert set(ADDRESSES) == set(EXPECTED)
+
+
+@pytest.mark.parametrize("name", sorted(EXPECTED))
+def test_who_may(name):
+    people = make_people()
+    path, is_api = address(ADDRESSES[name]), name.startswith("api_")
+    for letter, who in {**ROLES, "-": None}.items():
+        client = Client(raise_request_exception=False)
+        if who is not None:
+            client.force_login(getattr(people, who), backend="django.contrib.auth.backends.ModelBackend")
+        for method in METHODS:
+            allowed = EXPECTED[name].get(method, "")
+            kind = {"content_type": "application/json"} if is_api and method != "GET" else {}
+            status = client.generic(method, path, "{}" if kind else "", **kind).status_code
+            told = f"{method} {path} as {who or 'anonymous'}: {status}, allowed to {allowed or 'nobody'}"
+            assert status < 500, told
+            if allowed == PUBLIC or letter in allowed:
+                assert status not in {401, 403, 405}, told
+                assert allowed != PUBLIC or status != 302 or name == "login", told
+            elif letter == "-":
+                assert status in ({401, 403, 405} if is_api or PUBLIC in EXPECTED[name].values() else {302, 405}), told
+            else:
+                assert status in {403, 405}, told
+            if name == "logout" and status == 302 and who is not None:
+                client.force_login(getattr(people, who), backend="django.contrib.auth.backends.ModelBackend")
