@@ -22,7 +22,7 @@ lint: $(VENV)/.installed-dev  ## ruff, mypy, import contracts, missing migration
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/lint-imports
-	@$(BIN)/mypy .
+	@$(BIN)/mypy
 	@$(BIN)/python -m qflethics.launcher.check_migrations
 
 format: $(VENV)/.installed-dev  ## format the code

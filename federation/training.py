@@ -145,7 +145,8 @@ def evaluate_answered(payload: dict) -> jobs.Effects:
 
 def _close_round(run: TrainingRun, round_: Round, orders: list[SiteOrder]) -> None:
     cells = {
-        name: [Cell.from_dict(raw) for order in orders for raw in (order.answer or {})["cells"][name]] for name in MODEL_NAMES
+        name: [Cell.from_dict(raw) for order in orders for raw in (order.answer or {})["cells"][name]]
+        for name in MODEL_NAMES
     }
     metrics = summarise(cells, task=run.config["task"])
     metrics["epsilon"] = epsilon_by_site(run)

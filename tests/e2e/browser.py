@@ -60,7 +60,7 @@ class Person:
     def look(self, name: str, *, folder: Path | None = None) -> None:
         """Hold the page to an empty console and no accessibility violation; a picture if asked for.
 
-        What is found is collected in `faults`, so that one run shows it all; the test ends by asserting that it is empty.
+        What is found is collected in `faults`, so that one run shows it all; the test ends by asserting there is none.
         """
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)

@@ -109,7 +109,7 @@ def _check_test(site: str, test: SiteMMD, policy: Mapping[str, Any], reference: 
 
 def _check_explanation(site: str, found: SiteExplanation, task: str, policy: Mapping[str, Any]) -> None:
     kind, settings = ("image", image_settings) if task == "segmentation" else ("tabular", tabular_settings)
-    expected = asdict(settings(policy)) | {"seed": policy["seed"]}  # type: ignore[operator]
+    expected = asdict(settings(policy)) | {"seed": policy["seed"]}
     same = (found.site, found.kind, dict(found.settings)) == (site, kind, expected)
     _require(same, site, "the explanations do not follow the order")
     most = policy["lime"][kind]["records"]
