@@ -1,7 +1,7 @@
 """Real PostgreSQL and real Redis for every test, started by the same launcher as `make demo`.
 
 Most tests run in a transaction that is rolled back. Tests that need commits use `transaction=True`; afterwards the
-owner role empties the tables (the application role may not TRUNCATE, and triggers refuse it: that is the point of them).
+owner role empties the tables (the application role may not TRUNCATE, and triggers refuse it, as they should).
 """
 
 from __future__ import annotations
@@ -35,6 +35,14 @@ def django_db_setup(django_db_blocker) -> None:
             env={**os.environ, "DATABASE_ROLE": "owner"},
         )  # fmt: skip
     TransactionTestCase._fixture_teardown = _flush_as_owner  # type: ignore[method-assign]
+
+
+@pytest.fixture(autouse=True)
+def _denormals_as_they_were():
+    """Serving sets torch to flush denormal numbers for the whole process, which hypothesis rightly refuses."""
+    yield
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_flush_denormal(False)
 
 
 def _flush_as_owner(self) -> None:

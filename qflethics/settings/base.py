@@ -185,6 +185,15 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Governance and audit of quantum-enhanced federated learning on medical images.",
     "VERSION": VERSION,
     "SERVE_INCLUDE_SCHEMA": False,
+    "ENUM_NAME_OVERRIDES": {
+        "RunState": "federation.models.TrainingRun.State",
+        "ApprovalState": "models_registry.models.ApprovalRequest.State",
+        "DeploymentState": "models_registry.models.Deployment.State",
+        "AuditState": "audits.predeployment.models.AuditRun.State",
+        "ReportState": "audits.posthoc.models.Report.State",
+        "ConsentDecision": "federation.models.Consent.Decision",
+        "ApprovalDecision": "models_registry.models.ApprovalDecision.Decision",
+    },
 }
 
 LOGGING = {

@@ -37,9 +37,15 @@ def started_run(platform: Platform, name: str) -> str:
     return run
 
 
+def events_of(platform: Platform, run: str) -> list[dict]:
+    client, found = platform.client("administrator"), []
+    while page := client.get(f"/runs/{run}/events", after=found[-1]["id"] if found else 0):
+        found += page
+    return found
+
+
 def progress_of(platform: Platform, run: str) -> bool:
-    events = platform.client("administrator").get(f"/runs/{run}/events")["results"]
-    return any(event["kind"] == "progress" and event["data"]["doing"] == "train" for event in events)
+    return any(e["kind"] == "progress" and e["data"]["doing"] == "train" for e in events_of(platform, run))
 
 
 def assert_finished_once(platform: Platform, run: str) -> None:
@@ -51,8 +57,7 @@ def assert_finished_once(platform: Platform, run: str) -> None:
     )  # fmt: skip
     assert state["state"] == "finished", state["stop_reason"]
     assert [r["number"] for r in state["rounds"]] == list(range(1, ROUNDS + 1))
-    events = administrator.get(f"/runs/{run}/events")["results"]
-    updates = sorted((e["site"]) for e in events if e["kind"] == "update")
+    updates = sorted(e["site"] for e in events_of(platform, run) if e["kind"] == "update")
     assert updates == sorted(SITES * ROUNDS)
     verified = platform.client("auditor").post("/ledger/verification")
     assert verified["ok"], verified["problems"]

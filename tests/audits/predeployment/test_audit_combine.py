@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import uuid
+
 import pytest
 
 from audits.predeployment import services
@@ -136,12 +138,20 @@ def test_an_audit_is_stopped_only_while_it_runs_and_only_with_a_reason(audit, pe
 def private(version: Version, *, steps: int, sites: tuple[str, ...] = ("north", "south")) -> Version:
     """The version of a differentially private run whose sites took so many steps."""
     config = {**version.config, "epsilon_budget": 2.0, "local": {**version.config["local"], "dp": DP}}
-    Version.objects.filter(id=version.id).update(config=config)
-    TrainingRun.objects.filter(id=version.run_id).update(config=config)
+    run = TrainingRun.objects.get(id=version.run_id)
+    rounds = list(run.rounds.all())
+    run.id, run.config, run._state.adding = uuid.uuid4(), config, True
+    run.save()
+    for round_ in rounds:
+        round_.id, round_.run, round_._state.adding = uuid.uuid4(), run, True
+        round_.save()
+    version.id, version.run, version.config, version._state.adding = uuid.uuid4(), run, config, True
+    version.number += 1
+    version.save()
     for participant in version.model.federation.participants.filter(site__in=sites):
         spent = {name: {"loss": None, "steps": steps, "sample_rate": 0.2} for name in ("primary", "baseline")}
         SiteUpdate.objects.create(
-            round=Round.objects.get(run=version.run_id), participant=participant, weights={}, n_records=10,
+            round=Round.objects.get(run=run), participant=participant, weights={}, n_records=10,
             metrics=spent, message_digest="b" * 64, signature="",
         )  # fmt: skip
     return Version.objects.select_related("model", "run").get(id=version.id)

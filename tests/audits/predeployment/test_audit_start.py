@@ -5,11 +5,10 @@ from django.urls import reverse
 
 from audits.predeployment import services
 from audits.predeployment.models import AuditRun
-from core import jobs
+from core import artefacts, jobs
 from core.errors import ApplicationError, Conflict
 from core.models import Job
 from federation.models import DataManifest, SiteOrder
-from models_registry.models import Version
 
 ROLES = {
     "administrator": True, "officer_north": True, "officer_south": True, "auditor": False, "operator_north": False,
@@ -62,8 +61,7 @@ def test_a_version_that_somebody_audits_already_is_not_audited_a_second_time(ver
 
 
 def test_weights_that_are_lost_are_said_so_before_any_site_is_asked(version, people):
-    Version.objects.filter(id=version.id).update(weights_digest="0" * 64)
-    version.refresh_from_db()
+    artefacts._path(version.weights_digest).unlink()
     with pytest.raises(Conflict, match="cannot be sent"):
         services.audit_start(version=version, actor=people.administrator)
     assert not AuditRun.objects.exists() and not SiteOrder.objects.filter(kind="audit").exists()

@@ -269,7 +269,8 @@ FAULTS = {
     "records that are no list": (b'{"records": 5}', 400),
     "an extra member": (b'{"records": [], "x": 1}', 400),
     "deep nesting": (b'{"records": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", 400),
-    "a deep record": (b'{"records": [' + b"[" * 50_000 + b"]" * 50_000 + b"]}", 400),
+    # Where another library has raised the recursion limit, the text is read and the record refused instead.
+    "a deep record": (b'{"records": [' + b"[" * 50_000 + b"]" * 50_000 + b"]}", (400, 422)),
     "a record that is no object": (b'{"records": [5]}', 422),
     "a NaN literal": (NAN, 400),
     "too many": (json.dumps({"records": [{"event_key": str(i)} for i in range(257)]}).encode(), 422),
@@ -279,7 +280,8 @@ FAULTS = {
 def test_a_damaged_request_is_refused_with_a_message(deployment, north):
     for name, (body, status) in FAULTS.items():
         answer = north.post(deployment, "predictions", body)
-        assert answer.status_code == status, (name, answer.content[:200])
+        expected = status if isinstance(status, tuple) else (status,)
+        assert answer.status_code in expected, (name, answer.content[:200])
         assert len(answer.json()["message"]) > 10, name
 
 
