@@ -21,6 +21,7 @@ from federation.models import Federation
 from federation.provisioning import site_provision
 
 DOMAIN = "qfl-ethics.example"
+NAMES = {"heart": "Heart disease", "lgg": "Lower-grade glioma", "phantom": "Brain phantoms"}
 PURPOSES = {
     "heart": "Find coronary heart disease from routine examinations, to support the cardiologist's referral.",
     "lgg": "Outline the FLAIR abnormality of lower-grade gliomas in MRI, to support the radiologist's measurement.",
@@ -70,8 +71,8 @@ def demo_setup(data: str) -> Demo:
         "deputy": _person("deputy", Role.ADMINISTRATOR, None, password),  # who asks does not approve
         "auditor": _person("auditor", Role.AUDITOR, None, password),
     }
-    federation = Federation.objects.filter(name=source.title).first() or services.federation_create(
-        name=source.title,
+    federation = Federation.objects.filter(name=NAMES[source.name]).first() or services.federation_create(
+        name=NAMES[source.name],
         purpose=PURPOSES[source.name],
         data_title=source.title,
         task=source.task,
