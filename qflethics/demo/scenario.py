@@ -17,10 +17,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from federation.domain.data.registry import open_source
 from qflethics.demo.client import Client, Refused, wait_until
 
 ROUNDS = 4
 PHANTOM_EPSILON = 5.0
+FIRM_BIAS = 0.75  # from this bias on, the phantom's gap is far over the limit (measured)
 # The approved exposure: enough for the monitor to find the bias in a small site's traffic, and no more.
 MOST_PREDICTIONS = 5000
 # Few patients need more local work a round than the default, which is measured on phantoms.
@@ -184,11 +186,18 @@ class Scenario:
             check["check_id"]: {k: check[k] for k in ("verdict", "value", "lower", "upper")}
             for check in self.audit["checks"]
         }
-        if self.source == "phantom" and self.audit["verdict"] != "pass":
-            raise StepFailed(f"the unbiased phantom must pass, the audit says {self.audit['verdict']}: {checks}")
-        if self.source != "phantom" and self.audit["verdict"] == "pass":
-            raise StepFailed("these groups are too small for an honest PASS, and the audit passed them")
+        if self.audit["verdict"] not in self.honest_verdicts:
+            expected = " or ".join(sorted(self.honest_verdicts))
+            raise StepFailed(f"on this data the audit must say {expected}, it says {self.audit['verdict']}: {checks}")
         return {"verdict": self.audit["verdict"], "checks": checks}
+
+    @property
+    def honest_verdicts(self) -> set[str]:
+        """What an honest audit can say here: phantoms are many enough for a firm word, real groups for no PASS."""
+        if self.source != "phantom":
+            return {"fail", "inconclusive", "not_assessable"}
+        bias = getattr(open_source(self.access["data"]), "bias", 0.0)
+        return {"pass"} if bias == 0 else {"fail"} if bias >= FIRM_BIAS else {"pass", "fail", "inconclusive"}
 
     # --- decisions -----------------------------------------------------------------------------------------------
 
