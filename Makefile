@@ -2,6 +2,7 @@
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
+CONTRACTS := provenance/contracts/node_modules/.package-lock.json
 export PYTHONUNBUFFERED := 1
 
 .PHONY: help demo test lint format lock clean
@@ -12,7 +13,7 @@ help:  ## this list
 demo: $(VENV)/.installed  ## start everything and live through the life of a model (ARGS=--exit, DATA=heart:PATH|lgg:PATH)
 	@$(BIN)/python -m qflethics.launcher.demo $(ARGS)
 
-test: $(VENV)/.installed-dev  ## the whole suite (ARGS are given to pytest)
+test: $(VENV)/.installed-dev $(CONTRACTS)  ## the whole suite (ARGS are given to pytest)
 	@$(BIN)/python -m pytest $(ARGS)
 
 lint: export SECRET_KEY := lint-only
@@ -36,6 +37,10 @@ lock: $(VENV)/.installed-dev  ## resolve requirements.in and requirements-dev.in
 
 clean:  ## remove the virtual environment and what the demonstration stored (not the servers' data of root)
 	rm -rf $(VENV) var
+
+# The compiler and the EVM node of the contract's tests; without npm those tests fail and say what to install.
+$(CONTRACTS): provenance/contracts/package-lock.json
+	@if command -v npm >/dev/null; then npm ci --silent --no-audit --no-fund --prefix provenance/contracts; touch $@; fi
 
 $(VENV)/bin/python:
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 was not found. Install it, e.g. 'apt-get install python3.11 python3.11-venv', or name it: make PYTHON=/path/to/python3.11"; exit 2; }

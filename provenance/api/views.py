@@ -58,7 +58,9 @@ class LedgerStatus(LedgerApi):
 
 
 class EntryList(LedgerApi):
-    @extend_schema(parameters=[serializers.EntriesInput], responses=serializers.EntriesOutput)
+    @extend_schema(
+        parameters=[serializers.EntriesInput], responses=serializers.EntriesOutput, operation_id="ledger_entries"
+    )
     def get(self, request: Request) -> Response:
         """Entries in their order, after a number. Bodies are read one by one, and each reading is recorded."""
         given = serializers.EntriesInput(data=request.query_params)
@@ -72,7 +74,7 @@ class EntryList(LedgerApi):
 
 
 class EntryDetail(LedgerApi):
-    @extend_schema(responses=serializers.DetailOutput)
+    @extend_schema(responses=serializers.DetailOutput, operation_id="ledger_entry")
     def get(self, request: Request, seq: int) -> Response:
         """One entry with its proof checked now, and its body if it lies within your reach (recorded as read)."""
         entry = get_object_or_404(Entry, seq=seq)
