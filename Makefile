@@ -35,8 +35,9 @@ lock: $(VENV)/.installed-dev  ## resolve requirements.in and requirements-dev.in
 	@$(BIN)/pip-compile -q --strip-extras --no-annotate --no-emit-index-url --no-emit-find-links --no-emit-trusted-host -o requirements-dev.txt requirements-dev.in
 	@sed -i 's/+cpu$$//' requirements.txt requirements-dev.txt
 
-clean:  ## remove the virtual environment and what the demonstration stored (not the servers' data of root)
-	rm -rf $(VENV) var
+clean:  ## remove what the demonstration has stored, and the virtual environment
+	@if [ -x $(BIN)/python ]; then $(BIN)/python -m qflethics.launcher.forget; fi
+	rm -rf $(VENV)
 
 # The compiler and the EVM node of the contract's tests; without npm those tests fail and say what to install.
 $(CONTRACTS): provenance/contracts/package-lock.json
