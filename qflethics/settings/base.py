@@ -7,6 +7,7 @@ from pathlib import Path
 
 from csp.constants import NONE, SELF
 
+from federation.site.wire import broker
 from qflethics.settings import env
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
@@ -85,7 +86,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 MIGRATION_MODULES: dict[str, str | None] = {}
 
 REDIS_URL = env.text("REDIS_URL")
-CELERY_BROKER_URL = env.celery_broker(REDIS_URL)
+CELERY_BROKER_URL = broker(REDIS_URL)
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]

@@ -55,8 +55,3 @@ def database(name: str) -> dict:
         "PORT": query.pop("port", str(parts.port or "")),
         "OPTIONS": {"application_name": os.environ.get("QFL_PROCESS", "qflethics"), **query},
     }
-
-
-def celery_broker(redis_url: str) -> str:
-    """The same server in the spelling that kombu wants: ``unix://u:p@/path`` becomes ``redis+socket://u:p@/path``."""
-    return "redis+socket://" + redis_url.removeprefix("unix://") if redis_url.startswith("unix://") else redis_url

@@ -35,7 +35,7 @@ def gather(report: Report, *, generated_at: dt.datetime) -> dict[str, Any]:
         "approvals": decisions.approvals(window),
         "deployments": records.deployments(window),
         "incidents": incidents.incidents(window),
-        "appeals": incidents.appeals(),
+        "appeals": None,  # not recorded: a 0 would claim that there was none
         "changes": decisions.changes(window),
         "previous_report": _previous(report),
         "audit_trail": trail.audit_trail(generated_at),

@@ -26,11 +26,6 @@ def incidents(window: Window) -> list[dict[str, Any]]:
     return [_incident(halt, window) for halt in halts(window)]
 
 
-def appeals() -> dict[str, int]:
-    """Appeals are not recorded on this platform; the scope of the report says so."""
-    return {"received": 0, "upheld": 0, "rejected": 0, "open": 0}
-
-
 def _incident(halt: Halt, window: Window) -> dict[str, Any]:
     figures = _figures(halt.alarm) if halt.automatic else {}
     complete = halt.automatic and all(figures.get(k) is not None for k in ("metric", "gap", "wealth", "threshold"))

@@ -44,8 +44,8 @@ def scope(window: Window, *, generated_at: dt.datetime) -> str:
     unfinished = " The last day was not over when the report was made." if generated_at < window.until else ""
     return prose(
         f"All models trained, audited, approved or deployed on this platform. Federations: {names}. States are those "
-        "that the ledger recorded when the period ended. Appeals by patients are not recorded on this platform: their "
-        f"counts of zero mean that none is on record here, not that there was none.{unfinished}"
+        "that the ledger recorded when the period ended. Appeals by patients are not recorded on this "
+        f"platform.{unfinished}"
     )
 
 

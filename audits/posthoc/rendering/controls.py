@@ -52,7 +52,7 @@ def _trail(_facts: s.Facts) -> list[str]:
 
 
 def _appeals(facts: s.Facts) -> list[str]:
-    return ["appeals"] if facts.appeals.received or facts.appeals.carried_over else []
+    return ["appeals"] if facts.appeals and (facts.appeals.received or facts.appeals.carried_over) else []
 
 
 def _halts(facts: s.Facts) -> list[str]:

@@ -47,9 +47,7 @@ def _figures(facts: s.Facts) -> list[s.Figure]:
         s.Figure(label="Audits completed", value=count(len(facts.audits)), note=f"bias: {tally}" if tally else ""),
         s.Figure(label="Predictions served", value=count(served), note=f"{count(clinical)} in clinical use"),
         s.Figure(label="Halts", value=count(len(halts)), note=f"{count(standing)} still standing" if halts else ""),
-        s.Figure(
-            label="Appeals received", value=count(facts.appeals.received), note=f"{count(facts.appeals.open)} open"
-        ),
+        _appeals_figure(facts.appeals),
         s.Figure(label="Audit-trail entries", value=count(trail.entries), note=trail.verdict.lower()),
     ]
 
@@ -169,8 +167,16 @@ def _privacy(facts: s.Facts) -> Iterator[s.Sentence]:
             yield _sentence("epsilon-above-one", "medium", text, where)
 
 
+def _appeals_figure(appeals: s.Appeals | None) -> s.Figure:
+    if appeals is None:
+        return s.Figure(label="Appeals received", value="not recorded")
+    return s.Figure(label="Appeals received", value=count(appeals.received), note=f"{count(appeals.open)} open")
+
+
 def _appeals(facts: s.Facts) -> Iterator[s.Sentence]:
     appeals = facts.appeals
+    if appeals is None:
+        return
     if appeals.upheld:
         text = f"{plural(appeals.upheld, 'appeal')} by patients or clinicians upheld."
         yield _sentence("appeals-upheld", "medium", text, "appeals")

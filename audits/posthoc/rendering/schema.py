@@ -310,7 +310,7 @@ class Facts(Record, frozen=True, kw_only=True):
     approvals: list[Approval]
     deployments: list[Deployment]
     incidents: list[Incident]
-    appeals: Appeals
+    appeals: Appeals | None  # None: not recorded, which is not the same as none received
     changes: list[Change]
     previous_report: PreviousReport | None = None
     audit_trail: AuditTrail

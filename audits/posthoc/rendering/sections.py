@@ -202,6 +202,8 @@ def _reinstated(back: s.Reinstatement | None) -> Cell:
 
 def appeals(report: s.Report) -> list[Block]:
     a = report.appeals
+    if a is None:
+        return [table_or_empty("Appeals are not recorded on this platform.", "", [], [])]
     if not a.received and not a.carried_over:
         return [table_or_empty("No appeals in this period.", "", [], [])]
     names = ("Open at the start", "Received", "Upheld", "Rejected", "Open at the end")

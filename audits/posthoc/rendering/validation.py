@@ -95,7 +95,8 @@ def fact_faults(facts: s.Facts) -> Iterator[Fault]:
     for i, audit in enumerate(facts.audits):
         yield from _audit_faults(audit, f"$.audits[{i}]")
     yield from _incident_faults(facts)
-    yield from _appeal_faults(facts.appeals)
+    if facts.appeals is not None:
+        yield from _appeal_faults(facts.appeals)
     yield from _trail_faults(facts.audit_trail)
 
 

@@ -142,3 +142,12 @@ def test_a_control_without_evidence_says_so(empty_facts: dict[str, Any]) -> None
 def test_iso_31700_is_only_ever_aligned_to(full_facts: dict[str, Any]) -> None:
     frameworks = {row["framework"] for row in complete(full_facts)["controls"] if "31700" in row["framework"]}
     assert frameworks == {"ISO 31700-1:2023 (aligned to)"}
+
+
+def test_what_is_not_recorded_is_not_shown_as_zero(full_facts: dict[str, Any]) -> None:
+    report = complete({**full_facts, "appeals": None})
+    shown = {figure["label"]: figure["value"] for figure in report["summary"]["figures"]}
+    assert shown["Appeals received"] == "not recorded"
+    contesting = [row for row in report["controls"] if row["clause"] == "Art. 22(3)"]
+    assert contesting
+    assert not contesting[0]["evidence"]
