@@ -3,9 +3,10 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 CONTRACTS := provenance/contracts/node_modules/.package-lock.json
+SLITHER := .venv-slither/.installed
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help demo test lint format lock clean
+.PHONY: help demo test contracts lint format lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -13,8 +14,10 @@ help:  ## this list
 demo: $(VENV)/.installed  ## start everything and live through the life of a model (ARGS=--exit, DATA=heart:PATH|lgg:PATH)
 	@$(BIN)/python -m qflethics.launcher.demo $(ARGS)
 
-test: $(VENV)/.installed-dev $(CONTRACTS)  ## the whole suite (ARGS are given to pytest)
+test: $(VENV)/.installed-dev $(CONTRACTS) $(SLITHER)  ## the whole suite (ARGS are given to pytest)
 	@$(BIN)/python -m pytest $(ARGS)
+
+contracts: $(CONTRACTS) $(SLITHER)  ## the tools that build and test the contract
 
 lint: export SECRET_KEY := lint-only
 lint: export DATABASE_URL := postgresql://lint@/lint
@@ -37,11 +40,18 @@ lock: $(VENV)/.installed-dev  ## resolve requirements.in and requirements-dev.in
 
 clean:  ## remove what the demonstration has stored, and the virtual environment
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m qflethics.launcher.forget; fi
-	rm -rf $(VENV)
+	rm -rf $(VENV) .venv-slither
 
-# The compiler and the EVM node of the contract's tests; without npm those tests fail and say what to install.
+# The compiler, the EVM node and Foundry of the contract's tests; without npm those tests fail and say what to install.
 $(CONTRACTS): provenance/contracts/package-lock.json
 	@if command -v npm >/dev/null; then npm ci --silent --no-audit --no-fund --prefix provenance/contracts; touch $@; fi
+
+# Slither wants an older web3 than ours, so it lives by itself.
+$(SLITHER): provenance/contracts/slither-requirements.txt | $(VENV)/bin/python
+	@$(BIN)/python -m venv --clear .venv-slither
+	@echo '*' > .venv-slither/.gitignore
+	@.venv-slither/bin/pip install --quiet --disable-pip-version-check -r provenance/contracts/slither-requirements.txt
+	@touch $@
 
 $(VENV)/bin/python:
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 was not found. Install it, e.g. 'apt-get install python3.11 python3.11-venv', or name it: make PYTHON=/path/to/python3.11"; exit 2; }

@@ -1,7 +1,8 @@
-"""Officers' decisions on models: approve, halt, resume, revoke, signed as EIP-712 typed data.
+"""Decisions on models: proposed, approved, halted, resumed, revoked, each signed as EIP-712 typed data.
 
-Officers sign with a key of their own and pay no gas; anybody may carry the signatures to the contract. One officer
-halts; approving, resuming and revoking take a quorum. The proposer of a decision may not sign it.
+People sign with a key of their own and pay no gas; anybody may carry the signatures to the contract. A registered
+proposer signs a proposal alone. One officer halts; approving, resuming and revoking take a quorum of officers, among
+whom the one who proposed does not count: both have signed, so that they differ is proved and not only attested.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from provenance.chain.node import Inclusion, SignedTransaction
 from provenance.chain.registry import Registry
 from provenance.chain.signer import Signer
 
-NO_PROPOSER = "0x" + 40 * "0"
+NOBODY = "0x" + 40 * "0"  # the recorded proposer of a subject that nobody has proposed
 _TYPES = {
     "Decision": [
         {"name": "logId", "type": "bytes32"},
@@ -36,21 +37,23 @@ _TYPES = {
 
 
 class Verdict(IntEnum):
-    """What officers decide."""
+    """What is decided."""
 
-    APPROVE = 1  # none -> approved, by quorum
-    HALT = 2  # approved -> halted, by one officer
-    RESUME = 3  # halted -> approved, by quorum
-    REVOKE = 4  # approved or halted -> revoked for good, by quorum
+    PROPOSE = 1  # none -> proposed, by one registered proposer
+    APPROVE = 2  # proposed -> approved, by quorum
+    HALT = 3  # approved -> halted, by one officer
+    RESUME = 4  # halted -> approved, by quorum
+    REVOKE = 5  # proposed, approved or halted -> revoked for good, by quorum
 
 
 class SubjectState(IntEnum):
     """Where a subject stands. Serve a model only when it is APPROVED."""
 
     NONE = 0
-    APPROVED = 1
-    HALTED = 2
-    REVOKED = 3
+    PROPOSED = 1
+    APPROVED = 2
+    HALTED = 3
+    REVOKED = 4
 
 
 @dataclass(frozen=True)
@@ -60,17 +63,18 @@ class Subject:
     state: SubjectState
     nonce: int  # that the next decision must carry
     time: int  # of the block of the last decision, POSIX seconds; 0 before the first
+    proposer: str  # address that signed the proposal; `NOBODY` before it
 
 
 @dataclass(frozen=True)
 class Decision:
-    """What officers sign."""
+    """What the proposer and the officers sign."""
 
     log_id: bytes
     subject: bytes  # salted commitment, 32 bytes; never a name
     verdict: Verdict
     commitment: bytes  # salted commitment to the rationale, 32 bytes
-    proposer: str  # address; `NO_PROPOSER` for a halt that nobody proposed
+    proposer: str  # address that proposes, or that is recorded as having proposed the subject
     nonce: int
     expires_at: int  # POSIX seconds
 
@@ -116,7 +120,7 @@ class Decided:
     commitment: bytes
     proposer: str
     nonce: int
-    officers: tuple[str, ...]
+    signers: tuple[str, ...]  # ascending; the proposer of a proposal, officers otherwise
 
 
 class Decisions:
@@ -127,12 +131,16 @@ class Decisions:
 
     def subject(self, log_id: bytes, subject: bytes) -> Subject:
         """State of a subject, and the nonce of the next decision on it."""
-        state, nonce, time = self.registry.read("subjects", log_id, subject)
-        return Subject(SubjectState(state), nonce, time)
+        state, nonce, time, proposer = self.registry.read("subjects", log_id, subject)
+        return Subject(SubjectState(state), nonce, time, proposer)
 
     def is_officer(self, log_id: bytes, address: str) -> bool:
         """Whether an address is in office."""
         return self.registry.read("isOfficer", log_id, to_checksum_address(address))
+
+    def is_proposer(self, log_id: bytes, address: str) -> bool:
+        """Whether an address may propose."""
+        return self.registry.read("isProposer", log_id, to_checksum_address(address))
 
     def quorum(self, log_id: bytes) -> tuple[int, int]:
         """Officers needed to approve, resume or revoke (0: not set, nothing passes), and officers in office."""
@@ -144,6 +152,11 @@ class Decisions:
         if self.is_officer(log_id, who) != on:
             self.registry.execute(signer, "setOfficer", log_id, to_checksum_address(who), on)
 
+    def register(self, signer: Signer, log_id: bytes, who: str, *, on: bool = True) -> None:
+        """Let an address propose, or no longer; `signer` owns the log."""
+        if self.is_proposer(log_id, who) != on:
+            self.registry.execute(signer, "setProposer", log_id, to_checksum_address(who), on)
+
     def set_quorum(self, signer: Signer, log_id: bytes, quorum: int) -> None:
         """Set how many officers approve, resume or revoke: 2 to 16."""
         if self.quorum(log_id)[0] != quorum:
@@ -153,9 +166,9 @@ class Decisions:
         """Return the EIP-712 message of a decision for this registry on this chain."""
         return decision.typed_data(chain_id=self.registry.node.chain_id, registry=self.registry.address)
 
-    def sign(self, decision: Decision, officer: Signer) -> bytes:
-        """Sign a decision as an officer: 65 bytes."""
-        return officer.sign_typed_data(self.typed_data(decision))
+    def sign(self, decision: Decision, signer: Signer) -> bytes:
+        """Sign a decision as its proposer or as an officer: 65 bytes."""
+        return signer.sign_typed_data(self.typed_data(decision))
 
     def signer_of(self, decision: Decision, signature: bytes) -> str:
         """Address that signed a decision.
@@ -181,8 +194,8 @@ class Decisions:
         Raises
         ------
         ContractRefused
-            If the contract would refuse it now; its `name` says why (QuorumNotMet, NotOfficer, SelfDecision, Expired,
-            WrongNonce, WrongState, ...).
+            If the contract would refuse it now; its `name` says why (QuorumNotMet, NotOfficer, NotProposer,
+            SelfDecision, ProposerMismatch, Expired, WrongNonce, WrongState, ...).
         """
         by_signer = {int(self.signer_of(decision, s), 16): s for s in signatures}
         ordered = [by_signer[address] for address in sorted(by_signer)]
@@ -200,7 +213,7 @@ class Decisions:
                 commitment=e.args.commitment,
                 proposer=e.args.proposer,
                 nonce=e.args.nonce,
-                officers=tuple(e.args.officers),
+                signers=tuple(e.args.signers),
             )
             for e in events
             if e.address == self.registry.address

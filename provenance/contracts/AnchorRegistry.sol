@@ -4,9 +4,10 @@ pragma solidity 0.8.37;
 /// @title Anchors of institutions' transparency logs, and their ethics officers' decisions on models
 /// @notice One namespace (logId) an institution. Immutable: no proxy, no pause, no owner who could rewrite an anchor or
 ///         decide in an officer's place. The owner of a log appoints; it neither anchors nor decides.
-/// @dev    What this contract proves: that a root was the head of a log at a block, and that officers then in office
-///         signed a decision. What it does not prove: that a newer root is consistent with an older one (auditors check
-///         that off-chain), or that the named proposer really proposed (the officers attest it by signing).
+/// @dev    What this contract proves: that a root was the head of a log at a block; that a registered proposer signed
+///         each proposal; and that officers then in office, the proposer not among them, signed each decision on it.
+///         What it does not prove: that a newer root is consistent with an older one (auditors check that off-chain),
+///         that two addresses are two people, or that the owner appointed the right ones.
 ///         Only roots, random identifiers and salted commitments may be written here; never personal data.
 contract AnchorRegistry {
     // ----- types
@@ -28,6 +29,7 @@ contract AnchorRegistry {
 
     enum State {
         None,
+        Proposed,
         Approved,
         Halted,
         Revoked
@@ -35,16 +37,19 @@ contract AnchorRegistry {
 
     enum Verdict {
         None,
+        Propose,
         Approve,
         Halt,
         Resume,
         Revoke
     }
 
+    /// One storage slot.
     struct Subject {
         State state;
-        uint64 nonce; // decisions so far; the next decision must carry this number
-        uint64 time; // of the block of the last decision, seconds
+        uint40 nonce; // decisions so far; the next decision must carry this number
+        uint40 time; // of the block of the last decision, seconds
+        address proposer; // who signed the proposal; never counts towards a quorum on this subject
     }
 
     struct Decision {
@@ -52,7 +57,7 @@ contract AnchorRegistry {
         bytes32 subject; // salted commitment to the model or deployment, never its name
         Verdict verdict;
         bytes32 commitment; // salted commitment to the signed rationale
-        address proposer; // who asked for it; may not be among the signers. Zero only for a halt
+        address proposer; // who signed the proposal: so that officers sign for this one and no other
         uint64 nonce; // must be the subject's nonce: one signature serves one decision
         uint64 expiresAt; // seconds; a signature that nobody used by then is void
     }
@@ -65,6 +70,7 @@ contract AnchorRegistry {
     mapping(bytes32 => Log) private logs;
     mapping(bytes32 => mapping(address => bool)) public isAnchorer;
     mapping(bytes32 => mapping(address => bool)) public isOfficer;
+    mapping(bytes32 => mapping(address => bool)) public isProposer;
     mapping(bytes32 => mapping(uint64 => bytes32)) public rootAtSize;
     mapping(bytes32 => mapping(bytes32 => Subject)) public subjects;
 
@@ -82,6 +88,7 @@ contract AnchorRegistry {
     event OwnershipTransferred(bytes32 indexed logId, address indexed from, address indexed to);
     event AnchorerSet(bytes32 indexed logId, address indexed who, bool on);
     event OfficerSet(bytes32 indexed logId, address indexed who, bool on);
+    event ProposerSet(bytes32 indexed logId, address indexed who, bool on);
     event QuorumSet(bytes32 indexed logId, uint16 quorum);
     event Anchored(bytes32 indexed logId, uint64 indexed treeSize, uint64 seq, bytes32 root, bytes32 prevRoot);
     event Decided(
@@ -92,7 +99,7 @@ contract AnchorRegistry {
         bytes32 commitment,
         address proposer,
         uint64 nonce,
-        address[] officers
+        address[] signers
     );
 
     // ----- errors
@@ -101,6 +108,7 @@ contract AnchorRegistry {
     error NotOwner(address owner);
     error NotAnchorer(address who);
     error NotOfficer(address who);
+    error NotProposer(address who);
     error RoleConflict(address who);
     error Stale(uint64 treeSize, bytes32 root);
     error PrevMismatch(bytes32 expected);
@@ -113,7 +121,7 @@ contract AnchorRegistry {
     error BadSignature(uint256 index);
     error SignersNotAscending(uint256 index);
     error SelfDecision(address proposer);
-    error ProposerMissing();
+    error ProposerMismatch(address expected);
     error Expired(uint64 expiresAt);
     error WrongNonce(uint64 expected);
     error WrongState(State state, Verdict verdict);
@@ -151,9 +159,9 @@ contract AnchorRegistry {
         log.pendingOwner = address(0);
     }
 
-    /// @notice The key that anchors runs unattended, so it may never be an officer's.
+    /// @notice The key that anchors runs unattended, so it may never be an officer's or a proposer's.
     function setAnchorer(bytes32 logId, address who, bool on) external onlyOwner(logId) {
-        if (on && isOfficer[logId][who]) revert RoleConflict(who);
+        if (on && (isOfficer[logId][who] || isProposer[logId][who])) revert RoleConflict(who);
         isAnchorer[logId][who] = on;
         emit AnchorerSet(logId, who, on);
     }
@@ -167,6 +175,14 @@ contract AnchorRegistry {
             else logs[logId].officers--;
         }
         emit OfficerSet(logId, who, on);
+    }
+
+    /// @notice An officer may be a proposer too: what is forbidden is to decide on one's own proposal.
+    function setProposer(bytes32 logId, address who, bool on) external onlyOwner(logId) {
+        if (who == address(0)) revert ZeroAddress();
+        if (on && isAnchorer[logId][who]) revert RoleConflict(who);
+        isProposer[logId][who] = on;
+        emit ProposerSet(logId, who, on);
     }
 
     function setQuorum(bytes32 logId, uint16 quorum) external onlyOwner(logId) {
@@ -217,7 +233,7 @@ contract AnchorRegistry {
         );
     }
 
-    /// @notice EIP-712 digest that officers sign.
+    /// @notice EIP-712 digest that the proposer and the officers sign.
     function digestOf(Decision calldata d) public view returns (bytes32) {
         bytes32 hash = keccak256(
             abi.encode(
@@ -227,32 +243,52 @@ contract AnchorRegistry {
         return keccak256(abi.encodePacked(hex"1901", domainSeparator(), hash));
     }
 
-    /// @notice Record a decision. Anybody may carry it here; only the officers' signatures count, so they pay no gas.
-    /// @param signatures 65 bytes each (r, s, v), ordered by signer address, no signer twice.
+    /// @notice Record a decision. Anybody may carry it here; only the signatures count, so signers pay no gas.
+    /// @param signatures 65 bytes each (r, s, v), ordered by signer address, no signer twice. A proposal takes its
+    ///        proposer's alone, a halt one officer's, anything else a quorum's without the proposer.
     function decide(Decision calldata d, bytes[] calldata signatures) external {
         Subject storage s = subjects[d.logId][d.subject];
         if (block.timestamp > d.expiresAt) revert Expired(d.expiresAt);
         if (d.nonce != s.nonce) revert WrongNonce(s.nonce);
-        if (d.proposer == address(0) && d.verdict != Verdict.Halt) revert ProposerMissing();
         State next = _next(s.state, d.verdict);
-        address[] memory officers = _signers(d, signatures);
+        address[] memory signers;
+        if (d.verdict == Verdict.Propose) {
+            signers = _proposer(d, signatures);
+            s.proposer = d.proposer;
+        } else {
+            if (d.proposer != s.proposer) revert ProposerMismatch(s.proposer);
+            signers = _officers(d, signatures);
+        }
         s.state = next;
-        s.nonce = d.nonce + 1;
-        s.time = uint64(block.timestamp);
-        emit Decided(d.logId, d.subject, d.verdict, next, d.commitment, d.proposer, d.nonce, officers);
+        s.nonce++;
+        s.time = uint40(block.timestamp);
+        emit Decided(d.logId, d.subject, d.verdict, next, d.commitment, d.proposer, d.nonce, signers);
     }
 
-    /// @dev None to Approved; Approved to Halted and back; either to Revoked, from where nothing leads.
+    /// @dev None to Proposed to Approved; Approved to Halted and back; from all but None to Revoked, where it ends.
     function _next(State state, Verdict verdict) private pure returns (State) {
-        if (verdict == Verdict.Approve && state == State.None) return State.Approved;
+        if (verdict == Verdict.Propose && state == State.None) return State.Proposed;
+        if (verdict == Verdict.Approve && state == State.Proposed) return State.Approved;
         if (verdict == Verdict.Halt && state == State.Approved) return State.Halted;
         if (verdict == Verdict.Resume && state == State.Halted) return State.Approved;
-        if (verdict == Verdict.Revoke && (state == State.Approved || state == State.Halted)) return State.Revoked;
+        if (verdict == Verdict.Revoke && state != State.None && state != State.Revoked) return State.Revoked;
         revert WrongState(state, verdict);
     }
 
-    /// @dev The loop is bounded by MAX_SIGNATURES and runs over the caller's own input.
-    function _signers(Decision calldata d, bytes[] calldata signatures) private view returns (address[] memory found) {
+    /// @dev A proposal is signed by the proposer whom it names, who is registered as one, and by nobody else.
+    function _proposer(Decision calldata d, bytes[] calldata signatures) private view returns (address[] memory found) {
+        if (signatures.length > 1) revert TooManySignatures(1);
+        if (signatures.length == 0) revert QuorumNotMet(1, 0);
+        address who = _recover(digestOf(d), signatures[0], 0);
+        if (who != d.proposer) revert ProposerMismatch(who);
+        if (!isProposer[d.logId][who]) revert NotProposer(who);
+        found = new address[](1);
+        found[0] = who;
+    }
+
+    /// @dev The loop is bounded by MAX_SIGNATURES and runs over the caller's own input. Stopping is always safe, so
+    ///      an officer may halt what they proposed.
+    function _officers(Decision calldata d, bytes[] calldata signatures) private view returns (address[] memory found) {
         uint256 needed = d.verdict == Verdict.Halt ? 1 : logs[d.logId].quorum;
         if (signatures.length > MAX_SIGNATURES) revert TooManySignatures(MAX_SIGNATURES);
         if (needed == 0 || signatures.length < needed) revert QuorumNotMet(needed, signatures.length);
@@ -263,7 +299,7 @@ contract AnchorRegistry {
             address who = _recover(digest, signatures[i], i);
             if (who <= last) revert SignersNotAscending(i);
             if (!isOfficer[d.logId][who]) revert NotOfficer(who);
-            if (who == d.proposer) revert SelfDecision(who);
+            if (who == d.proposer && d.verdict != Verdict.Halt) revert SelfDecision(who);
             found[i] = last = who;
         }
     }

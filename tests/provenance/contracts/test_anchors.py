@@ -79,17 +79,21 @@ def test_only_the_owner_appoints(chain, log):
     for function, arguments in (
         ("setAnchorer", (stranger.address, True)),
         ("setOfficer", (stranger.address, True)),
+        ("setProposer", (stranger.address, True)),
         ("setQuorum", (2,)),
         ("offerOwnership", (stranger.address,)),
     ):
         assert refused(chain, stranger, function, log, *arguments) == "NotOwner"
 
 
-def test_a_key_is_anchorer_or_officer_never_both(chain, log):
-    officer = chain.signer()
+def test_a_key_that_anchors_neither_decides_nor_proposes(chain, log):
+    officer, proposer = chain.signer(), chain.signer()
     chain.decisions.appoint(chain.owner, log, officer.address)
-    assert refused(chain, chain.owner, "setAnchorer", log, officer.address, True) == "RoleConflict"
+    chain.decisions.register(chain.owner, log, proposer.address)
+    for person in (officer, proposer):
+        assert refused(chain, chain.owner, "setAnchorer", log, person.address, True) == "RoleConflict"
     assert refused(chain, chain.owner, "setOfficer", log, chain.owner.address, True) == "RoleConflict"
+    assert refused(chain, chain.owner, "setProposer", log, chain.owner.address, True) == "RoleConflict"
     chain.decisions.appoint(chain.owner, log, officer.address, on=False)
     assert chain.decisions.quorum(log) == (0, 0)
 
