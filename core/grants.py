@@ -8,6 +8,21 @@ from django.db import connection
 
 from core.capture import AppendOnly
 
+# An ordinary trigger sleeps while `session_replication_role` is replica; ours never do.
+ALWAYS = """
+DO $$
+DECLARE found record;
+BEGIN
+    FOR found IN
+        SELECT t.tgname, t.tgrelid::regclass AS "table" FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
+        WHERE NOT t.tgisinternal AND t.tgenabled <> 'A' AND t.tgparentid = 0
+          AND c.relnamespace = 'public'::regnamespace
+    LOOP
+        EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', found."table", found.tgname);
+    END LOOP;
+END $$
+"""
+
 
 def grant_application_role(sender, **kwargs) -> None:
     """Grant the application role reads and writes, append-only tables INSERT only, the outbox nothing but reads."""
@@ -27,12 +42,14 @@ def grant_application_role(sender, **kwargs) -> None:
         f"GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO {role}",
         f"REVOKE INSERT, UPDATE, DELETE ON core_outbox FROM {role}",
         f"REVOKE EXECUTE ON FUNCTION core_outbox_insert(text, text, text, jsonb) FROM {role}",
+        f"REVOKE EXECUTE ON FUNCTION core_rebaseline(regclass) FROM {role}",
         f"REVOKE INSERT, UPDATE, DELETE ON django_migrations FROM {role}",
         # pgtrigger lets any session name triggers to be ignored; ours are guards, so nothing is ever ignored.
         "CREATE OR REPLACE FUNCTION public._pgtrigger_should_ignore(trigger_name name) RETURNS boolean "
         "LANGUAGE sql IMMUTABLE AS 'SELECT false'",
         *(f"REVOKE UPDATE, DELETE ON {connection.ops.quote_name(table)} FROM {role}" for table in insert_only),
     ]
+    statements.append(ALWAYS)
     with connection.cursor() as cursor:
         for statement in statements:
             cursor.execute(statement)

@@ -1,19 +1,21 @@
 """Outbox -> entries. One writer, under an advisory lock; what it writes is insert-only.
 
-Rows of the outbox are found by anti-join, never by `id > last`: ids become visible out of order, and a row that commits
-late would be lost.
+A row leaves the outbox in the transaction that enters it into the log, so whatever is seen there waits. Never by
+`id > last`: ids become visible out of order, and a row that commits late would be lost.
 """
 
 from __future__ import annotations
 
+import io
 import json
-import secrets
-from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import datetime
+import os
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
+from functools import lru_cache
+from typing import Any, NamedTuple
 from uuid import UUID
 
+import msgspec
 from django.db import connection, transaction
 
 from provenance.domain import commit
@@ -21,26 +23,32 @@ from provenance.domain.canonical import canonical, encode_floats
 from provenance.domain.merkle import hash_leaf, root_of
 from provenance.domain.tiles import Frontier, FullTile, edge_widths
 from provenance.keys import secret
-from provenance.models import Body, Entry, Tile
+from provenance.models import Entry, Tile
 
-BATCH = 2000
+BATCH = 5000
 _TAKE = """
-    SELECT o.id, o.at, o."table", o.operation, o.object_id, o.body::text, o.actor, o.action, o.reason, o.request_id
-    FROM core_outbox o
-    WHERE NOT EXISTS (SELECT 1 FROM provenance_entry e WHERE e.outbox_id = o.id)
-    ORDER BY o.id LIMIT %s
+    SELECT id, to_char("at" AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), "table", operation, object_id,
+           body::text, actor::text, action, reason, request_id
+    FROM core_outbox ORDER BY id LIMIT %s
 """
+_ENTRY = 'COPY provenance_entry (seq, outbox_id, leaf, leaf_hash, "table", operation, object_id, "at") FROM STDIN'
+_BODY = "COPY provenance_body (seq, salt, body, actor, action, reason, request_id) FROM STDIN"
+_TILE = 'COPY provenance_tile (level, "index", hashes) FROM STDIN'
+_ROW_OPERATIONS = {"INSERT", "UPDATE", "DELETE", "REBASELINE"}
+_decode = msgspec.json.Decoder(dict[str, str | None]).decode
+_encode = msgspec.json.Encoder(order="sorted").encode
+NULL = r"\N"
+_escapes = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
 
 
-@dataclass(frozen=True)
-class _Waiting:
+class _Waiting(NamedTuple):
     id: int
-    at: datetime
+    at: str
     table: str
     operation: str
     object_id: str
     body: str
-    actor: UUID | None
+    actor: str | None
     action: str
     reason: str
     request_id: str
@@ -48,7 +56,8 @@ class _Waiting:
 
 def load_frontier() -> Frontier:
     """The right edge of the tree as it was committed."""
-    size = Entry.objects.count()
+    newest = Entry.objects.order_by("-seq").values_list("seq", flat=True).first()
+    size = 0 if newest is None else newest + 1
     edges: list[list[bytes]] = []
     rows: Iterable[bytes | memoryview]
     for level, width in enumerate(edge_widths(size)):
@@ -75,65 +84,70 @@ def sequence(frontier: Frontier) -> int:
 
     The frontier is ahead of the database if this raises: throw it away and load it again.
     """
-    with transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute(_TAKE, [BATCH])
-            waiting = [_Waiting(*row) for row in cursor.fetchall()]
-        entries, bodies, tiles = [], [], []
-        for row in waiting:
-            entry, body, full = _enter(frontier, row)
-            entries.append(entry)
-            bodies.append(body)
-            tiles += [Tile(level=t.level, index=t.index, hashes=t.hashes) for t in full]
-        Entry.objects.bulk_create(entries)
-        Body.objects.bulk_create(bodies)
-        Tile.objects.bulk_create(tiles)
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(_TAKE, [BATCH])
+        waiting = [_Waiting(*row) for row in cursor.fetchall()]
+        if not waiting:
+            return 0
+        _store(cursor, frontier, waiting)
+        cursor.execute("SELECT provenance_settle_outbox(%s)", [[row.id for row in waiting]])
     return len(waiting)
 
 
-def _enter(frontier: Frontier, row: _Waiting) -> tuple[Entry, Body, list[FullTile]]:
-    seq, salt, body = frontier.size, secrets.token_bytes(commit.SALT_BYTES), _body(row)
-    leaf = commit.leaf_bytes(
+def _store(cursor: Any, frontier: Frontier, waiting: Sequence[_Waiting]) -> None:
+    entries, bodies, tiles = [], [], []
+    salts = os.urandom(commit.SALT_BYTES * len(waiting))
+    for number, row in enumerate(waiting):
+        salt = salts[commit.SALT_BYTES * number : commit.SALT_BYTES * (number + 1)]
+        entry, body, full = _enter(frontier, row, salt)
+        entries.append(entry)
+        bodies.append(body)
+        tiles += [f"{tile.level}\t{tile.index}\t\\\\x{tile.hashes.hex()}\n" for tile in full]
+    for statement, lines in ((_ENTRY, entries), (_BODY, bodies), (_TILE, tiles)):
+        if lines:
+            with connection.wrap_database_errors:  # COPY goes past Django, its errors should not
+                cursor.copy_expert(statement, io.StringIO("".join(lines)))
+
+
+def _enter(frontier: Frontier, row: _Waiting, salt: bytes) -> tuple[str, str, list[FullTile]]:
+    """The lines of one entry and its body, and the tiles that it fills."""
+    seq, body = frontier.size, _body(row)
+    leaf = commit.leaf_line(
         table=row.table,
         op=row.operation.lower(),
         object_id=row.object_id,
         seq=seq,
         at=row.at,
-        actor=commit.pseudonym(secret("pseudonym"), row.actor) if row.actor else None,
+        actor=pseudonym_of(row.actor) if row.actor else None,
         commitment=commit.commitment(salt, body),
     )
     leaf_hash = hash_leaf(leaf)
-    entry = Entry(
-        seq=seq, outbox_id=row.id, leaf=leaf, leaf_hash=leaf_hash, table=row.table, operation=row.operation,
-        object_id=row.object_id, at=row.at,
-    )  # fmt: skip
-    stored = Body(
-        entry=entry, salt=salt, body=body.decode(), actor=row.actor, action=row.action, reason=row.reason,
-        request_id=row.request_id,
-    )  # fmt: skip
+    named = f"{row.table}\t{row.operation}\t{row.object_id.translate(_escapes)}\t{row.at}"
+    entry = f"{seq}\t{row.id}\t\\\\x{leaf.hex()}\t\\\\x{leaf_hash.hex()}\t{named}\n"
+    text = "\t".join(value.translate(_escapes) for value in (row.action, row.reason, row.request_id))
+    stored = f"{seq}\t\\\\x{salt.hex()}\t{body.decode().translate(_escapes)}\t{row.actor or NULL}\t{text}\n"
     return entry, stored, frontier.push(leaf_hash)
+
+
+@lru_cache(maxsize=4096)
+def pseudonym_of(actor: str) -> str:
+    return commit.pseudonym(secret("pseudonym"), UUID(actor))
 
 
 def _body(row: _Waiting) -> bytes:
     """What the leaf commits to: the row as canonical JSON, with who, what and why.
 
-    A row that has no canonical form (a huge integer, a key in another script) is kept as the database's own text: one
-    row must not hold up all others for ever.
+    A captured row is text throughout, so the fast encoder's output is canonical (a test holds it against `canonical`).
+    What was recorded by hand may have no canonical form (a huge integer, a key in another script); it is kept as the
+    database's own text: one row must not hold up all others for ever.
     """
-    context = {
-        "actor": str(row.actor) if row.actor else None,
-        "action": row.action,
-        "reason": row.reason,
-        "request": row.request_id,
-    }
+    context = {"action": row.action, "actor": row.actor, "reason": row.reason, "request": row.request_id}
+    if row.operation in _ROW_OPERATIONS and row.table.isascii():
+        try:
+            return _encode({**context, "row": _decode(row.body)})
+        except msgspec.ValidationError:
+            pass  # a row from before values were text
     try:
-        return canonical({"row": encode_floats(json.loads(row.body, parse_float=Decimal)), **context})
+        return canonical({**context, "row": encode_floats(json.loads(row.body, parse_float=Decimal))})
     except (ValueError, RecursionError):
-        return canonical({"text": row.body, **context})
-
-
-def prune_outbox() -> int:
-    """Drop outbox rows that stand in the log. The database function can remove no others."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT provenance_prune_outbox()")
-        return cursor.fetchone()[0]
+        return canonical({**context, "text": row.body})

@@ -1,15 +1,6 @@
 from __future__ import annotations
 
-from django.utils import timezone
-
-from core.capture import record
-from core.context import governed
 from provenance.models import Anchor, ChainState, Checkpoint, Entry
-
-
-def heartbeat_record() -> None:
-    with governed(action="heartbeat"):
-        record(table="provenance", operation="HEARTBEAT", object_id="log", body={"at": timezone.now().isoformat()})
 
 
 def ledger_status() -> dict:

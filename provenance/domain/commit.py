@@ -14,8 +14,9 @@ import re
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 
-from provenance.domain.canonical import canonical, parse_canonical
+from provenance.domain.canonical import MAX_INTEGER, canonical, parse_canonical
 from provenance.domain.errors import FormatError, VerificationError
 
 SALT_BYTES = 32
@@ -25,6 +26,7 @@ LEAF_VERSION = 1
 _COMMITMENT_DOMAIN = b"qfl-ethics/commitment/v1\n"
 _PSEUDONYM_DOMAIN = b"qfl-ethics/pseudonym/v1\n"
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]{0,127}")
+_PLAIN = re.compile(r"[A-Za-z0-9_.:@ /+-]*")  # text that JSON writes as it is
 _AT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{6}Z")
 _MEMBERS = {"v", "table", "op", "object", "seq", "at", "actor", "commitment"}
 
@@ -110,30 +112,51 @@ def leaf_bytes(
     FormatError
         If a field is out of its form: names are ASCII identifiers, `at` carries a time zone, `commitment` is 32 bytes.
     """
-    for label, name in (("table", table), ("op", op)):
-        if not _NAME.fullmatch(name):
-            raise FormatError(f"expected {label} to match {_NAME.pattern}, got {name!r}")
     if at.tzinfo is None:
         raise FormatError(f"expected a time with a time zone, got {at.isoformat()}")
+    text = at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+    return leaf_line(table=table, op=op, object_id=object_id, seq=seq, at=text, actor=actor, commitment=commitment)
+
+
+def leaf_line(*, table: str, op: str, object_id: str, seq: int, at: str, actor: str | None, commitment: bytes) -> bytes:
+    """Build a leaf as `leaf_bytes` does, from a time that is text already: the sequencer's way, a third of the work.
+
+    Raises
+    ------
+    FormatError
+        If a field is out of its form; `at` must read like ``2026-01-31T23:59:59.000001Z``.
+    """
+    for label, name in (("table", table), ("op", op)):
+        if not _is_name(name):
+            raise FormatError(f"expected {label} to match {_NAME.pattern}, got {name!r}")
+    if not _AT.fullmatch(at):
+        raise FormatError(f"expected a UTC time like 2026-01-31T23:59:59.000001Z, got {at!r}")
     if seq < 0:
         raise FormatError(f"expected a sequence from 0, got {seq}")
     if len(commitment) != 32:
         raise FormatError(f"expected a commitment of 32 bytes, got {len(commitment)}")
-    leaf = canonical(
-        {
-            "v": LEAF_VERSION,
-            "table": table,
-            "op": op,
-            "object": object_id,
-            "seq": seq,
-            "at": at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z",
-            "actor": actor,
-            "commitment": commitment.hex(),
-        }
-    )
+    if seq > MAX_INTEGER:
+        raise FormatError(f"expected a sequence below 2^53, got {seq}")
+    # The members in the order of canonical JSON; names, time and digest hold nothing that would need escaping.
+    who = "null" if actor is None else _text(actor)
+    leaf = (
+        f'{{"actor":{who},"at":"{at}","commitment":"{commitment.hex()}","object":{_text(object_id)},'
+        f'"op":"{op}","seq":{seq},"table":"{table}","v":{LEAF_VERSION}}}'
+    ).encode()
     if len(leaf) > MAX_LEAF_BYTES:
         raise FormatError(f"expected a leaf of at most {MAX_LEAF_BYTES} bytes, got {len(leaf)}; commit to a digest")
     return leaf
+
+
+@lru_cache(maxsize=1024)
+def _is_name(text: str) -> bool:
+    return _NAME.fullmatch(text) is not None
+
+
+def _text(value: str) -> str:
+    if _PLAIN.fullmatch(value):
+        return f'"{value}"'
+    return canonical(value).decode()
 
 
 def parse_leaf(data: bytes) -> Leaf:

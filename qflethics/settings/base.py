@@ -106,7 +106,6 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 }
 CELERY_BEAT_SCHEDULE = {
     "partitions": {"task": "audits.runtime.tasks.ensure_partitions_task", "schedule": 6 * 3600.0},
-    "heartbeat": {"task": "provenance.tasks.heartbeat_task", "schedule": 60.0},
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR / "beat-schedule")
 
@@ -212,7 +211,9 @@ OFFICERS_REQUIRED = 2
 INSTITUTIONS_REQUIRED = 2
 RESEND_AFTER_SECONDS = env.number("RESEND_AFTER_SECONDS", 20)  # an order without sign of life is sent again
 REAPER_SECONDS = env.number("REAPER_SECONDS", 5)
+HEARTBEAT_SECONDS = env.number("HEARTBEAT_SECONDS", 60)
 CHECKPOINT_SECONDS = env.number("CHECKPOINT_SECONDS", 1)
 CHAIN_RPC = os.environ.get("QFL_CHAIN_RPC", "")  # empty: the embedded chain, in the anchor worker's folder
 ANCHOR_PASSPHRASE_FILE = os.environ.get("QFL_ANCHOR_PASSPHRASE_FILE", "")
+LOG_PASSPHRASE_FILE = os.environ.get("QFL_LOG_PASSPHRASE_FILE", "")  # empty: made beside the keys, for a trial
 LOG_ORIGIN = os.environ.get("QFL_LOG_ORIGIN", "qfl-ethics.example/log")

@@ -97,10 +97,10 @@ def test_the_application_cannot_forge_or_lose_what_waits(db, statement):
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("operation", ["INSERT", "UPDATE", "DELETE", "insert", ""])
+@pytest.mark.parametrize("operation", ["INSERT", "UPDATE", "DELETE", "REBASELINE", "insert", ""])
 def test_what_is_no_row_change_cannot_be_recorded_as_one(operation):
     said = attempt(f"SELECT core_record('accounts_user', '{operation}', 'x', '{{}}'::jsonb)")
-    assert "is not BATCH, READ, HEARTBEAT or REBASELINE" in said
+    assert "is not BATCH, READ, HEARTBEAT or ERASURE" in said
 
 
 @pytest.mark.django_db
@@ -111,14 +111,14 @@ def test_an_entry_out_of_its_place_is_refused(log, seq):
         'INSERT INTO provenance_entry (seq, outbox_id, leaf, leaf_hash, "table", operation, object_id, at) '
         f"VALUES ({seq}, 99, '', '', 'x', 'INSERT', 'x', now())"
     )
-    assert "gapless" in said
+    assert "gapless" in said or (seq == 0 and "duplicate key" in said)
 
 
 @pytest.mark.django_db
 def test_pruning_takes_nothing_that_is_not_in_the_log(db):
     make_institution("north")
     with connection.cursor() as cursor:
-        cursor.execute("SELECT provenance_prune_outbox()")
+        cursor.execute("SELECT provenance_settle_outbox((SELECT array_agg(id) FROM core_outbox))")
         assert cursor.fetchone() == (0,)
     assert Outbox.objects.count() == 1
 
