@@ -202,3 +202,4 @@ class ChainState(models.Model):
 
 
 from provenance.models_anchor import AnchorAttempt  # noqa: E402,F401
+from provenance.models_witness import Cosignature, Witness, WitnessState  # noqa: E402,F401
