@@ -212,6 +212,13 @@ class EmbeddedProvider(EthereumTesterProvider):
             except RpcError as error:
                 return {"jsonrpc": "2.0", "id": 0, "error": error.body}
 
+    def block_parts(self, number: int) -> tuple[Any, list[bytes]]:
+        """Header of a mined block (its Keccak-256 of RLP is the block's hash) and its receipts' consensus bytes."""
+        with self._lock:
+            chain = self.ethereum_tester.backend.chain
+            block = chain.get_canonical_block_by_number(BlockNumber(number))
+            return block.header, [receipt.encode() for receipt in block.get_receipts(chain.chaindb)]
+
     def close(self) -> None:
         """Close the file; another process may then own it."""
         with self._lock:

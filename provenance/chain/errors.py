@@ -17,6 +17,10 @@ class NodeRefused(ChainError):
     """The node answered with an error of its own."""
 
 
+class NodeBehind(ChainError):
+    """The node knows less of the chain than it, or another node, told us before: wait for it, or ask another."""
+
+
 class WrongChain(ChainError):
     """Connected to another chain than the one configured: sending would anchor in the wrong place."""
 
@@ -43,6 +47,14 @@ class FeeCapReached(ChainError):
 
 class RegistryMissing(ChainError):
     """There is no AnchorRegistry, or another contract, at the configured address."""
+
+
+class NotThere(RegistryMissing):
+    """The contract has no code at the block that was asked for."""
+
+
+class SignerError(ChainError):
+    """The remote signer did not sign, or signed something else than it was asked to."""
 
 
 class KeystoreError(ChainError):

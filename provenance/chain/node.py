@@ -10,34 +10,25 @@ The protocol of sending, for whoever keeps the rows (reference: docs of the ledg
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
 from eth_utils import keccak, to_checksum_address
-from requests.exceptions import RequestException
 from web3 import Web3
-from web3.exceptions import (
-    BlockNotFound,
-    ContractLogicError,
-    ProviderConnectionError,
-    TransactionNotFound,
-    Web3RPCError,
-)
+from web3.exceptions import BlockNotFound, ContractLogicError, TransactionNotFound
 from web3.middleware import ExtraDataToPOAMiddleware
 
 from provenance.chain.errors import (
     ChainError,
     FeeCapReached,
     NodeRefused,
-    NodeUnavailable,
     NonceConsumed,
     Underpriced,
     WrongChain,
 )
 from provenance.chain.signer import Signer
+from provenance.chain.talking import talking
 
 GWEI = 10**9
 DEFAULT_FEE_CAP_WEI = 500 * GWEI
@@ -45,7 +36,10 @@ REPLACEMENT_PERCENT = 113  # nodes ask for at least 110 % of both fees, some for
 GAS_MARGIN_PERCENT = 125
 _KNOWN = ("already known", "already imported", "known transaction", "alreadyknown", "already_exists")
 _LOW_NONCE = ("nonce too low", "nonce is too low", "nonce_too_low", "oldnonce", "invalid nonce")
-_UNDERPRICED = ("underpriced", "fee too low", "feetoolow")
+_UNDERPRICED = (
+    *("underpriced", "fee too low", "feetoolow", "less than block base fee", "lower than the current base fee"),
+    *("below configured minimum", "below current base fee", "fee cap less than"),
+)
 
 
 class Sent(Enum):
@@ -104,10 +98,43 @@ class Node:
         if chain_id is not None and chain_id != self.chain_id:
             raise WrongChain(f"expected chain {chain_id}, got {self.chain_id}; check the node's URL")
 
-    def next_nonce(self, address: str) -> int:
-        """Nonce of the next transaction of `address`, counting mined ones only."""
+    def next_nonce(self, address: str, *, final: bool = False) -> int:
+        """Nonce of the next transaction of `address`, counting mined ones only; with `final`, final ones only."""
+        block = self.final_tag if final else "latest"
         with talking():
-            return self.w3.eth.get_transaction_count(to_checksum_address(address), "latest")
+            return self.w3.eth.get_transaction_count(to_checksum_address(address), block)
+
+    @property
+    def final_tag(self) -> Any:
+        """Name of the newest block that is to be believed here."""
+        return "finalized" if self.finality is Finality.FINALIZED else "latest"
+
+    def block_number(self) -> int:
+        """Number of the node's newest block."""
+        with talking():
+            return self.w3.eth.block_number
+
+    def block_time(self) -> int:
+        """POSIX seconds of the node's newest block."""
+        with talking():
+            return int(self.w3.eth.get_block("latest")["timestamp"])
+
+    def block_hash(self, number: int) -> bytes | None:
+        """Hash of the canonical block with this number; None if the node has not got that far."""
+        with talking():
+            try:
+                return bytes(self.w3.eth.get_block(number)["hash"])
+            except BlockNotFound:
+                return None
+
+    def ask(self, method: str, *parameters: Any) -> Any:
+        """Result of a JSON-RPC method exactly as the node gave it, past every formatter of web3's."""
+        with talking():
+            answer = self.w3.provider.make_request(method, list(parameters))  # type: ignore[arg-type]
+        if not isinstance(answer, dict) or answer.get("error") is not None:
+            error = answer.get("error") if isinstance(answer, dict) else answer
+            raise NodeRefused(f"{method}: {error.get('message') if isinstance(error, dict) else error}")
+        return answer.get("result")
 
     def balance_wei(self, address: str) -> int:
         """Balance that pays for gas."""
@@ -194,6 +221,8 @@ class Node:
         try:
             with talking():
                 self.w3.eth.send_raw_transaction(raw)
+        except ContractLogicError as error:  # a node that runs what it is sent, and tells
+            raise NodeRefused(str(error)) from None
         except NodeRefused as error:
             return self._after_refusal(raw, error)
         return Sent.ACCEPTED
@@ -241,21 +270,6 @@ class Node:
             except BlockNotFound:
                 return False
 
-    def evidence(self, inclusion: Inclusion) -> dict[str, str | int]:
-        """What a bundle carries, so that an auditor can look it up through a node of their own."""
-        with talking():
-            block = self.w3.eth.get_block(inclusion.block_number)
-        return {
-            "chain_id": self.chain_id,
-            "tx_hash": inclusion.tx_hash.hex(),
-            "block_number": inclusion.block_number,
-            "block_hash": inclusion.block_hash.hex(),
-            "block_time": block["timestamp"],
-            "parent_hash": bytes(block["parentHash"]).hex(),
-            "state_root": bytes(block["stateRoot"]).hex(),
-            "receipts_root": bytes(block["receiptsRoot"]).hex(),
-        }
-
     def close(self) -> None:
         """Let go of the node; the embedded chain's file becomes free for another process."""
         if (close := getattr(self.w3.provider, "close", None)) is not None:
@@ -293,26 +307,12 @@ def connect(url: str, *, timeout_seconds: float = 10.0, **options: Any) -> Node:
         raise ChainError(
             f"expected a chain URL embedded:///path, http://... or https://..., got {url.partition(':')[0]!r}"
         )
-    w3 = Web3(Web3.HTTPProvider(url, request_kwargs={"timeout": timeout_seconds}))
+    # No retries inside a call: whoever calls repeats the step, and a down node must not hold it up for a minute.
+    w3 = Web3(Web3.HTTPProvider(url, request_kwargs={"timeout": timeout_seconds}, exception_retry_configuration=None))
     w3.middleware_onion.inject(ExtraDataToPOAMiddleware, layer=0)  # Besu QBFT puts validator seals in extraData
     return Node(w3, **options)
 
 
-@contextmanager
-def talking() -> Iterator[None]:
-    """Translate what web3 raises about the node into our errors; contract reverts pass, for the registry to read."""
-    try:
-        yield
-    except (RequestException, ProviderConnectionError, ConnectionError, TimeoutError) as error:
-        # The URL may hold an access token: name the kind of failure only.
-        raise NodeUnavailable(f"expected an answer of the node, got {type(error).__name__}; try again") from None
-    except ContractLogicError:
-        raise
-    except Web3RPCError as error:
-        body = (error.rpc_response or {}).get("error", {})
-        said = body.get("message") if isinstance(body, dict) else body
-        raise NodeRefused(str(said or error)) from None
-
-
 def _raised(wei: int) -> int:
-    return -(-wei * REPLACEMENT_PERCENT // 100)
+    """At least an eighth more; at least a wei more, where gas is free."""
+    return max(wei + 1, -(-wei * REPLACEMENT_PERCENT // 100))

@@ -14,15 +14,17 @@ from typing import Any
 
 from eth_utils import keccak, to_canonical_address, to_checksum_address
 from rlp import encode as rlp_encode
-from web3.exceptions import ContractLogicError
+from web3.exceptions import BadFunctionCallOutput, ContractLogicError
 from web3.logs import DISCARD
 
 from provenance.chain.artifact import load_artifact
-from provenance.chain.errors import REFUSALS, ContractRefused, NodeUnavailable, RegistryMissing
+from provenance.chain.errors import REFUSALS, ContractRefused, NodeRefused, NodeUnavailable, NotThere, RegistryMissing
 from provenance.chain.node import Inclusion, Node, SignedTransaction, talking
 from provenance.chain.signer import Signer
 
 ZERO_ROOT = bytes(32)
+_ANCHORED = "Anchored(bytes32,uint64,uint64,bytes32,bytes32)"
+_LOG_SPAN, _LOG_SPANS = 5_000, 40  # blocks asked for at once, and how often, where a node limits the span
 _DEPLOY_SEARCH = 32  # first nonces of the deployer among which an earlier deployment is looked for
 
 
@@ -97,14 +99,41 @@ class Registry:
         owner = self.read("ownerOf", log_id)[0]
         return None if int(owner, 16) == 0 else owner
 
-    def head(self, log_id: bytes) -> Head:
-        """Newest anchor of a log."""
-        return Head(*self.read("head", log_id))
+    def head(self, log_id: bytes, *, final: bool = False) -> Head:
+        """Newest anchor of a log; with `final`, the newest that can no longer be taken back."""
+        try:
+            return Head(*self.read("head", log_id, final=final))
+        except NotThere:  # the contract itself is younger than the newest final block
+            return Head(ZERO_ROOT, 0, 0, 0)
 
-    def root_at_size(self, log_id: bytes, tree_size: int) -> bytes | None:
+    def root_at_size(self, log_id: bytes, tree_size: int, *, final: bool = False) -> bytes | None:
         """Root anchored at exactly this size; None if there is none."""
-        root = self.read("rootAtSize", log_id, tree_size)
+        try:
+            root = self.read("rootAtSize", log_id, tree_size, final=final)
+        except NotThere:
+            return None
         return None if root == ZERO_ROOT else root
+
+    def anchoring_transaction(self, log_id: bytes, tree_size: int) -> bytes | None:
+        """Hash of the transaction that anchored this size, from the chain's events; None if no block has it."""
+        topics = [keccak(text=_ANCHORED), log_id, tree_size.to_bytes(32, "big")]
+        wanted: Any = {"address": self.address, "topics": ["0x" + topic.hex() for topic in topics]}
+        newest = self.node.block_number()
+        spans = [
+            (max(0, last - _LOG_SPAN + 1), last)
+            for last in range(newest, max(-1, newest - _LOG_SPAN * _LOG_SPANS), -_LOG_SPAN)
+        ]
+        for first, last in [(0, newest), *spans]:
+            try:
+                with talking():
+                    found = self.node.w3.eth.get_logs(wanted | {"fromBlock": first, "toBlock": last})
+            except NodeRefused:  # public nodes answer for few blocks at a time
+                continue
+            if found:
+                return bytes(found[-1]["transactionHash"])
+            if first == 0:
+                break
+        return None
 
     def is_anchorer(self, log_id: bytes, address: str) -> bool:
         """Whether an address may anchor to a log."""
@@ -178,10 +207,20 @@ class Registry:
         self.node.send_raw(signed.raw)
         return wait_for(self.node, signed)
 
-    def read(self, function: str, *arguments: Any) -> Any:
-        """Call a view of the contract at the latest block."""
+    def read(self, function: str, *arguments: Any, final: bool = False) -> Any:
+        """Call a view of the contract at the latest block, or at the newest final one.
+
+        Raises
+        ------
+        NotThere
+            If the contract has no code at that block: it is younger, or the node is behind.
+        """
+        block = self.node.final_tag if final else "latest"
         with self._refusals(), talking():
-            return self.contract.functions[function](*arguments).call()
+            try:
+                return self.contract.functions[function](*arguments).call(block_identifier=block)
+            except BadFunctionCallOutput:
+                raise NotThere(f"expected AnchorRegistry at {self.address} in block {block}, got no code") from None
 
     @contextmanager
     def _refusals(self) -> Iterator[None]:

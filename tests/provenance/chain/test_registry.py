@@ -36,7 +36,7 @@ def test_signing_sends_nothing_and_sending_the_same_bytes_twice_anchors_once(cha
     assert chain.node.send_raw(signed.raw) is Sent.MINED
     assert chain.registry.anchored(inclusion) == [Anchored(log_id, 10, 1, R1, ZERO_ROOT)]
     assert chain.registry.head(log_id).seq == 1 and inclusion.tx_hash == signed.tx_hash
-    assert chain.registry.head(log_id).time == chain.node.evidence(inclusion)["block_time"]
+    assert chain.registry.head(log_id).time == chain.node.block_time()
 
 
 def test_what_the_contract_would_refuse_is_not_signed(chain):
