@@ -300,6 +300,10 @@ def _unhex(value: Any, where: str) -> bytes:
     return bytes.fromhex(value)
 
 
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
 def _text(data: bytes, where: str) -> str:
     try:
         return data.decode()
