@@ -6,7 +6,7 @@ CONTRACTS := provenance/contracts/node_modules/.package-lock.json
 SLITHER := .venv-slither/.installed
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help demo test contracts lint format lock clean
+.PHONY: help demo test contracts lint format lock bench clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -37,6 +37,10 @@ lock: $(VENV)/.installed-dev  ## resolve requirements.in and requirements-dev.in
 	@$(BIN)/pip-compile -q --strip-extras --no-annotate --no-emit-index-url --no-emit-find-links --no-emit-trusted-host -o requirements.txt requirements.in
 	@$(BIN)/pip-compile -q --strip-extras --no-annotate --no-emit-index-url --no-emit-find-links --no-emit-trusted-host -o requirements-dev.txt requirements-dev.in
 	@sed -i 's/+cpu$$//' requirements.txt requirements-dev.txt
+
+bench: $(VENV)/.installed-dev  ## measure an area beside its peers (NAME=ledger, QUICK=1 for a shorter run)
+	@$(BIN)/pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt
+	@QUICK=$(QUICK) $(BIN)/python -m benchmarks $(NAME) $(ARGS)
 
 clean:  ## remove what the demonstration has stored, and the virtual environment
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m qflethics.launcher.forget; fi

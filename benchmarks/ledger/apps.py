@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class LedgerBenchmarkConfig(AppConfig):
+    name = "benchmarks.ledger"
+    label = "bench"

@@ -1,0 +1,76 @@
+"""What capture adds to a business commit of one row: the same INSERT into the same shape, with and without triggers."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+
+import psycopg2
+
+from benchmarks.frame import QUICK_RUNS, RUNS, Measure, alternate, compared
+from benchmarks.platform import durability
+
+COLUMNS = "(id, name, state, score, version, details, changed_at)"
+ROW = "(%s, %s, %s, %s, %s, %s, %s)"
+CONTEXT = (
+    "SELECT set_config('qfl.actor', %s, true), set_config('qfl.action', %s, true), set_config('qfl.reason', %s, true)"
+)
+DETAILS = json.dumps({"site": "north", "dice": "0.8123", "rounds": 12, "note": "a decision of ordinary size"})
+
+
+def row(number: int) -> tuple:
+    """The values of one row of the shape."""
+    return (str(uuid.uuid4()), f"model {number}", "open", 0.25, number, DETAILS, datetime.now(UTC))
+
+
+def measure(*, quick: bool) -> Iterator[Measure]:
+    runs, commits = (QUICK_RUNS, 500) if quick else (RUNS, 3000)
+    opened = psycopg2.connect(os.environ["DATABASE_URL"])
+    opened.autocommit = True
+    plain, governed = (_inserts(opened, table, commits) for table in ("bench_plain", "bench_governed"))
+    without, bare, full = alternate(plain, governed, _in_context(opened, commits), runs=runs)
+    opened.close()
+    said = f"one row, one commit, raw SQL, one connection, application role; {durability()}"
+    for name, ours, note in (
+        ("ledger.capture_overhead", bare, f"target <= 2x; {said}"),
+        ("ledger.capture_overhead.in_context", full, f"with actor, action and reason set in the transaction; {said}"),
+    ):
+        factors = [a / b for a, b in zip(ours, without, strict=True)]
+        yield compared(name, factors, "x", better="lower", peer="no triggers", theirs=[1.0] * runs, note=note)
+    yield compared("ledger.commit_ms", bare, "ms", better="lower", peer="no triggers", theirs=without, note=said)
+
+
+def _inserts(opened, table: str, commits: int) -> Callable[[], float]:
+    """Milliseconds of one commit."""
+    insert = f"INSERT INTO {table} {COLUMNS} VALUES {ROW}"  # noqa: S608 - constants
+
+    def run() -> float:
+        with opened.cursor() as cursor:
+            started = time.perf_counter()
+            for number in range(commits):
+                cursor.execute(insert, row(number))
+            return (time.perf_counter() - started) * 1e3 / commits
+
+    return run
+
+
+def _in_context(opened, commits: int) -> Callable[[], float]:
+    """The same as `core.context.governed` does it: a transaction that first says who, what and why."""
+    said = [str(uuid.uuid4()), "bench.insert", "because the benchmark asks"]
+    insert = f"INSERT INTO bench_governed {COLUMNS} VALUES {ROW}"  # noqa: S608 - constants
+
+    def run() -> float:
+        with opened.cursor() as cursor:
+            started = time.perf_counter()
+            for number in range(commits):
+                cursor.execute("BEGIN")
+                cursor.execute(CONTEXT, said)
+                cursor.execute(insert, row(number))
+                cursor.execute("COMMIT")
+            return (time.perf_counter() - started) * 1e3 / commits
+
+    return run
