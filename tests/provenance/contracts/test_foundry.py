@@ -36,7 +36,9 @@ def forge_test(folder, **settings):
     try:
         suites = json.loads(run.stdout[run.stdout.index("{") :])
     except ValueError:
-        pytest.fail(f"expected forge's results, got exit status {run.returncode}: {run.stdout[-2000:]}{run.stderr[-2000:]}")
+        pytest.fail(
+            f"expected forge's results, got exit status {run.returncode}: {run.stdout[-2000:]}{run.stderr[-2000:]}"
+        )
     return {name: result for suite in suites.values() for name, result in suite["test_results"].items()}
 
 
@@ -55,7 +57,9 @@ def test_a_broken_rule_fails_them(folder, fault):
     assert source.read_text().count(before) == 1
     source.write_text(source.read_text().replace(before, after))
     subprocess.run(["node", "build.mjs"], cwd=folder, check=True, capture_output=True, timeout=120)
-    results = forge_test(folder, FOUNDRY_FUZZ_RUNS="64", FOUNDRY_INVARIANT_RUNS="16", FOUNDRY_INVARIANT_SHRINK_RUN_LIMIT="0")
+    results = forge_test(
+        folder, FOUNDRY_FUZZ_RUNS="64", FOUNDRY_INVARIANT_RUNS="16", FOUNDRY_INVARIANT_SHRINK_RUN_LIMIT="0"
+    )
     failed = [name for name, result in results.items() if result["status"] != "Success"]
     assert any(name.startswith("invariant_") for name in failed), failed
     assert any(name.startswith("test") for name in failed), failed
