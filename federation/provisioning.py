@@ -13,10 +13,14 @@ from django.conf import settings
 from federation.domain.messages import dump_public
 from federation.keys import coordinator_key
 from federation.site.home import SiteConfig, SiteHome
+from provenance.keys import log_verifiers
 
 
 def site_provision(*, folder: Path, site: str, data: str) -> str:
     """Create or refresh the folder and the Redis user of a site. Returns the site's public key.
+
+    The log's keys go with it: the site pins them when it first witnesses, and later takes others only from a checkpoint
+    that the pinned ones signed too.
 
     The user may touch ``site.<code>.*`` only and run no administrative command, so a site can neither read nor fake
     another site's messages.
@@ -34,6 +38,8 @@ def site_provision(*, folder: Path, site: str, data: str) -> str:
         data=data,
         coordinator_public_key=dump_public(coordinator_key()),
         redis_url=_as_user(settings.REDIS_URL, f"site.{site}", password),
+        witness_name=f"{settings.LOG_ORIGIN.partition('/')[0]}/witness/{site}",
+        log_keys=tuple(key.vkey for key in log_verifiers()),
     )
     return dump_public(SiteHome.create(folder, config).key)
 

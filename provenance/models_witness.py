@@ -7,6 +7,8 @@ from django.utils import timezone
 from accounts.models import Institution
 from core.capture import append_only, captured
 from core.models import GovernedModel
+from provenance.domain.cosignature import verifier_from_vkey
+from provenance.domain.note import Verifier
 
 
 class Witness(GovernedModel):
@@ -32,6 +34,11 @@ class Witness(GovernedModel):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def verifiers(self) -> tuple[Verifier, ...]:
+        """The registered keys."""
+        return tuple(verifier_from_vkey(vkey) for vkey in self.vkeys.split())
 
 
 class WitnessState(models.Model):
@@ -82,9 +89,7 @@ class Cosignature(models.Model):
     class Meta:
         ordering = ["-checkpoint_id", "witness_id", "key_id"]
         triggers = append_only()
-        constraints = [
-            models.UniqueConstraint(fields=["checkpoint", "witness", "key_id"], name="cosignature_once")
-        ]
+        constraints = [models.UniqueConstraint(fields=["checkpoint", "witness", "key_id"], name="cosignature_once")]
 
     def __str__(self) -> str:
         return f"{self.witness_id} on {self.checkpoint_id}"

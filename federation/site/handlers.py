@@ -55,14 +55,26 @@ class Site:
 
 Handler = Callable[[Site, Message, Tell], Answer]
 _handlers: dict[str, Handler] = {}
+_quick: set[str] = set()
 
 
-def handles(kind: str) -> Callable[[Handler], Handler]:
+def handles(kind: str, *, quick: bool = False) -> Callable[[Handler], Handler]:
+    """Register the handler of a kind of order.
+
+    A quick one touches no data, is done beside whatever else is in hand, and is done again if it is asked again: its
+    answers are not kept.
+    """
+
     def register(handler: Handler) -> Handler:
         _handlers[kind] = handler
+        (_quick.add if quick else _quick.discard)(kind)
         return handler
 
     return register
+
+
+def is_quick(kind: str) -> bool:
+    return kind in _quick
 
 
 def handle(site: Site, order: Message, tell: Tell) -> Answer:

@@ -20,12 +20,15 @@ class SiteConfig:
     data: str  # spec of federation.domain.data, e.g. heart:/srv/data; never leaves the site
     coordinator_public_key: str
     redis_url: str
+    witness_name: str = ""  # what the site is called under the log's checkpoints
+    log_keys: tuple[str, ...] = ()  # the log's verifier keys, pinned when the site first witnesses
 
 
 class SiteHome:
     """Files under one private folder.
 
     site.json config · key ML-DSA-65 seed · noise secret of differential privacy · answers/ what was sent, by order
+    witness/ what the site has cosigned of the log, and the keys it does that with (provenance.witness.state)
     """
 
     def __init__(self, folder: Path) -> None:
@@ -45,7 +48,8 @@ class SiteHome:
 
     @property
     def config(self) -> SiteConfig:
-        stored = SiteConfig(**json.loads((self.folder / "site.json").read_text()))
+        kept = json.loads((self.folder / "site.json").read_text())
+        stored = SiteConfig(**{**kept, "log_keys": tuple(kept.get("log_keys", ()))})
         given = os.environ.get("SITE_REDIS_URL")  # a container is told where its broker is
         return replace(stored, redis_url=given) if given else stored
 

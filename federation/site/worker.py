@@ -1,29 +1,40 @@
-"""The Celery worker of one site: one queue, one key prefix, one Redis user; messages are all that goes in or out."""
+"""The Celery worker of one site: one queue, one key prefix, one Redis user; messages are all that goes in or out.
+
+Training takes hours, and the site witnesses the log all the while: long orders wait for a thread of their own.
+"""
 
 from __future__ import annotations
 
 import importlib
 import logging
 import os
+import queue
+import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import kombu
 from celery import Celery
-from celery.signals import worker_ready
+from celery.signals import worker_ready, worker_shutdown
 
 from federation.domain.messages import Message, MessageError, dump_public, seal, unseal
-from federation.site.handlers import Site, handle
-from federation.site.home import SiteHome
+from federation.site import witness  # noqa: F401 - registers its order
+from federation.site.handlers import Site, handle, is_quick
+from federation.site.home import SiteConfig, SiteHome
 from federation.site.wire import broker, transport_options
 
 logger = logging.getLogger("federation.site")
 PROGRESS_SECONDS = 0.5
+STOP_SECONDS = 5.0  # a long order gets this much to finish; it is asked again
 
 
-def make_app(home: SiteHome) -> Celery:
-    """Build the site's Celery application with its one task, ``site.order``."""
+def make_app(home: SiteHome, *, prepare: Callable[[], None] = lambda: None) -> Celery:
+    """Build the site's Celery application with its one task, ``site.order``.
+
+    `prepare` is run in the thread of the long orders before the first of them.
+    """
     config = home.config
     app = Celery(f"site-{config.site}", set_as_current=True)
     app.conf.update(
@@ -41,10 +52,21 @@ def make_app(home: SiteHome) -> Celery:
     )
     postbox = Postbox(home)
     site = Site(home)
+    desk = Desk(site, Postbox(home), prepare)  # each thread has a connection of its own
 
     @app.task(name="site.order")
     def order(text: str) -> None:
-        carry_out(site, postbox, text)
+        message = read_order(config, text)
+        if message is None:
+            return
+        if is_quick(message.kind):
+            carry_out_order(site, postbox, message)
+        else:
+            desk.put(message)
+
+    @worker_shutdown.connect(weak=False)
+    def leave(**kwargs) -> None:
+        desk.stop()
 
     @worker_ready.connect(weak=False)
     def say_hello(**kwargs) -> None:
@@ -53,16 +75,72 @@ def make_app(home: SiteHome) -> Celery:
     return app
 
 
+class Desk:
+    """Long orders, one after the other in one thread, so that short ones need not wait."""
+
+    def __init__(self, site: Site, postbox: Postbox, prepare: Callable[[], None]) -> None:
+        self._site, self._postbox, self._prepare = site, postbox, prepare
+        self._waiting: queue.SimpleQueue[Message] = queue.SimpleQueue()
+        self._held: set[str] = set()  # keys of what waits or is in hand
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def put(self, order: Message) -> None:
+        """Do it when its turn comes. One that is asked again before then is done once."""
+        with self._lock:
+            if order.key in self._held:
+                return
+            self._held.add(order.key)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._work, name="desk", daemon=True)
+                self._thread.start()
+        self._waiting.put(order)
+
+    def stop(self) -> None:
+        """Leave at once if nothing is in hand, else within seconds: what is cut off here is asked again."""
+        deadline = time.monotonic() + STOP_SECONDS
+        while self._held and time.monotonic() < deadline:
+            time.sleep(0.05)
+        if self._held:
+            logger.warning("stopping in the middle of %s; it will be asked again", sorted(self._held))
+            logging.shutdown()
+            os._exit(0)  # PyTorch in a second thread does not survive the interpreter's orderly end
+
+    def _work(self) -> None:
+        self._prepare()
+        while True:
+            order = self._waiting.get()
+            try:
+                carry_out_order(self._site, self._postbox, order)
+            except Exception:
+                logger.exception("%s was not answered; it will be asked again", order.key)
+            finally:
+                with self._lock:
+                    self._held.discard(order.key)
+
+
 def carry_out(site: Site, postbox: Postbox, text: str) -> None:
     """Do what a signed order asks, once, and send the answer; an order that was answered is answered the same again."""
-    config = site.home.config
+    order = read_order(site.home.config, text)
+    if order is not None:
+        carry_out_order(site, postbox, order)
+
+
+def read_order(config: SiteConfig, text: str) -> Message | None:
+    """The order, if it is the coordinator's and for this site; otherwise it is logged and forgotten."""
     try:
         order, _ = unseal(text, sender="coordinator", public_key=config.coordinator_public_key)
         if order.recipient != config.site:
             raise MessageError(f"expected an order for {config.site}, got one for {order.recipient}")
     except MessageError as error:
         logger.warning("refused a message: %s", error)
-        return
+        return None
+    return order
+
+
+def carry_out_order(site: Site, postbox: Postbox, order: Message) -> None:
+    """Do an order that was read, or answer from the folder if it was done before."""
+    config = site.home.config
     if (known := site.home.answer(order.key)) is not None:
         postbox.deliver(known)
         return
@@ -76,7 +154,8 @@ def carry_out(site: Site, postbox: Postbox, text: str) -> None:
         body = {**body, "seconds": round(time.perf_counter() - started, 3)}
         answer = Message(order.kind, config.site, "coordinator", order.key, body, attachments)
         sealed = seal(answer, site.home.key)
-        site.home.keep_answer(order.key, sealed)
+        if not is_quick(order.kind):
+            site.home.keep_answer(order.key, sealed)
     except Exception as error:
         # A failure is not kept: the next asking tries again. Its message names files of the site, so only our own
         # errors (whose texts are made to be read) are sent; the rest stays in the site's log.
@@ -142,12 +221,16 @@ def main() -> None:
     import torch
 
     logging.basicConfig(level=os.environ.get("LOG_LEVEL", "INFO"), format="%(asctime)s %(levelname)s %(message)s")
-    torch.set_num_threads(1)  # several sites share a machine; two threads each would be ten times slower
-    torch.set_flush_denormal(True)
+
+    def prepare() -> None:
+        torch.set_num_threads(1)  # several sites share a machine; two threads each would be ten times slower
+        torch.set_flush_denormal(True)  # holds for the thread that asks for it
+
+    prepare()
     for name in os.environ.get("SITE_HANDLERS", "audits.predeployment.site").split(","):
         importlib.import_module(name.strip())
     home = SiteHome(Path(os.environ["SITE_HOME"]))
-    app = make_app(home)
+    app = make_app(home, prepare=prepare)
     site = home.config.site
     app.worker_main(
         ["worker", "--pool=solo", "--queues=work", f"--hostname={site}@site", "--without-gossip", "--without-mingle",

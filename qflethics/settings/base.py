@@ -104,9 +104,13 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "socket_keepalive": True,
     "health_check_interval": 25,
 }
+WITNESS_SECONDS = env.number("WITNESS_SECONDS", 15)  # how often witnesses are asked for cosignatures
 CELERY_BEAT_SCHEDULE = {
     "partitions": {"task": "audits.runtime.tasks.ensure_partitions_task", "schedule": 6 * 3600.0},
-}
+    # A round that nobody ran in time is not made up for: the next one asks for a newer checkpoint.
+    "witness": {"task": "federation.tasks.witness_task", "schedule": WITNESS_SECONDS,
+                "options": {"expires": WITNESS_SECONDS}},
+}  # fmt: skip
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR / "beat-schedule")
 
 AUTH_USER_MODEL = "accounts.User"
