@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import uuid
+from collections.abc import Iterable
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
@@ -10,7 +11,9 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from core import vault
 from core.capture import captured
+from core.fields import BlindIndexField, SealedEmailField, SealedTextField
 from core.models import GovernedModel
 from core.roles import LABELS, Role, allowed
 
@@ -41,15 +44,19 @@ class UserManager(BaseUserManager["User"]):
         return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
 
     def get_by_natural_key(self, username: str | None) -> User:
-        return self.get(email__iexact=username)
+        return self.get(email=username)
 
 
 class User(AbstractBaseUser, PermissionsMixin):
-    """A person. Name and email are personal data and are not captured: the ledger knows the opaque id."""
+    """A person. Name and address are sealed under the person's own key: tables, log and dumps hold ciphertext.
+
+    People sign in by a blind index of the address, which is not captured: it is the same whenever the address is.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    email = models.EmailField(unique=True)
-    name = models.CharField(max_length=120)
+    email = SealedEmailField(subject="id", blind_index="email_index", max_length=254, unique=True)
+    email_index = BlindIndexField(source="email")
+    name = SealedTextField(subject="id", max_length=120)
     is_active = models.BooleanField(default=True)
     is_staff = models.BooleanField(default=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
@@ -59,11 +66,16 @@ class User(AbstractBaseUser, PermissionsMixin):
     REQUIRED_FIELDS = ["name"]
 
     class Meta:
-        ordering = ["email"]
-        triggers = captured("id", "created_at", "is_active", "is_staff", "is_superuser")
+        ordering = ["created_at", "id"]
+        triggers = captured("id", "created_at", "email", "name", "is_active", "is_staff", "is_superuser")
 
     def __str__(self) -> str:
         return self.name or self.email
+
+    def save(self, *args, update_fields: Iterable[str] | None = None, **kwargs) -> None:
+        if update_fields is not None and "email" in update_fields:
+            update_fields = {*update_fields, "email_index"}
+        super().save(*args, update_fields=update_fields, **kwargs)
 
     def get_short_name(self) -> str:
         return self.name
@@ -159,6 +171,7 @@ class ApiKey(GovernedModel):
         """A new key and its secret, which is not stored and cannot be shown again."""
         prefix, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
         key = cls.objects.create(prefix=prefix, digest=hashlib.sha256(secret.encode()).hexdigest(), **fields)
+        vault.ensure(key.pk)
         return key, f"qfl_{prefix}_{secret}"
 
     @classmethod

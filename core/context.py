@@ -9,6 +9,10 @@ from contextvars import ContextVar
 
 from django.db import connection, transaction
 
+from core import vault
+
+ERASED_REASON = "[not kept: the writer's key was erased]"
+_REASON = "reason"  # what a sealed reason is bound to
 _request_id: ContextVar[str] = ContextVar("request_id", default="")
 _actor: ContextVar[uuid.UUID | None] = ContextVar("actor", default=None)
 
@@ -35,12 +39,16 @@ def governed(*, action: str, actor: uuid.UUID | None = None, reason: str = "") -
 
     The actor defaults to the signed-in user of the request; work without a person (a job, the monitor) passes none and
     is recorded as the platform's own.
+
+    An actor's reason is sealed under the actor's key before the database sees it (`opened_reason` reads it): people
+    write of people. The platform's own words stay clear.
     """
+    who = actor or _actor.get()
     with transaction.atomic():
         values = {
-            "qfl.actor": str(actor or _actor.get() or ""),
+            "qfl.actor": str(who or ""),
             "qfl.action": action,
-            "qfl.reason": reason,
+            "qfl.reason": _sealed_reason(who, reason),
             "qfl.request": _request_id.get(),
         }
         with connection.cursor() as cursor:
@@ -54,6 +62,22 @@ def governed(*, action: str, actor: uuid.UUID | None = None, reason: str = "") -
         if connection.in_atomic_block and not connection.needs_rollback:
             with connection.cursor() as cursor:  # an outer transaction gets its own context back
                 _apply(cursor, dict(zip(values, (value or "" for value in before), strict=True)))
+
+
+def opened_reason(actor: uuid.UUID | None, stored: str) -> str | None:
+    """A recorded reason in clear; None if its writer's key was erased."""
+    if actor is None or not vault.is_sealed(stored):
+        return stored
+    return vault.open(actor, stored, _REASON)
+
+
+def _sealed_reason(actor: uuid.UUID | None, reason: str) -> str:
+    if actor is None or not reason:
+        return reason
+    try:
+        return vault.seal(actor, reason, _REASON)
+    except vault.Shredded:
+        return ERASED_REASON  # the deed is recorded all the same
 
 
 def _apply(cursor, values: dict[str, str]) -> None:

@@ -110,3 +110,37 @@ class IdempotencyKey(models.Model):
 
     def __str__(self) -> str:
         return f"{self.scope} {self.key}"
+
+
+class SubjectKey(models.Model):
+    """The key under which one person's texts are sealed, itself wrapped (`core.vault`). Empty once shredded.
+
+    Backed up apart from everything else, and kept for days only: a key must not outlive its erasure in a backup.
+    """
+
+    exempt_reason = "keys themselves; that one was shredded stands in the ledger as an ERASURE entry"
+
+    subject = models.UUIDField(primary_key=True)
+    wrapped = models.BinaryField()  # AES-256-GCM under the KEK: nonce, key, tag
+    kek = models.CharField(max_length=12, blank=True)  # name of the KEK
+    created_at = models.DateTimeField()
+    shredded_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["kek"])]
+
+    def __str__(self) -> str:
+        return f"key of {self.subject}{' (shredded)' if self.shredded_at else ''}"
+
+
+class PatientKey(models.Model):
+    """The salt of one patient's pseudonym (`core.pseudonyms`). Deleted on erasure; backed up like `SubjectKey`."""
+
+    exempt_reason = "salts themselves; that one was deleted stands in the ledger as an ERASURE entry"
+
+    index = models.BinaryField(primary_key=True)  # blind index of site and patient number
+    salt = models.BinaryField()
+    created_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"salt of patient {bytes(self.index).hex()[:12]}"

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from accounts.models import Institution
 from core.capture import captured
+from core.fields import SealedTextField
 from core.models import GovernedModel
 from federation import querysets
 
@@ -98,7 +99,8 @@ class TrainingRun(GovernedModel):
     requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
-    stop_reason = models.TextField(blank=True)
+    stopped_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", null=True)
+    stop_reason = SealedTextField(subject="stopped_by_id", blank=True)  # clear where the platform stopped it
 
     objects = querysets.RunQuerySet.as_manager()
 
@@ -106,7 +108,7 @@ class TrainingRun(GovernedModel):
         ordering = ["-created_at"]
         triggers = captured(
             "id", "created_at", "federation_id", "name", "config", "config_hash", "state", "requested_by_id",
-            "started_at", "finished_at", "stop_reason",
+            "started_at", "finished_at", "stopped_by_id", "stop_reason",
         )  # fmt: skip
 
     def __str__(self) -> str:
@@ -133,7 +135,7 @@ class Consent(GovernedModel):
     participant = models.ForeignKey(Participant, on_delete=models.PROTECT, related_name="consents")
     config_hash = models.CharField(max_length=64)
     decision = models.CharField(max_length=10, choices=Decision)
-    reason = models.TextField(blank=True)
+    reason = SealedTextField(subject="decided_by_id", blank=True)
     decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
 
     class Meta:

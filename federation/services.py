@@ -154,14 +154,16 @@ def consent_decide(*, run: TrainingRun, participant: Participant, decision: str,
             if run.state == State.PROPOSED and all(c == Consent.Decision.GIVEN for c in consents_of(run).values()):
                 training.set_state(run, State.APPROVED)
         else:
-            _consent_lost(run, f"{participant.institution} has {decision} consent: {reason or 'no reason given'}")
+            _consent_lost(run, f"{participant.institution} has {decision} consent", reason, actor)
         return consent
 
 
-def _consent_lost(run: TrainingRun, reason: str) -> None:
-    training.set_state(run, State.ABORTED, stop_reason=reason)
+def _consent_lost(run: TrainingRun, what: str, reason: str, actor: User) -> None:
+    """The reason is the writer's, and sealed; the display of progress, which is not, says only what happened."""
+    told = f"{what}: {reason or 'no reason given'}"
+    training.set_state(run, State.ABORTED, stop_reason=told, stopped_by=actor.id)
     training.cancel_open_round(run)
-    training.show(run, "aborted", reason)
+    training.show(run, "aborted", what)
 
 
 def consents_of(run: TrainingRun) -> dict[str, str | None]:
@@ -212,7 +214,7 @@ def run_abort(*, run: TrainingRun, reason: str, actor: User) -> TrainingRun:
         raise ApplicationError("Give a reason: it becomes part of the record.")
     with governed(action="run.abort", actor=actor.id, reason=reason):
         run = training.lock_run(run.id)
-        training.set_state(run, State.ABORTED, stop_reason=reason)
+        training.set_state(run, State.ABORTED, stop_reason=reason, stopped_by=actor.id)
         training.cancel_open_round(run)
-        training.show(run, "aborted", reason)
+        training.show(run, "aborted", "Aborted; the reason is on the run")
     return run

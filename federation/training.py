@@ -211,8 +211,11 @@ def cancel_open_round(run: TrainingRun) -> None:
         round_.save(update_fields=["state", "finished_at"])
 
 
-def set_state(run: TrainingRun, state: State, *, stop_reason: str = "") -> None:
-    """Change the state if the transition exists; the caller holds the run's lock and has named the action."""
+def set_state(run: TrainingRun, state: State, *, stop_reason: str = "", stopped_by: uuid.UUID | None = None) -> None:
+    """Change the state if the transition exists; the caller holds the run's lock and has named the action.
+
+    `stopped_by` is who wrote the reason, which is then sealed under that person's key.
+    """
     from core.errors import Conflict
 
     if state not in TrainingRun.TRANSITIONS.get(State(run.state), set()):
@@ -222,8 +225,8 @@ def set_state(run: TrainingRun, state: State, *, stop_reason: str = "") -> None:
     if state == State.RUNNING and run.started_at is None:
         run.started_at = now
     if state in {State.FINISHED, State.ABORTED, State.FAILED}:
-        run.finished_at, run.stop_reason = now, stop_reason
-    run.save(update_fields=["state", "started_at", "finished_at", "stop_reason"])
+        run.finished_at, run.stopped_by_id, run.stop_reason = now, stopped_by, stop_reason
+    run.save(update_fields=["state", "started_at", "finished_at", "stopped_by", "stop_reason"])
 
 
 def show(run: TrainingRun, kind: str, text: str, *, site: str = "") -> None:

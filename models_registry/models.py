@@ -7,6 +7,7 @@ from django.db.models import F, Q
 
 from accounts.models import Institution
 from core.capture import captured
+from core.fields import SealedTextField
 from core.models import GovernedModel
 from core.roles import Role
 from federation.models import Federation, TrainingRun
@@ -123,7 +124,7 @@ class ApprovalRequest(GovernedModel):
     policy = models.JSONField()  # limits and monitor policy that the approval grants
     state = models.CharField(max_length=20, choices=State, default=State.UNDER_REVIEW)
     requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
-    justification = models.TextField()
+    justification = SealedTextField(subject="requested_by_id")
     closed_at = models.DateTimeField(null=True)
 
     objects = querysets.ApprovalQuerySet.as_manager()
@@ -169,7 +170,7 @@ class ApprovalDecision(GovernedModel):
     capacity = models.CharField(max_length=20, choices=Capacity)
     institution = models.ForeignKey(Institution, on_delete=models.PROTECT, null=True)
     decision = models.CharField(max_length=10, choices=Decision)
-    reason = models.TextField()
+    reason = SealedTextField(subject="decided_by_id")
     content_digest = models.CharField(max_length=64)
 
     class Meta:

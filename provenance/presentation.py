@@ -21,8 +21,10 @@ from django.utils import timezone
 
 from accounts.models import ApiKey, User
 from core.capture import record
-from core.context import governed
+from core.context import governed, opened_reason
+from core.fields import ERASED, open_row
 from core.tables import classify
+from core.vault import SealError
 from provenance import keys, reading, services
 from provenance.domain.checkpoint import open_checkpoint
 from provenance.domain.commit import Leaf, open_commitment, parse_leaf
@@ -228,8 +230,9 @@ class Opened:
     """What a leaf commits to, opened: the commitment was computed again from body and salt."""
 
     body: Body
-    row: dict[str, Any]  # column -> value; empty where the row was kept as text
-    text: str  # the committed bytes
+    row: dict[str, Any]  # column -> value, what people wrote opened; empty where the row was kept as text
+    reason: str  # opened; "[erased]" if its writer was erased
+    text: str  # the committed bytes: what people wrote is ciphertext in them
     role: str  # of whoever acted
     problem: str  # empty if body and salt open the leaf's commitment
 
@@ -259,8 +262,18 @@ def body_read(*, entry: Entry, user: Any) -> Opened | None:
     except LedgerError as error:
         problem = str(error)
     content = json.loads(body.body)
-    row = content.get("row")
-    return Opened(body, row if isinstance(row, dict) else {}, body.body, role_of(body.actor), problem)
+    row = content.get("row") if isinstance(content.get("row"), dict) else {}
+    reason: str | None = body.reason
+    try:
+        reason, row = opened_reason(body.actor, body.reason), _open_row(entry.table, row)
+    except SealError as error:
+        problem = problem or f"{error}."
+    return Opened(body, row, ERASED if reason is None else reason, body.body, role_of(body.actor), problem)
+
+
+def _open_row(table: str, row: dict[str, Any]) -> dict[str, Any]:
+    model = next((m for m in apps.get_models() if m._meta.db_table == table), None)
+    return open_row(model, row) if model else row
 
 
 def role_of(actor: Any) -> str:

@@ -5,6 +5,7 @@ from django.db import models
 
 from audits.predeployment import querysets
 from core.capture import captured
+from core.fields import SealedTextField
 from core.models import GovernedModel
 from models_registry.models import Evidence, Version
 
@@ -25,7 +26,8 @@ class AuditRun(GovernedModel):
     summary = models.JSONField(default=dict)
     requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", null=True)
     finished_at = models.DateTimeField(null=True)
-    stop_reason = models.TextField(blank=True)
+    stopped_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", null=True)
+    stop_reason = SealedTextField(subject="stopped_by_id", blank=True)  # clear where the platform stopped it
 
     objects = querysets.AuditQuerySet.as_manager()
 
@@ -33,7 +35,7 @@ class AuditRun(GovernedModel):
         ordering = ["-created_at"]
         triggers = captured(
             "id", "created_at", "version_id", "policy", "state", "verdict", "digest", "summary", "requested_by_id",
-            "finished_at", "stop_reason",
+            "finished_at", "stopped_by_id", "stop_reason",
         )  # fmt: skip
 
     def __str__(self) -> str:

@@ -101,7 +101,7 @@ def audit_stop(*, audit: AuditRun, reason: str, actor: Any) -> AuditRun:
         audit = _locked(audit.id)
         if audit.state != State.RUNNING:
             raise Conflict(f"The audit is {audit.state}; only a running one can be stopped.")
-        _fail(audit, f"Stopped: {reason.strip()}")
+        _fail(audit, f"Stopped: {reason.strip()}", stopped_by=actor.id)
         return audit
 
 
@@ -248,11 +248,15 @@ def _give_up(audit_id: uuid.UUID | str, reason: str) -> None:
             _fail(audit, reason)
 
 
-def _fail(audit: AuditRun, reason: str) -> None:
-    """End a running audit without a verdict; the caller holds its lock and has named the action."""
+def _fail(audit: AuditRun, reason: str, *, stopped_by: uuid.UUID | None = None) -> None:
+    """End a running audit without a verdict; the caller holds its lock and has named the action.
+
+    `stopped_by` is who wrote the reason, which is then sealed under that person's key.
+    """
     mailbox.orders_cancel(subject_ids=[audit.id])
+    audit.stopped_by_id = stopped_by
     audit.state, audit.stop_reason, audit.finished_at = State.FAILED, reason, timezone.now()
-    audit.save(update_fields=["state", "stop_reason", "finished_at"])
+    audit.save(update_fields=["state", "stopped_by", "stop_reason", "finished_at"])
 
 
 def _locked(audit_id: uuid.UUID | str) -> AuditRun:

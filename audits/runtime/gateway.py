@@ -6,9 +6,7 @@
 from __future__ import annotations
 
 import hashlib
-import hmac
 import uuid
-from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import connection
@@ -21,6 +19,7 @@ from audits.runtime.idempotency import check_key, claim, keep
 from audits.runtime.inference import Answer, infer
 from audits.runtime.locks import lock_shared
 from audits.runtime.models import Prediction
+from audits.runtime.names import CaseName, claim_events, new_names
 from audits.runtime.records import (
     MAX_PREDICTIONS,
     Case,
@@ -34,15 +33,14 @@ from audits.runtime.records import (
 from audits.runtime.rollups import SERVED, rollups_add
 from core.context import governed
 from core.errors import Conflict, Forbidden
+from core.pseudonyms import patient_pseudonyms
 from models_registry.models import ApprovalRequest, Deployment
-from provenance.keys import secret
 
 NOTICE = (
     "This answer was computed automatically from the patient's data by the model named here. It supports a clinician's "
     "decision and does not replace it: nobody may be subject to a decision based on it alone (GDPR Art. 22)."
 )
 SHADOW = "shadow: not for care"
-_ARTICLES = {"prediction": "a prediction", "outcome": "an outcome"}
 SHADOW_NOTICE = (
     "Shadow deployment: the answer was stored for evaluation and is withheld, so that it cannot influence care."
 )
@@ -77,7 +75,8 @@ def predictions_create(*, deployment: Deployment, caller, body: bytes, idempoten
     refuse_unless_active(deployment.id)  # early, to save the work; what counts is the check under the lock
     answers = _answers(deployment, cases)
     batch_id, now = uuid.uuid4(), timezone.now()
-    rows = _rows(deployment, site, batch_id, now, cases, answers)
+    names = new_names(deployment.id, [case.event_key for case in cases])
+    rows = _rows(deployment, site, batch_id, now, cases, names, answers)
     answer = _answer(deployment, batch_id, now, cases, answers)
     with governed(action="prediction.serve", actor=caller.id, reason=f"{len(rows)} requested by {site}"):
         lock_shared(deployment.id)
@@ -85,7 +84,7 @@ def predictions_create(*, deployment: Deployment, caller, body: bytes, idempoten
         stored = claim(scope=scope, key=key, request_digest=digest)
         if stored is not None:
             return stored
-        claim_events(deployment.id, "prediction", [row.event_key for row in rows], now)
+        claim_events(deployment.id, "prediction", names, now)
         batch_write(
             deployment=deployment, kind="prediction", site=site, batch_id=batch_id, rows=rows, first_position=None
         )
@@ -108,31 +107,6 @@ def caller_site(caller, deployment: Deployment) -> str:
     return site
 
 
-def claim_events(deployment_id: uuid.UUID, kind: str, keys: Sequence[str], at: datetime) -> None:
-    """Enter the events' names; the primary key refuses a second one, also from a request at the same moment.
-
-    In alphabetical order, so that two batches with common names wait for one another instead of in a circle.
-    """
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO runtime_event_key (deployment_id, kind, event_key, received_at) "
-            "SELECT %s, %s, k, %s FROM unnest(%s::text[]) AS k ORDER BY k ON CONFLICT DO NOTHING RETURNING event_key",
-            [deployment_id, kind, at, sorted(keys)],
-        )
-        new = {name for (name,) in cursor.fetchall()}
-    refusals = Refusals()
-    for index, name in enumerate(keys):
-        if name not in new:
-            told = f"{name!r} has {_ARTICLES[kind]} already; give each case a name of its own"
-            refusals.add(index, "event_key", told, name)
-    refusals.raise_if_any()
-
-
-def subject_of(key: bytes, site: str, patient: str) -> str:
-    """The patient's pseudonym under the platform's subject key; the same number at two sites is two people."""
-    return hmac.new(key, f"{site}\n{patient}".encode(), hashlib.sha256).hexdigest()
-
-
 def _answers(deployment: Deployment, cases: list[Case]) -> list[Answer]:
     found, refusals = [], Refusals()
     for index, (case, answer) in enumerate(
@@ -147,17 +121,19 @@ def _answers(deployment: Deployment, cases: list[Case]) -> list[Answer]:
 
 
 def _rows(
-    deployment: Deployment, site: str, batch_id: uuid.UUID, now: datetime, cases: list[Case], answers: list[Answer]
-) -> list[Prediction]:
-    key = secret("subjects")
+    deployment: Deployment, site: str, batch_id: uuid.UUID, now: datetime, cases: list[Case], names: list[CaseName],
+    answers: list[Answer],
+) -> list[Prediction]:  # fmt: skip
+    """What is stored: patients by pseudonym, cases by alias."""
+    subjects = patient_pseudonyms(site, [case.patient for case in cases])
     return [
         Prediction(
-            received_at=now, deployment_id=deployment.id, event_key=case.event_key, batch_id=batch_id, batch_index=i,
-            site=site, subject=subject_of(key, site, case.patient), attributes=dict(case.attributes),
+            received_at=now, deployment_id=deployment.id, event_key=name.alias, batch_id=batch_id, batch_index=i,
+            site=site, subject=subject, attributes=dict(case.attributes),
             score=answer.score, flagged=answer.flagged, output=b"" if answer.mask is None else pack_mask(answer.mask),
             shape=[] if answer.mask is None else list(answer.mask.shape), warnings=case.warnings,
         )
-        for i, (case, answer) in enumerate(zip(cases, answers, strict=True))
+        for i, (case, name, subject, answer) in enumerate(zip(cases, names, subjects, answers, strict=True))
     ]  # fmt: skip
 
 

@@ -17,10 +17,11 @@ from django.db import connection
 from django.utils import timezone
 
 from audits.runtime.batches import batch_write
-from audits.runtime.gateway import caller_site, claim_events
+from audits.runtime.gateway import caller_site
 from audits.runtime.halting import deployment_prepare
 from audits.runtime.idempotency import check_key, claim, keep
-from audits.runtime.models import EventKey, Outcome, Prediction
+from audits.runtime.models import Outcome, Prediction
+from audits.runtime.names import CaseName, claim_events, index_of, known_names
 from audits.runtime.records import MAX_OUTCOMES, OutcomeIn, Refusals, read_records, unpack_mask
 from audits.runtime.rollups import SERVED, rollups_add
 from core.context import governed
@@ -60,11 +61,13 @@ def outcomes_create(*, deployment: Deployment, caller, body: bytes, idempotency_
         if stored is not None:
             return stored
         first = _positions(deployment.id, len(records))
-        claim_events(deployment.id, "outcome", [record.event_key for record in records], now)
+        names = [CaseName(record.event_key, index_of(deployment.id, record.event_key)) for record in records]
+        claim_events(deployment.id, "outcome", names, now)
         rows = [
             Outcome(
-                received_at=now, deployment_id=deployment.id, position=first + i, event_key=record.event_key,
-                batch_id=batch_id, batch_index=i, site=site, attributes=predictions[record.event_key].attributes,
+                received_at=now, deployment_id=deployment.id, position=first + i,
+                event_key=predictions[record.event_key].event_key, batch_id=batch_id, batch_index=i, site=site,
+                attributes=predictions[record.event_key].attributes,
                 stratum=case.stratum, values=dict(case.values),
             )
             for i, (record, case) in enumerate(zip(records, scored, strict=True))
@@ -108,15 +111,13 @@ def _positions(deployment_id: uuid.UUID, rows: int) -> int:
 
 def _predictions(deployment_id: uuid.UUID, site: str, keys: Sequence[str]) -> dict[str, Prediction]:
     """The predictions that these outcomes are about; the events' table says in which month they lie."""
-    moments = dict(
-        EventKey.objects.filter(deployment_id=deployment_id, kind="prediction", event_key__in=keys).values_list(
-            "event_key", "received_at"
-        )
-    )
+    known = known_names(deployment_id, keys)
     rows = Prediction.objects.filter(
-        deployment_id=deployment_id, received_at__in=set(moments.values()), event_key__in=keys, site=site
-    )
-    return {row.event_key: row for row in rows}
+        deployment_id=deployment_id, received_at__in={case.received_at for case in known.values()},
+        event_key__in=[case.alias for case in known.values()], site=site,
+    )  # fmt: skip
+    by_alias = {row.event_key: row for row in rows}
+    return {name: by_alias[case.alias] for name, case in known.items() if case.alias in by_alias}
 
 
 def _score(task: str, records: list[OutcomeIn], predictions: Mapping[str, Prediction]) -> list[Scored]:

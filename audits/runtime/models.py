@@ -9,6 +9,7 @@ from django.db.models import Q
 from accounts.models import Institution
 from audits.runtime import querysets
 from core.capture import captured
+from core.fields import SealedTextField
 from core.models import GovernedModel
 from models_registry.models import Deployment
 
@@ -21,11 +22,11 @@ class Prediction(models.Model):
     pk = models.CompositePrimaryKey("received_at", "deployment_id", "event_key")
     received_at = models.DateTimeField()
     deployment_id = models.UUIDField()
-    event_key = models.TextField()  # the caller's name of the case
+    event_key = models.TextField()  # alias of the caller's name of the case (audits.runtime.names)
     batch_id = models.UUIDField()
     batch_index = models.IntegerField()  # row of the batch's Merkle tree
     site = models.TextField()
-    subject = models.TextField()  # HMAC pseudonym of the patient
+    subject = models.TextField()  # pseudonym of the patient, severed by deleting a salt (core.pseudonyms)
     attributes = models.JSONField()  # attribute -> group
     score = models.FloatField()  # [0, 1]
     flagged = models.BooleanField()
@@ -50,7 +51,7 @@ class Outcome(models.Model):
     received_at = models.DateTimeField()
     deployment_id = models.UUIDField()
     position = models.BigIntegerField()  # from 1, the order in which the monitor folds
-    event_key = models.TextField()
+    event_key = models.TextField()  # alias, the same as the prediction's
     batch_id = models.UUIDField()
     batch_index = models.IntegerField()
     site = models.TextField()
@@ -74,8 +75,10 @@ class EventKey(models.Model):
     pk = models.CompositePrimaryKey("deployment_id", "kind", "event_key")
     deployment_id = models.UUIDField()
     kind = models.TextField()  # prediction or outcome
-    event_key = models.TextField()
+    event_key = models.TextField()  # blind index of the caller's name
     received_at = models.DateTimeField()  # finds the row's partition
+    alias = models.TextField()  # what the prediction carries; empty for an outcome
+    salt = models.BinaryField()  # alias = HMAC(salt, name)
 
     class Meta:
         managed = False
@@ -165,7 +168,7 @@ class Halt(GovernedModel):
     deployment = models.ForeignKey(Deployment, on_delete=models.PROTECT, related_name="halts")
     automatic = models.BooleanField()
     halted_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", null=True)
-    reason = models.TextField()
+    reason = SealedTextField(subject="halted_by_id")  # clear where the monitor halted
     alarm = models.JSONField(default=dict)  # stream, groups, gap, wealth, threshold, pairs
     position = models.BigIntegerField()  # outcomes folded when it was decided
     closed_at = models.DateTimeField(null=True)
@@ -192,7 +195,7 @@ class Reinstatement(GovernedModel):
     halt = models.ForeignKey(Halt, on_delete=models.PROTECT, related_name="reinstatements")
     officer = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     institution = models.ForeignKey(Institution, on_delete=models.PROTECT)
-    reason = models.TextField()
+    reason = SealedTextField(subject="officer_id")
 
     class Meta:
         ordering = ["created_at"]

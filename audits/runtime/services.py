@@ -11,7 +11,7 @@ from audits.runtime import monitoring
 from audits.runtime.halting import deployment_prepare, halt_create
 from audits.runtime.locks import lock_exclusive
 from audits.runtime.models import Halt, MonitorState, Reinstatement
-from core import events
+from core import events, vault
 from core.context import governed
 from core.errors import ApplicationError, Conflict, Forbidden
 from core.roles import Role
@@ -90,7 +90,9 @@ def voters(halt: Halt) -> list[Membership]:
     )
     if halt.halted_by_id:
         rows = rows.exclude(user=halt.halted_by_id)
-    return list(rows.select_related("user", "institution").order_by("institution__name", "user__name").distinct())
+    found = list(rows.select_related("user", "institution").distinct())
+    vault.warm(membership.user_id for membership in found)
+    return sorted(found, key=lambda membership: (str(membership.institution), str(membership.user)))
 
 
 def _reinstate(halt: Halt, deployment: Deployment) -> None:

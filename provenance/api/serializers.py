@@ -43,9 +43,15 @@ class EntriesOutput(serializers.Serializer):
 
 
 class BodyOutput(serializers.Serializer):
-    """What the leaf commits to; with the salt, anyone can compute the commitment again."""
+    """What the leaf commits to; with the salt, anyone can compute the commitment again.
+
+    In `text` what people wrote is ciphertext, and stays so; `reason` and `row` show it opened, while its writer's key
+    lives.
+    """
 
     text = serializers.CharField()
+    reason = serializers.CharField()
+    row = serializers.DictField()
     salt = serializers.SerializerMethodField()
     actor_role = serializers.CharField(source="role")
     opens_commitment = serializers.SerializerMethodField()

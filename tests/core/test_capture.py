@@ -4,7 +4,7 @@ import pytest
 from django.db import connection
 
 from accounts.models import Institution
-from core.context import governed
+from core.context import governed, opened_reason
 from core.models import Outbox
 from core.tables import classify
 from tests.factories.people import make_people
@@ -26,7 +26,8 @@ def test_raw_and_bulk_statements_are_captured_with_actor_and_reason():
         Institution.objects.filter(slug="north").update(name="New")
     row = Outbox.objects.filter(table="accounts_institution").last()
     assert (row.operation, row.object_id, row.body["name"]) == ("UPDATE", str(people.north.id), "New")
-    assert (row.actor, row.action, row.reason) == (people.administrator.id, "test.rename", "because")
+    assert (row.actor, row.action) == (people.administrator.id, "test.rename")
+    assert opened_reason(row.actor, row.reason) == "because"
 
 
 def test_a_change_without_an_actor_is_recorded_as_such():

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from django.utils import timezone
 
 from accounts.models import Institution
 from core.context import governed
@@ -37,5 +38,5 @@ def test_the_context_ends_with_the_transaction():
 def test_an_update_of_other_columns_is_no_entry(django_user_model):
     people = make_people()
     before = Outbox.objects.count()
-    django_user_model.objects.filter(id=people.auditor.id).update(name="A. Other")
+    django_user_model.objects.filter(id=people.auditor.id).update(last_login=timezone.now())
     assert Outbox.objects.count() == before

@@ -9,14 +9,13 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 
 from accounts.models import Institution
-from core import capture
-from core.context import governed
+from core import capture, vault
+from core.context import governed, opened_reason
 from core.models import Outbox
 from provenance import checkpoints, reading, sequencing
 from provenance.domain import commit
 from provenance.domain.merkle import hash_leaf, inclusion_proof, verify_consistency, verify_inclusion
 from provenance.domain.tiles import Frontier
-from provenance.keys import secret
 from provenance.models import Body, ChainState, Checkpoint, Entry, Tile
 from provenance.verification import verify_ledger
 from tests.factories.people import make_people
@@ -34,13 +33,14 @@ def test_a_governed_change_becomes_a_leaf_that_names_it_and_hides_its_content(lo
     entry = Entry.objects.latest("seq")
     leaf = commit.parse_leaf(bytes(entry.leaf))
     assert (leaf.table, leaf.op, leaf.object_id) == ("accounts_institution", "update", str(people.north.id))
-    assert leaf.actor == commit.pseudonym(secret("pseudonym"), people.administrator.id)
+    assert leaf.actor == commit.pseudonym(vault.pseudonym_key(people.administrator.id), people.administrator.id)
     assert b"Renamed" not in bytes(entry.leaf)
     assert str(people.administrator.id).encode() not in bytes(entry.leaf)
     body = Body.objects.get(entry=entry)
     commit.open_commitment(leaf.commitment, bytes(body.salt), body.body.encode())
     assert json.loads(body.body)["row"]["name"] == "Renamed"
-    assert (body.actor, body.action, body.reason) == (people.administrator.id, "institution.rename", "new name")
+    assert (body.actor, body.action) == (people.administrator.id, "institution.rename")
+    assert body.reason.startswith("v1:") and opened_reason(body.actor, body.reason) == "new name"
 
 
 @pytest.mark.django_db

@@ -16,10 +16,10 @@ from typing import Any
 from django.db import models
 
 from accounts.models import User
-from provenance.domain.commit import pseudonym
-from provenance.keys import secret
+from core import vault
 from provenance.models import Body
 from provenance.presentation import role_of
+from provenance.sequencing import pseudonym_of
 
 NOT_STATED = "not stated"
 PLATFORM = "Platform"
@@ -135,7 +135,7 @@ def person(actor: uuid.UUID | None) -> dict[str, str]:
     user = User.objects.filter(id=actor).first()
     institution = user.institution if user else None
     return {
-        "actor": pseudonym(secret("pseudonym"), actor),
+        "actor": "erased" if vault.erased(actor) else pseudonym_of(actor),
         "role": label(role_of(actor)),
         "institution": label(institution or PLATFORM),
     }

@@ -14,6 +14,7 @@ from audits.posthoc.rendering import complete
 from audits.predeployment.models import AuditRun, CheckResult
 from audits.runtime.models import Halt
 from core.context import governed
+from core.fields import Clear
 from federation.models import TrainingRun
 from models_registry import services as registry
 from models_registry.models import Deployment
@@ -219,7 +220,7 @@ def last(window) -> dict:
 
 def test_a_failed_audit_is_told_with_its_reason(day, window):
     audit = make_row(day)
-    AuditRun.objects.filter(id=audit.id).update(state="failed", stop_reason="Site south did not answer.")
+    AuditRun.objects.filter(id=audit.id).update(state="failed", stop_reason=Clear("Site south did not answer."))
     assert last(window)["not_assessed"][0] == {
         "check": "Bias score", "reason": "The audit failed: Site south did not answer.",
     }  # fmt: skip

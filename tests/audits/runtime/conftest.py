@@ -84,6 +84,14 @@ def client_of():
 
 
 @pytest.fixture
+def alias():
+    """What the rows of a case carry in the place of its name."""
+    from audits.runtime.names import known_names
+
+    return lambda deployment, name: known_names(deployment.id, [name])[name].alias
+
+
+@pytest.fixture
 def tell():
     """Write outcomes as the ingest would, without predictions: what the monitor sees, fast."""
     from audits.runtime.batches import batch_write

@@ -27,7 +27,7 @@ def test_every_row_is_provable_alone_against_the_ledgers_entry(served, kind):
     captured = Outbox.objects.get(table="audits_runtime_batch", object_id=str(batch.id)).body
     for index in range(batch.rows):
         evidence = row_prove(batch=batch, index=index)
-        assert evidence.proof.size == captured["rows"]
+        assert str(evidence.proof.size) == captured["rows"]
         verify_row(evidence.row, evidence.proof, bytes.fromhex(captured["root"]))
         with pytest.raises(VerificationError):
             verify_row({**evidence.row, "event_key": "other"}, evidence.proof, bytes.fromhex(captured["root"]))
@@ -58,13 +58,15 @@ def test_the_application_cannot_change_bulk_rows(served, model, statement):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_row_that_the_owner_changes_is_detected(deployment, north, cases):
+def test_a_row_that_the_owner_changes_is_detected(deployment, north, cases, alias):
     north.post(deployment, "predictions", {"records": [cases("a"), cases("b")]})
     batch = Batch.objects.get()
     assert batch_intact(batch)
     owner = psycopg2.connect(os.environ["DATABASE_OWNER_URL"])
     with owner, owner.cursor() as cursor:
-        cursor.execute("UPDATE runtime_prediction SET flagged = NOT flagged WHERE event_key = 'a'")
+        cursor.execute(
+            "UPDATE runtime_prediction SET flagged = NOT flagged WHERE event_key = %s", [alias(deployment, "a")]
+        )
     owner.close()
     assert not batch_intact(batch)
     evidence = row_prove(batch=batch, index=1)

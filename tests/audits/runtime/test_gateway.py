@@ -54,7 +54,7 @@ def test_each_batch_is_one_entry_of_the_ledger_over_rows_that_still_match(deploy
     batch = Batch.objects.get()
     captured = Outbox.objects.get(table="audits_runtime_batch").body
     assert captured["root"] == batch.root
-    assert captured["rows"] == 3
+    assert captured["rows"] == "3"
     assert "salt" not in captured
     assert not Outbox.objects.filter(table="runtime_prediction").exists()
     assert batch_intact(batch)
@@ -95,7 +95,7 @@ def test_a_case_is_predicted_once(deployment, north, cases):
     answer = north.post(deployment, "predictions", {"records": [cases("new"), cases("a")]})
     assert answer.status_code == 422
     assert "'a'" in answer.json()["message"]
-    assert not Prediction.objects.filter(event_key="new").exists()
+    assert Prediction.objects.count() == 1
 
 
 def test_values_outside_the_usual_range_are_served_with_a_warning(deployment, north, cases):
@@ -196,7 +196,7 @@ def image(px=32, channels=1, dtype="uint8", slices=None):
     return {"shape": shape, "dtype": dtype, "data": base64.b64encode(values.tobytes()).decode()}
 
 
-def test_images_are_segmented_slice_by_slice_and_the_mask_comes_back_packed(north_of_images, image_deployment):
+def test_images_are_segmented_slice_by_slice_and_the_mask_comes_back_packed(north_of_images, image_deployment, alias):
     records = [
         {"event_key": "one", "patient": 7, "image": image()},
         {"event_key": "volume", "patient": 8, "image": image(slices=3, dtype="float32")},
@@ -213,7 +213,9 @@ def test_images_are_segmented_slice_by_slice_and_the_mask_comes_back_packed(nort
     mask = np.unpackbits(np.frombuffer(base64.b64decode(one["mask"]["data"]), dtype=np.uint8)).reshape(1, 32, 32)
     assert (mask.astype(bool) == expected.label).all()
     assert one["confidence"] == pytest.approx(float(expected.confidence[0]), abs=1e-6)
-    assert bytes(Prediction.objects.get(event_key="one").output) == base64.b64decode(one["mask"]["data"])
+    assert bytes(Prediction.objects.get(event_key=alias(image_deployment, "one")).output) == base64.b64decode(
+        one["mask"]["data"]
+    )
 
 
 @pytest.fixture

@@ -1,0 +1,102 @@
+"""The callers' names of cases, and what stands for them here.
+
+A hospital may name a case by a record number, so no name is stored. `runtime_event_key` finds a case by the blind index
+of its name; predictions and outcomes carry an alias, HMAC(salt, name) under a random salt of the case's own, which
+stands beside the index. Whoever knows name and salt can check that a row is about their case; erasing the patient
+deletes index and salt, and the alias is noise.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import connection
+
+from audits.runtime.models import EventKey
+from audits.runtime.records import Refusals
+from core.pseudonyms import blind
+
+_SALT_BYTES = 16
+_ARTICLES = {"prediction": "a prediction", "outcome": "an outcome"}
+
+
+@dataclass(frozen=True)
+class CaseName:
+    """One case's name, and what is stored for it."""
+
+    name: str  # as the caller wrote it; never stored
+    index: str  # blind index, finds the case within the deployment
+    alias: str = ""  # stands in the rows
+    salt: bytes = b""
+
+
+@dataclass(frozen=True)
+class Known:
+    """A case that was predicted: when (which finds its partition), and under which alias."""
+
+    received_at: datetime
+    alias: str
+
+
+def new_names(deployment_id: uuid.UUID, names: Sequence[str]) -> list[CaseName]:
+    """Names for cases that come for the first time, each with a salt and an alias."""
+    salts = [secrets.token_bytes(_SALT_BYTES) for _ in names]
+    return [
+        CaseName(name, index_of(deployment_id, name), alias_of(salt, name), salt)
+        for name, salt in zip(names, salts, strict=True)
+    ]
+
+
+def index_of(deployment_id: uuid.UUID, name: str) -> str:
+    return blind("case", f"{deployment_id}\n{name}")
+
+
+def alias_of(salt: bytes, name: str) -> str:
+    return hmac.new(salt, name.encode(), hashlib.sha256).hexdigest()
+
+
+def known_names(deployment_id: uuid.UUID, names: Sequence[str]) -> dict[str, Known]:
+    """Of these names, those that have a prediction."""
+    by_index = {index_of(deployment_id, name): name for name in names}
+    rows = EventKey.objects.filter(deployment_id=deployment_id, kind="prediction", event_key__in=by_index)
+    return {by_index[row.event_key]: Known(row.received_at, row.alias) for row in rows}
+
+
+def claim_events(deployment_id: uuid.UUID, kind: str, cases: Sequence[CaseName], at: datetime) -> None:
+    """Enter the events; the primary key refuses a second one, also from a request at the same moment.
+
+    In the order of their indexes, so that two batches with common names wait for one another instead of in a circle.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO runtime_event_key (deployment_id, kind, event_key, received_at, alias, salt) "
+            "SELECT %s, %s, k, %s, a, s FROM unnest(%s::text[], %s::text[], %s::bytea[]) AS n(k, a, s) "
+            "ORDER BY k ON CONFLICT DO NOTHING RETURNING event_key",
+            [
+                deployment_id, kind, at, [case.index for case in cases], [case.alias for case in cases],
+                [case.salt for case in cases],
+            ],
+        )  # fmt: skip
+        new = {index for (index,) in cursor.fetchall()}
+    refusals = Refusals()
+    for number, case in enumerate(cases):
+        if case.index not in new:
+            told = f"{case.name!r} has {_ARTICLES[kind]} already; give each case a name of its own"
+            refusals.add(number, "event_key", told, case.name)
+    refusals.raise_if_any()
+
+
+def names_forget(pseudonym: str) -> int:
+    """Forget the names of an erased patient's cases; returns how many. Reads every prediction once: it takes a while.
+
+    The rows stay, as the ledger's batches commit to them, and nothing says any more whose they were.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT runtime_forget_names(%s)", [pseudonym])
+        return cursor.fetchone()[0]

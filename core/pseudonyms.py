@@ -1,0 +1,94 @@
+"""Names that find a row without saying whose it is: blind indexes, and pseudonyms of patients.
+
+A blind index is HMAC-SHA256 under the platform's index key, a key of its own for each purpose. It answers "is this the
+row of that name?" only to somebody who holds the key, which is not in the database.
+
+A patient's pseudonym is made under a random salt of the patient's own (`core_patientkey`), found by the blind index of
+site and number. Erasing the patient deletes the salt: nobody, with all the platform's keys and the patient's number in
+hand, can then tell which rows were theirs. A later visit begins under a new salt.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+import unicodedata
+from collections.abc import Sequence
+from functools import lru_cache
+
+from django.conf import settings
+from django.db import connection
+
+from core.keyfiles import given_or_made
+
+SALT_BYTES = 32
+MIN_KEY_BYTES = 32
+
+
+def blind(purpose: str, text: str) -> str:
+    """The blind index of a text, 64 hexadecimal digits: equal texts give equal indexes within one purpose."""
+    return _blind(purpose, text).hex()
+
+
+def blind_address(purpose: str, text: str) -> str:
+    """The blind index of an address or a name that people spell with other capitals and spaces around it."""
+    return blind(purpose, unicodedata.normalize("NFKC", text).strip().casefold())
+
+
+def patient_pseudonyms(site: str, patients: Sequence[str]) -> list[str]:
+    """The pseudonyms of a site's patients, in the given order; a patient seen for the first time gets a salt.
+
+    The same number at two sites is two people. Two queries however many patients, one if all are known.
+    """
+    index = {patient: _patient_index(site, patient) for patient in patients}
+    salts = _salts(list(index.values()))
+    missing = sorted({key for key in index.values() if key not in salts})
+    if missing:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "INSERT INTO core_patientkey (index, salt, created_at) "
+                "SELECT i, s, clock_timestamp() FROM unnest(%s::bytea[], %s::bytea[]) AS n(i, s) "
+                "ON CONFLICT DO NOTHING",
+                [missing, [secrets.token_bytes(SALT_BYTES) for _ in missing]],
+            )
+        salts |= _salts(missing)  # read again: of two requests at once, one made it
+    return [_pseudonym(salts[index[patient]], index[patient]) for patient in patients]
+
+
+def patient_forget(site: str, patient: str) -> str | None:
+    """Delete a patient's salt. Returns the pseudonym that it made, or None if the patient is not known."""
+    index = _patient_index(site, patient)
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM core_patientkey WHERE index = %s RETURNING salt", [index])
+        row = cursor.fetchone()
+    return _pseudonym(bytes(row[0]), index) if row else None
+
+
+def _salts(index: list[bytes]) -> dict[bytes, bytes]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT index, salt FROM core_patientkey WHERE index = ANY(%s::bytea[])", [index])
+        return {bytes(key): bytes(salt) for key, salt in cursor.fetchall()}
+
+
+def _patient_index(site: str, patient: str) -> bytes:
+    return _blind("patient", f"{site}\n{patient}")
+
+
+def _pseudonym(salt: bytes, index: bytes) -> str:
+    """Under the platform's key and the patient's salt: without either of them it cannot be made again."""
+    return hmac.new(salt, _blind("patient pseudonym", index.hex()), hashlib.sha256).hexdigest()
+
+
+def _blind(purpose: str, text: str) -> bytes:
+    return hmac.digest(_purpose_key(str(settings.VAR), settings.INDEX_KEY_FILE, purpose), text.encode(), "sha256")
+
+
+@lru_cache(maxsize=64)
+def _purpose_key(var: str, given: str, purpose: str) -> bytes:
+    _, key = given_or_made(given, "QFL_INDEX_KEY_FILE", "index", lambda: secrets.token_bytes(MIN_KEY_BYTES))
+    if len(key) < MIN_KEY_BYTES:
+        raise ValueError(
+            f"QFL_INDEX_KEY_FILE: expected at least {MIN_KEY_BYTES} bytes (openssl rand -hex 32), got {len(key)}"
+        )
+    return hmac.digest(key, f"qfl-ethics/blind-index/v1\n{purpose}".encode(), "sha256")
