@@ -64,7 +64,8 @@ class Anchorer:
         self.node, self.signer, self.registry = opened.node, opened.signer, opened.registry
         self.log_id, self.embedded = opened.log_id, opened.embedded
         self.relays = list(relays)
-        self._mirrored = 0.0
+        self._mirrored = 0.0  # when, by the monotonic clock
+        self._waiting = ("", 0)  # attempt in no block, and the chain's height when it was first seen so
         try:
             self._refuse_a_foreign_chain()
             self.mirror()
@@ -245,13 +246,17 @@ class Anchorer:
 
     def _unstick(self, anchor: Anchor, newest: AnchorAttempt) -> bool:
         """Sign the same anchor with the same nonce for more, if it has waited long enough."""
-        if timezone.now() - newest.created_at < timedelta(seconds=settings.CHAIN_STUCK_SECONDS):
+        block = self.node.block_number()
+        if self._waiting[0] != newest.tx_hash:
+            self._waiting = (newest.tx_hash, block)
+        passed = timezone.now() - newest.created_at >= timedelta(seconds=settings.CHAIN_STUCK_SECONDS)
+        if not passed or block <= self._waiting[1]:  # a chain that stands still is not to be outbid
             return False
         nonce = self.node.next_nonce(newest.sender)
         if nonce < anchor.nonce:  # what came before it was reorganised away: it can never be mined in its turn
             self._check_ground(self.registry.head(self.log_id))
             return self._give_up(anchor, f"the chain went back to nonce {nonce}, before this transaction's")
-        if nonce > anchor.nonce or newest.sender != self.signer.address or not self._blocks_since(newest):
+        if nonce > anchor.nonce or newest.sender != self.signer.address:
             return False
         signed = self._sign(anchor.checkpoint, bytes(anchor.prev_root), anchor.nonce, newest)
         if signed is None:
@@ -260,10 +265,6 @@ class Anchorer:
         self._commit(anchor.checkpoint, bytes(anchor.prev_root), signed, replacing=anchor)
         self.node.send_raw(signed.raw)
         return True
-
-    def _blocks_since(self, attempt: AnchorAttempt) -> bool:
-        """Whether the chain moved on without it: a chain that stands still is not to be outbid."""
-        return self.node.block_time() >= int(attempt.created_at.timestamp())
 
     def _conclude(self, anchor: Anchor, inclusion: Inclusion) -> bool:
         if not self.node.is_final(inclusion):

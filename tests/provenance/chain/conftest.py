@@ -73,7 +73,10 @@ def embedded(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def anvil(anvil_url):
-    return world(connect(anvil_url), LocalSigner(Account.from_key(ANVIL_KEY)))
+    node = connect(anvil_url)
+    made = world(node, LocalSigner(Account.from_key(ANVIL_KEY)))
+    made.url, made.rpc = anvil_url, node.ask
+    return made
 
 
 @pytest.fixture(params=["embedded", "anvil"])
