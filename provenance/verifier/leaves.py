@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import struct
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
@@ -98,11 +99,13 @@ def read_leaves(data: bytes, first: int, width: int) -> list[bytes]:
     """
     found = _LEAVES.findall(data)
     if len(found) == width:
-        lengths, leaves, days, numbers = zip(*found, strict=True)
+        prefixes, leaves, days, numbers = zip(*found, strict=True)
+        lengths = list(map(len, leaves))
         if (
-            sum(map(len, leaves)) + 2 * width == len(data)
-            and b"".join(lengths) == b"".join([len(leaf).to_bytes(2, "big") for leaf in leaves])
-            and list(numbers) == [b"%d" % seq for seq in range(first, first + width)]
+            sum(lengths) + 2 * width == len(data)
+            and max(lengths) <= MAX_ENTRY_BYTES
+            and b"".join(prefixes) == struct.pack(f">{width}H", *lengths)
+            and b" ".join(numbers) == " ".join(map(str, range(first, first + width))).encode()
             and all(map(_is_day, set(days)))
         ):
             return list(leaves)

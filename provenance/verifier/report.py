@@ -15,8 +15,8 @@ _HEADLINES = {
     "unchecked": "NOT CHECKED. What was asked could not be checked. This says neither true nor false.",
 }
 _OWN_KEYS = (
-    "VERIFIED WITH KEYS TAKEN ON TRUST. Everything fits together, under keys that came with the file itself. That shows "
-    "no damage; it shows who signed only once you have the keys from elsewhere (--key)."
+    "VERIFIED WITH KEYS TAKEN ON TRUST. Everything fits together, under keys that came with the file itself. That "
+    "shows no damage; it shows who signed only once you have the keys from elsewhere (--key)."
 )
 _SECTIONS = (
     (Status.FALSE, "What is false"),
