@@ -42,7 +42,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: threading.Thread(target=server.shutdown, daemon=True).start())
-    print(f"listening on {server.server_address[0]}:{server.server_address[1]}", flush=True)
+    host, port = server.server_address[:2]
+    print(f"listening on {host!s}:{port}", flush=True)
     server.serve_forever()
     server.server_close()
     return 0

@@ -79,6 +79,8 @@ class WitnessHandler(BaseHTTPRequestHandler):
     server_version = "qfl-witness"
     sys_version = ""
     timeout = READ_SECONDS
+    wbufsize = -1  # head and body leave together, or each answer would wait for an acknowledgement
+    disable_nagle_algorithm = True
     server: WitnessServer
 
     def do_POST(self) -> None:  # noqa: N802 - the name is the standard library's

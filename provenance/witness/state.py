@@ -294,7 +294,8 @@ def _make_keys(folder: Path, passphrase: bytes | None) -> None:
     if passphrase is None:
         passphrase = base64.b64encode(secrets.token_bytes(32))
         write_whole(folder / "passphrase", passphrase)
-    for file, key in zip(KEY_FILES, (MLDSA44PrivateKey.generate(), Ed25519PrivateKey.generate()), strict=True):
+    keys: list[MLDSA44PrivateKey | Ed25519PrivateKey] = [MLDSA44PrivateKey.generate(), Ed25519PrivateKey.generate()]
+    for file, key in zip(KEY_FILES, keys, strict=True):
         pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(passphrase))
         write_whole(folder / file, pem)
 
