@@ -15,6 +15,7 @@ from eth_account import Account
 from eth_account.messages import encode_typed_data
 from eth_account.typed_transactions import TypedTransaction
 from eth_utils import is_address, to_checksum_address
+from hexbytes import HexBytes
 
 from provenance.chain.errors import SignerError
 
@@ -119,7 +120,7 @@ class Web3Signer:
 
     def _check(self, raw: bytes, asked: dict[str, Any]) -> None:
         try:
-            signed = TypedTransaction.from_bytes(raw).as_dict()
+            signed = TypedTransaction.from_bytes(HexBytes(raw)).as_dict()
             sender = Account.recover_transaction(raw)
         except Exception as error:  # noqa: BLE001 - rlp, eth-keys and eth-account have no common error
             raise SignerError(f"expected a signed EIP-1559 transaction, got something else: {error}") from None
