@@ -6,6 +6,7 @@ import logging
 import signal
 import threading
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 from django.conf import settings
@@ -13,6 +14,9 @@ from django.core.management.base import BaseCommand
 from django.db import InterfaceError, OperationalError, connection
 
 logger = logging.getLogger(__name__)
+
+HEALTH_NOTES: list[Callable[[], str]] = []
+"""Lines that `manage.py health` adds; apps of higher floors append theirs in `ready()`."""
 
 
 class LoopCommand(BaseCommand):

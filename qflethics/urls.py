@@ -2,6 +2,7 @@ from django.contrib.auth import views as auth
 from django.urls import URLPattern, URLResolver, include, path
 from drf_spectacular.views import SpectacularAPIView
 
+from provenance.metrics import metrics as ledger_metrics
 from qflethics.home import views as home
 
 API: list[URLPattern | URLResolver] = [
@@ -20,6 +21,7 @@ urlpatterns = [
     path("logout/", auth.LogoutView.as_view(), name="logout"),
     path("health/live", home.health_live, name="health_live"),
     path("health/ready", home.health_ready, name="health_ready"),
+    path("metrics", ledger_metrics, name="metrics"),
     path("", include("federation.urls")),
     path("", include("models_registry.urls")),
     path("", include("audits.predeployment.urls")),

@@ -26,6 +26,7 @@ EXPECTED: dict[str, dict[str, str]] = {
     "logout": {"POST": ALL},
     "health_live": {"GET": PUBLIC},
     "health_ready": {"GET": PUBLIC},
+    "metrics": {"GET": PUBLIC},  # from this machine, as the test is; tests/provenance/test_metrics.py has the rest
     "home": {"GET": ALL},
     "federations": {"GET": STAFF},
     "federation": {"GET": STAFF},

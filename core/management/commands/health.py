@@ -8,6 +8,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 
+from core.process import HEALTH_NOTES
+
 
 class Command(BaseCommand):
     help = "Exits 0 if the database and the broker answer and, with a name, that process showed life lately."
@@ -28,3 +30,5 @@ class Command(BaseCommand):
                 shown = "never" if age is None else f"{age:.0f} s ago"
                 raise CommandError(f"{name}: last sign of life {shown}, expected within {options['max_age']:.0f} s")
         self.stdout.write("ok")
+        for note in HEALTH_NOTES:
+            self.stdout.write(note())
