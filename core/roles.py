@@ -47,6 +47,7 @@ MATRIX: dict[str, frozenset[Role]] = {
     "report.view": _STAFF,
     "report.create": frozenset({Role.AUDITOR, Role.ETHICS_OFFICER, Role.ADMINISTRATOR}),
     "people.view": frozenset({Role.ADMINISTRATOR, Role.AUDITOR}),
+    "people.erase": frozenset({Role.ADMINISTRATOR}),
 }
 
 

@@ -22,6 +22,7 @@ urlpatterns = [
     path("health/live", home.health_live, name="health_live"),
     path("health/ready", home.health_ready, name="health_ready"),
     path("metrics", ledger_metrics, name="metrics"),
+    path("", include("accounts.urls")),
     path("", include("federation.urls")),
     path("", include("models_registry.urls")),
     path("", include("audits.predeployment.urls")),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from accounts.erasure import when_erased
 from core import events, jobs
 
 
@@ -9,4 +10,11 @@ def _deployment_created(payload: dict) -> jobs.Effects | None:
     return deployment_created(payload)
 
 
+def _patient_erased(pseudonym: str) -> dict[str, int]:
+    from audits.runtime.names import names_forget
+
+    return {"names of cases forgotten": names_forget(pseudonym)}
+
+
+when_erased("patient", _patient_erased)
 events.on("deployment.created", "runtime.prepare", _deployment_created)

@@ -19,6 +19,7 @@ _NAVIGATION = (  # label, url name, icon, action that the role matrix must allow
     ("Deployments", "deployments", "pulse", "deployment.view", "deployments"),
     ("Ledger", "ledger", "chain", "ledger.view", "ledger"),
     ("Reports", "reports", "report", "report.view", "reports"),
+    ("People", "people", "user", "people.view", "people"),
 )
 
 

@@ -28,6 +28,9 @@ EXPECTED: dict[str, dict[str, str]] = {
     "health_ready": {"GET": PUBLIC},
     "metrics": {"GET": PUBLIC},  # from this machine, as the test is; tests/provenance/test_metrics.py has the rest
     "home": {"GET": ALL},
+    "people": {"GET": "AU"},
+    "person_erase": {"GET": "A", "POST": "A"},
+    "patient_erase": {"GET": "A", "POST": "A"},
     "federations": {"GET": STAFF},
     "federation": {"GET": STAFF},
     "run_propose": {"POST": "A"},

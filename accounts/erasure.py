@@ -1,0 +1,247 @@
+"""The right to erasure (GDPR Art. 17): a person's key is shredded, and what stays says nothing about anybody.
+
+Nothing is deleted from the ledger, its bodies or the governed tables, so every proof and every replay still holds; what
+the person was called and wrote has become noise in all of them. Rights, sessions and the log of sign-ins go.
+
+Decisions about medical devices are kept under legal duty (Art. 17(3)(b)), and their reasons are part of them: until the
+retention period of a person's last decision is over, erasing the person is refused, with the day from which it can be
+done. A refusal is the simplest rule that cannot be talked round; a second signature would only share the breach.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import secrets
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from django.apps import apps
+from django.conf import settings
+from django.contrib.auth.hashers import make_password
+from django.contrib.sessions.models import Session
+from django.db import models
+from django.utils import timezone
+
+from accounts.models import Membership, User
+from accounts.signin import blind_name
+from core import capture, vault
+from core.context import governed
+from core.errors import ApplicationError, Conflict, Forbidden
+from core.fields import SealedTextField
+from core.pseudonyms import patient_forget
+from core.roles import Role
+
+_SALT_BYTES = 16
+
+
+class Ground(models.TextChoices):
+    """Why, by the letters of Art. 17(1). Chosen, never typed: it stands in clear in the ledger's body."""
+
+    NOT_NEEDED = "a", "(a) no longer needed for its purpose"
+    CONSENT_WITHDRAWN = "b", "(b) consent was withdrawn"
+    OBJECTION = "c", "(c) the person objects"
+    UNLAWFUL = "d", "(d) processed unlawfully"
+    LEGAL_DUTY = "e", "(e) a law demands it"
+    CHILD = "f", "(f) collected from a child"
+
+
+@dataclass(frozen=True)
+class Loss:
+    """One kind of text that the person wrote, and that nobody can read any more afterwards."""
+
+    what: str  # in words: "approval decision: reason"
+    count: int  # rows that the person decided
+    newest: dt.datetime
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What an erasure leaves. `reference` stands in the ledger; with `salt` the person can show that it is theirs.
+
+    The salt is kept nowhere: without the receipt nobody can tell whom an ERASURE entry was about.
+    """
+
+    reference: str  # SHA-256 over salt and identity
+    salt: str
+    forgotten: dict[str, int]  # what else was forgotten -> how many
+
+
+Hook = Callable[[str], dict[str, int]]
+_hooks: dict[str, list[Hook]] = {"person": [], "patient": []}
+
+
+def when_erased(kind: str, hook: Hook) -> None:
+    """Let a higher floor forget what it knows, in the transaction of the erasure.
+
+    `kind` is "person" (the hook gets the user's id) or "patient" (it gets the pseudonym, which nobody can make again).
+    The hook returns what it forgot, in words, and how many.
+    """
+    if hook not in _hooks[kind]:
+        _hooks[kind].append(hook)
+
+
+# --- people --------------------------------------------------------------------------------------------------------
+
+
+def losses(user: User) -> list[Loss]:
+    """What nobody will be able to read any more, apart from name and address: by kind, newest first."""
+    found = []
+    for model in apps.get_models():
+        for field in model._meta.concrete_fields:
+            if not isinstance(field, SealedTextField) or field.describes_itself:
+                continue  # name and address are always lost
+            rows = model._default_manager.filter(**{field.subject: user.pk})
+            newest = rows.aggregate(newest=models.Max("created_at"), n=models.Count("pk"))
+            if newest["n"]:
+                found.append(Loss(f"{model._meta.verbose_name}: {field.verbose_name}", newest["n"], newest["newest"]))
+    return sorted(found, key=lambda loss: loss.newest, reverse=True)
+
+
+def held_until(found: list[Loss]) -> dt.datetime | None:
+    """Until when the law keeps what this person decided; None if it keeps nothing."""
+    if not found:
+        return None
+    until = max(loss.newest for loss in found) + dt.timedelta(days=settings.DECISION_RETENTION_DAYS)
+    return until if until > timezone.now() else None
+
+
+def may_erase(actor: User, user: User) -> bool:
+    """Whether the actor administers every institution that the person belongs to, and is somebody else."""
+    if not actor.may("people.erase") or actor.pk == user.pk:
+        return False
+    administered = set(_administered(actor).values_list("institution_id", flat=True))
+    places = set(user.memberships.values_list("institution_id", flat=True))
+    return None in administered or (bool(places) and places <= administered)
+
+
+def _administered(actor: User) -> models.QuerySet[Membership]:
+    """Where the actor is an administrator: institutions, or (no institution) the platform."""
+    return actor.memberships.filter(is_active=True, role=Role.ADMINISTRATOR)
+
+
+def subject_erase(*, subject: User, actor: User, ground: str, confirm: str) -> Receipt:
+    """Erase a person: shred the key, end rights and sessions, and say in the ledger that it was done.
+
+    Parameters
+    ----------
+    ground : str
+        A letter of Art. 17(1), see `Ground`.
+    confirm : str
+        The person's address, typed again.
+
+    Raises
+    ------
+    Forbidden
+        If the actor may not, or is the person.
+    Conflict
+        If the person was erased already, or decisions of theirs are kept under legal duty.
+    """
+    _check_ground(ground)
+    if not may_erase(actor, subject):
+        raise Forbidden("People are erased by another administrator of all their institutions, or of the platform.")
+    with governed(action="person.erase", actor=actor.pk, reason=Ground(ground).label):
+        user = User.objects.select_for_update().get(pk=subject.pk)
+        if vault.erased(user.pk):
+            raise Conflict("This person was erased already.")
+        if confirm.strip().casefold() != user.email.strip().casefold():
+            raise ApplicationError("The typed address is not this person's. Nothing was erased.")
+        until = held_until(losses(user))
+        if until is not None:
+            raise Conflict(
+                f"Decisions of this person are kept by law until {until:%d %B %Y} (GDPR Art. 17(3)(b)): with the key, "
+                "their reasons would be lost. Take the person's rights away instead; erase them from that day on."
+            )
+        forgotten = {"memberships ended": _end_rights(user), "sessions ended": _end_sessions(user.pk)}
+        forgotten |= _forget_sign_ins(blind_name(user.email))
+        for hook in _hooks["person"]:
+            forgotten |= hook(str(user.pk))
+        vault.shred(user.pk)
+        return _recorded("person", str(user.pk), ground, forgotten)
+
+
+def _end_rights(user: User) -> int:
+    ended = user.memberships.filter(is_active=True).update(is_active=False)
+    User.objects.filter(pk=user.pk).update(
+        is_active=False, is_staff=False, is_superuser=False, password=make_password(None), email_index=None,
+        last_login=None,
+    )  # fmt: skip
+    return ended
+
+
+def _end_sessions(user_id: uuid.UUID) -> int:
+    mine = [session.pk for session in Session.objects.iterator() if _session_user(session) == str(user_id)]
+    return Session.objects.filter(pk__in=mine).delete()[0]
+
+
+def _session_user(session: Session) -> str | None:
+    return session.get_decoded().get("_auth_user_id")
+
+
+def _forget_sign_ins(name: str) -> dict[str, int]:
+    from axes.models import AccessAttempt, AccessFailureLog, AccessLog
+
+    gone = sum(
+        model.objects.filter(username=name).delete()[0] for model in (AccessAttempt, AccessFailureLog, AccessLog)
+    )
+    return {"sign-ins forgotten": gone}
+
+
+# --- patients ------------------------------------------------------------------------------------------------------
+
+
+def patient_erase(*, site: str, patient: str, actor: User, ground: str, confirm: str) -> Receipt:
+    """Erase a patient of a site: nothing links the person to the predictions and outcomes that stay.
+
+    Parameters
+    ----------
+    site : str
+        Code of the site that asked for the predictions.
+    patient, confirm : str
+        The number that the site sent as ``patient``, and the same typed again. It is not stored and not logged.
+
+    Raises
+    ------
+    ApplicationError
+        If the platform knows no such patient; nothing was erased.
+    """
+    _check_ground(ground)
+    places = models.Q(institution__isnull=True) | models.Q(institution__slug=site)
+    if not actor.may("people.erase") or not _administered(actor).filter(places).exists():
+        raise Forbidden("Patients are erased by an administrator of their site, or of the platform.")
+    if patient != confirm:
+        raise ApplicationError("The two numbers differ. Nothing was erased.")
+    with governed(action="patient.erase", actor=actor.pk, reason=Ground(ground).label):
+        pseudonym = patient_forget(site, patient)
+        if pseudonym is None:
+            raise ApplicationError("No prediction was made for a patient of this number at this site.")
+        forgotten: dict[str, int] = {}
+        for hook in _hooks["patient"]:
+            forgotten |= hook(pseudonym)
+        return _recorded("patient", f"{site}\n{patient}", ground, forgotten)
+
+
+# --- the entry -----------------------------------------------------------------------------------------------------
+
+
+def reference_of(salt: str, identity: str) -> str:
+    """What an ERASURE entry calls somebody: to be computed again by whoever holds the receipt, and by nobody else."""
+    return hashlib.sha256(f"qfl-ethics/erasure/v1\n{salt}\n{identity}".encode()).hexdigest()
+
+
+def _recorded(kind: str, identity: str, ground: str, forgotten: dict[str, int]) -> Receipt:
+    salt = secrets.token_hex(_SALT_BYTES)
+    reference = reference_of(salt, identity)
+    capture.record(
+        table="core_subjectkey" if kind == "person" else "core_patientkey", operation="ERASURE", object_id=reference,
+        body={"kind": kind, "reference": reference, "ground": f"GDPR Art. 17(1)({ground})"},
+    )  # fmt: skip
+    return Receipt(reference, salt, {what: n for what, n in forgotten.items() if n})
+
+
+def _check_ground(ground: str) -> None:
+    if ground not in Ground.values:
+        raise ApplicationError(
+            f"Expected a letter of GDPR Art. 17(1) among {', '.join(Ground.values)}, got {ground!r}."
+        )

@@ -1,0 +1,9 @@
+from django.urls import path
+
+from accounts import views
+
+urlpatterns = [
+    path("people/", views.people_list, name="people"),
+    path("people/<uuid:user_id>/erase/", views.person_erase, name="person_erase"),
+    path("people/erase-patient/", views.patient_erase, name="patient_erase"),
+]

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import uuid
+
+from django.conf import settings
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.views.decorators.http import require_http_methods, require_safe
+
+from accounts import erasure, people
+from accounts.access import requires
+from accounts.forms import ErasePatientForm, ErasePersonForm
+from accounts.models import User
+from core.errors import ApplicationError, Forbidden
+
+PER_PAGE = 50
+
+
+@requires("people.view")
+@require_safe
+def people_list(request: HttpRequest) -> HttpResponse:
+    viewer = _viewer(request)
+    page = Paginator(people.listed(viewer), PER_PAGE).get_page(request.GET.get("page"))
+    return render(request, "accounts/people.html", {"page": page, "may_erase": viewer.may("people.erase")})
+
+
+@requires("people.erase")
+@require_http_methods(["GET", "HEAD", "POST"])
+def person_erase(request: HttpRequest, user_id: uuid.UUID) -> HttpResponse:
+    """What will be lost; then, confirmed by typing, it is."""
+    actor = _viewer(request)
+    person = get_object_or_404(people.people_for(actor), pk=user_id)
+    form = ErasePersonForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        name = str(person)
+        try:
+            receipt = erasure.subject_erase(subject=person, actor=actor, **form.cleaned_data)
+        except Forbidden:
+            raise
+        except ApplicationError as error:
+            form.add_error(None, error.message)
+        else:
+            return render(request, "accounts/erased.html", {"receipt": receipt, "what": name})
+    found = erasure.losses(person)
+    context = {
+        "person": person,
+        "form": form,
+        "losses": found,
+        "held_until": erasure.held_until(found),
+        "may_erase": erasure.may_erase(actor, person),
+        "retention_years": round(settings.DECISION_RETENTION_DAYS / 365),
+    }
+    return render(request, "accounts/person_erase.html", context)
+
+
+@requires("people.erase")
+@require_http_methods(["GET", "HEAD", "POST"])
+def patient_erase(request: HttpRequest) -> HttpResponse:
+    form = ErasePatientForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            receipt = erasure.patient_erase(actor=_viewer(request), **form.cleaned_data)
+        except Forbidden:
+            raise
+        except ApplicationError as error:
+            form.add_error(None, error.message)
+        else:
+            return render(request, "accounts/erased.html", {"receipt": receipt, "what": "The patient"})
+    return render(request, "accounts/patient_erase.html", {"form": form})
+
+
+def _viewer(request: HttpRequest) -> User:
+    user: User = request.user  # type: ignore[assignment]
+    return user
