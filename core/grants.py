@@ -36,6 +36,7 @@ def grant_application_role(sender, **kwargs) -> None:
         or any(isinstance(trigger, AppendOnly) for trigger in getattr(model._meta, "triggers", []))
     ]
     statements = [
+        f"GRANT TEMPORARY ON DATABASE {connection.ops.quote_name(connection.settings_dict['NAME'])} TO {role}",  # replay
         f"GRANT USAGE ON SCHEMA public TO {role}",
         f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role}",
         f"GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {role}",

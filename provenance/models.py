@@ -50,7 +50,7 @@ class Entry(models.Model):
     exempt_reason = "the ledger itself"
 
     seq = models.BigIntegerField(primary_key=True)  # 0-based, gapless
-    outbox_id = models.BigIntegerField(unique=True)
+    outbox_id = models.BigIntegerField()  # of a row that is gone
     leaf = models.BinaryField()  # canonical JSON, provenance.domain.commit
     leaf_hash = models.BinaryField()  # RFC 6962: SHA-256(0x00 || leaf)
     table = models.TextField()  # copies from the leaf, for look-ups
@@ -60,10 +60,11 @@ class Entry(models.Model):
 
     class Meta:
         ordering = ["seq"]
+        # Block-range indexes cost an insert next to nothing, and the log only grows.
         indexes = [
             models.Index(fields=["object_id", "seq"]),
-            models.Index(fields=["table", "seq"]),
-            BrinIndex(fields=["at"]),
+            BrinIndex(fields=["at"], name="entry_at"),
+            BrinIndex(fields=["table"], name="entry_table", opclasses=["text_bloom_ops"]),
         ]
         triggers = [*append_only(), gapless()]
 
@@ -90,8 +91,9 @@ class Body(models.Model):
     class Meta:
         triggers = [*append_only(), gapless()]
         indexes = [
-            models.Index(fields=["actor", "entry"], name="body_actor", condition=models.Q(actor__isnull=False)),
-            models.Index(fields=["action", "entry"], name="body_action"),
+            BrinIndex(
+                fields=["actor", "action"], name="body_actor_action", opclasses=["uuid_bloom_ops", "text_bloom_ops"]
+            )
         ]
 
     def __str__(self) -> str:
@@ -202,4 +204,11 @@ class ChainState(models.Model):
 
 
 from provenance.models_anchor import AnchorAttempt  # noqa: E402,F401
+from provenance.models_decisions import (  # noqa: E402,F401
+    ChainDecision,
+    ChainErrand,
+    ChainSubject,
+    DecisionSignature,
+    OfficerKey,
+)
 from provenance.models_witness import Cosignature, Witness, WitnessState  # noqa: E402,F401

@@ -127,10 +127,7 @@ def status() -> dict[str, Any]:
     chain = found["chain"]
     first = Entry.objects.filter(seq=chain.head_size if chain else 0).first()
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT count(*) FROM core_outbox o "
-            "WHERE NOT EXISTS (SELECT 1 FROM provenance_entry e WHERE e.outbox_id = o.id)"
-        )
+        cursor.execute("SELECT count(*) FROM core_outbox")
         waiting = cursor.fetchone()[0]
     return found | {
         "waiting": waiting,
@@ -199,7 +196,7 @@ def evidence(entry: Entry) -> Evidence:
         steps = proof_steps(leaf_hash, entry.seq, checkpoint.size, inclusion.path)
         try:
             opened = open_checkpoint(
-                checkpoint.note.encode(), origin=settings.LOG_ORIGIN, log_keys=keys.log_verifiers()
+                checkpoint.note.encode(), origin=settings.LOG_ORIGIN, log_keys=keys.verifiers_for(checkpoint.note)
             ).checkpoint
             verify_inclusion(
                 leaf_hash=leaf_hash, index=entry.seq, size=opened.size, proof=inclusion.path, root=opened.root
@@ -243,8 +240,16 @@ class Opened:
 
 
 def _words(value: Any) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
+    """A value as it is read: a JSON column, which is text in the log, is laid out."""
+    if value is None:
+        return None
+    if isinstance(value, str):
+        if not value.startswith(("{", "[")):
+            return value
+        try:
+            value = json.loads(value)
+        except ValueError:
+            return value
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= LINE else json.dumps(value, ensure_ascii=False, indent=2)
 

@@ -23,18 +23,21 @@ _TYPES = """
     SELECT attname, format_type(atttypid, NULL) FROM pg_attribute
     WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped
 """
-# The last word on each row: from the log, or still on its way there.
+# The last word on each row: from the log, or still on its way there. One pass over the log for all tables.
 _LAST = """
-    SELECT DISTINCT ON (object_id) object_id, operation, "row" FROM (
-        SELECT e.object_id, e.operation, b.body::jsonb -> 'row' AS "row", 0 AS part, e.seq AS place
+    CREATE TEMPORARY TABLE replay_last AS
+    SELECT DISTINCT ON ("table", object_id) "table", object_id, operation, "row" FROM (
+        SELECT e."table", e.object_id, e.operation, b.body::jsonb -> 'row' AS "row", 0 AS part, e.seq AS place
         FROM provenance_entry e JOIN provenance_body b ON b.seq = e.seq
-        WHERE e."table" = %(table)s AND e.operation IN ('INSERT', 'UPDATE', 'DELETE', 'REBASELINE')
+        WHERE e.operation IN ('INSERT', 'UPDATE', 'DELETE', 'REBASELINE')
         UNION ALL
-        SELECT o.object_id, o.operation, o.body, 1, o.id FROM core_outbox o
-        WHERE o."table" = %(table)s AND o.operation IN ('INSERT', 'UPDATE', 'DELETE', 'REBASELINE')
-    ) said ORDER BY object_id, part DESC, place DESC
+        SELECT o."table", o.object_id, o.operation, o.body, 1, o.id FROM core_outbox o
+        WHERE o.operation IN ('INSERT', 'UPDATE', 'DELETE', 'REBASELINE')
+    ) said ORDER BY "table", object_id, part DESC, place DESC
 """
-_REBUILD = "CREATE TABLE {scratch} AS SELECT {values} FROM ({last}) AS last WHERE operation <> 'DELETE'"
+_REBUILD = """
+    CREATE TABLE {scratch} AS SELECT {values} FROM replay_last WHERE "table" = %s AND operation <> 'DELETE'
+"""
 _COMPARE = """
     SELECT kind, count(*), (array_agg(id ORDER BY id) FILTER (WHERE kind <> 'same'))[1:{shown}] FROM (
         SELECT coalesce(t.{key}, s.{key})::text AS id,
@@ -114,6 +117,8 @@ def replay(*, keep: str | None = None) -> Replay:
     """
     with _one_moment(), connection.cursor() as cursor:
         cursor.execute(_PIN)
+        cursor.execute("DROP TABLE IF EXISTS pg_temp.replay_last")  # of an earlier replay in this session
+        cursor.execute(_LAST)
         if keep is not None:
             cursor.execute(f"CREATE SCHEMA {connection.ops.quote_name(keep)}")
         tables = [
@@ -148,8 +153,8 @@ def _replay_table(cursor: Any, model: type[models.Model], columns: tuple[str, ..
     types = dict(cursor.fetchall())
     values = ", ".join(f"""("row" ->> '{column}')::{types[column]} AS {name(column)}""" for column in columns)
     if not keep:
-        cursor.execute(f"DROP TABLE IF EXISTS {scratch}")  # a second replay in one session
-    cursor.execute(_REBUILD.format(scratch=scratch, values=values, last=_LAST), {"table": table})
+        cursor.execute(f"DROP TABLE IF EXISTS {scratch}")
+    cursor.execute(_REBUILD.format(scratch=scratch, values=values), [table])
     key = name(columns[0])
     same = " AND ".join(f"t.{name(c)}::text IS NOT DISTINCT FROM s.{name(c)}::text" for c in columns)
     cursor.execute(_COMPARE.format(key=key, same=same, table=name(table), scratch=scratch, shown=SHOWN))

@@ -6,10 +6,11 @@ A row leaves the outbox in the transaction that enters it into the log, so whate
 
 from __future__ import annotations
 
-import io
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -18,32 +19,32 @@ from uuid import UUID
 import msgspec
 from django.db import connection, transaction
 
+from core import vault
+from provenance.copying import Rows
 from provenance.domain import commit
 from provenance.domain.canonical import canonical, encode_floats
 from provenance.domain.merkle import hash_leaf, root_of
-from provenance.domain.tiles import Frontier, FullTile, edge_widths
-from provenance.keys import secret
+from provenance.domain.tiles import Frontier, edge_widths
 from provenance.models import Entry, Tile
 
-BATCH = 5000
-_TAKE = """
-    SELECT id, to_char("at" AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), "table", operation, object_id,
-           body::text, actor::text, action, reason, request_id
-    FROM core_outbox ORDER BY id LIMIT %s
-"""
-_ENTRY = 'COPY provenance_entry (seq, outbox_id, leaf, leaf_hash, "table", operation, object_id, "at") FROM STDIN'
-_BODY = "COPY provenance_body (seq, salt, body, actor, action, reason, request_id) FROM STDIN"
-_TILE = 'COPY provenance_tile (level, "index", hashes) FROM STDIN'
+BATCH = 10_000  # rows of one transaction
+CHUNK = 2_000  # rows that are made while the ones before them are written
+_WAITING = f"""
+    DECLARE waiting NO SCROLL CURSOR FOR
+    SELECT id, (extract(epoch FROM "at") * 1000000)::bigint, "table", operation, object_id, body::text, actor::text,
+           action, reason, request_id
+    FROM core_outbox ORDER BY id LIMIT {BATCH}
+"""  # noqa: S608 - a constant of ours
+_NEXT = f"FETCH {CHUNK} FROM waiting"
 _ROW_OPERATIONS = {"INSERT", "UPDATE", "DELETE", "REBASELINE"}
 _decode = msgspec.json.Decoder(dict[str, str | None]).decode
 _encode = msgspec.json.Encoder(order="sorted").encode
-NULL = r"\N"
-_escapes = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
+_database = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sequencer")  # speaks on the one connection, in order
 
 
 class _Waiting(NamedTuple):
     id: int
-    at: str
+    at: int  # microseconds since 1970
     table: str
     operation: str
     object_id: str
@@ -84,54 +85,91 @@ def sequence(frontier: Frontier) -> int:
 
     The frontier is ahead of the database if this raises: throw it away and load it again.
     """
+    first = frontier.size
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(_TAKE, [BATCH])
-        waiting = [_Waiting(*row) for row in cursor.fetchall()]
-        if not waiting:
-            return 0
-        _store(cursor, frontier, waiting)
-        cursor.execute("SELECT provenance_settle_outbox(%s)", [[row.id for row in waiting]])
-    return len(waiting)
+        cursor.execute(_WAITING)
+        with connection.wrap_database_errors:  # the pipeline goes past Django, its errors should not
+            _pipeline(cursor.cursor, frontier)
+        cursor.execute("CLOSE waiting")
+        if frontier.size > first:
+            cursor.execute("SELECT provenance_settle_outbox(%s, %s)", [first, frontier.size])
+    return frontier.size - first
 
 
-def _store(cursor: Any, frontier: Frontier, waiting: Sequence[_Waiting]) -> None:
-    entries, bodies, tiles = [], [], []
-    salts = os.urandom(commit.SALT_BYTES * len(waiting))
+def _pipeline(cursor: Any, frontier: Frontier) -> None:
+    """Make the entries of a chunk while the database writes the chunk before and reads the one after.
+
+    One connection, one thread on it at a time: whoever else asks the database waits until its queue has run dry.
+    """
+    writing: list[Future[None]] = []
+    actors: dict[str, str] = {}
+    coming = _database.submit(_take, cursor)
+    try:
+        while waiting := coming.result():
+            coming = _database.submit(_take, cursor)
+            if strangers := {row.actor for row in waiting if row.actor} - actors.keys():
+                _database.submit(int).result()
+                actors |= pseudonyms_of(strangers)
+            writing.append(_database.submit(_make(frontier, waiting, actors).write, cursor))
+    finally:
+        wait([coming, *writing])
+    for done in writing:
+        done.result()
+
+
+def _take(cursor: Any) -> list[_Waiting]:
+    cursor.execute(_NEXT)
+    return [_Waiting(*row) for row in cursor.fetchall()]
+
+
+def _make(frontier: Frontier, waiting: Sequence[_Waiting], actors: Mapping[str, str]) -> Rows:
+    rows, salts = Rows(), os.urandom(commit.SALT_BYTES * len(waiting))
     for number, row in enumerate(waiting):
         salt = salts[commit.SALT_BYTES * number : commit.SALT_BYTES * (number + 1)]
-        entry, body, full = _enter(frontier, row, salt)
-        entries.append(entry)
-        bodies.append(body)
-        tiles += [f"{tile.level}\t{tile.index}\t\\\\x{tile.hashes.hex()}\n" for tile in full]
-    for statement, lines in ((_ENTRY, entries), (_BODY, bodies), (_TILE, tiles)):
-        if lines:
-            with connection.wrap_database_errors:  # COPY goes past Django, its errors should not
-                cursor.copy_expert(statement, io.StringIO("".join(lines)))
+        _enter(rows, frontier, row, salt, actors)
+    return rows
 
 
-def _enter(frontier: Frontier, row: _Waiting, salt: bytes) -> tuple[str, str, list[FullTile]]:
-    """The lines of one entry and its body, and the tiles that it fills."""
+def _enter(rows: Rows, frontier: Frontier, row: _Waiting, salt: bytes, actors: Mapping[str, str]) -> None:
     seq, body = frontier.size, _body(row)
     leaf = commit.leaf_line(
         table=row.table,
         op=row.operation.lower(),
         object_id=row.object_id,
         seq=seq,
-        at=row.at,
-        actor=pseudonym_of(row.actor) if row.actor else None,
+        at=_time(row.at),
+        actor=actors[row.actor] if row.actor else None,
         commitment=commit.commitment(salt, body),
     )
     leaf_hash = hash_leaf(leaf)
-    named = f"{row.table}\t{row.operation}\t{row.object_id.translate(_escapes)}\t{row.at}"
-    entry = f"{seq}\t{row.id}\t\\\\x{leaf.hex()}\t\\\\x{leaf_hash.hex()}\t{named}\n"
-    text = "\t".join(value.translate(_escapes) for value in (row.action, row.reason, row.request_id))
-    stored = f"{seq}\t\\\\x{salt.hex()}\t{body.decode().translate(_escapes)}\t{row.actor or NULL}\t{text}\n"
-    return entry, stored, frontier.push(leaf_hash)
+    rows.entry(seq, row.id, leaf, leaf_hash, row.table, row.operation, row.object_id, row.at)
+    rows.body(seq, salt, body, row.actor, row.action, row.reason, row.request_id)
+    for tile in frontier.push(leaf_hash):
+        rows.tile(tile.level, tile.index, tile.hashes)
 
 
-@lru_cache(maxsize=4096)
-def pseudonym_of(actor: str) -> str:
-    return commit.pseudonym(secret("pseudonym"), UUID(actor))
+def _time(microseconds: int) -> str:
+    seconds, rest = divmod(microseconds, 1_000_000)
+    return f"{_second(seconds)}.{rest:06d}Z"
+
+
+@lru_cache(maxsize=256)
+def _second(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def pseudonyms_of(actors: Collection[str]) -> dict[str, str]:
+    """Each actor's pseudonym under the actor's own key, which an erasure shreds (`core.vault`): asked anew each batch.
+
+    Of somebody erased meanwhile it is a random one, so that nothing new links to what stands in the log.
+    """
+    known = {actor: UUID(actor) for actor in actors}
+    vault.warm(known.values())
+    return {actor: pseudonym_of(subject) for actor, subject in known.items()}
+
+
+def pseudonym_of(actor: UUID) -> str:
+    return commit.pseudonym(vault.pseudonym_key(actor), actor)
 
 
 def _body(row: _Waiting) -> bytes:

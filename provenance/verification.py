@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,8 +16,8 @@ from provenance.domain.commit import open_commitment, parse_leaf
 from provenance.domain.errors import LedgerError
 from provenance.domain.merkle import hash_leaf
 from provenance.domain.tiles import Frontier
-from provenance.keys import log_verifiers
-from provenance.models import Anchor, ChainState, Checkpoint, Entry, Tile
+from provenance.keys import verifiers_for
+from provenance.models import Anchor, Body, ChainState, Checkpoint, Entry, Tile
 
 
 @dataclass
@@ -98,12 +99,22 @@ def _check_entry(entry: Entry, *, expected_seq: int) -> list[str]:
             problems.append(f"{where}: its body is missing")
         else:
             open_commitment(leaf.commitment, bytes(body.salt), body.body.encode())
+            problems += _check_look_ups(where, body)
         shown = (entry.table, entry.operation.lower(), entry.object_id, entry.at, entry.seq)
         if shown != (leaf.table, leaf.op, leaf.object_id, leaf.at, leaf.seq):
             problems.append(f"{where}: the look-up columns do not say what the leaf says")
     except LedgerError as error:
         problems.append(f"{where}: {error}")
     return problems
+
+
+def _check_look_ups(where: str, body: Body) -> list[str]:
+    """The columns that pages search by must say what the committed text says."""
+    said = json.loads(body.body)
+    shown = {"actor": body.actor and str(body.actor), "action": body.action, "reason": body.reason,
+             "request": body.request_id}  # fmt: skip
+    wrong = [name for name, value in shown.items() if said.get(name) != value]
+    return [f"{where}: the columns {', '.join(wrong)} do not say what the body says"] if wrong else []
 
 
 def _check_tiles(found: Verification, expected: dict[tuple[int, int], bytes]) -> None:
@@ -119,7 +130,7 @@ def _check_checkpoints(found: Verification, roots: dict[int, bytes]) -> None:
         found.checkpoints += 1
         where = f"checkpoint {row.size}"
         try:
-            opened = open_checkpoint(row.note.encode(), origin=settings.LOG_ORIGIN, log_keys=log_verifiers())
+            opened = open_checkpoint(row.note.encode(), origin=settings.LOG_ORIGIN, log_keys=verifiers_for(row.note))
         except LedgerError as error:
             found.problems.append(f"{where}: {error}")
             continue

@@ -7,6 +7,8 @@ import os
 
 import psycopg2
 
+from core.grants import ALWAYS
+
 KEEP = {"django_migrations", "django_content_type", "auth_permission"}
 
 
@@ -34,6 +36,7 @@ def empty_tables(owner_url: str) -> None:
         cursor.execute("TRUNCATE " + ", ".join(f'"{table}"' for table in tables) + " RESTART IDENTITY CASCADE")
         for table in tables:
             cursor.execute(f'ALTER TABLE "{table}" ENABLE TRIGGER USER')
+        cursor.execute(ALWAYS)
     connection.close()
 
 
@@ -50,4 +53,5 @@ def rewrite_version(version_id: object, field: str, value: object) -> None:
             [json.dumps(value) if isinstance(value, dict) else value, str(version_id)],
         )
         cursor.execute("ALTER TABLE models_registry_version ENABLE TRIGGER USER")
+        cursor.execute(ALWAYS)
     connection.close()

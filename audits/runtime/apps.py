@@ -6,4 +6,9 @@ class RuntimeConfig(AppConfig):
     label = "audits_runtime"
 
     def ready(self) -> None:
-        from audits.runtime import subscriptions  # noqa: F401 - registers job handlers
+        from audits.runtime import (
+            replaying,
+            subscriptions,  # noqa: F401 - registers job handlers
+        )
+
+        replaying.register_all()

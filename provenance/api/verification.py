@@ -1,4 +1,4 @@
-"""Having the ledger checked from the platform, and keeping what came out.
+"""Having the ledger checked from the platform (verification and replay), and keeping what came out.
 
 The check runs where the log is kept, so it finds damage and tampering by others; it convinces nobody who does not trust
 this machine. For that there are the public tiles, proof files and checkpoints.
@@ -15,6 +15,7 @@ from django.utils import timezone
 from core import events, jobs
 from core.models import DomainEvent, Job
 from provenance.models import Entry
+from provenance.replay import replay
 from provenance.verification import verify_ledger
 
 KIND = "ledger.verify"  # of the job; its handler is `verification_handle`
@@ -46,7 +47,7 @@ def verification_start() -> dict[str, Any] | None:
 
 
 def verification_handle(payload: dict) -> jobs.Effects:
-    """Run the job; registered by `audits.posthoc`, whose reports rest on the same check."""
+    """Run the job."""
     result = _check()
 
     def keep() -> None:
@@ -57,5 +58,13 @@ def verification_handle(payload: dict) -> jobs.Effects:
 
 def _check() -> dict[str, Any]:
     began = time.monotonic()
-    found = verify_ledger()
-    return {**dataclasses.asdict(found), "ok": found.ok, "seconds": round(time.monotonic() - began, 3)}
+    found, replayed = verify_ledger(), replay()
+    return {
+        **dataclasses.asdict(found),
+        "problems": found.problems + replayed.problems,
+        "ok": found.ok and replayed.complete,
+        "rows_expected": replayed.expected,
+        "rows_found": replayed.found,
+        "tables": {item.table: [item.found, item.expected] for item in (*replayed.tables, *replayed.bulk)},
+        "seconds": round(time.monotonic() - began, 3),
+    }

@@ -9,6 +9,7 @@ import psycopg2
 import pytest
 from django.db import connection
 
+from core.grants import ALWAYS
 from provenance import checkpoints, sequencing
 from provenance.domain.tiles import Frontier
 from provenance.models import Checkpoint
@@ -66,6 +67,19 @@ def owner() -> Iterator[psycopg2.extensions.connection]:
 
 
 @pytest.fixture
+def superuser(pytestconfig: pytest.Config) -> Iterator[psycopg2.extensions.connection]:
+    """A connection above the owner. Servers that were given to us may refuse it; ours do not."""
+    dsn = psycopg2.extensions.parse_dsn(os.environ["DATABASE_OWNER_URL"])
+    state = pytestconfig.servers.state  # type: ignore[attr-defined]
+    if state is not None:
+        dsn |= {"user": "postgres", "password": state.secret("postgres")}
+    opened = psycopg2.connect(**dsn)
+    opened.autocommit = True
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
 def tamper(owner: psycopg2.extensions.connection) -> Callable[..., int]:
     """What only an owner can do: switch the triggers off, change rows, switch them on again."""
 
@@ -79,6 +93,7 @@ def tamper(owner: psycopg2.extensions.connection) -> Callable[..., int]:
                 changed += cursor.rowcount
             for table in LEDGER_TABLES:
                 cursor.execute(f"ALTER TABLE {table} ENABLE TRIGGER USER")
+            cursor.execute(ALWAYS)
         return changed
 
     return change

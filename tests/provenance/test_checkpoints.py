@@ -2,17 +2,20 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from datetime import timedelta
 
 import pytest
 from django.conf import settings
+from django.db import DatabaseError, transaction
+from django.utils import timezone
 
-from provenance import keys, reading
+from provenance import checkpoints, keys, reading, sequencing
 from provenance.domain.checkpoint import open_checkpoint
 from provenance.domain.cosignature import CosignatureSigner
 from provenance.domain.errors import VerificationError
 from provenance.domain.note import Ed25519Signer
 from provenance.domain.proof import parse_proof, verify_proof
-from provenance.models import Entry
+from provenance.models import ChainState, Checkpoint, Entry
 
 
 @pytest.mark.django_db
@@ -85,3 +88,68 @@ def test_the_log_has_two_keys_of_two_algorithms():
     assert isinstance(ed25519, Ed25519Signer)
     assert isinstance(mldsa, CosignatureSigner)
     assert ed25519.name == mldsa.name == settings.LOG_ORIGIN
+
+
+# --- an old copy of the database is never signed -------------------------------------------------------------------
+
+
+@pytest.mark.django_db(transaction=True)
+def test_this_machine_remembers_what_it_signed_although_the_database_does_not(log, owner, tamper):
+    """The database is put back to a moment before the last checkpoint, and then goes another way."""
+    log.fill(3)
+    log.sign()
+    log.fill(2)
+    log.sign()
+    tamper(
+        "DELETE FROM provenance_checkpoint WHERE size > 3",
+        "DELETE FROM provenance_body WHERE seq > 2",
+        "DELETE FROM provenance_entry WHERE seq > 2",
+    )
+    log.frontier = sequencing.load_frontier()
+    log.fill(1)
+    with pytest.raises(checkpoints.LogRolledBack, match="5 entries were signed here"):
+        checkpoints.checkpoint_sign(log.frontier)
+    log.fill(9)  # also after it has grown past what was signed
+    with pytest.raises(checkpoints.LogRolledBack, match="5 entries were signed here"):
+        checkpoints.checkpoint_sign(log.frontier)
+
+
+@pytest.mark.django_db
+def test_on_a_machine_without_memory_the_chain_decides_and_must_be_read_first(log):
+    log.fill(3)
+    signed = log.sign()
+    log.fill(1)
+    started = timezone.now()
+    chain = ChainState.objects.create(
+        chain_id=1, contract="0x" + "0" * 40, log_id="0x" + "0" * 64, head_size=3, head_root=signed.root,
+        read_at=started - timedelta(hours=1),
+    )  # fmt: skip
+    checkpoints._memory().unlink()  # another machine
+    with pytest.raises(checkpoints.ChainUnread, match="anchor worker"):
+        checkpoints.checkpoint_sign(log.frontier, started=started)
+    chain.read_at = started + timedelta(seconds=1)
+    chain.save()
+    assert checkpoints.checkpoint_sign(log.frontier, started=started).size == 4
+
+
+@pytest.mark.django_db
+def test_only_one_of_two_sequencers_can_sign(log, monkeypatch):
+    log.fill(3)
+    log.sign()
+    log.fill(2)
+    stale = Checkpoint.objects.first()
+    log.sign()
+    log.fill(1)
+    with monkeypatch.context() as patch:
+        patch.setattr(Checkpoint.objects, "first", lambda: stale)
+        with pytest.raises(checkpoints.SignedMeanwhile):
+            checkpoints.checkpoint_sign(log.frontier)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("size", [2, 3, 99])
+def test_the_database_refuses_a_checkpoint_that_does_not_grow_or_covers_no_entries(log, size):
+    log.fill(3)
+    log.sign()
+    with pytest.raises(DatabaseError, match="checkpoints only grow"), transaction.atomic():
+        Checkpoint.objects.create(size=size, root=b"r" * 32, note="x")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import pgtrigger
+import psycopg2
 import pytest
 from django.db import DatabaseError, connection, transaction
 
 from accounts.models import Institution
 from core.models import Outbox
 from provenance.models import Anchor, Body, ChainState, Checkpoint, Entry, Tile
+from provenance.replay import replay
 from tests.factories.people import make_institution
 
 GROWING = (Entry, Body, Tile, Checkpoint)
@@ -118,7 +120,7 @@ def test_an_entry_out_of_its_place_is_refused(log, seq):
 def test_pruning_takes_nothing_that_is_not_in_the_log(db):
     make_institution("north")
     with connection.cursor() as cursor:
-        cursor.execute("SELECT provenance_settle_outbox((SELECT array_agg(id) FROM core_outbox))")
+        cursor.execute("SELECT provenance_settle_outbox(0, 1000)")
         assert cursor.fetchone() == (0,)
     assert Outbox.objects.count() == 1
 
@@ -130,3 +132,60 @@ def test_the_mirror_and_the_anchors_are_the_only_rows_of_ours_that_change():
     for model in (*GROWING, Anchor, ChainState):
         grows = any(isinstance(trigger, AppendOnly) for trigger in getattr(model._meta, "triggers", []))
         assert grows == (model in GROWING)
+
+
+# --- what the owner is prevented from, and what is only detected ---------------------------------------------------
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        ("UPDATE provenance_entry SET leaf = leaf", "append-only"),
+        ("DELETE FROM provenance_entry", "append-only"),
+        ("DELETE FROM provenance_body", "append-only"),
+        ("TRUNCATE provenance_entry CASCADE", "must not be truncated"),
+        ("TRUNCATE accounts_institution CASCADE", "must not be truncated"),
+        (
+            'INSERT INTO provenance_entry (seq, outbox_id, leaf, leaf_hash, "table", operation, object_id, at) '
+            "VALUES (77, 1, '', '', 'x', 'INSERT', 'x', now())",
+            "gapless",
+        ),
+    ],
+)
+def test_even_a_superuser_in_replica_mode_is_refused(log, superuser, statement, said):
+    """Ordinary triggers sleep while `session_replication_role` is replica; these are always awake."""
+    log.fill(3)
+    with superuser.cursor() as cursor:
+        cursor.execute("SET session_replication_role = replica")
+        with pytest.raises(psycopg2.DatabaseError, match=said):
+            cursor.execute(statement)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_governed_change_in_replica_mode_is_captured(log, superuser):
+    with superuser.cursor() as cursor:
+        cursor.execute("SET session_replication_role = replica")
+        cursor.execute("INSERT INTO accounts_institution VALUES (gen_random_uuid(), now(), 'quiet', 'Quiet', true)")
+    assert log.drain() == 1
+    assert replay().complete
+
+
+@pytest.mark.django_db(transaction=True)
+def test_no_trigger_of_ours_is_anything_but_always_awake(db):
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT t.tgname, t.tgrelid::regclass::text FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid "
+            "WHERE NOT tgisinternal AND tgenabled <> 'A' AND c.relnamespace = 'public'::regnamespace "
+            "AND NOT c.relispartition"
+        )
+        assert cursor.fetchall() == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_owner_who_forges_a_waiting_row_cannot_be_prevented_but_is_shown(log, owner):
+    make_institution("north")
+    with owner.cursor() as cursor:
+        cursor.execute("""UPDATE core_outbox SET body = jsonb_set(body, '{name}', '"Forged"')""")
+    log.drain()
+    assert not replay().complete

@@ -12,7 +12,7 @@ from accounts.models import Institution
 from core import capture, vault
 from core.context import governed, opened_reason
 from core.models import Outbox
-from provenance import checkpoints, reading, sequencing
+from provenance import checkpoints, copying, reading, sequencing
 from provenance.domain import commit
 from provenance.domain.merkle import hash_leaf, inclusion_proof, verify_consistency, verify_inclusion
 from provenance.domain.tiles import Frontier
@@ -133,7 +133,7 @@ def test_a_failed_transaction_leaves_the_log_as_it_was(log, monkeypatch):
     capture.record(table="provenance", operation="HEARTBEAT", object_id="log", body={})
 
     with monkeypatch.context() as patch:
-        patch.setattr(sequencing, "_BODY", "COPY provenance_body (nothing) FROM STDIN")
+        patch.setattr(copying, "_BODY", "COPY provenance_body (nothing) FROM STDIN")
         with pytest.raises(DatabaseError), transaction.atomic():
             sequencing.sequence(log.frontier)
     assert Entry.objects.count() == 2
