@@ -29,6 +29,7 @@ def grant_application_role(sender, **kwargs) -> None:
     if sender.name != "core" or settings.DATABASE_ROLE != "owner":
         return
     role = connection.ops.quote_name(settings.DATABASE_APP_USER)
+    database = connection.ops.quote_name(connection.settings_dict["NAME"])
     insert_only = [
         model._meta.db_table
         for model in apps.get_models(include_auto_created=True)
@@ -36,7 +37,7 @@ def grant_application_role(sender, **kwargs) -> None:
         or any(isinstance(trigger, AppendOnly) for trigger in getattr(model._meta, "triggers", []))
     ]
     statements = [
-        f"GRANT TEMPORARY ON DATABASE {connection.ops.quote_name(connection.settings_dict['NAME'])} TO {role}",  # replay
+        f"GRANT TEMPORARY ON DATABASE {database} TO {role}",  # for the replay
         f"GRANT USAGE ON SCHEMA public TO {role}",
         f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role}",
         f"GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {role}",
