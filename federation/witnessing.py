@@ -157,24 +157,28 @@ def _take(order: SiteOrder) -> None:
     participant = order.participant
     witness = Witness.objects.filter(site=participant.site).first()
     if order.state == State.FAILED:
-        if witness is not None:
-            words = order.error or "refused without a reason"
-            refused = {"problem": WitnessState.Problem.REFUSED, "problem_text": words[:500]}
-            WitnessState.objects.filter(witness=witness).update(answered_at=timezone.now(), **refused)
-        logger.warning("%s does not witness: %s", participant.site, order.error)
+        _refused(participant, witness, order.error or "does not witness, and does not say why")
         return
     try:
+        said = Answer(int(answer["status"]), str(answer["body"]).encode(), str(answer["content_type"]))
+        old_size, size = int(answer["old_size"]), int(answer["size"])
+        latest = str(answer.get("latest", "")).encode()
         witness = witnesses.witness_register(
             name=str(answer["name"]), vkeys=[str(vkey) for vkey in answer["vkeys"]], site=participant.site,
             institution=participant.institution, reason=f"signed by {participant.site}",
         )  # fmt: skip
-        said = Answer(int(answer["status"]), str(answer["body"]).encode(), str(answer["content_type"]))
-        old_size, size = int(answer["old_size"]), int(answer["size"])
-        latest = str(answer.get("latest", "")).encode()
     except (KeyError, TypeError, ValueError, ApplicationError) as error:
-        logger.warning("%s gave no answer of a witness: %s: %s", participant.site, type(error).__name__, error)
+        _refused(participant, witness, f"gave no answer of a witness: {type(error).__name__}: {error}")
         return
     witnesses.cosignature_record(witness=witness, old_size=old_size, size=size, answer=said, latest=latest)
+
+
+def _refused(participant: Participant, witness: Witness | None, why: str) -> None:
+    logger.warning("%s: %s", participant.site, why)
+    if witness is not None:
+        WitnessState.objects.filter(witness=witness).update(
+            answered_at=timezone.now(), problem=WitnessState.Problem.REFUSED, problem_text=why[:500]
+        )
 
 
 # --- strangers ------------------------------------------------------------------------------------------------------

@@ -165,11 +165,10 @@ def key_rotations() -> list[dict]:
     """
     found, generations = [], keys.generations()
     for old, new in zip(generations, generations[1:], strict=False):
-        last = (
-            Checkpoint.objects.first()
-            if old.last_size is None
-            else Checkpoint.objects.filter(size=old.last_size).first()
+        signed = (
+            Checkpoint.objects.all() if old.last_size is None else Checkpoint.objects.filter(size__lte=old.last_size)
         )
+        last = signed.first()
         if last is None:
             continue
         try:

@@ -172,8 +172,13 @@ class WitnessHome:
             If the file is damaged: then nothing may be cosigned.
         """
         path = self._path(origin)
-        if not path.exists():
-            return None
+        return self._read(path) if path.exists() else None
+
+    def logs(self) -> list[KnownLog]:
+        """All logs that it knows."""
+        return [self._read(path) for path in sorted((self.folder / "logs").glob("*.json"))]
+
+    def _read(self, path: Path) -> KnownLog:
         try:
             kept = json.loads(path.read_text())
             note = kept["note"].encode()
@@ -184,13 +189,8 @@ class WitnessHome:
             return KnownLog(kept["origin"], tuple(kept["vkeys"]), seen)
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise WitnessError(
-                f"{path} is damaged ({error}); nothing of {origin} is cosigned until it is seen to"
+                f"{path} is damaged ({error}); nothing of that log is cosigned until it is seen to"
             ) from None
-
-    def logs(self) -> list[KnownLog]:
-        """All logs that it knows."""
-        kept = (json.loads(path.read_text())["origin"] for path in sorted((self.folder / "logs").glob("*.json")))
-        return [log for origin in kept if (log := self.log(origin)) is not None]
 
     # --- the one thing it does ---
 
