@@ -1,6 +1,6 @@
 from django.urls import path
 
-from provenance.api import views
+from provenance.api import decisions, views
 
 urlpatterns = [
     path("ledger", views.LedgerStatus.as_view(), name="api_ledger"),
@@ -9,4 +9,27 @@ urlpatterns = [
     path("ledger/entries/<int:seq>/proof", views.EntryProof.as_view(), name="api_ledger_proof"),
     path("ledger/checkpoint", views.NewestCheckpoint.as_view(), name="api_ledger_checkpoint"),
     path("ledger/verification", views.LedgerVerification.as_view(), name="api_ledger_verification"),
+    path("ledger/decisions", decisions.DecisionList.as_view(), name="api_ledger_decisions"),
+    path("ledger/decisions/<uuid:id>", decisions.DecisionDetail.as_view(), name="api_ledger_decision"),
+    path(
+        "ledger/decisions/<uuid:id>/typed-data",
+        decisions.DecisionTypedData.as_view(),
+        name="api_ledger_decision_typed_data",
+    ),
+    path(
+        "ledger/decisions/<uuid:id>/signatures",
+        decisions.DecisionSignatures.as_view(),
+        name="api_ledger_decision_sign",
+    ),
+    path("ledger/officer-keys", decisions.OfficerKeyList.as_view(), name="api_ledger_officer_keys"),
+    path(
+        "ledger/officer-keys/challenge",
+        decisions.OfficerKeyChallenge.as_view(),
+        name="api_ledger_officer_key_challenge",
+    ),
+    path(
+        "ledger/officer-keys/<uuid:id>/revoke",
+        decisions.OfficerKeyRevoke.as_view(),
+        name="api_ledger_officer_key_revoke",
+    ),
 ]

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import Any
 
 from eth_account import Account
@@ -21,39 +20,9 @@ from provenance.chain.errors import ChainError
 from provenance.chain.node import Inclusion, SignedTransaction
 from provenance.chain.registry import Registry
 from provenance.chain.signer import Signer
+from provenance.domain.decision import NOBODY, Message, Place, SubjectState, Verdict
 
-NOBODY = "0x" + 40 * "0"  # the recorded proposer of a subject that nobody has proposed
-_TYPES = {
-    "Decision": [
-        {"name": "logId", "type": "bytes32"},
-        {"name": "subject", "type": "bytes32"},
-        {"name": "verdict", "type": "uint8"},
-        {"name": "commitment", "type": "bytes32"},
-        {"name": "proposer", "type": "address"},
-        {"name": "nonce", "type": "uint64"},
-        {"name": "expiresAt", "type": "uint64"},
-    ]
-}
-
-
-class Verdict(IntEnum):
-    """What is decided."""
-
-    PROPOSE = 1  # none -> proposed, by one registered proposer
-    APPROVE = 2  # proposed -> approved, by quorum
-    HALT = 3  # approved -> halted, by one officer
-    RESUME = 4  # halted -> approved, by quorum
-    REVOKE = 5  # proposed, approved or halted -> revoked for good, by quorum
-
-
-class SubjectState(IntEnum):
-    """Where a subject stands. Serve a model only when it is APPROVED."""
-
-    NONE = 0
-    PROPOSED = 1
-    APPROVED = 2
-    HALTED = 3
-    REVOKED = 4
+__all__ = ["NOBODY", "Decided", "Decision", "Decisions", "Subject", "SubjectState", "Verdict"]
 
 
 @dataclass(frozen=True)
@@ -92,21 +61,15 @@ class Decision:
 
     def typed_data(self, *, chain_id: int, registry: str) -> dict[str, Any]:
         """Return the EIP-712 message, as wallets and `Signer.sign_typed_data` take it."""
-        fields = [item["name"] for item in _TYPES["Decision"]]
-        return {
-            "types": {
-                "EIP712Domain": [
-                    {"name": "name", "type": "string"},
-                    {"name": "version", "type": "string"},
-                    {"name": "chainId", "type": "uint256"},
-                    {"name": "verifyingContract", "type": "address"},
-                ],
-                **_TYPES,
-            },
-            "primaryType": "Decision",
-            "domain": {"name": "AnchorRegistry", "version": "1", "chainId": chain_id, "verifyingContract": registry},
-            "message": dict(zip(fields, self.as_tuple(), strict=True)),
-        }
+        return Message(
+            place=Place(chain_id, registry, "0x" + self.log_id.hex()),
+            subject="0x" + self.subject.hex(),
+            verdict=self.verdict,
+            commitment="0x" + self.commitment.hex(),
+            proposer=to_checksum_address(self.proposer),
+            nonce=self.nonce,
+            expires_at=self.expires_at,
+        ).typed_data()
 
 
 @dataclass(frozen=True)
@@ -129,9 +92,9 @@ class Decisions:
     def __init__(self, registry: Registry) -> None:
         self.registry = registry
 
-    def subject(self, log_id: bytes, subject: bytes) -> Subject:
-        """State of a subject, and the nonce of the next decision on it."""
-        state, nonce, time, proposer = self.registry.read("subjects", log_id, subject)
+    def subject(self, log_id: bytes, subject: bytes, *, final: bool = False) -> Subject:
+        """State of a subject, and the nonce of the next decision on it; with `final`, what can not be taken back."""
+        state, nonce, time, proposer = self.registry.read("subjects", log_id, subject, final=final)
         return Subject(SubjectState(state), nonce, time, proposer)
 
     def is_officer(self, log_id: bytes, address: str) -> bool:
@@ -185,7 +148,13 @@ class Decisions:
             raise ChainError(f"expected a signature of 65 bytes, got one that does not recover: {error}") from None
 
     def sign_decide(
-        self, decision: Decision, signatures: Sequence[bytes], relayer: Signer, *, nonce: int | None = None
+        self,
+        decision: Decision,
+        signatures: Sequence[bytes],
+        relayer: Signer,
+        *,
+        nonce: int | None = None,
+        replacing: SignedTransaction | None = None,
     ) -> SignedTransaction:
         """Sign the transaction that carries a decision; commit it, then `Node.send_raw` its bytes.
 
@@ -199,7 +168,9 @@ class Decisions:
         """
         by_signer = {int(self.signer_of(decision, s), 16): s for s in signatures}
         ordered = [by_signer[address] for address in sorted(by_signer)]
-        return self.registry.sign_call(relayer, "decide", decision.as_tuple(), ordered, nonce=nonce)
+        return self.registry.sign_call(
+            relayer, "decide", decision.as_tuple(), ordered, nonce=nonce, replacing=replacing
+        )
 
     def decided(self, inclusion: Inclusion) -> list[Decided]:
         """Decisions in a receipt; empty where the contract refused."""

@@ -121,6 +121,13 @@ EXPECTED: dict[str, dict[str, str]] = {
     "api_ledger_proof": {"GET": STAFF},
     "api_ledger_checkpoint": {"GET": STAFF},
     "api_ledger_verification": {"GET": STAFF, "POST": STAFF},
+    "api_ledger_decisions": {"GET": STAFF, "POST": "AO"},
+    "api_ledger_decision": {"GET": STAFF},
+    "api_ledger_decision_typed_data": {"GET": "AO"},
+    "api_ledger_decision_sign": {"POST": "AO"},
+    "api_ledger_officer_keys": {"GET": STAFF, "POST": "AO"},
+    "api_ledger_officer_key_challenge": {"POST": "AO"},
+    "api_ledger_officer_key_revoke": {"POST": "AO"},
     "api_schema": {"GET": PUBLIC},
 }
 

@@ -1,0 +1,213 @@
+"""Decisions on the chain over the API: what an officer downloads to sign, and uploads signed."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.shortcuts import get_object_or_404
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework import status as http
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from core.errors import Forbidden
+from provenance import decisions, officers
+from provenance.domain.decision import SubjectState, Verdict
+from provenance.models_decisions import ChainDecision, OfficerKey
+
+NAMES = {verdict.name.lower(): verdict for verdict in Verdict}
+MOST = 200
+
+
+class DecisionsInput(serializers.Serializer):
+    object = serializers.CharField(required=False, max_length=200)
+
+
+class ProposeInput(serializers.Serializer):
+    object = serializers.CharField(max_length=200)
+    content_digest = serializers.RegexField(r"^[0-9a-f]{64}\Z")
+    verdict = serializers.ChoiceField(sorted(NAMES))
+    rationale = serializers.CharField(max_length=decisions.MOST_RATIONALE)
+    expires_in_s = serializers.IntegerField(required=False, min_value=600, max_value=5_184_000)
+
+
+class SignatureInput(serializers.Serializer):
+    signature = serializers.CharField(max_length=140)
+
+
+class AddressInput(serializers.Serializer):
+    address = serializers.CharField(max_length=42)
+
+
+class KeyInput(serializers.Serializer):
+    challenge = serializers.CharField(max_length=2000, trim_whitespace=False)
+    signature = serializers.CharField(max_length=140)
+
+
+class RevokeInput(serializers.Serializer):
+    reason = serializers.CharField(max_length=1000)
+
+
+class DecisionOutput(serializers.Serializer):
+    """A decision; what it is on and why stands for those who decide in its download."""
+
+    id = serializers.UUIDField()
+    object = serializers.CharField(source="object_id")
+    verdict = serializers.CharField(source="get_verdict_display")
+    state = serializers.CharField()
+    subject = serializers.CharField()
+    commitment = serializers.CharField()
+    proposer = serializers.CharField()
+    nonce = serializers.IntegerField()
+    expires_at = serializers.DateTimeField()
+    needed = serializers.IntegerField()
+    signed_by = serializers.SerializerMethodField()
+    tx_hash = serializers.CharField()
+    block_number = serializers.IntegerField(allow_null=True)
+    error = serializers.CharField()
+
+    def get_signed_by(self, decision: ChainDecision) -> list[str]:
+        return [signature.address for signature in decision.signatures.all()]
+
+
+class SubjectOutput(serializers.Serializer):
+    """The object's standing on the chain, as the mirror has it."""
+
+    state = serializers.SerializerMethodField()
+    read_at = serializers.DateTimeField(allow_null=True)
+    nonce = serializers.IntegerField()
+    proposer = serializers.CharField()
+    content_digest = serializers.CharField()
+
+    def get_state(self, view: decisions.SubjectView) -> str:
+        return SubjectState(view.state).name.lower()
+
+
+class DecisionsOutput(serializers.Serializer):
+    subject = SubjectOutput(allow_null=True)
+    results = DecisionOutput(many=True)
+
+
+class KeyOutput(serializers.Serializer):
+    id = serializers.UUIDField()
+    user = serializers.UUIDField(source="user_id")
+    address = serializers.CharField()
+    registered_at = serializers.DateTimeField(source="created_at")
+    revoked_at = serializers.DateTimeField(allow_null=True)
+
+
+class DecidingApi(APIView):
+    """Everybody who may see the ledger reads; who decides writes, with a key of their own."""
+
+    actions = {"GET": "ledger.view", "POST": "approval.decide"}
+
+    def person(self, request: Request) -> Any:
+        """The signed-in person; a machine's key decides nothing."""
+        if not hasattr(request.user, "officer_keys"):
+            raise Forbidden("A person decides on the chain; an API key does not.")
+        return request.user
+
+
+def valid(kind: type[serializers.Serializer], data: Any) -> dict[str, Any]:
+    serializer = kind(data=data)
+    serializer.is_valid(raise_exception=True)
+    return serializer.validated_data
+
+
+class DecisionList(DecidingApi):
+    @extend_schema(
+        parameters=[DecisionsInput], responses=DecisionsOutput, operation_id="ledger_decisions"
+    )  # the newest ones only: an object has few
+    def get(self, request: Request) -> Response:
+        """Decisions, newest first (at most 200); with `object`, those on it and where it stands."""
+        about = valid(DecisionsInput, request.query_params).get("object")
+        found = ChainDecision.objects.prefetch_related("signatures")
+        view = None
+        if about:
+            found, view = found.filter(object_id=about), decisions.subject_state(object_id=about)
+        return Response(DecisionsOutput({"subject": view, "results": found[:MOST]}).data)
+
+    @extend_schema(request=ProposeInput, responses={201: DecisionOutput}, operation_id="ledger_decision_open")
+    def post(self, request: Request) -> Response:
+        """Open a decision for signing. Administrators propose; ethics officers approve, halt, resume and revoke."""
+        told = valid(ProposeInput, request.data)
+        made = decisions.decision_propose(
+            object_id=told["object"],
+            content_digest=told["content_digest"],
+            verdict=NAMES[told["verdict"]],
+            rationale=told["rationale"],
+            actor=self.person(request),
+            expires_in=timedelta(seconds=told["expires_in_s"]) if "expires_in_s" in told else decisions.USUAL,
+        )
+        return Response(DecisionOutput(made).data, status=http.HTTP_201_CREATED)
+
+
+class DecisionDetail(DecidingApi):
+    @extend_schema(responses=DecisionOutput, operation_id="ledger_decision")
+    def get(self, request: Request, id: UUID) -> Response:
+        """One decision, with who has signed it and what became of it."""
+        return Response(DecisionOutput(get_object_or_404(ChainDecision, id=id)).data)
+
+
+class DecisionTypedData(DecidingApi):
+    actions = {"GET": "approval.decide"}
+
+    @extend_schema(responses={200: dict}, operation_id="ledger_decision_typed_data")
+    def get(self, request: Request, id: UUID) -> Response:
+        """What to sign, for `python -m provenance.chain.officer sign`: EIP-712 typed data, and what it commits to."""
+        decision = get_object_or_404(ChainDecision, id=id)
+        headers = {"Content-Disposition": f'attachment; filename="decision-{decision.id}.json"'}
+        return Response(decisions.decision_download(decision), headers=headers)
+
+
+class DecisionSignatures(DecidingApi):
+    actions = {"POST": "approval.decide"}
+
+    @extend_schema(request=SignatureInput, responses={201: DecisionOutput}, operation_id="ledger_decision_sign")
+    def post(self, request: Request, id: UUID) -> Response:
+        """Add your signature of a decision. With the last one needed, the anchor worker carries it to the chain."""
+        decision = get_object_or_404(ChainDecision, id=id)
+        signature = valid(SignatureInput, request.data)["signature"]
+        decisions.decision_sign(decision=decision, signature=signature, actor=self.person(request))
+        decision.refresh_from_db()
+        return Response(DecisionOutput(decision).data, status=http.HTTP_201_CREATED)
+
+
+class OfficerKeyList(DecidingApi):
+    @extend_schema(responses=KeyOutput(many=True), operation_id="ledger_officer_keys")
+    def get(self, request: Request) -> Response:
+        """Whose address is whose: the register that the chain's offices follow."""
+        return Response(KeyOutput(OfficerKey.objects.all()[:MOST], many=True).data)
+
+    @extend_schema(request=KeyInput, responses={201: KeyOutput}, operation_id="ledger_officer_key_register")
+    def post(self, request: Request) -> Response:
+        """Register the address of your key, with the challenge signed by it."""
+        told = valid(KeyInput, request.data)
+        made = officers.officer_key_register(user=self.person(request), **told)
+        return Response(KeyOutput(made).data, status=http.HTTP_201_CREATED)
+
+
+class OfficerKeyChallenge(DecidingApi):
+    actions = {"POST": "approval.decide"}
+
+    @extend_schema(request=AddressInput, responses={200: dict}, operation_id="ledger_officer_key_challenge")
+    def post(self, request: Request) -> Response:
+        """The text that your key signs to show that you have it; good for a quarter hour."""
+        told = valid(AddressInput, request.data)
+        text = officers.officer_key_challenge(user=self.person(request), address=told["address"])
+        return Response({"challenge": text})
+
+
+class OfficerKeyRevoke(DecidingApi):
+    actions = {"POST": "approval.decide"}
+
+    @extend_schema(request=RevokeInput, responses=KeyOutput, operation_id="ledger_officer_key_revoke")
+    def post(self, request: Request, id: UUID) -> Response:
+        """Revoke a key: your own, or as an administrator anybody's. It is dismissed on the chain soon afterwards."""
+        key = get_object_or_404(OfficerKey, id=id)
+        told = valid(RevokeInput, request.data)
+        return Response(KeyOutput(officers.officer_key_revoke(key=key, actor=self.person(request), **told)).data)
