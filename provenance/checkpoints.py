@@ -15,7 +15,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
-from provenance import keys
+from provenance import keys, witnesses
 from provenance.domain.checkpoint import Checkpoint as Statement
 from provenance.domain.checkpoint import sign_checkpoint
 from provenance.domain.merkle import tree_root
@@ -84,11 +84,13 @@ def _refuse_if_rolled_back(frontier: Frontier, started: datetime | None) -> None
         )
     if chain is not None and chain.head_size:
         _refuse_unless_begun_with(frontier, chain.head_size, bytes(chain.head_root), "are anchored")
+    for tree in witnesses.witnessed_trees():
+        _refuse_unless_begun_with(frontier, tree.size, tree.root, f"were witnessed by {tree.name}")
 
 
-def _refuse_unless_begun_with(frontier: Frontier, size: int, root: bytes, how: str) -> None:
-    # Not only the size: an old copy that has grown past it holds another history.
-    if size > frontier.size or tree_root(size, read_tile) != root:
+def _refuse_unless_begun_with(frontier: Frontier, size: int, root: bytes | None, how: str) -> None:
+    # Not only the size: an old copy that has grown past it holds another history. A witness may name the size alone.
+    if size > frontier.size or (root is not None and tree_root(size, read_tile) != root):
         raise LogRolledBack(
             f"{size} entries {how} under a root that this database of {frontier.size} entries does not begin with. "
             "Restore the newer backup; nothing is signed until then."

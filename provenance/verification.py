@@ -15,9 +15,10 @@ from provenance.domain.checkpoint import open_checkpoint
 from provenance.domain.commit import open_commitment, parse_leaf
 from provenance.domain.errors import LedgerError
 from provenance.domain.merkle import hash_leaf
+from provenance.domain.note import parse_note
 from provenance.domain.tiles import Frontier
 from provenance.keys import verifiers_for
-from provenance.models import Anchor, Body, ChainState, Checkpoint, Entry, Tile
+from provenance.models import Anchor, Body, ChainState, Checkpoint, Cosignature, Entry, Tile
 
 
 @dataclass
@@ -28,6 +29,7 @@ class Verification:
     checkpoints: int = 0
     tiles: int = 0
     anchors: int = 0
+    cosignatures: int = 0
     root: str = ""
     anchored_size: int = 0
     problems: list[str] = field(default_factory=list)
@@ -82,7 +84,25 @@ def _verify(limit: int) -> Verification:
     _check_tiles(found, tiles)
     _check_checkpoints(found, roots)
     _check_anchors(found, roots)
+    _check_cosignatures(found)
     return found
+
+
+def _check_cosignatures(found: Verification) -> None:
+    for row in Cosignature.objects.select_related("witness", "checkpoint").iterator(chunk_size=2000):
+        found.cosignatures += 1
+        verifiers = {key.key_id.hex(): key for key in row.witness.verifiers}
+        where = f"cosignature of {row.witness.name} under checkpoint {row.checkpoint_id}"
+        try:
+            note = parse_note(row.checkpoint.note.encode() + row.line.encode())
+            line = note.signatures[-1]
+            timestamp = verifiers[line.key_id.hex()].verify(note.text, line.signature)
+            if (line.key_id.hex(), timestamp) != (row.key_id, row.timestamp):
+                found.problems.append(f"{where}: the row says otherwise than the line")
+        except KeyError:
+            found.problems.append(f"{where}: it was made by no key of the witness")
+        except LedgerError as error:
+            found.problems.append(f"{where}: {error}")
 
 
 def _check_entry(entry: Entry, *, expected_seq: int) -> list[str]:

@@ -15,7 +15,7 @@ from provenance.domain.cosignature import CosignatureSigner
 from provenance.domain.errors import VerificationError
 from provenance.domain.note import Ed25519Signer
 from provenance.domain.proof import parse_proof, verify_proof
-from provenance.models import ChainState, Checkpoint, Entry
+from provenance.models import ChainState, Checkpoint, Entry, Witness, WitnessState
 
 
 @pytest.mark.django_db
@@ -153,3 +153,13 @@ def test_the_database_refuses_a_checkpoint_that_does_not_grow_or_covers_no_entri
     log.sign()
     with pytest.raises(DatabaseError, match="checkpoints only grow"), transaction.atomic():
         Checkpoint.objects.create(size=size, root=b"r" * 32, note="x")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("root", [b"", b"r" * 32], ids=["the size alone", "with its root"])
+def test_a_tree_that_a_witness_holds_and_this_database_does_not_stops_the_signing(log, root):
+    log.fill(3)
+    witness = Witness.objects.create(name="north.example/witness", vkeys="", url="https://north.example")
+    WitnessState.objects.create(witness=witness, highest=10, highest_root=root)
+    with pytest.raises(checkpoints.LogRolledBack, match=r"10 entries were witnessed by north\.example"):
+        checkpoints.checkpoint_sign(log.frontier)

@@ -22,7 +22,8 @@ class Command(BaseCommand):
         else:
             self.stdout.write(
                 f"{found.entries} entries, {found.tiles} tiles, {found.checkpoints} signed checkpoints, "
-                f"{found.anchors} anchors (chain holds {found.anchored_size} entries)"
+                f"{found.cosignatures} cosignatures, {found.anchors} anchors "
+                f"(chain holds {found.anchored_size} entries)"
             )
             for problem in found.problems:
                 self.stdout.write(self.style.ERROR(f"  {problem}"))
