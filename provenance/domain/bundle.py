@@ -101,6 +101,8 @@ def write_bundle(bundle: Bundle) -> bytes:
     FormatError
         If it would not read back as itself.
     """
+    if len(bundle.entries) > MAX_ENTRIES:
+        raise _too_many(len(bundle.entries))
     statement, files = bundle.statement, {README: bundle.readme.encode(), CHECKPOINT: bundle.checkpoint}
     for note in bundle.earlier:
         files[f"checkpoints/{parse_checkpoint(note).size}"] = note
@@ -239,7 +241,7 @@ def _parts(files: dict[str, bytes]) -> dict[str, Any]:
             case _:
                 raise FormatError(f"expected the files of a bundle, got {name!r}")
     if len(entries) > MAX_ENTRIES:
-        raise FormatError(f"expected at most {MAX_ENTRIES} entries in a bundle, got {len(entries)}")
+        raise _too_many(len(entries))
     return {
         "earlier": tuple(earlier[size] for size in sorted(earlier)),
         "consistency": consistency,
@@ -247,6 +249,10 @@ def _parts(files: dict[str, bytes]) -> dict[str, Any]:
         "entries": tuple(_entry(seq, entries[seq]) for seq in sorted(entries)),
         "rows": tuple(rows[key] for key in sorted(rows)),
     }
+
+
+def _too_many(count: int) -> FormatError:
+    return FormatError(f"expected at most {MAX_ENTRIES} entries in a bundle, got {count}; export the log instead")
 
 
 def _number(leaf: str) -> int | None:

@@ -200,8 +200,8 @@ def trie_get(root: bytes, key: bytes, nodes: Sequence[bytes]) -> bytes:
         If a node is not the one its parent names, nodes are missing or left over, or the key leads nowhere.
     """
     path = [nibble for byte in key for nibble in (byte >> 4, byte & 15)]
-    left, reference = list(nodes), root
-    node: Item = reference
+    left = list(nodes)
+    node: Item = root
     while True:
         if isinstance(node, bytes):  # a reference by hash
             if not left or keccak256(left[0]) != node:
@@ -209,12 +209,12 @@ def trie_get(root: bytes, key: bytes, nodes: Sequence[bytes]) -> bytes:
             node = rlp_decode(left.pop(0))
         if not isinstance(node, list):
             raise FormatError("expected a trie node of 2 or 17 items, got bytes")
-        following, path = _child(node, path)
-        if path is None:
+        following, rest = _child(node, path)
+        if rest is None:
             if left or not isinstance(following, bytes):
                 raise VerificationError("expected the trie's last node to hold the receipt")
             return following
-        node = _referenced(following)
+        node, path = _referenced(following), rest
 
 
 def _child(node: list[Item], path: list[int]) -> tuple[Item, list[int] | None]:

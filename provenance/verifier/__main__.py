@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from provenance.domain.archive import MAX_ARCHIVE_BYTES
 from provenance.domain.errors import LedgerError
 from provenance.domain.proof import HEADER
-from provenance.verifier.bundles import check_bundle, check_complete
+from provenance.verifier.bundles import CheckedBundle, check_bundle, check_complete
 from provenance.verifier.findings import Unreadable, Verdict
 from provenance.verifier.logs import check_log
 from provenance.verifier.options import Options, read_file, read_options
@@ -52,14 +53,14 @@ def _check(verdict: Verdict, options: Options) -> None:
         return
     checked = check_bundle(verdict, data, options)
     if checked is not None and options.log is not None:
-        _check_beside(verdict, options, checked)
+        _check_beside(verdict, options, checked, options.log)
 
 
-def _check_beside(verdict: Verdict, options: Options, checked) -> None:
+def _check_beside(verdict: Verdict, options: Options, checked: CheckedBundle, path: Path) -> None:
     """Check the exported log too, that the bundle comes from it, and that the bundle leaves nothing out."""
     subject, tree = checked.bundle.subject, checked.newest.checkpoint
-    beside = Verdict("log", str(options.log))
-    log = check_log(beside, options.log, options, about=(subject.table, subject.object_id))
+    beside = Verdict("log", str(path))
+    log = check_log(beside, path, options, about=(subject.table, subject.object_id))
     verdict.facts["log"] = beside.facts
     verdict.findings += beside.findings
     verdict.evidence += beside.evidence

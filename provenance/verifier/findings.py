@@ -48,7 +48,7 @@ class Verdict:
         self.findings.append(Finding(check, Status.OPEN, text))
 
     def of(self, status: Status) -> list[Finding]:
-        return [finding for finding in self.findings if finding.status is status]
+        return [finding for finding in self.findings if finding.status == status]
 
     @property
     def result(self) -> str:

@@ -122,6 +122,8 @@ def _opened(source: Source, note: bytes, options: Options, *, has_witnesses: boo
         quorum=options.quorum,
     )  # fmt: skip
     opened = trust.open(note, origin)
+    if any(key.name != origin for key in read_vkeys(keys)) or any(key.name == origin for key in read_vkeys(witnesses)):
+        raise Unreadable(f"expected keys of {origin!r} in the file {KEYS}, and of others in the file {WITNESSES}")
     listed = read_vkeys([*keys, *witnesses])
     verify_note(parsed, [*listed, *trust.witnesses])  # also those that do not count must not be false
     known = {(key.name, key.key_id) for key in (*listed, *trust.witnesses)}

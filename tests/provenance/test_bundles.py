@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import uuid
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from django.core.management import CommandError, call_command
 from core.capture import record
 from core.context import governed
 from core.errors import ApplicationError
-from provenance import bundles, keys
+from provenance import keys
 from provenance.bundles import NotSigned, bundle_build, object_bundle
 from provenance.domain.bundle import Subject, parse_bundle
 from provenance.export import log_export
@@ -128,11 +129,23 @@ def test_an_empty_bundle_is_refused(written):
 
 
 @pytest.mark.django_db
-def test_a_bundle_signed_before_a_key_rotation_still_verifies(written, tmp_path, monkeypatch):
+def test_a_bundle_across_a_change_of_keys_verifies_with_the_keys_of_both_times(log, tmp_path, settings):
+    settings.VAR = tmp_path / "var"
+    write(3)
+    log.drain()
+    log.sign()
+    old, kept = keys.log_verifiers(), tmp_path / "kept"
+    kept.write_text(Checkpoint.objects.first().note)
+    keys.rotate(overlap=timedelta(0))
+    keys.retire(3)
+    log.fill(10)
+    log.sign()
     path = tmp_path / "case.zip"
-    path.write_bytes(object_bundle(table="things", object_id="case", actor=None))
+    path.write_bytes(object_bundle(table="things", object_id="case", actor=None, since=[3]))
     assert set(parse_bundle(path.read_bytes()).keys) == {key.vkey for key in keys.log_verifiers()}
-    assert bundles.log_vkeys([b"x\n1\n" + b"A" * 43 + b"=\n\n\xe2\x80\x94 other AAAAAAAA\n"]) == ()
+    both = [argument for key in old for argument in ("--key", key.vkey)]
+    assert verify(path, "--kept", str(kept), *both).exit_code == 0
+    assert verify(path, "--kept", str(kept)).exit_code == 2  # the old keys are not among the trusted
 
 
 @pytest.mark.django_db
