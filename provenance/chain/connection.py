@@ -61,7 +61,6 @@ def open_chain(options: ChainOptions) -> Connection:
         If an option is malformed, the chain is another one, the contract is not ours, or the key has no right there.
     """
     _check(options)
-    signer = open_signer(options)
     node = connect(
         options.url,
         chain_id=options.chain_id or None,
@@ -69,6 +68,7 @@ def open_chain(options: ChainOptions) -> Connection:
         fee_cap_wei=int(options.fee_cap_gwei * GWEI),
     )
     try:
+        signer = open_signer(options)
         if options.embedded and node.balance_wei(signer.address) < 10**18:
             node.w3.provider.fund(signer.address, _TRIAL_WEI)  # type: ignore[attr-defined]
         registry = Registry.deploy_or_load(node, signer, options.registry or None)
@@ -110,5 +110,7 @@ def _check(options: ChainOptions) -> None:
         raise ChainError(f"expected the registry's address, 0x and 40 digits, got {options.registry!r}")
     if options.log_id and not _LOG_ID.fullmatch(options.log_id):
         raise ChainError(f"expected a log's identifier, 0x and 64 digits, got {options.log_id!r}")
+    if options.log_id and not options.registry:
+        raise ChainError("expected the address of the registry that holds the log, got none; set QFL_CHAIN_REGISTRY")
     if options.fee_cap_gwei <= 0:
         raise ChainError(f"expected a fee cap above 0 gwei, got {options.fee_cap_gwei}")

@@ -2,20 +2,45 @@
 
 from __future__ import annotations
 
+import hashlib
+import shutil
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
+from django.conf import settings as django_settings
+from django.db import transaction
+from django.utils import timezone
 
 from provenance.anchoring import Anchorer
+from provenance.chain.connection import ChainOptions, open_chain
 from provenance.chain.errors import ChainError
+from provenance.chain.signer import LocalSigner
 from provenance.models import Anchor, ChainState
 
 pytestmark = pytest.mark.django_db
 
 
+@pytest.fixture(scope="module")
+def founded(tmp_path_factory):
+    """A worker's folder with its key, its chain, the contract and the log on it."""
+    folder = tmp_path_factory.mktemp("founded")
+    (folder / "keys").mkdir()
+    (folder / "keys" / "anchor.passphrase").write_text("for a test")
+    options = ChainOptions(
+        url=f"embedded://{folder / 'chain' / 'chain.sqlite3'}",
+        salt=hashlib.sha256(django_settings.LOG_ORIGIN.encode()).digest(),
+        keystore=folder / "keys" / "anchor.json",
+        passphrase_file=folder / "keys" / "anchor.passphrase",
+    )
+    open_chain(options).node.close()
+    return folder
+
+
 @pytest.fixture
-def start(settings, tmp_path):
+def start(settings, tmp_path, founded):
     """Start the anchor worker; starting it again lets go of the first one, as a restart does."""
+    shutil.copytree(founded, tmp_path, dirs_exist_ok=True)
     settings.VAR, settings.CHAIN_RPC, settings.ANCHOR_PASSPHRASE_FILE = tmp_path, "", ""
     running: list[Anchorer] = []
 
@@ -158,3 +183,158 @@ def test_a_transaction_that_can_never_be_mined_is_given_up_and_made_anew(log, st
     anchor = Anchor.objects.get()
     assert (anchor.state, anchor.error) == (Anchor.State.FINAL, "")
     assert [attempt.nonce for attempt in anchor.attempts.all()] == [anchor.nonce, anchor.nonce - 1]
+
+
+def test_a_database_restored_from_before_an_anchor_adopts_it_from_the_chain(log, start):
+    anchorer = start()
+    log.fill(5)
+    log.sign()
+    before = transaction.savepoint()
+    assert anchorer.step()
+    kept = Anchor.objects.get()
+    transaction.savepoint_rollback(before)
+    again = start()
+    assert not Anchor.objects.exists() and not again.step()
+    adopted = Anchor.objects.get()
+    assert (adopted.tx_hash, adopted.block_number, adopted.state) == (kept.tx_hash, kept.block_number, "final")
+    assert adopted.receipt == kept.receipt
+    log.fill(1)
+    log.sign()
+    assert again.step() and ChainState.objects.get().head_size == 6
+
+
+def test_a_chain_whose_file_was_lost_is_begun_anew_and_says_so(log, start, tmp_path, caplog):
+    anchorer = start()
+    for _ in range(2):
+        log.fill(5)
+        log.sign()
+        assert anchorer.step()
+    anchorer.close()
+    shutil.rmtree(tmp_path / "chain")
+    again = start()
+    assert again.step() and "dropped 2 final anchors" in caplog.text
+    states = dict(Anchor.objects.values_list("checkpoint_id", "state"))
+    assert states == {5: Anchor.State.FAILED, 10: Anchor.State.FINAL}
+    assert ChainState.objects.get().head_size == 10
+
+
+def test_a_first_start_makes_key_chain_contract_and_log(log, settings, tmp_path):
+    settings.VAR, settings.CHAIN_RPC, settings.ANCHOR_PASSPHRASE_FILE = tmp_path, "", ""
+    log.fill(1)
+    log.sign()
+    anchorer = Anchorer()
+    assert anchorer.step() and ChainState.objects.get().head_size == 1
+    anchorer.close()
+    assert (tmp_path / "keys" / "anchor.passphrase").stat().st_mode & 0o777 == 0o600
+
+
+def test_where_each_anchor_costs_money_they_keep_their_distance(log, start, settings):
+    settings.CHAIN_ANCHOR_SECONDS = 3600
+    anchorer = start()
+    log.fill(1)
+    log.sign()
+    assert anchorer.step()
+    log.fill(1)
+    log.sign()
+    assert not anchorer.step() and Anchor.objects.count() == 1
+    Anchor.objects.update(created_at=timezone.now() - timedelta(seconds=3601))
+    assert anchorer.step() and Anchor.objects.count() == 2
+
+
+class Courier:
+    """Another sender with the anchoring key: busy for a while, now and then in trouble."""
+
+    def __init__(self, anchorer):
+        self.anchorer, self.open, self.trouble, self.saw = anchorer, False, None, []
+
+    def busy(self):
+        return self.open
+
+    def step(self):
+        self.saw.append(Anchor.objects.filter(state=Anchor.State.SIGNED).count())
+        if self.trouble:
+            raise self.trouble
+        return self.open
+
+
+def test_one_key_never_has_two_transactions_open(log, start, monkeypatch):
+    anchorer = start()
+    courier = Courier(anchorer)
+    anchorer.relays.append(courier)
+    log.fill(1)
+    log.sign()
+    courier.open = True
+    assert anchorer.step() and not Anchor.objects.exists()  # theirs is open: no anchor
+    courier.open = False
+    with monkeypatch.context() as patch:
+        patch.setattr(anchorer.node, "is_final", lambda inclusion: False)
+        anchorer.step()
+        steps = len(courier.saw)
+        anchorer.step()
+        assert Anchor.objects.get().state == Anchor.State.SIGNED
+        assert len(courier.saw) == steps  # ours is open: they are not asked
+    assert anchorer.step() and set(courier.saw) == {0}
+
+
+def test_trouble_of_a_relay_does_not_stop_the_anchors(log, start, caplog):
+    anchorer = start()
+    courier = Courier(anchorer)
+    courier.trouble = ChainError("no such officer")
+    anchorer.relays.append(courier)
+    log.fill(1)
+    log.sign()
+    assert anchorer.step() and Anchor.objects.get().state == Anchor.State.FINAL
+    assert "Courier: no such officer" in caplog.text
+
+
+def test_the_mirror_is_read_again_while_nothing_happens(log, start, monkeypatch):
+    anchorer = start()
+    first = ChainState.objects.get().read_at
+    anchorer.step()
+    assert ChainState.objects.get().read_at == first
+    monkeypatch.setattr("provenance.anchoring.MIRROR_SECONDS", 0.0)
+    anchorer.step()
+    assert ChainState.objects.get().read_at > first
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("CHAIN_FINALITY", "soon", "finalized or inclusion"),
+        ("CHAIN_REGISTRY", "0x12", "registry's address"),
+        ("CHAIN_REGISTRY", "0x" + "12" * 20, "got no code"),
+        ("CHAIN_LOG_ID", "7", "log's identifier"),
+        ("CHAIN_LOG_ID", "0x" + "12" * 32, "set QFL_CHAIN_REGISTRY"),
+        ("CHAIN_FEE_CAP_GWEI", 0, "above 0 gwei"),
+        ("CHAIN_ID", 5, "expected chain 5"),
+        ("CHAIN_RPC", "ftp://node", "chain URL"),
+    ],
+)
+def test_a_setting_that_is_wrong_is_named_and_the_chain_is_let_go(log, start, settings, name, value, said):
+    right = getattr(settings, name)
+    setattr(settings, name, value)
+    with pytest.raises(ChainError, match=said):
+        start()
+    setattr(settings, name, right)
+    start()
+
+
+def test_a_log_that_another_key_owns_needs_its_owners_leave(log, start, settings, tmp_path):
+    owner = start()
+    settings.CHAIN_REGISTRY, settings.CHAIN_LOG_ID = owner.registry.address, "0x" + "12" * 32
+    with pytest.raises(ChainError, match="its owner must create it"):
+        start()
+    settings.CHAIN_LOG_ID = "0x" + owner.log_id.hex()
+    settings.ANCHOR_KEYSTORE = str(tmp_path / "keys" / "second.json")
+    with pytest.raises(ChainError, match="call setAnchorer"):
+        start()
+    settings.ANCHOR_KEYSTORE = ""
+    owner = start()
+    second = LocalSigner.from_keystore(tmp_path / "keys" / "second.json", tmp_path / "keys" / "anchor.passphrase")
+    owner.registry.set_anchorer(owner.signer, owner.log_id, second.address)
+    settings.ANCHOR_KEYSTORE = str(tmp_path / "keys" / "second.json")
+    anchorer = start()
+    log.fill(1)
+    log.sign()
+    assert anchorer.signer.address == second.address and anchorer.step()
+    assert anchorer.registry.head(owner.log_id).tree_size == 1
