@@ -33,7 +33,11 @@ _RANGES: dict[str, tuple[type, float, float]] = {  # what a requester may set: k
     "min_pairs": (int, 1, 100_000),
     "window": (int, 10, 100_000),
     "max_predictions": (int, 1, 10_000_000),
+    "chain_max_age_s": (int, 15, 86_400),
 }
+# Whether predictions need the officers' approval on the chain: refused without it, served with a warning, not asked.
+CHAIN = ("required", "alarm", "off")
+CHAIN_MAX_AGE_S = 60  # how old the chain's word may be; the anchor worker reads it every 5 s
 
 
 def policy_of(*, version: Version, kind: str, chosen: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -53,11 +57,20 @@ def policy_of(*, version: Version, kind: str, chosen: Mapping[str, Any] | None =
     }
     ranges = {**_RANGES, "threshold": (float, 1e-3, settings.BIAS_THRESHOLD)}
     for name, value in (chosen or {}).items():
+        if name == "chain":
+            policy[name] = _checked_chain(value)
+            continue
         if name not in ranges:
-            raise ApplicationError(f"Expected policy keys among {', '.join(sorted(ranges))}; got {name!r}.")
+            raise ApplicationError(f"Expected policy keys among {', '.join(sorted([*ranges, 'chain']))}; got {name!r}.")
         number, low, high = ranges[name]
         policy[name] = _checked(name, value, number, low, high)
     return policy
+
+
+def _checked_chain(value: Any) -> str:
+    if value not in CHAIN:
+        raise ApplicationError(f"Policy chain: expected one of {', '.join(CHAIN)}; got {value!r}.")
+    return str(value)
 
 
 def _checked(name: str, value: Any, number: type, low: float, high: float) -> float:

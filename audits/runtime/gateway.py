@@ -64,7 +64,9 @@ def predictions_create(*, deployment: Deployment, caller, body: bytes, idempoten
     Raises
     ------
     Locked
-        If the deployment is not active.
+        If the deployment is not active, or its policy requires the chain's approval and the chain does not give it.
+    ChainUnknown
+        If its policy requires the chain's approval and that is not known freshly enough.
     ApplicationError
         If the request cannot be served; the message says why.
     """
@@ -80,7 +82,8 @@ def predictions_create(*, deployment: Deployment, caller, body: bytes, idempoten
     answer = _answer(deployment, batch_id, now, cases, answers)
     with governed(action="prediction.serve", actor=caller.id, reason=f"{len(rows)} requested by {site}"):
         lock_shared(deployment.id)
-        refuse_unless_active(deployment.id)
+        if warnings := refuse_unless_active(deployment.id):
+            answer["warnings"] = warnings
         stored = claim(scope=scope, key=key, request_digest=digest)
         if stored is not None:
             return stored

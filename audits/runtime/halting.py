@@ -7,6 +7,7 @@ import uuid
 from accounts.models import User
 from audits.runtime.locks import lock_exclusive
 from audits.runtime.models import DeploymentCounter, Halt, MonitorState
+from audits.runtime.standing import chain_warnings
 from core import events
 from core.context import governed
 from core.errors import Conflict, Locked
@@ -48,11 +49,21 @@ def halt_create(
     return halt
 
 
-def refuse_unless_active(deployment_id: uuid.UUID) -> None:
-    """Raise `Locked` with what a caller must know. Under the shared lock the answer holds until the commit."""
+def refuse_unless_active(deployment_id: uuid.UUID) -> list[str]:
+    """Refuse with what a caller must know; else return what callers are warned of (the chain's word, by policy).
+
+    Under the shared lock the platform's own state holds until the commit. The chain's is the mirror's at this moment.
+
+    Raises
+    ------
+    Locked
+        If the deployment is halted or revoked, here or (where its policy requires the chain's approval) on the chain.
+    ChainUnknown
+        If its policy requires the chain's approval and the mirror is missing or too old.
+    """
     deployment = Deployment.objects.get(id=deployment_id)
     if deployment.state == Deployment.State.ACTIVE:
-        return
+        return chain_warnings(deployment)
     halt = Halt.objects.open().filter(deployment_id=deployment_id).first()
     if halt is None:
         raise Locked(

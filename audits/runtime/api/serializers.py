@@ -54,6 +54,7 @@ class PredictionsOutput(serializers.Serializer):
     model = serializers.DictField()
     predictions = serializers.ListField(child=serializers.DictField())
     notice = serializers.CharField()
+    warnings = serializers.ListField(child=serializers.CharField(), required=False, help_text="of the chain's word")
 
 
 class OutcomesOutput(serializers.Serializer):

@@ -1,0 +1,75 @@
+"""What the chain says of a deployment, for policies that ask: `chain` is "required", "alarm" or "off" (the default).
+
+Read from the mirror in PostgreSQL, never from a node: the gateway must not wait for one. What is not known to be
+approved counts as not approved. The platform's own halt needs no chain and comes first.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from core.errors import ApplicationError, Locked
+from models_registry.models import Deployment
+from models_registry.policies import CHAIN_MAX_AGE_S
+from provenance.decisions import SubjectView, subject_state
+from provenance.domain.decision import SubjectState
+
+
+class ChainUnknown(ApplicationError):
+    """The policy wants the chain's word, and what is known of it is too old."""
+
+    status = 503
+    code = "chain_unknown"
+
+
+def chain_warnings(deployment: Deployment) -> list[str]:
+    """What callers must be told of the deployment's standing on the chain; nothing where it is approved there.
+
+    Raises
+    ------
+    Locked
+        If the policy requires the chain's approval and the chain does not give it.
+    ChainUnknown
+        If it requires it and the mirror is missing or too old to tell.
+    """
+    mode = deployment.policy.get("chain", "off")
+    if mode == "off":
+        return []
+    refusal = _refusal(deployment)
+    if refusal is None:
+        return []
+    if mode == "alarm":
+        return [refusal.message]
+    raise refusal  # "required", and whatever else stands there
+
+
+def _refusal(deployment: Deployment) -> ApplicationError | None:
+    view = subject_state(object_id=str(deployment.id))
+    if view is None:
+        return Locked(f"{deployment} was never proposed on the chain, and its policy asks for approval there.")
+    if view.content_digest != deployment.approval.content_digest:
+        return Locked(
+            f"What was decided on the chain about {deployment} has other content than what was approved here."
+        )
+    if view.read_at is not None and view.state is not SubjectState.APPROVED:
+        name = view.state.name.lower()
+        return Locked(
+            f"On the chain {deployment} is {name if view.state else 'not yet proposed'}, not approved: nothing is "
+            "predicted until its ethics officers have decided there.",
+            state=deployment.state,
+            chain=name,
+            chain_read_at=view.read_at.isoformat(),
+        )
+    return _too_old(deployment, view)
+
+
+def _too_old(deployment: Deployment, view: SubjectView) -> ChainUnknown | None:
+    limit = timedelta(seconds=deployment.policy.get("chain_max_age_s", CHAIN_MAX_AGE_S))
+    if view.age is not None and abs(view.age) <= limit:  # a clock that runs ahead must not keep an old word fresh
+        return None
+    told = "was never read" if view.age is None else f"was last read {abs(view.age).total_seconds():.0f} s ago"
+    return ChainUnknown(
+        f"What the chain says of {deployment} {told}, and its policy allows {limit.total_seconds():.0f} s. Try again "
+        "once the anchor worker has reached the chain.",
+        chain_read_at=view.read_at.isoformat() if view.read_at else None,
+    )
