@@ -23,6 +23,7 @@ token() { openssl rand -hex 32; }
 digest() { printf '%s' "$1" | openssl dgst -sha256 -r | cut -d' ' -f1; }
 
 keep secret_key "$(token)"
+keep metrics_token "$(token)"
 for name in postgres_password postgres_owner_password postgres_app_password redis_password; do
     keep "${name}" "$(token)"
 done

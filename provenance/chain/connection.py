@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,8 @@ from provenance.chain.node import GWEI, Finality, Node, connect
 from provenance.chain.registry import Registry
 from provenance.chain.signer import LocalSigner, Signer
 from provenance.chain.web3signer import Tls, Web3Signer
+
+logger = logging.getLogger(__name__)
 
 _LOG_ID = re.compile(r"0x[0-9a-fA-F]{64}")
 _TRIAL_WEI = 10**21  # play money of the embedded chain
@@ -69,6 +72,7 @@ def open_chain(options: ChainOptions) -> Connection:
     )
     try:
         signer = open_signer(options)
+        logger.info("the anchoring key is %s, on chain %s", signer.address, node.chain_id)
         if options.embedded and node.balance_wei(signer.address) < 10**18:
             node.w3.provider.fund(signer.address, _TRIAL_WEI)  # type: ignore[attr-defined]
         registry = Registry.deploy_or_load(node, signer, options.registry or None)
