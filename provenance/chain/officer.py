@@ -28,7 +28,8 @@ from provenance.domain.decision import (
 from provenance.domain.errors import LedgerError
 
 FORMAT = "qfl-ethics/decision/v1"
-MOST_BYTES = 1_000_000
+MOST_BYTES = 100_000
+MOST_BRACKETS = 5_000  # more than any rationale holds; json would follow a deeper nesting until the stack ends
 SCRYPT_N = 2**18  # about a second for each guess of the passphrase
 WORDS = {
     Verdict.PROPOSE: "propose it for approval, in your own name",
@@ -224,8 +225,11 @@ def _passphrase(options: argparse.Namespace, *, twice: bool = False) -> str:
 
 
 def _read_json(path: str) -> Any:
+    text = _read(path)
+    if text.count("[") + text.count("{") > MOST_BRACKETS:
+        raise Refused(f"expected a decision in {path}, got {MOST_BRACKETS} brackets and more")
     try:
-        return json.loads(_read(path))
+        return json.loads(text)
     except (ValueError, RecursionError):
         raise Refused(f"expected JSON in {path}, got something else") from None
 
