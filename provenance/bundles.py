@@ -10,7 +10,6 @@ import hashlib
 import json
 import uuid
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from django.conf import settings
@@ -21,9 +20,10 @@ from core.context import governed
 from core.errors import ApplicationError, Conflict
 from provenance import keys, reading, witnesses
 from provenance.domain.bundle import MAX_ENTRIES, Bundle, BundledEntry, BundledRow, Subject, write_bundle
+from provenance.domain.cosignature import verifier_from_vkey
 from provenance.domain.evm import VERSION as EVIDENCE_VERSION
 from provenance.domain.merkle import TileReader, consistency_proof, inclusion_proof
-from provenance.domain.note import parse_note
+from provenance.domain.note import Signature, format_note, parse_note
 from provenance.models import Anchor, Body, Checkpoint, Entry, Witness
 
 Redact = Callable[[Entry, Mapping[str, Any]], str] | Collection[str]
@@ -129,11 +129,21 @@ def log_vkeys(notes: Sequence[bytes]) -> tuple[str, ...]:
     return tuple(key.vkey for key in newest_first if (key.name, key.key_id) in lines)
 
 
-def witness_vkeys(note: bytes) -> tuple[str, ...]:
-    """The registered witnesses' keys that cosigned a checkpoint."""
-    lines = {line.name for line in parse_note(note).signatures}
-    found = Witness.objects.filter(name__in=lines).order_by("name")
-    return tuple(vkey for witness in found for vkey in witness.vkeys.split())
+def published_note(checkpoint: Checkpoint) -> tuple[bytes, tuple[str, ...]]:
+    """A checkpoint with the cosignatures that its reader can check, and the witnesses' keys for that.
+
+    A line of a key that its witness has replaced since is left out: nobody could tell whose it is.
+    """
+    note = parse_note(witnesses.cosigned_note(checkpoint))
+    registered = Witness.objects.filter(name__in={line.name for line in note.signatures}).order_by("name")
+    keys_by_line = {
+        (key.name, key.key_id): key.vkey
+        for witness in registered
+        for key in (verifier_from_vkey(vkey) for vkey in witness.vkeys.split())
+    }
+    shown = [line for line in note.signatures if line.name == settings.LOG_ORIGIN or _line(line) in keys_by_line]
+    found = (keys_by_line.get(_line(line)) for line in shown)
+    return format_note(note.text, shown), tuple(vkey for vkey in found if vkey)
 
 
 # --- parts ---------------------------------------------------------------------------------------------------------
@@ -143,13 +153,14 @@ def _bundle(
     entries: list[Entry], subject: Subject, redact: Redact, rows: tuple[BundledRow, ...], since: Collection[int]
 ) -> Bundle:
     read, newest = _cached(), _checkpoint(entries[-1].seq + 1)
-    note = witnesses.cosigned_note(newest)
+    note, cosigners = published_note(newest)
     anchors = _anchors(entries, newest.size)
     sizes = {size for size in (*since, *anchors, *_cosigned_sizes()) if 0 < size < newest.size}
     older = Checkpoint.objects.filter(size__in=sizes & (set(anchors) | set(_cosigned_sizes()))).order_by("size")
-    earlier = tuple(witnesses.cosigned_note(checkpoint) for checkpoint in older)
+    published = [published_note(checkpoint) for checkpoint in older]
+    earlier = tuple(older_note for older_note, _ in published)
     bodies = Body.objects.in_bulk([entry.seq for entry in entries])
-    bundle = Bundle(
+    return Bundle(
         subject=subject,
         created_at=timezone.now().isoformat(timespec="seconds"),
         complete=_is_complete(entries, subject, newest.size),
@@ -159,13 +170,13 @@ def _bundle(
             _disclosed(entry, bodies.get(entry.seq), redact, tuple(inclusion_proof(entry.seq, newest.size, read)))
             for entry in entries
         ),
-        witnesses=tuple(dict.fromkeys(vkey for one in (note, *earlier) for vkey in witness_vkeys(one))),
+        witnesses=tuple(dict.fromkeys([*cosigners, *(vkey for _, vkeys in published for vkey in vkeys)])),
         earlier=earlier,
         consistency={size: tuple(consistency_proof(size, newest.size, read)) for size in sorted(sizes)},
         anchors=anchors,
         rows=rows,
+        readme=README.format(origin=settings.LOG_ORIGIN, name="bundle.zip"),
     )
-    return replace(bundle, readme=README.format(origin=settings.LOG_ORIGIN, name="bundle.zip"))
 
 
 def _checkpoint(size: int) -> Checkpoint:
@@ -225,6 +236,10 @@ def _redaction(entry: Entry, body: str, redact: Redact) -> str:
         return "its columns cannot be told apart"
     held = sorted(name for name in redact if row and row.get(name) is not None)
     return f"it holds {', '.join(held)}" if held else ""
+
+
+def _line(line: Signature) -> tuple[str, bytes]:
+    return line.name, line.key_id
 
 
 def _cached() -> TileReader:

@@ -16,8 +16,8 @@ from pathlib import Path
 from django.conf import settings
 
 from core.errors import Conflict
-from provenance import reading, witnesses
-from provenance.bundles import log_vkeys, witness_vkeys
+from provenance import reading
+from provenance.bundles import log_vkeys, published_note
 from provenance.domain.checkpoint import Checkpoint as Statement
 from provenance.domain.checkpoint import parse_checkpoint
 from provenance.domain.errors import FormatError
@@ -64,8 +64,7 @@ def log_export(*, folder: Path, full: bool = False) -> Exported:
     with _locked(folder):
         old_size = 0 if full else _exported_size(folder, statement)
         names = _write_tiles(folder, old_size, statement.size)
-        note = witnesses.cosigned_note(checkpoint)
-        others = witness_vkeys(note)
+        note, others = published_note(checkpoint)
         _write(folder, KEYS, "".join(f"{key}\n" for key in log_vkeys([note])).encode())
         if others:
             _write(folder, WITNESSES, "".join(f"{key}\n" for key in others).encode())

@@ -11,17 +11,21 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.conf import settings
 from django.core.management import CommandError, call_command
 
 from core.capture import record
 from core.context import governed
 from core.errors import ApplicationError
-from provenance import keys
+from provenance import keys, witnesses
+from provenance.anchoring import Anchorer
 from provenance.bundles import NotSigned, bundle_build, object_bundle
 from provenance.domain.bundle import Subject, parse_bundle
+from provenance.domain.cosignature import CosignatureSigner
+from provenance.domain.note import parse_note
 from provenance.export import log_export
-from provenance.models import Checkpoint, Entry
+from provenance.models import Checkpoint, Cosignature, Entry, Witness
 from provenance.verifier.__main__ import check
 from provenance.verifier.findings import Verdict
 from provenance.verifier.options import read_options
@@ -167,6 +171,62 @@ def test_an_object_in_two_tables_needs_the_table(written, tmp_path):
         call_command("export_bundle", object="case", output=tmp_path / "case.zip")
     call_command("export_bundle", object="case", table="others", output=tmp_path / "case.zip", stdout=io.StringIO())
     assert verify(tmp_path / "case.zip").facts["entries"] == 1
+
+
+@pytest.fixture
+def witness(written):
+    """A hospital that cosigned the newest checkpoint, and one that has changed its key since it cosigned."""
+    signer = CosignatureSigner("hospital.example/w", Ed25519PrivateKey.generate(), lambda: 1_770_000_000)
+    old = CosignatureSigner("clinic.example/w", Ed25519PrivateKey.generate(), lambda: 1_770_000_000)
+    new = CosignatureSigner("clinic.example/w", Ed25519PrivateKey.generate(), lambda: 1_770_000_000)
+    newest = Checkpoint.objects.first()
+    text = parse_note(newest.note.encode()).text
+    for one, key in ((signer, signer), (old, new)):
+        site = one.name.partition(".")[0]
+        registered = witnesses.witness_register(name=one.name, vkeys=[one.verifier.vkey], site=site)
+        Cosignature.objects.create(
+            witness=registered, checkpoint=newest, key_id=one.verifier.key_id.hex(), timestamp=1_770_000_000,
+            line=one.sign(text).line,
+        )  # fmt: skip
+        witnesses.witness_register(name=one.name, vkeys=[key.verifier.vkey], site=site)
+    return signer.verifier.vkey
+
+
+@pytest.mark.django_db
+def test_cosignatures_travel_with_the_checkpoint(written, witness, tmp_path):
+    path, folder = tmp_path / "case.zip", tmp_path / "log"
+    path.write_bytes(object_bundle(table="things", object_id="case", actor=None))
+    assert parse_bundle(path.read_bytes()).witnesses == (witness,)
+    log_export(folder=folder)
+    for what in (path, folder):
+        verdict = verify(what, "--witness", witness, "--quorum", "1")
+        assert verdict.exit_code == 0, verdict.findings
+        assert "hospital.example/w" in verdict.facts["witnesses"]
+    Witness.objects.update(is_active=False)
+    log_export(folder=folder)
+    assert verify(folder).exit_code == 0
+    assert not (folder / "witnesses").exists()
+
+
+@pytest.mark.django_db
+def test_a_bundle_carries_the_earliest_anchors_of_its_entries(written, settings, tmp_path):
+    var, settings.VAR = settings.VAR, tmp_path / "var"  # a chain of the test's own; the log's keys stay where they are
+    settings.CHAIN_RPC = settings.ANCHOR_PASSPHRASE_FILE = ""
+    (tmp_path / "var" / "keys").mkdir(parents=True)
+    anchorer = Anchorer()
+    try:
+        assert anchorer.step()
+    finally:
+        anchorer.node.close()
+        settings.VAR = var
+    written.fill(5)
+    written.sign()
+    path = tmp_path / "case.zip"
+    path.write_bytes(object_bundle(table="things", object_id="case", actor=None))
+    assert list(parse_bundle(path.read_bytes()).anchors) == [303]
+    verdict = verify(path)
+    assert verdict.exit_code == 0, verdict.findings
+    assert (verdict.facts["size"], verdict.facts["anchors"][0]["size"]) == (308, 303)
 
 
 # --- the exported log ----------------------------------------------------------------------------------------------
