@@ -27,7 +27,7 @@ def measure(*, quick: bool) -> Iterator[Measure]:
         (rates,) = alternate(_verifier(Path(folder), size), runs=runs)
         yield compared(
             "ledger.verify_rate", rates, "entries/s", better="higher",
-            note=f"target >= 500000; python -m provenance.verifier on a log of {size} entries, files in the page cache, "
+            note=f"target >= 500000; python -m provenance.verifier on a log of {size} entries, in the page cache, "
             "start of the program included",
         )  # fmt: skip
         yield compared(
