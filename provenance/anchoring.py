@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any, Protocol
 
@@ -54,6 +54,9 @@ class Relay(Protocol):
 
     def step(self) -> bool:
         """Finish what is under way, else begin the next. True if something moved."""
+
+    def refresh(self) -> None:
+        """Read what it mirrors of the chain, if it is time: asked while an anchor is open, when `step` is not."""
 
 
 class Anchorer:
@@ -104,19 +107,21 @@ class Anchorer:
 
     def _step(self) -> bool:
         if (anchor := anchor_rows.anchor_open()) is not None:
+            for relay in self.relays:
+                self._relayed(relay, relay.refresh)
             return self._pursue(anchor)
         moved = False
         for relay in self.relays:
-            moved = self._relayed(relay) or moved
+            moved = bool(self._relayed(relay, relay.step)) or moved
             if relay.busy():
                 return moved
         anchor = self._begin()
         return moved if anchor is None else self._pursue(anchor) or moved
 
-    def _relayed(self, relay: Relay) -> bool:
-        """Let a relay take its step; what goes wrong there must not stop the anchors."""
+    def _relayed(self, relay: Relay, turn: Callable[[], bool | None]) -> bool | None:
+        """Let a relay take its turn; what goes wrong there must not stop the anchors."""
         try:
-            return relay.step()
+            return turn()
         except ChainError as error:
             logger.error("chain: %s: %s", type(relay).__name__, error)
             return False
@@ -151,7 +156,7 @@ class Anchorer:
             If the head is a root that this log never signed.
         """
         last = anchor_rows.anchor_newest()
-        if last is not None and head.tree_size < last.checkpoint_id and self._is_here(last.receipt):
+        if last is not None and last.receipt and head.tree_size < last.checkpoint_id and self._is_here(last.receipt):
             known = bytes.fromhex(str(last.receipt["block_hash"]).removeprefix("0x"))
             found = self.node.block_hash(last.block_number or 0)
             if found == known or (found is None and not self.embedded):

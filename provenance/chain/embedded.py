@@ -215,7 +215,8 @@ class EmbeddedProvider(EthereumTesterProvider):
     def block_parts(self, number: int) -> tuple[Any, list[bytes]]:
         """Header of a mined block (its Keccak-256 of RLP is the block's hash) and its receipts' consensus bytes."""
         with self._lock:
-            chain = self.ethereum_tester.backend.chain
+            tester: Any = self.ethereum_tester
+            chain = tester.backend.chain
             block = chain.get_canonical_block_by_number(BlockNumber(number))
             return block.header, [receipt.encode() for receipt in block.get_receipts(chain.chaindb)]
 

@@ -100,7 +100,7 @@ class Node:
 
     def next_nonce(self, address: str, *, final: bool = False) -> int:
         """Nonce of the next transaction of `address`, counting mined ones only; with `final`, final ones only."""
-        block = self.final_tag if final else "latest"
+        block: Any = self.final_tag if final else "latest"
         with talking():
             return self.w3.eth.get_transaction_count(to_checksum_address(address), block)
 

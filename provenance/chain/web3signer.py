@@ -129,9 +129,9 @@ class Web3Signer:
                 f"expected a transaction for chain {asked['chainId']}, the signer signed for {signed['chainId']}; "
                 "start it with our chain's id"
             )
-        wanted = {name: asked[name] for name in _NUMBERS}
+        wanted: dict[str, Any] = {name: asked[name] for name in _NUMBERS}
         wanted |= {"to": _address_bytes(asked.get("to")), "data": bytes.fromhex(_hex_data(asked["data"])[2:])}
-        found = {name: int(signed[name]) for name in _NUMBERS}
+        found: dict[str, Any] = {name: int(signed[name]) for name in _NUMBERS}
         found |= {"to": _address_bytes(signed.get("to")), "data": bytes(signed["data"])}
         if different := sorted(name for name in wanted if wanted[name] != found[name]):
             raise SignerError(f"expected the transaction that was asked for, the signer changed {', '.join(different)}")
@@ -139,7 +139,7 @@ class Web3Signer:
             raise SignerError(f"expected a transaction signed by {self._address}, got one by {sender}")
 
     def _ask(self, method: str, parameters: list[Any]) -> Any:
-        request = {"jsonrpc": "2.0", "id": 1, "method": method, "params": parameters}
+        request: Any = {"jsonrpc": "2.0", "id": 1, "method": method, "params": parameters}
         try:
             response = self._session.post(self._url, json=request, timeout=self._timeout, allow_redirects=False)
         except (requests.RequestException, OSError) as error:  # OSError: a PEM file is missing
@@ -150,8 +150,8 @@ class Web3Signer:
         except ValueError:
             raise SignerError(f"expected JSON of the signer, got HTTP {response.status_code}") from None
         if not isinstance(answer, dict) or answer.get("error") is not None or "result" not in answer:
-            error = answer.get("error") if isinstance(answer, dict) else None
-            said = error.get("message") if isinstance(error, dict) else f"HTTP {response.status_code}"
+            body = answer.get("error") if isinstance(answer, dict) else None
+            said = body.get("message") if isinstance(body, dict) else f"HTTP {response.status_code}"
             raise SignerError(f"the signer refused {method}: {said}")
         return answer["result"]
 

@@ -245,10 +245,13 @@ class Courier:
     """Another sender with the anchoring key: busy for a while, now and then in trouble."""
 
     def __init__(self, anchorer):
-        self.anchorer, self.open, self.trouble, self.saw = anchorer, False, None, []
+        self.anchorer, self.open, self.trouble, self.saw, self.refreshed = anchorer, False, None, [], 0
 
     def busy(self):
         return self.open
+
+    def refresh(self):
+        self.refreshed += 1
 
     def step(self):
         self.saw.append(Anchor.objects.filter(state=Anchor.State.SIGNED).count())
@@ -272,7 +275,7 @@ def test_one_key_never_has_two_transactions_open(log, start, monkeypatch):
         steps = len(courier.saw)
         anchorer.step()
         assert Anchor.objects.get().state == Anchor.State.SIGNED
-        assert len(courier.saw) == steps  # ours is open: they are not asked
+        assert (len(courier.saw), courier.refreshed) == (steps, 1)  # ours is open: they may read, and not send
     assert anchorer.step() and set(courier.saw) == {0}
 
 

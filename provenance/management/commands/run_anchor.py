@@ -12,7 +12,7 @@ REPEAT_SECONDS = 60.0  # how often the same trouble is told
 
 
 class Command(LoopCommand):
-    help = "Anchors the newest checkpoint on the chain; owns the embedded chain if there is no other."
+    help = "Anchors checkpoints and carries decisions to the chain; owns the embedded chain if there is no other."
     lock_name = "anchor"
     anchorer: Any = None
     told = ("", 0.0)
@@ -22,10 +22,13 @@ class Command(LoopCommand):
 
     def step(self) -> bool:
         from provenance.anchoring import Anchorer  # py-evm costs seconds to import
+        from provenance.relaying import Relayer
 
         try:
             if self.anchorer is None:
-                self.anchorer = Anchorer()
+                opened = Anchorer()
+                opened.relays.append(Relayer(opened.registry, opened.signer, opened.log_id))
+                self.anchorer = opened
             self.anchorer.step()
         except ChainError as error:
             self.tell(str(error))

@@ -7,6 +7,7 @@ and a worker (a new one after a crash) works until there is nothing more to do.
 from __future__ import annotations
 
 import hashlib
+import time
 from collections import Counter
 from types import SimpleNamespace
 
@@ -94,6 +95,7 @@ def story(log, anvil, home, monkeypatch, settings):
     settings.VAR, settings.CHAIN_RPC, settings.CHAIN_REGISTRY = home, anvil.url, anvil.registry.address
     settings.ANCHOR_PASSPHRASE_FILE, settings.CHAIN_STUCK_SECONDS = "", 0
     told = SimpleNamespace(log=log, chain=anvil, faults=Faults(monkeypatch), settings=settings, monkeypatch=monkeypatch)
+    told.mining = True  # each transaction at once
     told.start = lambda: setattr(told, "worker", Anchorer())
     snapshot = anvil.rpc("evm_snapshot")
     told.start()
@@ -116,6 +118,14 @@ def step(story):
     except Killed:
         story.start()
         return False
+    finally:
+        while story.mining and int(story.chain.rpc("txpool_status")["pending"], 16):
+            time.sleep(0.01)  # anvil answers first and mines a moment later
+
+
+def automine(story, *, on):
+    story.chain.rpc("evm_setAutomine", on)
+    story.mining = on
 
 
 def settle(story):
@@ -279,7 +289,7 @@ def reorganised_when_final(story):
 def stay_behind(story):
     """Sign and send an anchor, and raise the fees so that the next block passes without it."""
     grow(story)
-    story.chain.rpc("evm_setAutomine", False)
+    automine(story, on=False)
     step(story)
     first = AnchorAttempt.objects.get()
     story.chain.rpc("anvil_setNextBlockBaseFeePerGas", hex(int(first.max_fee_per_gas) + 10**9))
@@ -295,7 +305,7 @@ def stuck(story):
     assert (second.nonce, second.number) == (first.nonce, 2)
     assert second.max_fee_per_gas * 8 >= first.max_fee_per_gas * 9
     assert second.max_priority_fee_per_gas * 8 >= first.max_priority_fee_per_gas * 9
-    story.chain.rpc("evm_setAutomine", True)
+    automine(story, on=True)
 
 
 def late_first_attempt(story):
@@ -312,16 +322,16 @@ def late_first_attempt(story):
     assert step(story)
     anchor = Anchor.objects.get()
     assert (anchor.state, anchor.tx_hash) == (Anchor.State.FINAL, first.tx_hash)
-    story.chain.rpc("evm_setAutomine", True)
+    automine(story, on=True)
 
 
 def standing_still(story):
     """The chain makes no blocks: that is no reason to bid higher."""
     grow(story)
-    story.chain.rpc("evm_setAutomine", False)
+    automine(story, on=False)
     for _ in range(3):
         assert not step(story) and AnchorAttempt.objects.count() == 1
-    story.chain.rpc("evm_setAutomine", True)
+    automine(story, on=True)
     story.chain.rpc("evm_mine")
 
 

@@ -1,5 +1,6 @@
 """Web3Signer, by its public wire format: the stand-in answers as the program does, and signs with eth-account."""
 
+import contextlib
 import datetime
 import ipaddress
 import json
@@ -50,7 +51,8 @@ class StandIn(BaseHTTPRequestHandler):
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(body)
+        with contextlib.suppress(BrokenPipeError):  # who waited has left
+            self.wfile.write(body)
 
     def unknown(self, state, params):
         return 200, {"error": NOT_FOUND}
