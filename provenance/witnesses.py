@@ -49,7 +49,7 @@ class WitnessedTree:
     """What some witness holds of this log, by its own word."""
 
     size: int
-    root: bytes | None  # None: the witness named the size and showed no checkpoint
+    root: bytes | None  # None: the witness names a size that was never signed here, and shows no checkpoint
     name: str
 
 
@@ -195,11 +195,18 @@ def witness_silent(witness: Witness, why: str) -> None:
 
 
 def witnessed_trees() -> list[WitnessedTree]:
-    """What signing must not contradict: the largest tree of each witness, each tree once, largest first."""
+    """What signing must not contradict: the largest tree of each witness, each tree once, largest first.
+
+    A witness that only names a size is taken to mean the tree that was signed here at that size. If there was none, the
+    root is unknown, and signing on would bet the log on the witness's lying.
+    """
     counted = Q(witness__is_active=True) | ~Q(highest_note="")
+    states = list(WitnessState.objects.filter(counted, highest__gt=0).select_related("witness").order_by("-highest"))
+    named = [state.highest for state in states if not state.highest_root]
+    own = dict(Checkpoint.objects.filter(size__in=named).values_list("size", "root")) if named else {}
     found: dict[tuple[int, bytes], WitnessedTree] = {}
-    for state in WitnessState.objects.filter(counted, highest__gt=0).select_related("witness").order_by("-highest"):
-        root = bytes(state.highest_root)
+    for state in states:
+        root = bytes(state.highest_root or own.get(state.highest) or b"")
         found.setdefault((state.highest, root), WitnessedTree(state.highest, root or None, state.witness.name))
     return list(found.values())
 

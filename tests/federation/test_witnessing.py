@@ -252,6 +252,7 @@ def test_rounds_do_not_overlap(ledger, hospital):
     with other.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_lock(%s)", [lock_key("witnesses")])
         assert witnessing.witnesses_ask() == 0
+        cursor.execute("SELECT pg_advisory_unlock_all()")
     other.close()
     assert witnessing.witnesses_ask() == 2
 
@@ -386,6 +387,8 @@ def test_a_size_that_is_only_claimed_stops_the_signing_until_an_administrator_se
     assert state.problem == Problem.AHEAD and "shows no checkpoint" in state.problem_text
     assert witnesses.highest_witnessed() == 5000
     assert witnesses.witnessed_trees()[0].root is None
+    with pytest.raises(checkpoints.LogRolledBack):
+        ledger.grow()
     assert hospital.ask()  # it is asked on, so a mistake clears itself up
     hospital.answer()
     run_jobs()
@@ -407,10 +410,20 @@ def test_a_hospital_that_was_shown_another_history_convicts_the_log(ledger, hosp
     found = find_split_view([signed.note.encode(), state.highest_note.encode()], log_keys=keys.log_verifiers())
     assert found.conclusive
     assert not Cosignature.objects.exists()
-    ledger.grow()
-    state = hospital.round()  # at another size no proof leads from its tree to ours
+    with pytest.raises(checkpoints.LogRolledBack, match=hospital.witness.name):  # and nothing more is signed
+        ledger.grow()
+
+
+def test_no_proof_leads_from_another_history_to_ours(ledger, hospital, settings):
+    signed = ledger.grow(7)
+    other = others_history(signed.size - 2, settings.LOG_ORIGIN)
+    hospital.home.add_checkpoint(format_request(Request(0, (), other)))
+    assert hospital.round().problem == Problem.AHEAD  # it holds what was never signed here
+    state = hospital.round()
     assert state.problem == Problem.SPLIT and "answered 422" in state.problem_text
-    assert witnesses.witnessed_trees()[0].root == bytes(state.highest_root)
+    (tree,) = witnesses.witnessed_trees()
+    assert (tree.size, tree.root) == (signed.size - 2, bytes(state.highest_root))
+    assert state.highest_note.encode() == other
 
 
 def test_a_hospital_that_lost_its_memory_is_noticed_and_serves_on(ledger, hospital, settings):
