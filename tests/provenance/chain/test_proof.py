@@ -66,15 +66,15 @@ def test_an_anchor_among_many_transactions_of_each_kind_is_proven(anvil):
     signed = anvil.registry.sign_anchor(
         signer=anvil.signer, log_id=log_id, root=ROOT, tree_size=10, prev_root=ZERO_ROOT
     )
-    price = anvil.node.w3.eth.gas_price * 3
+    price, account = anvil.node.w3.eth.gas_price * 3, Account.create()
+    anvil.rpc("anvil_setBalance", account.address, hex(10**20))
     anvil.rpc("evm_setAutomine", False)
     try:
-        for number in range(140):  # above 127 the trie's keys are two bytes
-            account = Account.create()
-            anvil.rpc("anvil_setBalance", account.address, hex(10**18))
-            common = {"to": account.address, "value": 1, "nonce": 0, "gas": 21_000, "chainId": anvil.node.chain_id}
-            fees = [{"gasPrice": price}, {"maxFeePerGas": price, "maxPriorityFeePerGas": price // 2}][number % 2]
-            anvil.node.send_raw(bytes(account.sign_transaction(common | fees).raw_transaction))
+        for nonce in range(140):  # above 127 the trie's keys are two bytes
+            common = {"to": account.address, "value": 1, "nonce": nonce, "gas": 21_000, "chainId": anvil.node.chain_id}
+            fees = [{"gasPrice": price}, {"maxFeePerGas": price, "maxPriorityFeePerGas": price // 2}][nonce % 2]
+            raw_bytes = account.sign_transaction(common | fees).raw_transaction
+            anvil.rpc("eth_sendRawTransaction", "0x" + raw_bytes.hex())
         anvil.node.send_raw(signed.raw)
         anvil.rpc("evm_mine")
     finally:
