@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
 from provenance.domain.batch import verify_row
 from provenance.domain.bundle import Bundle, BundledEntry, BundledRow, parse_bundle
+from provenance.domain.canonical import parse_canonical
 from provenance.domain.checkpoint import Checkpoint, parse_checkpoint
 from provenance.domain.commit import Leaf, open_commitment, parse_leaf
 from provenance.domain.errors import FormatError, LedgerError, VerificationError
@@ -141,9 +141,9 @@ def _check_row(verdict: Verdict, row: BundledRow, body: bytes | None) -> None:
 
 def _batch(body: bytes) -> tuple[bytes, int]:
     try:
-        row: Any = json.loads(body)["row"]
+        row: Any = parse_canonical(body)["row"]
         return bytes.fromhex(row["root"]), int(row["rows"])
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError):
         raise VerificationError("the entry is not that of a batch") from None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import stat
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from provenance.verifier.anchors import ChainTrust
 from provenance.verifier.findings import Unreadable
 from provenance.verifier.rpc import Rpc
 
+_READ = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)  # a pipe must not make us wait
 EPILOG = """\
 exit codes: 0 everything that was asked is verified; 1 something is false (tampering, contradiction); 2 it cannot be
 checked (unreadable, cut short, wrong usage). Guide: docs/verifier.md."""
@@ -66,7 +68,7 @@ def read_options(arguments: Sequence[str]) -> Options:
     )
 
 
-def read_file(path: Path, limit: int) -> bytes:
+def read_file(path: Path | str, limit: int) -> bytes:
     """Read a regular file of at most `limit` bytes.
 
     Raises
@@ -75,15 +77,23 @@ def read_file(path: Path, limit: int) -> bytes:
         If it is none, or larger.
     """
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise Unreadable(f"{path} is not a file")
-        with path.open("rb") as file:
-            data = file.read(limit + 1)
+        descriptor = os.open(path, _READ)
+        try:
+            found = os.fstat(descriptor)
+            if not stat.S_ISREG(found.st_mode):
+                raise Unreadable(f"{path} is not a file")
+            if found.st_size > limit:
+                raise Unreadable(f"{path} is larger than {limit} bytes, which nothing of its kind is")
+            parts = []
+            while part := os.read(descriptor, found.st_size - sum(map(len, parts)) or 1):
+                parts.append(part)
+                if sum(map(len, parts)) > found.st_size:
+                    raise Unreadable(f"{path} grows while it is read")
+            return b"".join(parts)
+        finally:
+            os.close(descriptor)
     except (OSError, ValueError) as error:
         raise Unreadable(f"{path} cannot be read: {error}") from None
-    if len(data) > limit:
-        raise Unreadable(f"{path} is larger than {limit} bytes, which nothing of its kind is")
-    return data
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
 import urllib.request
+from http.client import HTTPException
 from typing import Any
 from urllib.parse import urlsplit
 
+from provenance.domain.canonical import MAX_DEPTH
 from provenance.domain.errors import VerificationError
 from provenance.verifier.findings import Unreadable
 
 TIMEOUT_SECONDS = 20
 MAX_ANSWER_BYTES = 8 << 20
+
+
+_TOKENS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
 
 
 class Rpc:
@@ -58,8 +64,8 @@ class Rpc:
         )
         try:
             with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as reply:  # noqa: S310
-                answer = json.loads(reply.read(MAX_ANSWER_BYTES))
-        except (OSError, ValueError, RecursionError) as error:
+                answer = _parse(reply.read(MAX_ANSWER_BYTES))
+        except (OSError, ValueError, HTTPException) as error:
             raise Unreadable(f"the node at {self._url} did not answer {method}: {error}") from None
         if not isinstance(answer, dict) or "error" in answer or "result" not in answer:
             raise Unreadable(f"the node at {self._url} refused {method}: {str(answer)[:200]}")
@@ -82,3 +88,13 @@ class Rpc:
 
     def _odd(self, value: Any) -> Unreadable:
         return Unreadable(f"the node at {self._url} answered something unexpected: {str(value)[:120]}")
+
+
+def _parse(data: bytes) -> Any:
+    """Parse JSON whose nesting was looked at first: Python's parser recurses, and deep nesting can crash it."""
+    depth = 0
+    for token in _TOKENS.finditer(data):
+        depth += {b"[": 1, b"{": 1, b"]": -1, b"}": -1}.get(token[0], 0)
+        if depth > MAX_DEPTH:
+            raise ValueError(f"expected at most {MAX_DEPTH} levels of nesting")
+    return json.loads(data)

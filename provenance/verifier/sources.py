@@ -45,7 +45,7 @@ class Folder:
         return found
 
     def read(self, name: str, limit: int) -> bytes:
-        return read_file(self._path / name, limit)
+        return read_file(f"{self._path}/{name}", limit)
 
 
 class Zipped:

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -47,6 +48,15 @@ def keys(name: str, seed: int) -> tuple[Ed25519Signer, CosignatureSigner]:
     )
 
 
+@lru_cache(maxsize=64)
+def row_of(leaves: tuple[bytes, ...], level: int) -> list[bytes]:
+    """Hashes of a level of tiles."""
+    if level == 0:
+        return [hash_leaf(leaf) for leaf in leaves]
+    below = row_of(leaves, level - 1)
+    return [root_of(below[i : i + 256]) for i in range(0, len(below) - 255, 256)]
+
+
 @dataclass
 class MadeLog:
     """Entries about three objects; whoever holds it can sign whatever they like, as a dishonest log could."""
@@ -78,14 +88,8 @@ class MadeLog:
             self.bodies.append((salt, body))
         return self
 
-    @property
-    def hashes(self) -> list[bytes]:
-        return [hash_leaf(leaf) for leaf in self.leaves]
-
     def read(self, level: int, index: int, width: int) -> bytes:
-        hashes = self.hashes
-        for _ in range(level):
-            hashes = [root_of(hashes[i : i + 256]) for i in range(0, len(hashes) - 255, 256)]
+        hashes = row_of(tuple(self.leaves), level)
         return b"".join(hashes[index * TILE_WIDTH : index * TILE_WIDTH + width])
 
     def root(self, size: int) -> bytes:
