@@ -85,6 +85,9 @@ def message_receive(*, participant: Participant, text: str) -> str:
     except MessageError as error:
         logger.warning("refused a message in the name of %s: %s", participant.site, error)
         return "refused"
+    if "\\u0000" in json.dumps(message.body):  # PostgreSQL cannot hold it, and a message that cannot be stored returns
+        logger.warning("refused a message of %s: a NUL character in its body", participant.site)
+        return "refused"
     now = timezone.now()
     Participant.objects.filter(id=participant.id).update(last_seen_at=now)
     if message.kind == "hello":

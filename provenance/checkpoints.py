@@ -20,7 +20,7 @@ from provenance.domain.checkpoint import Checkpoint as Statement
 from provenance.domain.checkpoint import sign_checkpoint
 from provenance.domain.merkle import tree_root
 from provenance.domain.tiles import Frontier
-from provenance.models import ChainState, Checkpoint, Entry
+from provenance.models import ChainState, Checkpoint, Entry, WitnessState
 from provenance.reading import read_tile
 
 _APPEND = """
@@ -33,8 +33,8 @@ class LogRolledBack(Exception):
     """The database holds less than was shown: an old copy was restored. Signing it would fork the log."""
 
 
-class ChainUnread(Exception):
-    """Nothing here remembers the log, and the chain, which might, was not read since the start."""
+class NotHeardYet(Exception):
+    """Nothing here remembers the log, and the chain or the witnesses, which might, were not heard since the start."""
 
 
 class SignedMeanwhile(Exception):
@@ -53,8 +53,8 @@ def checkpoint_sign(frontier: Frontier, *, started: datetime | None = None) -> C
     ------
     LogRolledBack
         If this machine, the chain or a witness holds a tree that this one does not begin with.
-    ChainUnread
-        If nothing here remembers the log and the chain was not read yet. It passes when the anchor worker runs.
+    NotHeardYet
+        If nothing here remembers the log and neither chain nor witnesses spoke yet. It passes when they do.
     SignedMeanwhile
         If another process signed since we looked.
     """
@@ -77,20 +77,33 @@ def _refuse_if_rolled_back(frontier: Frontier, started: datetime | None) -> None
     remembered, chain = _remembered(), ChainState.objects.first()
     if remembered is not None:
         _refuse_unless_begun_with(frontier, *remembered, "were signed here")
-    elif chain is not None and started is not None and chain.read_at < started:
-        raise ChainUnread(
-            "this machine has no memory of what was signed, so the chain decides, and it was not read since the start: "
-            "is the anchor worker running, and does it reach its node?"
-        )
+    elif started is not None:
+        _wait_for_others(chain, started)
     if chain is not None and chain.head_size:
         _refuse_unless_begun_with(frontier, chain.head_size, bytes(chain.head_root), "are anchored")
     for tree in witnesses.witnessed_trees():
         _refuse_unless_begun_with(frontier, tree.size, tree.root, f"were witnessed by {tree.name}")
 
 
+def _wait_for_others(chain: ChainState | None, started: datetime) -> None:
+    """A machine without memory signs only after the chain, and one witness if there are any, were heard."""
+    if chain is not None and chain.read_at < started:
+        raise NotHeardYet(
+            "this machine has no memory of what was signed, so the chain decides, and it was not read since the start: "
+            "is the anchor worker running, and does it reach its node?"
+        )
+    asked = WitnessState.objects.filter(witness__is_active=True)
+    if Checkpoint.objects.exists() and asked.exists() and not asked.filter(answered_at__gte=started).exists():
+        raise NotHeardYet(
+            "this machine has no memory of what was signed, so the witnesses decide, and none answered since the "
+            "start: are their workers running, and does the broker reach them?"
+        )
+
+
 def _refuse_unless_begun_with(frontier: Frontier, size: int, root: bytes | None, how: str) -> None:
-    # Not only the size: an old copy that has grown past it holds another history. A witness may name the size alone.
-    if size > frontier.size or (root is not None and tree_root(size, read_tile) != root):
+    # Not only the size: an old copy that has grown past it holds another history. A root of None is a witness that
+    # names a size which was never signed here.
+    if size > frontier.size or root is None or tree_root(size, read_tile) != root:
         raise LogRolledBack(
             f"{size} entries {how} under a root that this database of {frontier.size} entries does not begin with. "
             "Restore the newer backup; nothing is signed until then."

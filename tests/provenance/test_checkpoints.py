@@ -125,7 +125,7 @@ def test_on_a_machine_without_memory_the_chain_decides_and_must_be_read_first(lo
         read_at=started - timedelta(hours=1),
     )  # fmt: skip
     checkpoints._memory().unlink()  # another machine
-    with pytest.raises(checkpoints.ChainUnread, match="anchor worker"):
+    with pytest.raises(checkpoints.NotHeardYet, match="anchor worker"):
         checkpoints.checkpoint_sign(log.frontier, started=started)
     chain.read_at = started + timedelta(seconds=1)
     chain.save()
@@ -163,3 +163,19 @@ def test_a_tree_that_a_witness_holds_and_this_database_does_not_stops_the_signin
     WitnessState.objects.create(witness=witness, highest=10, highest_root=root)
     with pytest.raises(checkpoints.LogRolledBack, match=r"10 entries were witnessed by north\.example"):
         checkpoints.checkpoint_sign(log.frontier)
+
+
+@pytest.mark.django_db
+def test_on_a_machine_without_memory_a_witness_is_heard_first(log):
+    log.fill(3)
+    log.sign()
+    log.fill(1)
+    checkpoints._memory().unlink()
+    started = timezone.now()
+    witness = Witness.objects.create(name="north.example/witness", vkeys="", url="https://north.example")
+    state = WitnessState.objects.create(witness=witness, answered_at=started - timedelta(hours=1))
+    with pytest.raises(checkpoints.NotHeardYet, match="none answered since the start"):
+        checkpoints.checkpoint_sign(log.frontier, started=started)
+    state.answered_at = started + timedelta(seconds=1)
+    state.save()
+    assert checkpoints.checkpoint_sign(log.frontier, started=started).size == 4

@@ -40,7 +40,7 @@ class Command(LoopCommand):
     def _sign(self) -> None:
         try:
             checkpoints.checkpoint_sign(self.frontier, started=self.started)
-        except checkpoints.ChainUnread as error:
+        except checkpoints.NotHeardYet as error:
             logger.warning("not signing yet: %s", error)
         except checkpoints.LogRolledBack as error:
             logger.error("refusing to sign: %s", error)
