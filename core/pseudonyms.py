@@ -10,7 +10,6 @@ hand, can then tell which rows were theirs. A later visit begins under a new sal
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import secrets
 import unicodedata
@@ -24,11 +23,18 @@ from core.keyfiles import given_or_made
 
 SALT_BYTES = 32
 MIN_KEY_BYTES = 32
+_PSEUDONYM = "patient pseudonym"
 
 
 def blind(purpose: str, text: str) -> str:
     """The blind index of a text, 64 hexadecimal digits: equal texts give equal indexes within one purpose."""
-    return _blind(purpose, text).hex()
+    return hmac.digest(_key(purpose), text.encode(), "sha256").hex()
+
+
+def blind_all(purpose: str, texts: Sequence[str]) -> list[str]:
+    """The blind indexes of many texts."""
+    key = _key(purpose)
+    return [hmac.digest(key, text.encode(), "sha256").hex() for text in texts]
 
 
 def blind_address(purpose: str, text: str) -> str:
@@ -41,7 +47,7 @@ def patient_pseudonyms(site: str, patients: Sequence[str]) -> list[str]:
 
     The same number at two sites is two people. Two queries however many patients, one if all are known.
     """
-    index = {patient: _patient_index(site, patient) for patient in patients}
+    index, key = _patient_index(site, patients), _key(_PSEUDONYM)
     salts = _salts(list(index.values()))
     missing = sorted({key for key in index.values() if key not in salts})
     if missing:
@@ -53,16 +59,16 @@ def patient_pseudonyms(site: str, patients: Sequence[str]) -> list[str]:
                 [missing, [secrets.token_bytes(SALT_BYTES) for _ in missing]],
             )
         salts |= _salts(missing)  # read again: of two requests at once, one made it
-    return [_pseudonym(salts[index[patient]], index[patient]) for patient in patients]
+    return [_pseudonym(key, salts[index[patient]], index[patient]) for patient in patients]
 
 
 def patient_forget(site: str, patient: str) -> str | None:
     """Delete a patient's salt. Returns the pseudonym that it made, or None if the patient is not known."""
-    index = _patient_index(site, patient)
+    index = _patient_index(site, [patient])[patient]
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM core_patientkey WHERE index = %s RETURNING salt", [index])
         row = cursor.fetchone()
-    return _pseudonym(bytes(row[0]), index) if row else None
+    return _pseudonym(_key(_PSEUDONYM), bytes(row[0]), index) if row else None
 
 
 def _salts(index: list[bytes]) -> dict[bytes, bytes]:
@@ -71,22 +77,24 @@ def _salts(index: list[bytes]) -> dict[bytes, bytes]:
         return {bytes(key): bytes(salt) for key, salt in cursor.fetchall()}
 
 
-def _patient_index(site: str, patient: str) -> bytes:
-    return _blind("patient", f"{site}\n{patient}")
+def _patient_index(site: str, patients: Sequence[str]) -> dict[str, bytes]:
+    key = _key("patient")
+    return {patient: hmac.digest(key, f"{site}\n{patient}".encode(), "sha256") for patient in patients}
 
 
-def _pseudonym(salt: bytes, index: bytes) -> str:
+def _pseudonym(key: bytes, salt: bytes, index: bytes) -> str:
     """Under the platform's key and the patient's salt: without either of them it cannot be made again."""
-    return hmac.new(salt, _blind("patient pseudonym", index.hex()), hashlib.sha256).hexdigest()
+    return hmac.digest(key, salt + index, "sha256").hex()
 
 
-def _blind(purpose: str, text: str) -> bytes:
-    return hmac.digest(_purpose_key(str(settings.VAR), settings.INDEX_KEY_FILE, purpose), text.encode(), "sha256")
+def _key(purpose: str) -> bytes:
+    return _purpose_key(str(settings.VAR), settings.INDEX_KEY_FILE, purpose)
 
 
 @lru_cache(maxsize=64)
 def _purpose_key(var: str, given: str, purpose: str) -> bytes:
     _, key = given_or_made(given, "QFL_INDEX_KEY_FILE", "index", lambda: secrets.token_bytes(MIN_KEY_BYTES))
+    key = key.strip() if given else key  # a line's end in a secret store is not part of the key
     if len(key) < MIN_KEY_BYTES:
         raise ValueError(
             f"QFL_INDEX_KEY_FILE: expected at least {MIN_KEY_BYTES} bytes (openssl rand -hex 32), got {len(key)}"

@@ -21,7 +21,7 @@ from audits.runtime.gateway import caller_site
 from audits.runtime.halting import deployment_prepare
 from audits.runtime.idempotency import check_key, claim, keep
 from audits.runtime.models import Outcome, Prediction
-from audits.runtime.names import CaseName, claim_events, index_of, known_names
+from audits.runtime.names import claim_events, known_names, told_names
 from audits.runtime.records import MAX_OUTCOMES, OutcomeIn, Refusals, read_records, unpack_mask
 from audits.runtime.rollups import SERVED, rollups_add
 from core.context import governed
@@ -61,7 +61,7 @@ def outcomes_create(*, deployment: Deployment, caller, body: bytes, idempotency_
         if stored is not None:
             return stored
         first = _positions(deployment.id, len(records))
-        names = [CaseName(record.event_key, index_of(deployment.id, record.event_key)) for record in records]
+        names = told_names(deployment.id, [record.event_key for record in records])
         claim_events(deployment.id, "outcome", names, now)
         rows = [
             Outcome(

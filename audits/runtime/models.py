@@ -78,7 +78,7 @@ class EventKey(models.Model):
     event_key = models.TextField()  # blind index of the caller's name
     received_at = models.DateTimeField()  # finds the row's partition
     alias = models.TextField()  # what the prediction carries; empty for an outcome
-    salt = models.BinaryField()  # alias = HMAC(salt, name)
+    salt = models.BinaryField()  # of the alias (audits.runtime.names)
 
     class Meta:
         managed = False

@@ -1,7 +1,7 @@
 """The callers' names of cases, and what stands for them here.
 
 A hospital may name a case by a record number, so no name is stored. `runtime_event_key` finds a case by the blind index
-of its name; predictions and outcomes carry an alias, HMAC(salt, name) under a random salt of the case's own, which
+of its name; predictions and outcomes carry an alias: SHA-256 over the name and a random salt of the case's own, which
 stands beside the index. Whoever knows name and salt can check that a row is about their case; erasing the patient
 deletes index and salt, and the alias is noise.
 """
@@ -9,7 +9,6 @@ deletes index and salt, and the alias is noise.
 from __future__ import annotations
 
 import hashlib
-import hmac
 import secrets
 import uuid
 from collections.abc import Sequence
@@ -20,9 +19,10 @@ from django.db import connection
 
 from audits.runtime.models import EventKey
 from audits.runtime.records import Refusals
-from core.pseudonyms import blind
+from core.pseudonyms import blind_all
 
 _SALT_BYTES = 16
+_ALIAS = b"qfl-ethics/case-alias/v1\n"
 _ARTICLES = {"prediction": "a prediction", "outcome": "an outcome"}
 
 
@@ -46,24 +46,31 @@ class Known:
 
 def new_names(deployment_id: uuid.UUID, names: Sequence[str]) -> list[CaseName]:
     """Names for cases that come for the first time, each with a salt and an alias."""
-    salts = [secrets.token_bytes(_SALT_BYTES) for _ in names]
+    drawn = secrets.token_bytes(_SALT_BYTES * len(names))
+    salts = [drawn[at : at + _SALT_BYTES] for at in range(0, len(drawn), _SALT_BYTES)]
     return [
-        CaseName(name, index_of(deployment_id, name), alias_of(salt, name), salt)
-        for name, salt in zip(names, salts, strict=True)
+        CaseName(name, index, alias_of(salt, name), salt)
+        for name, index, salt in zip(names, index_of(deployment_id, names), salts, strict=True)
     ]
 
 
-def index_of(deployment_id: uuid.UUID, name: str) -> str:
-    return blind("case", f"{deployment_id}\n{name}")
+def told_names(deployment_id: uuid.UUID, names: Sequence[str]) -> list[CaseName]:
+    """Names of cases whose outcome is told: only their index is entered."""
+    return [CaseName(name, index) for name, index in zip(names, index_of(deployment_id, names), strict=True)]
+
+
+def index_of(deployment_id: uuid.UUID, names: Sequence[str]) -> list[str]:
+    within = f"{deployment_id}\n"
+    return blind_all("case", [within + name for name in names])
 
 
 def alias_of(salt: bytes, name: str) -> str:
-    return hmac.new(salt, name.encode(), hashlib.sha256).hexdigest()
+    return hashlib.sha256(_ALIAS + salt + name.encode()).hexdigest()
 
 
 def known_names(deployment_id: uuid.UUID, names: Sequence[str]) -> dict[str, Known]:
     """Of these names, those that have a prediction."""
-    by_index = {index_of(deployment_id, name): name for name in names}
+    by_index = dict(zip(index_of(deployment_id, names), names, strict=True))
     rows = EventKey.objects.filter(deployment_id=deployment_id, kind="prediction", event_key__in=by_index)
     return {by_index[row.event_key]: Known(row.received_at, row.alias) for row in rows}
 

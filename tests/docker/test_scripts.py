@@ -8,6 +8,7 @@ import os
 import shutil
 import stat
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -95,8 +96,45 @@ def place(tmp_path: Path) -> dict[str, str]:
 def backup(place: dict[str, str]) -> Path:
     result = run(DOCKER / "backup.sh", place["TARGET"], env=place)
     assert result.returncode == 0, result.stderr
-    (made,) = Path(place["TARGET"]).iterdir()
+    (made,) = (path for path in Path(place["TARGET"]).iterdir() if path.name != "person-keys")
     return made
+
+
+def test_peoples_keys_are_kept_apart_and_for_days_only(place: dict[str, str], backup: Path, tmp_path: Path) -> None:
+    folder = Path(place["TARGET"]) / "person-keys"
+    calls = (tmp_path / "calls").read_text().splitlines()
+    whole, people = (call for call in calls if call.startswith("pg_dump"))
+    for table in ("core_subjectkey", "core_patientkey"):
+        assert f"--exclude-table-data={table}" in whole and f"--table={table}" in people
+    (dumped,) = folder.iterdir()
+    assert dumped.name == f"{backup.name}.dump" and not (backup / "person-keys.dump").exists()
+    old = folder / "qfl-ethics-old.dump"
+    old.write_text("keys of people who are erased by now")
+    week_ago = time.time() - 8 * 86400
+    os.utime(old, (week_ago, week_ago))
+    time.sleep(1.1)  # folders are named by the second
+    assert run(DOCKER / "backup.sh", place["TARGET"], env=place).returncode == 0
+    assert not old.exists() and dumped.exists()
+
+
+def test_the_newest_keys_are_restored_with_any_backup(place: dict[str, str], backup: Path, tmp_path: Path) -> None:
+    newest = Path(place["TARGET"]) / "person-keys" / "qfl-ethics-99990101T000000Z.dump"
+    newest.write_text("keys")
+    result = run(DOCKER / "restore.sh", backup, env=place | {"QFL_VAR": place["FRESH"]})
+    assert result.returncode == 0, result.stderr
+    assert "erased again" in result.stdout
+    restored = [call for call in (tmp_path / "calls").read_text().splitlines() if call.startswith("pg_restore")]
+    assert restored[0].endswith("database.dump") and restored[1].endswith(newest.name)
+    assert "--data-only" in restored[1]
+
+
+def test_a_restore_without_peoples_keys_must_be_asked_for(place: dict[str, str], backup: Path, tmp_path: Path) -> None:
+    shutil.rmtree(Path(place["TARGET"]) / "person-keys")
+    env = place | {"QFL_VAR": place["FRESH"]}
+    result = run(DOCKER / "restore.sh", backup, env=env)
+    assert result.returncode != 0 and "people's keys" in result.stderr
+    assert run(DOCKER / "restore.sh", backup, tmp_path / "nowhere", env=env).returncode != 0
+    assert run(DOCKER / "restore.sh", backup, "none", env=env).returncode == 0
 
 
 def test_a_backup_holds_artefacts_and_lists_keys_without_copying_them(backup: Path) -> None:
