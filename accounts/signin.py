@@ -16,7 +16,7 @@ def blind_name(address: str) -> str:
     """What stands for an address in the log of sign-ins; every spelling of it gives the same."""
     if address.startswith(_BLIND):
         return address
-    index: BlindIndexField = User._meta.get_field("email_index")  # type: ignore[assignment]
+    index: BlindIndexField = User._meta.get_field("email_index")
     return _BLIND + index.index_of(address)
 
 

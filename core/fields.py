@@ -95,7 +95,7 @@ class SealedTextField(models.TextField):
         found = super().check(**kwargs)
         if not self.subject:
             found.append(checks.Error("A sealed field names the subject whose key seals it.", obj=self, id="core.E001"))
-        if self.name in {part.lstrip("-") for part in self.model._meta.ordering if isinstance(part, str)}:
+        if self.name in {part.lstrip("-") for part in self.model._meta.ordering or () if isinstance(part, str)}:
             found.append(checks.Error("Ciphertext has no order: sort in Python.", obj=self, id="core.E002"))
         return found
 
@@ -242,13 +242,13 @@ def open_row(model: type[models.Model], row: dict[str, Any]) -> dict[str, Any]:
 
     Names and addresses of people stay sealed: the ledger's pages know roles, not names.
     """
-    opened = dict(row)
+    opened, columns = dict(row), {field.attname: str(field.column) for field in model._meta.concrete_fields}
     for field in model._meta.concrete_fields:
-        stored = row.get(field.column)
-        if not isinstance(field, SealedTextField) or field.describes_itself or not isinstance(stored, str):
+        if not isinstance(field, SealedTextField) or field.describes_itself:
             continue
-        subject = row.get(model._meta.get_field(field.subject).column)  # type: ignore[union-attr]
-        if subject and vault.is_sealed(stored):
-            pk = row.get(model._meta.pk.column)
-            opened[field.column] = str(field.reveal_stored(stored, subject=uuid.UUID(str(subject)), pk=pk))
+        stored, subject = row.get(columns[field.attname]), row.get(columns[field.subject])
+        if isinstance(stored, str) and vault.is_sealed(stored) and subject:
+            pk = row.get(columns[model._meta.pk.attname])
+            text = field.reveal_stored(stored, subject=uuid.UUID(str(subject)), pk=pk)
+            opened[columns[field.attname]] = str(text)
     return opened

@@ -8,6 +8,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from core.fields import Clear
 from core.models import Job
 from federation.models import Consent, Participant, TrainingRun
 from tests.factories import rounds as made
@@ -191,7 +192,7 @@ def test_a_running_run_shows_steps_silence_and_the_estimate(world, run):
 
 def test_a_failed_run_shows_why_and_what_to_do(world, run):
     TrainingRun.objects.filter(id=run.id).update(
-        state=State.FAILED, stop_reason="privacy budget of 2 exceeded: north 2.10", started_at=run.created_at
+        state=State.FAILED, stop_reason=Clear("privacy budget of 2 exceeded: north 2.10"), started_at=run.created_at
     )
     text = page(world, "auditor", "run", run.id)
     assert "privacy budget of 2 exceeded" in text and "larger budget" in text
