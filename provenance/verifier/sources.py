@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 import zipfile
 import zlib
 from pathlib import Path
@@ -33,16 +32,23 @@ class Folder:
 
     def names(self) -> set[str]:
         found: set[str] = set()
-        for folder, folders, files in os.walk(self._path, onerror=_refuse):
-            for name in (*folders, *files):
-                path = os.path.join(folder, name)
-                mode = os.lstat(path).st_mode
-                if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-                    raise Unreadable(f"{path} is not a plain file; an exported log has no links")
-            found.update(os.path.relpath(os.path.join(folder, name), self._path).replace(os.sep, "/") for name in files)
-            if len(found) > MAX_FILES:
-                raise Unreadable(f"{self._path} holds more than {MAX_FILES} files")
+        self._collect("", found)
         return found
+
+    def _collect(self, prefix: str, found: set[str]) -> None:
+        try:
+            with os.scandir(f"{self._path}/{prefix}") as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        self._collect(f"{prefix}{entry.name}/", found)
+                    elif entry.is_file(follow_symlinks=False):
+                        found.add(f"{prefix}{entry.name}")
+                    else:
+                        raise Unreadable(f"{entry.path} is not a plain file; an exported log has no links")
+        except (OSError, RecursionError) as error:
+            raise Unreadable(f"{self._path}/{prefix} cannot be read: {error}") from None
+        if len(found) > MAX_FILES:
+            raise Unreadable(f"{self._path} holds more than {MAX_FILES} files")
 
     def read(self, name: str, limit: int) -> bytes:
         return read_file(f"{self._path}/{name}", limit)
@@ -110,7 +116,3 @@ def _top(names: list[str]) -> str:
     if "checkpoint" in names or len(tops) != 1 or not all("/" in name for name in names):
         return ""
     return f"{tops.pop()}/"
-
-
-def _refuse(error: OSError) -> None:
-    raise Unreadable(f"{error.filename} cannot be read: {error.strerror}")
