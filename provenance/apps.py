@@ -5,9 +5,11 @@ class ProvenanceConfig(AppConfig):
     name = "provenance"
 
     def ready(self) -> None:
+        from accounts.erasure import when_erased
         from core import jobs, process
-        from provenance import metrics
+        from provenance import erasing, metrics
         from provenance.api import verification
 
         process.HEALTH_NOTES.append(metrics.health_note)
+        when_erased("person", erasing.person_forget)
         jobs.handles(verification.KIND)(verification.verification_handle)

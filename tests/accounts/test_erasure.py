@@ -28,7 +28,7 @@ from provenance import keys, reading
 from provenance.domain.checkpoint import open_checkpoint
 from provenance.domain.commit import open_commitment, parse_leaf
 from provenance.domain.merkle import hash_leaf, verify_inclusion
-from provenance.models import Body, Entry
+from provenance.models import Body, ChainDecision, Entry, OfficerKey
 from provenance.presentation import body_read
 from provenance.verification import verify_ledger
 
@@ -207,6 +207,22 @@ def test_old_pseudonyms_in_the_leaves_cannot_be_made_again(story, ledger):
     assert any(parse_leaf(bytes(leaf)).actor == known for leaf in Entry.objects.values_list("leaf", flat=True))
     erase(story, officer)
     assert known not in {pseudonym_of(officer.pk) for _ in range(3)}
+
+
+@pytest.mark.usefixtures("_nothing_held")
+def test_the_key_for_the_chain_is_revoked_and_commitments_on_it_are_blinded(story):
+    officer = story.people.officer_south
+    OfficerKey.objects.create(user=officer, address="0x" + "a" * 40)
+    decision = ChainDecision.objects.create(
+        object_id=str(story.deployment.pk), content_digest="d" * 64, subject="0x" + "1" * 64, subject_salt=b"s" * 32,
+        verdict=3, rationale="Severin saw it happen.", commitment="0x" + "2" * 64, commitment_salt=b"c" * 32,
+        opened_by=officer, proposer="0x" + "a" * 40, nonce=1, expires_at=timezone.now(), chain_id=1,
+        contract="0x" + "b" * 40, log_id="0x" + "3" * 64, needed=1, state="final",
+    )  # fmt: skip
+    receipt = erase(story, officer)
+    assert receipt.forgotten["keys for the chain revoked"] == receipt.forgotten["commitments on the chain blinded"] == 1
+    decision = ChainDecision.objects.get(pk=decision.pk)
+    assert (str(decision.rationale), bytes(decision.commitment_salt)) == (ERASED, b"")
 
 
 def test_decisions_under_legal_retention_are_not_blinded(story, settings):
