@@ -84,11 +84,13 @@ def read_file(path: Path | str, limit: int) -> bytes:
                 raise Unreadable(f"{path} is not a file")
             if found.st_size > limit:
                 raise Unreadable(f"{path} is larger than {limit} bytes, which nothing of its kind is")
-            parts = []
-            while part := os.read(descriptor, found.st_size - sum(map(len, parts)) or 1):
+            parts: list[bytes] = []
+            left = found.st_size + 1  # one more, to see that it ends there
+            while left and (part := os.read(descriptor, left)):
                 parts.append(part)
-                if sum(map(len, parts)) > found.st_size:
-                    raise Unreadable(f"{path} grows while it is read")
+                left -= len(part)
+            if not left:
+                raise Unreadable(f"{path} grows while it is read")
             return b"".join(parts)
         finally:
             os.close(descriptor)
