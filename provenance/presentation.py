@@ -1,39 +1,36 @@
 """What the ledger's pages and API show. The chain is read from its mirror: nothing here talks to a node.
 
-A leaf is public. Its body is not: whoever reads one is recorded, and sees only what lies within the institution's
-reach.
+A leaf is public. Its body is not (bodies.py): whoever reads one is recorded.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from django.apps import apps
 from django.conf import settings
-from django.core.exceptions import ValidationError
-from django.db import connection, models
-from django.db.models import QuerySet
+from django.db import connection
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
-from accounts.models import ApiKey, User
-from core.capture import record
-from core.context import governed, opened_reason
-from core.fields import ERASED, open_row
 from core.tables import classify
-from core.vault import SealError
-from provenance import keys, reading, services
+from provenance import keys, reading, services, witnesses
+from provenance.bodies import Opened, body_read, may_read_body, model_of, role_of
 from provenance.domain.checkpoint import open_checkpoint
-from provenance.domain.commit import Leaf, open_commitment, parse_leaf
+from provenance.domain.commit import Leaf, parse_leaf
 from provenance.domain.errors import LedgerError
 from provenance.domain.merkle import hash_leaf, hash_node, verify_inclusion
-from provenance.models import Anchor, Body, Entry
+from provenance.domain.proof import Proof, format_proof
+from provenance.models import Cosignature, Entry, Witness
 
-PAGE = 50
-LINE = 200  # characters of a value that are shown without opening it
+__all__ = [
+    "EMBEDDED_NOTE", "OPERATIONS", "Evidence", "Opened", "Row", "body_read", "evidence", "may_read_body", "proof_file",
+    "proof_steps", "role_of", "rows_of", "sentence", "status", "tables",
+]  # fmt: skip
 OPERATIONS = {
     "INSERT": "Created",
     "UPDATE": "Changed",
@@ -41,9 +38,17 @@ OPERATIONS = {
     "BATCH": "Batch",
     "READ": "Read",
     "HEARTBEAT": "Sign of life",
+    "ERASURE": "Erased",
     "REBASELINE": "Re-baseline",
 }
-OPERATION_ICONS = {"INSERT": "plus", "UPDATE": "pencil", "DELETE": "close", "READ": "eye", "HEARTBEAT": "pulse"}
+OPERATION_ICONS = {
+    "INSERT": "plus", "UPDATE": "pencil", "DELETE": "close", "BATCH": "list", "READ": "eye", "HEARTBEAT": "pulse",
+    "ERASURE": "archive", "REBASELINE": "refresh",
+}  # fmt: skip
+VERBS = {
+    "INSERT": "created", "UPDATE": "changed", "DELETE": "deleted", "BATCH": "entered a batch of", "READ": "read",
+    "HEARTBEAT": "gave a sign of life in", "ERASURE": "erased a person in", "REBASELINE": "stated anew",
+}  # fmt: skip
 EMBEDDED_NOTE = (
     "This chain is run by the operator of this platform, so it adds no independent trust. Independent evidence is the "
     "signed checkpoints that other institutions hold: whoever kept one can show that an entry before it was changed."
@@ -66,59 +71,29 @@ def tables() -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the list of entries: what its leaf says."""
+    """One line of a list of entries: what its leaf says."""
 
     entry: Entry
     record: str
     operation: str
     icon: str
-    actor: str | None  # pseudonym; None: the platform itself
+    actor: str | None  # pseudonym; None: the platform itself, or nobody
+    unrecorded: bool = False  # neither an actor nor an action stands behind it
 
 
-@dataclass(frozen=True)
-class Page:
-    """A stretch of the log, newest first, and the numbers that lead on."""
-
-    rows: list[Row]
-    newer: int | None  # show what comes after this entry
-    older: int | None  # show what comes before this entry
-
-    @property
-    def first(self) -> int:
-        return self.rows[0].entry.seq
-
-    @property
-    def last(self) -> int:
-        return self.rows[-1].entry.seq
-
-
-def entries_page(chosen: Mapping[str, str], *, before: int | None = None, after: int | None = None) -> Page:
-    """Up to 50 entries before (or after) a number. Paged by number: the log may hold millions."""
-    entries = Entry.objects.filter(**chosen)
-    if after is not None:
-        found = list(entries.filter(seq__gt=after).order_by("seq")[:PAGE])[::-1]
-    elif before is not None:
-        found = list(entries.filter(seq__lt=before).order_by("-seq")[:PAGE])
-    else:
-        found = list(entries.order_by("-seq")[:PAGE])
-    if not found:
-        return Page([], None, None)
-    first, last = found[0].seq, found[-1].seq
-    return Page(
-        rows=[_row(entry) for entry in found],
-        newer=first if entries.filter(seq__gt=first).exists() else None,
-        older=last if entries.filter(seq__lt=last).exists() else None,
-    )
-
-
-def _row(entry: Entry) -> Row:
-    return Row(
-        entry,
-        tables().get(entry.table, entry.table),
-        OPERATIONS.get(entry.operation, entry.operation),
-        OPERATION_ICONS.get(entry.operation, "dot"),
-        json.loads(bytes(entry.leaf))["actor"],
-    )
+def rows_of(entries: Sequence[Entry], unrecorded: set[int] | frozenset[int] = frozenset()) -> list[Row]:
+    """Entries as lines of a list; `unrecorded` are the numbers of those without actor and action."""
+    return [
+        Row(
+            entry,
+            tables().get(entry.table, entry.table),
+            OPERATIONS.get(entry.operation, entry.operation),
+            OPERATION_ICONS.get(entry.operation, "dot"),
+            json.loads(bytes(entry.leaf))["actor"],
+            entry.seq in unrecorded,
+        )
+        for entry in entries
+    ]
 
 
 def status() -> dict[str, Any]:
@@ -134,11 +109,6 @@ def status() -> dict[str, Any]:
         "unanchored_since": first.at if first else None,
         "anchor_lag_seconds": (timezone.now() - first.at).total_seconds() if first else 0.0,
     }
-
-
-def anchors() -> QuerySet[Anchor]:
-    """Anchors, newest first."""
-    return Anchor.objects.select_related("checkpoint").order_by("-checkpoint_id")
 
 
 # --- one entry -----------------------------------------------------------------------------------------------------
@@ -168,6 +138,7 @@ class Evidence:
     leaf_hash: bytes
     steps: list[Step]
     problems: list[str]
+    witnessed_by: list[Witness]  # who cosigned a tree that holds the entry
 
     @property
     def checked(self) -> bool:
@@ -203,7 +174,15 @@ def evidence(entry: Entry) -> Evidence:
             )
         except LedgerError as error:
             problems.append(f"{str(error)[:1].upper()}{str(error)[1:]}.")
-    return Evidence(inclusion, parse_leaf(leaf_bytes), leaf_bytes.decode(), leaf_hash, steps, problems)
+    return Evidence(
+        inclusion, parse_leaf(leaf_bytes), leaf_bytes.decode(), leaf_hash, steps, problems, _witnessed_by(entry)
+    )
+
+
+def _witnessed_by(entry: Entry) -> list[Witness]:
+    """Each active witness is asked for one cosignature only: there may be millions."""
+    over_it = Cosignature.objects.filter(witness=OuterRef("pk"), checkpoint_id__gt=entry.seq)
+    return list(Witness.objects.filter(Exists(over_it), is_active=True))
 
 
 def proof_steps(leaf_hash: bytes, index: int, size: int, path: Sequence[bytes]) -> list[Step]:
@@ -219,106 +198,29 @@ def proof_steps(leaf_hash: bytes, index: int, size: int, path: Sequence[bytes]) 
     return steps
 
 
-# --- bodies --------------------------------------------------------------------------------------------------------
+def proof_file(inclusion: reading.Inclusion) -> bytes:
+    """The inclusion as a C2SP tlog-proof file, with the witnesses' cosignatures. The checkpoint must exist."""
+    if inclusion.checkpoint is None:
+        raise ValueError("the entry is in no checkpoint yet; wait a second")
+    note = witnesses.cosigned_note(inclusion.checkpoint)
+    return format_proof(Proof(inclusion.entry.seq, inclusion.path, note))
 
 
-@dataclass(frozen=True)
-class Opened:
-    """What a leaf commits to, opened: the commitment was computed again from body and salt."""
-
-    body: Body
-    row: dict[str, Any]  # column -> value, what people wrote opened; empty where the row was kept as text
-    reason: str  # opened; "[erased]" if its writer was erased
-    text: str  # the committed bytes: what people wrote is ciphertext in them
-    role: str  # of whoever acted
-    problem: str  # empty if body and salt open the leaf's commitment
-
-    @property
-    def columns(self) -> list[tuple[str, str | None, bool]]:
-        """Name, value as text, and whether it is too long for a line."""
-        return [(name, shown := _words(value), len(shown or "") > LINE) for name, value in self.row.items()]
+def sentence(entry: Entry, opened: Opened | None) -> str:
+    """Who did what, in words; the time stands beside it."""
+    verb, what = VERBS.get(entry.operation, "recorded"), _thing(entry)
+    if opened is not None:
+        who = opened.role if opened.role.startswith(("The ", "A ", "Unknown")) else f"Somebody as {opened.role.lower()}"
+    elif json.loads(bytes(entry.leaf))["actor"]:
+        who = "Somebody"
+    else:
+        who = "The platform itself"
+    return f"{who} {verb} {what}"
 
 
-def _words(value: Any) -> str | None:
-    """A value as it is read: a JSON column, which is text in the log, is laid out."""
-    if value is None:
-        return None
-    if isinstance(value, str):
-        if not value.startswith(("{", "[")):
-            return value
-        try:
-            value = json.loads(value)
-        except ValueError:
-            return value
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= LINE else json.dumps(value, ensure_ascii=False, indent=2)
-
-
-def body_read(*, entry: Entry, user: Any) -> Opened | None:
-    """Open the body for a person and record that it was read. None: it lies outside the person's reach, or is gone."""
-    body = Body.objects.filter(entry=entry).first()
-    if body is None or not may_read_body(user, entry):
-        return None
-    with governed(action="ledger.read", actor=user.pk):
-        record(table="provenance_body", operation="READ", object_id=str(entry.seq), body={"seq": entry.seq})
-    problem = ""
-    try:
-        open_commitment(parse_leaf(bytes(entry.leaf)).commitment, bytes(body.salt), body.body.encode())
-    except LedgerError as error:
-        problem = str(error)
-    content = json.loads(body.body)
-    row = content.get("row") if isinstance(content.get("row"), dict) else {}
-    reason: str | None = body.reason
-    try:
-        reason, row = opened_reason(body.actor, body.reason), _open_row(entry.table, row)
-    except SealError as error:
-        problem = problem or f"{error}."
-    return Opened(body, row, ERASED if reason is None else reason, body.body, role_of(body.actor), problem)
-
-
-def _open_row(table: str, row: dict[str, Any]) -> dict[str, Any]:
-    model = next((m for m in apps.get_models() if m._meta.db_table == table), None)
-    return open_row(model, row) if model else row
-
-
-def role_of(actor: Any) -> str:
-    """The role of whoever acted; never the name."""
-    if actor is None:
-        return "The platform itself"
-    if (user := User.objects.filter(id=actor).first()) is not None:
-        return user.role_label
-    return "A machine with an API key" if ApiKey.objects.filter(id=actor).exists() else "Unknown here"
-
-
-def may_read_body(user: Any, entry: Entry) -> bool:
-    """Members of the platform read every body; members of an institution what lies within its federations."""
-    if user.sees_all or entry.table in {"provenance", "provenance_body"}:
-        return True
-    model = next((m for m in apps.get_models() if m._meta.db_table == entry.table), None)
-    if model is None:
-        return False
-    reach = _reach(model)
-    if reach is None:
-        return False
-    path, scope = reach
-    try:
-        key = model._meta.pk.to_python(entry.object_id)
-    except ValidationError:
-        return False  # a batch or a read under a name of its own
-    visible = scope._default_manager.for_user(user)  # type: ignore[attr-defined]
-    rows = model._default_manager.filter(pk=key)
-    return rows.filter(**{f"{path}__in": visible}).exists() if path else visible.filter(pk=key).exists()
-
-
-@cache
-def _reach(model: type[models.Model], depth: int = 3) -> tuple[str, type[models.Model]] | None:
-    """The way along foreign keys from a model to the nearest one with an institution scope (`for_user`)."""
-    if hasattr(model._default_manager, "for_user"):
-        return "", model
-    found = []
-    for field in model._meta.concrete_fields if depth else ():
-        if field.many_to_one or field.one_to_one:
-            reach = _reach(field.related_model, depth - 1)
-            if reach is not None:
-                found.append((f"{field.name}__{reach[0]}".removesuffix("__"), reach[1]))
-    return min(found, key=lambda reach: reach[0].count("__"), default=None)
+def _thing(entry: Entry) -> str:
+    if entry.table in ("provenance", "provenance_body"):
+        return "the ledger" if entry.table == "provenance" else "the content of an entry"
+    model = model_of(entry.table)
+    name = str(model._meta.verbose_name) if model else entry.table
+    return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"

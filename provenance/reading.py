@@ -63,5 +63,5 @@ def prove_consistency(old_size: int, new_size: int) -> list[bytes]:
 
 
 def latest_entry(object_id: object) -> Entry | None:
-    """The newest entry about one governed row."""
-    return Entry.objects.filter(object_id=str(object_id)).order_by("-seq").first()
+    """The newest change of one governed row; that somebody read about it is none."""
+    return Entry.objects.filter(object_id=str(object_id)).exclude(operation="READ").order_by("-seq").first()

@@ -1,59 +1,136 @@
+"""The sections of the ledger: entries, checkpoints, anchors, witnesses, completeness, verification."""
+
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 from urllib.parse import urlencode
 
 from django.conf import settings
 from django.contrib import messages
-from django.contrib.auth.decorators import login_not_required
-from django.core.paginator import Paginator
+from django.db import DatabaseError, connection, transaction
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.timesince import timesince
-from django.views.decorators.http import require_GET, require_http_methods, require_safe
+from django.views.decorators.http import require_GET, require_http_methods
 
 from accounts.access import requires
-from core.errors import Conflict
-from provenance import keys, presentation, reading
+from core.errors import ApplicationError
+from provenance import drawing, exploring, heartbeats, overview, presentation
 from provenance.api import verification
-from provenance.domain.errors import FormatError
-from provenance.domain.tiles import TILE_WIDTH, encode_bundle, parse_path
-from provenance.forms import EntryFilter, EntryNumber
-from provenance.models import Checkpoint, Entry
+from provenance.completeness import Measure, classes_of_tables, completeness_chart, completeness_latest
+from provenance.forms import EntryFilter
+from provenance.models import Entry
+from provenance.paging import Stretch, stretch
 
-FOR_EVER = "public, max-age=31536000, immutable"
-TEXT = "text/plain; charset=utf-8"
+PAGE = 50
+PATIENCE = "10s"  # of a search: beyond it the reader is asked to narrow it
+TABS = (
+    ("Entries", "ledger", "entries"),
+    ("Checkpoints", "ledger_checkpoints", "checkpoints"),
+    ("Witnesses", "ledger_witnesses", "witnesses"),
+    ("Anchors", "ledger_anchors", "anchors"),
+    ("Completeness", "ledger_completeness", "completeness"),
+    ("Verification", "ledger_verification", "verification"),
+)
 
 
 @require_GET
 @requires("ledger.view")
 def ledger(request: HttpRequest) -> HttpResponse:
-    """The entries, newest first."""
-    number = EntryNumber(request.GET) if "seq" in request.GET else EntryNumber()
-    if number.is_bound and number.is_valid():
-        return redirect("ledger_entry", number.cleaned_data["seq"])
-    form = EntryFilter(request.GET)
-    chosen = form.chosen()
-    page = presentation.entries_page(chosen, before=_number(request, "before"), after=_number(request, "after"))
-    query = urlencode({key: value for key, value in request.GET.items() if key in form.fields and value})
-    context = {"form": form, "number": number, "page": page, "filtered": bool(chosen), "query": query}
+    """The entries, newest first, and the search among them."""
+    form = EntryFilter(request.GET, user=request.user)
+    context: dict[str, Any] = {"form": form, "query": _query(request, form), "why_protected": exploring.WHY_PROTECTED}
+    found: Stretch = Stretch([])
+    if form.is_valid():
+        try:
+            criteria, words = form.criteria(), ""
+            if form.cleaned_data["q"]:
+                understood = exploring.understand(form.cleaned_data["q"], criteria, user=request.user)
+                if understood.seq is not None:
+                    return redirect("ledger_entry", understood.seq)
+                criteria, words = understood.criteria, understood.words
+            found = _search(request, criteria)
+            context |= {"filtered": bool(criteria.given), "understood": words}
+        except ApplicationError as error:
+            context |= {"filtered": True, "misunderstood": error.message}
+    else:
+        context |= {"filtered": True, "misunderstood": "Nothing was searched: mend what is marked below."}
+    seqs = [entry.seq for entry in found.rows]
+    context |= {"page": found, "rows": presentation.rows_of(found.rows, exploring.unrecorded(seqs))}
     return _render(request, "ledger", "entries", context)
+
+
+def _search(request: HttpRequest, criteria: exploring.Criteria) -> Stretch[Entry]:
+    """A stretch of what fits. A search that takes too long is given up, so that it cannot hold up others."""
+    try:
+        with transaction.atomic():
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT set_config('statement_timeout', %s, true)", [PATIENCE])
+            entries = exploring.entries_matching(criteria, user=request.user)
+            before, after = _number(request, "before"), _number(request, "after")
+            found = stretch(entries, key="seq", size=PAGE, before=before, after=after)
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT set_config('statement_timeout', '0', true)")
+            return found
+    except DatabaseError as error:
+        if "statement timeout" not in str(error):
+            raise
+        raise exploring.BadSearch(
+            f"The search took longer than {PATIENCE} and was given up. Narrow it: by a time, a record or an object."
+        ) from None
 
 
 @require_GET
 @requires("ledger.view")
 def ledger_checkpoints(request: HttpRequest) -> HttpResponse:
-    page = Paginator(Checkpoint.objects.all(), 30).get_page(request.GET.get("page"))
-    return _render(request, "checkpoints", "checkpoints", {"page": page, "vkeys": _vkeys()})
+    """Signed checkpoints with who cosigned them, and the log's keys."""
+    page = overview.checkpoints_page(before=_number(request, "before"), after=_number(request, "after"))
+    context = {"page": page, "generations": overview.key_generations()}
+    return _render(request, "checkpoints", "checkpoints", context)
+
+
+@require_GET
+@requires("ledger.view")
+def ledger_witnesses(request: HttpRequest) -> HttpResponse:
+    """Who has witnessed what, and when."""
+    lines = overview.witness_lines()
+    context = {
+        "lines": lines,
+        "alarms": [line for line in lines if line.is_alarm],
+        "newest_cosigned": overview.newest_cosigned(),
+    }
+    return _render(request, "witnesses", "witnesses", context)
 
 
 @require_GET
 @requires("ledger.view")
 def ledger_anchors(request: HttpRequest) -> HttpResponse:
-    page = Paginator(presentation.anchors(), 30).get_page(request.GET.get("page"))
-    return _render(request, "anchors", "anchors", {"page": page})
+    """Anchors on the chain, and how far it is behind."""
+    page = overview.anchors_page(before=_number(request, "before"), after=_number(request, "after"))
+    context = {"page": page, "charts": drawing.anchor_charts(overview.anchors_drawn(drawing.ANCHORS_DRAWN))}
+    return _render(request, "anchors", "anchors", context)
+
+
+@require_http_methods(["GET", "POST"])
+@requires("ledger.view")
+def ledger_completeness(request: HttpRequest) -> HttpResponse:
+    """How much of what happened stands in the log, measured; POST measures it now."""
+    if request.method == "POST":
+        return _measure(request, "ledger_completeness")
+    classes = classes_of_tables()
+    context = {
+        "measure": completeness_latest(),
+        "chart": completeness_chart(),
+        "pending": verification.verification_pending(),
+        "pulse": heartbeats.pulse(),
+        "every": settings.HEARTBEAT_SECONDS,
+        "classes": [(kind, [item for item in classes if item.kind == kind]) for kind in ("governed", "bulk", "exempt")],
+    }
+    return _render(request, "completeness", "completeness", context)
 
 
 @require_http_methods(["GET", "POST"])
@@ -61,119 +138,35 @@ def ledger_anchors(request: HttpRequest) -> HttpResponse:
 def ledger_verification(request: HttpRequest) -> HttpResponse:
     """The newest check of the whole ledger; POST runs another one."""
     if request.method == "POST":
-        result = verification.verification_start()
-        if result is None:
-            messages.info(request, "The check was started; a long log takes a while.")
-        return redirect("ledger_verification")
+        return _measure(request, "ledger_verification")
     result, pending = verification.verification_latest(), verification.verification_pending()
     verified_at = parse_datetime(result["verified_at"]) if result else None
-    context = {"result": result, "pending": pending, "verified_at": verified_at}
+    context = {
+        "result": result, "pending": pending, "verified_at": verified_at, "verifier_sha256": overview.verifier_digest()
+    }  # fmt: skip
     return _render(request, "verification", "verification", context)
 
 
-@require_GET
-@requires("ledger.view")
-def ledger_entry(request: HttpRequest, seq: int) -> HttpResponse:
-    """One entry, its proof checked now, and what it commits to."""
-    entry = get_object_or_404(Entry, seq=seq)
-    last = Entry.objects.order_by("-seq").values_list("seq", flat=True).first()
-    context = {
-        "entry": entry,
-        "entry_name": f"Entry {seq}",
-        "evidence": presentation.evidence(entry),
-        "opened": presentation.body_read(entry=entry, user=request.user),
-        "record": presentation.tables().get(entry.table, entry.table),
-        "operation": presentation.OPERATIONS.get(entry.operation, entry.operation),
-        "others": Entry.objects.filter(object_id=entry.object_id).exclude(seq=seq).order_by("-seq")[:10],
-        "previous": seq - 1 if seq else None,
-        "following": seq + 1 if last is not None and seq < last else None,
-        "chain": presentation.services.ledger_status()["chain"],
-        "embedded_note": presentation.EMBEDDED_NOTE,
-    }
-    return render(request, "provenance/entry.html", context)
-
-
-@require_GET
-@requires("ledger.view")
-def ledger_leaf(request: HttpRequest, seq: int) -> HttpResponse:
-    """The leaf's bytes, which a proof file proves."""
-    entry = get_object_or_404(Entry, seq=seq)
-    return _attachment(bytes(entry.leaf), f"entry-{seq}.json", "application/json")
-
-
-@require_GET
-@requires("ledger.view")
-def ledger_proof(request: HttpRequest, seq: int) -> HttpResponse:
-    """The entry's proof, for checking without us (C2SP tlog-proof)."""
-    inclusion = reading.prove(get_object_or_404(Entry, seq=seq))
-    if inclusion.checkpoint is None:
-        raise Conflict("No signed checkpoint covers this entry yet. That takes a second or two: try again.")
-    return _attachment(reading.proof_file(inclusion), f"entry-{seq}.tlog-proof", TEXT)
-
-
-@require_GET
-@requires("ledger.view")
-def ledger_checkpoint(request: HttpRequest, size: int) -> HttpResponse:
-    """A signed checkpoint, for keeping elsewhere."""
-    checkpoint = get_object_or_404(Checkpoint, size=size)
-    return _attachment(checkpoint.note.encode(), f"checkpoint-{size}.txt", TEXT)
-
-
-# --- the log for everybody: C2SP tlog-tiles -------------------------------------------------------------------------
-
-
-@login_not_required
-@require_safe
-def log_checkpoint(request: HttpRequest) -> HttpResponse:
-    """The newest signed checkpoint."""
-    checkpoint = Checkpoint.objects.first()
-    if checkpoint is None:
-        return _missing("No checkpoint is signed yet.")
-    return _public(checkpoint.note.encode(), TEXT, "no-cache")
-
-
-@login_not_required
-@require_safe
-def log_keys(request: HttpRequest) -> HttpResponse:
-    """The log's public keys, a line each, in the form that verifiers take. Compare them with a copy from elsewhere."""
-    return _public("".join(key + "\n" for key in _vkeys()).encode(), TEXT, "no-cache")
-
-
-@login_not_required
-@require_safe
-def log_tile(request: HttpRequest, path: str) -> HttpResponse:
-    """A tile or an entry bundle under the newest checkpoint. Its bytes can never change."""
-    try:
-        name = parse_path(path)
-    except FormatError as error:
-        return _missing(f"{error}.")
-    checkpoint = Checkpoint.objects.first()
-    level = name.level or 0
-    width = (checkpoint.size >> (8 * level)) - name.index * TILE_WIDTH if checkpoint else 0
-    if name.width > width:
-        return _missing("The newest checkpoint does not cover this tile.")
-    if name.level is not None:
-        return _public(reading.read_tile(level, name.index, name.width), "application/octet-stream", FOR_EVER)
-    first = name.index * TILE_WIDTH
-    leaves = Entry.objects.filter(seq__gte=first, seq__lt=first + name.width).order_by("seq")
-    bundle = encode_bundle(bytes(leaf) for leaf in leaves.values_list("leaf", flat=True))
-    return _public(bundle, "application/octet-stream", FOR_EVER)
+def _measure(request: HttpRequest, back: str) -> HttpResponse:
+    if verification.verification_start() is None:
+        messages.info(request, "The check was started; a long log takes a while.")
+    return redirect(back)
 
 
 # --- parts ---------------------------------------------------------------------------------------------------------
 
 
 def _render(request: HttpRequest, template: str, current: str, context: dict) -> HttpResponse:
-    tabs = (
-        ("Entries", "ledger", "entries"),
-        ("Checkpoints", "ledger_checkpoints", "checkpoints"),
-        ("Anchors", "ledger_anchors", "anchors"),
-        ("Verification", "ledger_verification", "verification"),
-    )
     status = presentation.status()
+    measure = context["measure"] if "measure" in context else completeness_latest()
+    witnessed = overview.witnessed_up_to(status["entries"])
     context |= {
-        "tabs": [{"label": label, "url": reverse(url), "current": name == current} for label, url, name in tabs],
+        "tabs": [{"label": label, "url": reverse(url), "current": name == current} for label, url, name in TABS],
         "status": status,
+        "completeness": measure,
+        "completeness_note": _completeness_note(measure),
+        "witnessed": witnessed,
+        "witnessed_note": _witnessed_note(witnessed),
         **_notes(status),
         "embedded_note": presentation.EMBEDDED_NOTE,
         "origin": settings.LOG_ORIGIN,
@@ -184,40 +177,39 @@ def _render(request: HttpRequest, template: str, current: str, context: dict) ->
 def _notes(status: dict) -> dict[str, str]:
     """The small print under the figures."""
     chain, since = status["chain"], status["unanchored_since"]
-    block = f"block {chain.block_number} of chain {chain.chain_id}" if chain else "the anchor worker was not seen yet"
-    return {
-        "waiting_note": f"{status['waiting']} waiting to be written",
-        "anchor_note": block + (", run by this platform" if chain and chain.embedded else ""),
-        "lag_note": _lag_words(since, status["anchor_lag_seconds"]),
-    }
+    behind = f"{status['anchor_lag']:,} behind, {_lag_words(since, status['anchor_lag_seconds'])}"
+    if since is None:
+        behind = "nothing is behind"
+    if chain is None:
+        behind = "the anchor worker was not seen yet"
+    elif chain.embedded:
+        behind += "; this chain is run by the platform"
+    return {"waiting_note": f"{status['waiting']:,} waiting to be written", "anchor_note": behind}
+
+
+def _witnessed_note(witnessed: overview.Witnessed) -> str:
+    if not witnessed.witnesses:
+        return "nobody witnesses this log"
+    count = f"{witnessed.witnesses} witness{'' if witnessed.witnesses == 1 else 'es'}"
+    return f"{count}, {witnessed.behind:,} entries behind" if witnessed.behind else f"{count}, nothing is behind"
+
+
+def _completeness_note(measure: Measure | None) -> str:
+    if measure is None or measure.at is None:
+        return ""
+    age = timezone.now() - measure.at
+    when = "just now" if age.total_seconds() < 60 else f"{timesince(measure.at, depth=1)} ago"
+    return f"{measure.found:,} of {measure.expected:,} rows, measured {when}"
 
 
 def _lag_words(since: datetime | None, seconds: float) -> str:
-    if since is None:
-        return "all of it is anchored"
-    return "the oldest came just now" if seconds < 60 else f"the oldest came {timesince(since, depth=1)} ago"
+    return "since just now" if since is None or seconds < 60 else f"for {timesince(since, depth=1)}"
 
 
-def _vkeys() -> list[str]:
-    return [verifier.vkey for verifier in keys.log_verifiers()]
+def _query(request: HttpRequest, form: EntryFilter) -> str:
+    return urlencode({name: value for name, value in request.GET.items() if name in form.fields and value})
 
 
 def _number(request: HttpRequest, name: str) -> int | None:
     text = request.GET.get(name, "")
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
-
-
-def _attachment(data: bytes, name: str, content_type: str) -> HttpResponse:
-    return HttpResponse(
-        data, content_type=content_type, headers={"Content-Disposition": f'attachment; filename="{name}"'}
-    )
-
-
-def _public(data: bytes, content_type: str, caching: str) -> HttpResponse:
-    return HttpResponse(
-        data, content_type=content_type, headers={"Cache-Control": caching, "Access-Control-Allow-Origin": "*"}
-    )
-
-
-def _missing(why: str) -> HttpResponse:
-    return HttpResponse(f"{why}\n", status=404, content_type=TEXT, headers={"Cache-Control": "no-store"})

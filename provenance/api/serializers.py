@@ -4,19 +4,29 @@ from typing import Any
 
 from rest_framework import serializers
 
+from provenance.exploring import Criteria
+
 
 class EntriesInput(serializers.Serializer):
-    """What a list of entries can be narrowed to; `after` is the number of the last entry already seen."""
+    """What a list of entries can be narrowed to; `after` is the number of the last entry already seen.
+
+    Actor, action and request stand in the protected bodies: for people of the platform itself, and recorded. A
+    pseudonym (`psn:...`) as actor is public.
+    """
 
     table = serializers.CharField(required=False, max_length=128)
     operation = serializers.CharField(required=False, max_length=32)
-    object = serializers.CharField(required=False, max_length=200)
-    after = serializers.IntegerField(required=False, min_value=-1, default=-1)
+    object = serializers.CharField(required=False, max_length=1024)
+    since = serializers.DateTimeField(required=False, help_text="included; UTC unless it names a zone")
+    until = serializers.DateTimeField(required=False, help_text="included; UTC unless it names a zone")
+    actor = serializers.CharField(required=False, max_length=60, help_text="pseudonym, UUID, platform or nobody")
+    action = serializers.CharField(required=False, max_length=120)
+    request = serializers.CharField(required=False, max_length=64)
+    after = serializers.IntegerField(required=False, min_value=-1, max_value=2**63 - 1, default=-1)
     limit = serializers.IntegerField(required=False, min_value=1, max_value=500, default=100)
 
-    def chosen(self) -> dict[str, Any]:
-        names = {"table": "table", "operation": "operation", "object": "object_id"}
-        return {names[key]: value for key, value in self.validated_data.items() if key in names}
+    def criteria(self) -> Criteria:
+        return Criteria(**{key: value for key, value in self.validated_data.items() if key not in ("after", "limit")})
 
 
 class EntryOutput(serializers.Serializer):
@@ -99,6 +109,25 @@ class VerificationOutput(serializers.Serializer):
     anchors = serializers.IntegerField()
     anchored_size = serializers.IntegerField()
     root_sha256 = serializers.CharField(source="root", allow_blank=True)  # empty: the check stopped before it
+    cosignatures = serializers.IntegerField(required=False)
+    rows_expected = serializers.IntegerField(required=False, help_text="rows that the log should give, or gives")
+    rows_found = serializers.IntegerField(required=False, help_text="of these, how many stand as the log gives them")
+    tables = serializers.DictField(required=False, help_text="table to [found, expected]")
     problems = serializers.ListField(child=serializers.CharField())
     verified_at = serializers.CharField()
     seconds = serializers.FloatField()
+
+
+class WitnessOutput(serializers.Serializer):
+    """A witness and how far it has seen the log."""
+
+    name = serializers.CharField()
+    institution = serializers.CharField()
+    is_active = serializers.BooleanField()
+    size = serializers.IntegerField(help_text="entries under its last cosignature; 0: it never cosigned")
+    lag_entries = serializers.IntegerField()
+    cosigned_at = serializers.DateTimeField(allow_null=True)
+    asked_at = serializers.DateTimeField(allow_null=True)
+    problem = serializers.CharField(help_text="empty, away, refused, false, clock, forgot, ahead or split")
+    problem_text = serializers.CharField()
+    vkeys = serializers.ListField(child=serializers.CharField())

@@ -9,6 +9,8 @@ urlpatterns = [
     path("ledger/entries/<int:seq>/proof", views.EntryProof.as_view(), name="api_ledger_proof"),
     path("ledger/checkpoint", views.NewestCheckpoint.as_view(), name="api_ledger_checkpoint"),
     path("ledger/verification", views.LedgerVerification.as_view(), name="api_ledger_verification"),
+    path("ledger/witnesses", views.WitnessList.as_view(), name="api_ledger_witnesses"),
+    path("ledger/objects/<path:object_id>/bundle", views.ObjectBundle.as_view(), name="api_ledger_bundle"),
     path("ledger/decisions", decisions.DecisionList.as_view(), name="api_ledger_decisions"),
     path("ledger/decisions/<uuid:id>", decisions.DecisionDetail.as_view(), name="api_ledger_decision"),
     path(

@@ -41,9 +41,16 @@ def verification_start() -> dict[str, Any] | None:
         result = _check()
         events.emit(FINISHED, result)
         return result
-    if verification_pending() is None:
-        jobs.enqueue(KIND, {}, key=f"{KIND}:{timezone.now():%Y-%m-%dT%H:%M}", max_attempts=2)
+    verification_enqueue()
     return None
+
+
+def verification_enqueue() -> bool:
+    """Have a worker check the ledger and measure its completeness, unless one is at it. False: one is."""
+    if verification_pending() is not None:
+        return False
+    jobs.enqueue(KIND, {}, key=f"{KIND}:{timezone.now():%Y-%m-%dT%H:%M}", max_attempts=2)
+    return True
 
 
 def verification_handle(payload: dict) -> jobs.Effects:

@@ -4,15 +4,16 @@ from django.conf import settings
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import status as http
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from core.errors import ApplicationError, Conflict
-from provenance import keys, presentation, reading
+from provenance import objects, overview, presentation, reading, witnesses
 from provenance.api import serializers, verification
+from provenance.exploring import entries_matching
 from provenance.models import Checkpoint, Entry
 
 PLAIN = {(200, "text/plain"): OpenApiTypes.STR}
@@ -39,7 +40,7 @@ class LedgerStatus(LedgerApi):
         checkpoint, chain = found["checkpoint"], found["chain"]
         found |= {
             "origin": settings.LOG_ORIGIN,
-            "keys": [verifier.vkey for verifier in keys.log_verifiers()],
+            "keys": overview.signing_vkeys(),
             "checkpoint": checkpoint
             and {"size": checkpoint.size, "root": bytes(checkpoint.root).hex(), "created_at": checkpoint.created_at},
             "chain": chain
@@ -66,7 +67,8 @@ class EntryList(LedgerApi):
         given = serializers.EntriesInput(data=request.query_params)
         given.is_valid(raise_exception=True)
         limit = given.validated_data["limit"]
-        entries = Entry.objects.filter(**given.chosen(), seq__gt=given.validated_data["after"]).order_by("seq")
+        chosen = entries_matching(given.criteria(), user=request.user)
+        entries = chosen.filter(seq__gt=given.validated_data["after"]).order_by("seq")
         found = list(entries[: limit + 1])
         shown = found[:limit]
         more = shown[-1].seq if len(found) > limit else None
@@ -99,7 +101,7 @@ class EntryProof(LedgerApi):
         inclusion = reading.prove(get_object_or_404(Entry, seq=seq))
         if inclusion.checkpoint is None:
             raise Conflict("No signed checkpoint covers this entry yet; try again in a second.")
-        return HttpResponse(reading.proof_file(inclusion), content_type="text/plain; charset=utf-8")
+        return HttpResponse(presentation.proof_file(inclusion), content_type="text/plain; charset=utf-8")
 
 
 class NewestCheckpoint(LedgerApi):
@@ -109,7 +111,33 @@ class NewestCheckpoint(LedgerApi):
         checkpoint = Checkpoint.objects.first()
         if checkpoint is None:
             raise NotThere("No checkpoint is signed yet; the first one follows the first entry within seconds.")
-        return HttpResponse(checkpoint.note, content_type="text/plain; charset=utf-8")
+        return HttpResponse(witnesses.cosigned_note(checkpoint), content_type="text/plain; charset=utf-8")
+
+
+class WitnessList(LedgerApi):
+    @extend_schema(responses=serializers.WitnessOutput(many=True), operation_id="ledger_witnesses")
+    def get(self, request: Request) -> Response:
+        """Who has witnessed the log, up to where, and what they found."""
+        return Response(serializers.WitnessOutput(witnesses.witness_rows(), many=True).data)
+
+
+class ObjectBundle(LedgerApi):
+    @extend_schema(
+        parameters=[OpenApiParameter("table", str, description="if the identifier stands in several tables")],
+        responses={
+            (200, "application/zip"): OpenApiTypes.BINARY,
+            409: OpenApiResponse(description="no checkpoint covers the entries yet"),
+            413: OpenApiResponse(description="too many entries; the operator exports them"),
+        },
+        operation_id="ledger_object_bundle",
+    )
+    def get(self, request: Request, object_id: str) -> HttpResponse:
+        """The evidence about one object, to be checked offline with the verifier. What you may not read is withheld."""
+        table = request.query_params.get("table")
+        data = objects.bundle_for(object_id=object_id, table=table, user=request.user)
+        name = f"evidence-{objects.file_stem(object_id)}.zip"
+        headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+        return HttpResponse(data, content_type="application/zip", headers=headers)
 
 
 class LedgerVerification(LedgerApi):

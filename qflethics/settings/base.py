@@ -110,6 +110,8 @@ CELERY_BEAT_SCHEDULE = {
     # A round that nobody ran in time is not made up for: the next one asks for a newer checkpoint.
     "witness": {"task": "federation.tasks.witness_task", "schedule": WITNESS_SECONDS,
                 "options": {"expires": WITNESS_SECONDS}},
+    # The ledger's check and the measure of its completeness; one that is missed is not made up for.
+    "verify": {"task": "provenance.tasks.verify_task", "schedule": 3600.0, "options": {"expires": 1800}},
 }  # fmt: skip
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR / "beat-schedule")
 

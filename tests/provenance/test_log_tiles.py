@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.conf import settings
 from django.test import Client
 
-from provenance import keys
+from provenance import keys, witnesses
 from provenance.domain.checkpoint import open_checkpoint
 from provenance.domain.merkle import HASH_BYTES, hash_leaf, inclusion_proof, tree_root, verify_inclusion
 from provenance.domain.tiles import bundle_path, decode_bundle, tile_path
+from provenance.witness.state import WitnessHome
 
 pytestmark = pytest.mark.django_db
 STRANGER = Client()
@@ -94,3 +97,27 @@ def test_a_log_without_a_checkpoint_has_none_to_show(db):
 def test_the_log_is_read_only():
     for path in ("checkpoint", "keys", "tile/0/000"):
         assert STRANGER.post(f"/log/{path}").status_code == 405
+
+
+def test_while_two_generations_of_keys_sign_both_are_shown_newest_first(settings, tmp_path):
+    settings.VAR = tmp_path
+    before = keys.generations()[-1]
+    made = keys.rotate(overlap=timedelta(minutes=5))
+    assert read("keys").decode().split() == [*made.vkeys, *before.vkeys]
+
+
+def test_the_checkpoint_carries_the_cosignatures_of_witnesses(log, tmp_path):
+    log.fill(5)
+    checkpoint = log.sign()
+    home = WitnessHome.create(tmp_path / "witness", name="witness.example/one")
+    home.trust([key.vkey for key in keys.log_verifiers()])
+    witness = witnesses.witness_register(name=home.name, vkeys=home.vkeys, url="https://witness.example")
+    ask = witnesses.next_ask(witness)
+    witnesses.cosignature_record(
+        witness=witness, old_size=ask.old_size, size=ask.size, answer=home.add_checkpoint(ask.data)
+    )
+    note = read("checkpoint")
+    assert note == witnesses.cosigned_note(checkpoint)
+    assert note.count("\u2014 witness.example/one ".encode()) == 2
+    opened = open_checkpoint(note, origin=settings.LOG_ORIGIN, log_keys=keys.log_verifiers())
+    assert opened.checkpoint.size == 5

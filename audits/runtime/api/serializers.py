@@ -5,6 +5,7 @@ from __future__ import annotations
 from rest_framework import serializers
 
 from audits.runtime.models import Halt, Reinstatement
+from audits.runtime.row_proofs import ProvedPrediction
 
 
 class ReasonInput(serializers.Serializer):
@@ -62,6 +63,32 @@ class OutcomesOutput(serializers.Serializer):
     batch = serializers.UUIDField()
     at = serializers.DateTimeField()
     positions = serializers.DictField(child=serializers.IntegerField())
+
+
+class PredictionProofOutput(serializers.Serializer):
+    """A row and what proves it: SHA-256 leaves as in RFC 9162, see `provenance.domain.batch`."""
+
+    batch = serializers.UUIDField(source="evidence.batch.id")
+    entry = serializers.IntegerField(
+        source="entry.seq", default=None, allow_null=True, help_text="of the ledger; null: on its way there"
+    )
+    root = serializers.CharField(source="evidence.batch.root", help_text="of the batch, as the ledger has it; hex")
+    index = serializers.IntegerField(source="evidence.proof.index")
+    size = serializers.IntegerField(source="evidence.proof.size")
+    row = serializers.DictField(source="evidence.row")
+    salt = serializers.SerializerMethodField(help_text="of this row; hex")
+    path = serializers.SerializerMethodField(help_text="sibling hashes from the row up; hex")
+    proves = serializers.SerializerMethodField(help_text="whether the stored row is the one that was committed to")
+    problem = serializers.CharField()
+
+    def get_salt(self, proved: ProvedPrediction) -> str:
+        return proved.evidence.proof.salt.hex()
+
+    def get_path(self, proved: ProvedPrediction) -> list[str]:
+        return [value.hex() for value in proved.evidence.proof.hashes]
+
+    def get_proves(self, proved: ProvedPrediction) -> bool:
+        return not proved.problem
 
 
 class VoteOutput(serializers.ModelSerializer):

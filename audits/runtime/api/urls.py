@@ -4,6 +4,11 @@ from audits.runtime.api import views
 
 urlpatterns = [
     path("deployments/<uuid:deployment_id>/predictions", views.PredictionsView.as_view(), name="api_predictions"),
+    path(
+        "deployments/<uuid:deployment_id>/predictions/<path:event_key>/proof",
+        views.PredictionProofView.as_view(),
+        name="api_prediction_proof",
+    ),
     path("deployments/<uuid:deployment_id>/outcomes", views.OutcomesView.as_view(), name="api_outcomes"),
     path("deployments/<uuid:deployment_id>/monitor", views.MonitorView.as_view(), name="api_monitor"),
     path("deployments/<uuid:deployment_id>/halt", views.HaltView.as_view(), name="api_halt"),

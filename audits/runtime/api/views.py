@@ -14,6 +14,7 @@ from rest_framework.views import APIView
 from audits.runtime import gateway, ingest, services
 from audits.runtime.api import serializers
 from audits.runtime.models import DeploymentCounter, Halt, MonitorState
+from audits.runtime.row_proofs import prediction_prove
 from core.errors import ApplicationError, Conflict
 from models_registry.models import Deployment
 
@@ -71,6 +72,17 @@ class OutcomesView(_Batch):
                 idempotency_key=request.headers.get("Idempotency-Key"),
             )
         )  # fmt: skip
+
+
+class PredictionProofView(_OfDeployment):
+    action_name = "deployment.view"
+
+    @extend_schema(responses=serializers.PredictionProofOutput, operation_id="prediction_proof")
+    def get(self, request: Request, deployment_id: uuid.UUID, event_key: str) -> Response:
+        """Prove one prediction of your site against the ledger. The reading is recorded."""
+        deployment = self.deployment()
+        proved = prediction_prove(deployment=deployment, event_key=event_key, caller=request.user)
+        return Response(serializers.PredictionProofOutput(proved).data)
 
 
 class MonitorView(_OfDeployment):
