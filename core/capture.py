@@ -16,7 +16,8 @@ from django.db import connection, models
 class Capture(pgtrigger.Trigger):
     """AFTER each row: call the shared function `core_capture` with the allow-listed columns.
 
-    The shared function (core/migrations) pins time zone and bytea output, and does not honour `pgtrigger.ignore`.
+    The shared function (core/migrations) does not honour `pgtrigger.ignore`. After each migration every table gets a
+    faster function of its own (`core.specialise`), which captures the same.
     """
 
     when = pgtrigger.After

@@ -6,6 +6,7 @@ from django.apps import apps
 from django.conf import settings
 from django.db import connection
 
+from core import specialise
 from core.capture import AppendOnly
 
 # An ordinary trigger sleeps while `session_replication_role` is replica; ours never do.
@@ -51,7 +52,7 @@ def grant_application_role(sender, **kwargs) -> None:
         "LANGUAGE sql IMMUTABLE AS 'SELECT false'",
         *(f"REVOKE UPDATE, DELETE ON {connection.ops.quote_name(table)} FROM {role}" for table in insert_only),
     ]
-    statements.append(ALWAYS)
+    statements += [*specialise.statements(), ALWAYS]
     with connection.cursor() as cursor:
         for statement in statements:
             cursor.execute(statement)

@@ -79,7 +79,7 @@ DECLARE
     columns text[]; written bigint;
 BEGIN
     SELECT array_remove(string_to_array(encode(tgargs, 'escape'), '\\000'), '') INTO columns FROM pg_trigger
-    WHERE tgrelid = governed AND tgfoid = 'core_capture()'::regprocedure;
+    WHERE tgrelid = governed AND tgname LIKE 'pgtrigger\\_capture\\_%';
     IF columns IS NULL THEN
         RAISE EXCEPTION '% is not governed: nothing captures it', governed;
     END IF;
@@ -100,7 +100,7 @@ BEGIN
     IF to_regclass('provenance_entry') IS NULL THEN
         RETURN;
     END IF;
-    FOR governed IN SELECT tgrelid::regclass FROM pg_trigger WHERE tgfoid = 'core_capture()'::regprocedure ORDER BY 1
+    FOR governed IN SELECT tgrelid::regclass FROM pg_trigger WHERE tgname LIKE 'pgtrigger\\_capture\\_%' ORDER BY 1
     LOOP
         PERFORM core_rebaseline(governed);
     END LOOP;

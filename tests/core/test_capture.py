@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from django.db import connection
+from django.db import DatabaseError, connection, transaction
 
 from accounts.models import Institution
 from core.context import governed, opened_reason
@@ -40,3 +40,32 @@ def test_personal_data_and_passwords_are_not_captured():
     bodies = str(list(Outbox.objects.values_list("body", flat=True)))
     assert people.administrator.email not in bodies
     assert "password" not in bodies
+
+
+def test_every_governed_table_has_a_capture_function_of_its_own():
+    governed_tables = {table for table, (kind, _) in classify().items() if kind == "governed"}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT c.relname, p.proname, p.prosecdef FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid "
+            "JOIN pg_proc p ON p.oid = t.tgfoid WHERE t.tgname LIKE 'pgtrigger\\_capture\\_%%'", []
+        )  # fmt: skip
+        found = {table: (function, definer) for table, function, definer in cursor.fetchall()}
+    assert set(found) == governed_tables
+    assert all(function == f"core_capture_{table}"[:63] and definer for table, (function, definer) in found.items())
+
+
+def test_a_session_cannot_put_its_own_things_in_the_place_of_the_captures():
+    """A type or a setting of the session would otherwise decide what a value looks like, or stop the capture."""
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TEMPORARY TABLE text (x int); CREATE TEMPORARY TABLE core_outbox (y int)")
+        cursor.execute("SET LOCAL search_path = pg_temp, public; SET LOCAL timezone = 'Asia/Kathmandu'")
+        Institution.objects.create(slug="x", name="X")
+        cursor.execute("SET LOCAL search_path = public")
+    row = Outbox.objects.get()
+    assert row.body["name"] == "X" and row.body["created_at"].endswith("+00:00")
+
+
+def test_the_identity_of_a_row_never_changes():
+    institution = Institution.objects.create(slug="x", name="X")
+    with pytest.raises(DatabaseError, match="identity of a governed row"), transaction.atomic():
+        Institution.objects.filter(pk=institution.pk).update(id="00000000-0000-0000-0000-000000000001")
