@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from django.utils import timezone
 
 from provenance.models import ChainDecision, OfficerKey
@@ -13,8 +15,8 @@ def person_forget(user_id: str) -> dict[str, int]:
     With the salt, somebody could guess a rationale and check the guess against the commitment on the chain. The role on
     the chain itself is taken away by the registry's owner: the platform holds no key for that.
     """
-    revoked = OfficerKey.objects.filter(user_id=user_id, revoked_at__isnull=True).update(revoked_at=timezone.now())
-    blinded = ChainDecision.objects.filter(opened_by_id=user_id).exclude(commitment_salt=b"")
+    revoked = OfficerKey.objects.filter(user_id=UUID(user_id), revoked_at__isnull=True).update(revoked_at=timezone.now())
+    blinded = ChainDecision.objects.filter(opened_by_id=UUID(user_id)).exclude(commitment_salt=b"")
     return {
         "keys for the chain revoked": revoked,
         "commitments on the chain blinded": blinded.update(commitment_salt=b""),
