@@ -15,9 +15,10 @@ def person_forget(user_id: str) -> dict[str, int]:
     With the salt, somebody could guess a rationale and check the guess against the commitment on the chain. The role on
     the chain itself is taken away by the registry's owner: the platform holds no key for that.
     """
-    revoked = OfficerKey.objects.filter(user_id=UUID(user_id), revoked_at__isnull=True).update(revoked_at=timezone.now())
-    blinded = ChainDecision.objects.filter(opened_by_id=UUID(user_id)).exclude(commitment_salt=b"")
+    user = UUID(user_id)
+    live = OfficerKey.objects.filter(user_id=user, revoked_at__isnull=True)
+    blinded = ChainDecision.objects.filter(opened_by_id=user).exclude(commitment_salt=b"")
     return {
-        "keys for the chain revoked": revoked,
+        "keys for the chain revoked": live.update(revoked_at=timezone.now()),
         "commitments on the chain blinded": blinded.update(commitment_salt=b""),
     }
