@@ -74,9 +74,9 @@ def checkpoint_sign(frontier: Frontier, *, started: datetime | None = None) -> C
 
 
 def _refuse_if_rolled_back(frontier: Frontier, started: datetime | None) -> None:
-    remembered, chain = _remembered(), ChainState.objects.first()
-    if remembered is not None:
-        _refuse_unless_begun_with(frontier, *remembered, "were signed here")
+    known, chain = remembered(), ChainState.objects.first()
+    if known is not None:
+        _refuse_unless_begun_with(frontier, *known, "were signed here")
     elif started is not None:
         _wait_for_others(chain, started)
     if chain is not None and chain.head_size:
@@ -115,13 +115,13 @@ def _refuse_unless_begun_with(frontier: Frontier, size: int, root: bytes | None,
 
 def _memory() -> Path:
     """One file a log; a log is known by its first entry, which no two share."""
-    first = Entry.objects.values_list("leaf_hash", flat=True).get(seq=0)
+    first = Entry.objects.filter(seq=0).values_list("leaf_hash", flat=True).first() or b""
     folder = Path(settings.VAR) / "log"
     folder.mkdir(parents=True, exist_ok=True)
     return folder / f"signed-{bytes(first).hex()[:16]}.json"
 
 
-def _remembered() -> tuple[int, bytes] | None:
+def remembered() -> tuple[int, bytes] | None:
     path = _memory()
     if not path.exists():
         return None

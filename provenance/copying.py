@@ -21,10 +21,10 @@ _ENTRY = (
     'COPY provenance_entry (seq, outbox_id, leaf, leaf_hash, "table", operation, object_id, "at") FROM STDIN BINARY'
 )
 _BODY = "COPY provenance_body (seq, salt, body, actor, action, reason, request_id) FROM STDIN BINARY"
-_TILE = 'COPY provenance_tile (level, "index", hashes) FROM STDIN BINARY'
+_TILE = 'COPY provenance_tile (level, "index", hashes, root) FROM STDIN BINARY'
 _entry_head = struct.Struct(">hiqiqi").pack  # 8 columns: seq, outbox_id, length of the leaf
 _body_head = struct.Struct(">hiqi").pack  # 7 columns: seq, length of the salt
-_tile_head = struct.Struct(">hihiqi").pack  # 3 columns: level, index, length of the hashes
+_tile_head = struct.Struct(">hihiqi").pack  # 4 columns: level, index, length of the hashes
 _length = struct.Struct(">i").pack
 _moment = struct.Struct(">iq").pack
 
@@ -56,9 +56,9 @@ class Rows:
             _word(reason), _word(request_id),
         )  # fmt: skip
 
-    def tile(self, level: int, index: int, hashes: bytes) -> None:
+    def tile(self, level: int, index: int, hashes: bytes, root: bytes) -> None:
         """Add a full tile."""
-        self._tiles += (_tile_head(3, 2, level, 8, index, len(hashes)), hashes)
+        self._tiles += (_tile_head(4, 2, level, 8, index, len(hashes)), hashes, b"\x00\x00\x00\x20", root)
 
     def write(self, cursor: Any) -> None:
         """Copy everything through a psycopg2 cursor, in its transaction."""

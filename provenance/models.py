@@ -109,6 +109,7 @@ class Tile(models.Model):
     level = models.SmallIntegerField()
     index = models.BigIntegerField()
     hashes = models.BinaryField()  # 256 x 32 bytes
+    root = models.BinaryField()  # 32 bytes: this tile's hash in the tile above, so that a proof reads one row a level
 
     class Meta:
         triggers = append_only()

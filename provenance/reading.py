@@ -3,30 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 
-from provenance.domain.merkle import consistency_proof, inclusion_proof, root_of
+from django.db import connection
+
+from provenance.domain.merkle import consistency_proof, inclusion_proof
 from provenance.domain.proof import Proof, format_proof
 from provenance.domain.tiles import TILE_WIDTH
-from provenance.models import Anchor, Checkpoint, Entry, Tile
+from provenance.models import Anchor, Checkpoint, Entry
+
+_LEAVES = "SELECT string_agg(leaf_hash, ''::bytea ORDER BY seq) FROM provenance_entry WHERE seq >= %s AND seq < %s"
+_ROOTS = (
+    "SELECT string_agg(root, ''::bytea ORDER BY \"index\") FROM provenance_tile "
+    'WHERE level = %s AND "index" >= %s AND "index" < %s'
+)
 
 
 def read_tile(level: int, index: int, width: int) -> bytes:
-    """The first `width` hashes of a tile: from the stored full tile, or derived from what lies under it."""
+    """The first `width` hashes of a tile, in one read: a full tile is stored, a partial one lies under it in order."""
     first = index * TILE_WIDTH
-    if level == 0:
-        rows = Entry.objects.filter(seq__gte=first, seq__lt=first + width).order_by("seq")
-        return b"".join(bytes(value) for value in rows.values_list("leaf_hash", flat=True))
-    stored = Tile.objects.filter(level=level, index=index).values_list("hashes", flat=True).first()
-    if stored is not None:
-        return bytes(stored)[: 32 * width]
-    below = Tile.objects.filter(level=level - 1, index__gte=first, index__lt=first + width).order_by("index")
-    return b"".join(_root(bytes(value)) for value in below.values_list("hashes", flat=True))
-
-
-@lru_cache(maxsize=4096)
-def _root(hashes: bytes) -> bytes:
-    return root_of([hashes[i : i + 32] for i in range(0, len(hashes), 32)])
+    with connection.cursor() as cursor:
+        if width == TILE_WIDTH:
+            cursor.execute('SELECT hashes FROM provenance_tile WHERE level = %s AND "index" = %s', [level, index])
+        elif level == 0:
+            cursor.execute(_LEAVES, [first, first + width])
+        else:
+            cursor.execute(_ROOTS, [level - 1, first, first + width])
+        row = cursor.fetchone()
+    return bytes(row[0]) if row is not None and row[0] is not None else b""
 
 
 @dataclass(frozen=True)

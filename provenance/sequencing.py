@@ -23,7 +23,7 @@ from core import vault
 from provenance.copying import Rows
 from provenance.domain import commit
 from provenance.domain.canonical import canonical, encode_floats
-from provenance.domain.merkle import hash_leaf, root_of
+from provenance.domain.merkle import hash_leaf
 from provenance.domain.tiles import Frontier, edge_widths
 from provenance.models import Entry, Tile
 
@@ -65,19 +65,10 @@ def load_frontier() -> Frontier:
         if level == 0:
             rows = Entry.objects.filter(seq__gte=size - width).order_by("seq").values_list("leaf_hash", flat=True)
         else:
-            first = (size >> (8 * level)) - width
-            rows = [
-                root_of(_split(bytes(hashes)))
-                for hashes in Tile.objects.filter(level=level - 1, index__gte=first)
-                .order_by("index")
-                .values_list("hashes", flat=True)
-            ]
+            below = Tile.objects.filter(level=level - 1, index__gte=(size >> (8 * level)) - width)
+            rows = below.order_by("index").values_list("root", flat=True)
         edges.append([bytes(row) for row in rows])
     return Frontier.rebuild(size, edges)
-
-
-def _split(hashes: bytes) -> list[bytes]:
-    return [hashes[i : i + 32] for i in range(0, len(hashes), 32)]
 
 
 def sequence(frontier: Frontier) -> int:
@@ -145,7 +136,7 @@ def _enter(rows: Rows, frontier: Frontier, row: _Waiting, salt: bytes, actors: M
     rows.entry(seq, row.id, leaf, leaf_hash, row.table, row.operation, row.object_id, row.at)
     rows.body(seq, salt, body, row.actor, row.action, row.reason, row.request_id)
     for tile in frontier.push(leaf_hash):
-        rows.tile(tile.level, tile.index, tile.hashes)
+        rows.tile(tile.level, tile.index, tile.hashes, tile.root)
 
 
 def _time(microseconds: int) -> str:

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
+from provenance import checkpoints
 from provenance.domain.checkpoint import open_checkpoint
 from provenance.domain.commit import open_commitment, parse_leaf
 from provenance.domain.errors import LedgerError
@@ -18,7 +19,10 @@ from provenance.domain.merkle import hash_leaf
 from provenance.domain.note import parse_note
 from provenance.domain.tiles import Frontier
 from provenance.keys import verifiers_for
-from provenance.models import Anchor, Body, ChainState, Checkpoint, Cosignature, Entry, Tile
+from provenance.models import Body, Checkpoint, Cosignature, Entry, Tile
+from provenance.verify_anchors import anchors_check
+
+CLOCK_SECONDS = 120  # between signing a checkpoint and storing it, at the worst
 
 
 @dataclass
@@ -29,6 +33,7 @@ class Verification:
     checkpoints: int = 0
     tiles: int = 0
     anchors: int = 0
+    unchecked_anchors: int = 0  # whose evidence only a node can tell
     cosignatures: int = 0
     root: str = ""
     anchored_size: int = 0
@@ -46,8 +51,9 @@ def verify_ledger(*, limit: int = 50) -> Verification:
     At most `limit` problems are listed. Reads the whole log, as it stood at one moment though the sequencer writes on;
     a planted change anywhere in it is found.
     """
+    memory = checkpoints.remembered()  # before the moment: what is remembered then stands in it
     with one_moment():
-        return _verify(limit)
+        return _verify(limit, memory)
 
 
 @contextmanager
@@ -62,18 +68,20 @@ def one_moment() -> Iterator[None]:
         yield
 
 
-def _verify(limit: int) -> Verification:
+def _verify(limit: int, memory: tuple[int, bytes] | None) -> Verification:
     found = Verification(verified_at=timezone.now().isoformat())
     frontier = Frontier()
     roots: dict[int, bytes] = {0: frontier.root()}
     wanted = set(Checkpoint.objects.values_list("size", flat=True))
+    if memory is not None:
+        wanted.add(memory[0])
     tiles: dict[tuple[int, int], bytes] = {}
     expected_seq = 0
     for entry in Entry.objects.select_related("body").order_by("seq").iterator(chunk_size=2000):
         found.problems += _check_entry(entry, expected_seq=expected_seq)
         expected_seq = entry.seq + 1
         for tile in frontier.push(hash_leaf(bytes(entry.leaf))):
-            tiles[(tile.level, tile.index)] = tile.hashes
+            tiles[(tile.level, tile.index)] = tile.hashes + tile.root
         found.entries += 1
         if found.entries in wanted:
             roots[found.entries] = frontier.root()
@@ -83,8 +91,9 @@ def _verify(limit: int) -> Verification:
     found.root = frontier.root().hex()
     _check_tiles(found, tiles)
     _check_checkpoints(found, roots)
-    _check_anchors(found, roots)
+    anchors_check(found, roots)
     _check_cosignatures(found)
+    _check_memory(found, roots, memory)
     return found
 
 
@@ -138,7 +147,7 @@ def _check_look_ups(where: str, body: Body) -> list[str]:
 
 
 def _check_tiles(found: Verification, expected: dict[tuple[int, int], bytes]) -> None:
-    stored = {(t.level, t.index): bytes(t.hashes) for t in Tile.objects.all()}
+    stored = {(t.level, t.index): bytes(t.hashes) + bytes(t.root) for t in Tile.objects.all()}
     found.tiles = len(stored)
     for key in sorted(set(stored) | set(expected)):
         if stored.get(key) != expected.get(key):
@@ -157,22 +166,14 @@ def _check_checkpoints(found: Verification, roots: dict[int, bytes]) -> None:
         statement = opened.checkpoint
         if (statement.size, statement.root) != (row.size, bytes(row.root)):
             found.problems.append(f"{where}: the signed note says otherwise than the row")
+        times = [v.timestamp for v in opened.log_signatures if v.timestamp is not None]
+        if any(abs(row.created_at.timestamp() - time) > CLOCK_SECONDS for time in times):
+            found.problems.append(f"{where}: the row's time is not the one that was signed")
         if roots.get(row.size) != statement.root:
             found.problems.append(f"{where}: the entries give another root; something before it was changed")
 
 
-def _check_anchors(found: Verification, roots: dict[int, bytes]) -> None:
-    for anchor in Anchor.objects.filter(state=Anchor.State.FINAL).select_related("checkpoint"):
-        found.anchors += 1
-        if roots.get(anchor.checkpoint_id) != bytes(anchor.checkpoint.root):
-            found.problems.append(f"anchor {anchor.checkpoint_id}: the chain holds another root than the entries give")
-    chain = ChainState.objects.first()
-    if chain is None:
-        return
-    found.anchored_size = chain.head_size
-    if chain.head_size > found.entries:
-        found.problems.append(
-            f"{chain.head_size} entries are anchored, only {found.entries} are here: entries are lost"
-        )
-    elif chain.head_size and roots.get(chain.head_size) != bytes(chain.head_root):
-        found.problems.append(f"the chain's head at {chain.head_size} is another root than the entries give")
+def _check_memory(found: Verification, roots: dict[int, bytes], memory: tuple[int, bytes] | None) -> None:
+    """What this machine remembers having signed, which outlives a database that was cut back."""
+    if memory is not None and roots.get(memory[0]) != memory[1]:
+        found.problems.append(f"{memory[0]} entries were signed here under a root that the entries do not give")

@@ -23,6 +23,8 @@ TILE_WIDTH = 1 << TILE_HEIGHT
 EMPTY_ROOT = hashlib.sha256(b"").digest()
 MAX_PROOF_HASHES = 64  # a tree of 2^63 leaves needs no more: longer input is refused before it is hashed
 
+_sha256 = hashlib.sha256
+
 TileReader = Callable[[int, int, int], bytes]
 """``reader(level, index, width)`` returns the first `width` hashes of a tile, ``32 * width`` bytes (see tiles.py)."""
 
@@ -236,9 +238,11 @@ class _Subtrees:
         """Root of complete subtree number `position` of 2^height leaves."""
         level, within = divmod(height, TILE_HEIGHT)
         index, offset = divmod(position << within, TILE_WIDTH)
-        tile, start = self._tile(level, index), offset * HASH_BYTES
-        count = 1 << within
-        return root_of([tile[start + i * HASH_BYTES : start + (i + 1) * HASH_BYTES] for i in range(count)])
+        start = offset * HASH_BYTES
+        row = self._tile(level, index)[start : start + (HASH_BYTES << within)]
+        while len(row) > HASH_BYTES:  # a run of a power of two: no odd node, so the bytes can be hashed as they lie
+            row = b"".join(_sha256(b"\x01" + row[i : i + 64]).digest() for i in range(0, len(row), 64))
+        return row
 
     def _tile(self, level: int, index: int) -> bytes:
         key = (level, index)

@@ -60,7 +60,7 @@ def test_a_session_cannot_put_its_own_things_in_the_place_of_the_captures():
         cursor.execute("CREATE TEMPORARY TABLE text (x int); CREATE TEMPORARY TABLE core_outbox (y int)")
         cursor.execute("SET LOCAL search_path = pg_temp, public; SET LOCAL timezone = 'Asia/Kathmandu'")
         Institution.objects.create(slug="x", name="X")
-        cursor.execute("SET LOCAL search_path = public")
+        cursor.execute("SET LOCAL search_path = public; DROP TABLE pg_temp.text, pg_temp.core_outbox")
     row = Outbox.objects.get()
     assert row.body["name"] == "X" and row.body["created_at"].endswith("+00:00")
 

@@ -215,7 +215,7 @@ def tile_deleted(a: Attack) -> None:
 
 def tile_added(a: Attack) -> None:
     a.sql(
-        "INSERT INTO provenance_tile (level, index, hashes) SELECT %s, %s, hashes FROM provenance_tile",
+        "INSERT INTO provenance_tile (level, index, hashes, root) SELECT %s, %s, hashes, root FROM provenance_tile",
         a.rng.randrange(1, 4), a.rng.randrange(5),
     )  # fmt: skip
 

@@ -122,7 +122,7 @@ def test_the_edge_of_a_tree_of_three_levels_is_read_from_its_tiles():
         tiles += frontier.push(number.to_bytes(32, "big"))
     edges = [frontier.edge(level) for level in range(3)]
     assert [len(edge) // 32 for edge in edges] == [3, 1, 1]
-    Tile.objects.bulk_create([Tile(level=t.level, index=t.index, hashes=t.hashes) for t in tiles])
+    Tile.objects.bulk_create([Tile(level=t.level, index=t.index, hashes=t.hashes, root=t.root) for t in tiles])
     assert reading.read_tile(2, 0, 1) == edges[2]
     assert reading.read_tile(1, 1, 1) == edges[1]
 
