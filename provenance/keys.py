@@ -156,7 +156,8 @@ def retire(size: int) -> list[Generation]:
 
 def _add_generation(known: Sequence[Generation]) -> Generation:
     number, ed25519, mldsa44 = len(known) + 1, Ed25519PrivateKey.generate(), MLDSA44PrivateKey.generate()
-    for kind, key in zip(KINDS, (ed25519, mldsa44), strict=True):
+    pairs: tuple[tuple[str, Ed25519PrivateKey | MLDSA44PrivateKey], ...] = (("ed25519", ed25519), ("mldsa44", mldsa44))
+    for kind, key in pairs:
         pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(_passphrase()))
         _write(_key_path(number, kind), pem)
     signers = (Ed25519Signer(settings.LOG_ORIGIN, ed25519), CosignatureSigner(settings.LOG_ORIGIN, mldsa44, _clock))

@@ -80,12 +80,17 @@ class Replay:
     bulk: list[BulkReplay] = field(default_factory=list)
 
     @property
+    def all(self) -> list[TableReplay | BulkReplay]:
+        """Every table, governed and bulk."""
+        return [*self.tables, *self.bulk]
+
+    @property
     def expected(self) -> int:
-        return sum(item.expected for item in (*self.tables, *self.bulk))
+        return sum(item.expected for item in self.all)
 
     @property
     def found(self) -> int:
-        return sum(item.found for item in (*self.tables, *self.bulk))
+        return sum(item.found for item in self.all)
 
     @property
     def complete(self) -> bool:

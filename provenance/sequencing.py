@@ -103,7 +103,8 @@ def _pipeline(cursor: Any, frontier: Frontier) -> None:
                 actors |= pseudonyms_of(strangers)
             writing.append(_database.submit(_make(frontier, waiting, actors).write, cursor))
     finally:
-        wait([coming, *writing])
+        wait([coming])
+        wait(writing)
     for done in writing:
         done.result()
 

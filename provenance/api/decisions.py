@@ -52,7 +52,7 @@ class RevokeInput(serializers.Serializer):
     reason = serializers.CharField(max_length=1000)
 
 
-class DecisionOutput(serializers.Serializer):
+class ChainDecisionOutput(serializers.Serializer):
     """A decision; what it is on and why stands for those who decide in its download."""
 
     id = serializers.UUIDField()
@@ -89,7 +89,7 @@ class SubjectOutput(serializers.Serializer):
 
 class DecisionsOutput(serializers.Serializer):
     subject = SubjectOutput(allow_null=True)
-    results = DecisionOutput(many=True)
+    results = ChainDecisionOutput(many=True)
 
 
 class KeyOutput(serializers.Serializer):
@@ -131,7 +131,7 @@ class DecisionList(DecidingApi):
             found, view = found.filter(object_id=about), decisions.subject_state(object_id=about)
         return Response(DecisionsOutput({"subject": view, "results": found[:MOST]}).data)
 
-    @extend_schema(request=ProposeInput, responses={201: DecisionOutput}, operation_id="ledger_decision_open")
+    @extend_schema(request=ProposeInput, responses={201: ChainDecisionOutput}, operation_id="ledger_decision_open")
     def post(self, request: Request) -> Response:
         """Open a decision for signing. Administrators propose; ethics officers approve, halt, resume and revoke."""
         told = valid(ProposeInput, request.data)
@@ -143,14 +143,14 @@ class DecisionList(DecidingApi):
             actor=self.person(request),
             expires_in=timedelta(seconds=told["expires_in_s"]) if "expires_in_s" in told else decisions.USUAL,
         )
-        return Response(DecisionOutput(made).data, status=http.HTTP_201_CREATED)
+        return Response(ChainDecisionOutput(made).data, status=http.HTTP_201_CREATED)
 
 
 class DecisionDetail(DecidingApi):
-    @extend_schema(responses=DecisionOutput, operation_id="ledger_decision")
+    @extend_schema(responses=ChainDecisionOutput, operation_id="ledger_decision")
     def get(self, request: Request, id: UUID) -> Response:
         """One decision, with who has signed it and what became of it."""
-        return Response(DecisionOutput(get_object_or_404(ChainDecision, id=id)).data)
+        return Response(ChainDecisionOutput(get_object_or_404(ChainDecision, id=id)).data)
 
 
 class DecisionTypedData(DecidingApi):
@@ -167,14 +167,14 @@ class DecisionTypedData(DecidingApi):
 class DecisionSignatures(DecidingApi):
     actions = {"POST": "approval.decide"}
 
-    @extend_schema(request=SignatureInput, responses={201: DecisionOutput}, operation_id="ledger_decision_sign")
+    @extend_schema(request=SignatureInput, responses={201: ChainDecisionOutput}, operation_id="ledger_decision_sign")
     def post(self, request: Request, id: UUID) -> Response:
         """Add your signature of a decision. With the last one needed, the anchor worker carries it to the chain."""
         decision = get_object_or_404(ChainDecision, id=id)
         signature = valid(SignatureInput, request.data)["signature"]
         decisions.decision_sign(decision=decision, signature=signature, actor=self.person(request))
         decision.refresh_from_db()
-        return Response(DecisionOutput(decision).data, status=http.HTTP_201_CREATED)
+        return Response(ChainDecisionOutput(decision).data, status=http.HTTP_201_CREATED)
 
 
 class OfficerKeyList(DecidingApi):

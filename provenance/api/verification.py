@@ -72,6 +72,6 @@ def _check() -> dict[str, Any]:
         "ok": found.ok and replayed.complete,
         "rows_expected": replayed.expected,
         "rows_found": replayed.found,
-        "tables": {item.table: [item.found, item.expected] for item in (*replayed.tables, *replayed.bulk)},
+        "tables": {item.table: [item.found, item.expected] for item in replayed.all},
         "seconds": round(time.monotonic() - began, 3),
     }

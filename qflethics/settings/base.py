@@ -201,6 +201,7 @@ SPECTACULAR_SETTINGS = {
         "ReportState": "audits.posthoc.models.Report.State",
         "ConsentDecision": "federation.models.Consent.Decision",
         "ApprovalDecision": "models_registry.models.ApprovalDecision.Decision",
+        "EvidenceVerdict": "models_registry.models.Evidence.Verdict",
     },
 }
 
@@ -221,7 +222,7 @@ RESEND_AFTER_SECONDS = env.number("RESEND_AFTER_SECONDS", 20)  # an order withou
 REAPER_SECONDS = env.number("REAPER_SECONDS", 5)
 HEARTBEAT_SECONDS = env.number("HEARTBEAT_SECONDS", 60)
 CHECKPOINT_SECONDS = env.number("CHECKPOINT_SECONDS", 1)
-# The chain (docs/anchoring.md). The URLs may hold a token: QFL_CHAIN_RPC_FILE and QFL_SIGNER_URL_FILE keep it in a file.
+# The chain (docs/anchoring.md). URLs may hold a token: QFL_CHAIN_RPC_FILE and QFL_SIGNER_URL_FILE keep it in a file.
 CHAIN_RPC = env.text("QFL_CHAIN_RPC", "")  # empty: the embedded chain, in the anchor worker's folder
 CHAIN_ID = int(env.number("QFL_CHAIN_ID", 0))  # 0: whichever the node is on, and for ever after the one it was first
 CHAIN_REGISTRY = os.environ.get("QFL_CHAIN_REGISTRY", "")  # address; empty: the one this key deployed, or a new one
