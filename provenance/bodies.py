@@ -44,6 +44,11 @@ class Column:
     changed: bool  # against the row's entry before
     before: str | None  # its value then; None also where it was empty
 
+    @property
+    def code(self) -> str:
+        """The column's name, where the words do not give it."""
+        return "" if self.label.lower() == self.name.replace("_", " ") else self.name
+
 
 @dataclass(frozen=True)
 class Opened:

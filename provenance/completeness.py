@@ -54,6 +54,15 @@ class Measure:
     def share(self) -> str:
         return share_words(self.found, self.expected)
 
+    @property
+    def held(self) -> list[TableFigure]:
+        """The tables that hold rows, or by the log should."""
+        return [item for item in self.tables if item.expected]
+
+    @property
+    def empty(self) -> list[TableFigure]:
+        return [item for item in self.tables if not item.expected]
+
 
 @dataclass(frozen=True)
 class ClassOfTable:
@@ -85,7 +94,7 @@ def completeness_latest() -> Measure | None:
         TableFigure(table, _words(table), kinds.get(table, ("governed", ""))[0], found, expected)
         for table, (found, expected) in result["tables"].items()
     ]
-    tables.sort(key=lambda item: (item.complete, item.kind != "governed", item.words))
+    tables.sort(key=lambda item: (item.complete, item.kind != "governed", item.words.lower()))
     return Measure(
         found=result["rows_found"],
         expected=result["rows_expected"],
@@ -116,7 +125,7 @@ def classes_of_tables() -> list[ClassOfTable]:
     """Every table of the schema: governed, bulk, or exempt with its reason."""
     order = {"governed": 0, "bulk": 1, "exempt": 2}
     found = [ClassOfTable(table, _words(table), kind, reason) for table, (kind, reason) in classify().items()]
-    return sorted(found, key=lambda item: (order[item.kind], item.words))
+    return sorted(found, key=lambda item: (order[item.kind], item.words.lower()))
 
 
 def _words(table: str) -> str:

@@ -10,8 +10,8 @@ from provenance.models import Anchor
 from provenance.presentation import Evidence, Step
 
 WIDTH, MIDDLE = 400.0, 200.0
-BOX, HIGH = 124.0, 34.0  # a hash
-SIDE = 74.0  # from the edge to the middle of a sibling
+BOX, HIGH = 112.0, 34.0  # a hash
+SIDE = 66.0  # from the edge to the middle of a sibling
 STEP = 64.0
 TOP = 104.0  # of the checkpoint's box
 ANCHORS_DRAWN = 60
@@ -27,8 +27,8 @@ def proof_chart(evidence: Evidence, *, anchor_words: str, witness_words: str) ->
     if checkpoint is None:
         return None
     entry, good = evidence.inclusion.entry, not evidence.problems
-    canvas = Canvas(WIDTH, TOP + STEP * (len(steps) + 1) + 58)
-    leaf_y = canvas.height - 40
+    canvas = Canvas(WIDTH, TOP + STEP * (len(steps) + 1) + 66)
+    leaf_y = canvas.height - 48
     _checkpoint(canvas, checkpoint.size, good, anchor_words, witness_words)
     places = [leaf_y - STEP * number for number in range(len(steps) + 1)]
     for number, step in enumerate(steps):
@@ -72,7 +72,7 @@ def _node(canvas: Canvas, x: float, y: float, value: bytes, role: str) -> None:
 
 def _sibling(canvas: Canvas, step: Step, y: float) -> None:
     x = SIDE if step.side == "left" else WIDTH - SIDE
-    canvas.shape("rect", "c-frame", x=x - BOX / 2 + 4, y=y - HIGH / 2, width=BOX - 8, height=HIGH, rx=8)
+    canvas.shape("rect", "c-frame", x=x - BOX / 2, y=y - HIGH / 2, width=BOX, height=HIGH, rx=8)
     canvas.text("c-mono", x, y + 4, step.sibling.hex()[:DIGITS] + "\u2026", "middle")
 
 
@@ -110,18 +110,19 @@ def anchor_charts(anchors: Sequence[Anchor]) -> list[Chart]:
 
     What a chain is behind at its worst is what stood between two anchors.
     """
-    done = [anchor for anchor in anchors if anchor.confirmed_at is not None]
+    done = [(anchor, at) for anchor in anchors if (at := anchor.confirmed_at) is not None]
     if len(done) < 2:
         return []
-    seconds = [(a.confirmed_at, (a.confirmed_at - a.checkpoint.created_at).total_seconds()) for a in done]  # type: ignore[operator]
+    seconds = [(at, (at - anchor.checkpoint.created_at).total_seconds()) for anchor, at in done]
     pairs = zip(done, done[1:], strict=False)
-    entries = [(later.confirmed_at, later.checkpoint_id - earlier.checkpoint_id) for earlier, later in pairs]
-    since = f"The last {len(done)} anchors, the newest final on {moment(done[-1].confirmed_at)} UTC."  # type: ignore[arg-type]
-    return [
+    entries = [(at, float(later.checkpoint_id - earlier.checkpoint_id)) for (earlier, _), (later, at) in pairs]
+    since = f"The last {len(done)} anchors, the newest final on {moment(done[-1][1])} UTC."
+    charts = [
         line_chart([Series("Seconds", seconds)], title="Seconds from the signature to a final anchor",
                    description=f"{since} The newest took {seconds[-1][1]:.1f} seconds.", x_label="Final at (UTC)",
-                   y_label="Seconds", size="s", key="anchor-seconds"),
+                   y_label="Seconds", y_range=(0.0, 1.0), size="s", key="anchor-seconds"),
         line_chart([Series("Entries", entries)], title="Entries that came with an anchor",
-                   description=f"{since} The newest brought {entries[-1][1]} entries.", x_label="Final at (UTC)",
-                   y_label="Entries", size="s", key="anchor-entries"),
+                   description=f"{since} The newest brought {entries[-1][1]:.0f} entries.", x_label="Final at (UTC)",
+                   y_label="Entries", y_range=(0.0, 1.0), size="s", key="anchor-entries"),
     ]  # fmt: skip
+    return charts if len(entries) > 1 else charts[:1]

@@ -87,13 +87,9 @@ def entries_matching(criteria: Criteria, *, user: Any) -> QuerySet[Entry]:
     looks_into = criteria.protected
     if looks_into and not user.sees_all:
         raise Forbidden(WHY_PROTECTED)
-    entries = _public(criteria)
-    if criteria.actor:
-        entries = _by_actor(entries, criteria.actor)
-    if criteria.action:
-        entries = entries.filter(body__action=criteria.action)
-    if criteria.request:
-        entries = entries.filter(body__request_id=criteria.request)
+    entries, within = _public(criteria), _in_bodies(criteria)
+    if within is not None:
+        entries = entries.filter(seq__in=within.values("entry_id"))
     if looks_into:
         with governed(action="ledger.search", actor=user.pk):
             record(table="provenance_body", operation="READ", object_id="search", body={"by": ", ".join(looks_into)})
@@ -129,16 +125,28 @@ def _first_after(moment: datetime, shift: timedelta) -> int:
     return low
 
 
-def _by_actor(entries: QuerySet[Entry], actor: str) -> QuerySet[Entry]:
+def _in_bodies(criteria: Criteria) -> QuerySet[Body] | None:
+    """The bodies that fit; None if nothing is asked of them."""
+    bodies = Body.objects.all()
+    if criteria.actor:
+        bodies = _by_actor(bodies, criteria.actor)
+    if criteria.action:
+        bodies = bodies.filter(action=criteria.action)
+    if criteria.request:
+        bodies = bodies.filter(request_id=criteria.request)
+    return bodies if criteria.actor or criteria.action or criteria.request else None
+
+
+def _by_actor(bodies: QuerySet[Body], actor: str) -> QuerySet[Body]:
     if actor == PLATFORM:
-        return entries.filter(body__actor=None)
+        return bodies.filter(actor=None)
     if actor == NOBODY:
-        return entries.filter(body__actor=None, body__action="")
+        return bodies.filter(actor=None, action="")
     if _PSEUDONYM.fullmatch(actor):
         known = actor_of(actor)
-        return entries.filter(body__actor=known) if known else entries.none()
+        return bodies.filter(actor=known) if known else bodies.none()
     try:
-        return entries.filter(body__actor=uuid.UUID(actor))
+        return bodies.filter(actor=uuid.UUID(actor))
     except ValueError:
         raise BadSearch(
             f"Expected a pseudonym (psn: and 32 digits), an identifier, {PLATFORM} or {NOBODY} as actor, "

@@ -49,6 +49,7 @@ VERBS = {
     "INSERT": "created", "UPDATE": "changed", "DELETE": "deleted", "BATCH": "entered a batch of", "READ": "read",
     "HEARTBEAT": "gave a sign of life in", "ERASURE": "erased a person in", "REBASELINE": "stated anew",
 }  # fmt: skip
+PASSIVES = {"INSERT": "created", "UPDATE": "changed", "DELETE": "deleted", "REBASELINE": "stated anew", "READ": "read"}
 EMBEDDED_NOTE = (
     "This chain is run by the operator of this platform, so it adds no independent trust. Independent evidence is the "
     "signed checkpoints that other institutions hold: whoever kept one can show that an entry before it was changed."
@@ -206,9 +207,11 @@ def proof_file(inclusion: reading.Inclusion) -> bytes:
     return format_proof(Proof(inclusion.entry.seq, inclusion.path, note))
 
 
-def sentence(entry: Entry, opened: Opened | None) -> str:
-    """Who did what, in words; the time stands beside it."""
+def sentence(entry: Entry, opened: Opened | None, *, unrecorded: bool = False) -> str:
+    """Who did what, in words; the time stands beside it. `unrecorded`: no actor and no action stand behind it."""
     verb, what = VERBS.get(entry.operation, "recorded"), _thing(entry)
+    if unrecorded:
+        return f"{what[:1].upper()}{what[1:]} was {PASSIVES.get(entry.operation, 'recorded')} by nobody on record"
     if opened is not None:
         who = opened.role if opened.role.startswith(("The ", "A ", "Unknown")) else f"Somebody as {opened.role.lower()}"
     elif json.loads(bytes(entry.leaf))["actor"]:

@@ -22,17 +22,17 @@ def ledger_entry(request: HttpRequest, seq: int) -> HttpResponse:
     entry = get_object_or_404(Entry, seq=seq)
     evidence = presentation.evidence(entry)
     opened = presentation.body_read(entry=entry, user=request.user)
-    chain = ChainState.objects.first()
+    chain, unrecorded = ChainState.objects.first(), bool(exploring.unrecorded([seq]))
     witness_words, anchor_words = _witness_words(evidence), _anchor_words(evidence.inclusion.anchor)
     context = {
         "entry": entry,
         "entry_name": f"Entry {seq}",
         "evidence": evidence,
         "opened": opened,
-        "sentence": presentation.sentence(entry, opened),
+        "sentence": presentation.sentence(entry, opened, unrecorded=unrecorded),
         "record": presentation.tables().get(entry.table, entry.table),
         "operation": presentation.OPERATIONS.get(entry.operation, entry.operation),
-        "unrecorded": bool(exploring.unrecorded([seq])),
+        "unrecorded": unrecorded,
         "proof": drawing.proof_chart(evidence, anchor_words=anchor_words, witness_words=witness_words),
         "others": Entry.objects.filter(object_id=entry.object_id).exclude(seq=seq).order_by("-seq")[:8],
         "previous": seq - 1 if seq else None,
@@ -89,10 +89,13 @@ def ledger_object(request: HttpRequest, object_id: str) -> HttpResponse:
     entries, following = objects.history(about, after=_number(request, "after"))
     opened = story_read(entries=entries, user=request.user)
     rows = presentation.rows_of(entries, exploring.unrecorded([entry.seq for entry in entries]))
-    told_rows = [(row, opened.get(row.entry.seq)) for row in rows]
+    told = [opened.get(row.entry.seq) for row in rows]
+    words = [
+        presentation.sentence(row.entry, body, unrecorded=row.unrecorded) for row, body in zip(rows, told, strict=True)
+    ]
     context = {
         "about": about,
-        "story": [(row, presentation.sentence(row.entry, told), told) for row, told in told_rows],
+        "story": list(zip(rows, words, told, strict=True)),
         "following": following,
         "is_start": "after" not in request.GET,
         "may_read": bool(opened) or not entries,

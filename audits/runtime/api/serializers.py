@@ -72,7 +72,9 @@ class PredictionProofOutput(serializers.Serializer):
     entry = serializers.IntegerField(
         source="entry.seq", default=None, allow_null=True, help_text="of the ledger; null: on its way there"
     )
-    root = serializers.CharField(source="evidence.batch.root", help_text="of the batch, as the ledger has it; hex")
+    root = serializers.CharField(  # type: ignore[assignment]
+        source="evidence.batch.root", help_text="of the batch, as the ledger has it; hex"
+    )
     index = serializers.IntegerField(source="evidence.proof.index")
     size = serializers.IntegerField(source="evidence.proof.size")
     row = serializers.DictField(source="evidence.row")

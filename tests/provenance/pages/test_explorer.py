@@ -198,7 +198,7 @@ def test_a_search_that_takes_too_long_is_given_up(world, client_of, monkeypatch)
     monkeypatch.setattr("provenance.views.PATIENCE", "1ms")
     monkeypatch.setattr(
         "provenance.exploring._by_actor",
-        lambda entries, actor: entries.extra(where=["pg_sleep(0.05) IS NOT NULL"]),
+        lambda bodies, actor: bodies.extra(where=["pg_sleep(0.05) IS NOT NULL"]),
     )
     answer = client_of(world.people.auditor).get(reverse("ledger"), {"actor": "platform"})
     assert "was given up" in answer.content.decode()

@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+from django.db import connection
 from django.template import engines
 from django.test import RequestFactory
 from django.urls import reverse
@@ -25,7 +26,7 @@ LINKS = '{% include "provenance/evidence_links.html" with object_id=thing %}'
 
 def test_a_history_says_who_did_what_and_why_in_order(world, changed, read):
     page = read("ledger_object", changed.object_id)
-    created, was_changed = page.index("created a federation"), page.index("changed a federation")
+    created, was_changed = page.index("A federation was created"), page.index("changed a federation")
     assert created < was_changed
     for words in ("Somebody as ethics officer changed", "federation.describe", "wording", "Purpose: Testing", "Signed"):
         assert words in page
@@ -170,3 +171,11 @@ def test_what_is_on_its_way_says_so_and_who_may_not_open_the_ledger_sees_nothing
     assert "on its way to the ledger" in links(world.people.auditor, "fresh")
     assert links(world.people.clinician, world.federation.id).strip() == ""
     assert links(world.people.auditor, None).strip() == ""
+
+
+def test_a_change_that_nobody_stands_behind_is_told_as_such(world, changed, log, read):
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE federation_federation SET purpose = 'otherwise'")
+    log.drain()
+    log.sign()
+    assert "A federation was changed by nobody on record" in read("ledger_object", changed.object_id)
