@@ -132,3 +132,26 @@ def test_a_machine_reads_with_a_key_that_names_the_action(world):
 
     assert get(["ledger.view"]).status_code == 200
     assert get(["run.start"]).status_code == 403
+
+
+def test_entries_are_searched_by_time_and_by_whom(ask, world):
+    entry = Entry.objects.get(table="federation_federation")
+    at = entry.at.isoformat()
+    found = ask("ledger/entries", since=at, until=at).json()["results"]
+    assert entry.seq in [row["seq"] for row in found]
+    assert ask("ledger/entries", until="2020-01-01T00:00:00Z").json()["results"] == []
+    assert ask("ledger/entries", since="noon").status_code == 400
+    assert ask("ledger/entries", actor="x").status_code == 400
+    assert ask("ledger/entries", actor="nobody").status_code == 200
+    refused = ask("ledger/entries", "officer_north", action="federation.describe")
+    assert (refused.status_code, refused.json()["code"]) == (403, "forbidden")
+    assert ask("ledger/entries", "officer_north", actor="psn:" + "0" * 32).json()["results"] == []
+
+
+def test_a_search_in_bodies_is_recorded(ask):
+    ask("ledger/entries", action="federation.describe")
+    assert Outbox.objects.get(operation="READ").object_id == "search"
+
+
+def test_nobody_witnesses_a_new_log(ask):
+    assert ask("ledger/witnesses").json() == []
