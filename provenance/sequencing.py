@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import UTC, datetime
@@ -29,9 +30,10 @@ from provenance.models import Entry, Tile
 
 BATCH = 10_000  # rows of one transaction
 CHUNK = 2_000  # rows that are made while the ones before them are written
+SWITCH_SECONDS = 0.0005  # the thread that feeds the database waits no longer than this for the one that makes rows
 _WAITING = f"""
     DECLARE waiting NO SCROLL CURSOR FOR
-    SELECT id, (extract(epoch FROM "at") * 1000000)::bigint, "table", operation, object_id, body::text, actor::text,
+    SELECT id, (date_part('epoch', "at") * 1000000)::bigint, "table", operation, object_id, body::text, actor::text,
            action, reason, request_id
     FROM core_outbox ORDER BY id LIMIT {BATCH}
 """  # noqa: S608 - a constant of ours
@@ -77,6 +79,7 @@ def sequence(frontier: Frontier) -> int:
     The frontier is ahead of the database if this raises: throw it away and load it again.
     """
     first = frontier.size
+    sys.setswitchinterval(SWITCH_SECONDS)
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_WAITING)
         with connection.wrap_database_errors:  # the pipeline goes past Django, its errors should not
@@ -96,7 +99,7 @@ def _pipeline(cursor: Any, frontier: Frontier) -> None:
     actors: dict[str, str] = {}
     coming = _database.submit(_take, cursor)
     try:
-        while waiting := coming.result():
+        while waiting := [_Waiting(*row) for row in coming.result().fetchall()]:
             coming = _database.submit(_take, cursor)
             if strangers := {row.actor for row in waiting if row.actor} - actors.keys():
                 _database.submit(int).result()
@@ -109,9 +112,11 @@ def _pipeline(cursor: Any, frontier: Frontier) -> None:
         done.result()
 
 
-def _take(cursor: Any) -> list[_Waiting]:
-    cursor.execute(_NEXT)
-    return [_Waiting(*row) for row in cursor.fetchall()]
+def _take(cursor: Any) -> Any:
+    """The next chunk on a cursor of its own: its rows are taken apart while the database goes on."""
+    own = cursor.connection.cursor()
+    own.execute(_NEXT)
+    return own
 
 
 def _make(frontier: Frontier, waiting: Sequence[_Waiting], actors: Mapping[str, str]) -> Rows:

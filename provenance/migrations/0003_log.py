@@ -12,11 +12,10 @@ from django.db import migrations, models
 # What the sequencer has entered leaves the outbox in the same transaction. Only rows that stand in the log can.
 SETTLE = """
 CREATE FUNCTION provenance_settle_outbox(first_seq bigint, end_seq bigint) RETURNS bigint
-LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp SET enable_seqscan = off AS $$
     WITH gone AS (
-        DELETE FROM core_outbox WHERE id IN (
-            SELECT outbox_id FROM provenance_entry WHERE seq >= first_seq AND seq < end_seq
-        ) RETURNING 1
+        DELETE FROM core_outbox o USING provenance_entry e
+        WHERE e.seq >= first_seq AND e.seq < end_seq AND o.id = e.outbox_id RETURNING 1
     ) SELECT count(*) FROM gone
 $$;
 SELECT provenance_prune_outbox();
