@@ -87,6 +87,7 @@ class DomainEvent(models.Model):
 
     class Meta:
         ordering = ["created_at"]
+        indexes = [models.Index(fields=["kind", "created_at"], name="event_of_kind")]
 
     def __str__(self) -> str:
         return self.kind

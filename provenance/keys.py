@@ -31,6 +31,7 @@ from cryptography.hazmat.primitives.serialization import (
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
+from core.keyfiles import made_once, write_draft
 from provenance.domain.cosignature import CosignatureSigner, verifier_from_vkey
 from provenance.domain.errors import LedgerError
 from provenance.domain.note import Ed25519Signer, Signer, Verifier, parse_note
@@ -65,13 +66,26 @@ def _verifier(vkey: str) -> Verifier:
 
 
 def generations() -> tuple[Generation, ...]:
-    """Every generation of the log's keys, oldest first; the first one is made when nobody has made it yet."""
-    path = _folder() / "index.json"
-    if not path.exists():
-        with _locked():
-            if not path.exists():
-                _add_generation(())
-    return _read_index(path, path.stat().st_mtime_ns)
+    """Every generation of the log's keys, oldest first; the first one is made when nobody has made it yet.
+
+    A process from which the private folder is hidden (one that takes traffic from outside) reads the public copy, and
+    finds none until a process that may has made the keys.
+    """
+    own = Path(settings.VAR) / "keys" / "log" / "index.json"
+    if not _readable(own):
+        try:
+            with _locked():
+                if not _readable(own):
+                    _add_generation(())
+        except OSError:
+            own = _public_index()
+            if not _readable(own):
+                return ()
+    return _read_index(own, own.stat().st_mtime_ns)
+
+
+def _readable(path: Path) -> bool:
+    return os.access(path, os.R_OK)
 
 
 @lru_cache(maxsize=4)
@@ -80,8 +94,8 @@ def _read_index(path: Path, changed: int) -> tuple[Generation, ...]:
 
 
 def log_verifiers() -> tuple[Verifier, ...]:
-    """The public keys of the newest generation."""
-    return generations()[-1].verifiers
+    """The public keys of the newest generation; none while nobody has made keys."""
+    return next((generation.verifiers for generation in reversed(generations())), ())
 
 
 def verifiers_for(note: bytes | str) -> tuple[Verifier, ...]:
@@ -171,7 +185,14 @@ def _clock() -> int:
 
 
 def _write_index(known: Sequence[Generation]) -> None:
-    _write(_folder() / "index.json", json.dumps([asdict(g) for g in known], indent=1).encode())
+    text = json.dumps([asdict(g) for g in known], indent=1).encode()
+    _write(_folder() / "index.json", text)
+    _public_index().parent.mkdir(parents=True, exist_ok=True)
+    _write(_public_index(), text)
+
+
+def _public_index() -> Path:
+    return Path(settings.VAR) / "log" / "keys.json"
 
 
 # --- files ---------------------------------------------------------------------------------------------------------
@@ -179,17 +200,7 @@ def _write_index(known: Sequence[Generation]) -> None:
 
 def secret(name: str, length: int = 32) -> bytes:
     """A random secret that is drawn once; whoever comes second reads what the first one wrote."""
-    path = Path(settings.VAR) / "keys" / name
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if not path.exists():
-        temporary = _draft(path, secrets.token_bytes(length))
-        try:
-            os.link(temporary, path)  # fails if another process was first
-        except FileExistsError:
-            pass
-        finally:
-            temporary.unlink()
-    return path.read_bytes()
+    return made_once(Path(settings.VAR) / "keys" / name, lambda: secrets.token_bytes(length))
 
 
 def _passphrase() -> bytes:
@@ -225,16 +236,6 @@ def _locked() -> Iterator[None]:
         yield
 
 
-def _draft(path: Path, data: bytes) -> Path:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    return temporary
-
-
 def _write(path: Path, data: bytes) -> None:
     """Whole or not at all, readable by the platform alone."""
-    os.replace(_draft(path, data), path)
+    os.replace(write_draft(path, data), path)

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from django.test import TransactionTestCase
 
+from core import context, vault
 from qflethics.launcher import servers as launcher
 from tests.database import empty_schema, empty_tables
 
@@ -43,6 +44,14 @@ def _denormals_as_they_were():
     yield
     if "torch" in sys.modules:
         sys.modules["torch"].set_flush_denormal(False)
+
+
+@pytest.fixture(autouse=True)
+def _nobody_acts_and_no_key_is_remembered():
+    """A request leaves its actor behind in its thread, and an emptied database its people's keys in memory."""
+    yield
+    context.set_actor(None)
+    vault.forget_cached()
 
 
 def _flush_as_owner(self) -> None:

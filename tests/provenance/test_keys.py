@@ -75,6 +75,17 @@ def test_after_the_overlap_the_old_keys_are_gone_and_sign_nothing_new(own_keys, 
     assert keys.retire(9) == []
 
 
+def test_a_process_that_sees_no_private_folder_reads_the_public_copy(own_keys, settings, tmp_path):
+    made = keys.generations()
+    own_keys.rename(tmp_path / "hidden")
+    (tmp_path / "keys").rename(tmp_path / "other")
+    (tmp_path / "keys").write_text("")  # as unusable as a folder that another user owns
+    assert keys.generations() == made
+    (tmp_path / "log" / "keys.json").unlink()
+    assert keys.generations() == ()
+    assert keys.log_verifiers() == ()
+
+
 def test_garbage_is_verified_with_the_newest_keys_which_refuse_it(own_keys):
     assert keys.verifiers_for(b"\xff not a note") == keys.log_verifiers()
     assert keys.verifiers_for("no\nsize\n\n\u2014 x AAAAAAAA\n") == keys.log_verifiers()

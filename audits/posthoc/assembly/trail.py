@@ -13,6 +13,7 @@ from provenance.domain.merkle import EMPTY_ROOT
 from provenance.models import Anchor, ChainState, Checkpoint
 from provenance.replay import replay
 from provenance.verification import Verification, verify_ledger
+from provenance.witnesses import witness_rows
 
 
 def audit_trail(generated_at: dt.datetime) -> dict[str, Any]:
@@ -27,7 +28,7 @@ def audit_trail(generated_at: dt.datetime) -> dict[str, Any]:
         **_outcome(found, checkpoint),
         "completeness": {"expected": replayed.expected, "found": replayed.found},
         "anchor": _anchor(checkpoint),
-        "witnesses": [],
+        "witnesses": [label(f"{w.name}, up to {w.size} entries") for w in witness_rows() if w.is_active and w.size],
     }
 
 
