@@ -25,6 +25,27 @@ END $$
 """
 
 
+# A capture trigger on a table of the session's own would write entries of rows that never were; and a partition is
+# reached through its parent alone, whose rights are what counts.
+CLOSED = """
+DO $$
+DECLARE found record;
+BEGIN
+    FOR found IN
+        SELECT p.oid::regprocedure AS signature FROM pg_proc p
+        WHERE p.pronamespace = 'public'::regnamespace AND p.proname LIKE 'core\\_capture%'
+    LOOP
+        EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC, {role}', found.signature);
+    END LOOP;
+    FOR found IN SELECT oid::regclass AS name FROM pg_class WHERE relispartition AND relkind IN ('r', 'p')
+        AND relnamespace = 'public'::regnamespace
+    LOOP
+        EXECUTE format('REVOKE ALL ON TABLE %s FROM {role}', found.name);
+    END LOOP;
+END $$
+"""
+
+
 def grant_application_role(sender, **kwargs) -> None:
     """Grant the application role reads and writes, append-only tables INSERT only, the outbox nothing but reads."""
     if sender.name != "core" or settings.DATABASE_ROLE != "owner":
@@ -51,8 +72,9 @@ def grant_application_role(sender, **kwargs) -> None:
         "CREATE OR REPLACE FUNCTION public._pgtrigger_should_ignore(trigger_name name) RETURNS boolean "
         "LANGUAGE sql IMMUTABLE AS 'SELECT false'",
         *(f"REVOKE UPDATE, DELETE ON {connection.ops.quote_name(table)} FROM {role}" for table in insert_only),
+        f"REVOKE DELETE ON core_subjectkey FROM {role}",  # what is left of a shredded key says that it was
     ]
-    statements += [*specialise.statements(), ALWAYS]
+    statements += [*specialise.statements(), ALWAYS, CLOSED.format(role=role)]
     with connection.cursor() as cursor:
         for statement in statements:
             cursor.execute(statement)

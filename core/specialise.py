@@ -35,6 +35,9 @@ CREATE OR REPLACE FUNCTION public.{name}() RETURNS trigger LANGUAGE plpgsql SECU
 DECLARE
     body pg_catalog.jsonb;
 BEGIN
+    IF TG_TABLE_SCHEMA <> 'public' THEN
+        RAISE EXCEPTION 'only governed tables are captured, not %', TG_RELID::pg_catalog.regclass;
+    END IF;
 {floats}    IF TG_OP = 'UPDATE' THEN
         IF {new} OPERATOR(pg_catalog.*=) {old} THEN
             RETURN NULL;  -- only columns outside the allow-list changed
@@ -103,7 +106,11 @@ def _text(field: str, kind: str) -> str:
         return f"{field}::pg_catalog.text"
     if kind == "timestamp with time zone":
         utc = f"pg_catalog.timezone('UTC', {field})"
-        return f"""pg_catalog.to_char({utc}, 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"')"""
+        usual = f"""pg_catalog.to_char({utc}, 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"')"""
+        # Infinity and years before Christ have no such form; raw SQL can write them.
+        odd = f"pg_catalog.to_jsonb({field}) OPERATOR(pg_catalog.#>>) '{{}}'"
+        rare = f"NOT pg_catalog.isfinite({field}) OR {field} < '0001-01-02 00:00:00+00'::pg_catalog.timestamptz"
+        return f"CASE WHEN {rare} THEN {odd} ELSE {usual} END"
     if kind == "bytea":
         return f"('\\x' OPERATOR(pg_catalog.||) pg_catalog.encode({field}, 'hex'))"
     return f"pg_catalog.to_jsonb({field}) OPERATOR(pg_catalog.#>>) '{{}}'"

@@ -6,6 +6,7 @@ witnesses. What any of them holds must be a beginning of the tree that is signed
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from datetime import datetime
@@ -20,7 +21,7 @@ from provenance.domain.checkpoint import Checkpoint as Statement
 from provenance.domain.checkpoint import sign_checkpoint
 from provenance.domain.merkle import tree_root
 from provenance.domain.tiles import Frontier
-from provenance.models import ChainState, Checkpoint, Entry, WitnessState
+from provenance.models import ChainState, Checkpoint, WitnessState
 from provenance.reading import read_tile
 
 _APPEND = """
@@ -87,7 +88,7 @@ def _refuse_if_rolled_back(frontier: Frontier, started: datetime | None) -> None
 
 def _wait_for_others(chain: ChainState | None, started: datetime) -> None:
     """A machine without memory signs only after the chain, and one witness if there are any, were heard."""
-    if chain is not None and chain.read_at < started:
+    if chain is None or chain.read_at < started:
         raise NotHeardYet(
             "this machine has no memory of what was signed, so the chain decides, and it was not read since the start: "
             "is the anchor worker running, and does it reach its node?"
@@ -114,11 +115,13 @@ def _refuse_unless_begun_with(frontier: Frontier, size: int, root: bytes | None,
 
 
 def _memory() -> Path:
-    """One file a log; a log is known by its first entry, which no two share."""
-    first = Entry.objects.filter(seq=0).values_list("leaf_hash", flat=True).first() or b""
+    """One file an origin: a log that replaces another one under the same name is a fork of it.
+
+    Whoever means to begin anew takes another origin, or removes this file knowingly.
+    """
     folder = Path(settings.VAR) / "log"
     folder.mkdir(parents=True, exist_ok=True)
-    return folder / f"signed-{bytes(first).hex()[:16]}.json"
+    return folder / f"signed-{hashlib.sha256(settings.LOG_ORIGIN.encode()).hexdigest()[:16]}.json"
 
 
 def remembered() -> tuple[int, bytes] | None:

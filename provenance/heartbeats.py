@@ -52,27 +52,32 @@ class Pulse:
     last: Beat | None
     longest_silence: timedelta | None  # between two beats, or since the last one
     missing: int  # numbers that were skipped
+    repeated: int  # beats whose number does not follow the one before
     unsigned: int  # beats whose signature is not the log's
 
     @property
     def steady(self) -> bool:
         late = timedelta(seconds=LATE * settings.HEARTBEAT_SECONDS)
         quiet = self.longest_silence is not None and self.longest_silence <= late
-        return bool(self.beats) and quiet and not self.missing and not self.unsigned
+        return bool(self.beats) and quiet and not (self.missing or self.repeated or self.unsigned)
 
 
 def pulse(*, hours: float = 24) -> Pulse:
-    """Read the heartbeats of the last hours."""
+    """Read the heartbeats of the last hours, and the one before them: a silence may begin earlier."""
     now = timezone.now()
-    bodies = _bodies().filter(entry__at__gte=now - timedelta(hours=hours)).order_by("entry_id")
-    beats = [_beat(body.body) for body in bodies]
+    since = now - timedelta(hours=hours)
+    bodies = list(_bodies().filter(entry__at__gte=since).order_by("entry_id"))
+    before = _bodies().filter(entry__at__lt=since).order_by("-entry_id").first()
+    beats = [_beat(body.body) for body in ([before] if before else []) + bodies]
     times = [beat.at for beat in beats] + [now]
     gaps = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+    steps = [later.number - earlier.number for earlier, later in zip(beats, beats[1:], strict=False)]
     return Pulse(
-        beats=len(beats),
+        beats=len(bodies),
         last=beats[-1] if beats else None,
         longest_silence=max(gaps, default=None),
-        missing=sum(max(0, b.number - a.number - 1) for a, b in zip(beats, beats[1:], strict=False)),
+        missing=sum(step - 1 for step in steps if step > 1),
+        repeated=sum(step < 1 for step in steps),
         unsigned=sum(not beat.signed for beat in beats),
     )
 

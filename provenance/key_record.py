@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 
 from core.context import governed
 from provenance import keys
-from provenance.models import LogKey
+from provenance.domain.note import parse_note
+from provenance.models import Checkpoint, LogKey
 
 
 def keys_record() -> None:
@@ -32,8 +33,17 @@ def keys_rotate(*, overlap: timedelta, reason: str) -> keys.Generation:
     return made
 
 
-def keys_retire(size: int) -> None:
+def keys_retire() -> None:
     """Close the generations whose overlap is over."""
-    if keys.retire(size):
+    if keys.retire(_last_signed):
         with governed(action="log_key.retire"):
             keys_record()
+
+
+def _last_signed(generation: keys.Generation) -> int:
+    """The size of the newest checkpoint that bears a generation's signatures; 0 if none does."""
+    wanted = {(key.name, key.key_id) for key in generation.verifiers}
+    for size, note in Checkpoint.objects.order_by("-size").values_list("size", "note").iterator(chunk_size=100):
+        if wanted <= {(line.name, line.key_id) for line in parse_note(note.encode()).signatures}:
+            return size
+    return 0

@@ -13,7 +13,7 @@ import json
 import os
 import secrets
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -148,24 +148,27 @@ def _signers(generation: Generation) -> tuple[Signer, ...]:
 
 def rotate(*, overlap: timedelta) -> Generation:
     """Make a new generation; the older ones go on signing beside it until the overlap ends."""
-    known = generations()
+    generations()  # the first one, if nobody has made it yet
     with _locked():
+        known = generations()
         until = (datetime.now(UTC) + overlap).isoformat()
         ending = [g if g.signs_until or g.last_size is not None else replace(g, signs_until=until) for g in known]
         return _add_generation(ending)
 
 
-def retire(size: int) -> list[Generation]:
-    """Close the generations whose overlap is over: note the last size and destroy their private halves."""
-    now, known = datetime.now(UTC), generations()
-    closing = [g for g in known if g.last_size is None and not g.signs(now)]
-    if closing:
-        with _locked():
-            _write_index([replace(g, last_size=size) if g in closing else g for g in known])
-            for generation in closing:
-                for kind in KINDS:
-                    _key_path(generation.number, kind).unlink(missing_ok=True)
-    return closing
+def retire(last_size: Callable[[Generation], int]) -> list[Generation]:
+    """Close the generations whose overlap is over: note the last size each signed, destroy its private half."""
+    now = datetime.now(UTC)
+    if not any(g.last_size is None and not g.signs(now) for g in generations()):
+        return []
+    with _locked():
+        known = generations()
+        closing = {g.number: last_size(g) for g in known if g.last_size is None and not g.signs(now)}
+        _write_index([replace(g, last_size=closing.get(g.number, g.last_size)) for g in known])
+        for number in closing:
+            for kind in KINDS:
+                _key_path(number, kind).unlink(missing_ok=True)
+    return [g for g in known if g.number in closing]
 
 
 def _add_generation(known: Sequence[Generation]) -> Generation:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from django.db import connection
 
-from provenance.domain.merkle import consistency_proof, inclusion_proof
+from provenance.domain.merkle import TileReader, consistency_proof, inclusion_proof
 from provenance.domain.proof import Proof, format_proof
 from provenance.domain.tiles import TILE_WIDTH
 from provenance.models import Anchor, Checkpoint, Entry
@@ -32,6 +33,20 @@ def read_tile(level: int, index: int, width: int) -> bytes:
     return bytes(row[0]) if row is not None and row[0] is not None else b""
 
 
+@lru_cache(maxsize=4)
+def tiles_of(root: bytes) -> TileReader:
+    """`read_tile` for one tree, remembering what many of its proofs share: all but the full tiles of leaves.
+
+    The root commits to every hash below it, so what is remembered under it can never be another tree's.
+    """
+    remember = lru_cache(maxsize=1024)(read_tile)
+
+    def read(level: int, index: int, width: int) -> bytes:
+        return (read_tile if level == 0 and width == TILE_WIDTH else remember)(level, index, width)
+
+    return read
+
+
 @dataclass(frozen=True)
 class Inclusion:
     """An entry, the checkpoint that covers it, the path between them, and how far the outside world has it."""
@@ -47,7 +62,7 @@ def prove(entry: Entry) -> Inclusion:
     checkpoint = Checkpoint.objects.first()
     if checkpoint is None or checkpoint.size <= entry.seq:
         return Inclusion(entry, None, (), None)
-    path = tuple(inclusion_proof(entry.seq, checkpoint.size, read_tile))
+    path = tuple(inclusion_proof(entry.seq, checkpoint.size, tiles_of(bytes(checkpoint.root))))
     anchor = (
         Anchor.objects.filter(checkpoint_id__gt=entry.seq, state=Anchor.State.FINAL).order_by("checkpoint_id").first()
     )

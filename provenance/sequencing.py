@@ -7,6 +7,7 @@ A row leaves the outbox in the transaction that enters it into the log, so whate
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sys
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -18,6 +19,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
+from django.core.exceptions import ImproperlyConfigured
 from django.db import connection, transaction
 
 from core import vault
@@ -28,6 +30,7 @@ from provenance.domain.merkle import hash_leaf
 from provenance.domain.tiles import Frontier, edge_widths
 from provenance.models import Entry, Tile
 
+logger = logging.getLogger(__name__)
 BATCH = 10_000  # rows of one transaction
 CHUNK = 2_000  # rows that are made while the ones before them are written
 SWITCH_SECONDS = 0.0005  # the thread that feeds the database waits no longer than this for the one that makes rows
@@ -161,12 +164,21 @@ def pseudonyms_of(actors: Collection[str]) -> dict[str, str]:
     Of somebody erased meanwhile it is a random one, so that nothing new links to what stands in the log.
     """
     known = {actor: UUID(actor) for actor in actors}
-    vault.warm(known.values())
+    try:
+        vault.warm(known.values())
+    except ImproperlyConfigured:
+        logger.warning("a key does not open; its actor is found below")
     return {actor: pseudonym_of(subject) for actor, subject in known.items()}
 
 
 def pseudonym_of(actor: UUID) -> str:
-    return commit.pseudonym(vault.pseudonym_key(actor), actor)
+    """An actor whose key does not open gets a random pseudonym: one damaged row must not hold up the whole log."""
+    try:
+        key = vault.pseudonym_key(actor)
+    except ImproperlyConfigured:
+        logger.exception("no pseudonym for %s", actor)
+        key = os.urandom(32)
+    return commit.pseudonym(key, actor)
 
 
 def _body(row: _Waiting) -> bytes:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import Count
 from django.utils import timezone
 
 from provenance import checkpoints
@@ -89,6 +90,9 @@ def _verify(limit: int, memory: tuple[int, bytes] | None) -> Verification:
             found.problems.append("more problems follow; the check stopped here")
             return found
     found.root = frontier.root().hex()
+    twice = Entry.objects.aggregate(twice=Count("seq") - Count("outbox_id", distinct=True))["twice"]
+    if twice:
+        found.problems.append(f"{twice} entries claim a row of the outbox that another entry claims")
     _check_tiles(found, tiles)
     _check_checkpoints(found, roots)
     anchors_check(found, roots)
@@ -139,7 +143,12 @@ def _check_entry(entry: Entry, *, expected_seq: int) -> list[str]:
 
 def _check_look_ups(where: str, body: Body) -> list[str]:
     """The columns that pages search by must say what the committed text says."""
-    said = json.loads(body.body)
+    try:
+        said = json.loads(body.body)
+    except (ValueError, RecursionError):
+        said = None
+    if not isinstance(said, dict):
+        return [f"{where}: its body is not what the sequencer writes"]
     shown = {"actor": body.actor and str(body.actor), "action": body.action, "reason": body.reason,
              "request": body.request_id}  # fmt: skip
     wrong = [name for name, value in shown.items() if said.get(name) != value]

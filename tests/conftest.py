@@ -54,5 +54,12 @@ def _nobody_acts_and_no_key_is_remembered():
     vault.forget_cached()
 
 
+@pytest.fixture(autouse=True)
+def _every_test_begins_a_log_of_its_own():
+    """The machine remembers what it signed under this origin; to it, another test's log would be a fork."""
+    for memory in (Path(os.environ["QFL_VAR"]) / "log").glob("signed-*.json"):
+        memory.unlink(missing_ok=True)
+
+
 def _flush_as_owner(self) -> None:
     empty_tables(os.environ["DATABASE_OWNER_URL"])

@@ -19,6 +19,9 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     before jsonb; after jsonb; body jsonb; pinned boolean;
 BEGIN
+    IF TG_TABLE_SCHEMA <> 'public' THEN
+        RAISE EXCEPTION 'only governed tables are captured, not %', TG_RELID::regclass;
+    END IF;
     -- Pinning costs a tenth of the capture, and nearly every session stands right already.
     pinned := current_setting('TimeZone') = 'UTC' AND current_setting('bytea_output') = 'hex'
         AND current_setting('extra_float_digits')::int >= 1;
@@ -54,6 +57,12 @@ BEGIN
             coalesce(current_setting('qfl.request', true), ''));
     RETURN NULL;
 END $$;
+
+-- What a leaf can carry. A row in another form would hold up the whole log.
+ALTER TABLE core_outbox ADD CONSTRAINT outbox_form CHECK (
+    "table" ~ '^[a-z][a-z0-9_]{0,62}$' AND length(object_id) <= 1024
+    AND operation IN ('INSERT', 'UPDATE', 'DELETE', 'REBASELINE', 'BATCH', 'READ', 'HEARTBEAT', 'ERASURE')
+);
 
 -- For what is no row change. It refuses the row operations, so the application cannot forge one.
 CREATE OR REPLACE FUNCTION core_record(table_name text, operation text, object_id text, body jsonb) RETURNS bigint

@@ -15,7 +15,9 @@ CREATE FUNCTION provenance_settle_outbox(first_seq bigint, end_seq bigint) RETUR
 LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp SET enable_seqscan = off AS $$
     WITH gone AS (
         DELETE FROM core_outbox o USING provenance_entry e
-        WHERE e.seq >= first_seq AND e.seq < end_seq AND o.id = e.outbox_id RETURNING 1
+        WHERE e.seq >= first_seq AND e.seq < end_seq AND o.id = e.outbox_id
+          AND o."table" = e."table" AND o.operation = e.operation AND o.object_id = e.object_id AND o."at" = e."at"
+        RETURNING 1
     ) SELECT count(*) FROM gone
 $$;
 SELECT provenance_prune_outbox();

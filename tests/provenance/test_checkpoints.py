@@ -172,6 +172,11 @@ def test_on_a_machine_without_memory_a_witness_is_heard_first(log):
     log.fill(1)
     checkpoints._memory().unlink()
     started = timezone.now()
+    with pytest.raises(checkpoints.NotHeardYet, match="anchor worker"):  # it knows of no chain at all yet
+        checkpoints.checkpoint_sign(log.frontier, started=started)
+    ChainState.objects.create(
+        chain_id=1, contract="0x" + "0" * 40, log_id="0x" + "0" * 64, read_at=started + timedelta(seconds=1)
+    )
     witness = Witness.objects.create(name="north.example/witness", vkeys="", url="https://north.example")
     state = WitnessState.objects.create(witness=witness, answered_at=started - timedelta(hours=1))
     with pytest.raises(checkpoints.NotHeardYet, match="none answered since the start"):
@@ -179,3 +184,17 @@ def test_on_a_machine_without_memory_a_witness_is_heard_first(log):
     state.answered_at = started + timedelta(seconds=1)
     state.save()
     assert checkpoints.checkpoint_sign(log.frontier, started=started).size == 4
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_database_that_takes_the_place_of_another_is_not_signed(log, tamper):
+    """Another first entry makes it no other log: it stands under the same origin and the same keys."""
+    log.fill(5)
+    log.sign()
+    tamper(
+        "DELETE FROM provenance_checkpoint", "DELETE FROM provenance_body", "DELETE FROM provenance_entry",
+    )  # fmt: skip
+    log.frontier = sequencing.load_frontier()
+    log.fill(5)
+    with pytest.raises(checkpoints.LogRolledBack, match="5 entries were signed here"):
+        checkpoints.checkpoint_sign(log.frontier, started=timezone.now())

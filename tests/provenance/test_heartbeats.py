@@ -52,3 +52,20 @@ def test_a_missing_beat_shows_by_its_number(log, monkeypatch):
         heartbeats.heartbeat_record(Frontier())
     log.drain()
     assert heartbeats.pulse().missing == 6
+
+
+def test_the_beat_before_the_window_counts(log):
+    """A silence that began earlier is as long as it is."""
+    heartbeats.heartbeat_record(log.frontier)
+    log.drain()
+    pulse = heartbeats.pulse(hours=0)
+    assert (pulse.beats, pulse.steady) == (0, False)
+    assert pulse.last is not None and pulse.last.number == 1
+
+
+def test_a_number_that_comes_twice_shows(log):
+    heartbeats.heartbeat_record(log.frontier)
+    heartbeats.heartbeat_record(log.frontier)  # the first one is not in the log yet
+    log.drain()
+    pulse = heartbeats.pulse()
+    assert pulse.repeated == 1 and not pulse.steady

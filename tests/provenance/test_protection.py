@@ -11,7 +11,7 @@ from accounts.models import Institution
 from core.models import Outbox
 from provenance.models import Anchor, Body, ChainState, Checkpoint, Entry, Tile
 from provenance.replay import replay
-from tests.factories.people import make_institution
+from tests.factories.people import make_institution, make_people
 
 GROWING = (Entry, Body, Tile, Checkpoint)
 
@@ -189,3 +189,70 @@ def test_an_owner_who_forges_a_waiting_row_cannot_be_prevented_but_is_shown(log,
         cursor.execute("""UPDATE core_outbox SET body = jsonb_set(body, '{name}', '"Forged"')""")
     log.drain()
     assert not replay().complete
+
+
+# --- what a review found, and stays closed -------------------------------------------------------------------------
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("function", ["core_capture", "core_capture_accounts_institution"])
+def test_the_application_cannot_hang_a_capture_on_a_table_of_its_own(function):
+    """It would write entries of rows that never were."""
+    said = attempt(
+        "CREATE TEMPORARY TABLE accounts_institution (id uuid, name text); "
+        "CREATE TRIGGER forge AFTER INSERT ON pg_temp.accounts_institution FOR EACH ROW "
+        f"EXECUTE FUNCTION {function}('id', 'name')"
+    )
+    assert "permission denied for function" in said
+
+
+@pytest.mark.django_db
+def test_an_entry_that_only_names_a_waiting_row_does_not_make_it_leave(log):
+    log.fill(1)
+    make_institution("north")
+    waiting = Outbox.objects.get()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            'INSERT INTO provenance_entry (seq, outbox_id, leaf, leaf_hash, "table", operation, object_id, at) '
+            "VALUES (1, %s, '', '', 'provenance', 'HEARTBEAT', 'log', now())",
+            [waiting.id],
+        )
+        cursor.execute("SELECT provenance_settle_outbox(0, 10)")
+        assert cursor.fetchone() == (0,)
+    assert Outbox.objects.get() == waiting
+
+
+@pytest.mark.django_db
+def test_partitions_give_no_right_that_their_parent_withholds():
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT c.relname FROM pg_class c WHERE c.relispartition AND c.relnamespace = 'public'::regnamespace "
+            "AND c.relkind IN ('r', 'p') AND has_table_privilege(c.oid, 'SELECT, INSERT, UPDATE, DELETE')"
+        )
+        assert cursor.fetchall() == []
+
+
+@pytest.mark.django_db
+def test_a_shredded_key_stays_shredded():
+    from core import vault
+
+    subject = make_people().administrator.id
+    vault.shred(subject)
+    assert "permission denied" in attempt(f"DELETE FROM core_subjectkey WHERE subject = '{subject}'")
+    said = attempt(f"UPDATE core_subjectkey SET shredded_at = NULL WHERE subject = '{subject}'")
+    assert "stays so" in said
+
+
+@pytest.mark.django_db
+def test_a_key_that_does_not_open_does_not_hold_up_the_log(log):
+    from core import vault
+    from core.context import governed
+
+    people = make_people()
+    log.drain()
+    with governed(action="test", actor=people.administrator.id):
+        make_institution("fourth")
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE core_subjectkey SET wrapped = 'x'::bytea WHERE subject = %s", [people.administrator.id])
+    vault.forget_cached()
+    assert log.drain() >= 1

@@ -31,7 +31,7 @@ class Command(LoopCommand):
         if now - self.alive >= settings.HEARTBEAT_SECONDS:
             self.alive = now
             heartbeats.heartbeat_record(self.frontier)
-            key_record.keys_retire(self.frontier.size)
+            key_record.keys_retire()
         if now - self.signed >= settings.CHECKPOINT_SECONDS:
             self.signed = now
             self._sign()
