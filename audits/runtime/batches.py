@@ -16,6 +16,7 @@ from typing import Any
 from django.db import connection
 
 from audits.runtime.models import Batch, Outcome, Prediction
+from core.errors import Conflict
 from models_registry.models import Deployment
 from provenance.domain.batch import RowProof, batch_root, prove_row, row_hashes
 from provenance.domain.canonical import encode_floats
@@ -123,9 +124,28 @@ def batch_rows(batch: Batch) -> list[Row]:
 
 
 def row_prove(*, batch: Batch, index: int) -> RowEvidence:
-    """Prove one row of a batch. It verifies against the batch's captured root only if no row was changed."""
-    leaves = [leaf(row) for row in batch_rows(batch)]
-    salt = bytes(batch.salt)
+    """Prove one row of a batch. It verifies against the batch's captured root only if no row was changed.
+
+    Parameters
+    ----------
+    index : int
+        The row's `batch_index`, from 0.
+
+    Raises
+    ------
+    Conflict
+        If the batch has lost or gained rows, so that the places of the rest in its tree are not known.
+    """
+    rows = batch_rows(batch)
+    places = [row.batch_index for row in rows]
+    if places != list(range(batch.rows)):
+        raise Conflict(
+            f"The batch had {batch.rows} rows and {len(rows)} are stored, not one at each place: some are lost or new, "
+            "so none of them can be proved. Run the verification of the ledger, and restore the batch from a backup."
+        )
+    if not 0 <= index < len(rows):
+        raise Conflict(f"Expected a place from 0 to {len(rows) - 1} in the batch, got {index}.")
+    leaves, salt = [leaf(row) for row in rows], bytes(batch.salt)
     return RowEvidence(batch, leaves[index], prove_row(row_hashes(leaves, salt), index, salt))
 
 
