@@ -13,7 +13,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser) -> None:
         parser.add_argument("--overlap-days", type=float, default=30.0, help="how long the old keys go on signing")
-        parser.add_argument("--reason", required=True, help="why; it stands in the ledger")
+        parser.add_argument("--reason", required=True, help="why; it stands in the ledger in clear: name nobody")
 
     def handle(self, *args, **options) -> None:
         if not 0 <= options["overlap_days"] <= 366:

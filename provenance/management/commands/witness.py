@@ -24,7 +24,7 @@ class Command(BaseCommand):
             change = actions.add_parser(name, help=words)
             change.add_argument("name")
         for chosen in actions.choices.values():
-            chosen.add_argument("--reason", default="", help="why; it stands in the ledger")
+            chosen.add_argument("--reason", default="", help="why; it stands in the ledger in clear: name nobody")
 
     def handle(self, *args, **options) -> None:
         try:
