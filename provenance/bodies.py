@@ -23,7 +23,9 @@ from provenance.models import Body, Entry
 
 SEALED = "[sealed under the person's own key]"
 LINE = 200  # characters of a value that are shown without opening it
-LEDGER_TABLES = frozenset({"provenance", "provenance_body"})  # of entries that are no row: heartbeats, readings
+HEARTBEATS = "provenance"
+READING = "provenance_body"  # who opened, searched or bundled what
+LEDGER_TABLES = frozenset({HEARTBEATS, READING})  # of entries that are no row: heartbeats, readings
 PLATFORM = "The platform itself"
 
 
@@ -120,6 +122,8 @@ def story_read(*, entries: Sequence[Entry], user: Any) -> dict[int, Opened]:
 
     What is missing lies outside the person's reach, or is gone.
     """
+    if entries and entries[0].table == READING:  # of one object, but each somebody's own
+        entries = [entry for entry in entries if may_read_body(user, entry)]
     if not entries or not may_read_body(user, entries[0]):
         return {}
     about, bodies = entries[0], Body.objects.in_bulk([entry.seq for entry in entries])
@@ -197,9 +201,14 @@ def role_of(actor: Any) -> str:
 
 
 def may_read_body(user: Any, entry: Entry) -> bool:
-    """Members of the platform read every body; members of an institution what lies within its federations."""
-    if user.sees_all or entry.table in LEDGER_TABLES:
+    """Members of the platform read every body; members of an institution what lies within its federations.
+
+    Heartbeats are everybody's. Of the readings, which say who looked for what, a person sees their own.
+    """
+    if user.sees_all or entry.table == HEARTBEATS:
         return True
+    if entry.table == READING:
+        return Body.objects.filter(entry_id=entry.seq, actor=user.pk).exists()
     model = model_of(entry.table)
     if model is None:
         return False

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.errors import ApplicationError
-from provenance.bodies import LEDGER_TABLES, may_read_body
+from provenance.bodies import LEDGER_TABLES, READING, may_read_body
 from provenance.bundles import object_bundle
 from provenance.models import Checkpoint, Entry
 from provenance.presentation import Row, rows_of, tables
@@ -124,11 +124,14 @@ def bundle_for(*, object_id: str, table: str | None, user: Any) -> bytes:
 
 
 def _withhold_from(user: Any) -> Callable[[Entry, Mapping[str, Any]], str]:
-    """Withhold what lies outside the person's reach, which is asked once an object: its entries share it."""
-    known: dict[tuple[str, str], bool] = {}
+    """Withhold what lies outside the person's reach, which is asked once an object: its entries share it.
+
+    Readings of an object do not: each is its reader's own.
+    """
+    known: dict[tuple[str, str, int], bool] = {}
 
     def redact(entry: Entry, row: Mapping[str, Any]) -> str:
-        key = (entry.table, entry.object_id)
+        key = (entry.table, entry.object_id, entry.seq if entry.table == READING else -1)
         if key not in known:
             known[key] = may_read_body(user, entry)
         return "" if known[key] else OUTSIDE

@@ -7,6 +7,7 @@ from django.urls import reverse
 
 from accounts.models import Institution
 from core.models import Outbox
+from provenance import objects
 from provenance.models import Entry
 
 pytestmark = pytest.mark.django_db
@@ -108,3 +109,27 @@ def test_no_web_process_imports_the_chain():
         [sys.executable, "-c", program], capture_output=True, text=True, env=os.environ, cwd=settings.BASE_DIR
     )
     assert done.stdout.strip() == "[]", done.stdout + done.stderr
+
+
+def test_who_looked_for_what_is_for_the_platform_and_for_oneself(world, changed, log, client_of):
+    client_of(world.people.officer_north).get(reverse("ledger_entry", args=[changed.seq]))
+    log.drain()
+    log.sign()
+    reading = Entry.objects.filter(table="provenance_body").latest("seq")
+    for page in (reverse("ledger_entry", args=[reading.seq]), reverse("ledger_object", args=[reading.object_id])):
+        for who, sees in (("officer_north", True), ("auditor", True), ("outsider", False), ("officer_south", False)):
+            text = client_of(getattr(world.people, who)).get(page).content.decode()
+            assert ("ledger.read" in text) is sees, (page, who)
+
+
+def test_a_bundle_of_readings_holds_ones_own_alone(world, changed, log, client_of):
+    for who in ("officer_north", "officer_south"):
+        client_of(getattr(world.people, who)).get(reverse("ledger_object", args=[changed.object_id]))
+    log.drain()
+    log.sign()
+    readings = Entry.objects.filter(table="provenance_body", object_id=changed.object_id)
+    assert readings.count() == 2
+    for who, count in (("officer_north", 1), ("outsider", 0), ("auditor", 2)):
+        user = getattr(world.people, who)
+        withhold = objects._withhold_from(user)
+        assert sum(not withhold(entry, {}) for entry in readings) == count
