@@ -181,9 +181,16 @@ def verify_note(note: Note, verifiers: Sequence[Verifier]) -> tuple[Verified, ..
     Raises
     ------
     VerificationError
-        If a known key's signature is false, or no known key signed.
+        If a known key's signature is false, no known key signed, or two different keys have one name and key id: a key
+        id is four bytes, so a stranger can make a key that would take a trusted one's place.
     """
-    known = {(verifier.name, verifier.key_id): verifier for verifier in verifiers}
+    known: dict[tuple[str, bytes], Verifier] = {}
+    for key in verifiers:
+        if known.setdefault((key.name, key.key_id), key).vkey != key.vkey:
+            raise VerificationError(
+                f"expected one key of each name and key id, got two keys {key.name}+{key.key_id.hex()}; "
+                "leave out the one that you do not trust"
+            )
     verified: dict[tuple[str, bytes], Verified] = {}
     for line in note.signatures:
         if (verifier := known.get((line.name, line.key_id))) is not None:

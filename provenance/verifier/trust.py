@@ -80,7 +80,7 @@ def make_trust(
     FormatError
         If a key is malformed or repeated.
     VerificationError
-        If keys were given, and none is a key of this log.
+        If keys were given, and none is a key of this log; or a witness has the log's name.
     """
     listed, listed_witnesses = read_vkeys(found), read_vkeys(witnesses_found)
     keys = read_vkeys(given) if given else listed
@@ -89,6 +89,8 @@ def make_trust(
         names = ", ".join(sorted({key.name for key in keys})) or "nothing"
         raise VerificationError(f"the file is of the log {origin!r}; the trusted keys are of {names}")
     witnesses = read_vkeys(witnesses_given) if witnesses_given else listed_witnesses
+    if any(witness.name == origin for witness in witnesses):
+        raise VerificationError(f"expected witnesses of other names, got one that is called {origin!r} like the log")
     return Trust(log_keys, tuple(witnesses), bool(given), bool(witnesses_given), quorum)
 
 

@@ -40,6 +40,17 @@ def test_both_signatures_of_the_log_verify_and_the_size_is_as_measured():
     assert len(SIGNED) == 3458
 
 
+def test_a_witness_cannot_take_the_place_of_a_key_of_the_log():
+    class Colliding:
+        name, key_id, vkey = ED.name, ED.verifier.key_id, "another key with the same id"
+
+        def verify(self, text: str, signature: bytes) -> int | None:
+            return NOW
+
+    with pytest.raises(VerificationError, match="two keys"):
+        open_checkpoint(SIGNED, origin=ORIGIN, log_keys=KEYS, witnesses=[Colliding()])
+
+
 @pytest.mark.parametrize("signers", [[ED], [ML]])
 def test_dropping_one_of_the_logs_signatures_is_refused(signers):
     with pytest.raises(VerificationError, match="every key of the log"):

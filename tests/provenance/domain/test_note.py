@@ -52,6 +52,28 @@ def test_any_flipped_bit_is_refused(at, bit):
         verify_note(parse_note(bytes(tampered)), [verifier_from_vkey(VKEY)])
 
 
+class Colliding:
+    """Another's key under ALICE's name and key id: four bytes are soon found again."""
+
+    name, key_id, vkey = ALICE.name, ALICE.verifier.key_id, "example.org/alice+another"
+
+    def verify(self, text: str, signature: bytes) -> int | None:
+        return 1
+
+
+@pytest.mark.parametrize("known", [[ALICE.verifier, Colliding()], [Colliding(), ALICE.verifier]])
+def test_two_keys_of_one_name_and_key_id_are_refused(known):
+    forged = format_note(TEXT, [Signature(ALICE.name, ALICE.verifier.key_id, bytes(64))])
+    for data in (forged, sign_note(TEXT, [ALICE])):
+        with pytest.raises(VerificationError, match="two keys"):
+            verify_note(parse_note(data), known)
+
+
+def test_one_key_given_twice_is_one_key():
+    again = Ed25519Signer(ALICE.name, Ed25519PrivateKey.from_private_bytes(b"\1" * 32)).verifier
+    assert len(verify_note(parse_note(sign_note(TEXT, [ALICE])), [ALICE.verifier, again])) == 1
+
+
 def test_unknown_lines_are_ignored():
     strangers = [Signature("example.org/carol", b"abcd", bytes(64)), Signature(ALICE.name, b"abcd", bytes(900))]
     note = parse_note(format_note(TEXT, [*strangers, ALICE.sign(TEXT)]))

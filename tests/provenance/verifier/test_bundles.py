@@ -271,6 +271,15 @@ def test_the_log_is_no_witness_of_itself(log, verify):
     assert verdict.exit_code == 1
 
 
+def test_a_witness_that_is_named_like_the_log_is_refused(log, verify, made):
+    posing = made.keys(made.ORIGIN, 5)[1].verifier.vkey
+    carried = replace(log.bundle(), witnesses=(log.witness.verifier.vkey, posing))
+    for bundle, arguments in ((carried, keyed(log)), (log.bundle(), [*keyed(log), "--witness", posing])):
+        verdict = verify(bundle, *arguments)
+        assert verdict.exit_code == 1
+        assert any("like the log" in finding.text for finding in verdict.findings)
+
+
 def test_a_false_cosignature_of_a_known_witness_is_false(log, verify, made):
     bundle = log.bundle()
     stranger = made.keys("hospital.example/witness", 5)[1]
