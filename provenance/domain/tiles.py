@@ -20,7 +20,7 @@ from provenance.domain.merkle import EMPTY_ROOT, HASH_BYTES, TILE_HEIGHT, TILE_W
 
 MAX_ENTRY_BYTES = 65_535
 MAX_LEVEL = 7  # 256^8 leaves exceed every counter used here
-_INDEX = r"((?:x\d{3}/)*\d{3})"
+_INDEX = r"((?:x\d{3}/){0,6}\d{3})"  # 21 digits: no tree of 64-bit size has more
 _TILE_PATH = re.compile(rf"tile/(\d|[1-5]\d|6[0-3])/{_INDEX}(?:\.p/([1-9]\d{{0,2}}))?")
 _BUNDLE_PATH = re.compile(rf"tile/entries/{_INDEX}(?:\.p/([1-9]\d{{0,2}}))?")
 

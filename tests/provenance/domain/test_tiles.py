@@ -151,6 +151,8 @@ def test_paths(path, name):
         "tile/0/000\n",
         "tile/0/٠٠٠",
         "",
+        "tile/0/" + "x001/" * 1500 + "000",
+        "tile/entries/" + "x001/" * 1500 + "000",
     ],
 )
 def test_a_second_spelling_of_a_path_is_refused(path):
