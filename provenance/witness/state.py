@@ -54,6 +54,7 @@ class KnownLog:
     origin: str
     vkeys: tuple[str, ...]  # each must sign
     seen: Seen | None = None
+    retired: tuple[str, ...] = ()  # pinned before, and never again
 
     @property
     def verifiers(self) -> tuple[Verifier, ...]:
@@ -139,12 +140,14 @@ class WitnessHome:
     def rotate(self, vkeys: Sequence[str], note: bytes) -> bool:
         """Replace a log's keys by newer ones, if the pinned keys and the new ones all signed this checkpoint.
 
-        Returns False if these keys are pinned already.
+        Returns False if these keys are pinned already. It goes one way only: the checkpoint vouches for either
+        generation, and whoever steals keys that were given up could otherwise have them pinned again.
 
         Raises
         ------
         WitnessError
-            If the log is unknown, or the checkpoint is not signed so.
+            If the log is unknown, the checkpoint is not signed so or is smaller than the tree already seen, or a key
+            was pinned before.
         """
         origin = _origin(vkeys)
         with _lock(self.folder):
@@ -153,14 +156,12 @@ class WitnessHome:
                 raise WitnessError(f"{origin} is not known here; there are no older keys that could vouch for new ones")
             if set(vkeys) == set(known.vkeys):
                 return False
-            new = [verifier_from_vkey(vkey) for vkey in vkeys]
             try:
-                if parse_checkpoint(note).origin != origin:
-                    raise VerificationError(f"the checkpoint is not one of {origin}")
-                check_signed(note, list({key.vkey: key for key in (*known.verifiers, *new)}.values()))
+                _check_change(known, vkeys, note)
             except LedgerError as error:
                 raise WitnessError(f"new keys of {origin} are refused: {error}") from None
-            self._keep(replace(known, vkeys=tuple(sorted(set(vkeys)))))
+            given_up = {*known.retired, *known.vkeys} - set(vkeys)
+            self._keep(replace(known, vkeys=tuple(sorted(set(vkeys))), retired=tuple(sorted(given_up))))
             return True
 
     def log(self, origin: str) -> KnownLog | None:
@@ -186,7 +187,7 @@ class WitnessHome:
             if note:
                 tree = parse_checkpoint(note)
                 seen = Seen(tree.size, tree.root, note)
-            return KnownLog(kept["origin"], tuple(kept["vkeys"]), seen)
+            return KnownLog(kept["origin"], tuple(kept["vkeys"]), seen, tuple(kept.get("retired", ())))
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise WitnessError(
                 f"{path} is damaged ({error}); nothing of that log is cosigned until it is seen to"
@@ -254,7 +255,7 @@ class WitnessHome:
 
     def _keep(self, log: KnownLog) -> None:
         note = log.seen.note.decode() if log.seen is not None else ""
-        kept = {"origin": log.origin, "vkeys": log.vkeys, "note": note}
+        kept = {"origin": log.origin, "vkeys": log.vkeys, "retired": log.retired, "note": note}
         write_whole(self._path(log.origin), json.dumps(kept, indent=1).encode())
 
     def _path(self, origin: str) -> Path:
@@ -262,6 +263,21 @@ class WitnessHome:
 
     def _now(self) -> int:
         return int(self._clock())
+
+
+def _check_change(known: KnownLog, vkeys: Sequence[str], note: bytes) -> None:
+    """Check that a checkpoint vouches for a log's new keys."""
+    tree, seen = parse_checkpoint(note), known.seen
+    if tree.origin != known.origin:
+        raise VerificationError(f"the checkpoint is not one of {known.origin}")
+    if back := set(vkeys) & set(known.retired):
+        raise VerificationError(f"{len(back)} of them were pinned before and given up; such keys are not taken again")
+    if seen is not None and tree.size < seen.size:
+        raise VerificationError(f"expected a checkpoint of at least the {seen.size} entries seen, got {tree.size}")
+    if seen is not None and tree.size == seen.size and tree.root != seen.root:
+        raise VerificationError(f"the checkpoint is of another tree of {tree.size} entries than the one seen")
+    check_signed(note, known.verifiers)  # in two calls: no new key can stand in for a pinned one
+    check_signed(note, [verifier_from_vkey(vkey) for vkey in vkeys])
 
 
 def write_whole(path: Path, data: bytes) -> None:

@@ -193,6 +193,36 @@ def test_new_keys_are_taken_only_with_a_checkpoint_that_old_and_new_ones_signed(
         witness.rotate(vkeys(LATER), MAIN.note(50, (*SIGNERS, *LATER)))
 
 
+def test_retired_keys_are_not_pinned_again_by_the_checkpoint_that_replaced_them(witness):
+    vouching = MAIN.note(30, (*SIGNERS, *NEXT))
+    assert witness.rotate(vkeys(NEXT), vouching) is True
+    for again in (VKEYS, VKEYS[:1], (*VKEYS, *vkeys(NEXT))):
+        with pytest.raises(WitnessError, match="pinned before"):
+            witness.rotate(again, vouching)
+    assert witness.rotate(vkeys(LATER), MAIN.note(40, (*NEXT, *LATER))) is True
+    for again in (VKEYS, vkeys(NEXT)):
+        with pytest.raises(WitnessError, match="pinned before"):
+            witness.rotate(again, MAIN.note(50, (*SIGNERS, *NEXT, *LATER)))
+    assert set(witness.log(ORIGIN).vkeys) == set(vkeys(LATER))
+
+
+def test_new_keys_are_not_taken_with_a_checkpoint_older_than_the_tree_seen(witness):
+    witness.add_checkpoint(MAIN.ask(0, 20))
+    for note in (MAIN.note(19, (*SIGNERS, *NEXT)), FORK.note(20, (*SIGNERS, *NEXT))):
+        with pytest.raises(WitnessError, match="refused"):
+            witness.rotate(vkeys(NEXT), note)
+    assert witness.rotate(vkeys(NEXT), MAIN.note(20, (*SIGNERS, *NEXT))) is True
+
+
+def test_a_folder_from_before_given_up_keys_were_kept_still_opens(witness):
+    witness.add_checkpoint(MAIN.ask(0, 20))
+    (path,) = (witness.folder / "logs").glob("*.json")
+    kept = json.loads(path.read_text())
+    del kept["retired"]
+    path.write_text(json.dumps(kept))
+    assert witness.log(ORIGIN).retired == () and witness.log(ORIGIN).seen == MAIN.seen(20)
+
+
 def test_during_the_overlap_both_generations_are_enough_for_everybody(witness):
     assert witness.add_checkpoint(MAIN.ask(0, 20, (*SIGNERS, *NEXT))).status == 200
     witness.rotate(vkeys(NEXT), MAIN.note(30, (*SIGNERS, *NEXT)))
