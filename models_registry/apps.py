@@ -6,3 +6,7 @@ class ModelsRegistryConfig(AppConfig):
 
     def ready(self) -> None:
         from models_registry import subscriptions  # noqa: F401 - a finished run becomes a version
+        from models_registry.on_chain import approved_contents
+        from provenance.decisions import on_subject
+
+        on_subject(approved_contents)

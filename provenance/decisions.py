@@ -7,12 +7,13 @@ the mirror that `subject_state` reads.
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import Case, Q, QuerySet, When
 from django.utils import timezone
 
@@ -35,7 +36,20 @@ from provenance.officers import live_key, signer_of
 
 SHORTEST, LONGEST, USUAL = timedelta(minutes=10), timedelta(days=60), timedelta(days=7)
 MOST_RATIONALE = 4000
+STANDING = (ChainDecision.State.FINAL, *ChainDecision.UNDER_WAY)
 FORMAT = "qfl-ethics/decision/v1"
+
+
+# Content digests of those of the objects that exist and lie within a person's reach, by their ids.
+Resolver = Callable[[Collection[str], Any], Mapping[str, str]]
+_RESOLVERS: list[Resolver] = []
+
+
+class NoSuchSubject(ApplicationError):
+    """Nothing within the person's reach is decided on under this identifier."""
+
+    status = 404
+    code = "not_found"
 
 
 @dataclass(frozen=True)
@@ -64,6 +78,31 @@ def subject_state(*, object_id: str) -> SubjectView | None:
     return SubjectView(SubjectState(row.state), row.read_at, row.nonce, row.proposer, first.content_digest)
 
 
+def on_subject(resolver: Resolver) -> Resolver:
+    """Register who knows objects that are decided on: a higher floor, which this one cannot import."""
+    if resolver not in _RESOLVERS:
+        _RESOLVERS.append(resolver)
+    return resolver
+
+
+def contents_for(object_ids: Collection[str], user: Any) -> dict[str, str]:
+    """Content digests of those of the objects that a person may see, by their ids."""
+    return {name: digest for resolver in _RESOLVERS for name, digest in resolver(object_ids, user).items()}
+
+
+def decisions_for(user: Any) -> QuerySet[ChainDecision]:
+    """The decisions on what a person may see; all of them for members of the platform."""
+    if user.sees_all:
+        return ChainDecision.objects.all()
+    named = set(ChainDecision.objects.order_by().values_list("object_id", flat=True).distinct())
+    return ChainDecision.objects.filter(object_id__in=contents_for(named, user))
+
+
+def subject_for(*, object_id: str, user: Any) -> SubjectView | None:
+    """`subject_state` for a person: None also for what lies outside their reach."""
+    return subject_state(object_id=object_id) if user.sees_all or contents_for([object_id], user) else None
+
+
 def quorum() -> int:
     """Officers that the contract is told to ask for; it takes no fewer than two."""
     return max(2, settings.OFFICERS_REQUIRED)
@@ -72,23 +111,27 @@ def quorum() -> int:
 def decision_propose(
     *,
     object_id: str,
-    content_digest: str,
     verdict: Verdict,
     rationale: str,
     actor: User,
+    content_digest: str | None = None,
     expires_in: timedelta = USUAL,
 ) -> ChainDecision:
     """Open a decision on a deployment or version, for people to sign.
 
     Parameters
     ----------
-    content_digest : str
-        Of the approved content. It goes into the subject when the object is first proposed and must not change.
+    object_id : str
+        Of something approved within the actor's reach. The digest of its approved content goes into the subject.
+    content_digest : str or None
+        Of the content that the actor has seen; refused if another was approved.
     expires_in : timedelta
         Ten minutes to sixty days; signatures that are not on the chain by then are void.
 
     Raises
     ------
+    NoSuchSubject
+        If nothing approved that the actor may see has this identifier.
     Forbidden
         If the actor's role or key does not allow this verdict.
     Conflict
@@ -100,28 +143,52 @@ def decision_propose(
     chain = ChainState.objects.first()
     if chain is None:
         raise Conflict("No chain is known yet; the anchor worker has not reached one. Try again once it has.")
-    before, known = _subject_of(object_id), subject_state(object_id=object_id)
-    if before is not None and before.content_digest != content_digest:
-        raise Conflict("What was proposed had other content; a decision cannot be about two contents.")
-    _check_state(verdict, known)
-    salt = bytes(before.subject_salt) if before else secrets.token_bytes(32)
-    commitment_salt = secrets.token_bytes(32)
-    made = ChainDecision(
-        object_id=object_id, content_digest=content_digest, subject_salt=salt, verdict=int(verdict),
-        subject=subject_commitment(salt=salt, object_id=object_id, content_digest=content_digest),
-        rationale=text, commitment=rationale_commitment(salt=commitment_salt, rationale=text),
-        commitment_salt=commitment_salt, opened_by=actor,
-        proposer=key.address if verdict is Verdict.PROPOSE or known is None else known.proposer,
-        nonce=known.nonce if known else 0, expires_at=(timezone.now() + expires_in).replace(microsecond=0),
-        chain_id=chain.chain_id, contract=chain.contract, log_id=chain.log_id,
-        needed=1 if verdict in (Verdict.PROPOSE, Verdict.HALT) else quorum(),
-    )  # fmt: skip
+    digest = _content(object_id, content_digest, actor)
     try:
         with governed(action=f"decision.{verdict.name.lower()}", actor=actor.id, reason=text), transaction.atomic():
+            _one_at_a_time(object_id)
+            made = _drafted(object_id, digest, verdict, chain)
+            made.rationale, made.opened_by = text, actor
+            made.commitment = rationale_commitment(salt=made.commitment_salt, rationale=text)
+            made.expires_at = (timezone.now() + expires_in).replace(microsecond=0)
+            made.proposer = made.proposer or key.address
             made.save(force_insert=True)
     except IntegrityError:
         raise Conflict("Another decision on this is under way; sign that one, or wait until it is done.") from None
     return made
+
+
+def _drafted(object_id: str, digest: str, verdict: Verdict, chain: ChainState) -> ChainDecision:
+    """What follows from where the object stands; a proposal's proposer is left open."""
+    before, known = _subject_of(object_id), subject_state(object_id=object_id)
+    if before is not None and before.content_digest != digest:
+        raise Conflict("What was proposed had other content; a decision cannot be about two contents.")
+    _check_state(verdict, known)
+    salt = bytes(before.subject_salt) if before else secrets.token_bytes(32)
+    return ChainDecision(
+        object_id=object_id, content_digest=digest, subject_salt=salt, verdict=int(verdict),
+        subject=subject_commitment(salt=salt, object_id=object_id, content_digest=digest),
+        commitment_salt=secrets.token_bytes(32),
+        proposer="" if verdict is Verdict.PROPOSE or known is None else known.proposer,
+        nonce=known.nonce if known else 0,
+        chain_id=chain.chain_id, contract=chain.contract, log_id=chain.log_id,
+        needed=1 if verdict in (Verdict.PROPOSE, Verdict.HALT) else quorum(),
+    )  # fmt: skip
+
+
+def _content(object_id: str, expected: str | None, actor: User) -> str:
+    digest = contents_for([object_id], actor).get(object_id)
+    if digest is None:
+        raise NoSuchSubject("Nothing approved that you may see has this identifier. Expected a deployment's.")
+    if expected not in (None, digest):
+        raise Conflict(f"Expected a decision on the approved content, {digest}; got {expected}. Review what changed.")
+    return digest
+
+
+def _one_at_a_time(object_id: str) -> None:
+    """Of two first proposals at once the second must see the first: each would draw a subject of its own."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('decision'), hashtext(%s))", [object_id])
 
 
 def message_of(decision: ChainDecision) -> Message:
@@ -166,6 +233,8 @@ def decision_sign(*, decision: ChainDecision, signature: str, actor: User) -> De
 
     Raises
     ------
+    NoSuchSubject
+        If the decision is on nothing that the person may see.
     Forbidden
         If the signature is not of the person's own live key, or the person may not sign this decision.
     Conflict
@@ -173,6 +242,8 @@ def decision_sign(*, decision: ChainDecision, signature: str, actor: User) -> De
     ApplicationError
         If it is no signature.
     """
+    if not actor.sees_all and not contents_for([decision.object_id], actor):
+        raise NoSuchSubject("Nothing that you may see is decided on here.")
     address = signer_of(message_of(decision).digest(), signature)
     if not OfficerKey.objects.filter(user=actor, address=address, revoked_at__isnull=True).exists():
         raise Forbidden(
@@ -260,5 +331,16 @@ def _checked(rationale: str, expires_in: timedelta) -> str:
 
 
 def _subject_of(object_id: str) -> ChainDecision | None:
-    """A decision that holds the object's subject and its salt."""
-    return ChainDecision.objects.filter(object_id=object_id).order_by("created_at").first()
+    """A decision that holds the object's subject and its salt: one on the chain, else one on its way there.
+
+    What expired or failed binds nobody: a wrong proposal must not keep an object from being decided on.
+    """
+    final = Case(When(state=ChainDecision.State.FINAL, then=0), default=1)
+    held = ChainDecision.objects.filter(object_id=object_id, state__in=STANDING)
+    return held.order_by(final, "created_at").first()
+
+
+def subjects() -> dict[str, str]:
+    """The subject of every object that is or may come to be on the chain, by the object's id."""
+    named = ChainDecision.objects.filter(state__in=STANDING).order_by().values_list("object_id", flat=True).distinct()
+    return {name: found.subject for name in sorted(named) if (found := _subject_of(name)) is not None}

@@ -5,11 +5,13 @@ The contract counts addresses; that two addresses are two people is what this re
 
 from __future__ import annotations
 
+import re
 import uuid
 
 from django.conf import settings
 from django.core import signing
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from accounts.models import User
@@ -21,6 +23,7 @@ from provenance.models_decisions import OfficerKey
 
 CHALLENGE_SECONDS = 15 * 60
 _SALT = "provenance.officer-key"
+_SIGNATURE = re.compile(r"(?:0x)?[0-9a-fA-F]{130}")
 _HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
 
 
@@ -58,7 +61,9 @@ def officer_key_register(*, user: User, challenge: str, signature: str) -> Offic
 
 
 def officer_key_revoke(*, key: OfficerKey, actor: User, reason: str) -> OfficerKey:
-    """Let a key sign nothing more; the anchor worker dismisses it on the chain. By its holder or an administrator.
+    """Let a key sign nothing more; the anchor worker dismisses it on the chain.
+
+    By its holder, an administrator of the platform, or one of an institution of the holder.
 
     Raises
     ------
@@ -67,8 +72,10 @@ def officer_key_revoke(*, key: OfficerKey, actor: User, reason: str) -> OfficerK
     Conflict
         If it is revoked.
     """
-    if actor.id != key.user_id and Role.ADMINISTRATOR not in actor.roles:
-        raise Forbidden("A key is revoked by its holder or by an administrator.")
+    if actor.id != key.user_id and not _administers(actor, key.user):
+        raise Forbidden(
+            "A key is revoked by its holder, or by an administrator of the platform or of the holder's institution."
+        )
     with governed(action="officer.key.revoke", actor=actor.id, reason=reason):
         locked = OfficerKey.objects.select_for_update().get(id=key.id)
         if locked.revoked_at is not None:
@@ -76,6 +83,11 @@ def officer_key_revoke(*, key: OfficerKey, actor: User, reason: str) -> OfficerK
         locked.revoked_at = timezone.now()
         locked.save(update_fields=["revoked_at"])
     return locked
+
+
+def _administers(actor: User, holder: User) -> bool:
+    held = actor.memberships.filter(is_active=True, role=Role.ADMINISTRATOR)
+    return held.filter(Q(institution__isnull=True) | Q(institution__in=holder.institution_ids)).exists()
 
 
 def live_key(user_id: uuid.UUID) -> OfficerKey | None:
@@ -112,12 +124,11 @@ def signer_of(digest: bytes, signature: str) -> str:
     from eth_keys import keys  # half a second to import, which web processes pay only where they need it
     from eth_keys.exceptions import BadSignature, ValidationError
 
-    try:
-        raw = bytes.fromhex(signature.removeprefix("0x"))
-    except (ValueError, AttributeError):
-        raise ApplicationError("Expected a signature as 0x and 130 hexadecimal digits.") from None
-    if len(raw) != 65 or raw[64] not in (27, 28) or int.from_bytes(raw[32:64], "big") > _HALF_ORDER:
-        raise ApplicationError("Expected a signature of 65 bytes: r, s in its lower form, and v of 27 or 28.")
+    if not isinstance(signature, str) or not _SIGNATURE.fullmatch(signature):  # `fromhex` would take spaces, too
+        raise ApplicationError("Expected a signature as 0x and 130 hexadecimal digits.")
+    raw = bytes.fromhex(signature.removeprefix("0x"))
+    if raw[64] not in (27, 28) or int.from_bytes(raw[32:64], "big") > _HALF_ORDER:
+        raise ApplicationError("Expected a signature of r, s in its lower form, and v of 27 or 28.")
     try:
         made = keys.Signature(raw[:64] + bytes([raw[64] - 27]))
         return made.recover_public_key_from_msg_hash(digest).to_checksum_address()

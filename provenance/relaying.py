@@ -22,7 +22,7 @@ from provenance.chain.errors import ContractRefused, FeeCapReached, NonceConsume
 from provenance.chain.node import Inclusion, SignedTransaction
 from provenance.chain.registry import Registry
 from provenance.chain.signer import Signer
-from provenance.decisions import decisions_expire, decisions_ready, message_of, quorum
+from provenance.decisions import decisions_expire, decisions_ready, message_of, quorum, subjects
 from provenance.domain.decision import NOBODY, SubjectState
 from provenance.models_decisions import ChainDecision, ChainErrand, ChainSubject
 from provenance.officers import offices
@@ -64,11 +64,12 @@ class Relayer:
             self.mirror()
 
     def mirror(self) -> None:
-        """Copy the state of every subject that somebody here ever decided on."""
+        """Copy the state of every subject that is on the chain or on its way there."""
         block = self.node.block_number()
-        places = ChainDecision.objects.order_by("object_id").values_list("subject", "object_id").distinct()
-        for subject, object_id in places:
+        for object_id, subject in subjects().items():
             found = self._read(subject)
+            # A proposal that expired left its row behind; the object's place is the new one's.
+            ChainSubject.objects.filter(object_id=object_id).exclude(subject=subject).update(subject=subject)
             ChainSubject.objects.update_or_create(
                 subject=subject,
                 defaults={

@@ -29,7 +29,9 @@ class DecisionsInput(serializers.Serializer):
 
 class ProposeInput(serializers.Serializer):
     object = serializers.CharField(max_length=200)
-    content_digest = serializers.RegexField(r"^[0-9a-f]{64}\Z")
+    content_digest = serializers.RegexField(
+        r"^[0-9a-f]{64}\Z", required=False, help_text="of what you reviewed; refused if other content was approved"
+    )
     verdict = serializers.ChoiceField(sorted(NAMES))
     rationale = serializers.CharField(max_length=decisions.MOST_RATIONALE)
     expires_in_s = serializers.IntegerField(required=False, min_value=600, max_value=5_184_000)
@@ -123,12 +125,12 @@ class DecisionList(DecidingApi):
         parameters=[DecisionsInput], responses=DecisionsOutput, operation_id="ledger_decisions"
     )  # the newest ones only: an object has few
     def get(self, request: Request) -> Response:
-        """Decisions, newest first (at most 200); with `object`, those on it and where it stands."""
+        """Decisions on what you may see, newest first (at most 200); with `object`, those on it and where it stands."""
         about = valid(DecisionsInput, request.query_params).get("object")
-        found = ChainDecision.objects.prefetch_related("signatures")
+        found = decisions.decisions_for(request.user).prefetch_related("signatures")
         view = None
         if about:
-            found, view = found.filter(object_id=about), decisions.subject_state(object_id=about)
+            found, view = found.filter(object_id=about), decisions.subject_for(object_id=about, user=request.user)
         return Response(DecisionsOutput({"subject": view, "results": found[:MOST]}).data)
 
     @extend_schema(request=ProposeInput, responses={201: ChainDecisionOutput}, operation_id="ledger_decision_open")
@@ -137,7 +139,7 @@ class DecisionList(DecidingApi):
         told = valid(ProposeInput, request.data)
         made = decisions.decision_propose(
             object_id=told["object"],
-            content_digest=told["content_digest"],
+            content_digest=told.get("content_digest"),
             verdict=NAMES[told["verdict"]],
             rationale=told["rationale"],
             actor=self.person(request),
@@ -150,7 +152,7 @@ class DecisionDetail(DecidingApi):
     @extend_schema(responses=ChainDecisionOutput, operation_id="ledger_decision")
     def get(self, request: Request, id: UUID) -> Response:
         """One decision, with who has signed it and what became of it."""
-        return Response(ChainDecisionOutput(get_object_or_404(ChainDecision, id=id)).data)
+        return Response(ChainDecisionOutput(get_object_or_404(decisions.decisions_for(request.user), id=id)).data)
 
 
 class DecisionTypedData(DecidingApi):
@@ -159,7 +161,7 @@ class DecisionTypedData(DecidingApi):
     @extend_schema(responses={200: dict}, operation_id="ledger_decision_typed_data")
     def get(self, request: Request, id: UUID) -> Response:
         """What to sign, for `python -m provenance.chain.officer sign`: EIP-712 typed data, and what it commits to."""
-        decision = get_object_or_404(ChainDecision, id=id)
+        decision = get_object_or_404(decisions.decisions_for(request.user), id=id)
         headers = {"Content-Disposition": f'attachment; filename="decision-{decision.id}.json"'}
         return Response(decisions.decision_download(decision), headers=headers)
 
@@ -170,7 +172,7 @@ class DecisionSignatures(DecidingApi):
     @extend_schema(request=SignatureInput, responses={201: ChainDecisionOutput}, operation_id="ledger_decision_sign")
     def post(self, request: Request, id: UUID) -> Response:
         """Add your signature of a decision. With the last one needed, the anchor worker carries it to the chain."""
-        decision = get_object_or_404(ChainDecision, id=id)
+        decision = get_object_or_404(decisions.decisions_for(request.user), id=id)
         signature = valid(SignatureInput, request.data)["signature"]
         decisions.decision_sign(decision=decision, signature=signature, actor=self.person(request))
         decision.refresh_from_db()
@@ -207,7 +209,7 @@ class OfficerKeyRevoke(DecidingApi):
 
     @extend_schema(request=RevokeInput, responses=KeyOutput, operation_id="ledger_officer_key_revoke")
     def post(self, request: Request, id: UUID) -> Response:
-        """Revoke a key: your own, or as an administrator anybody's. It is dismissed on the chain soon afterwards."""
+        """Revoke a key: your own, or as an administrator one of your institution's. The chain soon follows."""
         key = get_object_or_404(OfficerKey, id=id)
         told = valid(RevokeInput, request.data)
         return Response(KeyOutput(officers.officer_key_revoke(key=key, actor=self.person(request), **told)).data)

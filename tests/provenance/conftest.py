@@ -3,18 +3,45 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
+from typing import Any
 
 import psycopg2
 import pytest
 from django.db import connection
 
+from accounts.models import Institution
 from core.grants import ALWAYS
-from provenance import checkpoints, sequencing
+from provenance import checkpoints, decisions, sequencing
 from provenance.domain.tiles import Frontier
 from provenance.models import Checkpoint
 
 LEDGER_TABLES = ("provenance_entry", "provenance_body", "provenance_tile", "provenance_checkpoint")
+
+
+REACH = {  # objects that are decided on in tests, and whom they concern besides the platform; what was approved
+    "dep-1": (("north", "south", "other"), "ab" * 32),
+    "dep-2": (("north", "south", "other"), "ab" * 32),
+    "dep-9": (("north", "south", "other"), "ab" * 32),
+    "dep-north": (("north",), "ab" * 32),
+}
+
+
+@pytest.fixture(autouse=True)
+def approved(monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple[tuple[str, ...], str]]:
+    """What this floor is told by the higher ones: objects with approved content, and who may see them."""
+    known = dict(REACH)
+
+    def resolve(object_ids: Collection[str], user: Any) -> dict[str, str]:
+        mine = set(Institution.objects.filter(id__in=user.institution_ids).values_list("slug", flat=True))
+        return {
+            name: known[name][1]
+            for name in object_ids
+            if name in known and (user.sees_all or mine & set(known[name][0]))
+        }
+
+    monkeypatch.setattr(decisions, "_RESOLVERS", [resolve])
+    return known
 
 
 class Log:

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import ApplicationError, Conflict, Forbidden
+from core.roles import Role
 from provenance import decisions, officers
 from provenance.domain.decision import (
     LEADS,
@@ -29,7 +30,7 @@ from provenance.domain.errors import LedgerError
 from provenance.models import ChainState
 from provenance.models_decisions import ChainDecision, ChainSubject, OfficerKey
 from tests.factories.chain import chain_state, key_of, register, sign_digest
-from tests.factories.people import make_people
+from tests.factories.people import make_people, make_user
 
 DIGEST = "ab" * 32
 hexes = st.binary(min_size=32, max_size=32).map(lambda raw: "0x" + raw.hex())
@@ -288,6 +289,71 @@ def test_salts_and_clear_reasons_stay_out_of_the_capture(people):
         told = "".join(row[0] for row in cursor.fetchall())
     assert proposal.commitment in told and "Jones" not in told
     assert bytes(proposal.subject_salt).hex() not in told and bytes(proposal.commitment_salt).hex() not in told
+
+
+def test_what_expired_or_failed_binds_nobody(people, approved):
+    """One wrong proposal must not keep an object from being decided on for ever."""
+    for state in ("expired", "failed"):
+        wrong = opened(people, content_digest=None)
+        ChainDecision.objects.filter(id=wrong.id).update(state=state)
+        assert decisions.subject_state(object_id="dep-1") is None
+        approved["dep-1"] = (approved["dep-1"][0], state[:2].encode().hex() * 16)
+    right = opened(people, content_digest=None)
+    assert right.content_digest == approved["dep-1"][1] and decisions.subjects() == {"dep-1": right.subject}
+
+
+def test_the_digest_is_the_approvals_and_not_the_callers(people):
+    with pytest.raises(Conflict, match="approved content"):
+        opened(people, content_digest="cd" * 32)
+    assert opened(people, content_digest=None).content_digest == DIGEST
+
+
+@pytest.mark.parametrize("name", ["dep-7", "", "\u0000", "x" * 200])
+def test_nothing_is_proposed_on_what_nobody_approved(people, name):
+    with pytest.raises(decisions.NoSuchSubject):
+        opened(people, object_id=name)
+
+
+def local_administrator(people, institution, number):
+    user = make_user(f"local.{institution.slug}@test.example", Role.ADMINISTRATOR, institution)
+    people.keys[user.id] = key_of(number)
+    register(user, people.keys[user.id])
+    return user
+
+
+def test_a_hospital_that_takes_part_in_nothing_decides_nothing(people, api):
+    local = local_administrator(people, people.outsider.institution, 200)
+    register(people.outsider, people.keys[people.outsider.id])
+    with pytest.raises(decisions.NoSuchSubject):
+        opened(people, actor=local, object_id="dep-north")
+    made = opened(people, object_id="dep-north")
+    path = f"decisions/{made.id}"
+    for user in (local, people.outsider, people.officer_south):
+        assert api(user, "GET", "decisions").json()["results"] == []
+        assert api(user, "GET", "decisions?object=dep-north").json() == {"subject": None, "results": []}
+        assert api(user, "GET", path).status_code == api(user, "GET", f"{path}/typed-data").status_code == 404
+        assert api(user, "POST", f"{path}/signatures", {"signature": "0x" + "00" * 65}).status_code == 404
+        with pytest.raises(decisions.NoSuchSubject):
+            sign(people, made, user)
+    for user in (people.administrator, people.officer_north):
+        assert len(api(user, "GET", "decisions").json()["results"]) == 1
+        assert api(user, "GET", f"{path}/typed-data").status_code == 200
+
+
+def test_a_key_is_revoked_by_an_administrator_of_its_holders_institution_alone(people):
+    key = officers.live_key(people.officer_north.id)
+    with pytest.raises(Forbidden):
+        officers.officer_key_revoke(key=key, actor=local_administrator(people, people.south, 201), reason="x")
+    local = local_administrator(people, people.north, 202)
+    assert officers.officer_key_revoke(key=key, actor=local, reason="x").revoked_at
+
+
+@pytest.mark.parametrize(
+    "signature", ["0x" + "ab " * 65, "ab " * 44, "0x" + " " * 130, "0x" + "ab" * 64 + " 1", "0x" + "\u0661" * 130, "0x"]
+)
+def test_what_is_no_signature_is_refused(people, signature):
+    with pytest.raises(ApplicationError, match="130 hexadecimal"):
+        decisions.decision_sign(decision=opened(people), signature=signature, actor=people.administrator)
 
 
 # --- over the API --------------------------------------------------------------------------------------------------

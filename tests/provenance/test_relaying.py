@@ -192,6 +192,19 @@ def test_an_expired_decision_is_not_sent(world, decide):
     assert decision.state == "expired" and world.transactions() == before
 
 
+def test_what_expired_does_not_stand_in_the_way_of_what_follows(world, decide):
+    first = decide(Verdict.PROPOSE, settle=False)
+    world.relayer.mirror()
+    ChainDecision.objects.filter(id=first.id).update(state="expired")
+    world.relayer.mirror()
+    second = decide(Verdict.PROPOSE)
+    world.relayer.mirror()
+    assert second.state == "final" and second.subject != first.subject
+    row = ChainSubject.objects.get()
+    assert (row.subject, row.state) == (second.subject, SubjectState.PROPOSED)
+    assert decisions.subject_state(object_id="dep-1").state is SubjectState.PROPOSED
+
+
 def test_a_signature_put_into_the_database_by_force_convinces_no_contract(world, people, decide):
     """Whoever owns the database still cannot approve: the contract recovers the signers itself."""
     decide(Verdict.PROPOSE)

@@ -11,7 +11,7 @@ from core.errors import ApplicationError
 from models_registry.policies import policy_of
 from provenance import decisions
 from provenance.domain.decision import SubjectState, Verdict
-from provenance.models_decisions import ChainSubject
+from provenance.models_decisions import ChainDecision, ChainSubject
 from tests.factories.chain import chain_state, key_of, make_chain, register
 from tests.factories.registry import make_deployment
 
@@ -30,9 +30,10 @@ def asking(world):
         chain_state()
         register(world.people.administrator, key_of(900))
         proposal = decisions.decision_propose(
-            object_id=str(deployment.id), content_digest=digest or deployment.approval.content_digest,
-            verdict=Verdict.PROPOSE, rationale="Ready.", actor=world.people.administrator,
+            object_id=str(deployment.id), verdict=Verdict.PROPOSE, rationale="Ready.", actor=world.people.administrator,
         )  # fmt: skip
+        if digest:
+            ChainDecision.objects.update(content_digest=digest)  # as it stands if somebody edits the approval
         if state != "unread":
             ChainSubject.objects.create(
                 subject=proposal.subject, object_id=proposal.object_id, state=int(state), nonce=2,
@@ -136,8 +137,7 @@ def test_one_officer_halts_on_the_chain_and_the_deployment_stops(world, asking, 
 
         def decide(verdict, *signers):
             made = decisions.decision_propose(
-                object_id=str(deployment.id), content_digest=deployment.approval.content_digest, verdict=verdict,
-                rationale="Because.", actor=signers[0],
+                object_id=str(deployment.id), verdict=verdict, rationale="Because.", actor=signers[0],
             )  # fmt: skip
             for signer in signers:
                 chain.sign(made, signer)
