@@ -19,7 +19,7 @@ from urllib.parse import quote, urlsplit
 
 import redis
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
 from core import jobs
@@ -53,7 +53,7 @@ def witnesses_ask() -> int:
             return 0
     try:
         workers = Participant.objects.filter(is_active=True).order_by("site", "created_at").distinct("site")
-        asked = sum(site_ask(participant=participant) for participant in workers.select_related("institution"))
+        asked = sum(_site_asked(participant) for participant in workers.select_related("institution"))
         asked += http_ask()
         notices_prune()
         return asked
@@ -63,6 +63,15 @@ def witnesses_ask() -> int:
 
 
 # --- sites ----------------------------------------------------------------------------------------------------------
+
+
+def _site_asked(participant: Participant) -> bool:
+    """Ask one site; whatever goes wrong there, the others are asked too."""
+    try:
+        return site_ask(participant=participant)
+    except Exception:
+        logger.exception("%s could not be asked to witness", participant.site)
+        return False
 
 
 def site_ask(*, participant: Participant) -> bool:
@@ -163,14 +172,14 @@ def _take(order: SiteOrder) -> None:
         said = Answer(int(answer["status"]), str(answer["body"]).encode(), str(answer["content_type"]))
         old_size, size = int(answer["old_size"]), int(answer["size"])
         latest = str(answer.get("latest", "")).encode()
-        witness = witnesses.witness_register(
-            name=str(answer["name"]), vkeys=[str(vkey) for vkey in answer["vkeys"]], site=participant.site,
-            institution=participant.institution, reason=f"signed by {participant.site}",
-        )  # fmt: skip
-    except (KeyError, TypeError, ValueError, ApplicationError) as error:
+        with transaction.atomic():  # what the database refuses is undone alone
+            registered = witnesses.witness_register(
+                name=str(answer["name"]), vkeys=[str(vkey) for vkey in answer["vkeys"]], site=participant.site,
+                institution=participant.institution, reason=f"signed by {participant.site}",
+            )  # fmt: skip
+            witnesses.cosignature_record(witness=registered, old_size=old_size, size=size, answer=said, latest=latest)
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError, ApplicationError, DatabaseError) as error:
         _refused(participant, witness, f"gave no answer of a witness: {type(error).__name__}: {error}")
-        return
-    witnesses.cosignature_record(witness=witness, old_size=old_size, size=size, answer=said, latest=latest)
 
 
 def _refused(participant: Participant, witness: Witness | None, why: str) -> None:
@@ -198,9 +207,12 @@ def http_ask() -> int:
             witnesses.witness_silent(witness, got)
             continue
         answer, latest = got
-        witnesses.cosignature_record(
-            witness=witness, old_size=ask.old_size, size=ask.size, answer=answer, latest=latest
-        )
+        try:
+            witnesses.cosignature_record(
+                witness=witness, old_size=ask.old_size, size=ask.size, answer=answer, latest=latest
+            )
+        except Exception:
+            logger.exception("the answer of %s could not be taken", witness.name)
     return len(asks)
 
 

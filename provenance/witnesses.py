@@ -20,7 +20,7 @@ from core.errors import ApplicationError, Conflict
 from provenance import keys
 from provenance.domain.cosignature import TYPE_ED25519_COSIGNATURE, TYPE_MLDSA44, verifier_from_vkey
 from provenance.domain.errors import FormatError, LedgerError
-from provenance.domain.note import MAX_NOTE_BYTES, MAX_SIGNATURES, decode_vkey
+from provenance.domain.note import MAX_NOTE_BYTES, MAX_SIGNATURES, decode_vkey, parse_note
 from provenance.domain.witness import Request, check_signed, format_request
 from provenance.models import Checkpoint, Cosignature, Witness, WitnessState
 from provenance.reading import prove_consistency
@@ -33,6 +33,7 @@ __all__ = [
 ]  # fmt: skip
 Problem = WitnessState.Problem
 MAX_KEYS = 4
+MAX_NAME = 200  # characters of a name and of an address, as the table has room for
 
 
 @dataclass(frozen=True)
@@ -90,8 +91,11 @@ def witness_register(
     _check_keys(name, vkeys)
     if bool(site) == bool(url):
         raise ApplicationError("Give a witness either the site whose worker it is, or the address it is asked at.")
-    if url and not url.startswith(("https://", "http://")):
-        raise ApplicationError(f"Expected an address that begins with https:// or http://, got {url[:80]!r}.")
+    if url and (len(url) > MAX_NAME or not url.startswith(("https://", "http://"))):
+        raise ApplicationError(
+            f"Expected an address of at most {MAX_NAME} characters that begins with https:// or http://, "
+            f"got {len(url)}: {url[:80]!r}."
+        )
     text = "".join(f"{vkey}\n" for vkey in sorted(set(vkeys)))
     wanted = {"name": name, "vkeys": text, "institution": institution, "site": site, "url": url.rstrip("/")}
     if (same := Witness.objects.filter(**wanted).first()) is not None:
@@ -119,16 +123,19 @@ def witness_set_active(*, witness: Witness, is_active: bool, actor: uuid.UUID | 
 
 
 def _check_keys(name: str, vkeys: Sequence[str]) -> None:
+    if len(name) > MAX_NAME:
+        raise ApplicationError(f"Expected a witness's name of at most {MAX_NAME} characters, got {len(name)}.")
     try:
         kinds = [(owner, kind) for owner, kind, _ in map(decode_vkey, vkeys)]
-        for vkey in vkeys:
-            verifier_from_vkey(vkey)
+        key_ids = {verifier_from_vkey(vkey).key_id for vkey in vkeys}
     except FormatError as error:
         raise ApplicationError(f"Not a witness's key: {error}") from error
     if not 1 <= len(kinds) <= MAX_KEYS or any(
         owner != name or kind not in (TYPE_ED25519_COSIGNATURE, TYPE_MLDSA44) for owner, kind in kinds
     ):
         raise ApplicationError(f"Expected one to {MAX_KEYS} cosigning keys (types 0x04, 0x06) of {name}, got {kinds}.")
+    if len(key_ids) != len(set(vkeys)):
+        raise ApplicationError(f"Two keys of {name} have one key id, so their signatures cannot be told apart.")
     if name == settings.LOG_ORIGIN:
         raise ApplicationError("The log cannot be its own witness.")
 
@@ -164,11 +171,8 @@ def key_rotations() -> list[dict]:
     sign vouches for nothing, and is left out.
     """
     found, generations = [], keys.generations()
-    for old, new in zip(generations, generations[1:], strict=False):
-        signed = (
-            Checkpoint.objects.all() if old.last_size is None else Checkpoint.objects.filter(size__lte=old.last_size)
-        )
-        last = signed.first()
+    for number, (old, new) in enumerate(zip(generations, generations[1:], strict=False), 1):
+        last = _last_of(old, generations[number:])
         if last is None:
             continue
         try:
@@ -177,6 +181,36 @@ def key_rotations() -> list[dict]:
             continue
         found.append({"vkeys": list(new.vkeys), "note": last.note})
     return found
+
+
+def _last_of(old: keys.Generation, later: Sequence[keys.Generation]) -> Checkpoint | None:
+    """The newest checkpoint that a generation signed. When its overlap ends, later ones already carry only new keys.
+
+    Up to its last checkpoint none is signed by later generations without it, and after that all are: so the sizes are
+    halved, after steps back that double, for the end is mostly near. Some two queries for each bit of the size.
+    """
+    signed = Checkpoint.objects.all()
+    if old.last_size is not None:
+        signed = signed.filter(size__lte=old.last_size)
+    newest = signed.first()
+    low, high, step, found = 0, newest.size if newest is not None else -1, 0, None
+    while low <= high:
+        middle = (low + high) // 2 if low else max(0, high - step)
+        step = 2 * step or 1
+        row = signed.filter(size__lte=middle).first()
+        if row is None:
+            low = middle + 1
+        elif not _has_signed(old, row) and any(_has_signed(generation, row) for generation in later):
+            high = row.size - 1
+        else:
+            found, low = row, middle + 1
+    return found
+
+
+def _has_signed(generation: keys.Generation, checkpoint: Checkpoint) -> bool:
+    """Whether the lines of a generation are there, by their key ids; nothing is verified."""
+    lines = {(line.name, line.key_id) for line in parse_note(checkpoint.note.encode()).signatures}
+    return all((key.name, key.key_id) in lines for key in generation.verifiers)
 
 
 def witness_asked(witness: Witness) -> None:

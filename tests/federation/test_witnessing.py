@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -34,6 +35,7 @@ from provenance.domain.checkpoint import Checkpoint as Statement
 from provenance.domain.checkpoint import open_checkpoint, sign_checkpoint
 from provenance.domain.cosignature import verifier_from_vkey
 from provenance.domain.merkle import hash_leaf, root_of
+from provenance.domain.note import decode_vkey, encode_vkey
 from provenance.domain.witness import Request, find_split_view, format_request
 from provenance.models import Checkpoint, Cosignature, Entry, Witness, WitnessState
 from provenance.reading import prove_consistency
@@ -469,10 +471,17 @@ def test_a_false_answer_is_not_stored_and_is_shown_for_what_it_is(ledger, hospit
     assert Cosignature.objects.count() == kept
 
 
+def long_name(body: dict) -> None:
+    name = "n" * 201
+    body["vkeys"] = [encode_vkey(name, kind, key) for _, kind, key in map(decode_vkey, body["vkeys"])]
+    body["name"] = name
+
+
 @pytest.mark.parametrize(
     "change",
     [
-        lambda body: body.pop("vkeys"), lambda body: body.update(vkeys=["junk"]), lambda body: body.update(status="x"),
+        long_name, lambda body: body.pop("vkeys"),
+        lambda body: body.update(vkeys=["junk"]), lambda body: body.update(status="x"),
         lambda body: body.update(name="another.example"), lambda body: body.update(vkeys=[]),
         lambda body: body.update(size=None), lambda body: body.update(vkeys=7),
     ],
@@ -481,6 +490,35 @@ def test_what_is_no_answer_of_a_witness_is_passed_over(ledger, hospital, change)
     ledger.grow()
     assert hospital.round(change) is None
     assert hospital.round().problem == ""  # the next one is taken
+
+
+@pytest.mark.parametrize("limit", [200, 10_000])  # refused by us, or else by the database
+def test_a_site_whose_answer_cannot_be_kept_stops_no_other_site(ledger, hospitals, monkeypatch, limit):
+    monkeypatch.setattr(witnesses, "MAX_NAME", limit)
+    monkeypatch.setattr(mailbox, "order_send", lambda order: True)
+    ledger.grow()
+    assert witnessing.witnesses_ask() == 2
+    hospitals[0].answer(long_name)
+    hospitals[1].answer()
+    assert witnessing.witnesses_ask() == 1  # takes both answers; the first site is asked anew
+    assert hospitals[1].state.problem == "" and not Witness.objects.filter(site="wit-0").exists()
+    hospitals[0].answer()
+    run_jobs()
+    assert hospitals[0].state.problem == ""
+
+
+def test_a_site_that_cannot_be_asked_stops_no_other_site(ledger, hospitals, monkeypatch, caplog):
+    ask = witnessing.site_ask
+
+    def broken(*, participant: Participant) -> bool:
+        if participant == hospitals[0].participant:
+            raise OverflowError("something new")
+        return ask(participant=participant)
+
+    monkeypatch.setattr(witnessing, "site_ask", broken)
+    ledger.grow()
+    assert witnessing.witnesses_ask() == 1
+    assert "wit-0 could not be asked" in caplog.text and hospitals[1].order.state == SiteOrder.State.PENDING
 
 
 def test_a_clock_far_ahead_is_not_believed(ledger, hospital, monkeypatch):
@@ -533,6 +571,8 @@ def test_a_name_or_key_that_is_not_the_witnesss_own_is_refused(ledger, hospitals
     for where in ({}, {"site": "a", "url": "https://b"}, {"url": "ftp://b"}, {"url": "file:///etc/passwd"}):
         with pytest.raises(ApplicationError):
             witnesses.witness_register(name=second.home.name, vkeys=second.home.vkeys, **where)
+    with pytest.raises(ApplicationError, match="at most 200 characters"):
+        witnesses.witness_register(name=second.home.name, vkeys=second.home.vkeys, url="https://b.example/" + "x" * 200)
 
 
 def test_a_site_follows_the_logs_new_keys_and_no_others(ledger, hospital, settings, tmp_path):
@@ -558,6 +598,42 @@ def test_a_site_follows_the_logs_new_keys_and_no_others(ledger, hospital, settin
     ledger.grow()
     state = hospital.round()
     assert state.problem == Problem.REFUSED and "403" in state.problem_text
+
+
+@pytest.mark.parametrize(("together", "alone"), [(1, 1), (3, 2), (2, 9)])
+def test_a_witness_that_slept_through_two_changes_of_keys_follows_them(
+    ledger, hospital, settings, tmp_path, together, alone
+):
+    settings.VAR = tmp_path / "platform"
+    Hospital.__init__(
+        hospital, tmp_path / "new", "wit-9", hospital.participant.institution,
+        Federation.objects.create(name="Second", purpose="T", data_title="T", task="segmentation", synthetic=True),
+    )  # fmt: skip
+    ledger.grow()
+    assert hospital.round().problem == ""
+    last_of_both = []
+    for _ in range(2):
+        keys.rotate(overlap=timedelta(days=1))
+        for _ in range(together):
+            both = ledger.grow()
+        last_of_both.append(both.note)
+        past = (timezone.now() - timedelta(seconds=1)).isoformat()
+        keys._write_index([replace(g, signs_until=past) if g.signs_until else g for g in keys.generations()])
+        for _ in range(alone):
+            newest = ledger.grow()  # of the new keys alone
+        size = newest.size  # too large, as it was once recorded
+        keys.retire(lambda generation, size=size: size)
+    assert [change["note"] for change in witnesses.key_rotations()] == last_of_both
+    assert (hospital.round().problem, hospital.state.size) == ("", newest.size)
+    assert set(hospital.home.log(settings.LOG_ORIGIN).vkeys) == {key.vkey for key in keys.log_verifiers()}
+
+
+def test_keys_that_were_changed_without_an_overlap_are_not_announced(ledger, settings, tmp_path):
+    settings.VAR = tmp_path / "platform"
+    ledger.grow()
+    keys.rotate(overlap=timedelta(0))
+    ledger.grow()
+    assert witnesses.key_rotations() == []
 
 
 def test_a_site_without_the_logs_keys_says_so(ledger, hospital):
