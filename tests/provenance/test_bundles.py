@@ -141,7 +141,7 @@ def test_a_bundle_across_a_change_of_keys_verifies_with_the_keys_of_both_times(l
     old, kept = keys.log_verifiers(), tmp_path / "kept"
     kept.write_text(Checkpoint.objects.first().note)
     keys.rotate(overlap=timedelta(0))
-    keys.retire(3)
+    keys.retire(lambda generation: 3)
     log.fill(10)
     log.sign()
     path = tmp_path / "case.zip"
