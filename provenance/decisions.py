@@ -149,7 +149,7 @@ def decision_propose(
             _one_at_a_time(object_id)
             made = _drafted(object_id, digest, verdict, chain)
             made.rationale, made.opened_by = text, actor
-            made.commitment = rationale_commitment(salt=made.commitment_salt, rationale=text)
+            made.commitment = rationale_commitment(salt=bytes(made.commitment_salt), rationale=text)
             made.expires_at = (timezone.now() + expires_in).replace(microsecond=0)
             made.proposer = made.proposer or key.address
             made.save(force_insert=True)
