@@ -71,7 +71,7 @@ def generations() -> tuple[Generation, ...]:
     A process from which the private folder is hidden (one that takes traffic from outside) reads the public copy, and
     finds none until a process that may has made the keys.
     """
-    own = Path(settings.VAR) / "keys" / "log" / "index.json"
+    own = _private() / "index.json"
     if not _readable(own):
         try:
             with _locked():
@@ -221,8 +221,12 @@ def _passphrase() -> bytes:
     return secret("log.passphrase").hex().encode()
 
 
+def _private() -> Path:
+    return Path(settings.VAR) / "keys" / "log"
+
+
 def _folder() -> Path:
-    folder = Path(settings.VAR) / "keys" / "log"
+    folder = _private()
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     return folder
 

@@ -28,7 +28,7 @@ REACH = {  # objects that are decided on in tests, and whom they concern besides
 
 
 @pytest.fixture(autouse=True)
-def approved(monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple[tuple[str, ...], str]]:
+def approved_objects(monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple[tuple[str, ...], str]]:
     """What this floor is told by the higher ones: objects with approved content, and who may see them."""
     known = dict(REACH)
 

@@ -291,15 +291,15 @@ def test_salts_and_clear_reasons_stay_out_of_the_capture(people):
     assert bytes(proposal.subject_salt).hex() not in told and bytes(proposal.commitment_salt).hex() not in told
 
 
-def test_what_expired_or_failed_binds_nobody(people, approved):
+def test_what_expired_or_failed_binds_nobody(people, approved_objects):
     """One wrong proposal must not keep an object from being decided on for ever."""
     for state in ("expired", "failed"):
         wrong = opened(people, content_digest=None)
         ChainDecision.objects.filter(id=wrong.id).update(state=state)
         assert decisions.subject_state(object_id="dep-1") is None
-        approved["dep-1"] = (approved["dep-1"][0], state[:2].encode().hex() * 16)
+        approved_objects["dep-1"] = (approved_objects["dep-1"][0], state[:2].encode().hex() * 16)
     right = opened(people, content_digest=None)
-    assert right.content_digest == approved["dep-1"][1] and decisions.subjects() == {"dep-1": right.subject}
+    assert right.content_digest == approved_objects["dep-1"][1] and decisions.subjects() == {"dep-1": right.subject}
 
 
 def test_the_digest_is_the_approvals_and_not_the_callers(people):

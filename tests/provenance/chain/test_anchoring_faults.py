@@ -94,6 +94,8 @@ def story(log, anvil, home, monkeypatch, settings):
     """A log, a worker, and the means to do it harm. The chain goes back to where it was afterwards."""
     settings.VAR, settings.CHAIN_RPC, settings.CHAIN_REGISTRY = home, anvil.url, anvil.registry.address
     settings.ANCHOR_PASSPHRASE_FILE, settings.CHAIN_STUCK_SECONDS = "", 0
+    for memory in (home / "log").glob("signed-*.json"):  # each story is a log of its own
+        memory.unlink()
     told = SimpleNamespace(log=log, chain=anvil, faults=Faults(monkeypatch), settings=settings, monkeypatch=monkeypatch)
     told.mining = True  # each transaction at once
     told.start = lambda: setattr(told, "worker", Anchorer())

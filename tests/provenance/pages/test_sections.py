@@ -65,7 +65,8 @@ def test_checkpoints_are_paged_by_size_and_name_who_cosigned_them(world, log, ho
 
 
 def test_the_generations_of_the_keys_are_listed_with_what_they_signed(world, read, monkeypatch, tmp_path):
-    monkeypatch.setattr(keys, "_folder", lambda: tmp_path)
+    monkeypatch.setattr(keys, "_private", lambda: tmp_path)
+    monkeypatch.setattr(keys, "_public_index", lambda: tmp_path / "public.json")
     first = keys.generations()[0]
     keys.rotate(overlap=timedelta(hours=1))
     page = read("ledger_checkpoints")
