@@ -14,11 +14,12 @@ class Verdict(StrEnum):
     FAIL = "fail"
     INCONCLUSIVE = "inconclusive"
     NOT_ASSESSABLE = "not_assessable"
+    NOT_APPLICABLE = "not_applicable"
 
     @property
     def blocks(self) -> bool:
-        """Whether certification stops here. Everything but a PASS does."""
-        return self is not Verdict.PASS
+        """Whether certification stops here. Everything does but a PASS and what does not concern this model."""
+        return self not in (Verdict.PASS, Verdict.NOT_APPLICABLE)
 
     @property
     def explanation(self) -> str:
@@ -33,6 +34,7 @@ _EXPLANATIONS = {
     "More patients are needed; until then the model is not certified.",
     Verdict.NOT_ASSESSABLE: "There were not enough usable data to test the requirement at all. "
     "This is not a pass; the model is not certified.",
+    Verdict.NOT_APPLICABLE: "The requirement does not concern this kind of model. It neither passes nor fails.",
 }
 
 _WORST_FIRST = (Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.NOT_ASSESSABLE, Verdict.PASS)
@@ -42,6 +44,7 @@ def combine(verdicts: Iterable[Verdict]) -> Verdict:
     """One verdict for several checks: the worst of FAIL > INCONCLUSIVE > NOT_ASSESSABLE > PASS.
 
     NOT_ASSESSABLE blocks just as INCONCLUSIVE does; no verdict at all is NOT_ASSESSABLE, because nothing was shown.
+    NOT_APPLICABLE is left out.
     """
     present = set(verdicts)
     return next((verdict for verdict in _WORST_FIRST if verdict in present), Verdict.NOT_ASSESSABLE)

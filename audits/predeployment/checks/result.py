@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum
 from typing import Any
 
 from audits.domain.verdict import Verdict
+from audits.predeployment.checks.plain import plain
 
 FAIRNESS, PRIVACY, TRANSPARENCY = "fairness", "privacy", "transparency"
 
@@ -59,18 +58,3 @@ class Check:
             "sentence": self.sentence,
             "evidence": dict(self.evidence),
         }
-
-
-def plain(value: Any) -> Any:
-    """JSON as a database gives it back: no NaN, no infinity, no minus zero, no numpy, no tuple."""
-    if isinstance(value, Enum):
-        return plain(value.value)
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    if hasattr(value, "tolist"):
-        return plain(value.tolist())
-    if isinstance(value, float):
-        return value + 0.0 if math.isfinite(value) else None
-    return value
