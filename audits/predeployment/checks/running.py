@@ -10,12 +10,14 @@ import platform
 from collections.abc import Mapping
 from dataclasses import replace
 from importlib import metadata
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from audits.domain.verdict import Verdict
-from audits.predeployment.checks.at_site import AtSite
 from audits.predeployment.checks.base import AnswerError, Check, Direction, Gathered, NotMeasured, Parameter, Result
 from audits.predeployment.checks.plain import plain
+
+if TYPE_CHECKING:
+    from audits.predeployment.checks.at_site import AtSite
 
 NOT_MEASURED = "not_measured"
 

@@ -1,0 +1,51 @@
+"""Every check that this installation knows: ours, and those that other distributions add by entry point.
+
+A check is loaded when it is asked for, since some of them need minutes of imports that a page does not.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import import_module
+from importlib.metadata import entry_points
+
+from audits.predeployment.checks.base import Check
+
+GROUP = "qflethics.checks"
+_HERE = "audits.predeployment.checks"
+# In the order in which they are shown within their principle. One line a check: "module:class".
+_BUILT_IN: dict[str, str] = {}
+
+
+class UnknownCheck(LookupError):
+    """No check of that name is installed here."""
+
+
+@cache
+def _added() -> dict[str, str]:
+    return {point.name: point.value for point in entry_points(group=GROUP) if point.name not in _BUILT_IN}
+
+
+def known() -> tuple[str, ...]:
+    """Ids of all checks, ours first."""
+    return (*_BUILT_IN, *sorted(_added()))
+
+
+@cache
+def check_of(check_id: str) -> Check:
+    """The check of that id.
+
+    Raises
+    ------
+    UnknownCheck
+        If it is not installed, or what is installed under its name is no check.
+    """
+    where = _BUILT_IN.get(check_id)
+    place = f"{_HERE}.{where}" if where else _added().get(check_id)
+    if place is None:
+        raise UnknownCheck(f"expected a check among {', '.join(known())}; got {check_id!r}. Install it here first")
+    module, _, name = place.partition(":")
+    found = getattr(import_module(module), name)()
+    if not isinstance(found, Check) or found.id != check_id:
+        raise UnknownCheck(f"{place} is installed as the check {check_id!r}, but it is not one")
+    return found
