@@ -217,13 +217,16 @@ class _Blind:
     def __init__(self, lhs: Any, rhs: Any) -> None:
         if not isinstance(lhs, Col):
             raise exceptions.FieldError("A sealed column can be compared only by itself, with plain values.")
-        field: SealedTextField = lhs.target  # type: ignore[assignment]
-        index: BlindIndexField = field.model._meta.get_field(field.blind_index)  # type: ignore[assignment]
+        # Django asks the sealed field for its look-ups, so the left side is such a column, and names its index.
+        field: SealedTextField = lhs.target  # type: ignore[assignment]  # see above
+        index: BlindIndexField = field.model._meta.get_field(field.blind_index)  # type: ignore[assignment]  # see above
         values = rhs if isinstance(rhs, list | tuple | set | frozenset) else [rhs]
         if not all(isinstance(value, str | None) for value in values):
             raise exceptions.FieldError(f"{field} is sealed: it can be compared with plain text only, got {rhs!r}.")
         found = [None if value is None else index.index_of(value) for value in values]
-        super().__init__(index.get_col(lhs.alias), found if values is rhs else found[0])  # type: ignore[call-arg]
+        super().__init__(  # type: ignore[call-arg]  # of the look-up that this is mixed into
+            index.get_col(lhs.alias), found if values is rhs else found[0]
+        )
 
 
 class _BlindExact(_Blind, Exact):

@@ -54,7 +54,7 @@ class EntryFilter(forms.Form):
 
     def __init__(self, *args: Any, user: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["table"].choices = [("", "Any"), *tables().items()]  # type: ignore[attr-defined]
+        self.fields["table"].choices = [("", "Any"), *tables().items()]  # type: ignore[attr-defined]  # a ChoiceField
         hints = {
             "q": "Entry number, identifier, psn:…, request id", "object": "Identifier",
             "actor": "psn:…, identifier, platform, nobody", "action": "approval.decide", "request": "",

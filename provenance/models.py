@@ -204,6 +204,7 @@ class ChainState(models.Model):
         return f"chain {self.chain_id} at {self.block_number}"
 
 
+# At the end, for they refer to the models above; in this module, for Django finds models here.
 from provenance.models_anchor import AnchorAttempt  # noqa: E402,F401
 from provenance.models_decisions import (  # noqa: E402,F401
     ChainDecision,

@@ -74,7 +74,7 @@ def open_chain(options: ChainOptions) -> Connection:
         signer = open_signer(options)
         logger.info("the anchoring key is %s, on chain %s", signer.address, node.chain_id)
         if options.embedded and node.balance_wei(signer.address) < 10**18:
-            node.w3.provider.fund(signer.address, _TRIAL_WEI)  # type: ignore[attr-defined]
+            node.w3.provider.fund(signer.address, _TRIAL_WEI)  # type: ignore[attr-defined]  # ours has it
         registry = Registry.deploy_or_load(node, signer, options.registry or None)
         return Connection(node, signer, registry, _log(options, registry, signer), options.embedded)
     except BaseException:

@@ -130,7 +130,7 @@ class Node:
     def ask(self, method: str, *parameters: Any) -> Any:
         """Result of a JSON-RPC method exactly as the node gave it, past every formatter of web3's."""
         with talking():
-            answer = self.w3.provider.make_request(method, list(parameters))  # type: ignore[arg-type]
+            answer = self.w3.provider.make_request(method, list(parameters))  # type: ignore[arg-type]  # any method's name
         if not isinstance(answer, dict) or answer.get("error") is not None:
             error = answer.get("error") if isinstance(answer, dict) else answer
             raise NodeRefused(f"{method}: {error.get('message') if isinstance(error, dict) else error}")
@@ -190,7 +190,8 @@ class Node:
             transaction["to"] = to_checksum_address(to)
         if gas is None:
             with talking():
-                gas = self.w3.eth.estimate_gas(transaction) * GAS_MARGIN_PERCENT // 100  # type: ignore[arg-type]
+                needed = self.w3.eth.estimate_gas(transaction)  # type: ignore[arg-type]  # web3 wants its TypedDict
+            gas = needed * GAS_MARGIN_PERCENT // 100
         transaction |= {
             "gas": gas,
             "nonce": self.next_nonce(signer.address) if nonce is None else nonce,
@@ -245,7 +246,7 @@ class Node:
         """Receipt of a transaction; None while it is in no block (unknown, waiting, or reorganised away)."""
         with talking():
             try:
-                receipt = self.w3.eth.get_transaction_receipt(tx_hash)  # type: ignore[arg-type]
+                receipt = self.w3.eth.get_transaction_receipt(tx_hash)  # type: ignore[arg-type]  # web3 takes bytes, too
             except TransactionNotFound:
                 return None
         return Inclusion(

@@ -208,7 +208,9 @@ def _receipts(node: Node, block: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _embedded_parts(node: Node, inclusion: Inclusion) -> BlockParts:
     """Take the embedded chain's own objects: eth-tester's JSON leaves fields out."""
-    header, receipts = node.w3.provider.block_parts(inclusion.block_number)  # type: ignore[attr-defined]
+    header, receipts = node.w3.provider.block_parts(  # type: ignore[attr-defined]  # the embedded chain's has it
+        inclusion.block_number
+    )
     return BlockParts(
         block_hash=header.hash,
         number=header.block_number,

@@ -63,7 +63,7 @@ class Rpc:
             self._url, data=body, headers={"Content-Type": "application/json"}
         )
         try:
-            with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as reply:  # noqa: S310
+            with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as reply:  # noqa: S310 (as above)
                 answer = _parse(reply.read(MAX_ANSWER_BYTES))
         except (OSError, ValueError, HTTPException) as error:
             raise Unreadable(f"the node at {self._url} did not answer {method}: {error}") from None

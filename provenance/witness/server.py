@@ -96,7 +96,7 @@ class WitnessHandler(BaseHTTPRequestHandler):
             if len(body) == int(length):
                 self._answer(self._add(body))
 
-    def do_GET(self) -> None:  # noqa: N802
+    def do_GET(self) -> None:  # noqa: N802 - as above
         url = urlsplit(self.path)
         if url.path == "/keys":
             self._answer(Answer(200, "".join(f"{vkey}\n" for vkey in self.server.witness.vkeys).encode()))
@@ -141,5 +141,5 @@ class WitnessHandler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(answer.body)
 
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - as above
         logger.info("%s %s", self.client_address[0], format % args)
