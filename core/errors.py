@@ -37,6 +37,13 @@ class Forbidden(ApplicationError):
     code = "forbidden"
 
 
+class NotFound(ApplicationError):
+    """There is no such thing, or none within the person's reach: which of the two is not told."""
+
+    status = 404
+    code = "not_found"
+
+
 class Locked(ApplicationError):
     """The deployment is halted: nothing is served."""
 

@@ -31,6 +31,7 @@ from federation.models import Participant, SiteOrder
 from provenance import witnesses
 from provenance.domain.witness import MAX_RESPONSE_BYTES, TEXT, Answer
 from provenance.models import Witness, WitnessState
+from provenance.witness_answers import cosignature_record
 
 logger = logging.getLogger(__name__)
 KIND = "witness"
@@ -177,7 +178,7 @@ def _take(order: SiteOrder) -> None:
                 name=str(answer["name"]), vkeys=[str(vkey) for vkey in answer["vkeys"]], site=participant.site,
                 institution=participant.institution, reason=f"signed by {participant.site}",
             )  # fmt: skip
-            witnesses.cosignature_record(witness=registered, old_size=old_size, size=size, answer=said, latest=latest)
+            cosignature_record(witness=registered, old_size=old_size, size=size, answer=said, latest=latest)
     except (KeyError, TypeError, ValueError, OverflowError, AttributeError, ApplicationError, DatabaseError) as error:
         _refused(participant, witness, f"gave no answer of a witness: {type(error).__name__}: {error}")
 
@@ -208,9 +209,7 @@ def http_ask() -> int:
             continue
         answer, latest = got
         try:
-            witnesses.cosignature_record(
-                witness=witness, old_size=ask.old_size, size=ask.size, answer=answer, latest=latest
-            )
+            cosignature_record(witness=witness, old_size=ask.old_size, size=ask.size, answer=answer, latest=latest)
         except Exception:
             logger.exception("the answer of %s could not be taken", witness.name)
     return len(asks)

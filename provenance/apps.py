@@ -7,9 +7,8 @@ class ProvenanceConfig(AppConfig):
     def ready(self) -> None:
         from accounts.erasure import when_erased
         from core import jobs, process
-        from provenance import erasing, metrics
-        from provenance.api import verification
+        from provenance import checking, erasing, metrics
 
         process.HEALTH_NOTES.append(metrics.health_note)
         when_erased("person", erasing.person_forget)
-        jobs.handles(verification.KIND)(verification.verification_handle)
+        jobs.handles(checking.KIND)(checking.verification_handle)

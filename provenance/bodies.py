@@ -99,9 +99,10 @@ def words_of(value: Any) -> str | None:
 def _label(table: str, column: str) -> str:
     model = model_of(table)
     try:
-        name = str(model._meta.get_field(column.removesuffix("_id")).verbose_name) if model else column  # type: ignore[union-attr]
+        field = model._meta.get_field(column.removesuffix("_id")) if model else None
     except FieldDoesNotExist:
-        name = column
+        field = None
+    name = str(getattr(field, "verbose_name", column))  # a relation from elsewhere has none
     name = name.replace("_", " ")
     return name[:1].upper() + name[1:]
 
@@ -112,7 +113,7 @@ def body_read(*, entry: Entry, user: Any) -> Opened | None:
     if body is None or not may_read_body(user, entry):
         return None
     with governed(action="ledger.read", actor=user.pk):
-        record(table="provenance_body", operation="READ", object_id=str(entry.seq), body={"seq": entry.seq})
+        record(table=READING, operation="READ", object_id=str(entry.seq), body={"seq": entry.seq})
     earlier = _earlier_row(entry) if entry.operation == "UPDATE" else None
     return _opened(entry, body, role_of(body.actor), earlier)
 
@@ -129,7 +130,7 @@ def story_read(*, entries: Sequence[Entry], user: Any) -> dict[int, Opened]:
     about, bodies = entries[0], Body.objects.in_bulk([entry.seq for entry in entries])
     with governed(action="ledger.read", actor=user.pk):
         told = {"first": str(entries[0].seq), "last": str(entries[-1].seq)}
-        record(table="provenance_body", operation="READ", object_id=about.object_id, body=told)
+        record(table=READING, operation="READ", object_id=about.object_id, body=told)
     found: dict[int, Opened] = {}
     roles: dict[Any, str] = {}
     earlier = _earlier_row(about) if about.operation == "UPDATE" else None
@@ -220,7 +221,7 @@ def may_read_body(user: Any, entry: Entry) -> bool:
         key = model._meta.pk.to_python(entry.object_id)
     except ValidationError:
         return False  # a batch or a read under a name of its own
-    visible = scope._default_manager.for_user(user)  # type: ignore[attr-defined]
+    visible = scope._default_manager.for_user(user)  # type: ignore[attr-defined]  # `_reach` looked for it
     rows = model._default_manager.filter(pk=key)
     return rows.filter(**{f"{path}__in": visible}).exists() if path else visible.filter(pk=key).exists()
 

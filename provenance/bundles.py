@@ -19,6 +19,7 @@ from core.capture import record
 from core.context import governed
 from core.errors import ApplicationError, Conflict
 from provenance import keys, reading, witnesses
+from provenance.bodies import READING
 from provenance.domain.bundle import MAX_ENTRIES, Bundle, BundledEntry, BundledRow, Subject, write_bundle
 from provenance.domain.cosignature import verifier_from_vkey
 from provenance.domain.evm import VERSION as EVIDENCE_VERSION
@@ -104,7 +105,7 @@ def bundle_build(
     data = write_bundle(_bundle(chosen, subject, redact, tuple(rows), since))
     with governed(action="ledger.bundle", actor=actor):
         told = {"bundle": hashlib.sha256(data).hexdigest(), "entries": str(len(chosen)), "about": subject.object_id}
-        record(table="provenance_body", operation="READ", object_id=subject.object_id or "selection", body=told)
+        record(table=READING, operation="READ", object_id=subject.object_id or "selection", body=told)
     return data
 
 

@@ -10,19 +10,16 @@ from django.utils.dateparse import parse_datetime
 from core.charts import Chart, Series, line_chart
 from core.models import DomainEvent
 from core.tables import classify
-from provenance.api.verification import FINISHED, verification_latest
 from provenance.bodies import model_of
+from provenance.checking import FINISHED, verification_latest
 
 MEASURES_SHOWN = 48  # two days of hourly ones
 
 
 @dataclass(frozen=True)
-class TableFigure:
-    """One governed or bulk table: how many of its rows the log gives exactly."""
+class Counted:
+    """How many of the rows that are, or by the log should be, the log gives exactly."""
 
-    table: str
-    words: str
-    kind: str  # governed or bulk
     found: int
     expected: int
 
@@ -36,11 +33,18 @@ class TableFigure:
 
 
 @dataclass(frozen=True)
-class Measure:
+class TableFigure(Counted):
+    """One governed or bulk table."""
+
+    table: str
+    words: str
+    kind: str  # governed or bulk
+
+
+@dataclass(frozen=True)
+class Measure(Counted):
     """The newest measurement of the whole."""
 
-    found: int
-    expected: int
     at: datetime | None
     seconds: float | None
     tables: list[TableFigure]
@@ -91,7 +95,7 @@ def completeness_latest() -> Measure | None:
         return None
     kinds = classify()
     tables = [
-        TableFigure(table, _words(table), kinds.get(table, ("governed", ""))[0], found, expected)
+        TableFigure(found, expected, table, _words(table), kinds.get(table, ("governed", ""))[0])
         for table, (found, expected) in result["tables"].items()
     ]
     tables.sort(key=lambda item: (item.complete, item.kind != "governed", item.words.lower()))

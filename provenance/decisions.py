@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from core.context import governed
-from core.errors import ApplicationError, Conflict, Forbidden
+from core.errors import ApplicationError, Conflict, Forbidden, NotFound
 from core.roles import Role
 from provenance.domain.decision import (
     LEADS,
@@ -45,11 +45,8 @@ Resolver = Callable[[Collection[str], Any], Mapping[str, str]]
 _RESOLVERS: list[Resolver] = []
 
 
-class NoSuchSubject(ApplicationError):
+class NoSuchSubject(NotFound):
     """Nothing within the person's reach is decided on under this identifier."""
-
-    status = 404
-    code = "not_found"
 
 
 @dataclass(frozen=True)

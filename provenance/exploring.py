@@ -18,6 +18,7 @@ from core import vault
 from core.capture import record
 from core.context import governed
 from core.errors import ApplicationError, Forbidden
+from provenance.bodies import READING
 from provenance.domain.commit import pseudonym
 from provenance.models import Body, Entry
 from provenance.presentation import OPERATIONS, tables
@@ -92,7 +93,7 @@ def entries_matching(criteria: Criteria, *, user: Any) -> QuerySet[Entry]:
         entries = entries.filter(seq__in=within.values("entry_id"))
     if looks_into:
         with governed(action="ledger.search", actor=user.pk):
-            record(table="provenance_body", operation="READ", object_id="search", body={"by": ", ".join(looks_into)})
+            record(table=READING, operation="READ", object_id="search", body={"by": ", ".join(looks_into)})
     return entries
 
 

@@ -13,6 +13,7 @@ from django.utils.dateparse import parse_datetime
 from core.capture import record
 from core.context import governed
 from provenance import keys
+from provenance.bodies import HEARTBEATS
 from provenance.domain.errors import LedgerError
 from provenance.domain.note import parse_note, sign_note, verify_note
 from provenance.domain.tiles import Frontier
@@ -30,7 +31,7 @@ def heartbeat_record(frontier: Frontier) -> None:
     text = f"{settings.LOG_ORIGIN}/heartbeat\n{number}\n{at.isoformat()}\n{frontier.size}\n{frontier.root().hex()}\n"
     note = sign_note(text, keys.log_signers()[:1]).decode()  # Ed25519: the checkpoint over it is post-quantum
     with governed(action="heartbeat"):
-        record(table="provenance", operation="HEARTBEAT", object_id=OBJECT, body={"note": note})
+        record(table=HEARTBEATS, operation="HEARTBEAT", object_id=OBJECT, body={"note": note})
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ def pulse(*, hours: float = 24) -> Pulse:
 
 
 def _bodies():
-    return Body.objects.filter(entry__table="provenance", entry__object_id=OBJECT, entry__operation="HEARTBEAT")
+    return Body.objects.filter(entry__table=HEARTBEATS, entry__object_id=OBJECT, entry__operation="HEARTBEAT")
 
 
 def _beat(body: str) -> Beat:

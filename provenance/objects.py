@@ -7,22 +7,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from core.errors import ApplicationError
+from core.errors import ApplicationError, NotFound
 from provenance.bodies import LEDGER_TABLES, READING, may_read_body
 from provenance.bundles import object_bundle
 from provenance.models import Checkpoint, Entry
 from provenance.presentation import Row, rows_of, tables
+from provenance.reading import entries_about, latest_entry
 
 PAGE, READINGS = 50, 10
 MOST = 2_000  # entries of a bundle that is made while somebody waits
 OUTSIDE = "the content is for members of the institutions it concerns"
 
 
-class NotInLedger(ApplicationError):
+class NotInLedger(NotFound):
     """The log has nothing about it."""
-
-    status = 404
-    code = "not_found"
 
 
 class TooMany(ApplicationError):
@@ -64,20 +62,10 @@ def about(object_id: str) -> About:
     first, newest = entries.order_by("seq").first(), entries.order_by("-seq").first()
     if first is None or newest is None:
         raise NotInLedger(f"The ledger holds no entry about {object_id[:80]!r}.")
-    names = entries.order_by().values_list("table", flat=True).distinct()
-    names = sorted(set(names), key=lambda name: (name in LEDGER_TABLES, name))
+    known = set(entries.order_by().values_list("table", flat=True).distinct())
+    names = sorted(known, key=lambda name: (name in LEDGER_TABLES, name))
     words = {name: tables().get(name, name) for name in names}
-    return About(object_id, words, first, newest, newest_about(object_id) or newest)
-
-
-def entries_about(object_id: str) -> Any:
-    """The entries about an identifier; none for one that no text column can hold."""
-    return Entry.objects.filter(object_id=object_id) if "\0" not in object_id else Entry.objects.none()
-
-
-def newest_about(object_id: object) -> Entry | None:
-    """The newest change of an object: readings of it, and bundles that were made of it, do not count."""
-    return entries_about(str(object_id)).exclude(operation="READ").order_by("-seq").first()
+    return About(object_id, words, first, newest, latest_entry(object_id) or newest)
 
 
 def history(found: About, *, after: int | None) -> tuple[list[Entry], int | None]:

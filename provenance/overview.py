@@ -13,7 +13,7 @@ from django.db.models import Count
 
 from provenance import keys, witnesses
 from provenance.domain.evm import VERSION as EVIDENCE_VERSION
-from provenance.models import Anchor, Checkpoint, Cosignature, WitnessState
+from provenance.models import Anchor, Checkpoint, Cosignature, Witness, WitnessState
 from provenance.paging import Stretch, stretch
 from provenance.verifier import package
 
@@ -120,18 +120,13 @@ def witness_lines() -> list[WitnessLine]:
     return sorted(found, key=lambda line: (not line.is_alarm, not line.row.is_active, line.row.name))
 
 
-def newest_cosigned() -> Checkpoint | None:
-    """The newest checkpoint that anybody else has signed too."""
-    return witnesses.newest_cosigned()
-
-
 def witnessed_up_to(entries: int) -> Witnessed:
     """The figure for the head of every page of the ledger."""
-    newest = newest_cosigned()
+    newest = witnesses.newest_cosigned()
     size = newest.size if newest else 0
     states = WitnessState.objects.filter(witness__is_active=True)
     return Witnessed(
-        witnesses=witnesses.Witness.objects.filter(is_active=True).count(),
+        witnesses=Witness.objects.filter(is_active=True).count(),
         size=size,
         behind=max(0, entries - size),
         alarms=states.filter(problem__in=_ALARMS).count(),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from django.db.models import Model, QuerySet
+from django.http import HttpRequest
 
 Row = TypeVar("Row")
 M = TypeVar("M", bound=Model)
@@ -20,6 +21,12 @@ class Stretch(Generic[Row]):
     older: int | None = None  # show what comes before this key
     first: int | None = None  # key of the first row shown
     last: int | None = None
+
+
+def key_given(request: HttpRequest, name: str) -> int | None:
+    """The key that an address names; None for one that is no key: the list is then shown from its beginning."""
+    text = request.GET.get(name, "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
 
 
 def stretch(rows: QuerySet[M], *, key: str, size: int, before: int | None = None, after: int | None = None) -> Stretch:

@@ -19,7 +19,16 @@ from django.utils import timezone
 
 from core.tables import classify
 from provenance import keys, reading, services, witnesses
-from provenance.bodies import Opened, body_read, may_read_body, model_of, role_of
+from provenance.bodies import (
+    HEARTBEATS,
+    LEDGER_TABLES,
+    READING,
+    Opened,
+    body_read,
+    may_read_body,
+    model_of,
+    role_of,
+)
 from provenance.domain.checkpoint import open_checkpoint
 from provenance.domain.commit import Leaf, parse_leaf
 from provenance.domain.errors import LedgerError
@@ -62,7 +71,7 @@ EMBEDDED_NOTE = (
 @cache
 def tables() -> dict[str, str]:
     """Each table that can stand in the log, in words."""
-    found = {"provenance": "Ledger", "provenance_body": "Ledger content"}
+    found = {HEARTBEATS: "Ledger", READING: "Ledger content"}
     for model in apps.get_models():
         if model._meta.db_table in classify() and classify()[model._meta.db_table][0] == "governed":
             name = str(model._meta.verbose_name)
@@ -222,8 +231,8 @@ def sentence(entry: Entry, opened: Opened | None, *, unrecorded: bool = False) -
 
 
 def _thing(entry: Entry) -> str:
-    if entry.table in ("provenance", "provenance_body"):
-        return "the ledger" if entry.table == "provenance" else "the content of an entry"
+    if entry.table in LEDGER_TABLES:
+        return "the ledger" if entry.table == HEARTBEATS else "the content of an entry"
     model = model_of(entry.table)
     name = str(model._meta.verbose_name) if model else entry.table
     return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from django.db import connection
+from django.db.models import QuerySet
 
 from provenance.domain.merkle import TileReader, consistency_proof, inclusion_proof
-from provenance.domain.proof import Proof, format_proof
 from provenance.domain.tiles import TILE_WIDTH
 from provenance.models import Anchor, Checkpoint, Entry
 
@@ -69,17 +69,16 @@ def prove(entry: Entry) -> Inclusion:
     return Inclusion(entry, checkpoint, path, anchor)
 
 
-def proof_file(inclusion: Inclusion) -> bytes:
-    """The inclusion as a C2SP tlog-proof file. The checkpoint must exist."""
-    if inclusion.checkpoint is None:
-        raise ValueError("the entry is in no checkpoint yet; wait a second")
-    return format_proof(Proof(inclusion.entry.seq, inclusion.path, inclusion.checkpoint.note.encode()))
-
-
 def prove_consistency(old_size: int, new_size: int) -> list[bytes]:
     return consistency_proof(old_size, new_size, read_tile)
 
 
+def entries_about(object_id: object) -> QuerySet[Entry]:
+    """The entries about an identifier; none for one that no text column can hold."""
+    name = str(object_id)
+    return Entry.objects.filter(object_id=name) if "\0" not in name else Entry.objects.none()
+
+
 def latest_entry(object_id: object) -> Entry | None:
-    """The newest change of one governed row; that somebody read about it is none."""
-    return Entry.objects.filter(object_id=str(object_id)).exclude(operation="READ").order_by("-seq").first()
+    """The newest change of an object: readings of it, and bundles that were made of it, do not count."""
+    return entries_about(object_id).exclude(operation="READ").order_by("-seq").first()

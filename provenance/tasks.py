@@ -6,6 +6,6 @@ from celery import shared_task
 @shared_task(name="provenance.tasks.verify_task")
 def verify_task() -> None:
     """Check the whole ledger, and measure how much of what happened stands in it."""
-    from provenance.api.verification import verification_enqueue
+    from provenance.checking import verification_enqueue
 
     verification_enqueue()

@@ -19,12 +19,11 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from accounts.access import requires
 from core.errors import ApplicationError
-from provenance import drawing, exploring, heartbeats, overview, presentation
-from provenance.api import verification
+from provenance import checking, drawing, exploring, heartbeats, overview, presentation, witnesses
 from provenance.completeness import Measure, classes_of_tables, completeness_chart, completeness_latest
 from provenance.forms import EntryFilter
 from provenance.models import Entry
-from provenance.paging import Stretch, stretch
+from provenance.paging import Stretch, key_given, stretch
 
 PAGE = 50
 PATIENCE = "10s"  # of a search: beyond it the reader is asked to narrow it
@@ -71,7 +70,7 @@ def _search(request: HttpRequest, criteria: exploring.Criteria) -> Stretch[Entry
             with connection.cursor() as cursor:
                 cursor.execute("SELECT set_config('statement_timeout', %s, true)", [PATIENCE])
             entries = exploring.entries_matching(criteria, user=request.user)
-            before, after = _number(request, "before"), _number(request, "after")
+            before, after = key_given(request, "before"), key_given(request, "after")
             found = stretch(entries, key="seq", size=PAGE, before=before, after=after)
             with connection.cursor() as cursor:
                 cursor.execute("SELECT set_config('statement_timeout', '0', true)")
@@ -88,7 +87,7 @@ def _search(request: HttpRequest, criteria: exploring.Criteria) -> Stretch[Entry
 @requires("ledger.view")
 def ledger_checkpoints(request: HttpRequest) -> HttpResponse:
     """Signed checkpoints with who cosigned them, and the log's keys."""
-    page = overview.checkpoints_page(before=_number(request, "before"), after=_number(request, "after"))
+    page = overview.checkpoints_page(before=key_given(request, "before"), after=key_given(request, "after"))
     context = {"page": page, "generations": overview.key_generations()}
     return _render(request, "checkpoints", "checkpoints", context)
 
@@ -101,7 +100,7 @@ def ledger_witnesses(request: HttpRequest) -> HttpResponse:
     context = {
         "lines": lines,
         "alarms": [line for line in lines if line.is_alarm],
-        "newest_cosigned": overview.newest_cosigned(),
+        "newest_cosigned": witnesses.newest_cosigned(),
     }
     return _render(request, "witnesses", "witnesses", context)
 
@@ -110,7 +109,7 @@ def ledger_witnesses(request: HttpRequest) -> HttpResponse:
 @requires("ledger.view")
 def ledger_anchors(request: HttpRequest) -> HttpResponse:
     """Anchors on the chain, and how far it is behind."""
-    page = overview.anchors_page(before=_number(request, "before"), after=_number(request, "after"))
+    page = overview.anchors_page(before=key_given(request, "before"), after=key_given(request, "after"))
     context = {"page": page, "charts": drawing.anchor_charts(overview.anchors_drawn(drawing.ANCHORS_DRAWN))}
     return _render(request, "anchors", "anchors", context)
 
@@ -125,7 +124,7 @@ def ledger_completeness(request: HttpRequest) -> HttpResponse:
     context = {
         "measure": completeness_latest(),
         "chart": completeness_chart(),
-        "pending": verification.verification_pending(),
+        "pending": checking.verification_pending(),
         "pulse": heartbeats.pulse(),
         "every": settings.HEARTBEAT_SECONDS,
         "classes": [(kind, [item for item in classes if item.kind == kind]) for kind in ("governed", "bulk", "exempt")],
@@ -139,7 +138,7 @@ def ledger_verification(request: HttpRequest) -> HttpResponse:
     """The newest check of the whole ledger; POST runs another one."""
     if request.method == "POST":
         return _measure(request, "ledger_verification")
-    result, pending = verification.verification_latest(), verification.verification_pending()
+    result, pending = checking.verification_latest(), checking.verification_pending()
     verified_at = parse_datetime(result["verified_at"]) if result else None
     context = {
         "result": result, "pending": pending, "verified_at": verified_at, "verifier_sha256": overview.verifier_digest()
@@ -148,7 +147,7 @@ def ledger_verification(request: HttpRequest) -> HttpResponse:
 
 
 def _measure(request: HttpRequest, back: str) -> HttpResponse:
-    if verification.verification_start() is None:
+    if checking.verification_start() is None:
         messages.info(request, "The check was started; a long log takes a while.")
     return redirect(back)
 
@@ -208,8 +207,3 @@ def _lag_words(since: datetime | None, seconds: float) -> str:
 
 def _query(request: HttpRequest, form: EntryFilter) -> str:
     return urlencode({name: value for name, value in request.GET.items() if name in form.fields and value})
-
-
-def _number(request: HttpRequest, name: str) -> int | None:
-    text = request.GET.get(name, "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None

@@ -11,6 +11,7 @@ from core.errors import Conflict
 from provenance import drawing, exploring, objects, overview, presentation, reading, witnesses
 from provenance.bodies import story_read
 from provenance.models import Anchor, ChainState, Checkpoint, Entry
+from provenance.paging import key_given
 
 TEXT = "text/plain; charset=utf-8"
 
@@ -86,7 +87,7 @@ def ledger_object(request: HttpRequest, object_id: str) -> HttpResponse:
         about = objects.about(object_id)
     except objects.NotInLedger as error:
         return render(request, "provenance/object_missing.html", {"message": error.message}, status=404)
-    entries, following = objects.history(about, after=_number(request, "after"))
+    entries, following = objects.history(about, after=key_given(request, "after"))
     opened = story_read(entries=entries, user=request.user)
     rows = presentation.rows_of(entries, exploring.unrecorded([entry.seq for entry in entries]))
     told = [opened.get(row.entry.seq) for row in rows]
@@ -119,11 +120,6 @@ def ledger_object_bundle(request: HttpRequest, object_id: str) -> HttpResponse:
 def ledger_verifier(request: HttpRequest) -> HttpResponse:
     """The offline verifier, one file."""
     return _attachment(overview.verifier_program(), "verifier.pyz", "application/zip")
-
-
-def _number(request: HttpRequest, name: str) -> int | None:
-    text = request.GET.get(name, "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
 
 
 def _attachment(data: bytes, name: str, content_type: str) -> HttpResponse:

@@ -24,13 +24,7 @@ from provenance.domain.note import MAX_NOTE_BYTES, MAX_SIGNATURES, decode_vkey, 
 from provenance.domain.witness import Request, check_signed, format_request
 from provenance.models import Checkpoint, Cosignature, Witness, WitnessState
 from provenance.reading import prove_consistency
-from provenance.witness_answers import cosignature_record
 
-__all__ = [
-    "Ask", "WitnessRow", "WitnessedTree", "cosignature_record", "cosigned_note", "highest_witnessed", "key_rotations",
-    "newest_cosigned", "next_ask", "witness_asked", "witness_register", "witness_rows",
-    "witness_set_active", "witness_silent", "witnessed_trees",
-]  # fmt: skip
 Problem = WitnessState.Problem
 MAX_KEYS = 4
 MAX_NAME = 200  # characters of a name and of an address, as the table has room for

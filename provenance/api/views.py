@@ -10,20 +10,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from core.errors import ApplicationError, Conflict
-from provenance import objects, overview, presentation, reading, witnesses
-from provenance.api import serializers, verification
+from core.errors import Conflict, NotFound
+from provenance import checking, objects, overview, presentation, reading, witnesses
+from provenance.api import serializers
 from provenance.exploring import entries_matching
 from provenance.models import Checkpoint, Entry
 
 PLAIN = {(200, "text/plain"): OpenApiTypes.STR}
-
-
-class NotThere(ApplicationError):
-    """What was asked for does not exist (yet)."""
-
-    status = 404
-    code = "not_found"
 
 
 class LedgerApi(APIView):
@@ -110,7 +103,7 @@ class NewestCheckpoint(LedgerApi):
         """The newest signed checkpoint (C2SP tlog-checkpoint); keep it, and nothing before it can be changed unseen."""
         checkpoint = Checkpoint.objects.first()
         if checkpoint is None:
-            raise NotThere("No checkpoint is signed yet; the first one follows the first entry within seconds.")
+            raise NotFound("No checkpoint is signed yet; the first one follows the first entry within seconds.")
         return HttpResponse(witnesses.cosigned_note(checkpoint), content_type="text/plain; charset=utf-8")
 
 
@@ -144,9 +137,9 @@ class LedgerVerification(LedgerApi):
     @extend_schema(responses=serializers.VerificationOutput, operation_id="ledger_verification")
     def get(self, request: Request) -> Response:
         """What the newest check of the whole ledger found."""
-        result = verification.verification_latest()
+        result = checking.verification_latest()
         if result is None:
-            raise NotThere("The ledger was not checked from here yet; POST to this address to have it checked.")
+            raise NotFound("The ledger was not checked from here yet; POST to this address to have it checked.")
         return Response(serializers.VerificationOutput(result).data)
 
     @extend_schema(
@@ -156,7 +149,7 @@ class LedgerVerification(LedgerApi):
     )
     def post(self, request: Request) -> Response:
         """Check the whole ledger: a short one at once (200), a long one as a job (202; GET shows the result)."""
-        result = verification.verification_start()
+        result = checking.verification_start()
         if result is None:
             return Response(
                 {"message": "The check was started; GET this address for the result."}, status=http.HTTP_202_ACCEPTED

@@ -22,7 +22,6 @@ from provenance.domain.keccak import keccak256
 from provenance.domain.rlp import Item, encode_integer, rlp_decode, rlp_encode, rlp_integer
 
 VERSION = 2
-EMPTY_TRIE = keccak256(b"\x80")
 ANCHORED = keccak256(b"Anchored(bytes32,uint64,uint64,bytes32,bytes32)")
 ROOT_AT_SIZE = keccak256(b"rootAtSize(bytes32,uint64)")[:4]  # selector of the contract's view
 MAX_FIELD_BYTES = 1 << 20

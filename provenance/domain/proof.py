@@ -18,7 +18,6 @@ from provenance.domain.merkle import MAX_PROOF_HASHES, hash_leaf, verify_inclusi
 from provenance.domain.note import MAX_NOTE_BYTES, Verifier, decode_base64
 
 HEADER = "c2sp.org/tlog-proof@v1"
-SUFFIX = ".tlog-proof"
 MAX_EXTRA_BYTES = 65_536
 _INDEX = re.compile(r"index (0|[1-9][0-9]{0,18})")
 

@@ -101,11 +101,6 @@ def _width_suffix(width: int) -> str:
 # --- which tiles a tree has ----------------------------------------------------------------------------------------
 
 
-def partial_width(level: int, size: int) -> int:
-    """Hashes in the rightmost tile of a level in a tree of `size` leaves: 0 (no partial tile) to 255."""
-    return (size >> (TILE_HEIGHT * level)) % TILE_WIDTH
-
-
 def edge_widths(size: int) -> list[int]:
     """Widths of the partial tiles from level 0 up: what `Frontier.rebuild` must be given."""
     widths = []

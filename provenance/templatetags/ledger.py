@@ -8,7 +8,7 @@ from typing import Any
 from django import template
 from django.template.context import Context
 
-from provenance import objects
+from provenance import objects, reading
 from provenance.models import Entry
 
 register = template.Library()
@@ -28,5 +28,5 @@ def evidence_of(context: Context, object_id: Any) -> EvidenceLinks | None:
     user = context.get("user")
     if not object_id or user is None or not user.is_authenticated or not user.may("ledger.view"):
         return None
-    entry = objects.newest_about(object_id)
+    entry = reading.latest_entry(object_id)
     return EvidenceLinks(entry, entry is not None and objects.is_signed(entry))

@@ -15,10 +15,10 @@ from playwright.sync_api import Browser, sync_playwright
 from core import context
 from core.context import governed
 from federation.models import Federation
-from provenance import checkpoints, heartbeats, keys, sequencing, witnesses
-from provenance.api import verification
+from provenance import checking, checkpoints, heartbeats, keys, sequencing, witnesses
 from provenance.models import Anchor, ChainState, Checkpoint, Entry, WitnessState
 from provenance.witness.state import WitnessHome
+from provenance.witness_answers import cosignature_record
 from tests.e2e.browser import launch
 from tests.factories.federation import make_federation
 from tests.factories.people import PASSWORD, make_people
@@ -78,9 +78,7 @@ def add_witnesses(folder: Path) -> None:
         witness = witnesses.witness_register(name=name, vkeys=home.vkeys, url=f"https://{name.split('/')[0]}")
         ask = witnesses.next_ask(witness)
         assert ask is not None
-        witnesses.cosignature_record(
-            witness=witness, old_size=ask.old_size, size=ask.size, answer=home.add_checkpoint(ask.data)
-        )
+        cosignature_record(witness=witness, old_size=ask.old_size, size=ask.size, answer=home.add_checkpoint(ask.data))
     WitnessState.objects.filter(witness__name__startswith="regulator").update(
         problem="split", problem_text="holds another tree of 12 entries, and shows the checkpoint that this log signed"
     )
@@ -129,7 +127,7 @@ def test_the_ledgers_pages_are_for_everybody(sign_in, live_server, tmp_path, sch
     look(page, live_server.url, bare, faults, scheme, size)
     add_witnesses(tmp_path)
     for _ in range(2):
-        verification.verification_start()
+        checking.verification_start()
     add_anchors()
     pages = {
         "ledger": reverse("ledger"),

@@ -9,8 +9,7 @@ from django.utils import timezone
 
 from accounts.models import ApiKey
 from core.models import Outbox
-from provenance import keys
-from provenance.api import verification
+from provenance import checking, keys
 from provenance.domain.checkpoint import open_checkpoint
 from provenance.domain.proof import parse_proof, verify_proof
 from provenance.models import Entry
@@ -116,7 +115,7 @@ def test_verification_is_started_and_read(world, monkeypatch):
     done = client.post("/api/v1/ledger/verification")
     assert (done.status_code, done.json()["ok"], done.json()["problems"]) == (200, True, [])
     assert client.get("/api/v1/ledger/verification").json() == done.json()
-    monkeypatch.setattr(verification, "AT_ONCE", 1)
+    monkeypatch.setattr(checking, "AT_ONCE", 1)
     assert client.post("/api/v1/ledger/verification").status_code == 202
     client.force_login(world.people.clinician, backend="django.contrib.auth.backends.ModelBackend")
     assert client.post("/api/v1/ledger/verification").status_code == 403

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db import DatabaseError, transaction
 from django.utils import timezone
 
-from provenance import checkpoints, keys, reading, sequencing
+from provenance import checkpoints, keys, presentation, reading, sequencing
 from provenance.domain.checkpoint import open_checkpoint
 from provenance.domain.cosignature import CosignatureSigner
 from provenance.domain.errors import VerificationError
@@ -45,7 +45,7 @@ def test_a_proof_file_verifies_with_the_public_keys_alone(log):
     log.fill(300)
     log.sign()
     entry = Entry.objects.get(seq=123)
-    proof = parse_proof(reading.proof_file(reading.prove(entry)))
+    proof = parse_proof(presentation.proof_file(reading.prove(entry)))
     opened = verify_proof(proof, entry=bytes(entry.leaf), origin=settings.LOG_ORIGIN, log_keys=keys.log_verifiers())
     assert opened.checkpoint.size == 300
     with pytest.raises(VerificationError):

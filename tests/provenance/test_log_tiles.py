@@ -13,6 +13,7 @@ from provenance.domain.checkpoint import open_checkpoint
 from provenance.domain.merkle import HASH_BYTES, hash_leaf, inclusion_proof, tree_root, verify_inclusion
 from provenance.domain.tiles import bundle_path, decode_bundle, tile_path
 from provenance.witness.state import WitnessHome
+from provenance.witness_answers import cosignature_record
 
 pytestmark = pytest.mark.django_db
 STRANGER = Client()
@@ -113,9 +114,7 @@ def test_the_checkpoint_carries_the_cosignatures_of_witnesses(log, tmp_path):
     home.trust([key.vkey for key in keys.log_verifiers()])
     witness = witnesses.witness_register(name=home.name, vkeys=home.vkeys, url="https://witness.example")
     ask = witnesses.next_ask(witness)
-    witnesses.cosignature_record(
-        witness=witness, old_size=ask.old_size, size=ask.size, answer=home.add_checkpoint(ask.data)
-    )
+    cosignature_record(witness=witness, old_size=ask.old_size, size=ask.size, answer=home.add_checkpoint(ask.data))
     note = read("checkpoint")
     assert note == witnesses.cosigned_note(checkpoint)
     assert note.count("\u2014 witness.example/one ".encode()) == 2

@@ -12,7 +12,7 @@ from accounts.models import Institution
 from core import capture, vault
 from core.context import governed, opened_reason
 from core.models import Outbox
-from provenance import checkpoints, copying, reading, sequencing
+from provenance import checkpoints, copying, presentation, reading, sequencing
 from provenance.domain import commit
 from provenance.domain.merkle import hash_leaf, inclusion_proof, verify_consistency, verify_inclusion
 from provenance.domain.tiles import Frontier
@@ -180,7 +180,7 @@ def test_an_entry_after_the_checkpoint_waits_for_the_next_one(log):
     waiting = reading.prove(Entry.objects.get(seq=2))
     assert waiting.checkpoint is None
     with pytest.raises(ValueError, match="no checkpoint yet"):
-        reading.proof_file(waiting)
+        presentation.proof_file(waiting)
 
 
 @pytest.mark.django_db

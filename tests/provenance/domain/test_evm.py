@@ -13,7 +13,6 @@ from trie import HexaryTrie
 from provenance.domain.errors import FormatError, LedgerError, VerificationError
 from provenance.domain.evm import (
     ANCHORED,
-    EMPTY_TRIE,
     ROOT_AT_SIZE,
     anchored_in,
     parse_evidence,
@@ -137,10 +136,6 @@ def test_a_trie_path_leads_to_the_value(count, data):
     path = [rlp.encode(node) for node in trie.get_proof(key)]
     kept = [node for i, node in enumerate(path) if i == 0 or len(node) >= 32]  # shorter ones lie inside their parents
     assert trie_get(trie.root_hash, key, kept) == trie.get(key)
-
-
-def test_an_empty_trie_has_the_known_root():
-    assert HexaryTrie({}).root_hash == EMPTY_TRIE
 
 
 @pytest.mark.parametrize("count", [1, 2, 17, 130])

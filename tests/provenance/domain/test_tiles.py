@@ -22,7 +22,6 @@ from provenance.domain.tiles import (
     edge_widths,
     encode_bundle,
     parse_path,
-    partial_width,
     tile_path,
     tiles_between,
 )
@@ -107,7 +106,6 @@ def test_the_specifications_example_of_70000_entries():
     for tile in new:
         count[tile.level, tile.width] += 1
     assert count == {(0, 256): 273, (0, 112): 1, (1, 256): 1, (1, 17): 1, (2, 1): 1}
-    assert [partial_width(level, 70_000) for level in range(4)] == [112, 17, 1, 0]
     assert [t for t in tiles_between(0, 256) if t.level] == [TileName(1, 0, 1)]
 
 

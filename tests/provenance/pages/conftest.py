@@ -14,6 +14,7 @@ from federation.models import Federation
 from provenance import keys, witnesses
 from provenance.models import Entry
 from provenance.witness.state import WitnessHome
+from provenance.witness_answers import cosignature_record
 from tests.factories.federation import World, make_federation
 from tests.factories.people import make_people
 
@@ -79,7 +80,7 @@ class Hospital:
     def cosign(self) -> None:
         ask = witnesses.next_ask(self.witness)
         answer = self.home.add_checkpoint(ask.data)
-        witnesses.cosignature_record(witness=self.witness, old_size=ask.old_size, size=ask.size, answer=answer)
+        cosignature_record(witness=self.witness, old_size=ask.old_size, size=ask.size, answer=answer)
 
 
 @pytest.fixture

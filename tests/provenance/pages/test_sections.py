@@ -8,8 +8,7 @@ from django.urls import reverse
 
 from core.models import DomainEvent
 from core.tables import classify
-from provenance import heartbeats, keys, witnesses
-from provenance.api import verification
+from provenance import checking, heartbeats, keys, witnesses
 from provenance.completeness import share_words
 from provenance.models import Anchor, AnchorAttempt, Checkpoint, Entry, WitnessState
 from provenance.replay import Replay, TableReplay
@@ -22,7 +21,7 @@ def test_the_whole_ledger_is_checked_on_request(world, client_of):
     assert "Not checked from here yet" in client.get(reverse("ledger_verification")).content.decode()
     page = client.post(reverse("ledger_verification"), follow=True).content.decode()
     assert "Intact" in page
-    assert verification.verification_latest()["entries"] == Entry.objects.count()
+    assert checking.verification_latest()["entries"] == Entry.objects.count()
 
 
 def test_a_changed_ledger_is_shown_as_such(world, monkeypatch, client_of):
@@ -36,13 +35,13 @@ def test_a_long_ledger_is_checked_by_one_job(world, monkeypatch, django_capture_
     from core import jobs
     from core.models import Job
 
-    monkeypatch.setattr(verification, "AT_ONCE", 1)
+    monkeypatch.setattr(checking, "AT_ONCE", 1)
     client = client_of(world.people.auditor)
     for _ in range(2):
         page = client.post(reverse("ledger_verification"), follow=True).content.decode()
     assert "A check is under way" in page
-    assert not DomainEvent.objects.filter(kind=verification.FINISHED).exists()
-    assert jobs.run(Job.objects.get(kind=verification.KIND).id)
+    assert not DomainEvent.objects.filter(kind=checking.FINISHED).exists()
+    assert jobs.run(Job.objects.get(kind=checking.KIND).id)
     assert "Intact" in client.get(reverse("ledger_verification")).content.decode()
 
 
@@ -169,7 +168,7 @@ def test_completeness_is_measured_on_request_table_by_table(world, read, client_
     assert "not measured" in read("ledger")
     page = client_of(world.people.officer_north).post(reverse("ledger_completeness"), follow=True).content.decode()
     assert "Intact" in page
-    result = verification.verification_latest()
+    result = checking.verification_latest()
     assert result["rows_found"] == result["rows_expected"] > 0
     assert f"{result['rows_found']} of {result['rows_expected']} rows, measured just now" in page
     assert "100 %" in read("ledger")
@@ -184,7 +183,7 @@ def test_a_row_changed_past_the_log_is_counted_named_and_never_rounded_away(worl
         TableReplay("federation_federation", 1_000_000, 999_999, [], [], [federation]),
         TableReplay("accounts_user", 11, 11, [], [], []),
     ])  # fmt: skip
-    monkeypatch.setattr(verification, "replay", lambda: replayed)
+    monkeypatch.setattr(checking, "replay", lambda: replayed)
     page = client_of(world.people.auditor).post(reverse("ledger_completeness"), follow=True).content.decode()
     assert "Compromised" in page
     assert "99.99 %" in page
@@ -207,7 +206,7 @@ def test_measurements_make_a_line_over_time(world, client_of):
 
 
 def test_a_result_of_before_there_was_a_measure_is_no_measure(world, read):
-    DomainEvent.objects.create(kind=verification.FINISHED, payload={"ok": True, "problems": [], "verified_at": ""})
+    DomainEvent.objects.create(kind=checking.FINISHED, payload={"ok": True, "problems": [], "verified_at": ""})
     assert "Not measured yet" in read("ledger_completeness")
 
 
@@ -226,5 +225,5 @@ def test_once_an_hour_a_worker_measures_unless_one_is_at_it(world, settings):
     assert settings.CELERY_BEAT_SCHEDULE["verify"]["task"] == verify_task.name
     verify_task()
     verify_task()
-    assert jobs.run(Job.objects.get(kind=verification.KIND).id)
-    assert verification.verification_latest()["rows_expected"] > 0
+    assert jobs.run(Job.objects.get(kind=checking.KIND).id)
+    assert checking.verification_latest()["rows_expected"] > 0
