@@ -13,7 +13,7 @@ def person_forget(user_id: str) -> dict[str, int]:
     """Revoke the person's key for the chain, and drop the salts of the rationales they wrote.
 
     With the salt, somebody could guess a rationale and check the guess against the commitment on the chain. The role on
-    the chain itself is taken away by the registry's owner: the platform holds no key for that.
+    the chain itself is taken away by the log's owner: soon by the anchor worker, if that is the anchoring key.
     """
     user = UUID(user_id)
     live = OfficerKey.objects.filter(user_id=user, revoked_at__isnull=True)

@@ -1,7 +1,7 @@
 """What people decide on the chain, as both sides of the wire see it: verdicts, states, commitments and the digest.
 
-Web processes check signatures with this and never load the chain's client; `provenance.chain.decisions` uses the same
-names. The rules are the contract's (`AnchorRegistry.sol`); it alone enforces them.
+Web processes check signatures with this and never load the chain's client. The rules are the
+contract's (`AnchorRegistry.sol`); it alone enforces them.
 """
 
 from __future__ import annotations

@@ -168,9 +168,8 @@ def test_a_stuck_transaction_is_signed_again_for_more_with_the_same_nonce(world,
 def test_what_the_contract_refuses_fails_with_its_reason_and_blocks_nothing(world, people, decide):
     proposal = decide(Verdict.PROPOSE)
     approval = decide(Verdict.APPROVE, settle=False)
-    world.relayer.decisions.appoint(
-        world.signer, world.log_id, world.keys[people.officer_south.id].address, on=False
-    )  # behind the register's back
+    south = world.keys[people.officer_south.id].address
+    world.registry.execute(world.signer, "setOfficer", world.log_id, south, False)  # behind the register's back
     other = decide(Verdict.PROPOSE, object_id="dep-2", settle=False)
     world.settle()
     approval.refresh_from_db()

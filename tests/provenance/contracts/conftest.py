@@ -6,10 +6,10 @@ from types import SimpleNamespace
 import pytest
 from eth_account import Account
 
-from provenance.chain.decisions import Decisions
 from provenance.chain.node import connect
 from provenance.chain.registry import Registry
 from provenance.chain.signer import LocalSigner
+from tests.factories.office import Office
 
 ETHER = 10**18
 
@@ -32,7 +32,7 @@ def chain(tmp_path_factory):
     yield SimpleNamespace(
         node=node,
         registry=registry,
-        decisions=Decisions(registry),
+        decisions=Office(registry),
         owner=owner,
         signer=signer,
         salt=lambda: next(salts),

@@ -8,10 +8,11 @@ import pytest
 from eth_account.messages import encode_typed_data
 from eth_utils import keccak
 
-from provenance.chain.decisions import NOBODY, Decision, SubjectState, Verdict
 from provenance.chain.errors import ContractRefused
 from provenance.chain.node import Sent
 from provenance.chain.registry import wait_for
+from provenance.domain.decision import NOBODY, SubjectState, Verdict
+from tests.factories.office import Decision
 
 ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 SUBJECTS = (number.to_bytes(32, "big") for number in itertools.count(1))

@@ -8,10 +8,11 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from provenance.chain.decisions import Decision, Verdict
 from provenance.chain.embedded import CHAIN_ID
+from provenance.domain.decision import Verdict
 from tests.factories.anchor_registry import APPROVED, HALTED, NOBODY, NONE, PROPOSED, Log, Model, Refused, Subject
 from tests.factories.bare_evm import BareRegistry, Reverted
+from tests.factories.office import Decision
 
 KEYS = {Account.from_key(n.to_bytes(32, "big")).address: keys.PrivateKey(n.to_bytes(32, "big")) for n in range(1, 7)}
 PEOPLE = sorted(KEYS, key=lambda address: int(address, 16))  # in the order that signatures come in
