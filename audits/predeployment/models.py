@@ -2,12 +2,17 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.db import models
+from django.db.models import Q
 
+from audits.domain.verdict import Verdict
 from audits.predeployment import querysets
+from audits.predeployment.models_policy import AuditPolicy, PolicyDecision
 from core.capture import captured
 from core.fields import SealedTextField
 from core.models import GovernedModel
 from models_registry.models import Evidence, Version
+
+__all__ = ["AuditPolicy", "AuditRun", "CheckResult", "PolicyDecision"]
 
 
 class AuditRun(GovernedModel):
@@ -18,8 +23,16 @@ class AuditRun(GovernedModel):
         FINISHED = "finished"
         FAILED = "failed"
 
+    class Tier(models.TextChoices):
+        QUICK = "quick", "Quick"
+        CERTIFICATION = "certification", "Certification"
+
     version = models.ForeignKey(Version, on_delete=models.PROTECT, related_name="audits")
-    policy = models.JSONField()  # audits.domain: thresholds, minimum counts, seeds
+    approved_policy = models.ForeignKey(AuditPolicy, on_delete=models.PROTECT, related_name="audits", null=True)
+    tier = models.CharField(max_length=20, choices=Tier, default=Tier.QUICK)
+    policy = (
+        models.JSONField()
+    )  # `policy.resolve`: checks with their settings, seed; fixed before a site opens its data
     state = models.CharField(max_length=10, choices=State, default=State.RUNNING)
     verdict = models.CharField(max_length=20, choices=Evidence.Verdict, blank=True)
     digest = models.CharField(max_length=64, blank=True)  # over the canonical results
@@ -34,37 +47,58 @@ class AuditRun(GovernedModel):
     class Meta:
         ordering = ["-created_at"]
         triggers = captured(
-            "id", "created_at", "version_id", "policy", "state", "verdict", "digest", "summary", "requested_by_id",
-            "finished_at", "stopped_by_id", "stop_reason",
+            "id", "created_at", "version_id", "approved_policy_id", "tier", "policy", "state", "verdict", "digest",
+            "summary", "requested_by_id", "finished_at", "stopped_by_id", "stop_reason",
         )  # fmt: skip
+        constraints = [
+            models.UniqueConstraint(fields=["version"], name="one_running_audit", condition=Q(state="running"))
+        ]
 
     def __str__(self) -> str:
         return f"audit of {self.version}"
 
 
 class CheckResult(GovernedModel):
-    """What one check measured."""
+    """What one check measured. Its digest is the address of its content: the canonical JSON hashes to it."""
+
+    class Decides(models.TextChoices):
+        CERTIFIES = "certifies", "Must pass"
+        REFUTES = "refutes", "A fail decides"
+        INFORMS = "informs", "Informs"
 
     audit = models.ForeignKey(AuditRun, on_delete=models.PROTECT, related_name="checks")
     check_id = models.SlugField(max_length=40)
     principle = models.CharField(max_length=20)
     title = models.CharField(max_length=120)
-    gating = models.BooleanField()  # whether it decides the audit's verdict
-    verdict = models.CharField(max_length=20, choices=Evidence.Verdict)
+    decides = models.CharField(max_length=10, choices=Decides)
+    verdict = models.CharField(max_length=20, choices=[(v.value, v.value.replace("_", " ")) for v in Verdict])
     value = models.FloatField(null=True)  # absent if it could not be measured
     lower = models.FloatField(null=True)
     upper = models.FloatField(null=True)
+    level = models.FloatField(null=True)  # confidence of the bounds
     threshold = models.FloatField(null=True)
     sentence = models.TextField()  # the number in plain words
+    change = models.TextField(blank=True)  # what would change the verdict
+    tables = models.JSONField(default=list)
+    figures = models.JSONField(default=list)
     evidence = models.JSONField()
+    provenance = models.JSONField(default=dict)  # settings, seeds, versions, the answers it rests on
+    seconds = models.JSONField(default=dict)  # what it cost: site -> seconds, and "platform"
+    digest = models.CharField(max_length=64)
 
     class Meta:
-        ordering = ["audit", "-gating", "check_id"]
+        ordering = ["audit", "check_id"]
         triggers = captured(
-            "id", "created_at", "audit_id", "check_id", "principle", "title", "gating", "verdict", "value", "lower",
-            "upper", "threshold", "sentence", "evidence",
+            "id", "created_at", "audit_id", "check_id", "principle", "title", "decides", "verdict", "value", "lower",
+            "upper", "level", "threshold", "sentence", "change", "tables", "figures", "evidence", "provenance",
+            "seconds", "digest",
         )  # fmt: skip
         constraints = [models.UniqueConstraint(fields=["audit", "check_id"], name="check_once")]
 
     def __str__(self) -> str:
         return f"{self.title}: {self.verdict}"
+
+    @property
+    def gating(self) -> bool:
+        """Whether it can decide the audit's verdict."""
+        return self.decides != self.Decides.INFORMS

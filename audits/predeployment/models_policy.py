@@ -1,0 +1,90 @@
+"""Policies of audits: which checks, which thresholds, for which class of risk. Approved as models are."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+
+from accounts.models import Institution
+from core.capture import captured
+from core.fields import SealedTextField
+from core.models import GovernedModel
+from core.roles import Role
+
+
+class AuditPolicy(GovernedModel):
+    """One version of the policy of a class of risk. Its content never changes; a change is a new number."""
+
+    class RiskClass(models.TextChoices):
+        LIMITED = "limited", "Limited risk"
+        HIGH = "high", "High risk"
+
+    class State(models.TextChoices):
+        UNDER_REVIEW = "under_review"
+        APPROVED = "approved"
+        REJECTED = "rejected"
+        WITHDRAWN = "withdrawn"
+
+    risk_class = models.CharField(max_length=10, choices=RiskClass)
+    number = models.PositiveIntegerField()
+    content = models.JSONField()  # `policy.checked`
+    content_digest = models.CharField(max_length=64)
+    state = models.CharField(max_length=20, choices=State, default=State.UNDER_REVIEW)
+    shipped = models.BooleanField(default=False)  # came with the platform; nobody here has decided on it
+    # Who asked for it; None for a shipped one.
+    requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", null=True)
+    justification = SealedTextField(subject="requested_by_id", blank=True)
+    closed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["risk_class", "-number"]
+        triggers = captured(
+            "id", "created_at", "risk_class", "number", "content", "content_digest", "state", "shipped",
+            "requested_by_id", "justification", "closed_at",
+        )  # fmt: skip
+        constraints = [
+            models.UniqueConstraint(fields=["risk_class", "number"], name="policy_number_once"),
+            models.UniqueConstraint(fields=["risk_class"], name="one_open_policy", condition=Q(state="under_review")),
+            models.CheckConstraint(
+                condition=Q(shipped=True) ^ Q(requested_by__isnull=False), name="policy_shipped_or_requested"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_risk_class_display()} policy, version {self.number}"
+
+
+class PolicyDecision(GovernedModel):
+    """One person's decision on one policy. Never changed."""
+
+    class Decision(models.TextChoices):
+        APPROVE = "approve"
+        REJECT = "reject"
+
+    class Capacity(models.TextChoices):
+        OFFICER = Role.ETHICS_OFFICER, "Ethics officer"
+        ADMINISTRATOR = Role.ADMINISTRATOR, "Administrator"
+
+    policy = models.ForeignKey(AuditPolicy, on_delete=models.PROTECT, related_name="decisions")
+    decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    capacity = models.CharField(max_length=20, choices=Capacity)
+    institution = models.ForeignKey(Institution, on_delete=models.PROTECT, null=True)
+    decision = models.CharField(max_length=10, choices=Decision)
+    reason = SealedTextField(subject="decided_by_id")
+    content_digest = models.CharField(max_length=64)
+
+    class Meta:
+        ordering = ["created_at"]
+        triggers = captured(
+            "id", "created_at", "policy_id", "decided_by_id", "requested_by_id", "capacity", "institution_id",
+            "decision", "reason", "content_digest",
+        )  # fmt: skip
+        constraints = [
+            models.UniqueConstraint(fields=["policy", "decided_by"], name="one_policy_decision_each"),
+            models.CheckConstraint(condition=~Q(decided_by=F("requested_by")), name="policy_requester_does_not_decide"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.decision} as {self.capacity}"
