@@ -16,14 +16,17 @@ from federation.domain.models.registry import build
 from federation.domain.run_config import RunConfig
 
 Tell = Callable[[str, int, int], None]
+Outcomes = dict[tuple[str, str], RecordOutcomes]  # of (model, split)
 
 
 class Bench:
-    """One model version beside one site's patients; kept between the checks of an audit, so nothing is scored twice."""
+    """One model version beside one site's patients. `outcomes` may be shared, so that no patient is scored twice."""
 
-    def __init__(self, splits: Splits, models: Mapping[str, Model], config: RunConfig) -> None:
+    def __init__(
+        self, splits: Splits, models: Mapping[str, Model], config: RunConfig, outcomes: Outcomes | None = None
+    ) -> None:
         self.splits, self.models, self.config = splits, models, config
-        self._outcomes: dict[tuple[str, str], RecordOutcomes] = {}
+        self._outcomes = {} if outcomes is None else outcomes
 
     def outcomes(self, model: str, split: str = "audit") -> RecordOutcomes:
         """How `model` ("primary" or "baseline") did on the patients of a split, one row a patient."""
