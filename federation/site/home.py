@@ -12,6 +12,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PrivateKey
 
 from federation.domain import messages
+from provenance.witness.state import write_whole
 
 
 @dataclass(frozen=True)
@@ -40,10 +41,10 @@ class SiteHome:
         home = cls(folder)
         (folder / "answers").mkdir(parents=True, exist_ok=True)
         folder.chmod(0o700)
-        _write(folder / "site.json", json.dumps(asdict(config), indent=1).encode())
+        write_whole(folder / "site.json", json.dumps(asdict(config), indent=1).encode())
         for name, value in (("key", messages.dump_private(messages.new_key())), ("noise", secrets.token_bytes(32))):
             if not (folder / name).exists():
-                _write(folder / name, value)
+                write_whole(folder / name, value)
         return home
 
     @property
@@ -67,18 +68,7 @@ class SiteHome:
         return path.read_text() if path.exists() else None
 
     def keep_answer(self, key: str, text: str) -> None:
-        _write(self._answer_path(key), text.encode())
+        write_whole(self._answer_path(key), text.encode())
 
     def _answer_path(self, key: str) -> Path:
         return self.folder / "answers" / hashlib.sha256(key.encode()).hexdigest()
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Whole or not at all, readable by the site alone."""
-    temporary = path.with_suffix(".part")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)

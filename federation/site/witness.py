@@ -53,11 +53,11 @@ def open_witness(site: Site) -> WitnessHome:
     """The witness in the site's folder, made on first use, with the log's keys pinned then."""
     folder, config = site.home.folder / "witness", site.home.config
     if folder not in _opened or not folder.exists():
-        if not config.log_keys and not (folder / "name").exists():
+        kept = folder / "name"
+        if not config.log_keys and not kept.exists():
             raise OrderRefused("this site was set up without the log's keys; provision it again, then it can witness")
         given = os.environ.get("WITNESS_PASSPHRASE_FILE")
         passphrase = Path(given).read_bytes().strip() if given else None
-        kept = folder / "name"
         name = kept.read_text().strip() if kept.exists() else config.witness_name
         _opened[folder] = WitnessHome.create(folder, name=name, passphrase=passphrase)
     witness = _opened[folder]

@@ -119,13 +119,6 @@ class Desk:
                     self._held.discard(order.key)
 
 
-def carry_out(site: Site, postbox: Postbox, text: str) -> None:
-    """Do what a signed order asks, once, and send the answer; an order that was answered is answered the same again."""
-    order = read_order(site.home.config, text)
-    if order is not None:
-        carry_out_order(site, postbox, order)
-
-
 def read_order(config: SiteConfig, text: str) -> Message | None:
     """The order, if it is the coordinator's and for this site; otherwise it is logged and forgotten."""
     try:
@@ -139,7 +132,7 @@ def read_order(config: SiteConfig, text: str) -> Message | None:
 
 
 def carry_out_order(site: Site, postbox: Postbox, order: Message) -> None:
-    """Do an order that was read, or answer from the folder if it was done before."""
+    """Do what an order asks, once, and send the answer; one that was answered is answered the same again."""
     config = site.home.config
     if (known := site.home.answer(order.key)) is not None:
         postbox.deliver(known)

@@ -17,23 +17,12 @@ from federation.keys import coordinator_key
 from federation.models import Consent, DataManifest, Federation, Participant, Round, SiteOrder, SiteUpdate, TrainingRun
 from federation.site.handlers import Site
 from federation.site.home import SiteConfig, SiteHome
-from federation.site.worker import carry_out
 from tests.factories.people import make_people
+from tests.factories.postbox import Recorder, carry_out
 
 pytestmark = pytest.mark.django_db
 State = TrainingRun.State
 LOCAL = {"epochs": 1, "batch_size": 16, "learning_rate": 0.01, "dp": None}
-
-
-class Recorder:
-    def __init__(self) -> None:
-        self.sent: list[str] = []
-
-    def deliver(self, text: str) -> None:
-        self.sent.append(text)
-
-    def progress(self, message: Message) -> None:
-        pass
 
 
 class Trial:

@@ -29,7 +29,6 @@ from federation.provisioning import site_provision
 from federation.site.handlers import Site
 from federation.site.home import SiteHome
 from federation.site.witness import open_witness
-from federation.site.worker import carry_out
 from provenance import checkpoints, keys, sequencing, witnesses
 from provenance.domain.checkpoint import Checkpoint as Statement
 from provenance.domain.checkpoint import open_checkpoint, sign_checkpoint
@@ -43,6 +42,7 @@ from provenance.witness.server import WitnessServer
 from provenance.witness.state import WitnessHome
 from qflethics.launcher import platform
 from tests.factories.people import make_people
+from tests.factories.postbox import Recorder, carry_out
 
 Problem = WitnessState.Problem
 
@@ -68,20 +68,17 @@ class Ledger:
         return signed
 
 
-class Hospital:
+class Hospital(Recorder):
     """A site that was provisioned like any other; what would travel over the broker is carried by hand."""
 
     def __init__(self, folder, code: str, institution, federation: Federation) -> None:
+        super().__init__()
         site_provision(folder=folder / code, site=code, data="phantom:?patients=40&sites=2")
         self.site = Site(SiteHome(folder / code))
         self.participant = Participant.objects.create(
             federation=federation, institution=institution, site=code,
             public_key=messages.dump_public(self.site.home.key),
         )  # fmt: skip
-        self.sent: list[str] = []
-
-    def deliver(self, text: str) -> None:
-        self.sent.append(text)
 
     def progress(self, message: Message) -> None:
         raise AssertionError("a witness has no progress to tell")

@@ -13,25 +13,13 @@ from federation.site import handlers
 from federation.site.handlers import Site, handles
 from federation.site.home import SiteConfig, SiteHome
 from federation.site.witness import open_witness
-from federation.site.worker import Desk, carry_out
+from federation.site.worker import Desk
 from provenance.domain.witness import Answer, open_cosignatures
 from tests.factories.forked_log import ORIGIN, SIGNERS, VKEYS, History, log_signers
+from tests.factories.postbox import Recorder, carry_out
 
 MAIN, FORK = History(), History(fork=10)
 COORDINATOR = messages.new_key()
-
-
-class Post:
-    """Stands at the process boundary."""
-
-    def __init__(self) -> None:
-        self.sent: list[str] = []
-
-    def deliver(self, text: str) -> None:
-        self.sent.append(text)
-
-    def progress(self, message: Message) -> None:
-        pass
 
 
 def make_site(folder, **config) -> Site:
@@ -47,7 +35,7 @@ def site(tmp_path) -> Site:
 
 
 def ask(site: Site, request: bytes, key: str = "k", **more) -> Message:
-    post = Post()
+    post = Recorder()
     body = {"request": request.decode(), **more}
     carry_out(site, post, messages.seal(Message("witness", "coordinator", "here", key, body), COORDINATOR))
     return messages.unseal(post.sent[0], sender="here", public_key=messages.dump_public(site.home.key))[0]
@@ -129,7 +117,7 @@ def desk(site, monkeypatch):
         done.append(order.key)
         return {}, {}
 
-    made = Desk(site, Post(), lambda: None)
+    made = Desk(site, Recorder(), lambda: None)
     made.go, made.done = go, done
     yield made
     go.set()

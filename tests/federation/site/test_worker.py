@@ -14,20 +14,7 @@ from federation.domain.models.registry import build, default_specs
 from federation.domain.run_config import RunConfig
 from federation.site.handlers import Site
 from federation.site.home import SiteConfig, SiteHome
-from federation.site.worker import carry_out
-
-
-class Recorder:
-    """Stands at the process boundary: keeps what would be sent."""
-
-    def __init__(self) -> None:
-        self.sent: list[str] = []
-
-    def deliver(self, text: str) -> None:
-        self.sent.append(text)
-
-    def progress(self, message: Message) -> None:
-        pass
+from tests.factories.postbox import Recorder, carry_out
 
 
 @pytest.fixture
