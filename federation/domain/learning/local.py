@@ -105,19 +105,23 @@ def train_local(
         if progress is not None:
             epoch = (step - 1) // steps_per_epoch + 1
             progress(Progress(epoch, step, steps, loss, time.perf_counter() - started))
-    state = state_of(model)
-    if not all(np.isfinite(value).all() for value in state.values()):
-        raise TrainingDiverged(
-            f"weights are not finite after {steps} steps; check the inputs, try a smaller learning rate"
-        )
     return TrainResult(
-        state=state,
+        state=_finite_state(model, steps),
         n_records=data.n_patients,
         mean_loss=float(np.mean(losses[-steps_per_epoch:])) if losses else None,
         steps=steps,
         seconds=time.perf_counter() - started,
         sample_rate=min(1.0, config.batch_size / data.n_patients),
     )
+
+
+def _finite_state(model: Model, steps: int) -> State:
+    state = state_of(model)
+    if not all(np.isfinite(value).all() for value in state.values()):
+        raise TrainingDiverged(
+            f"weights are not finite after {steps} steps; check the inputs, try a smaller learning rate"
+        )
+    return state
 
 
 def _check(model: Model, data: SiteData) -> None:
