@@ -51,14 +51,6 @@ class Measure(Counted):
     differences: list[str]  # in words; also what the check of the log itself found
 
     @property
-    def complete(self) -> bool:
-        return self.found == self.expected
-
-    @property
-    def share(self) -> str:
-        return share_words(self.found, self.expected)
-
-    @property
     def held(self) -> list[TableFigure]:
         """The tables that hold rows, or by the log should."""
         return [item for item in self.tables if item.expected]

@@ -31,7 +31,7 @@ from cryptography.hazmat.primitives.serialization import (
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
-from core.keyfiles import made_once, write_draft
+from core.keyfiles import given_or_made, made_once, write_draft
 from provenance.domain.cosignature import CosignatureSigner, verifier_from_vkey
 from provenance.domain.errors import LedgerError
 from provenance.domain.note import Ed25519Signer, Signer, Verifier, parse_note
@@ -208,17 +208,14 @@ def secret(name: str, length: int = 32) -> bytes:
 
 def _passphrase() -> bytes:
     """The operator's, from a secret store; for a trial one is made beside the keys, which then protects little."""
-    if settings.LOG_PASSPHRASE_FILE:
-        try:
-            given = Path(settings.LOG_PASSPHRASE_FILE).read_bytes().rstrip(b"\r\n")
-        except OSError as error:
-            raise ImproperlyConfigured(f"QFL_LOG_PASSPHRASE_FILE cannot be read: {error.strerror}.") from None
-        if not given:
-            raise ImproperlyConfigured(
-                "QFL_LOG_PASSPHRASE_FILE is empty; write the passphrase of the log's keys there."
-            )
-        return given
-    return secret("log.passphrase").hex().encode()
+    given = settings.LOG_PASSPHRASE_FILE
+    _, found = given_or_made(given, "QFL_LOG_PASSPHRASE_FILE", "log.passphrase", lambda: secrets.token_bytes(32))
+    if not given:
+        return found.hex().encode()
+    passphrase = found.rstrip(b"\r\n")
+    if not passphrase:
+        raise ImproperlyConfigured("QFL_LOG_PASSPHRASE_FILE is empty; write the passphrase of the log's keys there.")
+    return passphrase
 
 
 def _private() -> Path:

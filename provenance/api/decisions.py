@@ -16,90 +16,21 @@ from rest_framework.views import APIView
 
 from core.errors import Forbidden
 from provenance import decisions, officers
-from provenance.domain.decision import SubjectState, Verdict
-from provenance.models_decisions import ChainDecision, OfficerKey
+from provenance.api.serializers import (
+    AddressInput,
+    ChainDecisionOutput,
+    DecisionsInput,
+    DecisionsOutput,
+    KeyInput,
+    KeyOutput,
+    ProposeInput,
+    RevokeInput,
+    SignatureInput,
+)
+from provenance.domain.decision import Verdict
+from provenance.models_decisions import OfficerKey
 
-NAMES = {verdict.name.lower(): verdict for verdict in Verdict}
 MOST = 200
-
-
-class DecisionsInput(serializers.Serializer):
-    object = serializers.CharField(required=False, max_length=200)
-
-
-class ProposeInput(serializers.Serializer):
-    object = serializers.CharField(max_length=200)
-    content_digest = serializers.RegexField(
-        r"^[0-9a-f]{64}\Z", required=False, help_text="of what you reviewed; refused if other content was approved"
-    )
-    verdict = serializers.ChoiceField(sorted(NAMES))
-    rationale = serializers.CharField(max_length=decisions.MOST_RATIONALE)
-    expires_in_s = serializers.IntegerField(required=False, min_value=600, max_value=5_184_000)
-
-
-class SignatureInput(serializers.Serializer):
-    signature = serializers.CharField(max_length=140)
-
-
-class AddressInput(serializers.Serializer):
-    address = serializers.CharField(max_length=42)
-
-
-class KeyInput(serializers.Serializer):
-    challenge = serializers.CharField(max_length=2000, trim_whitespace=False)
-    signature = serializers.CharField(max_length=140)
-
-
-class RevokeInput(serializers.Serializer):
-    reason = serializers.CharField(max_length=1000)
-
-
-class ChainDecisionOutput(serializers.Serializer):
-    """A decision; what it is on and why stands for those who decide in its download."""
-
-    id = serializers.UUIDField()
-    object = serializers.CharField(source="object_id")
-    verdict = serializers.CharField(source="get_verdict_display")
-    state = serializers.CharField()
-    subject = serializers.CharField()
-    commitment = serializers.CharField()
-    proposer = serializers.CharField()
-    nonce = serializers.IntegerField()
-    expires_at = serializers.DateTimeField()
-    needed = serializers.IntegerField()
-    signed_by = serializers.SerializerMethodField()
-    tx_hash = serializers.CharField()
-    block_number = serializers.IntegerField(allow_null=True)
-    error = serializers.CharField()
-
-    def get_signed_by(self, decision: ChainDecision) -> list[str]:
-        return [signature.address for signature in decision.signatures.all()]
-
-
-class SubjectOutput(serializers.Serializer):
-    """The object's standing on the chain, as the mirror has it."""
-
-    state = serializers.SerializerMethodField()
-    read_at = serializers.DateTimeField(allow_null=True)
-    nonce = serializers.IntegerField()
-    proposer = serializers.CharField()
-    content_digest = serializers.CharField()
-
-    def get_state(self, view: decisions.SubjectView) -> str:
-        return SubjectState(view.state).name.lower()
-
-
-class DecisionsOutput(serializers.Serializer):
-    subject = SubjectOutput(allow_null=True)
-    results = ChainDecisionOutput(many=True)
-
-
-class KeyOutput(serializers.Serializer):
-    id = serializers.UUIDField()
-    user = serializers.UUIDField(source="user_id")
-    address = serializers.CharField()
-    registered_at = serializers.DateTimeField(source="created_at")
-    revoked_at = serializers.DateTimeField(allow_null=True)
 
 
 class DecidingApi(APIView):
@@ -140,7 +71,7 @@ class DecisionList(DecidingApi):
         made = decisions.decision_propose(
             object_id=told["object"],
             content_digest=told.get("content_digest"),
-            verdict=NAMES[told["verdict"]],
+            verdict=Verdict[told["verdict"].upper()],
             rationale=told["rationale"],
             actor=self.person(request),
             expires_in=timedelta(seconds=told["expires_in_s"]) if "expires_in_s" in told else decisions.USUAL,
