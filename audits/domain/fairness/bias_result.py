@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from audits.domain.fairness.groups import SITE, SiteNotAssessable, SmallGroup
 from audits.domain.verdict import Verdict
 
+GAPS_KEPT = 10  # of each attribute and metric, in what is stored
 METRIC_WORDS = {
     "tpr": "share of diseased patients found",
     "fpr": "share of healthy patients flagged",
@@ -139,13 +141,31 @@ class BiasScore:
 
     def as_dict(self) -> dict:
         """Plain lists, strings and numbers, ready for JSON."""
-        nested = {
+        nested: dict = {
             "worst": self.worst.as_dict() if self.worst else None,
             "verdict": self.verdict.value,
             "metrics": list(self.metrics),
             "sentences": list(self.sentences),
         }
-        tables = ("groups", "gaps", "attributes", "selection_rate", "untestable", "unknown", "sites_not_assessable")
+        tables = ("groups", "attributes", "untestable", "unknown", "sites_not_assessable")
         rows = {name: [row.as_dict() for row in getattr(self, name)] for name in tables}
+        for name in ("gaps", "selection_rate"):
+            rows[name] = [row.as_dict() for row in _telling(getattr(self, name))]
+            nested[f"n_{name}"] = len(getattr(self, name))
         plain = ("task", "score", "lower", "upper", "threshold", "confidence", "quantile", "draws", "seed")
         return {name: getattr(self, name) for name in plain} | nested | rows
+
+
+def _telling(gaps: Sequence[Gap]) -> list[Gap]:
+    """Of each attribute and metric the largest gaps, and those whose bounds reach farthest.
+
+    Crossed attributes make thousands of pairs, of which nobody reads the small ones.
+    """
+    kept: set[int] = set()
+    by_table: dict[tuple[str, str], list[int]] = {}
+    for number, gap in enumerate(gaps):
+        by_table.setdefault((gap.attribute, gap.metric), []).append(number)
+    for numbers in by_table.values():
+        for order in (lambda i: gaps[i].value, lambda i: gaps[i].lower, lambda i: gaps[i].upper):
+            kept.update(sorted(numbers, key=order, reverse=True)[:GAPS_KEPT])
+    return [gaps[number] for number in sorted(kept)]

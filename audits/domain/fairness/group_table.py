@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.stats import norm
@@ -13,6 +14,9 @@ from audits.domain.fairness.simulation import observed_error
 from federation.domain.data.dataset import Task
 from federation.domain.group_rates import Cell, Sums
 
+if TYPE_CHECKING:
+    from audits.domain.fairness.gaps import Bounds
+
 
 def group_rates(
     cells: Sequence[Cell],
@@ -21,10 +25,11 @@ def group_rates(
     metrics: Sequence[str],
     task: Task,
     confidence: float,
+    bounds: Bounds,
 ) -> tuple[GroupRate, ...]:
     """Rates of every group of every family, also of those too small to compare and of unknown ones.
 
-    Intervals hold for one group at a time: Wilson's for yes/no metrics, a normal one cut to [0, 1] for continuous ones.
+    Intervals hold for one group at a time.
     """
     rows = []
     for name, groups in by_family.items():
@@ -34,17 +39,18 @@ def group_rates(
             listed = [*groups, *(group for group in compared if group.name not in {g.name for g in groups})]
             for group in listed:
                 sums = sums_of(cells, group, metric)
-                rows.append(_rate(group, metric, sums, group.name in names, task, confidence))
+                rows.append(_rate(group, metric, sums, group.name in names, task, confidence, bounds))
     return tuple(rows)
 
 
-def _rate(group: Group, metric: str, sums: Sums, compared: bool, task: Task, confidence: float) -> GroupRate:
+def _rate(
+    group: Group, metric: str, sums: Sums, compared: bool, task: Task, confidence: float, bounds: Bounds
+) -> GroupRate:
     what = f"{words(task, metric).capitalize()}, {group.family} = {group.name}"
     if sums.mean is None:
         nothing = f"{what}: no patient counts, so there is no rate."
         return GroupRate(group.family, group.name, metric, 0, None, None, None, False, nothing)
-    binary = task == "classification" or metric == "selection_rate"
-    lower, upper = interval(sums, confidence, binary)
+    lower, upper = bounds.interval(group, metric, sums)
     sentence = (
         f"{what}: {sums.mean:.3f} of 1, from {sums.n} patients ({confidence:.0%} interval {lower:.3f} to {upper:.3f})."
     )
@@ -52,7 +58,10 @@ def _rate(group: Group, metric: str, sums: Sums, compared: bool, task: Task, con
 
 
 def interval(sums: Sums, confidence: float, binary: bool) -> tuple[float, float]:
-    """Two-sided interval of a rate in [0, 1]; `sums` counts at least one patient."""
+    """Two-sided interval of a rate in [0, 1]; `sums` counts at least one patient.
+
+    Wilson's for yes/no metrics, a normal one cut to [0, 1] for continuous ones.
+    """
     z = float(norm.ppf(0.5 + confidence / 2))
     mean, n = sums.total / sums.n, sums.n
     if not binary:

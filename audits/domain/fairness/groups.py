@@ -1,13 +1,14 @@
 """Which groups of patients are compared, and which are too small to be.
 
-A *family* is one attribute, the attribute ``site``, or the full intersection of all attributes. Groups are compared
-within a family only. Every group is a union of disjoint cells, kept as a row of a 0/1 matrix.
+A *family* is one attribute, the attribute ``site``, a pair of these, or all attributes of the patients at once. Groups
+are compared within a family only. Every group is a union of disjoint cells, kept as a row of a 0/1 matrix.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,23 +92,34 @@ def attributes_of(cells: Sequence[Cell]) -> tuple[str, ...]:
     return tuple(sorted({name for cell in cells for name in cell.attributes}))
 
 
+def by_site(family: str) -> bool:
+    """Whether a family compares sites, or groups of patients at one site with others."""
+    return SITE in family.split(JOIN)
+
+
 def families(cells: Sequence[Cell]) -> dict[str, tuple[Group, ...]]:
-    """All groups of all families. A site that does not record an attribute has it ``unknown``."""
+    """All groups of all families. A site that does not record an attribute has it ``unknown``.
+
+    Attributes first, then their pairs, all of them crossed, each crossed with the sites (if several), and the sites.
+    """
     names = attributes_of(cells)
-    out = {name: _groups(name, [cell.attributes.get(name, UNKNOWN) for cell in cells]) for name in names}
-    if len(names) > 1:
-        crossed = [JOIN.join(cell.attributes.get(name, UNKNOWN) for name in names) for cell in cells]
-        out[JOIN.join(names)] = _groups(JOIN.join(names), crossed)
-    out[SITE] = _groups(SITE, [cell.site for cell in cells])
-    return out
+    column = {name: [cell.attributes.get(name, UNKNOWN) for cell in cells] for name in names}
+    column[SITE] = [cell.site for cell in cells]
+    crossed: list[tuple[str, ...]] = [(name,) for name in names] + list(combinations(names, 2))
+    crossed += [names] if len(names) > 2 else []
+    crossed += [(name, SITE) for name in names] if len(set(column[SITE])) > 1 else []
+    crossed.append((SITE,))
+    return {JOIN.join(parts): _groups(parts, [column[part] for part in parts]) for parts in crossed}
 
 
-def _groups(family: str, labels: Sequence[str]) -> tuple[Group, ...]:
-    column = np.array(labels, dtype=object)
-    return tuple(
-        Group(family, str(name), column == name, family != SITE and UNKNOWN in str(name).split(JOIN))
-        for name in sorted(set(labels))
-    )
+def _groups(parts: Sequence[str], columns: Sequence[Sequence[str]]) -> tuple[Group, ...]:
+    labels = list(zip(*columns, strict=True))
+    family, out = JOIN.join(parts), []
+    for label in sorted(set(labels)):
+        members = np.fromiter((own == label for own in labels), dtype=bool, count=len(labels))
+        unknown = any(part != SITE and value == UNKNOWN for part, value in zip(parts, label, strict=True))
+        out.append(Group(family, JOIN.join(label), members, unknown))
+    return tuple(out)
 
 
 def comparable(groups: Sequence[Group], counts: NDArray[np.int64], *, metric: str, min_count: int) -> Comparable:
@@ -120,7 +132,7 @@ def comparable(groups: Sequence[Group], counts: NDArray[np.int64], *, metric: st
         Patients for whom the metric is defined, by cell.
     min_count : int
         The fewest patients a compared group may have. Smaller ones are pooled into one group if the pool is large
-        enough. Sites are never pooled: "all small hospitals" answers to nobody.
+        enough. What compares sites is never pooled: "all small hospitals" answers to nobody.
     """
     known = [group for group in groups if not group.unknown]
     large = [group for group in known if int(counts[group.members].sum()) >= min_count]
@@ -129,7 +141,7 @@ def comparable(groups: Sequence[Group], counts: NDArray[np.int64], *, metric: st
         return Comparable(tuple(large), ())
     family = small[0].family
     members = np.any([group.members for group in small], axis=0)
-    pooled = family != SITE and int(counts[members].sum()) >= min_count
+    pooled = not by_site(family) and int(counts[members].sum()) >= min_count
     if pooled:
         large.append(Group(family, POOLED, members, False))
     listed = tuple(

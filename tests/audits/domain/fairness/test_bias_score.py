@@ -222,3 +222,56 @@ def test_bounds_enclose_every_gap_and_stay_in_range(tables):
         assert 0 <= gap.lower <= gap.value <= gap.upper <= 1
     if result.verdict is Verdict.PASS:
         assert result.upper <= result.threshold
+
+
+def crossed(numbers):
+    """Cells of gender x ethnicity x race x age band; every tenth patient of the cell is missed or falsely flagged."""
+    out = []
+    for gender in ("female", "male"):
+        for ethnicity in ("hispanic", "not hispanic"):
+            for race in ("asian", "black"):
+                for site in ("north", "south"):
+                    found = numbers(gender, ethnicity, race, site)
+                    attributes = {"ethnicity": ethnicity, "race": race, "age_band": "60 and over"}
+                    out.append(cell(gender, found, 600 - found, 60, 540, site=site, **attributes))
+    return out
+
+
+def test_pairs_of_attributes_all_of_them_and_sites_are_compared():
+    found = {gap.attribute for gap in score(crossed(lambda *_: 540)).gaps}
+    pairs = {"ethnicity × race", "ethnicity × sex", "race × sex", "age_band × sex", "age_band × race"}
+    assert pairs | {"age_band × ethnicity × race × sex"} <= found
+    assert {"ethnicity", "race", "sex", "site", "sex × site", "race × site"} <= found
+
+
+def test_harm_that_shows_only_where_two_attributes_meet_is_caught():
+    """Race and sex alone look fair: those who are missed are black women and asian men."""
+    result = score(crossed(lambda gender, _, race, __: 330 if (gender == "female") == (race == "black") else 540))
+    assert result.verdict is Verdict.FAIL
+    verdicts = {row.attribute: row.verdict for row in result.attributes}
+    assert verdicts["sex"] is verdicts["race"] is Verdict.PASS
+    assert verdicts["race × sex"] is Verdict.FAIL
+
+
+def test_harm_to_one_group_at_one_hospital_is_caught():
+    result = score(crossed(lambda gender, _, __, site: 330 if (gender == "female") == (site == "north") else 540))
+    verdicts = {row.attribute: row.verdict for row in result.attributes}
+    assert verdicts["sex"] is verdicts["site"] is Verdict.PASS
+    assert verdicts["sex × site"] is Verdict.FAIL
+
+
+def test_a_group_at_a_small_site_is_not_compared_and_not_pooled_with_others():
+    cells = [cell(sex, 90, 10, 10, 90, site=s) for sex in "fm" for s in "ab"]
+    result = score([*cells, *(cell(sex, 4, 1, 1, 4, site="c") for sex in "fm")], min_patients_site=30)
+    named = {name for gap in result.gaps for name in (gap.higher, gap.lower_group) if gap.attribute == "sex × site"}
+    assert named == {"f × a", "f × b", "m × a", "m × b"}
+
+
+def test_what_is_stored_keeps_the_telling_gaps_and_counts_all():
+    cells = [cell(f"g{i:02}", 40 + i, 20, 10, 50, site=s) for i in range(20) for s in "ab"]
+    result = score(cells, draws=200)
+    stored = result.as_dict()
+    assert stored["n_gaps"] == len(result.gaps) > len(stored["gaps"])
+    assert max(gap["value"] for gap in stored["gaps"]) == result.score
+    assert max(gap["upper"] for gap in stored["gaps"]) == result.upper
+    assert max(gap["lower"] for gap in stored["gaps"]) == result.lower
