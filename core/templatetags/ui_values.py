@@ -90,6 +90,20 @@ def figure(value: object, digits: int = 3, unit: str = "", absent: str = ABSENT)
 
 
 @register.simple_tag
+def cell(value: object, digits: int = 3) -> SafeString | str:
+    """A cell of a table whose content is not known beforehand: numbers with fixed digits, yes or no, text as it is."""
+    if value is None:
+        return _absent(ABSENT)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return format_html('<span class="num">{:,}</span>', value)
+    if isinstance(value, float):
+        return figure(value, digits)
+    return str(value)
+
+
+@register.simple_tag
 def percent(value: object, digits: int = 1, absent: str = ABSENT) -> SafeString:
     """A share (0 to 1) as a percentage."""
     number = finite(value)
