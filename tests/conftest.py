@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from django.test import TransactionTestCase
+from django.test import Client, TransactionTestCase
 
 from core import context, vault
 from qflethics.launcher import servers as launcher
@@ -52,6 +52,18 @@ def _nobody_acts_and_no_key_is_remembered():
     yield
     context.set_actor(None)
     vault.forget_cached()
+
+
+@pytest.fixture
+def client_of():
+    """A browser in which somebody is signed in."""
+
+    def sign_in(user) -> Client:
+        client = Client()
+        client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+        return client
+
+    return sign_in
 
 
 @pytest.fixture(autouse=True)

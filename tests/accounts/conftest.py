@@ -19,7 +19,6 @@ from accounts.models import ApiKey, User
 from audits.predeployment import services as audits
 from audits.runtime import services as runtime
 from audits.runtime.models import Halt
-from core import context, vault
 from federation import services as federation
 from federation.models import TrainingRun
 from models_registry.models import Deployment
@@ -57,14 +56,6 @@ class Story:
         return self.world.people
 
 
-@pytest.fixture(autouse=True)
-def _nobody_acts():
-    context.set_actor(None)
-    vault.forget_cached()
-    yield
-    vault.forget_cached()
-
-
 def write_ledger() -> None:
     frontier = sequencing.load_frontier()
     while sequencing.sequence(frontier):
@@ -76,16 +67,6 @@ def write_ledger() -> None:
 def ledger() -> Callable[[], None]:
     """Writes what waits into the ledger, and signs it."""
     return write_ledger
-
-
-@pytest.fixture
-def client_of():
-    def sign_in(user: User) -> Client:
-        client = Client()
-        client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
-        return client
-
-    return sign_in
 
 
 @pytest.fixture

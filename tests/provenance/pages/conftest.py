@@ -5,10 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from django.test import Client
 from django.urls import reverse
 
-from core import context
 from core.context import governed
 from federation.models import Federation
 from provenance import keys, witnesses
@@ -17,26 +15,6 @@ from provenance.witness.state import WitnessHome
 from provenance.witness_answers import cosignature_record
 from tests.factories.federation import World, make_federation
 from tests.factories.people import make_people
-
-BACKEND = "django.contrib.auth.backends.ModelBackend"
-
-
-@pytest.fixture(autouse=True)
-def _no_actor_left_over():
-    """Each request sets the actor of its own; the platform's own work has none."""
-    context.set_actor(None)
-    yield
-    context.set_actor(None)
-
-
-@pytest.fixture
-def client_of():
-    def sign_in(user) -> Client:
-        client = Client()
-        client.force_login(user, backend=BACKEND)
-        return client
-
-    return sign_in
 
 
 @pytest.fixture
