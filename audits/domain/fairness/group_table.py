@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.stats import norm
 
 from audits.domain.fairness.bias_result import GroupRate, words
 from audits.domain.fairness.groups import Comparable, Group, sums_of
@@ -62,7 +62,7 @@ def interval(sums: Sums, confidence: float, binary: bool) -> tuple[float, float]
 
     Wilson's for yes/no metrics, a normal one cut to [0, 1] for continuous ones.
     """
-    z = float(norm.ppf(0.5 + confidence / 2))
+    z = NormalDist().inv_cdf(0.5 + confidence / 2)
     mean, n = sums.total / sums.n, sums.n
     if not binary:
         reach = z * float(np.sqrt(observed_error(sums, binary=False)))

@@ -14,7 +14,13 @@ from audits.predeployment.checks.base import Check
 GROUP = "qflethics.checks"
 _HERE = "audits.predeployment.checks"
 # In the order in which they are shown within their principle. One line a check: "module:class".
-_BUILT_IN: dict[str, str] = {}
+_BUILT_IN: dict[str, str] = {
+    "bias_score": "bias_score:BiasScore",
+    "bias_score_baseline": "bias_score_baseline:BiasScoreBaseline",
+    "aif360": "aif360:Aif360",
+    "representation": "representation:Representation",
+    "adversarial": "adversarial:Adversarial",
+}
 
 
 class UnknownCheck(LookupError):
