@@ -1,0 +1,208 @@
+"""Robustness against inputs that were changed on purpose, by gradients through the whole model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from audits.domain.verdict import Verdict
+from audits.predeployment.checks.base import (
+    Check,
+    Direction,
+    Gathered,
+    Limit,
+    NotMeasured,
+    Parameter,
+    Principle,
+    Result,
+    Runtime,
+)
+from audits.predeployment.checks.stress import (
+    MODELS,
+    StressAnswer,
+    counted,
+    drop_chart,
+    drop_sentence,
+    drop_table,
+    patients_of,
+    read_stress,
+    says_the_same_to_all,
+    sums_of,
+    twin_sentence,
+)
+
+if TYPE_CHECKING:
+    from audits.domain.robustness.drops import WorstDrop
+    from audits.domain.robustness.paired import Key, PairedSums
+    from audits.predeployment.checks.at_site import AtSite
+
+ATTACKS = {"fgsm": "one gradient step (FGSM)", "pgd": "many gradient steps (PGD)", "random": "random signs (control)"}
+FACTORS = (0.5, 1.0, 2.0)  # of epsilon; the verdict is drawn at 1
+JUDGED = 1
+FLAT_SHARE = 0.1  # of patients without any gradient, above which attacks by gradients show nothing
+COUNTS = tuple(f"{what} {model}" for what in ("flagged by", "no gradient from") for model in MODELS)
+
+
+class Adversarial(Check):
+    id = "adversarial"
+    title = "Attacks by gradients"
+    principle = Principle.SECURITY
+    question = "How many more patients are misjudged when somebody changes the inputs imperceptibly, on purpose?"
+    inputs = ("audit patients", "both models")
+    runtime = Runtime.MINUTES
+    limit = Limit("tolerated_drop", Direction.AT_MOST)
+    parameters = (
+        Parameter("tolerated_drop", 0.2, "largest drop in the score that is tolerated", 0.01, 0.9, tightens="down"),
+        Parameter("epsilon", 0.03, "largest change of any input value (1 is its whole range)", 0.001, 0.25),
+        Parameter("steps", 20, "steps of PGD", 1, 200, tightens="up"),
+        Parameter("starts", 2, "starting points of PGD on tables; images start at the FGSM point alone", 1, 20),
+        Parameter("columns", "all", "which columns of a table are changed", choices=("all", "measured")),
+        Parameter("patients", 400, "most patients attacked at a site, drawn at random", 10, 5000),
+        Parameter("slices", 2, "slices attacked of each imaged patient, those with most of the lesion", 1, 64),
+        Parameter("min_count", 30, "fewest patients of a group that is judged", 10, 10_000),
+        Parameter("confidence", 0.95, "of all bounds together", 0.9, 0.999),
+    )
+    libraries = ("torch",)
+
+    def measure(self, at: AtSite) -> Mapping[str, Any]:
+        from audits.domain.robustness.attacks import attack, measured_columns
+        from audits.domain.robustness.paired import pair_up, shareable, to_rows
+        from audits.domain.robustness.scores import flagged, some_patients, some_slices
+
+        chosen = at.settings
+        data = some_slices(some_patients(at.audit, chosen["patients"], at.rng("patients")), chosen["slices"])
+        parts = shareable(data.groups, data.n_patients)
+        if not parts:
+            raise NotMeasured(f"{data.n_patients} audit patients are too few for sums that single nobody out")
+        tabular = data.task == "classification"
+        movable = measured_columns(data.x) if tabular and chosen["columns"] == "measured" else None
+        if movable is not None and not movable.any():
+            raise NotMeasured("no column holds a measured quantity")
+        counts = {f"flagged by {name}": flagged(at.models[name], data) for name in MODELS}
+        sums: dict[Key, PairedSums] = {}
+        everyone = dict([next(iter(parts.items()))])
+        for level, factor in enumerate(FACTORS):
+            found = {
+                name: attack(
+                    at.models[name], data, epsilon=factor * chosen["epsilon"], rng=at.rng("signs", level),
+                    steps=chosen["steps"], starts=chosen["starts"] if tabular else 1, movable=movable,
+                    tell=lambda step, of, name=name, level=level: at.tell(  # type: ignore[misc]  # mypy cannot infer defaults
+                        f"attack {level + 1} of {len(FACTORS)} on the {MODELS[name]}", step, of
+                    ),
+                )
+                for name in MODELS
+            }  # fmt: skip
+            for name, result in found.items():
+                counts[f"no gradient from {name}"] = result.flat
+                for way in ATTACKS:
+                    sums |= pair_up(f"{name}/{way}/{level}", result.clean, result.scores[way], parts)
+                mask = pair_up(f"{name}/mask/{level}", result.scores["fgsm"], result.scores["random"], everyone)
+                sums |= mask
+            one, two = found["primary"], found["baseline"]
+            sums |= pair_up(f"twins/pgd/{level}", one.scores["pgd"], two.scores["pgd"], everyone)
+        return {"patients": data.n_patients, "counts": counts, "rows": to_rows(sums)}
+
+    def read(self, site: str, raw: Mapping[str, Any], settings: Mapping[str, Any]) -> StressAnswer:
+        return read_stress(raw, cases=_cases(), counts=COUNTS)
+
+    def conclude(self, gathered: Gathered) -> Result:
+        from audits.domain.robustness.drops import worst_drop
+        from audits.domain.robustness.paired import EVERYONE
+
+        chosen, task = gathered.settings, gathered.task
+        tolerated, confidence = chosen["tolerated_drop"], chosen["confidence"]
+        sums = sums_of(gathered)
+        rules = {
+            "tolerated": tolerated, "confidence": confidence, "min_count": chosen["min_count"],
+            "binary": task == "classification",
+        }  # fmt: skip
+        strongest = {name: worst_drop(sums, (f"{name}/pgd/{JUDGED}",), **rules) for name in MODELS}
+        found, doubts = strongest["primary"], _doubts(gathered, sums, confidence)
+        verdict = found.verdict
+        if verdict is Verdict.PASS and doubts:
+            verdict = Verdict.INCONCLUSIVE
+        worst = found.worst
+        everyone = next(drop for drop in found.drops if not drop.attribute)
+        what = f"With every input value changed by at most {chosen['epsilon']:g} of its range on purpose"
+        sentences = [drop_sentence(everyone, what, task, confidence)]
+        if worst is not None and worst.attribute:
+            sentences.append(drop_sentence(worst, "In the worst group", task, confidence))
+        sentences.append(f"At most {tolerated:g} is tolerated, for everyone and for each group that is large enough.")
+        sentences.append(twin_sentence(sums["twins/pgd/1", *EVERYONE], "Under this attack", task, confidence))
+        sentences += [*doubts, *_notes(task, chosen)]
+        curves = [
+            (_label(name, way, level), worst_drop(sums, (f"{name}/{way}/{level}",), **rules).drops[0])
+            for name in MODELS for way in ATTACKS for level in range(len(FACTORS))
+        ]  # fmt: skip
+        return Result(
+            verdict, tuple(sentences), worst.value if worst else None, found.lower, found.upper, tolerated, confidence,
+            tables=(
+                drop_table("Drop by group under PGD", _by_group(strongest)),
+                drop_table("Drop of all patients by attack and strength", _scaled(curves, chosen["epsilon"])),
+            ),
+            figures=(drop_chart("Drop under PGD", _by_group(strongest), tolerated, confidence),),
+            evidence=_evidence(gathered, doubts), seeds={"audit": gathered.seed},
+        )  # fmt: skip
+
+
+def _cases() -> list[str]:
+    levels = range(len(FACTORS))
+    ways = [f"{name}/{way}/{level}" for name in MODELS for way in (*ATTACKS, "mask") for level in levels]
+    return [*ways, *(f"twins/pgd/{level}" for level in levels)]
+
+
+def _doubts(gathered: Gathered, sums: Mapping[Key, PairedSums], confidence: float) -> list[str]:
+    """Why a small drop would prove nothing."""
+    from audits.domain.robustness.paired import EVERYONE
+
+    doubts = [said] if (said := says_the_same_to_all(gathered)) else []
+    flat, n = counted(gathered, "no gradient from primary"), patients_of(gathered)
+    if flat > FLAT_SHARE * n:
+        doubts.append(f"For {flat} of {n} patients the gradient is zero: attacks by gradients cannot find a way there.")
+    for level, factor in enumerate(FACTORS):
+        pair = sums[f"primary/mask/{level}", *EVERYONE]
+        if pair.interval(confidence, binary=gathered.task == "classification")[0] > 0:
+            doubts.append(
+                f"At {factor:g} times epsilon random signs hurt more than the gradient step: the gradient is masked, "
+                "and the attacks are weaker than they could be."
+            )
+    return doubts
+
+
+def _notes(task: str, chosen: Mapping[str, Any]) -> list[str]:
+    """What the figure is and is not."""
+    if task == "segmentation":
+        return [f"Up to {chosen['slices']} slices of each patient were attacked; their Dice is not that of the volume."]
+    if chosen["columns"] == "all":
+        return [
+            "Codes such as the sex are changed by fractions too, which no patient has: this is the worst case, not a "
+            "forecast."
+        ]
+    return []
+
+
+def _label(name: str, way: str, level: int) -> str:
+    return f"{MODELS[name]}, {ATTACKS[way]}, {FACTORS[level]:g} x epsilon"
+
+
+def _scaled(curves: list[tuple[str, Any]], epsilon: float) -> list[tuple[str, Any]]:
+    return [(label.replace("x epsilon", f"x {epsilon:g}"), drop) for label, drop in curves]
+
+
+def _by_group(strongest: Mapping[str, WorstDrop]) -> list[tuple[str, Any]]:
+    """Both models side by side in each group."""
+    rows = [(drop.who, MODELS[name], drop) for name, found in strongest.items() for drop in found.drops]
+    rows.sort(key=lambda row: (row[0] != "all patients", row[0]))
+    return [(f"{model}, {who}", drop) for who, model, drop in rows]
+
+
+def _evidence(gathered: Gathered, doubts: list[str]) -> dict[str, Any]:
+    return {
+        "patients": {site: sum(a.patients for a in answers) for site, answers in sorted(gathered.answers.items())},
+        "not_measured": dict(gathered.absent),
+        "no_gradient": {name: counted(gathered, f"no gradient from {name}") for name in MODELS},
+        "epsilons": [factor * gathered.settings["epsilon"] for factor in FACTORS],
+        "gradient_masking": doubts,
+        "backend": "torch state vector, analytic, noiseless (no shots); equal to PennyLane default.qubit by test",
+        "settings": dict(gathered.settings),
+    }
