@@ -34,7 +34,7 @@ from provenance.domain.checkpoint import Checkpoint as Statement
 from provenance.domain.checkpoint import open_checkpoint, sign_checkpoint
 from provenance.domain.cosignature import verifier_from_vkey
 from provenance.domain.merkle import hash_leaf, root_of
-from provenance.domain.note import decode_vkey, encode_vkey
+from provenance.domain.note import decode_vkey, encode_vkey, key_id
 from provenance.domain.witness import Request, find_split_view, format_request
 from provenance.models import Checkpoint, Cosignature, Entry, Witness, WitnessState
 from provenance.reading import prove_consistency
@@ -361,6 +361,7 @@ def test_a_database_restored_from_an_old_copy_is_told_what_it_has_forgotten(ledg
     assert witnesses.highest_witnessed() == 1000
     (tree,) = witnesses.witnessed_trees()
     assert (tree.size, tree.name) == (1000, hospital.witness.name) and tree.root is not None
+    assert hospital.round(lambda body: body.pop("latest")).highest_note == newer.decode()  # named again, and not shown
     witnesses.witness_set_active(witness=hospital.witness, is_active=False, actor=None, reason="test")
     assert witnesses.highest_witnessed() == 1000  # what is proved is not argued away
 
@@ -392,6 +393,7 @@ def test_a_size_that_is_only_claimed_stops_the_signing_until_an_administrator_se
     hospital.answer()
     run_jobs()
     assert hospital.round().problem == ""
+    assert witnesses.highest_witnessed() == 5000  # what was said once is not unsaid
     witnesses.witness_set_active(witness=hospital.witness, is_active=False, actor=None, reason="it lied")
     assert witnesses.highest_witnessed() == Checkpoint.objects.first().size
     ledger.grow()
@@ -434,7 +436,7 @@ def test_a_hospital_that_lost_its_memory_is_noticed_and_serves_on(ledger, hospit
     ledger.grow()
     state = hospital.round()
     assert state.problem == Problem.FORGOT
-    assert witnesses.highest_witnessed() == high
+    assert (state.highest, witnesses.highest_witnessed()) == (high, high)
     assert hospital.round().problem == ""
 
 
@@ -570,6 +572,20 @@ def test_a_name_or_key_that_is_not_the_witnesss_own_is_refused(ledger, hospitals
             witnesses.witness_register(name=second.home.name, vkeys=second.home.vkeys, **where)
     with pytest.raises(ApplicationError, match="at most 200 characters"):
         witnesses.witness_register(name=second.home.name, vkeys=second.home.vkeys, url="https://b.example/" + "x" * 200)
+
+
+def test_two_keys_of_one_key_id_are_not_registered(db):
+    """Four bytes are soon found again: among some hundred thousand keys, two have the same."""
+    name, known = "twins.example/w", {}
+    for number in range(1_000_000):
+        key = number.to_bytes(32, "big")
+        label = key_id(name, 0x04, key)
+        if label in known:
+            break
+        known[label] = key
+    twins = [encode_vkey(name, 0x04, twin) for twin in (known[label], key)]
+    with pytest.raises(ApplicationError, match="one key id"):
+        witnesses.witness_register(name=name, vkeys=twins, url="https://twins.example")
 
 
 def test_a_site_follows_the_logs_new_keys_and_no_others(ledger, hospital, settings, tmp_path):
