@@ -13,6 +13,7 @@ from eth_utils import keccak
 from hypothesis import given
 from hypothesis import strategies as st
 
+from accounts.models import Membership, User
 from core.errors import ApplicationError, Conflict, Forbidden
 from core.roles import Role
 from provenance import decisions, officers
@@ -199,6 +200,21 @@ def test_an_approval_takes_two_officers_and_not_the_proposer(people):
     assert not decisions.decisions_ready()
     sign(people, approval, people.officer_south)
     assert list(decisions.decisions_ready()) == [approval]
+
+
+def test_whoever_proposed_may_halt_and_not_approve_with_both_roles(people):
+    """The contract would refuse it as well; here it is told before a person waits for that."""
+    Membership.objects.create(user=people.administrator, institution=people.north, role=Role.ETHICS_OFFICER)
+    both = User.objects.get(id=people.administrator.id)  # read again: a person's roles are looked up once
+    proposal = opened(people)
+    stands(proposal, SubjectState.PROPOSED, 1)
+    approval = opened(people, Verdict.APPROVE)
+    with pytest.raises(Forbidden, match="You proposed this"):
+        sign(people, approval, both)
+    assert not approval.signatures.exists()
+    ChainDecision.objects.filter(id=approval.id).update(state="final")
+    ChainSubject.objects.update(state=int(SubjectState.APPROVED), nonce=2)
+    assert sign(people, opened(people, Verdict.HALT), both).officer == both
 
 
 def test_a_signature_counts_for_its_person_only(people):
