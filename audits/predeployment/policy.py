@@ -1,115 +1,174 @@
 """What an audit measures and where it draws the line: plain JSON, fixed before any site opens its data.
 
-Only the bias score gates and, where a run declares differential privacy, its epsilon. The quantum kernel test and the
-explanations are evidence for people: a p-value is no magnitude, and an explanation score depends on its settings.
+A policy says for each check how much it decides and with which settings. It is approved like a model is; whoever starts
+an audit may tighten single settings and loosen none. No Django here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from copy import deepcopy
+from collections.abc import Collection, Mapping
+from enum import StrEnum
 from typing import Any
 
-from audits.domain.explain.lime_image import ImageSettings
-from audits.domain.explain.lime_tabular import TabularSettings
-from audits.domain.fairness.quantum_kernel import KernelOrder
+from audits.predeployment.checks.base import Check
+from audits.predeployment.checks.registry import UnknownCheck, check_of
+from audits.predeployment.checks.running import SettingError, settings_of, tightened
 
-VERSION = 1
-
+FORMAT = 2
 # One seed for every audit: who may choose the seed may repeat the audit until it passes.
-_DEFAULT: dict[str, Any] = {
-    "version": VERSION,
-    "seed": 20_260_101,
-    "bias": {
-        "confidence": 0.95, "min_count": 30, "min_patients_site": 20, "draws": 2000,
-    },
-    "mmd": {
-        "alpha": 0.05, "permutations": 499, "max_records": 400, "bandwidth": 0.45, "limit": 4.0, "shots": None,
-        "standardised": "training patients of each site",
-    },
-    "lime": {
-        "required": 80.0, "margin": 20.0, "lesion_required": 0.05,
-        "tabular": {"records": 8, "samples": 500, "seeds": 5, "top": 3},
-        "image": {
-            "records": 6, "segmenter": "slic", "parts": 25, "samples": 120, "seeds": 4, "top": 5, "batch": 60,
-        },
-    },
-}  # fmt: skip
+SEED = 20_260_101
+QUICK, CERTIFICATION = "quick", "certification"
+TIERS = (QUICK, CERTIFICATION)
 
-# What may be chosen: kind of number, lowest, highest. Everything else is the platform's.
-_RANGES: dict[str, tuple[type, float, float]] = {
-    "bias.confidence": (float, 0.95, 0.999),
-    "bias.min_count": (int, 30, 10_000),
-    "bias.min_patients_site": (int, 20, 10_000),
-    "bias.draws": (int, 2000, 100_000),
-    "mmd.permutations": (int, 99, 9_999),
-    "mmd.max_records": (int, 50, 2_000),
-    "lime.required": (float, 80.0, 100.0),
-    "lime.tabular.records": (int, 2, 50),
-    "lime.tabular.samples": (int, 100, 5_000),
-    "lime.tabular.seeds": (int, 2, 10),
-    "lime.image.records": (int, 2, 50),
-    "lime.image.samples": (int, 50, 2_000),
-    "lime.image.seeds": (int, 2, 10),
+
+class Decides(StrEnum):
+    """How much a check decides."""
+
+    CERTIFIES = "certifies"  # it must pass
+    REFUTES = "refutes"  # a fail is the audit's; anything else is evidence for people
+    INFORMS = "informs"
+
+
+# check: what it decides in a limited and in a high class of risk, and the tiers it belongs to.
+# Only measures with bounds and a limit that people agreed on certify. Attacks can refute. A p-value is no
+# magnitude, and an explanation score depends on its settings, so these inform.
+_SHIPPED: dict[str, tuple[str, str, tuple[str, ...]]] = {
+    "bias_score": ("certifies", "certifies", TIERS),
+    "bias_score_baseline": ("informs", "informs", TIERS),
+    "aif360": ("informs", "informs", TIERS),
+    "representation": ("informs", "informs", TIERS),
+    "adversarial": ("informs", "informs", TIERS),
 }
 
 
 class PolicyError(ValueError):
-    """A policy that is not allowed."""
+    """A policy that is not allowed. The text says what was expected and what came."""
 
 
-def policy_for(
-    config: Mapping[str, Any], chosen: Mapping[str, float] | None = None, *, threshold: float
-) -> dict[str, Any]:
-    """The policy of an audit.
+def shipped(risk_class: str, *, threshold: float, only: Collection[str] | None = None) -> dict[str, Any]:
+    """The policy that comes with the platform.
 
     Parameters
     ----------
-    config : frozen configuration of the run that is audited
-        Decides whether a privacy budget was promised.
-    chosen : mapping of dotted name to number, e.g. ``{"bias.threshold": 0.05}``
-        In place of the platform's values. Gates can be tightened, never loosened.
+    risk_class : "limited" or "high"
     threshold : float in (0, 1)
-        The largest gap that the platform tolerates.
+        The largest gap between groups that the platform tolerates.
+    only : collection of str or None
+        Leave out every other check (an installation without some of their libraries, say).
+    """
+    place = {"limited": 0, "high": 1}[risk_class]
+    checks = {}
+    for check_id, row in _SHIPPED.items():
+        if only is not None and check_id not in only:
+            continue
+        settings = settings_of(check_of(check_id), {"threshold": threshold} if check_id == "bias_score" else None)
+        checks[check_id] = {"decides": row[place], "tiers": list(row[2]), "settings": settings}
+    return {"format": FORMAT, "seed": SEED, "checks": checks}
+
+
+def checked(content: Any) -> dict[str, Any]:
+    """A proposed policy in its full form: every setting of every check written out.
 
     Raises
     ------
     PolicyError
-        For a name that cannot be chosen or a value out of its range.
+        If it is malformed, names a check that is not installed, or has a setting out of its range.
     """
-    policy = deepcopy(_DEFAULT)
-    policy["bias"]["threshold"] = threshold
-    ranges = {**_RANGES, "bias.threshold": (float, 0.001, threshold)}
-    for name, value in (chosen or {}).items():
-        _put(policy, name, value, ranges)
+    if not isinstance(content, Mapping) or not isinstance(content.get("checks"), Mapping):
+        raise PolicyError('expected an object with "checks", a mapping of check to its part of the policy')
+    if strange := sorted(set(content) - {"format", "seed", "checks"}):
+        raise PolicyError(f"expected format, seed and checks; got also {', '.join(map(str, strange))}")
+    if (content.get("format", FORMAT), content.get("seed", SEED)) != (FORMAT, SEED):
+        raise PolicyError(f"expected format {FORMAT} and the one seed of all audits, {SEED}")
+    checks = {str(name): _part(str(name), part) for name, part in content["checks"].items()}
+    if not any(part["decides"] == Decides.CERTIFIES for part in checks.values()):
+        raise PolicyError("expected at least one check that must pass; a policy without one would certify anything")
+    return {"format": FORMAT, "seed": SEED, "checks": checks}
+
+
+def _part(check_id: str, part: Any) -> dict[str, Any]:
+    try:
+        check = check_of(check_id)
+        if not isinstance(part, Mapping) or not set(part) <= {"decides", "tiers", "settings"}:
+            raise PolicyError(f"{check_id}: expected decides, tiers and settings; got {part!r}")
+        decides, tiers = part.get("decides"), part.get("tiers", list(TIERS))
+        if decides not in list(Decides):
+            raise PolicyError(f"{check_id}: expected decides among {', '.join(Decides)}; got {decides!r}")
+        if not isinstance(tiers, list) or not tiers or not set(tiers) <= set(TIERS):
+            raise PolicyError(f"{check_id}: expected tiers among {', '.join(TIERS)}; got {tiers!r}")
+        settings = part.get("settings", {})
+        if not isinstance(settings, Mapping):
+            raise PolicyError(f"{check_id}: expected settings to be an object; got {settings!r}")
+        return {"decides": str(decides), "tiers": tiers, "settings": settings_of(check, settings)}
+    except (UnknownCheck, SettingError) as error:
+        raise PolicyError(str(error)) from error
+
+
+def resolve(
+    content: Mapping[str, Any],
+    *,
+    tier: str,
+    config: Mapping[str, Any],
+    reference_groups: Mapping[str, str],
+    chosen: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """The policy of one audit.
+
+    Parameters
+    ----------
+    content : an approved policy
+    tier : "quick" or "certification"
+    config : frozen configuration of the run that is audited
+        Decides whether a privacy budget was promised: one that was not cannot decide anything.
+    reference_groups : mapping of attribute to the group that the others are held against
+    chosen : mapping of "check.setting" to a value, e.g. ``{"bias_score.threshold": 0.05}``
+        In place of the approved values. Limits can be tightened, never loosened.
+
+    Raises
+    ------
+    PolicyError
+        For a setting that cannot be chosen, or a tier that has no check.
+    """
     private = config["local"]["dp"] is not None
-    policy["privacy"] = {"budget": config["epsilon_budget"], "declared": private}
-    policy["gating"] = ["bias_score", "epsilon"] if private else ["bias_score"]
-    return policy
+    checks: dict[str, dict[str, Any]] = {}
+    for name, part in content["checks"].items():
+        if tier in part["tiers"]:
+            decides = Decides.INFORMS if name == "epsilon" and not private else Decides(part["decides"])
+            checks[name] = {"decides": decides.value, "settings": dict(part["settings"])}
+    if not any(part["decides"] == Decides.CERTIFIES for part in checks.values()):
+        raise PolicyError(f"expected a check that must pass in the tier {tier!r}; the policy has none there")
+    for name, value in (chosen or {}).items():
+        check_id, _, setting = name.partition(".")
+        if check_id not in checks or not setting:
+            raise PolicyError(f"expected check.setting with a check among {', '.join(sorted(checks))}; got {name!r}")
+        try:
+            settings = checks[check_id]["settings"]
+            settings[setting] = tightened(check_of(check_id), settings, setting, value)
+        except SettingError as error:
+            raise PolicyError(str(error)) from error
+    return {
+        "format": FORMAT, "tier": tier, "seed": content["seed"], "reference_groups": dict(reference_groups),
+        "privacy": {"declared": private, "budget": config["epsilon_budget"]}, "checks": checks,
+    }  # fmt: skip
 
 
-def kernel_order(policy: Mapping[str, Any]) -> KernelOrder:
-    """How both kernels look at a representation that the site has standardised."""
-    return KernelOrder(**{name: policy["mmd"][name] for name in ("bandwidth", "limit", "shots")})
+def plan(policy: Mapping[str, Any]) -> list[tuple[str, int]]:
+    """What every site is asked, in this order: (measurement, shard). What is quick comes first.
+
+    Several checks may conclude from one measurement; it is asked for once.
+    """
+    order = {"seconds": 0, "minutes": 1, "hours": 2}
+    measured: dict[str, Check] = {}
+    for name in policy["checks"]:
+        check = check_of(name)
+        if check.at_sites:
+            source = check.measured_by or name
+            measured.setdefault(source, check_of(source))
+    ranked = sorted(measured.items(), key=lambda pair: order[pair[1].runtime])
+    return [(name, shard) for name, check in ranked for shard in range(check.shards(settings_in(policy, name)))]
 
 
-def tabular_settings(policy: Mapping[str, Any]) -> TabularSettings:
-    return TabularSettings(**{k: v for k, v in policy["lime"]["tabular"].items() if k != "records"})
-
-
-def image_settings(policy: Mapping[str, Any]) -> ImageSettings:
-    return ImageSettings(**{k: v for k, v in policy["lime"]["image"].items() if k != "records"})
-
-
-def _put(policy: dict[str, Any], name: str, value: Any, ranges: Mapping[str, tuple[type, float, float]]) -> None:
-    if name not in ranges:
-        raise PolicyError(f"expected settings among {', '.join(sorted(ranges))}; got {name!r}")
-    kind, low, high = ranges[name]
-    allowed = (int,) if kind is int else (int, float)
-    if isinstance(value, bool) or not isinstance(value, allowed) or not low <= value <= high:
-        number = "a whole number" if kind is int else "a number"
-        raise PolicyError(f"expected {name} to be {number} from {low:g} to {high:g}, got {value!r}")
-    *parents, last = name.split(".")
-    for parent in parents:
-        policy = policy[parent]
-    policy[last] = value
+def settings_in(policy: Mapping[str, Any], check_id: str) -> dict[str, Any]:
+    """A check's settings in an audit's policy; its defaults if only others conclude from what it measures."""
+    part = policy["checks"].get(check_id)
+    return dict(part["settings"]) if part else settings_of(check_of(check_id))

@@ -1,18 +1,19 @@
-"""What the audit pages show: words for verdicts, progress of the sites, and each check with its charts and tables."""
+"""What the audit pages show: the verdict by principle first, then each check with its charts, tables and its proof."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db.models import Count, Q
 from django.urls import NoReverseMatch, reverse
 
-from audits.domain.verdict import Verdict
-from audits.predeployment import figures, services
+from audits.domain.verdict import Verdict, combine
+from audits.predeployment import cost, results
+from audits.predeployment.checks.base import Principle
+from audits.predeployment.figures import drawn
 from audits.predeployment.models import AuditRun, CheckResult
-from federation.models import SiteOrder
+from audits.predeployment.progress import progress_of
 from provenance.reading import latest_entry
 
 ALLOWS = {
@@ -27,76 +28,136 @@ _WORDS: dict[str, dict[str, tuple[str, str]]] = {
     "quantum_mmd": {"pass": ("not_flagged", "Not flagged"), "fail": ("warning", "Flagged for review")},
     "aif360": {"not_assessable": ("reported", "Reported")},
 }
-_ORDER = ("bias_score", "bias_score_baseline", "epsilon", "quantum_mmd", "lime", "aif360", "representation")
+_ASKS = {
+    Principle.FAIRNESS: "Does the model serve every group of patients alike?",
+    Principle.PRIVACY: "Can a patient be recognised, or his record rebuilt, from the model?",
+    Principle.SECURITY: "Does the model hold when somebody tampers with its inputs?",
+    Principle.TRANSPARENCY: "Can people see why the model says what it says?",
+    Principle.ACCOUNTABILITY: "Is it on record who did what, and with whose consent?",
+    Principle.PERFORMANCE: "Does the model work, and where was that shown?",
+}
 
 
 @dataclass(frozen=True)
 class CheckView:
-    """A check as a page shows it: `state` and `label` for the badge, `parts` for its own template."""
+    """A check as a page shows it: `state` and `label` for the badge, its charts, and how it was measured."""
 
     row: CheckResult
     state: str
     label: str
-    template: str
-    parts: dict[str, Any] = field(default_factory=dict)
+    charts: list[Any] = field(default_factory=list)
+    facts: list[tuple[str, Any]] = field(default_factory=list)
+
+    @property
+    def panel_id(self) -> str:
+        return f"check-{self.row.check_id}"
+
+    @property
+    def question(self) -> str:
+        return self.row.provenance.get("question", "")
 
 
 @dataclass(frozen=True)
-class Progress:
-    answered: int
-    asked: int
+class PrincipleView:
+    """One principle: its outcome from the checks that decide, and all its checks."""
 
+    id: str
+    name: str
+    asks: str
+    state: str
+    label: str
+    deciding: list[CheckView]
+    informing: list[CheckView]
 
-def list_rows(audits: Sequence[AuditRun]) -> list[dict[str, Any]]:
-    running = [audit.id for audit in audits if audit.state == AuditRun.State.RUNNING]
-    counts = {
-        row["subject"]: Progress(row["answered"], row["asked"])
-        for row in SiteOrder.objects.filter(subject__in=running, kind=services.KIND)
-        .values("subject")
-        .annotate(asked=Count("id"), answered=Count("id", filter=Q(state=SiteOrder.State.ANSWERED)))
-    }
-    return [{"audit": audit, "progress": counts.get(audit.id)} for audit in audits]
+    @property
+    def checks(self) -> list[CheckView]:
+        return [*self.deciding, *self.informing]
 
-
-def progress_of(audit: AuditRun) -> dict[str, Any]:
-    orders = services.orders_of(audit)
-    answered = sum(order.state == SiteOrder.State.ANSWERED for order in orders)
-    return {"audit": audit, "orders": orders, "answered": answered, "asked": len(orders)}
+    @property
+    def flags(self) -> list[CheckView]:
+        """Checks that only inform, and found something."""
+        return [view for view in self.informing if view.row.verdict == Verdict.FAIL]
 
 
 def page_of(audit: AuditRun) -> dict[str, Any]:
     """The context of an audit's page."""
     context: dict[str, Any] = {**progress_of(audit), "facts": _facts(audit), "policy": policy_rows(audit.policy)}
-    context["limits"] = _limits(audit.policy)
     if audit.state != AuditRun.State.FINISHED:
         return context
-    checks = {row.check_id: row for row in audit.checks.all()}
-    views = [check_view(checks[name], audit) for name in _ORDER if name in checks]
+    views = [check_view(row) for row in _ordered(audit)]
     verdict = Verdict(audit.verdict)
     newer = AuditRun.objects.filter(
         version=audit.version_id, state=AuditRun.State.FINISHED, created_at__gt=audit.created_at
     )
     return context | {
-        "checks": views,
+        "principles": by_principle(views),
         "deciding": [view for view in views if view.row.gating],
         "allows": ALLOWS[verdict],
         "explanation": verdict.explanation,
         "newer": newer.order_by("-created_at").first(),
-        "twin": checks.get("bias_score_baseline"),
-        "intact": services.digest_now(audit) == audit.digest,
+        "twin": next((view.row for view in views if view.row.check_id == "bias_score_baseline"), None),
+        "intact": results.digest_now(audit) == audit.digest,
         "ledger": ledger_link(audit),
+        "cost": cost.spent(audit),
+        "answers": {name: value for view in views for name, value in view.row.provenance.get("answers", {}).items()},
+        "comparable": AuditRun.objects.filter(version__model=audit.version.model_id, state=AuditRun.State.FINISHED)
+        .exclude(id=audit.id)
+        .exists(),
     }
 
 
-def check_view(row: CheckResult, audit: AuditRun) -> CheckView:
+def _ordered(audit: AuditRun) -> list[CheckResult]:
+    """In the order of the policy, which is that of the registry."""
+    rows = {row.check_id: row for row in audit.checks.all()}
+    order = [name for name in audit.policy.get("checks", {}) if name in rows]
+    return [rows[name] for name in (*order, *sorted(rows.keys() - set(order)))]
+
+
+def by_principle(views: Iterable[CheckView]) -> list[PrincipleView]:
+    """Every principle, also one that nothing was measured for: a gap is to be seen."""
+    views = list(views)
+    return [_principle(principle, [v for v in views if v.row.principle == principle]) for principle in Principle]
+
+
+def _principle(principle: Principle, views: list[CheckView]) -> PrincipleView:
+    deciding = [view for view in views if view.row.gating]
+    informing = [view for view in views if not view.row.gating]
+    must = [Verdict(view.row.verdict) for view in deciding if view.row.decides == CheckResult.Decides.CERTIFIES]
+    failed = any(view.row.verdict == Verdict.FAIL for view in deciding)
+    state, label = "reported", "Not decided here"
+    if failed:
+        state, label = Verdict.FAIL.value, ""
+    elif must:
+        state, label = combine(must).value, ""
+    elif deciding:
+        state, label = "not_flagged", "Not refuted"
+    elif not views:
+        state, label = "not_recorded", "Not measured"
+    return PrincipleView(
+        principle.value, principle.value.capitalize(), _ASKS[principle], state, label, deciding, informing
+    )
+
+
+def check_view(row: CheckResult) -> CheckView:
     state, label = _WORDS.get(row.check_id, {}).get(row.verdict, (row.verdict, ""))
-    parts = figures.PARTS.get(row.check_id, lambda *_: {})(row.evidence, audit.policy)
-    return CheckView(row, state, label, f"audits_predeployment/checks/{row.check_id}.html", parts)
+    return CheckView(row, state, label, drawn(row.figures, key=row.check_id), _provenance(row))
+
+
+def _provenance(row: CheckResult) -> list[tuple[str, Any]]:
+    """How it was measured, as a list of facts."""
+    told = row.provenance
+    rows: list[tuple[str, Any]] = [("It needs", ", ".join(told.get("inputs", [])) or None)]
+    rows += [(f"Setting: {name.replace('_', ' ')}", value) for name, value in told.get("settings", {}).items()]
+    rows += [(f"Seed: {name}", value) for name, value in told.get("seeds", {}).items()]
+    rows += [(f"Version: {name}", value) for name, value in told.get("versions", {}).items()]
+    return rows + [(f"Seconds at {site}", seconds) for site, seconds in row.seconds.items()]
 
 
 def _facts(audit: AuditRun) -> list[tuple[str, Any]]:
-    config = audit.version.config
+    config, approved = audit.version.config, audit.approved_policy
     return [
+        ("Tier", audit.get_tier_display()),
+        ("Policy", str(approved) if approved else None),
         ("Task", config["task"].capitalize()),
         ("Quantum model", config["models"]["primary"]["kind"]),
         ("Classical twin", config["models"]["baseline"]["kind"]),
@@ -105,25 +166,9 @@ def _facts(audit: AuditRun) -> list[tuple[str, Any]]:
     ]
 
 
-def _limits(policy: dict[str, Any]) -> list[tuple[str, Any]]:
-    bias = policy["bias"]
-    return [
-        ("Checks that decide", ", ".join(name.replace("_", " ") for name in policy["gating"])),
-        ("Largest gap tolerated", bias["threshold"]),
-        ("Confidence", f"{bias['confidence']:.1%}"),
-        ("Patients needed in a group", bias["min_count"]),
-        ("Patients needed at a site", bias["min_patients_site"]),
-        ("Explanation score required", policy["lime"]["required"]),
-        ("Epsilon consented to", policy["privacy"]["budget"]),
-        ("Seed", policy["seed"]),
-        ("Policy version", policy["version"]),
-    ]
-
-
 def policy_rows(policy: dict[str, Any]) -> list[tuple[str, Any]]:
     """The policy as a flat list of dotted names, all of it."""
-    rows = [(name, "exact" if (name, value) == ("mmd.shots", None) else value) for name, value in _flat(policy)]
-    return sorted(rows, key=lambda row: row[0])
+    return sorted(_flat(policy), key=lambda row: row[0])
 
 
 def _flat(value: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
@@ -145,3 +190,8 @@ def ledger_link(audit: AuditRun) -> tuple[int, str] | None:
         return entry.seq, reverse("ledger_entry", args=[entry.seq])
     except NoReverseMatch:
         return entry.seq, ""
+
+
+def tiers_of(version, policies: Sequence[Any]) -> list[dict[str, Any]]:
+    """What each tier of each class of risk would measure, and about how long that takes."""
+    return [cost.estimate(version, policy, tier) for policy in policies for tier in AuditRun.Tier]

@@ -7,5 +7,8 @@ urlpatterns = [
     path("audits/<uuid:audit_id>/", views.audit_detail, name="audit"),
     path("audits/<uuid:audit_id>/progress/", views.audit_progress, name="audit_progress"),
     path("audits/<uuid:audit_id>/stop/", views.audit_stop, name="audit_stop"),
+    path("audits/<uuid:audit_id>/compare/", views.audit_compare, name="audit_compare"),
+    path("audits/<uuid:audit_id>/results/<slug:check_id>.json", views.audit_result, name="audit_result"),
+    path("versions/<uuid:version_id>/audits/new/", views.audit_new, name="audit_new"),
     path("versions/<uuid:version_id>/audits/", views.audit_start, name="audit_start"),
 ]

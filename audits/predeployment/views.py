@@ -4,22 +4,30 @@ import uuid
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts.access import requires
-from audits.predeployment import presentation, services
-from audits.predeployment.forms import AuditFilterForm, AuditStopForm
-from audits.predeployment.models import AuditRun
+from audits.predeployment import policies, presentation, progress, results, services
+from audits.predeployment.comparison import comparison_of
+from audits.predeployment.forms import AuditFilterForm, AuditStartForm, AuditStopForm, CompareForm
+from audits.predeployment.models import AuditPolicy, AuditRun
 from core.errors import ApplicationError
+from federation.domain.messages import canonical
 from models_registry.models import Version
 
 PER_PAGE = 25
 
 
 def _audits(request: HttpRequest):
-    return AuditRun.objects.for_user(request.user).select_related("version__model__federation", "requested_by")
+    return AuditRun.objects.for_user(request.user).select_related(
+        "version__model__federation", "requested_by", "approved_policy"
+    )
+
+
+def _version(request: HttpRequest, version_id: uuid.UUID) -> Version:
+    return get_object_or_404(Version.objects.for_user(request.user).select_related("model", "run"), id=version_id)
 
 
 @requires("audit.view")
@@ -27,7 +35,7 @@ def _audits(request: HttpRequest):
 def audit_list(request: HttpRequest) -> HttpResponse:
     form = AuditFilterForm(request.GET)
     page = Paginator(form.apply(_audits(request)), PER_PAGE).get_page(request.GET.get("page"))
-    rows = presentation.list_rows(list(page.object_list))
+    rows = progress.list_rows(list(page.object_list))
     context = {"page_obj": page, "rows": rows, "form": form, "filtered": bool(request.GET.get("outcome"))}
     return render(request, "audits_predeployment/audits.html", context)
 
@@ -36,7 +44,7 @@ def audit_list(request: HttpRequest) -> HttpResponse:
 @require_GET
 def audit_detail(request: HttpRequest, audit_id: uuid.UUID) -> HttpResponse:
     audit = get_object_or_404(_audits(request), id=audit_id)
-    context = presentation.page_of(audit) | {"may_start": request.user.may("audit.start")}  # type: ignore[union-attr]
+    context = presentation.page_of(audit) | {"may_start": request.user.may("audit.start")}  # type: ignore[union-attr]  # @requires lets no anonymous user in
     if audit.state == AuditRun.State.RUNNING:
         context["stop_form"] = AuditStopForm()
     return render(request, "audits_predeployment/audit.html", context)
@@ -45,19 +53,61 @@ def audit_detail(request: HttpRequest, audit_id: uuid.UUID) -> HttpResponse:
 @requires("audit.view")
 @require_GET
 def audit_progress(request: HttpRequest, audit_id: uuid.UUID) -> HttpResponse:
-    """Which sites have answered; asked for every few seconds while the audit runs."""
+    """How far it is; asked for every few seconds while the audit runs."""
     audit = get_object_or_404(_audits(request), id=audit_id)
-    response = render(request, "audits_predeployment/audit_progress.html", presentation.progress_of(audit))
+    response = render(request, "audits_predeployment/audit_progress.html", progress.progress_of(audit))
     if audit.state != AuditRun.State.RUNNING:
         response["HX-Refresh"] = "true"  # the whole page has changed
     return response
 
 
+@requires("audit.view")
+@require_GET
+def audit_result(request: HttpRequest, audit_id: uuid.UUID, check_id: str) -> HttpResponse:
+    """One result as the canonical JSON whose SHA-256 is its address."""
+    audit = get_object_or_404(_audits(request), id=audit_id)
+    row = get_object_or_404(audit.checks, check_id=check_id)
+    response = HttpResponse(canonical(results.content_of(row)), content_type="application/json")
+    response["Content-Disposition"] = f'attachment; filename="{row.check_id}-{row.digest[:12]}.json"'
+    return response
+
+
+@requires("audit.view")
+@require_GET
+def audit_compare(request: HttpRequest, audit_id: uuid.UUID) -> HttpResponse:
+    """Two audits side by side, check by check."""
+    audit = get_object_or_404(_audits(request), id=audit_id)
+    if audit.state != AuditRun.State.FINISHED:
+        raise Http404("only a finished audit can be compared")
+    others = _audits(request).filter(state=AuditRun.State.FINISHED, version__model=audit.version.model_id)
+    form = CompareForm(request.GET or None, others=others.exclude(id=audit.id).order_by("-created_at"))
+    context = {"audit": audit, "form": form}
+    if form.is_valid():
+        context |= comparison_of(form.cleaned_data["other"], audit)
+    return render(request, "audits_predeployment/audit_compare.html", context)
+
+
+@requires("audit.start")
+@require_GET
+def audit_new(request: HttpRequest, version_id: uuid.UUID) -> HttpResponse:
+    """What each kind of audit would take, and the form that starts one."""
+    version = _version(request, version_id)
+    in_force = [policies.in_force(risk) for risk in AuditPolicy.RiskClass.values]
+    context = {
+        "version": version, "form": AuditStartForm(), "refused": services.refusal(version),
+        "estimates": presentation.tiers_of(version, in_force),
+    }  # fmt: skip
+    return render(request, "audits_predeployment/audit_new.html", context)
+
+
 @requires("audit.start")
 @require_POST
 def audit_start(request: HttpRequest, version_id: uuid.UUID) -> HttpResponse:
-    version = get_object_or_404(Version.objects.for_user(request.user).select_related("model", "run"), id=version_id)
-    audit = services.audit_start(version=version, actor=request.user)
+    version = _version(request, version_id)
+    form = AuditStartForm(request.POST)
+    if not form.is_valid():
+        raise ApplicationError(f"The audit was not started. {form.complaint}")
+    audit = services.audit_start(version=version, actor=request.user, **form.chosen)
     messages.success(request, f"The audit of {version} has started; every site is asked.")
     return redirect("audit", audit.id)
 

@@ -97,7 +97,7 @@ def cell(value: object, digits: int = 3) -> SafeString | str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int):
-        return format_html('<span class="num">{:,}</span>', value)
+        return format_html('<span class="num">{}</span>', f"{value:,}")
     if isinstance(value, float):
         return figure(value, digits)
     return str(value)

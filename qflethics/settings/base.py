@@ -216,6 +216,8 @@ LOGGING = {
 
 # Platform policy. Each number is policy of the founding framework, kept here once.
 BIAS_THRESHOLD = 0.1
+AUDIT_RISK_CLASS = os.environ.get("AUDIT_RISK_CLASS", "limited")  # whose policy an audit follows if nobody chose
+AUDIT_CHECKS: tuple[str, ...] | None = None  # the checks of the policy that we ship; None: all of them
 OFFICERS_REQUIRED = 2
 INSTITUTIONS_REQUIRED = 2
 RESEND_AFTER_SECONDS = env.number("RESEND_AFTER_SECONDS", 20)  # an order without sign of life is sent again

@@ -2,14 +2,16 @@ from __future__ import annotations
 
 from rest_framework import serializers
 
-from audits.predeployment.models import AuditRun, CheckResult
+from audits.predeployment.models import AuditPolicy, AuditRun, CheckResult
 
 
 class AuditInput(serializers.Serializer):
     version = serializers.UUIDField()
+    tier = serializers.ChoiceField(choices=AuditRun.Tier.choices, default=AuditRun.Tier.QUICK)
+    risk_class = serializers.ChoiceField(choices=AuditPolicy.RiskClass.choices, required=False)
     policy = serializers.DictField(
-        child=serializers.FloatField(), required=False,
-        help_text="Settings to tighten, by dotted name, e.g. bias.threshold.",
+        child=serializers.JSONField(), required=False,
+        help_text="Settings to tighten, by check and setting, e.g. bias_score.threshold.",
     )  # fmt: skip
 
 
@@ -21,8 +23,8 @@ class CheckOutput(serializers.ModelSerializer):
     class Meta:
         model = CheckResult
         fields = [
-            "check_id", "principle", "title", "gating", "verdict", "value", "lower", "upper", "threshold", "sentence",
-            "evidence",
+            "check_id", "principle", "title", "decides", "verdict", "value", "lower", "upper", "level", "threshold",
+            "sentence", "change", "tables", "figures", "evidence", "provenance", "seconds", "digest",
         ]  # fmt: skip
 
 
@@ -30,17 +32,13 @@ class AuditOutput(serializers.ModelSerializer):
     class Meta:
         model = AuditRun
         fields = [
-            "id", "version", "state", "verdict", "digest", "policy", "requested_by", "created_at", "finished_at",
-            "stop_reason",
+            "id", "version", "tier", "approved_policy", "state", "verdict", "digest", "policy", "requested_by",
+            "created_at", "finished_at", "stop_reason",
         ]  # fmt: skip
 
 
 class AuditDetailOutput(AuditOutput):
     checks = CheckOutput(many=True)
-    answers = serializers.SerializerMethodField(help_text="Site to the digest of its signed answer.")
 
     class Meta(AuditOutput.Meta):
-        fields = [*AuditOutput.Meta.fields, "answers", "checks"]
-
-    def get_answers(self, audit: AuditRun) -> dict[str, str]:
-        return audit.summary.get("answers", {})
+        fields = [*AuditOutput.Meta.fields, "checks"]

@@ -13,7 +13,7 @@ from models_registry.models import Version
 
 
 class AuditsView(generics.ListAPIView):
-    """Audits that the caller may see, newest first; POST starts one."""
+    """Audits that the caller may see, newest first; POST starts one, quick unless it says otherwise."""
 
     actions = {"GET": "audit.view", "POST": "audit.start"}
     serializer_class = serializers.AuditOutput
@@ -33,8 +33,12 @@ class AuditsView(generics.ListAPIView):
         given = serializers.AuditInput(data=request.data)
         given.is_valid(raise_exception=True)
         visible = Version.objects.for_user(request.user).select_related("model", "run")
-        version = get_object_or_404(visible, id=given.validated_data["version"])
-        audit = services.audit_start(version=version, actor=request.user, policy=_numbers(given.validated_data))
+        asked = given.validated_data
+        version = get_object_or_404(visible, id=asked["version"])
+        audit = services.audit_start(
+            version=version, actor=request.user, tier=asked["tier"], risk_class=asked.get("risk_class"),
+            chosen=asked.get("policy"),
+        )  # fmt: skip
         return Response(serializers.AuditOutput(audit).data, status=status.HTTP_201_CREATED)
 
 
@@ -47,8 +51,3 @@ class AuditView(generics.RetrieveAPIView):
 
     def get_queryset(self):
         return AuditRun.objects.for_user(self.request.user).prefetch_related("checks")
-
-
-def _numbers(given: dict) -> dict[str, float]:
-    """The chosen settings; a whole number stays one, as the policy tells counts from rates."""
-    return {name: int(value) if value.is_integer() else value for name, value in given.get("policy", {}).items()}

@@ -6,10 +6,8 @@ from collections.abc import Sequence
 
 from audits.domain.fairness.aif360_metrics import Aif360Value, aif360_metrics
 from audits.domain.verdict import Verdict
-from audits.predeployment.checks.answers import AuditData
 from audits.predeployment.checks.base import Gathered, Principle, Result, Table
 from audits.predeployment.checks.cells import CellsCheck, cells_of
-from audits.predeployment.checks.result import FAIRNESS, Check
 
 _LARGEST = "equalized_odds_difference"
 _NO_VERDICT = "AIF360 gives single figures without an interval, so no verdict is drawn from them."
@@ -57,14 +55,3 @@ def _table(title: str, found: Sequence[Aif360Value]) -> Table:
         for r in found
     )
     return Table(title, ("Attribute", "Metric", "Value", "Group", "Compared with", "What it means"), rows)
-
-
-def check(data: AuditData) -> Check:
-    """The worst pair of groups in each metric. `value` is the largest equalised-odds gap over the attributes."""
-    rows = aif360_metrics(data.cells("primary"))
-    value, sentence = _worst(rows)
-    return Check(
-        "aif360", FAIRNESS, "AIF360 metrics", False, Verdict.NOT_ASSESSABLE, value, None, None, None,
-        f"{sentence} {_NO_VERDICT}",
-        {"task": data.task, "rows": [row.as_dict() for row in rows], "source": "the sites' confusion counts"},
-    )  # fmt: skip

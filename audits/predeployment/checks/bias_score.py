@@ -9,10 +9,8 @@ from audits.domain.fairness.bias_result import words
 from audits.domain.fairness.bias_score import bias_score
 from audits.domain.verdict import Verdict
 from audits.predeployment.checks import base
-from audits.predeployment.checks.answers import AuditData
 from audits.predeployment.checks.base import Direction, Gathered, Limit, Parameter, Principle, Result, Runtime
 from audits.predeployment.checks.cells import CellsCheck, cells_of
-from audits.predeployment.checks.result import FAIRNESS, Check
 
 ModelName = Literal["primary", "baseline"]
 PARAMETERS = (
@@ -122,17 +120,3 @@ def _outcome(lower: float, upper: float, threshold: float) -> Verdict:
     if lower > threshold:
         return Verdict.FAIL
     return Verdict.PASS if upper <= threshold else Verdict.INCONCLUSIVE
-
-
-def check(data: AuditData) -> Check:
-    """The largest gap between groups of patients, judged from simultaneous bounds."""
-    return score_of(data, "primary", id="bias_score", title="Bias score", gating=data.gates("bias_score"))
-
-
-def score_of(data: AuditData, model: Literal["primary", "baseline"], *, id: str, title: str, gating: bool) -> Check:
-    """The bias score of one of the two models, under the policy of the audit."""
-    found = bias_score(data.cells(model), task=data.task, seed=data.policy["seed"], **data.policy["bias"])
-    return Check(
-        id, FAIRNESS, title, gating, found.verdict, found.score, found.lower, found.upper, found.threshold,
-        " ".join(found.sentences[: 3 if found.worst else 1]), {"model": model, **found.as_dict()},
-    )  # fmt: skip

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from audits.predeployment.checks.answers import AuditData
-from audits.predeployment.checks.bias_score import BiasScore, score_of
-from audits.predeployment.checks.result import Check
+from audits.predeployment.checks.bias_score import BiasScore
 
 
 class BiasScoreBaseline(BiasScore):
@@ -13,9 +11,3 @@ class BiasScoreBaseline(BiasScore):
     question = "Does the classical twin fare equally well for all groups of patients?"
     measured_by = "bias_score"
     model, other = "baseline", "primary"
-
-
-def check(data: AuditData) -> Check:
-    """The same score, patients, bounds and seed for the classical twin."""
-    title = "Bias score of the classical twin"
-    return score_of(data, "baseline", id="bias_score_baseline", title=title, gating=False)

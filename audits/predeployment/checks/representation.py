@@ -6,10 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from audits.domain.verdict import Verdict
-from audits.predeployment.checks.answers import AuditData
 from audits.predeployment.checks.base import Direction, Figure, Gathered, Limit, Parameter, Principle, Result, Table
 from audits.predeployment.checks.cells import CellsCheck, cells_of, group_counts
-from audits.predeployment.checks.result import FAIRNESS, Check
 
 
 class Representation(CellsCheck):
@@ -66,27 +64,3 @@ def _group_table(groups: Mapping[str, Mapping[str, int]], total: int) -> Table:
 
 def _bars(attribute: str, counts: Mapping[str, int]) -> Figure:
     return Figure("bars", f"Patients by {attribute}", tuple(sorted(counts.items())), {"x_label": "Patients"})
-
-
-def check(data: AuditData) -> Check:
-    """Patients by site and group. `value` is the share of sites that can be assessed."""
-    needed = data.policy["bias"]["min_patients_site"]
-    sites = [
-        {"site": site.site, "n": site.n_patients, "needed": needed, "assessable": site.n_patients >= needed}
-        for site in data.sites
-    ]
-    small = [row for row in sites if not row["assessable"]]
-    share = (len(sites) - len(small)) / len(sites) if sites else None
-    total = sum(site.n_patients for site in data.sites)
-    sentence = f"{total} patients of {len(sites)} sites are in the audit; none of them took part in training."
-    if small:
-        listed = ", ".join(f"{row['site']} (n = {row['n']})" for row in small)
-        sentence += (
-            f" Not assessable, {needed} patients are needed to compare a site: {listed}. Their patients count in the "
-            "other groups."
-        )
-    return Check(
-        "representation", FAIRNESS, "Who was audited", False, Verdict.NOT_ASSESSABLE if small or not sites else
-        Verdict.PASS, share, None, None, None, sentence,
-        {"sites": sites, "patients": total, "groups": group_counts(data.cells("primary"))},
-    )  # fmt: skip
