@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -43,6 +44,7 @@ def test_a_witness_is_added_listed_set_aside_and_taken_back(stranger, tmp_path):
         (("add", "https://a.example"), "Give the witness's keys"),
         (("add", "https://a.example", "--key", "junk"), "Not a witness's key"),
         (("add", "https://a.example", "--keys", "/nonexistent"), "No such file"),
+        (("add", "https://a.example", "--keys", sys.executable), "can't decode"),
         (("off", "nobody", "--reason", "x"), "No witness is called"),
     ],
 )

@@ -29,7 +29,7 @@ class Command(BaseCommand):
     def handle(self, *args, **options) -> None:
         try:
             getattr(self, f"_{options['do']}")(options)
-        except (ApplicationError, OSError) as error:
+        except (ApplicationError, OSError, UnicodeDecodeError) as error:
             raise CommandError(str(error)) from error
 
     def _list(self, options: dict) -> None:
