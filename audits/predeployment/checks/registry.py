@@ -20,6 +20,8 @@ _BUILT_IN: dict[str, str] = {
     "aif360": "aif360:Aif360",
     "representation": "representation:Representation",
     "adversarial": "adversarial:Adversarial",
+    "shot_attack": "shot_attack:ShotAttack",
+    "corruption": "corruption:Corruption",
 }
 
 

@@ -1,0 +1,171 @@
+"""Robustness against what goes wrong by accident: noise, blur, motion; missing and mistyped values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from audits.domain.verdict import Verdict
+from audits.predeployment.checks.base import (
+    Check,
+    Direction,
+    Gathered,
+    Limit,
+    NotMeasured,
+    Parameter,
+    Principle,
+    Result,
+    Runtime,
+)
+from audits.predeployment.checks.stress import (
+    MODELS,
+    StressAnswer,
+    drop_chart,
+    drop_sentence,
+    drop_table,
+    read_stress,
+    says_the_same_to_all,
+    sums_of,
+    twin_sentence,
+)
+
+if TYPE_CHECKING:
+    from audits.domain.robustness.paired import Key, PairedSums
+    from audits.predeployment.checks.at_site import AtSite
+
+WORDS = {
+    "classification": {
+        "noise": "errors of measurement",
+        "missing": "missing values",
+        "unit_slip": "values ten times too large or small",
+    },
+    "segmentation": {
+        "noise": "noise",
+        "blur": "blur",
+        "bias_field": "uneven brightness",
+        "motion": "motion of the patient",
+        "contrast": "another contrast",
+    },
+}
+SEVERITIES = {1: "mild", 2: "marked", 3: "severe"}
+COUNTS = ("flagged by primary",)
+
+
+class Corruption(Check):
+    id = "corruption"
+    title = "Noise, artefacts and errors of entry"
+    principle = Principle.PERFORMANCE
+    question = "How much worse does the model become when inputs are as imperfect as they are on a bad day?"
+    inputs = ("audit patients", "training patients", "both models")
+    runtime = Runtime.MINUTES
+    limit = Limit("tolerated_drop", Direction.AT_MOST)
+    parameters = (
+        Parameter("tolerated_drop", 0.1, "largest drop in the score that is tolerated", 0.01, 0.9, tightens="down"),
+        Parameter("severity", 2, "strength judged: 1 mild, 2 marked, 3 severe", 1, 3, tightens="up"),
+        Parameter("slices", 8, "slices of each imaged patient, those with most of the lesion", 1, 256),
+        Parameter("min_count", 30, "fewest patients of a group that is judged", 10, 10_000),
+        Parameter("confidence", 0.95, "of all bounds together", 0.9, 0.999),
+    )
+    libraries = ("scipy", "torch")
+
+    def measure(self, at: AtSite) -> Mapping[str, Any]:
+        from audits.domain.robustness.paired import EVERYONE, pair_up, shareable, to_rows
+        from audits.domain.robustness.scores import flagged, patient_scores, some_slices
+
+        data = some_slices(at.audit, at.settings["slices"])
+        parts = shareable(data.groups, data.n_patients)
+        if not parts:
+            raise NotMeasured(f"{data.n_patients} audit patients are too few for sums that single nobody out")
+        corrupt = _corrupter(at)
+        clean = {name: patient_scores(at.models[name], data) for name in MODELS}
+        sums: dict[Key, PairedSums] = {}
+        kinds = WORDS[data.task]
+        for number, kind in enumerate(kinds):
+            for severity in SEVERITIES:
+                at.tell(f"{kinds[kind]}, {SEVERITIES[severity]}", 3 * number + severity, 3 * len(kinds))
+                x = corrupt(kind, data.x, severity)
+                after = {name: patient_scores(at.models[name], data, x) for name in MODELS}
+                for name in MODELS:
+                    sums |= pair_up(f"{name}/{kind}/{severity}", clean[name], after[name], parts)
+                sums |= pair_up(
+                    f"twins/{kind}/{severity}", after["primary"], after["baseline"], {EVERYONE: parts[EVERYONE]}
+                )
+        counts = {"flagged by primary": flagged(at.models["primary"], data)}
+        return {"patients": data.n_patients, "task": data.task, "counts": counts, "rows": to_rows(sums)}
+
+    def read(self, site: str, raw: Mapping[str, Any], settings: Mapping[str, Any]) -> StressAnswer:
+        kinds = WORDS.get(str(raw.get("task")), {})
+        return read_stress(raw, cases=_cases(kinds), counts=COUNTS)
+
+    def conclude(self, gathered: Gathered) -> Result:
+        from audits.domain.robustness.drops import worst_drop
+        from audits.domain.robustness.paired import EVERYONE
+
+        chosen, task, kinds = gathered.settings, gathered.task, WORDS[gathered.task]
+        tolerated, confidence, severity = chosen["tolerated_drop"], chosen["confidence"], chosen["severity"]
+        sums = sums_of(gathered)
+        rules = {
+            "tolerated": tolerated, "confidence": confidence, "min_count": chosen["min_count"],
+            "binary": task == "classification",
+        }  # fmt: skip
+        found = worst_drop(sums, tuple(f"primary/{kind}/{severity}" for kind in kinds), **rules)
+        twin = worst_drop(sums, tuple(f"baseline/{kind}/{severity}" for kind in kinds), **rules)
+        doubt, verdict = says_the_same_to_all(gathered), found.verdict
+        if verdict is Verdict.PASS and doubt:
+            verdict = Verdict.INCONCLUSIVE
+        worst = found.worst
+        sentences = []
+        if worst is not None:
+            kind = worst.case.split("/")[1]
+            what = f"The most is lost through {SEVERITIES[severity]} {kinds[kind]}: with it"
+            sentences.append(drop_sentence(worst, what, task, confidence))
+            beside = twin_sentence(sums[f"twins/{kind}/{severity}", *EVERYONE], "There", task, confidence)
+            sentences.append(beside)
+        sentences.append(
+            f"At most {tolerated:g} is tolerated for {SEVERITIES[severity]} corruption of each kind, for everyone and "
+            "for each group that is large enough."
+        )
+        sentences += [doubt] if doubt else []
+        overall = [
+            (f"{MODELS[name]}, {kinds[kind]}, {word}", worst_drop(sums, (f"{name}/{kind}/{s}",), **rules).drops[0])
+            for kind in kinds for s, word in SEVERITIES.items() for name in MODELS
+        ]  # fmt: skip
+        groups = [
+            (f"{MODELS[name]}, {kinds[drop.case.split('/')[1]]}", drop)
+            for name, result in (("primary", found), ("baseline", twin)) for drop in result.drops
+        ]  # fmt: skip
+        shown = [(f"{label}, {drop.who}", drop) for label, drop in groups if not drop.attribute]
+        return Result(
+            verdict, tuple(sentences), worst.value if worst else None, found.lower, found.upper, tolerated, confidence,
+            tables=(
+                drop_table("Drop of all patients by kind and strength", overall),
+                drop_table(f"Drop by group under {SEVERITIES[severity]} corruption", groups),
+            ),
+            figures=(drop_chart(f"Drop under {SEVERITIES[severity]} corruption", shown, tolerated, confidence),),
+            evidence={
+                "patients": {site: a[0].patients for site, a in sorted(gathered.answers.items())},
+                "not_measured": dict(gathered.absent), "settings": dict(chosen),
+                "backend": "torch state vector, analytic, noiseless (no shots)",
+            },
+            seeds={"audit": gathered.seed},
+        )  # fmt: skip
+
+
+def _cases(kinds: Mapping[str, str]) -> list[str]:
+    return [f"{name}/{kind}/{severity}" for name in (*MODELS, "twins") for kind in kinds for severity in SEVERITIES]
+
+
+def _corrupter(at: AtSite) -> Any:
+    """`corrupt(kind, x, severity)` for this site's data; the same draw for both models."""
+    import numpy as np
+
+    from audits.domain.robustness import corruptions
+    from audits.domain.robustness.attacks import measured_columns
+    from federation.domain.data.heart import MEASURES
+
+    if at.task == "segmentation":
+        return lambda kind, x, severity: corruptions.IMAGE[kind](x, severity, at.rng(kind, severity))
+    seen = at.train.x if at.train.n_patients else at.audit.x
+    scales = {name: measure.scale for name, measure in MEASURES.items()}
+    table = corruptions.Table(at.audit.feature_names, np.median(seen, axis=0), measured_columns(seen), scales)
+    return lambda kind, x, severity: corruptions.TABULAR[kind](x, severity, at.rng(kind, severity), table)
