@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
@@ -44,6 +44,7 @@ def governed(*, action: str, actor: uuid.UUID | None = None, reason: str = "") -
     write of people. The platform's own words stay clear.
     """
     who = actor or _actor.get()
+    outermost = not connection.in_atomic_block
     with transaction.atomic():
         values = {
             "qfl.actor": str(who or ""),
@@ -51,17 +52,11 @@ def governed(*, action: str, actor: uuid.UUID | None = None, reason: str = "") -
             "qfl.reason": _sealed_reason(who, reason),
             "qfl.request": _request_id.get(),
         }
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT " + ", ".join("current_setting(%s, true)" for _ in values),
-                list(values),
-            )
-            before = cursor.fetchone()
-            _apply(cursor, values)
-            yield
-        if connection.in_atomic_block and not connection.needs_rollback:
-            with connection.cursor() as cursor:  # an outer transaction gets its own context back
-                _apply(cursor, dict(zip(values, (value or "" for value in before), strict=True)))
+        before = {} if outermost else _current(values)  # the database forgets it all when the transaction ends
+        _apply(values)
+        yield
+        if before and not connection.needs_rollback:
+            _apply(before)  # an outer transaction gets its own context back
 
 
 def opened_reason(actor: uuid.UUID | None, stored: str) -> str | None:
@@ -80,8 +75,16 @@ def _sealed_reason(actor: uuid.UUID | None, reason: str) -> str:
         return ERASED_REASON  # the deed is recorded all the same
 
 
-def _apply(cursor, values: dict[str, str]) -> None:
-    cursor.execute(
-        "SELECT " + ", ".join("set_config(%s, %s, true)" for _ in values),
-        [item for pair in values.items() for item in pair],
-    )
+def _current(names: Iterable[str]) -> dict[str, str]:
+    settings = list(names)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT " + ", ".join("current_setting(%s, true)" for _ in settings), settings)
+        return dict(zip(settings, (value or "" for value in cursor.fetchone()), strict=True))
+
+
+def _apply(values: dict[str, str]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT " + ", ".join("set_config(%s, %s, true)" for _ in values),
+            [item for pair in values.items() for item in pair],
+        )

@@ -1,7 +1,9 @@
 """A capture function of its own for each governed table, written from the catalogue after each migration.
 
 `core_capture` (the migration) works for every table and looks its columns up each time; what is written here names
-them, which halves the price of a captured row. Both give the same values: each as text, lossless (`core.capture`).
+them, which more than halves the price of a captured row. Both give the same values: each as text, lossless
+(`core.capture`). What `core_outbox_insert` checks of each row, the form of the table's name and of the identifier, is
+decided here once and for all of a table's rows.
 
 The functions run as the owner and name every object by its schema, types too, so nothing a session defines can stand
 in for them.
@@ -9,8 +11,10 @@ in for them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
+from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 
 _TRIGGERS = """
@@ -25,41 +29,49 @@ _TYPES = """
 _AS_TEXT = {"text", "character varying", "character", "uuid", "boolean", "smallint", "integer", "bigint", "numeric",
             "jsonb"}  # fmt: skip
 _FLOATS = {"real", "double precision"}
-# A session that shortens floats shows them whole for the rest of its transaction: cheaper than pinning, and harmless.
-_WHOLE_FLOATS = """    IF pg_catalog.current_setting('extra_float_digits')::pg_catalog.int4 < 1 THEN
-        PERFORM pg_catalog.set_config('extra_float_digits', '1', true);
-    END IF;
-"""
+# Names and identifiers of which every value is what a leaf can carry.
+_TABLE_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+_IDENTIFIERS = {"uuid", "smallint", "integer", "bigint"}
+_SHORT_FLOATS = "pg_catalog.current_setting('extra_float_digits')::pg_catalog.int4 < 1"
+# Each expression is paid for by each row, so one asks whether anything is out of the ordinary, and only then is it seen
+# what. The body is made apart from the INSERT: its expression is then kept for the whole transaction.
 _FUNCTION = """
 CREATE OR REPLACE FUNCTION public.{name}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER {pins} AS $capture$
 DECLARE
     body pg_catalog.jsonb;
 BEGIN
-    IF TG_TABLE_SCHEMA <> 'public' THEN
-        RAISE EXCEPTION 'only governed tables are captured, not %', TG_RELID::pg_catalog.regclass;
-    END IF;
-{floats}    IF TG_OP = 'UPDATE' THEN
-        IF {new} OPERATOR(pg_catalog.*=) {old} THEN
-            RETURN NULL;  -- only columns outside the allow-list changed
+    IF TG_TABLE_SCHEMA <> 'public' OR TG_OP = 'DELETE'
+        OR TG_OP = 'UPDATE' AND ({new} OPERATOR(pg_catalog.*=) {old} OR NEW.{key} <> OLD.{key}){floats}
+    THEN
+        IF TG_TABLE_SCHEMA <> 'public' THEN
+            RAISE EXCEPTION 'only governed tables are captured, not %', TG_RELID::pg_catalog.regclass;
         END IF;
-        IF NEW.{key} <> OLD.{key} THEN
-            RAISE EXCEPTION '{table}: the identity of a governed row never changes'
-                USING ERRCODE = 'restrict_violation';
+        IF TG_OP = 'UPDATE' THEN
+            IF {new} OPERATOR(pg_catalog.*=) {old} THEN
+                RETURN NULL;  -- only columns outside the allow-list changed
+            END IF;
+            IF NEW.{key} <> OLD.{key} THEN
+                RAISE EXCEPTION '{table}: the identity of a governed row never changes'
+                    USING ERRCODE = 'restrict_violation';
+            END IF;
+        ELSIF TG_OP = 'DELETE' THEN
+            NEW := OLD;  -- what is recorded of a row that goes is how it stood
         END IF;
-    END IF;
-    IF TG_OP = 'DELETE' THEN
-        body := pg_catalog.jsonb_build_object({old_pairs});
-    ELSE
-        body := pg_catalog.jsonb_build_object({new_pairs});
-    END IF;
+{whole_floats}    END IF;
+    body := pg_catalog.jsonb_object(ARRAY[{columns}]::pg_catalog.text[], ARRAY[{values}]);
     INSERT INTO public.core_outbox ("at", "table", operation, object_id, body, actor, action, reason, request_id)
-    VALUES (pg_catalog.clock_timestamp(), '{table}', TG_OP, body OPERATOR(pg_catalog.->>) '{column}', body,
+    VALUES (pg_catalog.clock_timestamp(), '{table}', TG_OP, NEW.{key}::pg_catalog.text, body,
             nullif(pg_catalog.current_setting('qfl.actor', true), '')::pg_catalog.uuid,
             coalesce(pg_catalog.current_setting('qfl.action', true), ''),
             coalesce(pg_catalog.current_setting('qfl.reason', true), ''),
             coalesce(pg_catalog.current_setting('qfl.request', true), ''));
     RETURN NULL;
 END $capture$
+"""
+# A session that shortens floats shows them whole for the rest of its transaction: cheaper than pinning, and harmless.
+_WHOLE_FLOATS = f"""        IF {_SHORT_FLOATS} THEN
+            PERFORM pg_catalog.set_config('extra_float_digits', '1', true);
+        END IF;
 """
 _TRIGGER = """
 CREATE OR REPLACE TRIGGER {trigger} AFTER INSERT OR UPDATE OR DELETE ON public.{table}
@@ -85,18 +97,21 @@ def statements() -> Iterator[str]:
 
 def _function(name: str, table: str, columns: list[str], types: dict[str, str]) -> str:
     quote = connection.ops.quote_name
+    if not _TABLE_NAME.fullmatch(table) or types[columns[0]] not in _IDENTIFIERS:
+        raise ImproperlyConfigured(
+            f"{table}: expected a lower-case name of at most 63 letters, digits and _, and a key of type "
+            f"{', '.join(sorted(_IDENTIFIERS))}, got {types[columns[0]]}"
+        )
     row = {side: [f"{side}.{quote(column)}" for column in columns] for side in ("NEW", "OLD")}
-    pairs = {
-        side: ", ".join(f"'{c}', {_text(field, types[c])}" for c, field in zip(columns, row[side], strict=True))
-        for side in row
-    }
     # Comparing the rows as they came is cheaper than building rows of the columns that count.
     whole = set(columns) == set(types)
     same = {side: side if whole else f"ROW({', '.join(row[side])})::pg_catalog.record" for side in row}
+    floating = any(types[column] in _FLOATS for column in columns)
     return _FUNCTION.format(
-        name=name, table=table, key=quote(columns[0]), column=columns[0], new=same["NEW"], old=same["OLD"],
-        new_pairs=pairs["NEW"], old_pairs=pairs["OLD"], pins=_pins(columns, types),
-        floats=_WHOLE_FLOATS if any(types[column] in _FLOATS for column in columns) else "",
+        name=name, table=table, key=quote(columns[0]), new=same["NEW"], old=same["OLD"], pins=_pins(columns, types),
+        columns=", ".join(f"'{column}'" for column in columns),
+        values=", ".join(_text(field, types[c]) for c, field in zip(columns, row["NEW"], strict=True)),
+        floats=f"\n        OR {_SHORT_FLOATS}" if floating else "", whole_floats=_WHOLE_FLOATS if floating else "",
     )  # fmt: skip
 
 
