@@ -19,7 +19,7 @@ from audits.domain.fairness.group_table import interval as rate_interval
 from audits.domain.fairness.simulation import squared_error
 from federation.domain.group_rates import Sums
 
-Scores = NDArray[np.float64]
+Scores = NDArray[np.floating]
 EVERYONE = ("", "")  # attribute and group of all patients together
 LEAST = 3  # patients; what is a sum over fewer could be led back to one of them
 _ROUNDING = 1e-6
@@ -104,15 +104,13 @@ class PairedSums:
         if product > 0:  # Newcombe's continuity correction of phi
             product = max(0.0, product - self.n / 2)
         correlation = product / sqrt(margins) if margins > 0 else 0.0
-        one, two = (self.rate(which, confidence, binary=True) for which in ("first", "second"))
+        one, two = (self.rate(which, confidence) for which in ("first", "second"))
         return mover(one, two, correlation)
 
-    def rate(self, which: str, confidence: float, *, binary: bool) -> tuple[float, float, float]:
-        """Mean of one of the two scores with its own interval; Wilson's for yes/no scores."""
+    def rate(self, which: str, confidence: float) -> tuple[float, float, float]:
+        """Share of one of two yes/no scores ("first" or "second") with Wilson's interval."""
         total = self.first if which == "first" else self.second
-        # A score in [0, 1] has at most this sum of squares; the squares of one score alone are not sent.
-        lower, upper = rate_interval(Sums(self.n, total, total), confidence, binary)
-        return total / self.n, lower, upper
+        return (total / self.n, *wilson(total, self.n, confidence))
 
 
 def mover(

@@ -19,6 +19,7 @@ _BUILT_IN: dict[str, str] = {
     "bias_score_baseline": "bias_score_baseline:BiasScoreBaseline",
     "aif360": "aif360:Aif360",
     "representation": "representation:Representation",
+    "performance": "performance:Performance",
     "adversarial": "adversarial:Adversarial",
     "shot_attack": "shot_attack:ShotAttack",
     "corruption": "corruption:Corruption",
