@@ -19,10 +19,13 @@ _BUILT_IN: dict[str, str] = {
     "bias_score_baseline": "bias_score_baseline:BiasScoreBaseline",
     "aif360": "aif360:Aif360",
     "representation": "representation:Representation",
+    "quantum_mmd": "quantum_mmd:QuantumMMD",
+    "lime": "lime:Lime",
     "performance": "performance:Performance",
     "adversarial": "adversarial:Adversarial",
     "shot_attack": "shot_attack:ShotAttack",
     "corruption": "corruption:Corruption",
+    "boundaries": "boundaries:Boundaries",
 }
 
 
