@@ -1,9 +1,11 @@
 """A capture function of its own for each governed table, written from the catalogue after each migration.
 
 `core_capture` (the migration) works for every table and looks its columns up each time; what is written here names
-them, which more than halves the price of a captured row. Both give the same values: each as text, lossless
-(`core.capture`). What `core_outbox_insert` checks of each row, the form of the table's name and of the identifier, is
-decided here once and for all of a table's rows.
+them, which more than halves the price of a captured row. Each value is text, lossless (`core.capture`); the shared one
+goes through JSON, which loses the sign of zero, a JSON null and the quotes of a JSON document that is a word.
+
+What `core_outbox_insert` checks of each row, the form of the table's name and of the identifier, is decided here once
+and for all of a table's rows.
 
 The functions run as the owner and name every object by its schema, types too, so nothing a session defines can stand
 in for them.
@@ -89,13 +91,29 @@ def statements() -> Iterator[str]:
             cursor.execute(_TYPES, [quote(table)])
             types = dict(cursor.fetchall())
             name = quote(f"core_capture_{table}"[:63])
-            yield _function(name, table, columns, types)
+            yield function(name, table, columns, types)
             arguments = ", ".join(f"'{column}'" for column in columns)
             yield _TRIGGER.format(trigger=quote(trigger), table=quote(table), name=name, arguments=arguments)
             yield f"REVOKE ALL ON FUNCTION public.{name}() FROM PUBLIC"
 
 
-def _function(name: str, table: str, columns: list[str], types: dict[str, str]) -> str:
+def function(name: str, table: str, columns: list[str], types: dict[str, str]) -> str:
+    """The statement that creates a table's capture function.
+
+    Parameters
+    ----------
+    name, table : str
+        The function, quoted, and the table, bare.
+    columns : list of str
+        What is captured, the identifier first.
+    types : dict
+        PostgreSQL's name of each column's type; columns that are not captured too.
+
+    Raises
+    ------
+    ImproperlyConfigured
+        If there could be rows that no leaf can carry: by the table's name or by the type of the identifier.
+    """
     quote = connection.ops.quote_name
     if not _TABLE_NAME.fullmatch(table) or types[columns[0]] not in _IDENTIFIERS:
         raise ImproperlyConfigured(

@@ -14,13 +14,15 @@ from importlib.metadata import version
 from auditlog.models import LogEntry
 from django.db import connection, models, transaction
 
-from benchmarks.frame import QUICK_RUNS, RUNS, Measure, alternate, compared, progress
+from benchmarks.frame import Measure, alternate, compared, progress
 from benchmarks.ledger.models import Audited, Governed, History
 from benchmarks.ledger.overhead import DETAILS
 from benchmarks.platform import durability
 from core.models import Outbox
 
 BULK = 1000
+SINGLE = 100
+TURNS, QUICK_TURNS = 41, 7  # short turns in close alternation: what else the machine does then falls on both alike
 
 
 @dataclass(frozen=True)
@@ -42,14 +44,14 @@ def contestants() -> tuple[Contestant, Contestant, Contestant]:
 
 
 def measure(*, quick: bool) -> Iterator[Measure]:
-    runs, count = (QUICK_RUNS, 200) if quick else (RUNS, 1000)
+    runs = QUICK_TURNS if quick else TURNS
     ours, *peers = contestants()
     note = durability()
     for peer in peers:
         name = "ledger.vs_pghistory" if peer.model is History else "ledger.vs_auditlog"
         for statement, work in WORK.items():
             progress(f"{name}: {statement}")
-            rows = count if statement in {"create", "save"} else BULK
+            rows = SINGLE if statement in {"create", "save"} else BULK
             mine, theirs = alternate(_rate(work, ours.model, rows), _rate(work, peer.model, rows), runs=runs)
             mine_kept, peer_kept = _share(work, ours, rows), _share(work, peer, rows)
             found = compared(
