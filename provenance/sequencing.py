@@ -6,58 +6,44 @@ A row leaves the outbox in the transaction that enters it into the log, so whate
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import sys
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections import deque
+from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from datetime import UTC, datetime
-from decimal import Decimal
-from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
-import msgspec
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connection, transaction
 
 from core import vault
-from provenance.copying import Rows
+from provenance import copying, entering
 from provenance.domain import commit
-from provenance.domain.canonical import canonical, encode_floats
-from provenance.domain.merkle import hash_leaf
 from provenance.domain.tiles import Frontier, edge_widths
 from provenance.models import Entry, Tile
 
 logger = logging.getLogger(__name__)
-BATCH = 10_000  # rows of one transaction
+BATCH = 50_000  # rows of one transaction: about a second's work at most
 CHUNK = 2_000  # rows that are made while the ones before them are written
-SWITCH_SECONDS = 0.0005  # the thread that feeds the database waits no longer than this for the one that makes rows
+SWITCH_SECONDS = 0.0001  # the thread that feeds the database waits no longer than this for the one that makes rows
 _WAITING = f"""
     DECLARE waiting NO SCROLL CURSOR FOR
     SELECT id, (date_part('epoch', "at") * 1000000)::bigint, "table", operation, object_id, body::text, actor::text,
            action, reason, request_id
     FROM core_outbox ORDER BY id LIMIT {BATCH}
 """  # noqa: S608 - a constant of ours
+_ACTORS = f"""
+    SELECT DISTINCT actor::text FROM (SELECT actor FROM core_outbox ORDER BY id LIMIT {BATCH}) waiting
+    WHERE actor IS NOT NULL
+"""  # noqa: S608 - a constant of ours
 _NEXT = f"FETCH {CHUNK} FROM waiting"
-_ROW_OPERATIONS = {"INSERT", "UPDATE", "DELETE", "REBASELINE"}
-_decode = msgspec.json.Decoder(dict[str, str | None]).decode
-_encode = msgspec.json.Encoder(order="sorted").encode
 _database = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sequencer")  # speaks on the one connection, in order
 
 
-class _Waiting(NamedTuple):
-    id: int
-    at: int  # microseconds since 1970
-    table: str
-    operation: str
-    object_id: str
-    body: str
-    actor: str | None
-    action: str
-    reason: str
-    request_id: str
+class NotSettled(RuntimeError):
+    """Rows that were entered did not leave the outbox: they would be entered again."""
 
 
 def load_frontier() -> Frontier:
@@ -85,33 +71,31 @@ def sequence(frontier: Frontier) -> int:
     sys.setswitchinterval(SWITCH_SECONDS)
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_WAITING)
+        cursor.execute(_ACTORS)  # one look ahead: a question in the middle would have to wait for the pipeline
+        actors = pseudonyms_of([actor for (actor,) in cursor.fetchall()])
         with connection.wrap_database_errors:  # the pipeline goes past Django, its errors should not
-            _pipeline(cursor.cursor, frontier)
+            _pipeline(cursor.cursor, frontier, actors)
         cursor.execute("CLOSE waiting")
-        if frontier.size > first:
-            cursor.execute("SELECT provenance_settle_outbox(%s, %s)", [first, frontier.size])
     return frontier.size - first
 
 
-def _pipeline(cursor: Any, frontier: Frontier) -> None:
+def _pipeline(cursor: Any, frontier: Frontier, actors: dict[str, str]) -> None:
     """Make the entries of a chunk while the database writes the chunk before and reads the one after.
 
     One connection, one thread on it at a time: whoever else asks the database waits until its queue has run dry.
     """
-    writing: list[Future[None]] = []
-    actors: dict[str, str] = {}
-    coming = _database.submit(_take, cursor)
+    coming: deque[Future[Any]] = deque(_database.submit(_take, cursor) for _ in range(2))
     try:
-        while waiting := [_Waiting(*row) for row in coming.result().fetchall()]:
-            coming = _database.submit(_take, cursor)
-            if strangers := {row.actor for row in waiting if row.actor} - actors.keys():
-                _database.submit(int).result()
+        while waiting := coming.popleft().result().fetchall():
+            if strangers := {row[6] for row in waiting if row[6]} - actors.keys():  # committed since the look ahead
+                wait(coming)
                 actors |= pseudonyms_of(strangers)
-            writing.append(_database.submit(_make(frontier, waiting, actors).write, cursor))
+            first = frontier.size
+            copies = entering.make(frontier, waiting, actors).copies()
+            coming.append(_database.submit(_enter, cursor, copies, first, frontier.size))
     finally:
-        wait([coming])
-        wait(writing)
-    for done in writing:
+        wait(coming)
+    for done in coming:
         done.result()
 
 
@@ -122,40 +106,14 @@ def _take(cursor: Any) -> Any:
     return own
 
 
-def _make(frontier: Frontier, waiting: Sequence[_Waiting], actors: Mapping[str, str]) -> Rows:
-    rows, salts = Rows(), os.urandom(commit.SALT_BYTES * len(waiting))
-    for number, row in enumerate(waiting):
-        salt = salts[commit.SALT_BYTES * number : commit.SALT_BYTES * (number + 1)]
-        _enter(rows, frontier, row, salt, actors)
-    return rows
-
-
-def _enter(rows: Rows, frontier: Frontier, row: _Waiting, salt: bytes, actors: Mapping[str, str]) -> None:
-    seq, body = frontier.size, _body(row)
-    leaf = commit.leaf_line(
-        table=row.table,
-        op=row.operation.lower(),
-        object_id=row.object_id,
-        seq=seq,
-        at=_time(row.at),
-        actor=actors[row.actor] if row.actor else None,
-        commitment=commit.commitment(salt, body),
-    )
-    leaf_hash = hash_leaf(leaf)
-    rows.entry(seq, row.id, leaf, leaf_hash, row.table, row.operation, row.object_id, row.at)
-    rows.body(seq, salt, body, row.actor, row.action, row.reason, row.request_id)
-    for tile in frontier.push(leaf_hash):
-        rows.tile(tile.level, tile.index, tile.hashes, tile.root)
-
-
-def _time(microseconds: int) -> str:
-    seconds, rest = divmod(microseconds, 1_000_000)
-    return f"{_second(seconds)}.{rest:06d}Z"
-
-
-@lru_cache(maxsize=256)
-def _second(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+def _enter(cursor: Any, copies: Sequence[copying.Copy], first: int, end: int) -> Any:
+    """Write entries, let their rows leave the outbox while both are at hand, and take the chunk after the next."""
+    copying.write(cursor, copies)
+    cursor.execute("SELECT provenance_settle_outbox(%s, %s)", [first, end])
+    (settled,) = cursor.fetchone()
+    if settled != end - first:
+        raise NotSettled(f"of {end - first} rows entered from {first} on, {settled} left the outbox")
+    return _take(cursor)
 
 
 def pseudonyms_of(actors: Collection[str]) -> dict[str, str]:
@@ -179,22 +137,3 @@ def pseudonym_of(actor: UUID) -> str:
         logger.exception("no pseudonym for %s", actor)
         key = os.urandom(32)
     return commit.pseudonym(key, actor)
-
-
-def _body(row: _Waiting) -> bytes:
-    """What the leaf commits to: the row as canonical JSON, with who, what and why.
-
-    A captured row is text throughout, so the fast encoder's output is canonical (a test holds it against `canonical`).
-    What was recorded by hand may have no canonical form (a huge integer, a key in another script); it is kept as the
-    database's own text: one row must not hold up all others for ever.
-    """
-    context = {"action": row.action, "actor": row.actor, "reason": row.reason, "request": row.request_id}
-    if row.operation in _ROW_OPERATIONS and row.table.isascii():
-        try:
-            return _encode({**context, "row": _decode(row.body)})
-        except msgspec.ValidationError:
-            pass  # a row from before values were text
-    try:
-        return canonical({**context, "row": encode_floats(json.loads(row.body, parse_float=Decimal))})
-    except (ValueError, RecursionError):
-        return canonical({**context, "text": row.body})

@@ -48,7 +48,7 @@ def root_of(hashes: Sequence[bytes]) -> bytes:
         return EMPTY_ROOT
     row = list(hashes)
     while len(row) > 1:
-        paired = [hash_node(row[i], row[i + 1]) for i in range(0, len(row) - 1, 2)]
+        paired = [_sha256(b"\x01" + left + right).digest() for left, right in zip(row[::2], row[1::2], strict=False)]
         row = paired + row[-1:] if len(row) % 2 else paired
     return row[0]
 

@@ -213,23 +213,42 @@ class Frontier:
 
     def push(self, leaf_hash: bytes) -> list[FullTile]:
         """Append one leaf hash; return the tiles it completes, lowest level first (mostly none)."""
-        if len(leaf_hash) != HASH_BYTES:
-            raise FormatError(f"expected a leaf hash of {HASH_BYTES} bytes, got {len(leaf_hash)}")
-        self._size += 1
-        level, value = 0, leaf_hash
+        return self.extend((leaf_hash,))
+
+    def extend(self, leaf_hashes: Sequence[bytes]) -> list[FullTile]:
+        """Append leaf hashes; return the tiles they complete, each after those below it.
+
+        Raises
+        ------
+        FormatError
+            If one is not 32 bytes; none is appended then.
+        """
+        for value in leaf_hashes:
+            if len(value) != HASH_BYTES:
+                raise FormatError(f"expected a leaf hash of {HASH_BYTES} bytes, got {len(value)}")
         full: list[FullTile] = []
-        while True:
-            if level == len(self._edge):
-                self._edge.append([])
-            edge = self._edge[level]
-            edge.append(value)
-            if len(edge) < TILE_WIDTH:
-                return full
-            value = root_of(edge)
-            index = (self._size >> (TILE_HEIGHT * (level + 1))) - 1
-            full.append(FullTile(level, index, b"".join(edge), value))
+        start = 0
+        while start < len(leaf_hashes):
+            part = leaf_hashes[start : start + TILE_WIDTH - len(self._edge[0])]
+            self._edge[0] += part
+            self._size += len(part)
+            start += len(part)
+            full += self._completed()
+        return full
+
+    def _completed(self) -> list[FullTile]:
+        """Take the tiles that are full off the edge, from level 0 up, and put their roots on the level above."""
+        full: list[FullTile] = []
+        level = 0
+        while len(edge := self._edge[level]) == TILE_WIDTH:
+            tile = FullTile(level, (self._size >> (TILE_HEIGHT * (level + 1))) - 1, b"".join(edge), root_of(edge))
+            full.append(tile)
             self._edge[level] = []
             level += 1
+            if level == len(self._edge):
+                self._edge.append([])
+            self._edge[level].append(tile.root)
+        return full
 
     def root(self) -> bytes:
         """Root of the tree so far, from the edge alone."""
