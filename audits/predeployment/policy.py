@@ -35,9 +35,14 @@ class Decides(StrEnum):
 _SHIPPED: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "bias_score": ("certifies", "certifies", TIERS),
     "bias_score_baseline": ("informs", "informs", TIERS),
+    "epsilon": ("certifies", "certifies", TIERS),
     "aif360": ("informs", "informs", TIERS),
     "representation": ("informs", "informs", TIERS),
+    "quantum_mmd": ("informs", "informs", TIERS),
+    "lime": ("informs", "informs", TIERS),
     "adversarial": ("informs", "informs", TIERS),
+    "shot_attack": ("informs", "informs", TIERS),
+    "corruption": ("informs", "informs", TIERS),
 }
 
 

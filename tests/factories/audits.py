@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 from django.utils import timezone
 
-from audits.domain.explain.score import RecordScore, SiteExplanation
+from audits.domain.explain.conclusion import SiteExplanation
+from audits.domain.explain.score import RecordScore
+from audits.domain.fairness.quantum_kernel import KernelOrder
 from audits.domain.fairness.quantum_mmd import SiteMMD, StratumCount
 from audits.predeployment import services
 from audits.predeployment.models import AuditRun
-
 from core import jobs
 from core.models import Job
 from federation.domain.group_rates import Cell, Sums
@@ -37,25 +38,35 @@ def cell(site: str, sex: str, *, n: int, found: float, flagged: float = 0.1) -> 
     return Cell(site, {"sex": sex}, 2 * n, sums, {"tp": tp, "fp": fp, "tn": n - fp, "fn": n - tp})
 
 
-def kernel_test(site: str, policy: Mapping[str, Any], *, observed: float = 0.5) -> SiteMMD:
+def kernel_test(site: str, body: Mapping[str, Any], *, observed: float = 0.5) -> SiteMMD:
     """A null spread evenly over [0, 1]; an observed statistic over 1 is beyond all of it."""
-    null = np.linspace(0, 1, policy["mmd"]["permutations"]).tolist()
+    asked = body["settings"]
+    null = np.linspace(0, 1, asked["permutations"]).tolist()
     strata = (StratumCount("0", 10, 10, True), StratumCount("1", 10, 10, True))
-    return SiteMMD(
-        site, "female", (observed, *null), (observed, *null), strata, 40, 0, 4, policy["seed"], kernel_order(policy)
-    )
+    order = KernelOrder(asked["bandwidth"], limit=asked["limit"], shots=asked["shots"] or None)
+    return SiteMMD(site, "female", (observed, *null), (observed, *null), strata, 40, 0, 4, body["seed"], order)
 
 
-def explanation(site: str, policy: Mapping[str, Any], *, rcf: float = 90.0) -> SiteExplanation:
-    settings = tabular_settings(policy).__dict__ | {"seed": policy["seed"]}
-    scores = (RecordScore(0.9, 0.95, 0.9, rcf - 1), RecordScore(0.92, 0.95, 0.9, rcf + 1))
-    return SiteExplanation(site, "tabular", scores, (4.0, 6.0), {"a": 0.6, "b": 0.4}, settings)
+def explanation(*, rcf: float = 90.0) -> SiteExplanation:
+    scores = [RecordScore(0.9, 0.95, 0.9, rcf - 1), RecordScore(0.92, 0.95, 0.9, rcf + 1)]
+    blind = [RecordScore(0.1, 0.1, 0.1, 4.0), RecordScore(0.1, 0.1, 0.1, 6.0)]
+    return SiteExplanation.of("tabular", scores, {"weights": blind, "labels": blind}, {"a": 0.4, "b": 0.3, "c": 0.3})
 
 
-def answer(order: SiteOrder, *, outcome: str = "pass", observed: float = 0.5, rcf: float = 90.0) -> dict[str, Any]:
-    """What a site would answer to this order, of its own name."""
-    site, body = order.participant.site, order.body
-    made = {"bias_score": lambda: _cells(site, outcome)}[body["check"]]()
+def answer(
+    order: SiteOrder, *, outcome: str = "pass", observed: float = 0.5, rcf: float = 90.0, site: str = ""
+) -> dict[str, Any]:
+    """What a site would answer to this order, in its own name or another's."""
+    site, body = site or order.participant.site, order.body
+    made: dict[str, Any] = {}
+    if body["check"] == "bias_score":
+        made = _cells(site, outcome)
+    elif body["check"] == "quantum_mmd":
+        made = {"tests": {"sex": kernel_test(site, body, observed=observed).as_dict()}, "not_recorded": []}
+    elif body["check"] == "lime":
+        made = {"settings": body["settings"], **explanation(rcf=rcf).as_dict()}
+    else:
+        raise AssertionError(f"no answer is written for {body['check']}; see AUDIT_CHECKS in settings/test.py")
     return {**made, "seconds": 1.0}
 
 

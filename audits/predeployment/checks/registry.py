@@ -19,6 +19,7 @@ _BUILT_IN: dict[str, str] = {
     "bias_score_baseline": "bias_score_baseline:BiasScoreBaseline",
     "aif360": "aif360:Aif360",
     "representation": "representation:Representation",
+    "epsilon": "epsilon:Epsilon",
     "quantum_mmd": "quantum_mmd:QuantumMMD",
     "lime": "lime:Lime",
     "performance": "performance:Performance",

@@ -32,17 +32,17 @@ def test_one_audit_comes_with_its_checks_and_the_digests_of_the_answers(version,
     audit = make_audit(version, "inconclusive")
     found = signed_in(people.officer_south).get(reverse("api_audit", args=[audit.id])).json()
     assert (found["verdict"], found["digest"]) == ("inconclusive", audit.digest)
-    assert found["answers"] == {"north": "a" * 64, "south": "a" * 64}
-    gating = [check for check in found["checks"] if check["gating"]]
+    gating = [check for check in found["checks"] if check["decides"] == "certifies"]
+    assert gating[0]["provenance"]["answers"] == {"north/bias_score/0": "a" * 64, "south/bias_score/0": "a" * 64}
     assert [check["check_id"] for check in gating] == ["bias_score"]
     assert gating[0]["lower"] <= gating[0]["value"] <= gating[0]["upper"]
 
 
 def test_an_audit_is_started_with_a_tighter_policy(version, people, signed_in):
-    given = {"version": str(version.id), "policy": {"bias.threshold": 0.05, "bias.min_count": 40}}
+    given = {"version": str(version.id), "policy": {"bias_score.threshold": 0.05}}
     answer = signed_in(people.administrator).post(reverse(LIST), given, content_type="application/json")
     assert answer.status_code == 201 and answer.json()["state"] == "running"
-    assert answer.json()["policy"]["bias"]["threshold"] == 0.05
+    assert answer.json()["policy"]["checks"]["bias_score"]["settings"]["threshold"] == 0.05
 
 
 @pytest.mark.parametrize(
@@ -51,10 +51,13 @@ def test_an_audit_is_started_with_a_tighter_policy(version, people, signed_in):
         ({}, 400),
         ({"version": "x"}, 400),
         ({"version": str(uuid.uuid4())}, 404),
-        ({"version": "own", "policy": {"bias.threshold": 0.5}}, 400),
-        ({"version": "own", "policy": {"bias.threshold": "much"}}, 400),
-        ({"version": "own", "policy": {"bias.draws": 1e400}}, 400),
+        ({"version": "own", "policy": {"bias_score.threshold": 0.5}}, 400),
+        ({"version": "own", "policy": {"bias_score.threshold": "much"}}, 400),
+        ({"version": "own", "policy": {"bias_score.draws": 1e400}}, 400),
         ({"version": "own", "policy": []}, 400),
+        ({"version": "own", "policy": {"bias_score.threshold": None}}, 400),
+        ({"version": "own", "tier": "thorough"}, 400),
+        ({"version": "own", "risk_class": "none"}, 400),
     ],
 )
 def test_bad_input_is_refused_with_what_was_expected(version, people, signed_in, given, code):

@@ -9,6 +9,7 @@ from core import artefacts, jobs
 from core.errors import ApplicationError, Conflict
 from core.models import Job
 from federation.models import DataManifest, SiteOrder
+from tests.factories.audits import make_audit
 
 ROLES = {
     "administrator": True, "officer_north": True, "officer_south": True, "auditor": False, "operator_north": False,
@@ -16,16 +17,42 @@ ROLES = {
 }  # fmt: skip
 
 
-def test_every_site_of_the_run_is_asked_with_both_models_and_the_frozen_policy(version, people):
+def test_every_site_of_the_run_is_asked_with_both_models_and_the_frozen_settings(version, people):
     audit = services.audit_start(version=version, actor=people.administrator)
     orders = SiteOrder.objects.filter(subject=audit.id).order_by("participant__site")
     assert [order.participant.site for order in orders] == ["north", "south"]
     for order in orders:
-        assert order.kind == "audit" and order.key == f"audit:{audit.id}"
+        assert order.kind == "audit" and order.key == f"audit:{audit.id}:bias_score:0"
         assert order.attachments == {"primary": version.weights_digest, "baseline": version.baseline_digest}
-        assert order.body["policy"] == audit.policy and order.body["config_hash"] == version.config_hash
-        assert order.body["run"] == str(version.run_id)
+        assert order.body["settings"] == audit.policy["checks"]["bias_score"]["settings"]
+        assert (order.body["seed"], order.body["shards"]) == (audit.policy["seed"], 1)
+        assert order.body["config_hash"] == version.config_hash and order.body["run"] == str(version.run_id)
     assert audit.state == AuditRun.State.RUNNING and audit.requested_by == people.administrator
+
+
+def test_an_audit_follows_the_approved_policy_and_says_which(version, people):
+    audit = services.audit_start(version=version, actor=people.administrator, risk_class="high")
+    assert audit.approved_policy.risk_class == "high" and audit.approved_policy.shipped
+    assert audit.policy["approved"]["digest"] == audit.approved_policy.content_digest
+    again = services.policies.in_force("high")
+    assert again == audit.approved_policy  # the shipped one is written down once
+
+
+def test_a_quick_audit_does_not_hide_a_certification(version, people):
+    certified = make_audit(version, "fail")
+    AuditRun.objects.filter(id=certified.id).update(tier="certification")
+    with pytest.raises(Conflict, match="must not hide"):
+        services.audit_start(version=version, actor=people.administrator)
+    assert services.audit_start(version=version, actor=people.administrator, tier="certification").state == "running"
+
+
+@pytest.mark.parametrize(
+    "given", [{"tier": "thorough"}, {"risk_class": "none"}, {"chosen": {"bias_score": 1}}, {"chosen": {"x.y": 1}}]
+)
+def test_what_is_not_on_offer_is_refused(version, people, given):
+    with pytest.raises(ApplicationError, match="Expected|expected"):
+        services.audit_start(version=version, actor=people.administrator, **given)
+    assert not AuditRun.objects.exists()
 
 
 def test_a_second_audit_is_refused_while_one_runs(version, people):
@@ -68,8 +95,8 @@ def test_weights_that_are_lost_are_said_so_before_any_site_is_asked(version, peo
 
 
 def test_a_policy_that_loosens_a_gate_is_refused(version, people):
-    with pytest.raises(ApplicationError, match=r"bias\.threshold"):
-        services.audit_start(version=version, actor=people.administrator, policy={"bias.threshold": 0.3})
+    with pytest.raises(ApplicationError, match="at most 0.1, as approved"):
+        services.audit_start(version=version, actor=people.administrator, chosen={"bias_score.threshold": 0.3})
 
 
 @pytest.mark.parametrize(("who", "may"), ROLES.items())
