@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from audits.domain.explain.score import RecordScore, SiteExplanation, faithfulness, rcf, stability
+from audits.domain.explain.score import RecordScore, faithfulness, finite, rcf, stability
 
 Floats = NDArray[np.float64]
 Predict = Callable[[NDArray[np.float32]], NDArray[np.floating]]
@@ -37,17 +37,15 @@ class TabularSettings:
             raise ValueError(f"expected samples >= 50, seeds >= 2 and top >= 1, got {self}")
 
 
-def site_explanation(
+def explain_rows(
     predict: Predict,
     background: NDArray[np.floating],
     rows: NDArray[np.floating],
     *,
-    site: str,
-    feature_names: Sequence[str],
-    control: Predict | None = None,
     settings: TabularSettings | None = None,
     seed: int,
-) -> SiteExplanation:
+    tell: Callable[[int], None] = lambda record: None,
+) -> tuple[tuple[RecordScore, ...], Floats]:
     """Explain some rows of a site.
 
     Parameters
@@ -57,18 +55,20 @@ def site_explanation(
     background : ndarray, shape (n, d), n >= 2
         The site's own rows: LIME perturbs with their spread, and "hidden" means set to their mean.
     rows : ndarray, shape (r, d)
-        The records to explain; about four suffice. Chosen in advance or at random, never by their explanation.
-    control : callable, or None
-        A model that cannot know (see `permuted_parameters`), explained in the same way.
+        The records to explain. Chosen in advance or at random, never by their explanation.
+    tell : callable
+        Called with the number of each record, from 0, before it is explained.
 
     Returns
     -------
-    SiteExplanation
+    scores : tuple of RecordScore
+    weights : ndarray, shape (d,)
+        Share of each column in the mean absolute weight, summing to 1; all 0 without a row or a weight.
 
     Raises
     ------
     ValueError
-        On shapes that do not match.
+        On shapes that do not match, or answers that are not finite.
 
     Notes
     -----
@@ -85,31 +85,15 @@ def site_explanation(
     settings = settings or TabularSettings()
     known: Floats = np.asarray(background, dtype=np.float64)
     asked: Floats = np.asarray(rows, dtype=np.float64)
-    d = len(feature_names)
-    if known.ndim != 2 or asked.ndim != 2 or known.shape[1] != d or asked.shape[1] != d or len(known) < 2:
-        raise ValueError(
-            f"expected background (n >= 2, {d}) and rows (r, {d}) for {d} feature names, got {known.shape} and "
-            f"{asked.shape}"
-        )
-    scores, weights = _explain_all(predict, known, asked, settings, seed)
-    controls = _explain_all(control, known, asked, settings, seed)[0] if control is not None else ()
-    mean = np.mean(weights, axis=0) if len(weights) else np.zeros(d)
-    share = mean / mean.sum() if mean.sum() > 0 else mean
-    named = dict(zip(feature_names, share.tolist(), strict=True)) if len(weights) else {}
-    return SiteExplanation(
-        site, "tabular", scores, tuple(row.rcf for row in controls), named, asdict(settings) | {"seed": seed}
-    )
-
-
-def _explain_all(
-    predict: Predict, background: Floats, rows: Floats, settings: TabularSettings, seed: int
-) -> tuple[tuple[RecordScore, ...], list[Floats]]:
-    scores, weights = [], []
-    for number, row in enumerate(rows):
-        score, absolute = _explain(predict, background, row, settings, seed + 1000 * number)
+    if known.ndim != 2 or asked.ndim != 2 or known.shape[1] != asked.shape[1] or len(known) < 2:
+        raise ValueError(f"expected background (n >= 2, d) and rows (r, d), got {known.shape} and {asked.shape}")
+    scores, weights = [], np.zeros(known.shape[1])
+    for number, row in enumerate(asked):
+        tell(number)
+        score, absolute = _explain(predict, known, row, settings, seed + 1000 * number)
         scores.append(score)
-        weights.append(absolute)
-    return tuple(scores), weights
+        weights += absolute
+    return tuple(scores), weights / weights.sum() if weights.sum() > 0 else weights
 
 
 def _explain(
@@ -119,7 +103,7 @@ def _explain(
     from lime.lime_tabular import LimeTabularExplainer
 
     def both(x: NDArray[np.floating]) -> Floats:
-        p = np.asarray(predict(np.asarray(x, dtype=np.float32)), dtype=float).reshape(len(x))
+        p = finite(np.asarray(predict(np.asarray(x, dtype=np.float32)), dtype=float).reshape(len(x)))
         return np.column_stack([1 - p, p])
 
     label = int(both(row[None])[0, 1] >= 0.5)

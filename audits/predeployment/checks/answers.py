@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from audits.domain.explain.score import SiteExplanation
+from audits.domain.explain.conclusion import SiteExplanation
 from audits.domain.fairness.quantum_mmd import SiteMMD
 from federation.domain.data.dataset import Task
 from federation.domain.group_rates import Cell

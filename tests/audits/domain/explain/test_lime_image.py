@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from audits.domain.explain.lime_image import ImageSettings, lesion_score, segment, site_explanation
-from audits.domain.explain.score import combine
+from audits.domain.explain.conclusion import SiteExplanation, combine
+from audits.domain.explain.lime_image import ImageSettings, explain_images, lesion_score, segment
 from audits.domain.verdict import Verdict
 
 GRID = ImageSettings(segmenter="grid", parts=16, samples=80, seeds=3, top=2)
@@ -35,39 +35,51 @@ def knows_nothing(batch):
 
 def explain(predict, **options):
     images, lesions = phantoms()
-    settings = {"site": "a", "lesions": lesions, "control": knows_nothing, "settings": GRID, "seed": 0}
-    return site_explanation(predict, images, **(settings | options))
+    return explain_images(predict, images, **({"lesions": lesions, "settings": GRID, "seed": 0} | options))
+
+
+def concluded(predict, control=knows_nothing):
+    blind = explain(control, scores_only=True)
+    return combine({"a": SiteExplanation.of("image", explain(predict), {"weights": blind, "labels": blind})})
 
 
 def test_a_model_that_reads_the_lesion_passes():
-    result = combine([explain(reads_lesion)])
+    result = concluded(reads_lesion)
     assert result.verdict is Verdict.PASS
     assert result.lesion_mass.mean > 0.8
     assert result.control.mean == 0.0
 
 
 def test_a_model_that_reads_a_tag_scores_high_but_does_not_pass():
-    result = combine([explain(reads_tag)])
+    result = concluded(reads_tag)
     assert result.rcf.mean > 80
     assert result.lesion_mass.mean < 0.1
     assert result.verdict is Verdict.INCONCLUSIVE
 
 
 def test_a_model_that_knows_nothing_fails():
-    assert combine([explain(knows_nothing)]).verdict is Verdict.FAIL
+    assert concluded(knows_nothing).verdict is Verdict.FAIL
 
 
 def test_a_control_that_explains_as_well_takes_the_pass_away():
-    result = combine([explain(reads_lesion, control=reads_tag)])
+    result = concluded(reads_lesion, control=reads_tag)
     assert result.control.mean > 80
     assert result.verdict is Verdict.INCONCLUSIVE
 
 
-def test_the_same_seed_gives_the_same_scores_and_no_image_leaves():
-    one, two = explain(reads_lesion), explain(reads_lesion)
-    assert one == two
-    assert all(not isinstance(v, np.ndarray) for v in one.as_dict().values())
-    assert one.weights == {}
+def test_the_same_seed_gives_the_same_scores():
+    assert explain(reads_lesion) == explain(reads_lesion)
+
+
+def test_a_control_that_does_not_react_is_not_explained_further():
+    seen = []
+    rows = explain(lambda batch: seen.append(len(batch)) or knows_nothing(batch), scores_only=True)
+    assert [row.rcf for row in rows] == [0.0] * 4 and sum(seen) == 4 * 2
+
+
+def test_answers_that_are_not_finite_are_refused():
+    with pytest.raises(ValueError, match="NaN"):
+        explain(lambda batch: np.full(len(batch), np.nan))
 
 
 def test_the_model_is_called_a_bounded_number_of_times():
@@ -102,7 +114,7 @@ def test_lesion_score_is_the_mean_of_the_most_suspicious_pixels():
 def test_shapes_and_settings_that_do_not_fit_are_refused():
     images, lesions = phantoms()
     with pytest.raises(ValueError, match="expected images"):
-        site_explanation(reads_lesion, images, site="a", lesions=lesions[:1], seed=0)
+        explain_images(reads_lesion, images, lesions=lesions[:1], seed=0)
     with pytest.raises(ValueError, match="segmenter"):
         ImageSettings(segmenter="quickshift")
     with pytest.raises(ValueError, match="samples"):
