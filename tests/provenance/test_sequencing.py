@@ -143,6 +143,43 @@ def test_a_failed_transaction_leaves_the_log_as_it_was(log, monkeypatch):
 
 
 @pytest.mark.django_db
+def test_rows_that_were_entered_but_stay_in_the_outbox_are_an_error(log, monkeypatch):
+    """They would be entered again."""
+    capture.record(table="provenance", operation="HEARTBEAT", object_id="log", body={})
+    with monkeypatch.context() as patch:
+        patch.setattr(copying, "write", lambda cursor, copies: None)
+        with pytest.raises(sequencing.NotSettled, match="of 1 rows entered from 0 on, 0 left"), transaction.atomic():
+            sequencing.sequence(log.frontier)
+    assert Outbox.objects.count() == 1
+    log.frontier = sequencing.load_frontier()
+    assert log.drain() == 1
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("ahead", [True, False], ids=["seen ahead", "committed since the look ahead"])
+def test_chunks_keep_the_order_and_every_actor_has_a_pseudonym(log, monkeypatch, ahead):
+    people = [person for person in vars(make_people()).values() if hasattr(person, "email")][:3]
+    log.drain()
+    start = log.frontier.size
+    monkeypatch.setattr(sequencing, "_NEXT", "FETCH 7 FROM waiting")
+    if not ahead:
+        monkeypatch.setattr(sequencing, "_ACTORS", "SELECT NULL::text WHERE false")
+    for turn in range(10):
+        with governed(action="test", actor=people[turn % 3].id):
+            for number in range(4):
+                capture.record(table="t", operation="BATCH", object_id=f"{turn * 4 + number}", body={})
+    assert sequencing.sequence(log.frontier) == 40
+    entries = Entry.objects.filter(seq__gte=start).order_by("seq")
+    assert [int(entry.object_id) for entry in entries] == list(range(40))
+    for turn in range(10):
+        actor = people[turn % 3].id
+        leaf = commit.parse_leaf(bytes(entries[turn * 4].leaf))
+        assert leaf.actor == commit.pseudonym(vault.pseudonym_key(actor), actor)
+    log.sign()
+    assert verify_ledger().ok
+
+
+@pytest.mark.django_db
 @pytest.mark.parametrize(
     "body",
     ['{"Süd": 1}', '{"n": 12345678901234567890}', '{"n": 1' + "0" * 5000 + "}", "[" * 80 + "]" * 80],
