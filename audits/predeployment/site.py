@@ -45,10 +45,10 @@ def audit(site: Site, order: Message, tell: Tell) -> Answer:
     if splits.audit.n_patients == 0:  # a very small site: it says so, and the audit lists it
         return {NOT_MEASURED: "no patient is left for the audit"}, {}
     models = {name: model.eval() for name, model in load_models(order, config).items()}
-    bench = Bench(splits, models, config, _kept.of(body["audit"]))
+    bench = Bench(splits, models, config, _kept.of(f"{splits.audit.site}:{body['audit']}"))
 
     def told(doing: str, step: int, steps: int) -> None:
-        tell({"check": check.title, "doing_now": doing, "step": step, "steps": steps})
+        tell({"model": check.title, "part": doing, "step": step, "steps": steps, "loss": None})
 
     told("begins", body["shard"], body["shards"])
     at = AtSite(

@@ -1,4 +1,4 @@
-"""The audit order at a site, in process: real data, real models, no database."""
+"""The audit order at a site, in process: real data, real models, no database. Every installed check is asked."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 import audits.predeployment.site  # noqa: F401 - registers the handler
-from audits.predeployment.checks import run_all
-from audits.predeployment.checks.answers import AuditData, read_answer
-from audits.predeployment.policy import policy_for
+from audits.predeployment import policy
+from audits.predeployment.checks.base import Check, NotMeasured, Principle, Result, Runtime
+from audits.predeployment.checks.registry import check_of, known
+from audits.predeployment.checks.running import NOT_MEASURED, read_answer, settings_of
 from federation.domain.data.heart import COLUMNS
 from federation.domain.learning import weights
 from federation.domain.learning.config import LocalConfig
@@ -21,7 +22,12 @@ from federation.site.handlers import OrderRefused, Site, handle
 from federation.site.home import SiteConfig, SiteHome
 
 PHANTOM = "phantom:?patients=160&sites=2&px=16"
-ANSWER_KEYS = {"n_patients", "cells", "mmd", "explanation", "timings"}
+# Smaller than the policy's, so that every check can be asked here; a check that is slow by nature has tests of its own.
+SMALL = {
+    "quantum_mmd": {"permutations": 99},
+    "lime": {"image_records": 2, "row_records": 2, "image_seeds": 2, "row_seeds": 2, "control_records": 2,
+             "control_steps": 8},
+}  # fmt: skip
 
 
 def sites_of(folder: Path, spec: str, names: tuple[str, ...]) -> dict[str, Site]:
@@ -30,7 +36,7 @@ def sites_of(folder: Path, spec: str, names: tuple[str, ...]) -> dict[str, Site]
     return {name: Site(home) for name, home in homes.items()}
 
 
-def order_for(sites: dict[str, Site], name: str) -> Message:
+def order_for(sites: dict[str, Site], name: str, check_id: str = "bias_score", **changes) -> Message:
     task, shape = sites[name].source.task, sites[name].manifest["shape"]
     primary, baseline = default_specs(task, shape[0])
     config = RunConfig(
@@ -38,12 +44,20 @@ def order_for(sites: dict[str, Site], name: str) -> Message:
         local=LocalConfig(epochs=1, batch_size=8, learning_rate=0.01), epsilon_budget=None,
         data_digests={site: digest(found.manifest) for site, found in sites.items()},
     )  # fmt: skip
-    small = {"mmd.permutations": 99, "lime.image.records": 2, "lime.tabular.records": 2}
-    policy = policy_for(config.as_dict(), small, threshold=0.1)
-    policy["mmd"]["reference_groups"] = {"sex": "male", "age_band": "60 and over", "planet": "earth"}
     files = {m: weights.to_bytes(weights.state_of(build(config.models[m], seed=1))) for m in MODEL_NAMES}
-    body = {"run": "1", "config": config.as_dict(), "config_hash": config.hash, "policy": policy}
-    return Message("audit", "coordinator", name, "audit:1", body, files)
+    settings = settings_of(check_of(check_id), SMALL.get(check_id))
+    body = {
+        "run": "1", "audit": "1", "config": config.as_dict(), "config_hash": config.hash, "check": check_id,
+        "shard": 0, "shards": 1, "settings": settings, "seed": policy.SEED,
+        "reference_groups": {"sex": "male", "age_band": "60 and over", "planet": "earth"}, **changes,
+    }  # fmt: skip
+    return Message("audit", "coordinator", name, f"audit:1:{check_id}:0", body, files)
+
+
+def ask(sites: dict[str, Site], name: str, check_id: str = "bias_score", **changes) -> dict:
+    body, files = handle(sites[name], order_for(sites, name, check_id, **changes), lambda progress: None)
+    assert files == {}
+    return body
 
 
 @pytest.fixture(scope="module")
@@ -52,12 +66,10 @@ def imaged(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def answered(imaged):
-    """Both sites' orders and answers, and what they told on the way."""
-    told: list[dict] = []
-    orders = {name: order_for(imaged, name) for name in imaged}
-    answers = {name: handle(imaged[name], orders[name], told.append)[0] for name in imaged}
-    return orders, answers, told
+def tabular(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("heart")
+    heart_rows(folder / "processed.va.data", 60)
+    return sites_of(folder, f"heart:{folder}", ("va",))
 
 
 def heart_rows(path: Path, n: int) -> None:
@@ -73,83 +85,106 @@ def heart_rows(path: Path, n: int) -> None:
     path.write_text("\n".join(rows) + "\n")
 
 
-def test_the_answers_of_two_sites_give_a_whole_audit(answered):
-    orders, answers, _ = answered
-    policy = orders["phantom-1"].body["policy"]
-    sites = tuple(read_answer(n, a, task="segmentation", policy=policy) for n, a in answers.items())
-    checks = {c.id: c for c in run_all(AuditData("segmentation", policy, sites, {}))}
-    assert checks["representation"].evidence["patients"] == sum(a["n_patients"] for a in answers.values()) > 0
-    tests = {t["attribute"]: t for t in checks["quantum_mmd"].evidence["tests"]}
-    assert tests["sex"]["n"] > 0 and tests["planet"]["p_quantum"] is None  # nobody records the planet
-    assert checks["lime"].evidence["sites"] == ["phantom-1", "phantom-2"]
+QUICK = [
+    name
+    for name in known()
+    if check_of(name).at_sites and not check_of(name).measured_by and check_of(name).runtime is Runtime.SECONDS
+]
 
 
-def test_the_audit_sees_only_patients_that_training_does_not(imaged, answered):
-    for name, body in answered[1].items():
-        splits = imaged[name].splits(3)
-        assert body["n_patients"] == splits.audit.n_patients
+@pytest.mark.parametrize("check_id", [*QUICK, "lime"])
+@pytest.mark.parametrize("kind", ["imaged", "tabular"])
+def test_what_a_site_answers_can_be_read_and_names_no_patient(request, kind, check_id):
+    """Sums, statistics and scores: no identifier, and far smaller than the patients' data."""
+    sites = request.getfixturevalue(kind)
+    site = next(iter(sites))
+    if sites[site].source.task not in check_of(check_id).tasks:
+        return  # the platform does not ask
+    body = ask(sites, site, check_id)
+    text = canonical(body).decode()
+    assert not any(f'"{record}"' in text for record in sites[site].data.record_ids)
+    assert len(text) < 60_000
+    settings = settings_of(check_of(check_id), SMALL.get(check_id))
+    value, reason = read_answer(check_of(check_id), site, body, settings)
+    assert reason or value is not None
+
+
+def test_the_audit_sees_only_patients_that_training_does_not(imaged):
+    for name, site in imaged.items():
+        splits = site.splits(3)
+        assert ask(imaged, name)["n_patients"] == splits.audit.n_patients > 0
         assert not set(splits.audit.record_ids) & set(splits.train.record_ids)
 
 
-def test_nothing_of_a_single_patient_leaves_the_site(imaged, answered):
-    """Counts, statistics and a few scores: no identifier, no array as long as the patients, no image."""
-    for name, body in answered[1].items():
-        assert set(body) == ANSWER_KEYS
-        text = canonical(body).decode()
-        assert not any(record in text for record in imaged[name].data.record_ids)
-        assert len(text) < 40_000
-        assert set(body["cells"]["primary"][0]) == {"site", "attributes", "n", "metrics", "confusion"}
-        assert set(body["mmd"]) == {"sex", "age_band"}
-        for test in body["mmd"].values():
-            assert len(test["quantum"]) == len(test["rbf"]) == 100  # observed and 99 permuted, whatever the patients
-        found = body["explanation"]
-        assert set(found) == {"site", "kind", "scores", "control", "weights", "settings"}
-        assert len(found["scores"]) == len(found["control"]) == 2 and found["weights"] == {}
-        assert [row["rcf"] for row in found["scores"]] == sorted(row["rcf"] for row in found["scores"])
+@pytest.mark.parametrize("check_id", ["bias_score", "quantum_mmd", "lime"])
+def test_the_order_decides_everything_so_that_asking_again_gives_the_same(imaged, check_id):
+    assert canonical(ask(imaged, "phantom-1", check_id)) == canonical(ask(imaged, "phantom-1", check_id))
 
 
-def test_the_order_decides_everything_so_that_asking_again_gives_the_same(imaged, answered):
-    orders, answers, _ = answered
-    again, files = handle(imaged["phantom-1"], orders["phantom-1"], lambda progress: None)
-    first = {**answers["phantom-1"], "timings": {}}
-    assert {**again, "timings": {}} == first and files == {}
+def test_the_site_tells_what_it_does(imaged):
+    told: list[dict] = []
+    handle(imaged["phantom-1"], order_for(imaged, "phantom-1"), told.append)
+    assert told[0]["model"] == "Bias score" and {"part", "step", "steps"} <= set(told[0])
 
 
-def test_the_site_tells_how_far_it_is_and_how_long_each_part_took(answered):
-    _, answers, told = answered
-    assert [step["step"] for step in told] == [1, 2, 3, 4] * 2
-    assert set(answers["phantom-1"]["timings"]) == {"primary", "baseline", "kernel test", "explanations"}
+def test_patients_are_scored_once_for_all_checks_of_an_audit(imaged, monkeypatch):
+    from audits.predeployment.checks import at_site
+
+    calls = []
+    scored = at_site.evaluate
+    monkeypatch.setattr(at_site, "evaluate", lambda model, data: calls.append(1) or scored(model, data))
+    ask(imaged, "phantom-1", audit="another")
+    ask(imaged, "phantom-1", audit="another")
+    assert len(calls) == 2  # two models
+    ask(imaged, "phantom-1", audit="a third")
+    assert len(calls) == 4
 
 
 def test_a_configuration_that_was_not_consented_to_is_refused(imaged):
-    order = order_for(imaged, "phantom-1")
-    changed = Message(order.kind, order.sender, order.recipient, order.key, {**order.body, "config_hash": "0" * 64})
     with pytest.raises(OrderRefused, match="consent is for"):
-        handle(imaged["phantom-1"], changed, lambda progress: None)
+        ask(imaged, "phantom-1", config_hash="0" * 64)
 
 
-def test_a_tabular_site_explains_features_and_says_only_their_mean_weight(tmp_path):
-    heart_rows(tmp_path / "processed.va.data", 60)
-    sites = sites_of(tmp_path, f"heart:{tmp_path}", ("va",))
-    body, _ = handle(sites["va"], order_for(sites, "va"), lambda progress: None)
-    found = body["explanation"]
-    assert found["kind"] == "tabular" and len(found["scores"]) == 2
-    assert sum(found["weights"].values()) == pytest.approx(1)
-    assert sum(cell["n"] for cell in body["cells"]["baseline"]) == body["n_patients"] == 21
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"check": "unheard_of"}, "a check among"),
+        ({"settings": {"threshold": 7.0}}, "threshold from"),
+        ({"settings": {"unheard": 1}}, "settings among"),
+    ],
+)
+def test_an_order_that_this_worker_cannot_carry_out_is_refused_in_words(imaged, changes, complaint):
+    with pytest.raises(OrderRefused, match=complaint):
+        ask(imaged, "phantom-1", **changes)
 
 
-def test_a_site_of_one_patient_takes_part_without_explanations(tmp_path):
-    heart_rows(tmp_path / "processed.va.data", 1)
-    sites = sites_of(tmp_path, f"heart:{tmp_path}", ("va",))
-    body, _ = handle(sites["va"], order_for(sites, "va"), lambda progress: None)
-    assert body["n_patients"] == 1 and body["explanation"]["scores"] == ()  # LIME has no background there
-
-
-def test_a_site_without_audit_patients_answers_with_nothing(tmp_path):
+def test_a_site_without_audit_patients_says_so(tmp_path):
     heart_rows(tmp_path / "processed.va.data", 2)
     sites = sites_of(tmp_path, f"heart:{tmp_path}", ("va",))
     sites["va"].data = sites["va"].data.take(np.array([], dtype=np.int64))
-    body, _ = handle(sites["va"], order_for(sites, "va"), lambda progress: None)
-    assert body == {
-        "n_patients": 0, "cells": {"primary": [], "baseline": []}, "mmd": {}, "explanation": None, "timings": {},
-    }  # fmt: skip
+    assert ask(sites, "va") == {NOT_MEASURED: "no patient is left for the audit"}
+
+
+class Meddles(Check):
+    """Changes the model it is shown, as a check of others might."""
+
+    id = "meddles"
+    title = "Meddles"
+    principle = Principle.SECURITY
+    question = "Can a check spoil another's figures?"
+
+    def measure(self, at):
+        for parameter in at.models["primary"].parameters():
+            parameter.data.zero_()
+        raise NotMeasured("nothing to see")
+
+    def conclude(self, gathered) -> Result:
+        raise AssertionError("never asked")
+
+
+def test_a_check_that_changes_a_model_spoils_no_other(imaged, monkeypatch):
+    before = ask(imaged, "phantom-1", audit="fresh-1")
+    monkeypatch.setattr(audits.predeployment.site, "check_of", lambda name: Meddles())
+    assert ask(imaged, "phantom-1", audit="fresh-2", settings={}) == {NOT_MEASURED: "nothing to see"}
+    monkeypatch.undo()
+    assert canonical(ask(imaged, "phantom-1", audit="fresh-2")) == canonical(before)
