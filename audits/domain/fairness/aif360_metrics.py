@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from itertools import permutations
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -101,10 +102,14 @@ class _Aif360:
 
 
 def _load() -> _Aif360:
-    with _import_lock, _quiet_root():
-        datasets = importlib.import_module("aif360.datasets")
-        metrics = importlib.import_module("aif360.metrics")
+    datasets, metrics = quiet_import("aif360.datasets"), quiet_import("aif360.metrics")
     return _Aif360(datasets.BinaryLabelDataset, metrics.ClassificationMetric)
+
+
+def quiet_import(module: str) -> ModuleType:
+    """A module of AIF360, imported without a word."""
+    with _import_lock, _quiet_root():
+        return importlib.import_module(module)
 
 
 @contextmanager

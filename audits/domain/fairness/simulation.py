@@ -80,7 +80,7 @@ class Draws:
         )
 
 
-def squared_error(n: float, total: Floats, total_sq: Floats, *, binary: bool) -> Floats:
+def squared_error(n: float | Floats, total: Floats, total_sq: Floats, *, binary: bool) -> Floats:
     """Squared standard error of a mean in [0, 1] that never calls 0/n or n/n certain.
 
     Yes/no metrics count one extra success and one extra failure (Agresti and Caffo). Continuous metrics use the sample
@@ -89,9 +89,9 @@ def squared_error(n: float, total: Floats, total_sq: Floats, *, binary: bool) ->
 
     Parameters
     ----------
-    n : float, >= 1
+    n : float or ndarray, >= 1
     total, total_sq : ndarray
-        Sum and sum of squares; any shape.
+        Sum and sum of squares; any shape that fits n.
 
     References
     ----------
@@ -102,7 +102,7 @@ def squared_error(n: float, total: Floats, total_sq: Floats, *, binary: bool) ->
         return smoothed * (1.0 - smoothed) / n
     edge = 1.0 / (n + 2.0)
     floor = edge * (1.0 - edge)
-    sample = np.maximum(0.0, total_sq - total**2 / n) / max(n - 1.0, 1.0)
+    sample = np.maximum(0.0, total_sq - total**2 / n) / np.maximum(n - 1.0, 1.0)
     return np.maximum(sample, floor) / n
 
 

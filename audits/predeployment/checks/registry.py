@@ -19,6 +19,7 @@ _BUILT_IN: dict[str, str] = {
     "bias_score_baseline": "bias_score_baseline:BiasScoreBaseline",
     "aif360": "aif360:Aif360",
     "representation": "representation:Representation",
+    "mdss": "mdss:SubgroupSearch",
     "epsilon": "epsilon:Epsilon",
     "quantum_mmd": "quantum_mmd:QuantumMMD",
     "lime": "lime:Lime",
@@ -27,6 +28,10 @@ _BUILT_IN: dict[str, str] = {
     "shot_attack": "shot_attack:ShotAttack",
     "corruption": "corruption:Corruption",
     "boundaries": "boundaries:Boundaries",
+    "card": "card:Card",
+    "trail": "trail:Trail",
+    "consents": "consents:Consents",
+    "lineage": "lineage:Lineage",
 }
 
 
