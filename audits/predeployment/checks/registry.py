@@ -23,6 +23,8 @@ _BUILT_IN: dict[str, str] = {
     "epsilon": "epsilon:Epsilon",
     "quantum_mmd": "quantum_mmd:QuantumMMD",
     "lime": "lime:Lime",
+    "glass_box": "glass_box:GlassBox",
+    "circuit": "circuit:Circuit",
     "performance": "performance:Performance",
     "adversarial": "adversarial:Adversarial",
     "shot_attack": "shot_attack:ShotAttack",
