@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from benchmarks.frame import Measure, progress
 
-PARTS = ("bias",)
+PARTS = ("bias", "qmmd")
 
 
 def measure(*, quick: bool, only: Sequence[str] = ()) -> Iterator[Measure]:

@@ -17,9 +17,9 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import beta
 
 from audits.domain.fairness.quantum_kernel import BACKEND, LAYERS, KernelOrder, circuit_depth, quantum_gram, rbf_gram
+from audits.domain.quantum.sampling import clopper_pearson
 from audits.domain.verdict import Verdict
 from federation.domain.data.dataset import UNKNOWN
 
@@ -162,9 +162,9 @@ def site_statistics(
         used = min(int(member.sum()), int((~member).sum())) >= MIN_PER_GROUP
         counts.append(StratumCount(str(label), int(member.sum()), int((~member).sum()), used))
         if used:
-            relabelled = np.vstack([member, rng.permuted(np.tile(member, (permutations, 1)), axis=1)])
-            quantum += scaled_mmd(quantum_gram(x[rows], order, rng=rng), relabelled)
-            rbf += scaled_mmd(rbf_gram(x[rows]), relabelled)
+            named = namings(member, permutations, rng)
+            quantum += scaled_mmd(quantum_gram(x[rows], order, rng=rng), named)
+            rbf += scaled_mmd(rbf_gram(x[rows]), named)
     return SiteMMD(
         site, reference_group, tuple(quantum.tolist()), tuple(rbf.tolist()), tuple(counts), len(kept),
         len(np.asarray(group)) - len(kept), x.shape[1], seed, order,
@@ -180,6 +180,11 @@ def _checked(representation: NDArray, strata: NDArray, group: NDArray, permutati
     if permutations < 19:
         raise ValueError(f"expected at least 19 permutations (19 can just reach p = 0.05), got {permutations}")
     return x
+
+
+def namings(member: NDArray[np.bool_], permutations: int, rng: np.random.Generator) -> NDArray[np.bool_]:
+    """Who is of the reference group: as it is, then in random order; shape (n,) to (permutations + 1, n)."""
+    return np.vstack([member, rng.permuted(np.tile(member, (permutations, 1)), axis=1)])
 
 
 def scaled_mmd(gram: Floats, members: NDArray[np.bool_]) -> Floats:
@@ -200,15 +205,14 @@ def scaled_mmd(gram: Floats, members: NDArray[np.bool_]) -> Floats:
     ----------
     .. [1] Gretton et al., JMLR 13 (2012), 723-773, eq. 3.
     """
-    k = gram.copy()
-    np.fill_diagonal(k, 0.0)
     z = members.astype(float)
-    n = len(k)
+    n = len(gram)
     m = float(z[0].sum())
-    rows = z @ k
-    inside = (rows * z).sum(axis=1)
+    itself = gram.diagonal()  # a record is not compared with itself
+    rows = z @ gram - z * itself
+    inside = np.einsum("bn,bn->b", rows, z)
     across = rows.sum(axis=1) - inside
-    outside = k.sum() - 2 * across - inside
+    outside = gram.sum() - itself.sum() - 2 * across - inside
     rest = n - m
     return n * (inside / (m * (m - 1)) + outside / (rest * (rest - 1)) - 2 * across / (m * rest))
 
@@ -244,12 +248,11 @@ def combine(sites: Sequence[SiteMMD], *, alpha: float = 0.05) -> MMDResult:
         return MMDResult(
             verdict, None, None, None, alpha, permutations, first.reference_group, 0, (), strata, facts, text
         )
-    p_quantum = _p_value(np.sum([s.quantum for s in sites], axis=0))
-    p_rbf = _p_value(np.sum([s.rbf for s in sites], axis=0))
+    p_quantum = p_value(np.sum([s.quantum for s in sites], axis=0))
+    p_rbf = p_value(np.sum([s.rbf for s in sites], axis=0))
     verdict = Verdict.FAIL if p_quantum <= alpha else Verdict.PASS
     extreme = round(p_quantum * (permutations + 1)) - 1
-    low = float(beta.ppf(0.025, extreme, permutations - extreme + 1)) if extreme else 0.0
-    high = float(beta.ppf(0.975, extreme + 1, permutations - extreme)) if extreme < permutations else 1.0
+    interval = clopper_pearson(extreme, permutations, 0.95)
     found = "A difference" if verdict is Verdict.FAIL else "No difference"
     text = (
         f"{found} in how the model represents {first.reference_group} and other patients with the same label was found "
@@ -258,12 +261,19 @@ def combine(sites: Sequence[SiteMMD], *, alpha: float = 0.05) -> MMDResult:
         "A p-value says nothing about the size of a difference, and this does not enter the bias score."
     )
     return MMDResult(
-        verdict, p_quantum, p_rbf, (low, high), alpha, permutations, first.reference_group, n, taking_part, strata,
+        verdict, p_quantum, p_rbf, interval, alpha, permutations, first.reference_group, n, taking_part, strata,
         facts, text,
     )  # fmt: skip
 
 
-def _p_value(statistics: Floats) -> float:
+def p_value(statistics: Floats) -> float:
+    """Share of namings at least as extreme as the data, (1 + #) / (B + 1).
+
+    Parameters
+    ----------
+    statistics : ndarray, shape (B + 1,)
+        The observed statistic, then those of B permutations; large is extreme.
+    """
     # A hair of tolerance: a permutation that equals the data must count, whatever the order of the additions.
     tolerance = 1e-9 * max(1.0, abs(float(statistics[0])))
     return float((1 + np.sum(statistics[1:] >= statistics[0] - tolerance)) / len(statistics))

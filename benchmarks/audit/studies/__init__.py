@@ -1,0 +1,1 @@
+"""Simulation studies whose results stand in docs/design/: slow, seeded, run by hand."""
