@@ -143,3 +143,27 @@ def test_a_group_that_is_too_small_is_listed_and_not_judged():
 def test_a_case_that_nobody_measured_is_an_error():
     with pytest.raises(KeyError, match="other"):
         worst_drop({}, ("other",), tolerated=0.1, confidence=0.95, min_count=30, binary=True)
+
+
+def simulated(rng, *, drop: float, n: int = 120, groups: int = 4):
+    """A model that is right for 85 of 100 before and loses exactly `drop` in every group."""
+    sums = {}
+    for group in range(groups):
+        both, lost, gained = rng.multinomial(n, [0.83 - drop, drop + 0.02, 0.02, 0.13])[:3]
+        sums["case", "site", str(group)] = table(both, lost, gained, n - both - lost - gained)
+    sums["case", *EVERYONE] = sum(list(sums.values())[1:], start=next(iter(sums.values())))
+    return worst_drop(sums, ("case",), tolerated=0.1, confidence=0.95, min_count=30, binary=True).verdict
+
+
+def test_models_at_the_limit_rarely_fail_and_worse_ones_never_pass():
+    """Type-I error over 600 simulated models each: nominally at most 5 %, up to chance."""
+    rng = np.random.default_rng(8)
+    at_limit = [simulated(rng, drop=0.1) for _ in range(600)]
+    assert at_limit.count(Verdict.FAIL) <= binom.ppf(0.999, 600, 0.05)
+    assert at_limit.count(Verdict.PASS) <= binom.ppf(0.999, 600, 0.05)
+
+
+def test_a_large_drop_is_found_and_a_large_sample_passes():
+    rng = np.random.default_rng(9)
+    assert [simulated(rng, drop=0.3) for _ in range(100)].count(Verdict.FAIL) > 90
+    assert [simulated(rng, drop=0.02, n=600) for _ in range(100)].count(Verdict.PASS) > 90
