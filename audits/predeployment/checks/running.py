@@ -108,9 +108,11 @@ def conclude(check: Check, gathered: Gathered, refused: Mapping[str, str] | None
         return _finished(check, Result(Verdict.NOT_ASSESSABLE, (f"No site could measure it. {reasons}".strip(),)))
     try:
         found = check.conclude(gathered)
+        if not isinstance(found, Result):
+            raise TypeError(f"expected a Result, got {type(found).__name__}")
+        return _finished(check, _guarded(check, found))
     except Exception as error:  # noqa: BLE001 - one failing check never stops the others
         return _broken(check, f"The check failed: {type(error).__name__}: {error}")
-    return _finished(check, _guarded(check, found))
 
 
 def _broken(check: Check, reason: str) -> Result:
@@ -137,8 +139,15 @@ def _guarded(check: Check, found: Result) -> Result:
 def _finished(check: Check, found: Result) -> Result:
     versions = {"python": platform.python_version(), **found.versions}
     for name in check.libraries:
-        versions.setdefault(name, metadata.version(name))
+        versions.setdefault(name, _version(name))
     return replace(found, versions=versions, change=found.change or _change(check, found))
+
+
+def _version(distribution: str) -> str:
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return "not installed here"
 
 
 def _change(check: Check, found: Result) -> str:
