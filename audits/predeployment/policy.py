@@ -35,14 +35,23 @@ class Decides(StrEnum):
 _SHIPPED: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "bias_score": ("certifies", "certifies", TIERS),
     "bias_score_baseline": ("informs", "informs", TIERS),
-    "epsilon": ("certifies", "certifies", TIERS),
+    "mdss": ("informs", "informs", TIERS),
     "aif360": ("informs", "informs", TIERS),
     "representation": ("informs", "informs", TIERS),
     "quantum_mmd": ("informs", "informs", TIERS),
-    "lime": ("informs", "informs", TIERS),
+    "epsilon": ("certifies", "certifies", TIERS),
     "adversarial": ("informs", "informs", TIERS),
     "shot_attack": ("informs", "informs", TIERS),
+    "lime": ("informs", "informs", TIERS),
+    "glass_box": ("informs", "informs", TIERS),
+    "circuit": ("informs", "informs", TIERS),
+    "performance": ("informs", "informs", TIERS),
     "corruption": ("informs", "informs", TIERS),
+    "boundaries": ("informs", "informs", TIERS),
+    "consents": ("refutes", "certifies", TIERS),
+    "lineage": ("refutes", "certifies", TIERS),
+    "trail": ("refutes", "certifies", TIERS),
+    "card": ("informs", "informs", TIERS),
 }
 
 
@@ -99,14 +108,17 @@ def _part(check_id: str, part: Any) -> dict[str, Any]:
         decides, tiers = part.get("decides"), part.get("tiers", list(TIERS))
         if decides not in list(Decides):
             raise PolicyError(f"{check_id}: expected decides among {', '.join(Decides)}; got {decides!r}")
-        if not isinstance(tiers, list) or not tiers or not set(tiers) <= set(TIERS):
+        if not isinstance(tiers, list) or not tiers or not all(tier in TIERS for tier in tiers):
             raise PolicyError(f"{check_id}: expected tiers among {', '.join(TIERS)}; got {tiers!r}")
         settings = part.get("settings", {})
         if not isinstance(settings, Mapping):
             raise PolicyError(f"{check_id}: expected settings to be an object; got {settings!r}")
-        return {"decides": str(decides), "tiers": tiers, "settings": settings_of(check, settings)}
+        chosen = [tier for tier in TIERS if tier in tiers]
+        return {"decides": str(decides), "tiers": chosen, "settings": settings_of(check, settings)}
     except (UnknownCheck, SettingError) as error:
         raise PolicyError(str(error)) from error
+    except OverflowError as error:
+        raise PolicyError(f"{check_id}: a setting is too large a number") from error
 
 
 def resolve(
