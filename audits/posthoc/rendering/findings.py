@@ -7,8 +7,9 @@ a rule and appears when the rule fired.
 
 from collections.abc import Callable, Iterator
 
+from audits.typesetting.formats import count, interval, number, p_value, plural
+
 from . import schema as s
-from .formats import count, interval, number, p_value, plural
 
 SEVERITY_ORDER = {"high": 0, "medium": 1, "information": 2}
 INACTIVE = frozenset({"halted", "revoked", "removed", "replaced", "withdrawn", "expired"})

@@ -1,8 +1,7 @@
 """The sections that show the period's records, one function each."""
 
-from . import formats as f
-from . import schema as s
-from .blocks import (
+from audits.typesetting import formats as f
+from audits.typesetting.blocks import (
     Block,
     Cell,
     badge,
@@ -17,6 +16,8 @@ from .blocks import (
     table_or_empty,
     text,
 )
+
+from . import schema as s
 from .validation import verdict_of
 
 L, R = "left", "right"

@@ -1,19 +1,17 @@
 """The report laid out as numbered sections of blocks, ready for the template."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
-from . import formats as f
-from . import schema as s
-from . import sections
-from .blocks import (
+from audits.typesetting import formats as f
+from audits.typesetting.blocks import (
     Block,
     badge,
     empty,
     facts,
     mono,
     muted,
+    names,
     paragraph,
     refs,
     stack,
@@ -24,16 +22,10 @@ from .blocks import (
     text,
 )
 
+from . import schema as s
+from . import sections
+
 L, R = "left", "right"
-
-
-@dataclass(frozen=True)
-class Chart:
-    """A picture and its words."""
-
-    file: str  # name under which the template finds the SVG
-    title: str
-    alt: str
 
 
 # Section name and heading, in the order printed; the number is the place in this list.
@@ -56,7 +48,7 @@ HEADINGS: tuple[tuple[str, str], ...] = (
 NUMBERS = {name: i for i, (name, _) in enumerate(HEADINGS, start=1)}
 
 
-def lay_out(report: s.Report, *, digest: str, charts: Mapping[str, list[Chart]]) -> dict[str, Any]:
+def lay_out(report: s.Report, *, digest: str, charts: Mapping[str, list[Block]]) -> dict[str, Any]:
     """The document as plain JSON.
 
     Parameters
@@ -67,28 +59,39 @@ def lay_out(report: s.Report, *, digest: str, charts: Mapping[str, list[Chart]])
         Charts stand at the end of their section.
     """
     parts = [
-        {"name": name, "heading": heading, "blocks": [*WRITERS[name](report), *map(_chart, charts.get(name, []))]}
+        {"name": name, "heading": heading, "blocks": [*WRITERS[name](report), *charts.get(name, [])]}
         for name, heading in HEADINGS
     ]
     return {"cover": _cover(report, digest), "sections": parts}
 
 
-def _chart(chart: Chart) -> Block:
-    return {"kind": "chart", "file": chart.file, "title": chart.title, "alt": chart.alt}
-
-
 def _cover(report: s.Report, digest: str) -> dict[str, Any]:
-    names = [institution.name for institution in report.institutions]
-    generated = report.generated_at
+    period = f"{f.day(report.period.start)} to {f.day(report.period.end)}"
     return {
-        "report_id": report.report_id,
-        "period": f"{f.day(report.period.start)} to {f.day(report.period.end)}",
-        "institutions": names,
-        "synthetic": report.synthetic,
-        "generated": f.instant(generated),
-        "date": [getattr(generated, unit) for unit in ("year", "month", "day", "hour", "minute", "second")],
+        "title": "Biannual audit report",
+        "subtitle": period,
+        "document_title": f"Biannual audit report {report.report_id}",
+        "description": f"Period {period}",
+        "running": report.report_id + (" · synthetic data" if report.synthetic else ""),
+        "notice": _SYNTHETIC if report.synthetic else None,
+        "blocks": [
+            names("Institutions", [institution.name for institution in report.institutions]),
+            facts(
+                ("Report", mono(report.report_id)),
+                ("Generated", text(f.instant(report.generated_at))),
+                ("JSON SHA-256", mono(digest)),
+            ),
+        ],
+        "date": f.parts(report.generated_at),
         "digest": digest,
+        "depth": 1,
     }
+
+
+_SYNTHETIC = {
+    "title": "Synthetic data",
+    "text": "No figure in this report comes from a real patient. It shows how a report looks, not how a model behaves.",
+}
 
 
 def _summary(report: s.Report) -> list[Block]:

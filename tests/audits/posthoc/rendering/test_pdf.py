@@ -9,12 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from audits.posthoc.rendering import RenderError, ReportInvalid, complete, render_pdf, report_bytes, report_digest
-from audits.posthoc.rendering.glyphs import COVERED, breakable, displayable, is_covered
-from audits.posthoc.rendering.pdf import _compile
 
 ROOT = Path(__file__).parents[4]
 
@@ -158,42 +154,6 @@ def test_a_script_without_glyphs_is_written_as_code_points_and_attached_exactly(
     pdf = render_pdf(complete(full_facts), charts={})
     assert "[U+6771][U+4EAC][U+75C5][U+9662] Zoë" in text_of(pdf).replace("\u200b", "")
     assert "東京病院 Zoë".encode() in streams_of(pdf)
-
-
-def test_direction_overrides_become_visible() -> None:
-    assert displayable("FAIL \u202eSSAP") == "FAIL [U+202E]SSAP"
-
-
-def test_decomposed_letters_are_composed_and_lone_marks_named() -> None:
-    assert displayable("e\u0301") == "é"
-    assert displayable("\u0301") == "[U+0301]"
-
-
-def test_line_breaks_stay_and_control_characters_are_named() -> None:
-    assert displayable("a\r\nb\tc\x07") == "a\nb c[U+0007]"
-
-
-def test_digests_stay_whole_and_other_long_words_get_break_opportunities() -> None:
-    digest = "0123456789abcdef" * 4
-    assert breakable(f"{digest} 0x{digest}") == f"{digest} 0x{digest}"
-    assert breakable("x" * 29) == "\u200b".join(["x" * 12, "x" * 12, "x" * 5])
-
-
-def test_typst_has_a_glyph_for_every_character_said_to_be_covered() -> None:
-    covered = "".join(chr(code) for low, high in COVERED for code in range(low, high + 1) if is_covered(chr(code)))
-    source = b"""#set document(title: "x", date: datetime(year: 2026, month: 7, day: 2))
-    #set text(lang: "en", font: ("Libertinus Serif", "DejaVu Sans Mono"))
-    #for it in read("all").clusters() [#it ]"""
-    assert _compile({"main": source, "all": covered.encode()}).startswith(b"%PDF-1.7")
-
-
-@settings(max_examples=12, deadline=None)
-@given(text=st.text(min_size=1, max_size=60))
-def test_any_text_renders(text: str) -> None:
-    source = b"""#set document(title: "x", date: datetime(year: 2026, month: 7, day: 2))
-    #set text(lang: "en", font: ("Libertinus Serif", "DejaVu Sans Mono"))
-    #read("it")"""
-    assert _compile({"main": source, "it": breakable(displayable(text)).encode("utf-8", "replace")})
 
 
 def test_an_invalid_report_is_not_drawn(full_facts: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""The vocabulary between the report and its template: cells, tables, cards.
+"""The vocabulary between a report and its template: cells, tables, cards.
 
 Everything is plain JSON with finished text, so that the template only lays out. A cell is a list of lines, a line a
 list of runs, a run a text with a style.
@@ -64,6 +64,11 @@ def table(caption: str, columns: list[tuple[str, float, str]], rows: list[list[C
 def facts(*rows: tuple[str, Cell]) -> Block:
     """Label and value pairs."""
     return {"kind": "facts", "rows": [[label, value] for label, value in rows]}
+
+
+def names(label: str, values: list[str]) -> Block:
+    """A short list in large letters, for a cover."""
+    return {"kind": "names", "label": label, "values": values}
 
 
 def paragraph(value: str) -> Block:

@@ -4,7 +4,7 @@ import datetime as dt
 
 import pytest
 
-from audits.posthoc.rendering import formats as f
+from audits.typesetting import formats as f
 
 
 def test_numbers_use_fixed_decimals_and_a_true_minus() -> None:

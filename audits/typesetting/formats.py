@@ -1,4 +1,4 @@
-"""Numbers, times and digests as the report writes them."""
+"""Numbers, times and digests as reports write them."""
 
 import datetime as dt
 
@@ -40,6 +40,11 @@ def day(value: dt.date) -> str:
 def instant(value: dt.datetime | None) -> str:
     """A time in UTC to the second."""
     return "not yet" if value is None else value.astimezone(dt.UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def parts(value: dt.datetime) -> list[int]:
+    """A time in UTC as numbers, for a document's own date: year, month, day, hour, minute, second."""
+    return list(value.astimezone(dt.UTC).timetuple()[:6])
 
 
 def short_digest(value: str) -> str:
