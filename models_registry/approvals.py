@@ -9,7 +9,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from django.conf import settings
 from django.utils import timezone
@@ -62,7 +62,14 @@ class Standing:
         return out
 
 
-def standing_of(request: ApprovalRequest) -> Standing:
+class Decided(Protocol):
+    """What people decide on by this rule; policies of audits are approved by it as well."""
+
+    @property
+    def decisions(self) -> Any: ...
+
+
+def standing_of(request: Decided) -> Standing:
     approvals = [d for d in request.decisions.all() if d.decision == Decision.APPROVE]
     officers = [d for d in approvals if d.capacity == Capacity.OFFICER]
     return Standing(

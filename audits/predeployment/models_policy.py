@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import pgtrigger
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
 from accounts.models import Institution
+from audits.predeployment import guards, querysets
 from core.capture import captured
 from core.fields import SealedTextField
 from core.models import GovernedModel
@@ -37,12 +39,23 @@ class AuditPolicy(GovernedModel):
     justification = SealedTextField(subject="requested_by_id", blank=True)
     closed_at = models.DateTimeField(null=True)
 
+    objects = querysets.PolicyQuerySet.as_manager()
+
     class Meta:
         ordering = ["risk_class", "-number"]
-        triggers = captured(
-            "id", "created_at", "risk_class", "number", "content", "content_digest", "state", "shipped",
-            "requested_by_id", "justification", "closed_at",
-        )  # fmt: skip
+        triggers = [
+            *captured(
+                "id", "created_at", "risk_class", "number", "content", "content_digest", "state", "shipped",
+                "requested_by_id", "justification", "closed_at",
+            ),
+            pgtrigger.Trigger(
+                name="begins", when=pgtrigger.Before, operation=pgtrigger.Insert, func=guards.POLICY_BEGINS
+            ),
+            pgtrigger.Trigger(
+                name="quorum", when=pgtrigger.Before, operation=pgtrigger.Update, func=guards.POLICY_NEEDS_QUORUM
+            ),
+            pgtrigger.Protect(name="kept", operation=pgtrigger.Delete),
+        ]  # fmt: skip
         constraints = [
             models.UniqueConstraint(fields=["risk_class", "number"], name="policy_number_once"),
             models.UniqueConstraint(fields=["risk_class"], name="one_open_policy", condition=Q(state="under_review")),
@@ -77,13 +90,24 @@ class PolicyDecision(GovernedModel):
 
     class Meta:
         ordering = ["created_at"]
-        triggers = captured(
-            "id", "created_at", "policy_id", "decided_by_id", "requested_by_id", "capacity", "institution_id",
-            "decision", "reason", "content_digest",
-        )  # fmt: skip
+        triggers = [
+            *captured(
+                "id", "created_at", "policy_id", "decided_by_id", "requested_by_id", "capacity", "institution_id",
+                "decision", "reason", "content_digest",
+            ),
+            pgtrigger.Trigger(
+                name="four_eyes", when=pgtrigger.Before, operation=pgtrigger.Insert,
+                func=guards.POLICY_DECISION_IS_INDEPENDENT,
+            ),
+            pgtrigger.Protect(name="immutable", operation=pgtrigger.Update | pgtrigger.Delete),
+        ]  # fmt: skip
         constraints = [
             models.UniqueConstraint(fields=["policy", "decided_by"], name="one_policy_decision_each"),
             models.CheckConstraint(condition=~Q(decided_by=F("requested_by")), name="policy_requester_does_not_decide"),
+            models.CheckConstraint(
+                condition=Q(capacity=Role.ADMINISTRATOR) | Q(institution__isnull=False),
+                name="policy_officer_has_institution",
+            ),
         ]
 
     def __str__(self) -> str:

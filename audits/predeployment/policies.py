@@ -1,45 +1,222 @@
-"""Policies on record: the one that is in force, and how another takes its place."""
+"""Policies on record: the one that is in force, and how another takes its place. They are approved as models are.
+
+Ethics officers of any institution that takes part in a federation here decide, since a policy binds every federation;
+then an administrator. The rules stand once more in the database (`guards`).
+"""
 
 from __future__ import annotations
 
-from django.conf import settings
+import uuid
+from typing import Any
 
-from audits.predeployment.models import AuditPolicy
+from django.conf import settings
+from django.db import connection
+from django.utils import timezone
+
+from accounts.models import Institution, User
+from audits.predeployment.models import AuditPolicy, PolicyDecision
 from core.context import governed
-from core.errors import ApplicationError
+from core.errors import ApplicationError, Conflict, Forbidden
+from core.roles import Role
 from federation.domain.messages import digest
+from federation.models import Participant
+from models_registry.approvals import standing_of
+from models_registry.refusals import refusals_told
 
 State = AuditPolicy.State
 RiskClass = AuditPolicy.RiskClass
+Decision = PolicyDecision.Decision
+Capacity = PolicyDecision.Capacity
 
 
 def in_force(risk_class: str) -> AuditPolicy:
-    """The newest approved policy of a class of risk. Until people have decided on one, it is the one we ship.
+    """The newest policy of a class of risk that people here approved. Until there is one, it is the one we ship.
 
     Raises
     ------
     ApplicationError
         For an unknown class.
     """
-    if risk_class not in RiskClass.values:
-        raise ApplicationError(f"Expected a class of risk among {', '.join(RiskClass.values)}; got {risk_class!r}.")
-    newest = AuditPolicy.objects.filter(risk_class=risk_class, state=State.APPROVED).order_by("-number").first()
-    if newest is not None and not newest.shipped:
-        return newest
-    return _shipped(risk_class, newest)
+    _refuse_unknown(risk_class)
+    approved = AuditPolicy.objects.filter(risk_class=risk_class, state=State.APPROVED)
+    return approved.filter(shipped=False).order_by("-number").first() or _shipped(risk_class)
 
 
-def _shipped(risk_class: str, newest: AuditPolicy | None) -> AuditPolicy:
+def _shipped(risk_class: str) -> AuditPolicy:
     """Ours, as a row. A release that ships another content makes another number of it."""
     from audits.predeployment.policy import shipped  # numpy
 
     content = shipped(risk_class, threshold=settings.BIAS_THRESHOLD, only=settings.AUDIT_CHECKS)
     found = digest(content)
-    if newest is not None and newest.content_digest == found:
+    rows = AuditPolicy.objects.filter(risk_class=risk_class, shipped=True, content_digest=found)
+    if (newest := rows.order_by("-number").first()) is not None:
         return newest
     with governed(action="policy.ship", reason="it comes with the platform"):
-        number = AuditPolicy.objects.filter(risk_class=risk_class).count() + 1
+        number = _next_number(risk_class)
+        if (made := rows.order_by("-number").first()) is not None:  # by another process, while this one waited
+            return made
         return AuditPolicy.objects.create(
             risk_class=risk_class, number=number, content=content, content_digest=found, state=State.APPROVED,
             shipped=True,
         )  # fmt: skip
+
+
+def _next_number(risk_class: str) -> int:
+    """One process at a time numbers the policies of a class, until its transaction ends."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"audit-policy:{risk_class}"])
+    newest = AuditPolicy.objects.filter(risk_class=risk_class).order_by("-number").first()
+    return newest.number + 1 if newest else 1
+
+
+def policy_propose(*, risk_class: str, content: Any, justification: str, actor: User) -> AuditPolicy:
+    """Ask for another policy of a class of risk.
+
+    Parameters
+    ----------
+    content : mapping as `policy.checked` takes it; settings that it leaves out get their defaults
+
+    Raises
+    ------
+    ApplicationError
+        If the class is unknown, the justification empty or the content not allowed.
+    Conflict
+        If it says what is in force already, or another proposal of the class is under review.
+    """
+    from audits.predeployment.policy import PolicyError, checked  # numpy
+
+    _refuse_unknown(risk_class)
+    if not justification.strip():
+        raise ApplicationError("Give a justification: those who decide read it, and it becomes part of the record.")
+    try:
+        full = checked(content)
+    except PolicyError as error:
+        raise ApplicationError(f"The policy was not accepted: {error}.") from error
+    found, now = digest(full), in_force(risk_class)
+    if found == now.content_digest:
+        raise Conflict(f"Nothing would change: {now} says the same.")
+    with refusals_told(), governed(action="policy.propose", actor=actor.id, reason=justification):
+        number = _next_number(risk_class)
+        if AuditPolicy.objects.filter(risk_class=risk_class, state=State.UNDER_REVIEW).exists():
+            raise Conflict("A proposal of this class is under review; it is decided or withdrawn first.")
+        return AuditPolicy.objects.create(
+            risk_class=risk_class, number=number, content=full, content_digest=found, requested_by=actor,
+            justification=justification.strip(),
+        )  # fmt: skip
+
+
+def policy_decide(*, policy: AuditPolicy, decision: str, reason: str, actor: User) -> PolicyDecision:
+    """Decide in the capacity that the actor holds. A rejection closes the proposal; the last approval puts it in force.
+
+    Audits that run keep the policy that they began with.
+
+    Raises
+    ------
+    Forbidden
+        If the actor made the proposal, or is neither an officer of a federation's institution nor an administrator.
+    Conflict
+        If it is closed, the actor has decided already, or the administrator comes before the officers.
+    """
+    if decision not in Decision.values:
+        raise ApplicationError(f"Expected a decision among {', '.join(Decision.values)}, got {decision!r}.")
+    if not reason.strip():
+        raise ApplicationError("Give a reason: it becomes part of the record.")
+    with refusals_told(), governed(action=f"policy.{decision}", actor=actor.id, reason=reason):
+        policy = _locked(policy.id)
+        capacity, institution = capacity_of(policy, actor)
+        _refuse_closed(policy)
+        if policy.decisions.filter(decided_by=actor).exists():
+            raise Conflict("You have already decided on this proposal; a decision is never changed.")
+        standing = standing_of(policy)
+        if decision == Decision.APPROVE and capacity == Capacity.ADMINISTRATOR and not standing.quorum:
+            raise Conflict(f"The officers decide first. Still missing: {'; '.join(standing.missing[:-1])}.")
+        made = PolicyDecision.objects.create(
+            policy=policy, decided_by=actor, capacity=capacity,
+            requested_by=policy.requested_by,  # type: ignore[misc]  # only shipped ones have none, and they are closed
+            institution=institution, decision=decision, reason=reason.strip(), content_digest=policy.content_digest,
+        )  # fmt: skip
+        if decision == Decision.REJECT:
+            _close(policy, State.REJECTED)
+        elif standing_of(policy).complete:
+            _close(policy, State.APPROVED)
+        return made
+
+
+def policy_withdraw(*, policy: AuditPolicy, actor: User, reason: str = "") -> AuditPolicy:
+    """Take a proposal back while it is under review."""
+    with refusals_told(), governed(action="policy.withdraw", actor=actor.id, reason=reason):
+        policy = _locked(policy.id)
+        _refuse_closed(policy)
+        return _close(policy, State.WITHDRAWN)
+
+
+def capacity_of(policy: AuditPolicy, actor: User) -> tuple[str, Institution | None]:
+    """In which capacity, and for which institution, this person decides.
+
+    Who is officer and administrator at once acts as an officer until the officers' part is complete.
+    """
+    if actor.id == policy.requested_by_id:
+        raise Forbidden("You made this proposal; other people decide on it.")
+    members = list(actor.memberships.filter(is_active=True).select_related("institution"))
+    federated = set(Participant.objects.filter(is_active=True).values_list("institution_id", flat=True))
+    officer = [m.institution for m in members if m.role == Role.ETHICS_OFFICER and m.institution_id in federated]
+    admin = [m.institution for m in members if m.role == Role.ADMINISTRATOR and m.institution_id in {None, *federated}]
+    if officer and not (admin and standing_of(policy).quorum):
+        return Capacity.OFFICER, officer[0]
+    if admin:
+        return Capacity.ADMINISTRATOR, admin[0]
+    raise Forbidden(
+        "Ethics officers of institutions that take part in a federation decide, and then an administrator. "
+        f"You are signed in as: {actor.role_label}."
+    )
+
+
+def why_not(policy: AuditPolicy, actor: User) -> str:
+    """Why this person, whose role decides, cannot decide on a proposal at all; empty if they can."""
+    if policy.state != State.UNDER_REVIEW:
+        return f"The proposal is {policy.get_state_display().lower()}."
+    if any(made.decided_by_id == actor.id for made in policy.decisions.all()):
+        return "You have decided. A decision is never changed."
+    try:
+        capacity_of(policy, actor)
+    except Forbidden as error:
+        return error.message
+    return ""
+
+
+def awaits(policy: AuditPolicy, actor: User) -> bool:
+    """Whether the proposal waits for this person's decision now (an administrator's, after the officers')."""
+    if why_not(policy, actor):
+        return False
+    capacity, _ = capacity_of(policy, actor)
+    return capacity == Capacity.OFFICER or standing_of(policy).quorum
+
+
+def waiting(user: User) -> list[AuditPolicy]:
+    """Proposals that wait for this person's decision now."""
+    if not user.may("policy.decide"):
+        return []
+    open_ones = AuditPolicy.objects.filter(state=State.UNDER_REVIEW).prefetch_related("decisions")
+    return [policy for policy in open_ones if awaits(policy, user)]
+
+
+def _locked(policy_id: uuid.UUID) -> AuditPolicy:
+    return AuditPolicy.objects.select_for_update(of=("self",)).select_related("requested_by").get(id=policy_id)
+
+
+def _close(policy: AuditPolicy, state: State) -> AuditPolicy:
+    policy.state, policy.closed_at = state, timezone.now()
+    policy.save(update_fields=["state", "closed_at"])
+    return policy
+
+
+def _refuse_closed(policy: AuditPolicy) -> None:
+    if policy.state != State.UNDER_REVIEW:
+        raise Conflict(
+            f"The proposal is {policy.get_state_display().lower()}; only one under review can be decided or withdrawn."
+        )
+
+
+def _refuse_unknown(risk_class: str) -> None:
+    if risk_class not in RiskClass.values:
+        raise ApplicationError(f"Expected a class of risk among {', '.join(RiskClass.values)}; got {risk_class!r}.")

@@ -9,6 +9,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts.access import requires
+from accounts.models import User
 from audits.predeployment import policies, presentation, progress, results, services
 from audits.predeployment.comparison import comparison_of
 from audits.predeployment.forms import AuditFilterForm, AuditStartForm, AuditStopForm, CompareForm
@@ -44,7 +45,9 @@ def audit_list(request: HttpRequest) -> HttpResponse:
 @require_GET
 def audit_detail(request: HttpRequest, audit_id: uuid.UUID) -> HttpResponse:
     audit = get_object_or_404(_audits(request), id=audit_id)
-    context = presentation.page_of(audit) | {"may_start": request.user.may("audit.start")}  # type: ignore[union-attr]  # @requires lets no anonymous user in
+    person: User = request.user  # type: ignore[assignment]  # @requires lets no anonymous user in
+    may = {"may_start": person.may("audit.start"), "may_see_policy": person.may("policy.view")}
+    context = presentation.page_of(audit) | may
     if audit.state == AuditRun.State.RUNNING:
         context["stop_form"] = AuditStopForm()
     return render(request, "audits_predeployment/audit.html", context)

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from audits.posthoc.models import Report
+from audits.predeployment import policies
 from audits.predeployment.models import AuditRun
 from audits.runtime.models import Halt, MonitorState
 from core.models import Job
@@ -49,7 +50,7 @@ def needs_of(user: User) -> list[Need]:
     if user.may("approval.request"):
         found += [*_versions(user), *_approved(user)]
     if user.may("approval.decide"):
-        found += _approvals(user)
+        found += [*_approvals(user), *_policies(user)]
     if user.may("audit.view"):
         found += [*_amber(user), *_audits(user)]
     if user.may("report.view"):
@@ -208,6 +209,15 @@ def _approvals(user: User) -> Iterator[Need]:
             tone="warn",
             since=request.created_at,
         )
+
+
+def _policies(user: User) -> Iterator[Need]:
+    """Proposed policies of audits that wait for this person."""
+    for policy in policies.waiting(user):
+        yield Need(
+            title=f"Your decision is asked: {policy}", detail=policy.justification, url=link("policy", policy.id),
+            tone="warn", since=policy.created_at,
+        )  # fmt: skip
 
 
 def _amber(user: User) -> Iterator[Need]:
