@@ -119,11 +119,13 @@ class Corruption(Check):
             kind = worst.case.split("/")[1]
             what = f"The most is lost through {SEVERITIES[severity]} {kinds[kind]}: with it"
             sentences.append(drop_sentence(worst, what, task, confidence))
-            beside = twin_sentence(sums[f"twins/{kind}/{severity}", *EVERYONE], "There", task, confidence)
+            beside = twin_sentence(
+                sums[f"twins/{kind}/{severity}", *EVERYONE], "Under this corruption", task, confidence
+            )
             sentences.append(beside)
         sentences.append(
             f"At most {tolerated:g} is tolerated for {SEVERITIES[severity]} corruption of each kind, for everyone and "
-            "for each group that is large enough."
+            f"for each group that is large enough; all bounds hold together with {confidence:.0%} confidence."
         )
         sentences += [doubt] if doubt else []
         overall = [
