@@ -128,8 +128,8 @@ class Adversarial(Check):
         if worst is not None and worst.attribute:
             sentences.append(drop_sentence(worst, "In the worst group", task, confidence))
         sentences.append(
-            f"At most {tolerated:g} is tolerated, for everyone and for each group that is large enough; all bounds hold "
-            f"together with {confidence:.0%} confidence."
+            f"At most {tolerated:g} is tolerated, for everyone and for each group that is large enough; all bounds "
+            f"hold together with {confidence:.0%} confidence."
         )
         sentences.append(twin_sentence(sums["twins/pgd/1", *EVERYONE], "Under this attack", task, confidence))
         sentences += [*doubts, *_notes(task, chosen)]
