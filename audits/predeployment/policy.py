@@ -164,7 +164,8 @@ def resolve(
         except SettingError as error:
             raise PolicyError(str(error)) from error
     return {
-        "format": FORMAT, "tier": tier, "seed": content["seed"], "reference_groups": dict(reference_groups),
+        "format": FORMAT, "tier": tier, "task": config["task"], "seed": content["seed"],
+        "reference_groups": dict(reference_groups),
         "privacy": {"declared": private, "budget": config["epsilon_budget"]}, "checks": checks,
     }  # fmt: skip
 
@@ -172,13 +173,13 @@ def resolve(
 def plan(policy: Mapping[str, Any]) -> list[tuple[str, int]]:
     """What every site is asked, in this order: (measurement, shard). What is quick comes first.
 
-    Several checks may conclude from one measurement; it is asked for once.
+    Several checks may conclude from one measurement; it is asked for once. What is not for the model's task is not asked.
     """
     order = {"seconds": 0, "minutes": 1, "hours": 2}
     measured: dict[str, Check] = {}
     for name in policy["checks"]:
         check = check_of(name)
-        if check.at_sites:
+        if check.at_sites and policy["task"] in check.tasks:
             source = check.measured_by or name
             measured.setdefault(source, check_of(source))
     ranked = sorted(measured.items(), key=lambda pair: order[pair[1].runtime])

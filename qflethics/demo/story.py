@@ -159,7 +159,7 @@ class Scenario:
             done = [audit for audit in found if audit["state"] != "running"]
             return done[0] if done else None
 
-        summary = wait_until(look, what="the audit to finish", seconds=240)
+        summary = wait_until(look, what="the audit to finish", seconds=1200)
         self.audit = self.act_as("auditor").get(f"/audits/{summary['id']}")
         if self.audit["state"] != "finished":
             raise StepFailed(f"the audit is {self.audit['state']}: {self.audit.get('stop_reason')}")

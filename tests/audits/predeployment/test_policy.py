@@ -8,8 +8,12 @@ import pytest
 
 from audits.predeployment.policy import PolicyError, checked, plan, resolve, shipped
 
-WITHOUT = {"local": {"dp": None}, "epsilon_budget": None}
-WITH = {"local": {"dp": {"noise_multiplier": 1.0, "max_grad_norm": 1.0, "delta": 1e-5}}, "epsilon_budget": 8.0}
+WITHOUT = {"task": "classification", "local": {"dp": None}, "epsilon_budget": None}
+WITH = {
+    "task": "classification",
+    "local": {"dp": {"noise_multiplier": 1.0, "max_grad_norm": 1.0, "delta": 1e-5}},
+    "epsilon_budget": 8.0,
+}
 BIAS = {"decides": "certifies", "tiers": ["quick"], "settings": {"threshold": 0.08}}
 
 
@@ -107,3 +111,9 @@ def test_what_only_others_conclude_from_is_measured_too():
     content = checked({"checks": {"bias_score_baseline": {**BIAS, "settings": {}}}})
     policy = resolve(content, tier="quick", config=WITHOUT, reference_groups={})
     assert plan(policy) == [("bias_score", 0)]
+
+
+def test_a_site_is_not_asked_what_is_not_for_the_task():
+    images = resolved({**WITHOUT, "task": "segmentation"})
+    assert "shot_attack" in images["checks"] and ("shot_attack", 0) not in plan(images)
+    assert ("shot_attack", 0) in plan(resolved())
