@@ -173,7 +173,7 @@ def resolve(
 def plan(policy: Mapping[str, Any]) -> list[tuple[str, int]]:
     """What every site is asked, in this order: (measurement, shard). What is quick comes first.
 
-    Several checks may conclude from one measurement; it is asked for once. What is not for the model's task is not asked.
+    Several checks may conclude from one measurement; it is asked for once. What is not for the task is not asked.
     """
     order = {"seconds": 0, "minutes": 1, "hours": 2}
     measured: dict[str, Check] = {}
