@@ -134,14 +134,17 @@ class Adversarial(Check):
         sentences.append(twin_sentence(sums["twins/pgd/1", *EVERYONE], "Under this attack", task, confidence))
         sentences += [*doubts, *_notes(task, chosen)]
         curves = [
-            (_label(name, way, level), worst_drop(sums, (f"{name}/{way}/{level}",), **rules).drops[0])
-            for name in MODELS for way in ATTACKS for level in range(len(FACTORS))
+            (
+                f"{MODELS[name]}, {ATTACKS[way]}, epsilon {factor * chosen['epsilon']:g}",
+                worst_drop(sums, (f"{name}/{way}/{level}",), **rules).drops[0],
+            )
+            for name in MODELS for way in ATTACKS for level, factor in enumerate(FACTORS)
         ]  # fmt: skip
         return Result(
             verdict, tuple(sentences), worst.value if worst else None, found.lower, found.upper, tolerated, confidence,
             tables=(
                 drop_table("Drop by group under PGD", _by_group(strongest)),
-                drop_table("Drop of all patients by attack and strength", _scaled(curves, chosen["epsilon"])),
+                drop_table("Drop of all patients by attack and strength", curves),
             ),
             figures=(drop_chart("Drop under PGD", _by_group(strongest), tolerated, confidence),),
             evidence=_evidence(gathered, doubts), seeds={"audit": gathered.seed},
@@ -182,14 +185,6 @@ def _notes(task: str, chosen: Mapping[str, Any]) -> list[str]:
             "forecast."
         ]
     return []
-
-
-def _label(name: str, way: str, level: int) -> str:
-    return f"{MODELS[name]}, {ATTACKS[way]}, {FACTORS[level]:g} x epsilon"
-
-
-def _scaled(curves: list[tuple[str, Any]], epsilon: float) -> list[tuple[str, Any]]:
-    return [(label.replace("x epsilon", f"x {epsilon:g}"), drop) for label, drop in curves]
 
 
 def _by_group(strongest: Mapping[str, WorstDrop]) -> list[tuple[str, Any]]:

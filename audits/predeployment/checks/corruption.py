@@ -30,6 +30,7 @@ from audits.predeployment.checks.stress import (
 )
 
 if TYPE_CHECKING:
+    from audits.domain.robustness.drops import Drop, WorstDrop
     from audits.domain.robustness.paired import Key, PairedSums
     from audits.predeployment.checks.at_site import AtSite
 
@@ -128,14 +129,8 @@ class Corruption(Check):
             f"for each group that is large enough; all bounds hold together with {confidence:.0%} confidence."
         )
         sentences += [doubt] if doubt else []
-        overall = [
-            (f"{MODELS[name]}, {kinds[kind]}, {word}", worst_drop(sums, (f"{name}/{kind}/{s}",), **rules).drops[0])
-            for kind in kinds for s, word in SEVERITIES.items() for name in MODELS
-        ]  # fmt: skip
-        groups = [
-            (f"{MODELS[name]}, {kinds[drop.case.split('/')[1]]}", drop)
-            for name, result in (("primary", found), ("baseline", twin)) for drop in result.drops
-        ]  # fmt: skip
+        overall = _by_strength(sums, kinds, rules)
+        groups = _by_group(kinds, {"primary": found, "baseline": twin})
         shown = [(f"{label}, {drop.who}", drop) for label, drop in groups if not drop.attribute]
         return Result(
             verdict, tuple(sentences), worst.value if worst else None, found.lower, found.upper, tolerated, confidence,
@@ -151,6 +146,25 @@ class Corruption(Check):
             },
             seeds={"audit": gathered.seed},
         )  # fmt: skip
+
+
+def _by_strength(
+    sums: Mapping[Key, PairedSums], kinds: Mapping[str, str], rules: Mapping[str, Any]
+) -> list[tuple[str, Drop]]:
+    """Everyone's drop under each kind and strength, both models side by side."""
+    from audits.domain.robustness.drops import worst_drop
+
+    return [
+        (f"{MODELS[name]}, {words}, {strength}", worst_drop(sums, (f"{name}/{kind}/{severity}",), **rules).drops[0])
+        for kind, words in kinds.items() for severity, strength in SEVERITIES.items() for name in MODELS
+    ]  # fmt: skip
+
+
+def _by_group(kinds: Mapping[str, str], found: Mapping[str, WorstDrop]) -> list[tuple[str, Drop]]:
+    return [
+        (f"{MODELS[name]}, {kinds[drop.case.split('/')[1]]}", drop)
+        for name, result in found.items() for drop in result.drops
+    ]  # fmt: skip
 
 
 def _cases(kinds: Mapping[str, str]) -> list[str]:
