@@ -226,7 +226,7 @@ def _control_doubts(score: Interval | None, controls: Mapping[str, Interval], ma
         if control is None or control.upper is None:
             out.append(f"The control is missing: {words} could not be explained on at least two records.")
         elif score is not None and score.lower is not None and score.lower < control.upper + margin:
-            out.append(f"The control ({words}) cannot know and may score nearly as high, so a high score shows little.")
+            out.append(f"The control ({words}) cannot know and may score nearly as high, so the score shows little.")
     return out
 
 

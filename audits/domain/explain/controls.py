@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -32,7 +32,14 @@ def randomised(model: Model, rng: np.random.Generator) -> Model:
     return control.eval()
 
 
-def label_permuted(model: Model, data: SiteData, rng: np.random.Generator, *, steps: int) -> Model | None:
+def label_permuted(
+    model: Model,
+    data: SiteData,
+    rng: np.random.Generator,
+    *,
+    steps: int,
+    tell: Callable[[int, int], None] = lambda step, steps: None,
+) -> Model | None:
     """The same network, trained from the start on the site's training patients with shuffled labels.
 
     An imaged patient's slices get the lesion outlines of other slices. The number of steps bounds the time, so that the
@@ -44,6 +51,8 @@ def label_permuted(model: Model, data: SiteData, rng: np.random.Generator, *, st
         Training patients; never the audit's.
     steps : int, >= 1
         At most; at least one pass is made.
+    tell : callable
+        Called with each finished step and the number of steps.
 
     Returns
     -------
@@ -63,5 +72,7 @@ def label_permuted(model: Model, data: SiteData, rng: np.random.Generator, *, st
     epochs = max(1, steps // -(-len(y) // batch))
     control = build(model.spec, seed=int(rng.integers(2**31)))
     config = LocalConfig(epochs=min(epochs, 1000), batch_size=batch, learning_rate=_RATE[data.task])
-    train_local(control, shuffled, config, seed=int(rng.integers(2**31)))
+    train_local(
+        control, shuffled, config, seed=int(rng.integers(2**31)), progress=lambda now: tell(now.step, now.steps)
+    )
     return control.eval()

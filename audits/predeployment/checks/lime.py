@@ -171,9 +171,10 @@ def _controls(at: AtSite) -> dict[str, Model]:
     from audits.domain.explain.controls import label_permuted, randomised
 
     model = at.models["primary"]
-    at.tell("training the control with shuffled labels", 0, 1)
-    steps = at.settings["control_steps"]
-    blind = label_permuted(model, at.train, at.rng("labels"), steps=steps) if at.train.n_patients else None
+    blind = label_permuted(
+        model, at.train, at.rng("labels"), steps=at.settings["control_steps"],
+        tell=lambda step, steps: at.tell("training the control with shuffled labels", step, steps),
+    )  # fmt: skip
     return {"weights": randomised(model, at.rng("weights")), **({"labels": blind} if blind is not None else {})}
 
 

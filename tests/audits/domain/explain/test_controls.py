@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 
 from audits.domain.explain.controls import label_permuted, permuted_parameters, randomised
+from federation.domain.data.phantom import PhantomSource
 from federation.domain.learning.evaluation import evaluate
 from federation.domain.learning.weights import state_of
 from tests.factories.stress import imaging_models, rows_of, tabular_models
@@ -41,8 +42,6 @@ def test_the_same_seed_gives_the_same_control_and_one_label_gives_none():
 
 
 def test_outlines_are_shuffled_between_images():
-    from federation.domain.data.phantom import PhantomSource
-
     data = PhantomSource(patients=20, n_sites=1, px=16).load("phantom-1")
     control = label_permuted(imaging_models()["primary"], data, np.random.default_rng(0), steps=8)
     assert np.nanmean(evaluate(control, data).metrics["dice"]) < 0.5
