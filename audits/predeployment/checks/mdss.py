@@ -46,7 +46,8 @@ class SubgroupSearch(CellsCheck):
             for model in ("primary", "baseline")
         )
         if not found.findings:
-            few = f"No subgroup has {gathered.settings['min_count']} patients and as many outside it, so none was searched."
+            fewest = gathered.settings["min_count"]
+            few = f"No subgroup has {fewest} patients and as many outside it; none was searched."
             return Result(found.verdict, (few,), threshold=gathered.settings["threshold"], evidence=found.as_dict())
         metrics = ("tpr", "fpr") if gathered.task == "classification" else ()
         theirs = [aif360_scan(cells_of(gathered, "primary"), metric) for metric in metrics]

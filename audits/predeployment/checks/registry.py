@@ -21,6 +21,7 @@ _BUILT_IN: dict[str, str] = {
     "representation": "representation:Representation",
     "mdss": "mdss:SubgroupSearch",
     "calibration": "calibration:Calibration",
+    "target_population": "target_population:TargetPopulation",
     "epsilon": "epsilon:Epsilon",
     "membership": "membership:Membership",
     "membership_certified": "membership_certified:CertifiedMembership",
