@@ -22,6 +22,7 @@ _BUILT_IN: dict[str, str] = {
     "mdss": "mdss:SubgroupSearch",
     "calibration": "calibration:Calibration",
     "target_population": "target_population:TargetPopulation",
+    "fairlearn": "fairlearn:Fairlearn",
     "epsilon": "epsilon:Epsilon",
     "membership": "membership:Membership",
     "membership_certified": "membership_certified:CertifiedMembership",
