@@ -8,10 +8,12 @@ from pathlib import Path
 import numpy as np
 import tifffile
 from numpy.typing import NDArray
+from PIL import Image
 
 from federation.domain.data.dataset import DataError
 
 MAX_SIDE = 4096  # a damaged header can claim any size; do not allocate it
+MAX_RADIOGRAPH_SIDE = 8192  # plain X-ray detectors have up to some 4300 px
 
 
 def read_tiff(path: Path, *, channels: int) -> NDArray[np.uint8]:
@@ -44,6 +46,40 @@ def read_tiff(path: Path, *, channels: int) -> NDArray[np.uint8]:
     if image is None or image.shape != shape:
         raise _unreadable(path, expected, "an image with missing strips")
     return image
+
+
+def read_jpeg(path: Path, *, least: int, enough: int) -> NDArray[np.uint8]:
+    """Read a grey JPEG of 8 bits, with no more pixels than needed.
+
+    Parameters
+    ----------
+    least : int
+        Smallest side of the file that is accepted, in pixels.
+    enough : int
+        Where the file is larger, it is decoded at 1/2, 1/4 or 1/8, if both sides keep this many pixels: each pixel is
+        then the mean of those that it covers, and the time and memory of a full decoding are saved.
+
+    Returns
+    -------
+    ndarray of uint8, shape (height, width)
+
+    Raises
+    ------
+    DataError
+        If the file is absent, truncated or damaged, or holds something else.
+    """
+    expected = f"a grey JPEG of 8 bits, {least} to {MAX_RADIOGRAPH_SIDE} px a side"
+    try:
+        with Image.open(path, formats=("JPEG",)) as image:
+            mode, size = image.mode, image.size
+            fits = mode == "L" and least <= min(size) and max(size) <= MAX_RADIOGRAPH_SIDE
+            if fits:
+                image.draft("L", (enough, enough))
+                return np.asarray(image, dtype=np.uint8)
+    except Exception as error:  # noqa: BLE001 - damaged bytes raise anything from OSError to struct.error in a decoder
+        got = getattr(error, "strerror", None) or f"a file that cannot be decoded ({type(error).__name__})"
+        raise _unreadable(path, expected, got) from error
+    raise _unreadable(path, expected, f"mode {mode}, {size[0]} x {size[1]} px")
 
 
 def _unreadable(path: Path, expected: str, got: str) -> DataError:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from federation.domain.data.dataset import UNKNOWN, DataError
-from federation.domain.data.demographics import age_band
+from federation.domain.data.demographics import age_band, missing_notes
 
 COLUMNS = ("Patient", "gender", "age_at_initial_pathologic", "race", "ethnicity")
 ATTRIBUTES = ("sex", "race", "ethnicity", "age_band")
@@ -120,11 +120,7 @@ def groups_of(
     """The groups of some patients, and a note for each attribute that some of them miss (without naming them)."""
     found = [table.get(patient, Demographics()) for patient in patients]
     groups = {name: np.array([getattr(person, name) for person in found]) for name in ATTRIBUTES}
-    notes = [
-        f"{name}: missing for {int((values == UNKNOWN).sum())} of {len(patients)} patients, who form the group unknown"
-        for name, values in groups.items()
-        if (values == UNKNOWN).any()
-    ]
+    notes = missing_notes(groups)
     absent = sum(patient not in table for patient in patients)
     if absent:
         notes.append(f"{absent} of {len(patients)} patients have no row in data.csv")

@@ -1,8 +1,8 @@
 """From a line of configuration to a data source, and from a site's data to the facts that may leave the site.
 
 A spec is ``name:path?option=value&option=value``: ``heart:/data/heart``, ``lgg:/data/kaggle_3m?px=64&slices=6``,
-``phantom`` or ``phantom:?patients=500&sites=4&px=32&bias=0.0&seed=7``. To add a set: one file with a `Source`, one
-entry in `KINDS`.
+``mimic_cxr:/data/mimic?label=pneumonia&sites=4``, ``phantom`` or ``phantom:?patients=500&sites=4&bias=0.0&seed=7``. To
+add a set: one file with a `Source`, one entry in `KINDS`.
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ from urllib.parse import parse_qsl
 import numpy as np
 from numpy.typing import NDArray
 
-from federation.domain.data import lgg, phantom
+from federation.domain.data import lgg, mimic_cxr, phantom
 from federation.domain.data.dataset import DataError, SiteData, Source
 from federation.domain.data.heart import HeartSource
 from federation.domain.data.lgg import LggSource
+from federation.domain.data.mimic_cxr import MimicCxrSource
 from federation.domain.data.phantom import PhantomSource
 
 MANIFEST_FORMAT = "qflethics/site-data/v1"
@@ -51,17 +52,31 @@ class Option:
 
 
 @dataclass(frozen=True)
+class Choice:
+    """A word that a spec may set, among a few."""
+
+    words: tuple[str, ...]
+
+    def describe(self) -> str:
+        return f"one of {', '.join(self.words)}"
+
+    def parse(self, text: str) -> str | None:
+        """The word, or None if it is none of them."""
+        return text if text in self.words else None
+
+
+@dataclass(frozen=True)
 class Kind:
     """One data set: what its spec may say and how it is opened."""
 
     open: Callable[[Path, Mapping[str, Any]], Source]
     needs_path: bool
-    options: Mapping[str, Option]
+    options: Mapping[str, Option | Choice]
 
 
-def _open_phantom(_: Path, options: Mapping[str, Any]) -> Source:
-    renamed = {"n_sites" if name == "sites" else name: value for name, value in options.items()}
-    return PhantomSource(**renamed)
+def _fields(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Of a source with `n_sites`: its method `sites` has the name of the option."""
+    return {"n_sites" if name == "sites" else name: value for name, value in options.items()}
 
 
 KINDS: Mapping[str, Kind] = {
@@ -71,8 +86,19 @@ KINDS: Mapping[str, Kind] = {
         needs_path=True,
         options={"px": Option(int, 16, lgg.FULL_PX), "slices": Option(int, 1, 10_000)},
     ),
+    "mimic_cxr": Kind(
+        lambda path, options: MimicCxrSource(path, **_fields(options)),
+        needs_path=True,
+        options={
+            "label": Choice(mimic_cxr.LABEL_CHOICES),
+            "uncertain": Choice(mimic_cxr.UNCERTAIN_CHOICES),
+            "sites": Option(int, 1, mimic_cxr.MAX_SITES),
+            "px": Option(int, mimic_cxr.MIN_PX, mimic_cxr.MAX_PX),
+            "patients": Option(int, 1, 1_000_000),
+        },
+    ),
     "phantom": Kind(
-        _open_phantom,
+        lambda _, options: PhantomSource(**_fields(options)),
         needs_path=False,
         options={
             "patients": Option(int, 1, 1_000_000),
@@ -114,9 +140,9 @@ def open_source(spec: str) -> Source:
         raise DataError(spec, expected="options that fit together", got=str(error), remedy=_remedy(name)) from error
 
 
-def _options(spec: str, name: str, query: str) -> dict[str, int | float]:
+def _options(spec: str, name: str, query: str) -> dict[str, int | float | str]:
     accepted = KINDS[name].options
-    options: dict[str, int | float] = {}
+    options: dict[str, int | float | str] = {}
     try:
         pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=True) if query else []
     except ValueError as error:

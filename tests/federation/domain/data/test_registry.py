@@ -9,6 +9,7 @@ import pytest
 from federation.domain.data.dataset import DataError, LoadReport, Refusal, SiteData
 from federation.domain.data.heart import HeartSource
 from federation.domain.data.lgg import LggSource
+from federation.domain.data.mimic_cxr import MimicCxrSource
 from federation.domain.data.phantom import PhantomSource
 from federation.domain.data.registry import digest, manifest, open_source
 
@@ -37,6 +38,11 @@ def data():
         ("lgg:/data/lgg", LggSource(Path("/data/lgg"))),
         ("lgg:/data/lgg?px=128&slices=6", LggSource(Path("/data/lgg"), px=128, slices=6)),
         ("lgg:/data/what?/lgg?px=32", LggSource(Path("/data/what?/lgg"), px=32)),
+        ("mimic_cxr:/data/mimic", MimicCxrSource(Path("/data/mimic"))),
+        (
+            "mimic_cxr:/data/mimic?label=pleural_effusion&uncertain=negative&sites=2&px=16&patients=500",
+            MimicCxrSource(Path("/data/mimic"), "pleural_effusion", "negative", 2, 16, 500),
+        ),
         ("phantom", PhantomSource()),
         ("phantom:", PhantomSource()),
         ("phantom:?patients=500&sites=4&px=32&bias=0.0&seed=7", PhantomSource(500, 4, 32, 0.0, 7)),
@@ -50,10 +56,14 @@ def test_a_spec_opens_its_source(spec, source):
 @pytest.mark.parametrize(
     ("spec", "says"),
     [
-        ("", "a data set named heart, lgg, phantom, got ''"),
-        ("brats:/data", "a data set named heart, lgg, phantom, got 'brats'"),
+        ("", "a data set named heart, lgg, mimic_cxr, phantom, got ''"),
+        ("brats:/data", "a data set named heart, lgg, mimic_cxr, phantom, got 'brats'"),
         ("heart", "a folder after heart:, got none"),
         ("lgg:?px=64", "a folder after lgg:, got none"),
+        ("mimic_cxr", "a folder after mimic_cxr:, got none"),
+        ("mimic_cxr:/data?label=No Finding", "label as one of any_finding, atelectasis, "),
+        ("mimic_cxr:/data?uncertain=", "uncertain as one of drop, positive, negative, got ''"),
+        ("mimic_cxr:/data?sites=65", "sites as a whole number from 1 to 64, got '65'"),
         ("phantom:/data", "no folder for phantom"),
         ("heart:/data?px=64", "no options for heart, got 'px'"),
         ("lgg:/data?pixels=64", "an option among px, slices, got 'pixels'"),
