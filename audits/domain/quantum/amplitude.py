@@ -124,8 +124,8 @@ def estimate(
         k = _next_k(k, found)
     if rerun:
         ones, queries = sample(k, drawn), queries + drawn * (2 * k + 1)
-        seen = _angles(k, start, ones, drawn, error)
-        found = found.meet(seen) or seen
+        # Where the rerun contradicts the bounds, one of them was wrong, and that chance is already paid for.
+        found = found.meet(_angles(k, start, ones, drawn, error)) or found
     lower, upper = found.rates
     point = _rate(_angle(k, start, ones / drawn))
     return Estimate(min(max(point, lower), upper), lower, upper, queries, rounds, k)

@@ -256,8 +256,9 @@ def auc_interval(auc: float, sizes: Sequence[tuple[int, int]], confidence: float
         variance = sum(a * b * true * (1 - true) * (1 + ((a + b) / 2 - 1) * spread) for a, b in sizes) / total**2
         return z * float(np.sqrt(variance))
 
-    lower = brentq(lambda true: auc - true - reach(true), 0.0, auc) if auc > 0 else 0.0
-    upper = brentq(lambda true: auc - true + reach(true), auc, 1.0) if auc < 1 else 1.0
+    # An AUC of 0 or 1 solves both equations by itself, since there its variance is 0: look beside it.
+    lower = brentq(lambda true: auc - true - reach(true), 0.0, auc * (1 - 1e-9)) if auc > 0 else 0.0
+    upper = brentq(lambda true: auc - true + reach(true), auc + (1 - auc) * 1e-9, 1.0) if auc < 1 else 1.0
     return float(lower), float(upper)
 
 

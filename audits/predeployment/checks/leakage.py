@@ -113,7 +113,7 @@ def _leakage(at: AtSite, model: str, attribute: str, reference: str) -> SiteLeak
 
     from audits.domain.quantum.adversaries import train
 
-    rng = at.rng(model, attribute)
+    rng = at.rng(attribute)  # so that both models meet the same patients, namings and initial weights
     learn, test = _patients(at, model, attribute, "train"), _patients(at, model, attribute, "audit")
     if not can_learn(learn, reference):  # a site that brings audit patients only
         learn, test = hold_out(test, rng)

@@ -5,8 +5,9 @@ import pennylane as qml
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import binom
 
-from audits.domain.fairness.quantum_kernel import KernelOrder, quantum_gram, rbf_gram
+from audits.domain.fairness.quantum_kernel import KernelOrder, circuit, circuit_depth, quantum_gram, rbf_gram, states
 from audits.domain.fairness.quantum_mmd import SiteMMD, combine, holm, scaled_mmd, site_statistics
 from audits.domain.verdict import Verdict
 
@@ -51,6 +52,31 @@ def test_gram_equals_the_fidelity_of_explicit_states():
             assert gram[i, j] == pytest.approx(float(overlap(x[i], x[j])[0]), abs=1e-10)
 
 
+@pytest.mark.parametrize("qubits", [1, 2, 5, 8])
+def test_the_fast_states_are_those_of_the_circuit(qubits):
+    x = np.random.default_rng(qubits).normal(size=(6, qubits))
+
+    @qml.qnode(qml.device("default.qubit", wires=qubits))
+    def prepared(rows):
+        circuit(rows, 0.45)
+        return qml.state()
+
+    assert np.allclose(states(x, 0.45), np.asarray(prepared(x)), atol=1e-12)
+
+
+def test_a_gram_of_many_blocks_is_symmetric_and_equals_its_parts():
+    x = np.random.default_rng(3).normal(size=(600, 3))
+    gram = quantum_gram(x, KernelOrder())
+    assert np.array_equal(gram, gram.T) and (gram.diagonal() == 1).all()
+    some = np.array([3, 255, 256, 511, 599])
+    assert gram[np.ix_(some, some)] == pytest.approx(quantum_gram(x[some], KernelOrder()), abs=1e-12)
+
+
+def test_the_depth_is_counted_by_hand():
+    assert circuit_depth(1) == 4  # RY and RZ, twice
+    assert circuit_depth(2) == 6  # and one IsingZZ each time
+
+
 def test_scaled_mmd_equals_the_textbook_sums():
     x = np.random.default_rng(1).normal(size=(9, 2))
     k = rbf_gram(x)
@@ -60,13 +86,15 @@ def test_scaled_mmd_equals_the_textbook_sums():
     assert scaled_mmd(k, member[None])[0] == pytest.approx(9 * mmd)
 
 
-def test_different_prevalence_alone_is_not_flagged():
+@pytest.mark.parametrize("shots", [None, 256])
+def test_fair_models_of_different_prevalence_are_flagged_as_often_as_alpha_says(shots):
     rng = np.random.default_rng(5)
-    found = [combine([site(rng, name) for name in "ab"]) for _ in range(60)]
+    order = KernelOrder(shots=shots)
+    found = [combine([site(rng, name, n=40, order=order) for name in "ab"]) for _ in range(500)]
     for name in ("p_quantum", "p_rbf"):
         p = np.array([getattr(result, name) for result in found])
-        assert np.mean(p <= 0.05) <= 0.15  # 5 % of 60 is 3; P(more than 9) < 1 %
-        assert 0.35 < p.mean() < 0.65
+        assert np.sum(p <= 0.05) <= binom.ppf(0.999, 500, 0.05)
+        assert 0.45 < p.mean() < 0.56
 
 
 def test_a_difference_within_labels_is_flagged_by_both_kernels():
