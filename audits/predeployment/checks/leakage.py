@@ -201,14 +201,15 @@ def _sentences(
     if worst is None:
         return ["No attribute could be tested: nowhere were there enough patients of two groups with the same label."]
     mine = [row for row in rows if row["model"] == "primary"]
-    flagged = sorted({row["attribute"] for row in mine if row["p_holm"] is not None and row["p_holm"] <= alpha})
+    flagged = [row for row in mine if row["p_holm"] is not None and row["p_holm"] <= alpha]
+    read_by = {name: [row["attribute"] for row in flagged if row["adversary"] == name] for name in ADVERSARIES}
+    named = "; ".join(f"{ADVERSARIES[name]}: {', '.join(which) or 'nothing'}" for name, which in read_by.items())
     found = [
         f"Of two patients with the same label, one of either group of {worst['attribute']}, the best adversary "
         f"({ADVERSARIES[worst['adversary']]}) tells which is which in {worst['auc']:.0%} of pairs (bounds "
         f"{worst['lower']:.0%} to {worst['upper']:.0%}); guessing gives 50%.",
         _side_by_side([row for row in rows if row["attribute"] == worst["attribute"]]),
-        f"Better than guessing (Holm-adjusted p at most {alpha:g}, by any of the three): "
-        f"{', '.join(flagged) if flagged else 'nothing'}.",
+        f"Read better than by guessing (p at most {alpha:g}, adjusted over attributes for each adversary): {named}.",
         _NO_HARM,
     ]
     return [*found, f"Could not be tested: {', '.join(missing)}."] if missing else found

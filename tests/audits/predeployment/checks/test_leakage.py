@@ -45,7 +45,7 @@ def test_a_representation_that_gives_the_sex_away_fails():
     found = run_check(CHECK, leaking(), settings=QUICK, reference_groups=GROUPS)
     assert found.verdict is Verdict.FAIL and found.lower > 0.7
     assert "best adversary" in found.sentences[0] and "guessing gives 50%" in found.sentences[0]
-    assert found.sentences[2].endswith("by any of the three): sex.")
+    assert found.sentences[2].endswith("logistic model: sex; small network: sex; quantum circuit: sex.")
     assert "no harm by itself" in found.sentences[3]
 
 
