@@ -8,7 +8,7 @@ name is known and every identifier is of a type that fits.
 from django.db import migrations
 
 FUNCTIONS = """
-ALTER TABLE core_outbox DROP CONSTRAINT outbox_form;
+ALTER TABLE core_outbox DROP CONSTRAINT IF EXISTS outbox_form;  -- a database of the time before it has none
 
 -- A row that a leaf cannot carry would hold up the whole log.
 CREATE OR REPLACE FUNCTION core_outbox_insert(table_name text, operation text, object_id text, body jsonb)
