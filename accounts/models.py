@@ -121,6 +121,7 @@ class Membership(GovernedModel):
         AUDITOR = Role.AUDITOR, LABELS[Role.AUDITOR]
         SITE_OPERATOR = Role.SITE_OPERATOR, LABELS[Role.SITE_OPERATOR]
         CLINICIAN = Role.CLINICIAN, LABELS[Role.CLINICIAN]
+        EXTERNAL_AUDITOR = Role.EXTERNAL_AUDITOR, LABELS[Role.EXTERNAL_AUDITOR]
 
     user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="memberships")
     institution = models.ForeignKey(Institution, on_delete=models.PROTECT, null=True, blank=True)

@@ -3,15 +3,20 @@ from __future__ import annotations
 import uuid
 
 from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.views import PasswordResetConfirmView
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
+from django.urls import reverse_lazy
+from django.utils.decorators import method_decorator
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts import erasure, people
 from accounts.access import requires
 from accounts.forms import ErasePatientForm, ErasePersonForm
 from accounts.models import User
+from core.context import governed
 from core.errors import ApplicationError, Forbidden
 
 PER_PAGE = 50
@@ -68,6 +73,20 @@ def patient_erase(request: HttpRequest) -> HttpResponse:
         else:
             return render(request, "accounts/erased.html", {"receipt": receipt, "what": "The patient"})
     return render(request, "accounts/patient_erase.html", {"form": form})
+
+
+@method_decorator(require_http_methods(["GET", "HEAD", "POST"]), name="dispatch")
+class Activate(PasswordResetConfirmView):
+    """Where the owner of a new account sets a password, by the link of `invitations.activation_path`."""
+
+    template_name = "accounts/activate.html"
+    success_url = reverse_lazy("login")
+
+    def form_valid(self, form) -> HttpResponse:
+        with governed(action="account.activate", actor=form.user.pk):
+            answer = super().form_valid(form)
+        messages.success(self.request, "Your password is set. Sign in with your address.")
+        return answer
 
 
 def _viewer(request: HttpRequest) -> User:

@@ -44,3 +44,8 @@ def get(digest: str) -> bytes:
     if actual != digest:
         raise ArtefactError(f"artefact {digest} has changed on disk: its bytes hash to {actual}")
     return data
+
+
+def remove(digest: str) -> None:
+    """Forget the bytes, for good; who has the digest can still recognise them elsewhere. Removing twice is nothing."""
+    _path(digest).unlink(missing_ok=True)

@@ -11,6 +11,7 @@ class Role(StrEnum):
     AUDITOR = "auditor"
     SITE_OPERATOR = "site_operator"
     CLINICIAN = "clinician"
+    EXTERNAL_AUDITOR = "external_auditor"  # of an outside board: one version, until a day
 
 
 LABELS = {
@@ -19,21 +20,27 @@ LABELS = {
     Role.AUDITOR: "Auditor",
     Role.SITE_OPERATOR: "Site operator",
     Role.CLINICIAN: "Clinician",
+    Role.EXTERNAL_AUDITOR: "External auditor",
 }
-_ALL = frozenset(Role)
+_OUTSIDE = frozenset({Role.EXTERNAL_AUDITOR})
+_ALL = frozenset(Role) - _OUTSIDE
 _STAFF = _ALL - {Role.CLINICIAN}
 
 MATRIX: dict[str, frozenset[Role]] = {
-    "home.view": _ALL,
+    "home.view": _ALL | _OUTSIDE,
     "federation.view": _STAFF,
     "federation.manage": frozenset({Role.ADMINISTRATOR}),
     "run.start": frozenset({Role.ADMINISTRATOR}),
     "run.control": frozenset({Role.ADMINISTRATOR}),  # pause, resume, abort
     "consent.give": frozenset({Role.SITE_OPERATOR}),
     "model.view": _ALL,
+    "version.view": _ALL | _OUTSIDE,  # and its card
     "card.edit": frozenset({Role.ADMINISTRATOR}),
-    "audit.view": _STAFF,
+    "audit.view": _STAFF | _OUTSIDE,
     "audit.start": frozenset({Role.ADMINISTRATOR, Role.ETHICS_OFFICER}),
+    "external.view": _STAFF | _OUTSIDE,
+    "external.invite": frozenset({Role.ADMINISTRATOR}),
+    "external.work": _OUTSIDE,
     "policy.view": _STAFF,
     "policy.propose": frozenset({Role.ADMINISTRATOR, Role.ETHICS_OFFICER}),
     "policy.decide": frozenset({Role.ETHICS_OFFICER, Role.ADMINISTRATOR}),

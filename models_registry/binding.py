@@ -10,6 +10,7 @@ from federation.domain.messages import digest
 from models_registry.models import ApprovalRequest, Card, Evidence, Version
 
 AUDIT = "predeployment_audit"
+OUTSIDE = "external_"  # how the kinds begin of what outside boards found: shown to those who approve, never bound
 PARTS = {  # what is bound, in words
     "weights": "the weights of the quantum model",
     "baseline": "the weights of the classical twin",

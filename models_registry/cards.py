@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.errors import ApplicationError
-from models_registry.binding import latest_audit
+from models_registry.binding import OUTSIDE, latest_audit
 from models_registry.card_facts import (
     KINDS,
     STRATEGIES,
@@ -61,7 +61,7 @@ def card_content(*, version: Version, texts: Mapping[str, str]) -> dict[str, Any
         "privacy": privacy_words(version),
         "evidence": [
             {"kind": e.kind, "source": str(e.source_id), "verdict": e.verdict, "digest": e.digest}
-            for e in version.evidence.order_by("created_at")
+            for e in version.evidence.exclude(kind__startswith=OUTSIDE).order_by("created_at")
         ],
         "texts": dict(texts),
     }

@@ -14,7 +14,7 @@ from federation.domain.messages import digest as digest_of
 from federation.models import Round, TrainingRun
 from models_registry import approvals, cards
 from models_registry.approvals import approval_decide, approval_request, approval_withdraw
-from models_registry.binding import latest_card
+from models_registry.binding import OUTSIDE, latest_card
 from models_registry.models import ApprovalRequest, Card, Deployment, Evidence, Model, Version
 from models_registry.refusals import refusals_told
 
@@ -91,7 +91,7 @@ def evidence_record(
     Parameters
     ----------
     kind : str
-        "predeployment_audit" is what the gate reads.
+        "predeployment_audit" is what the gate reads. What outside boards found (`OUTSIDE`) is not on the card.
     source_id : UUID
         Of the audit, or whatever found it.
     digest : str
@@ -117,8 +117,9 @@ def evidence_record(
         evidence = Evidence.objects.create(
             version=version, kind=kind, source_id=source_id, verdict=verdict, digest=digest, summary=dict(summary)
         )
-        _write_card(version, texts=_texts_of(latest_card(version)), actor=None)
-        approvals.void_stale(version)
+        if not kind.startswith(OUTSIDE):  # a board from outside must not void what people here are deciding
+            _write_card(version, texts=_texts_of(latest_card(version)), actor=None)
+            approvals.void_stale(version)
         return evidence
 
 

@@ -44,7 +44,7 @@ def model(request: HttpRequest, model_id: uuid.UUID) -> HttpResponse:
     return render(request, "models_registry/model.html", {"line": found, "page": page})
 
 
-@requires("model.view")
+@requires("version.view")
 @require_safe
 def version(request: HttpRequest, version_id: uuid.UUID) -> HttpResponse:
     found = _version(request, version_id)
@@ -72,7 +72,7 @@ def approval_request(request: HttpRequest, version_id: uuid.UUID) -> HttpRespons
     return redirect("approval", made.id)
 
 
-@requires("model.view")
+@requires("version.view")
 @require_safe
 def card(request: HttpRequest, version_id: uuid.UUID, edition: int | None = None) -> HttpResponse:
     found = _version(request, version_id)

@@ -4,15 +4,33 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
-from audits.domain.verdict import Verdict
 from audits.predeployment import querysets
+from audits.predeployment.models_external import (
+    ExternalAudit,
+    ExternalData,
+    ExternalFinding,
+    ExternalResult,
+    ExternalRun,
+)
 from audits.predeployment.models_policy import AuditPolicy, PolicyDecision
+from audits.predeployment.models_result import RESULT_COLUMNS, ResultRow
 from core.capture import captured
 from core.fields import SealedTextField
 from core.models import GovernedModel
 from models_registry.models import Evidence, Version
 
-__all__ = ["AuditPolicy", "AuditRun", "CheckResult", "PolicyDecision"]
+__all__ = [
+    "AuditPolicy",
+    "AuditRun",
+    "CheckResult",
+    "ExternalAudit",
+    "ExternalData",
+    "ExternalFinding",
+    "ExternalResult",
+    "ExternalRun",
+    "PolicyDecision",
+    "ResultRow",
+]
 
 
 class AuditRun(GovernedModel):
@@ -58,47 +76,12 @@ class AuditRun(GovernedModel):
         return f"audit of {self.version}"
 
 
-class CheckResult(GovernedModel):
-    """What one check measured. Its digest is the address of its content: the canonical JSON hashes to it."""
-
-    class Decides(models.TextChoices):
-        CERTIFIES = "certifies", "Must pass"
-        REFUTES = "refutes", "A fail decides"
-        INFORMS = "informs", "Informs"
+class CheckResult(ResultRow):
+    """What one check measured in one audit."""
 
     audit = models.ForeignKey(AuditRun, on_delete=models.PROTECT, related_name="checks")
-    check_id = models.SlugField(max_length=40)
-    principle = models.CharField(max_length=20)
-    title = models.CharField(max_length=120)
-    decides = models.CharField(max_length=10, choices=Decides)
-    verdict = models.CharField(max_length=20, choices=[(v.value, v.value.replace("_", " ")) for v in Verdict])
-    value = models.FloatField(null=True)  # absent if it could not be measured
-    lower = models.FloatField(null=True)
-    upper = models.FloatField(null=True)
-    level = models.FloatField(null=True)  # confidence of the bounds
-    threshold = models.FloatField(null=True)
-    sentence = models.TextField()  # the number in plain words
-    change = models.TextField(blank=True)  # what would change the verdict
-    tables = models.JSONField(default=list)
-    figures = models.JSONField(default=list)
-    evidence = models.JSONField()
-    provenance = models.JSONField(default=dict)  # settings, seeds, versions, the answers it rests on
-    seconds = models.JSONField(default=dict)  # what it cost: site -> seconds, and "platform"
-    digest = models.CharField(max_length=64)
 
     class Meta:
         ordering = ["audit", "check_id"]
-        triggers = captured(
-            "id", "created_at", "audit_id", "check_id", "principle", "title", "decides", "verdict", "value", "lower",
-            "upper", "level", "threshold", "sentence", "change", "tables", "figures", "evidence", "provenance",
-            "seconds", "digest",
-        )  # fmt: skip
+        triggers = captured("id", "created_at", "audit_id", *RESULT_COLUMNS)
         constraints = [models.UniqueConstraint(fields=["audit", "check_id"], name="check_once")]
-
-    def __str__(self) -> str:
-        return f"{self.title}: {self.verdict}"
-
-    @property
-    def gating(self) -> bool:
-        """Whether it can decide the audit's verdict."""
-        return self.decides != self.Decides.INFORMS

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from audits.domain.verdict import Verdict, combine
 from audits.predeployment.checks.base import Result
 from audits.predeployment.checks.plain import plain
 from audits.predeployment.checks.registry import check_of
-from audits.predeployment.models import AuditRun, CheckResult
+from audits.predeployment.models import AuditRun, CheckResult, ResultRow
 from audits.predeployment.policy import Decides
 from federation.domain.messages import digest
 
@@ -19,7 +19,14 @@ _CONTENT = (
 )  # fmt: skip
 
 
-def result_row(audit: AuditRun, check_id: str, found: Result, answers: Mapping[str, str]) -> dict[str, Any]:
+class UnderPolicy(Protocol):
+    """An audit, or a run of an outside board: both follow a resolved policy."""
+
+    @property
+    def policy(self) -> Any: ...
+
+
+def result_row(audit: UnderPolicy, check_id: str, found: Result, answers: Mapping[str, str]) -> dict[str, Any]:
     """The columns of a result. `digest` covers all of them but what it cost, which differs from run to run."""
     check = check_of(check_id)
     part = audit.policy["checks"][check_id]
@@ -57,12 +64,12 @@ def canonical_results(audit: AuditRun, results: Iterable[CheckResult]) -> dict[s
     }  # fmt: skip
 
 
-def content_of(row: CheckResult) -> dict[str, Any]:
+def content_of(row: ResultRow) -> dict[str, Any]:
     """What a result's digest covers, as plain JSON."""
     return {name: getattr(row, name) for name in _CONTENT}
 
 
-def content_digest(row: CheckResult) -> str:
+def content_digest(row: ResultRow) -> str:
     """The digest over the row as it stands; it differs from `row.digest` if somebody changed it."""
     return digest(content_of(row))
 

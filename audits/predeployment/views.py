@@ -10,8 +10,9 @@ from django.views.decorators.http import require_GET, require_POST
 
 from accounts.access import requires
 from accounts.models import User
-from audits.predeployment import policies, presentation, progress, results, services
+from audits.predeployment import policies, presentation, progress, report, results, services
 from audits.predeployment.comparison import comparison_of
+from audits.predeployment.external.pages import found_on
 from audits.predeployment.forms import AuditFilterForm, AuditStartForm, AuditStopForm, CompareForm
 from audits.predeployment.models import AuditPolicy, AuditRun
 from core.errors import ApplicationError
@@ -19,6 +20,7 @@ from federation.domain.messages import canonical
 from models_registry.models import Version
 
 PER_PAGE = 25
+_REPORTS = {"pdf": (report.report_pdf, "application/pdf"), "json": (report.report_json, "application/json")}
 
 
 def _audits(request: HttpRequest):
@@ -46,8 +48,9 @@ def audit_list(request: HttpRequest) -> HttpResponse:
 def audit_detail(request: HttpRequest, audit_id: uuid.UUID) -> HttpResponse:
     audit = get_object_or_404(_audits(request), id=audit_id)
     person: User = request.user  # type: ignore[assignment]  # @requires lets no anonymous user in
-    may = {"may_start": person.may("audit.start"), "may_see_policy": person.may("policy.view")}
-    context = presentation.page_of(audit) | may
+    may = {"may_start": person.may("audit.start"), "may_see_policy": person.may("policy.view"),
+           "may_invite": person.may("external.invite")}  # fmt: skip
+    context = presentation.page_of(audit) | may | found_on(audit.version, person)
     if audit.state == AuditRun.State.RUNNING:
         context["stop_form"] = AuditStopForm()
     return render(request, "audits_predeployment/audit.html", context)
@@ -72,6 +75,17 @@ def audit_result(request: HttpRequest, audit_id: uuid.UUID, check_id: str) -> Ht
     row = get_object_or_404(audit.checks, check_id=check_id)
     response = HttpResponse(canonical(results.content_of(row)), content_type="application/json")
     response["Content-Disposition"] = f'attachment; filename="{row.check_id}-{row.digest[:12]}.json"'
+    return response
+
+
+@requires("audit.view")
+@require_GET
+def audit_report(request: HttpRequest, audit_id: uuid.UUID, kind: str) -> HttpResponse:
+    """The whole audit as one file, to be kept, printed and checked elsewhere."""
+    audit = get_object_or_404(_audits(request), id=audit_id)
+    data, content_type = _REPORTS[kind]
+    response = HttpResponse(data(audit), content_type=content_type)
+    response["Content-Disposition"] = f'attachment; filename="audit-{audit.id}.{kind}"'
     return response
 
 

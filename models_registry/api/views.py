@@ -55,14 +55,14 @@ class ModelDetail(Scoped, generics.RetrieveAPIView):
 
 @extend_schema(parameters=[serializers.RunFilter])
 class Versions(Scoped, generics.ListAPIView):
-    action_name = "model.view"
+    action_name = "version.view"
     serializer_class = serializers.VersionOutput
     filters = serializers.RunFilter
     rows = Version.objects.select_related("model").order_by("-created_at")
 
 
 class VersionDetail(Scoped, generics.RetrieveAPIView):
-    action_name = "model.view"
+    action_name = "version.view"
     serializer_class = serializers.VersionDetailOutput
     rows = Version.objects.select_related("model__federation")
 
@@ -70,7 +70,7 @@ class VersionDetail(Scoped, generics.RetrieveAPIView):
 class Cards(generics.ListAPIView):
     """The editions of a version's card, newest first; POST writes a new one."""
 
-    actions = {"GET": "model.view", "POST": "card.edit"}
+    actions = {"GET": "version.view", "POST": "card.edit"}
     serializer_class = serializers.CardOutput
 
     def get_queryset(self):

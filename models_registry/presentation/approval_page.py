@@ -11,7 +11,7 @@ from models_registry.card_facts import privacy_words
 from models_registry.cards import completeness
 from models_registry.models import ApprovalRequest, Deployment
 from models_registry.presentation.figures import headline, title_of
-from models_registry.presentation.links import evidence_link, link
+from models_registry.presentation.links import evidence_link, link, outside
 
 State = ApprovalRequest.State
 _POLICY = (  # key, words, what it means
@@ -40,6 +40,7 @@ def context(approval: ApprovalRequest, user: User) -> dict[str, Any]:
         "completeness": completeness(card.content) if card else None,
         "headline": headline(version),
         "privacy": privacy_words(version),
+        "outside": outside(version, user),
         "bound": _bound(approval, compare=waiting),
         "changed": binding.changes(approval) if waiting else [],
         "policy": _policy(approval),

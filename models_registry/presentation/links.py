@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.urls import NoReverseMatch, reverse
 
-from models_registry.binding import AUDIT
-from models_registry.models import Evidence
+from accounts.models import User
+from models_registry.binding import AUDIT, OUTSIDE
+from models_registry.models import Evidence, Version
 
 
 def link(name: str, *arguments: object) -> str:
@@ -17,4 +20,15 @@ def link(name: str, *arguments: object) -> str:
 
 def evidence_link(evidence: Evidence) -> str:
     """The page of what found it."""
+    if evidence.kind.startswith(OUTSIDE):
+        return link("external_audit", evidence.summary.get("external"))
     return link("audit", evidence.source_id) if evidence.kind == AUDIT else ""
+
+
+def outside(version: Version, user: User) -> list[dict[str, Any]]:
+    """What outside boards found, newest first, for those who approve."""
+    opens = user.may("external.view")
+    return [
+        {"row": row, "url": evidence_link(row) if opens else "", **row.summary}
+        for row in version.evidence.filter(kind__startswith=OUTSIDE)
+    ]

@@ -13,15 +13,20 @@ from models_registry.cards import completeness
 from models_registry.models import Card, Evidence, Version
 from models_registry.policies import manifests_of
 from models_registry.presentation import figures, life
-from models_registry.presentation.links import evidence_link, link
+from models_registry.presentation.links import evidence_link, link, outside
 
-_KINDS = {AUDIT: "Pre-deployment audit"}
+_KINDS = {
+    AUDIT: "Pre-deployment audit",
+    "external_audit": "Outside board: checks",
+    "external_finding": "Outside board: finding",
+}
 
 
 def context(version: Version, user: User) -> dict[str, Any]:
     audit, card = latest_audit(version), latest_card(version)
     counted = completeness(card.content) if card else None
     headline = figures.headline(version)
+    opens = user.may("deployment.view")
     return {
         "subject": version,
         "number": str(version.number),
@@ -40,6 +45,8 @@ def context(version: Version, user: User) -> dict[str, Any]:
         "completeness": counted,
         "of_required": f"of {counted.required}" if counted else "",
         "evidence": _evidence(version, user),
+        "outside": outside(version, user),
+        "may_browse": user.may("model.view"),
         "checks": list(checks_of(audit)),
         "checks_chart": figures.checks_chart(audit),
         "privacy": privacy_words(version),
@@ -47,7 +54,7 @@ def context(version: Version, user: User) -> dict[str, Any]:
         "manifests": [(str(m.participant), m.digest) for m in manifests_of(version)],
         "gate": gate(version),
         "requests": version.approval_requests.select_related("requested_by") if user.may("approval.view") else (),
-        "deployments": [(d, link("deployment", d.id)) for d in version.deployments.all()],
+        "deployments": [(d, link("deployment", d.id) if opens else "") for d in version.deployments.all()],
         "run_url": link("run", version.run_id) if user.may("federation.view") else "",
         "audits_url": link("audits") if user.may("audit.view") else "",
     }

@@ -15,6 +15,7 @@ _NAVIGATION = (  # label, url name, icon, action that the role matrix must allow
     ("Federations", "federations", "federation", "federation.view", "federations runs"),
     ("Models", "models", "model", "model.view", "models versions"),
     ("Audits", "audits", "audit", "audit.view", "audits"),
+    ("External audits", "external_audits", "hospital", "external.view", "external-audits"),
     ("Audit policies", "policies", "shield-check", "policy.view", "audit-policies"),
     ("Approvals", "approvals", "approval", "approval.view", "approvals"),
     ("Deployments", "deployments", "pulse", "deployment.view", "deployments"),

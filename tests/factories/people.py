@@ -32,6 +32,7 @@ class People:
     operator_north: User
     operator_south: User
     clinician: User  # at north
+    external: User  # an outside board's auditor, invited to nothing yet
     outsider: User  # an ethics officer of an institution that takes part in nothing
 
 
@@ -48,5 +49,6 @@ def make_people() -> People:
         operator_north=make_user("operator.north@test.example", Role.SITE_OPERATOR, north),
         operator_south=make_user("operator.south@test.example", Role.SITE_OPERATOR, south),
         clinician=make_user("clinician@test.example", Role.CLINICIAN, north),
+        external=make_user("board@test.example", Role.EXTERNAL_AUDITOR, make_institution("board")),
         outsider=make_user("outsider@test.example", Role.ETHICS_OFFICER, other),
     )
