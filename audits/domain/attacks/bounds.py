@@ -12,22 +12,25 @@ References
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
 from scipy.stats import beta
+
+Counts = NDArray[np.int64]
 
 
 def lower_bound(successes: int, attempts: int, *, confidence: float = 0.95) -> float:
     """One-sided lower Clopper-Pearson bound [1]_ on a share of successes, in [0, 1]; 0 without attempts."""
     _check(successes, attempts, confidence)
-    return float(beta.ppf(1 - confidence, successes, attempts - successes + 1)) if successes else 0.0
+    return float(_lower(np.array(successes), attempts, confidence))
 
 
 def upper_bound(successes: int, attempts: int, *, confidence: float = 0.95) -> float:
     """One-sided upper Clopper-Pearson bound [1]_ on a share of successes, in [0, 1]; 1 without attempts."""
     _check(successes, attempts, confidence)
-    return float(beta.ppf(confidence, successes + 1, attempts - successes)) if successes < attempts else 1.0
+    return float(_upper(np.array(successes), attempts, confidence))
 
 
 @dataclass(frozen=True)
@@ -109,13 +112,33 @@ def epsilon_lower_bound(
         0: the attack showed nothing. A value over the accountant's epsilon: one of the two is wrong. A lower bound
         refutes a promise of privacy; it never confirms one.
     """
+    for found, tried in ((true_positives, members), (false_positives, non_members)):
+        _check(found, tried, confidence)
+    tp, fp = np.array([true_positives]), np.array([false_positives])
+    return float(epsilon_lower_bounds(tp, members, fp, non_members, delta=delta, confidence=confidence)[0])
+
+
+def epsilon_lower_bounds(
+    true_positives: Counts, members: int, false_positives: Counts, non_members: int, *, delta: float, confidence: float
+) -> NDArray[np.float64]:
+    """`epsilon_lower_bound` of many rules at once; counts of shape (k,)."""
     half = 1 - (1 - confidence) / 2
-    found = lower_bound(true_positives, members, confidence=half) - delta
-    accused = upper_bound(false_positives, non_members, confidence=half)
-    spared = 1 - accused - delta
-    missed = 1 - lower_bound(true_positives, members, confidence=half)
-    ratios = [top / bottom for top, bottom in ((found, accused), (spared, missed)) if top > 0 and bottom > 0]
-    return max([0.0, *(math.log(ratio) for ratio in ratios)])
+    found, accused = _lower(true_positives, members, half), _upper(false_positives, non_members, half)
+    best = np.zeros(len(found))
+    for top, bottom in ((found - delta, accused), (1 - accused - delta, 1 - found)):
+        usable = (top > 0) & (bottom > 0)
+        best[usable] = np.maximum(best[usable], np.log(top[usable] / bottom[usable]))
+    return best
+
+
+def _lower(successes: Counts, attempts: int, confidence: float) -> NDArray[np.float64]:
+    some = successes > 0
+    return np.where(some, beta.ppf(1 - confidence, np.where(some, successes, 1), attempts - successes + 1), 0.0)
+
+
+def _upper(successes: Counts, attempts: int, confidence: float) -> NDArray[np.float64]:
+    some = successes < attempts
+    return np.where(some, beta.ppf(confidence, successes + 1, np.where(some, attempts - successes, 1)), 1.0)
 
 
 def _check(successes: int, attempts: int, confidence: float) -> None:

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm
 
-from audits.domain.attacks.bounds import epsilon_lower_bound, lower_bound, upper_bound
+from audits.domain.attacks.bounds import epsilon_lower_bound, epsilon_lower_bounds, lower_bound, upper_bound
 
 EDGE, BINS = 10.0, 400  # scores from -10 to 10 in steps of 0.05; what lies beyond counts with the last bin
 LOW_FPR = 0.01
@@ -222,10 +222,8 @@ def _cross_fitted(counts: ScoreCounts, gain: Gain) -> tuple[int, int]:
 
 def _epsilon_of(delta: float) -> Gain:
     def gain(tpr: NDArray[np.float64], fpr: NDArray[np.float64], n: int, m: int) -> NDArray[np.float64]:
-        pairs = np.stack([np.rint(tpr * n), np.rint(fpr * m)], axis=1).astype(int)
-        different, place = np.unique(pairs, axis=0, return_inverse=True)
-        found = [epsilon_lower_bound(int(tp), n, int(fp), m, delta=delta) for tp, fp in different]
-        return np.array(found)[place]
+        tp, fp = (np.rint(rates).astype(np.int64) for rates in (tpr * n, fpr * m))
+        return epsilon_lower_bounds(tp, n, fp, m, delta=delta, confidence=0.95)
 
     return gain
 

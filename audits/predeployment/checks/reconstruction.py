@@ -62,7 +62,7 @@ class Reconstruction(Check):
         Parameter("patients", 12, "rows at a site whose own gradient is attacked", 1, 5000),
         Parameter("images", 2, "the same for images", 1, 500),
         Parameter("steps", 80, "steps of the search by gradients, for rows", 1, 10_000),
-        Parameter("image_steps", 40, "the same for images", 1, 10_000),
+        Parameter("image_steps", 30, "the same for images", 1, 10_000),
         Parameter("restarts", 1, "searches, each from another start", 1, 100),
         Parameter("dummies", 12, "inputs searched together to explain a round; 4 at most for images", 1, 500),
     )
