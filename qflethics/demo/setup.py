@@ -21,10 +21,16 @@ from federation.models import Federation
 from federation.provisioning import site_provision
 
 DOMAIN = "qfl-ethics.example"
-NAMES = {"heart": "Heart disease", "lgg": "Lower-grade glioma", "phantom": "Brain phantoms"}
+NAMES = {
+    "heart": "Heart disease",
+    "lgg": "Lower-grade glioma",
+    "mimic_cxr": "Chest radiographs",
+    "phantom": "Brain phantoms",
+}
 PURPOSES = {
     "heart": "Find coronary heart disease from routine examinations, to support the cardiologist's referral.",
     "lgg": "Outline the FLAIR abnormality of lower-grade gliomas in MRI, to support the radiologist's measurement.",
+    "mimic_cxr": "Flag chest radiographs that show the chosen finding, to put them first on the radiologist's list.",
     "phantom": "Outline tumours in synthetic brain phantoms, to demonstrate the platform. No patient is involved.",
 }
 

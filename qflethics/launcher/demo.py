@@ -1,6 +1,6 @@
 """`make demo`: from nothing to a governed, halted and reported model, and a platform to click through.
 
-python -m qflethics.launcher.demo [--exit]   (DATA=heart:PATH|lgg:PATH|phantom, PORT=8000)
+python -m qflethics.launcher.demo [--exit]   (DATA=heart:PATH|lgg:PATH|mimic_cxr:PATH|phantom, PORT=8000)
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from qflethics.launcher.supervisor import Supervisor
 
 # Two demonstrations on one machine (a test beside a developer's) need names and folders of their own.
 NAME = os.environ.get("QFL_STATE", "demo")
-SIZES = {"phantom": "?patients=2000", "lgg": "?px=64&slices=8"}
+SIZES = {"phantom": "?patients=2000", "lgg": "?px=64&slices=8", "mimic_cxr": "?patients=2000"}
 VAR = Path(os.environ.get("QFL_VAR", ROOT / "var")).resolve()
 
 

@@ -10,7 +10,7 @@ class Command(BaseCommand):
     help = "Creates the institutions, people and sites of a demonstration; what exists is kept."
 
     def add_arguments(self, parser) -> None:
-        parser.add_argument("--data", default="phantom", help="phantom, heart:PATH or lgg:PATH")
+        parser.add_argument("--data", default="phantom", help="phantom, heart:PATH, lgg:PATH or mimic_cxr:PATH")
 
     def handle(self, *args, **options) -> None:
         try:
