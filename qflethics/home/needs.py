@@ -13,7 +13,7 @@ from django.utils import timezone
 from accounts.models import User
 from audits.posthoc.models import Report
 from audits.predeployment import policies
-from audits.predeployment.models import AuditRun
+from audits.predeployment.models import AuditRun, ExternalAudit, ExternalFinding
 from audits.runtime.models import Halt, MonitorState
 from core.models import Job
 from core.tones import ToneName
@@ -53,6 +53,8 @@ def needs_of(user: User) -> list[Need]:
         found += [*_approvals(user), *_policies(user)]
     if user.may("audit.view"):
         found += [*_amber(user), *_audits(user)]
+    if user.may("external.view"):
+        found += _external(user)
     if user.may("report.view"):
         found += _reports()
     return sorted(found, key=lambda need: (_URGENCY.index(need.tone), need.since))
@@ -249,6 +251,27 @@ def _audits(user: User) -> Iterator[Need]:
             tone="fail" if failed else "info",
             since=audit.finished_at or audit.created_at,
         )
+
+
+def _external(user: User) -> Iterator[Need]:
+    """To a board's auditor, what is open; to those who decide, what boards found of late."""
+    if user.may("external.work"):
+        for external in ExternalAudit.objects.open_to(user).select_related("version__model"):
+            yield Need(
+                title=f"You are invited to audit {external.version}",
+                detail=f"Until {external.expires_at:%d %b %Y}. Bring patients, run checks, say what you find.",
+                url=link("external_audit", external.id), tone="info", since=external.created_at,
+            )  # fmt: skip
+    if user.may("approval.decide"):
+        seen = ExternalAudit.objects.for_user(user).values("id")
+        findings = ExternalFinding.objects.filter(external__in=seen, created_at__gte=timezone.now() - RECENT)
+        for finding in findings.exclude(severity="note").select_related("external__board", "external__version__model"):
+            yield Need(
+                title=f"{finding.external.board} found something on {finding.external.version}",
+                detail=f"{finding.get_severity_display()}: {finding.text}",
+                url=link("external_audit", finding.external_id),
+                tone="info" if finding.severity == "minor" else "warn", since=finding.created_at,
+            )  # fmt: skip
 
 
 def _reports() -> Iterator[Need]:
