@@ -153,7 +153,7 @@ def _gaps(
     for (_, metric), value in chosen.items():
         sums = [sums_of(cells, group, metric) for group in value.groups]
         both = combinations(zip(value.groups, sums, strict=True), 2)
-        pairs += [Pair(metric, a, b, sums_a, sums_b) for (a, sums_a), (b, sums_b) in both]
+        pairs += [Pair(metric, a, b, sums_a, sums_b) for (a, sums_a), (b, sums_b) in both if a.compares_with(b)]
     if not pairs:
         return (), None
     reaches, quantile = bounds.reaches(pairs, metrics, rng)

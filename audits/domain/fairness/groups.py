@@ -23,12 +23,24 @@ POOLED = "other (pooled)"
 
 @dataclass(frozen=True)
 class Group:
-    """A union of cells. `members` has one boolean for each cell."""
+    """A union of cells. `members` has one boolean for each cell.
+
+    `within` names the site whose patients it holds, where an attribute is crossed with the sites.
+    """
 
     family: str
     name: str
     members: NDArray[np.bool_]
     unknown: bool
+    within: str | None = None
+
+    def compares_with(self, other: Group) -> bool:
+        """Whether the two are held against each other.
+
+        Women of one hospital with men of another would mix what the groups differ in with what the hospitals differ in;
+        hospitals are a family of their own, and groups are compared within each.
+        """
+        return self.within == other.within
 
 
 @dataclass(frozen=True)
@@ -100,7 +112,8 @@ def by_site(family: str) -> bool:
 def families(cells: Sequence[Cell]) -> dict[str, tuple[Group, ...]]:
     """All groups of all families. A site that does not record an attribute has it ``unknown``.
 
-    Attributes first, then their pairs, all of them crossed, each crossed with the sites (if several), and the sites.
+    Attributes first, then their pairs, all of them crossed, each crossed with the sites (if several; compared within a
+    site), and the sites.
     """
     names = attributes_of(cells)
     column = {name: [cell.attributes.get(name, UNKNOWN) for cell in cells] for name in names}
@@ -118,7 +131,8 @@ def _groups(parts: Sequence[str], columns: Sequence[Sequence[str]]) -> tuple[Gro
     for label in sorted(set(labels)):
         members = np.fromiter((own == label for own in labels), dtype=bool, count=len(labels))
         unknown = any(part != SITE and value == UNKNOWN for part, value in zip(parts, label, strict=True))
-        out.append(Group(family, JOIN.join(label), members, unknown))
+        within = label[-1] if len(parts) > 1 and parts[-1] == SITE else None
+        out.append(Group(family, JOIN.join(label), members, unknown, within))
     return tuple(out)
 
 

@@ -19,10 +19,10 @@ def share(found, verdict):
 
 
 def test_of_600_fair_models_none_fails_and_bounds_cover_in_95_of_100_audits():
-    """Small audits, in which a point rule at 0.1 would condemn about half."""
+    """Small audits, in which a point rule at 0.1 would condemn more than a quarter."""
     found = verdicts(60, 0.0, 600)
     assert share(found, Verdict.FAIL) <= 0.01
-    assert sum(row.score > 0.1 for row in found) > 200
+    assert sum(row.score > 0.1 for row in found) > 150
     uncovered = sum(row.lower > 0 for row in found)
     assert uncovered <= 48  # nominal 30; P(Binomial(600, 0.05) > 48) < 0.1 %
 
