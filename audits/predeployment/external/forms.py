@@ -56,6 +56,7 @@ class UploadForm(forms.Form):
 
     def __init__(self, *args: Any, layout: Layout, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.auto_id = "upload_%s"  # beside other forms on one page
         self.fields["site"].choices = [(c, f"{c}: {name}") for c, name in layout.sites]  # type: ignore[attr-defined]  # a ChoiceField
 
 
@@ -85,6 +86,10 @@ class FindingForm(forms.Form):
         label="File", required=False,
         help_text=f"PDF, PNG, JPEG, TXT, CSV or JSON; at most {attachments.MOST_BYTES // 2**20} MiB. No patients.",
     )  # fmt: skip
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.auto_id = "finding_%s"
 
 
 class RevokeForm(forms.Form):
