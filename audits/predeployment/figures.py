@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from core.charts import Chart, Series, bar_chart, histogram, interval_chart, line_chart
+from core.charts.svg import Palette
 
 logger = logging.getLogger(__name__)
 # What a figure's options may name; the rest of a chart's arguments are the page's.
@@ -18,24 +19,24 @@ _OPTIONS = {
 }
 
 
-def drawn(figures: Sequence[Mapping[str, Any]], *, key: str) -> list[Chart]:
+def drawn(figures: Sequence[Mapping[str, Any]], *, key: str, palette: Palette = "screen") -> list[Chart]:
     """The charts that a check asked for. One that cannot be drawn is left out: its figures stand in the tables."""
     found = []
     for number, figure in enumerate(figures):
         try:
-            found.append(_drawn(figure, f"{key}-{number}"))
+            found.append(_drawn(figure, f"{key}-{number}", palette))
         except (KeyError, TypeError, ValueError, IndexError) as error:
             logger.warning("figure %s of %s cannot be drawn: %s", number, key, error)
     return found
 
 
-def _drawn(figure: Mapping[str, Any], key: str) -> Chart:
+def _drawn(figure: Mapping[str, Any], key: str, palette: Palette) -> Chart:
     kind, rows = figure["kind"], figure["rows"]
     options = {name: value for name, value in figure.get("options", {}).items() if name in _OPTIONS[kind]}
     for name in ("x_range", "y_range"):
         if name in options:
             options[name] = tuple(options[name])
-    common: dict[str, Any] = {"title": figure["title"], "key": key, **options}
+    common: dict[str, Any] = {"title": figure["title"], "key": key, "palette": palette, **options}
     if kind == "intervals":
         return interval_chart([tuple(row) for row in rows], **{"threshold": None, **common})
     if kind == "bars":

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from django.urls import NoReverseMatch, reverse
 
+from audits.domain.fairness.guide import GUIDE
 from audits.domain.verdict import Verdict, combine
 from audits.predeployment import cost, results
 from audits.predeployment.checks.base import Principle
 from audits.predeployment.figures import drawn
 from audits.predeployment.models import AuditRun, CheckResult
 from audits.predeployment.progress import progress_of
+from audits.predeployment.side_by_side import pairs_of
 from provenance.reading import latest_entry
 
 ALLOWS = {
@@ -28,6 +31,7 @@ _WORDS: dict[str, dict[str, tuple[str, str]]] = {
     "quantum_mmd": {"pass": ("not_flagged", "Not flagged"), "fail": ("warning", "Flagged for review")},
     "aif360": {"not_assessable": ("reported", "Reported")},
 }
+_END_OF_SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z0-9])")
 _ASKS = {
     Principle.FAIRNESS: "Does the model serve every group of patients alike?",
     Principle.PRIVACY: "Can a patient be recognised, or his record rebuilt, from the model?",
@@ -55,6 +59,20 @@ class CheckView:
     @property
     def question(self) -> str:
         return self.row.provenance.get("question", "")
+
+    @property
+    def lead(self) -> str:
+        """The first sentence, which stands alone; `more` is what follows it."""
+        return _END_OF_SENTENCE.split(self.row.sentence, maxsplit=1)[0]
+
+    @property
+    def more(self) -> str:
+        return self.row.sentence[len(self.lead) :].strip()
+
+    @property
+    def level(self) -> str:
+        """Confidence of the bounds in per cent."""
+        return f"{100 * (self.row.level or 0.95):.4g}"
 
 
 @dataclass(frozen=True)
@@ -84,26 +102,42 @@ def page_of(audit: AuditRun) -> dict[str, Any]:
     context: dict[str, Any] = {**progress_of(audit), "facts": _facts(audit), "policy": policy_rows(audit.policy)}
     if audit.state != AuditRun.State.FINISHED:
         return context
-    views = [check_view(row) for row in _ordered(audit)]
-    verdict = Verdict(audit.verdict)
     newer = AuditRun.objects.filter(
         version=audit.version_id, state=AuditRun.State.FINISHED, created_at__gt=audit.created_at
     )
-    return context | {
+    return (
+        context
+        | results_of(audit)
+        | {
+            "newer": newer.order_by("-created_at").first(),
+            "intact": results.digest_now(audit) == audit.digest,
+            "ledger": ledger_link(audit),
+            "cost": cost.spent(audit),
+            "comparable": AuditRun.objects.filter(version__model=audit.version.model_id, state=AuditRun.State.FINISHED)
+            .exclude(id=audit.id)
+            .exists(),
+        }
+    )
+
+
+def results_of(audit: AuditRun) -> dict[str, Any]:
+    """What page and report show of a finished audit's results."""
+    views = [check_view(row) for row in _ordered(audit)]
+    verdict = Verdict(audit.verdict)
+    return {
+        "views": views,
         "principles": by_principle(views),
-        "deciding": [view for view in views if view.row.gating],
         "allows": ALLOWS[verdict],
         "explanation": verdict.explanation,
-        "newer": newer.order_by("-created_at").first(),
-        "twin": next((view.row for view in views if view.row.check_id == "bias_score_baseline"), None),
-        "intact": results.digest_now(audit) == audit.digest,
-        "ledger": ledger_link(audit),
-        "cost": cost.spent(audit),
+        "pairs": pairs_of(results.content_of(view.row) for view in views),
+        "guide": _guide({row.row.check_id for row in views}),
         "answers": {name: value for view in views for name, value in view.row.provenance.get("answers", {}).items()},
-        "comparable": AuditRun.objects.filter(version__model=audit.version.model_id, state=AuditRun.State.FINISHED)
-        .exclude(id=audit.id)
-        .exists(),
     }
+
+
+def _guide(measured: set[str]) -> list[dict[str, Any]]:
+    """From the harm feared to the figure, with whether this audit has it: a gap is to be seen."""
+    return [asdict(line) | {"measured": line.check in measured} for line in GUIDE]
 
 
 def _ordered(audit: AuditRun) -> list[CheckResult]:

@@ -127,7 +127,9 @@ def _ground(
 
 def _row(canvas: Canvas, row: _Row, x: Scale, y: float, room: float, words: float) -> None:
     role = f"t-{row.tone}"
-    canvas.text("c-label", 8, y + 4, svg.short(row.label, room))
+    lines = svg.two_lines(row.label, room)
+    for number, line in enumerate(lines):
+        canvas.text("c-label", 8, y + 4 + 13 * (number - (len(lines) - 1) / 2), line)
     if row.lower is not None and row.upper is not None:
         a, b = svg.at(x(row.lower)), svg.at(x(row.upper))
         ends = f"M{a} {svg.at(y - 5)}V{svg.at(y + 5)}M{b} {svg.at(y - 5)}V{svg.at(y + 5)}"

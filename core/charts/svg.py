@@ -185,5 +185,14 @@ def short(words: str, width: float, *, bold: bool = False) -> str:
     return words if len(words) <= most else words[: most - 1].rstrip() + "\u2026"
 
 
+def two_lines(words: str, width: float) -> tuple[str, ...]:
+    """`words` on one line where they fit, else broken at a space into two, the second cut if it must be."""
+    most = max(3, int(width / CHARACTER + 1e-6))
+    place = words.rfind(" ", 0, most + 1)
+    if len(words) <= most or place < most // 3:
+        return (short(words, width),)
+    return words[:place], short(words[place + 1 :], width)
+
+
 def text_width(words: Sequence[str], *, bold: bool = False) -> float:
     return max((len(w) for w in words), default=0) * CHARACTER * (BOLD if bold else 1.0)

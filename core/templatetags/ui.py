@@ -137,9 +137,14 @@ def definitions(rows: Iterable[Sequence[Any]], absent: str = "not recorded") -> 
 
 
 @register.inclusion_tag("partials/chart.html")
-def chart(chart: Any, caption: str = "", key: str = "", table: bool = True) -> dict[str, Any]:
-    """A `core.charts.Chart` as a figure: caption, drawing, and its data in a table that opens."""
-    return {"chart": chart, "caption": caption or getattr(chart, "title", ""), "key": key, "table": table}
+def chart(chart: Any, caption: str = "", key: str = "", table: bool = True, label: str = "") -> dict[str, Any]:
+    """A `core.charts.Chart` as a figure: caption, drawing, and its data in a table that opens.
+
+    `label` says whose chart it is, for assistive technology, where several of a page have one caption.
+    """
+    caption = caption or getattr(chart, "title", "")
+    region = f"{label}: {caption}" if label else caption
+    return {"chart": chart, "caption": caption, "region": region, "key": key, "table": table}
 
 
 @register.inclusion_tag("partials/pagination.html", takes_context=True)

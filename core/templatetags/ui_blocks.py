@@ -65,9 +65,15 @@ def verdict(context: Context, content: str, value: object, title: str = "Verdict
 
 
 @register.simple_block_tag(takes_context=True)
-def table(context: Context, content: str, caption: str, stack: bool = False, show_caption: bool = False) -> SafeString:
-    """A data table from thead and tbody. Wide ones scroll; `stack` folds rows to cards on a phone (`data-label`)."""
-    values = {"content": content, "caption": caption, "stack": stack, "show_caption": show_caption}
+def table(
+    context: Context, content: str, caption: str, stack: bool = False, show_caption: bool = False, label: str = ""
+) -> SafeString:
+    """A data table from thead and tbody. Wide ones scroll; `stack` folds rows to cards on a phone (`data-label`).
+
+    `label` says whose table it is, for assistive technology, where several of a page have one caption.
+    """
+    region = f"{label}: {caption}" if label else caption
+    values = {"content": content, "caption": caption, "stack": stack, "show_caption": show_caption, "region": region}
     return _render("partials/table.html", values, context)
 
 

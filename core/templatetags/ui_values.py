@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 
 from django import template
 from django.conf import settings
@@ -13,6 +14,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.timesince import timesince
 
 from core.charts.svg import finite
+from core.charts.svg import number as number_text
 from core.templatetags.icons import ICONS
 
 register = template.Library()
@@ -99,8 +101,15 @@ def cell(value: object, digits: int = 3) -> SafeString | str:
     if isinstance(value, int):
         return format_html('<span class="num">{}</span>', f"{value:,}")
     if isinstance(value, float):
-        return figure(value, digits)
+        small = value and abs(value) < 0.5 * 10**-digits  # fixed digits would make it 0, which it is not
+        return format_html('<span class="num">{}</span>', number_text(value)) if small else figure(value, digits)
     return str(value)
+
+
+@register.simple_tag
+def label_of(columns: Sequence[str], place: int) -> SafeString:
+    """The `data-label` of a cell in a table whose columns are not known beforehand."""
+    return format_html(' data-label="{}"', columns[place]) if place < len(columns) else format_html("{}", "")
 
 
 @register.simple_tag
