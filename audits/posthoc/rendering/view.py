@@ -7,6 +7,7 @@ from audits.typesetting import formats as f
 from audits.typesetting.blocks import (
     Block,
     badge,
+    code,
     empty,
     facts,
     mono,
@@ -145,7 +146,7 @@ def _trail(report: s.Report) -> list[Block]:
             ("Transaction", mono(anchor.transaction_hash)),
             ("Chain", text(f"chain id {anchor.chain_id}, operated by {anchor.operated_by}")),
         ]
-    blocks = [facts(*rows), subheading("Signed checkpoint"), {"kind": "code", "text": _shortened(trail.checkpoint)}]
+    blocks = [facts(*rows), subheading("Signed checkpoint"), code(_shortened(trail.checkpoint))]
     blocks.append(
         paragraph(
             "Anyone holding this checkpoint can check it without trusting the operator. A chain run by the operator "
