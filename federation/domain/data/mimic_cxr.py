@@ -10,8 +10,11 @@
 Tables may also lie there uncompressed. All patients are of one hospital, so the sites are simulated: a patient belongs
 to the site that a hash of his id picks. The set's own split is not read, because each site splits its own patients.
 
-A record is a patient, through his earliest frontal radiograph. The image becomes the means of px x px equal areas, in
-[0, 1]; nothing is learned from the data.
+A record is a patient, through his earliest frontal radiograph. The image becomes the means of px x px equal areas, each
+told in two features: how much brighter than mid-grey it is, and how much darker, both in [0, 1]. Nothing is learned
+from the data. (The plain mean has half of every feature alike for all patients. On synthetic effusions, under the
+default privacy noise, the quantum classifier then reached an accuracy of 0.51 and 0.63; so encoded, 0.65 in three runs
+of three, which is all that could be learned.)
 
 References
 ----------
@@ -48,6 +51,7 @@ TASK: Task = "classification"
 LABEL_CHOICES = (ANY_FINDING, *LABELS)
 UNCERTAIN_CHOICES = ("drop", "positive", "negative")
 MAX_SITES, MIN_PX, MAX_PX, DEFAULT_PX = 64, 4, 32, 8
+MID_GREY = 127.5  # of 0 to 255; the mean of an image whose histogram is equalised
 _PIXELS_PER_AREA = 8  # a side, at least, where the file has them: large files are decoded at 1/2, 1/4 or 1/8
 _REMEDY = "Give the folder of MIMIC-CXR-JPG 2 that holds files/ and the tables mimic-cxr-2.0.0-*.csv.gz."
 
@@ -68,7 +72,7 @@ class MimicCxrSource:
     n_sites : int
         Sites ``mimic-cxr-1`` to ``mimic-cxr-<n_sites>``.
     px : int, 4 to 32
-        Areas a side: a record has px * px features.
+        Areas a side: a record has 2 * px * px features.
     patients : int or None
         A declared subset for trials, of all sites together: those with the lowest ids. Ids were drawn at random.
     """
@@ -94,9 +98,10 @@ class MimicCxrSource:
         Returns
         -------
         SiteData
-            `x` of shape (n, px * px), row by row from the upper left: area means of the image stretched to a square,
-            0 black, 1 white. `y` is 1 where the label is present. Patients in the order of their ids. Groups: ``sex``,
-            ``race`` (see `mimic_demographics`) and ``age_band`` at the radiograph.
+            `x` of shape (n, 2 * px * px): for the area means of the image stretched to a square, row by row from the
+            upper left, first the brightness over mid-grey (1 white, 0 grey or darker), then the darkness under it (1
+            black, 0 grey or brighter). `y` is 1 where the label is present. Patients in the order of their ids.
+            Groups: ``sex``, ``race`` (see `mimic_demographics`) and ``age_band`` at the radiograph.
 
         Raises
         ------
@@ -122,7 +127,12 @@ class MimicCxrSource:
             y=np.array([truth[subject] for subject in used], dtype=np.int64),
             patient_index=np.arange(len(used), dtype=np.int64),
             groups=groups,
-            feature_names=tuple(f"row {i + 1} column {j + 1}" for i in range(self.px) for j in range(self.px)),
+            feature_names=tuple(
+                f"{side} row {i + 1} column {j + 1}"
+                for side in ("bright", "dark")
+                for i in range(self.px)
+                for j in range(self.px)
+            ),
             report=LoadReport(
                 found=len(candidates),
                 used=len(used),
@@ -178,14 +188,15 @@ class MimicCxrSource:
 
     def _features(self, used: Mapping[str, Radiograph]) -> NDArray[np.float32]:
         """One image in memory at a time."""
-        x = np.empty((len(used), self.px * self.px), dtype=np.float32)
+        x = np.empty((len(used), 2 * self.px * self.px), dtype=np.float32)
         for row, (subject, image) in enumerate(used.items()):
             pixels = read_jpeg(self.root / image.path(subject), least=self.px, enough=self.px * _PIXELS_PER_AREA)
-            x[row] = area_mean(pixels, self.px).ravel() / 255
+            over = area_mean(pixels, self.px).ravel() / MID_GREY - 1
+            x[row] = np.concatenate([over, -over])
         return np.clip(x, 0, 1, out=x)
 
     def _image_notes(self) -> list[str]:
-        return [f"features: means of {self.px} x {self.px} equal areas of the whole image, grey 0 to 255 as 0 to 1"]
+        return [f"features: means of {self.px} x {self.px} equal areas of the whole image, over and under mid-grey"]
 
 
 def site_of(subject: str, n_sites: int) -> int:

@@ -48,7 +48,7 @@ def audited(root, *, bias):
     write_mimic(root, [drawn(number, bias=bias, rng=rng) for number in range(PATIENTS)])
     source = open_source(f"mimic_cxr:{root}?label=pleural_effusion&sites=2&px=4")
     parts = {site.code: split(source.load(site.code), seed=3) for site in source.sites()}
-    model = build(default_specs("classification", 16)[0], seed=1)
+    model = build(default_specs("classification", 32)[0], seed=1)
     state = state_of(model)
     for round_number in range(ROUNDS):
         updates = []

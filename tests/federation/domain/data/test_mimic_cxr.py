@@ -135,9 +135,11 @@ def test_features_are_area_means_of_the_stretched_image(tmp_path):
     pixels[:16, :8], pixels[48:, 24:] = 255, 102  # the first and the last of 4 x 4 areas, on borders of 8 x 8 blocks
     write_mimic(tmp_path, [patient(1, Study(1, pixels=pixels))])
     data = one_site(tmp_path)
-    assert data.x.shape == (1, 16) and data.x.dtype == np.float32 and data.feature_names[6] == "row 2 column 3"
-    assert data.x[0] == pytest.approx([1, *[0] * 14, 0.4], abs=0.01)
-    assert "features: means of 4 x 4 equal areas of the whole image, grey 0 to 255 as 0 to 1" in data.report.notes
+    assert data.x.shape == (1, 32) and data.x.dtype == np.float32
+    assert (data.feature_names[6], data.feature_names[22]) == ("bright row 2 column 3", "dark row 2 column 3")
+    assert data.x[0, :16] == pytest.approx([1, *[0] * 15], abs=0.01)
+    assert data.x[0, 16:] == pytest.approx([0, *[1] * 14, 0.2], abs=0.01)  # 102 is a fifth under 127.5
+    assert "features: means of 4 x 4 equal areas of the whole image, over and under mid-grey" in data.report.notes
 
 
 def test_age_is_that_at_the_radiograph(tmp_path):
@@ -185,7 +187,7 @@ def test_the_manifest_declares_the_rules_and_names_nobody(trapped):
     assert source == MimicCxrSource(trapped, "any_finding", "drop", 1, 8, 100)
     facts = manifest(source, source.load("mimic-cxr-1"))
     text = json.dumps(facts)
-    assert facts == manifest(source, source.load("mimic-cxr-1")) and facts["shape"] == [64]
+    assert facts == manifest(source, source.load("mimic-cxr-1")) and facts["shape"] == [128]
     assert facts["report"]["refused"]["label uncertain"] == 1 and not facts["synthetic"]
     assert "simulated site: SHA-256 of the patient's id modulo 1; all patients are of one hospital" in text
     assert not [record for record in ("100000", "500000", str(trapped)) if record in text.replace(facts["sha256"], "")]
