@@ -11,6 +11,7 @@ from typing import Any
 
 from core.errors import ApplicationError
 from models_registry.binding import OUTSIDE, latest_audit
+from models_registry.card_boundaries import boundaries_of
 from models_registry.card_facts import (
     KINDS,
     STRATEGIES,
@@ -58,6 +59,7 @@ def card_content(*, version: Version, texts: Mapping[str, str]) -> dict[str, Any
         **sections,
         "KeyMetrics": key_metrics(version, audit),
         "quantum": quantum_facts(version),
+        "boundaries": boundaries_of(audit),
         "privacy": privacy_words(version),
         "evidence": [
             {"kind": e.kind, "source": str(e.source_id), "verdict": e.verdict, "digest": e.digest}

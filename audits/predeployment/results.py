@@ -83,4 +83,10 @@ def summary(results: Iterable[CheckResult]) -> dict[str, Any]:
     """What the registry keeps and the model card shows."""
     names = ("check_id", "principle", "title", "decides", "verdict", "value", "lower", "upper", "threshold", "sentence",
              "digest")  # fmt: skip
-    return {"checks": [{name: getattr(row, name) for name in names} for row in results]}
+    rows = list(results)
+    kept: dict[str, Any] = {"checks": [{name: getattr(row, name) for name in names} for row in rows]}
+    tested = next((row for row in rows if row.check_id == "boundaries" and "cells" in row.evidence), None)
+    if tested is not None:
+        passed = {name: tested.evidence.get(name) for name in ("cells", "ranges", "not_measured")}
+        kept["boundaries"] = {**passed, "sentence": tested.sentence, "digest": tested.digest}
+    return kept

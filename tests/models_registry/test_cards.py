@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import uuid
+
 import pytest
 
 from core.errors import ApplicationError, Conflict
@@ -134,3 +136,29 @@ def test_a_segmentation_model_has_a_card_too(db) -> None:
     content = version.cards.latest("edition").content
     assert "mask" in content["AISystemFacts"]["OutcomesAndOutputs"]
     assert content["KeyMetrics"]["UsefulnessUsabilityEfficacy"]["Interpretation"].startswith("Dice 0.800, equal to")
+
+
+def test_what_the_audit_tested_and_what_not_stands_on_the_card(world: World, version: Version) -> None:
+    summary = {
+        "boundaries": {
+            "cells": [
+                {"site": "north", "attribute": "sex", "group": "female", "n": 40, "state": "tested"},
+                {"site": "north", "attribute": "sex", "group": "male", "n": None, "state": "too small"},
+                {"site": "south", "attribute": "sex", "group": "male", "n": 0, "state": "absent"},
+            ],
+            "ranges": [{"input": "age", "low": 29.0, "high": 77.0}],
+            "not_measured": {"east": "no patients"}, "sentence": "Said.", "digest": "d" * 64,
+        }
+    }  # fmt: skip
+    services.evidence_record(
+        version=version, kind="predeployment_audit", source_id=uuid.uuid4(), verdict="pass", digest="e" * 64,
+        summary=summary,
+    )  # fmt: skip
+    found = version.cards.first().content["boundaries"]
+    assert found["tested"] == ["north, sex: female (40)"]
+    assert found["untested"] == ["north, sex: male (1 or 2)", "south, sex: male (none)", "east: no patients"]
+    assert found["ranges"] == [{"input": "age", "low": 29.0, "high": 77.0}] and found["digest"] == "d" * 64
+
+
+def test_a_card_without_a_measured_boundary_says_none(audited: Version) -> None:
+    assert audited.cards.first().content["boundaries"] is None
