@@ -14,6 +14,7 @@ import msgspec
 
 from audits.posthoc.assembly.window import Window, identifier, instant, label, prose
 from audits.posthoc.rendering import schema
+from audits.predeployment.checks.base import Principle
 from audits.predeployment.models import AuditRun, CheckResult
 
 TITLES = {
@@ -23,7 +24,6 @@ TITLES = {
     "aif360": "AIF360 metrics",
     "epsilon": "Privacy loss (epsilon)",
 }
-_REFLECTED = {"bias_score", "quantum_mmd", "lime", "aif360", "epsilon", "bias_score_baseline", "representation"}
 
 
 def audit_id(audit: AuditRun) -> str:
@@ -56,7 +56,8 @@ def _audit(audit: AuditRun) -> dict[str, Any]:
         "discrepancy": _fit("quantum_mmd", discrepancy, schema.Discrepancy, gone),
         "explanation": _fit("lime", explanation, schema.Explanation, gone),
         "group_metrics": _group_metrics(checks.get("aif360"), gone),
-        "not_assessed": [*gone, *_others(checks)],
+        "not_assessed": [*gone, *_unmet_epsilon(checks.get("epsilon"))],
+        "checks": _outcomes(checks),
     }
 
 
@@ -200,16 +201,23 @@ def _group_metrics(check: CheckResult | None, gone: list) -> list[dict[str, Any]
     ]
 
 
-def _others(checks: Mapping[str, CheckResult]) -> list[dict[str, str]]:
-    """Checks that this form has no place for, by their own sentence, so that none is passed over."""
-    found = []
-    epsilon = checks.get("epsilon")
-    if epsilon is not None and epsilon.verdict != "pass":
-        found.append(_missing("epsilon", epsilon.sentence))
-    for check_id, check in checks.items():
-        if check_id not in _REFLECTED:
-            found.append({"check": label(check.title), "reason": prose(f"In the audit only. {check.sentence}")})
-    return found
+def _unmet_epsilon(check: CheckResult | None) -> list[dict[str, str]]:
+    return [] if check is None or check.verdict == "pass" else [_missing("epsilon", check.sentence)]
+
+
+def _outcomes(checks: Mapping[str, CheckResult]) -> list[dict[str, Any]]:
+    """Every check by principle, those that decide first, so that none is passed over."""
+    order = {principle.value: place for place, principle in enumerate(Principle)}
+    rows = sorted(checks.values(), key=lambda row: (order.get(row.principle, len(order)), not row.gating, row.check_id))
+    return [
+        {
+            "principle": label(row.principle.capitalize()), "name": label(row.title),
+            "weight": label(row.get_decides_display()),
+            "verdict": row.verdict.replace("_", " ").upper(), "value": _finite(row.value), "low": _finite(row.lower),
+            "high": _finite(row.upper), "limit": _finite(row.threshold), "said": prose(row.sentence),
+        }
+        for row in rows
+    ]  # fmt: skip
 
 
 def _finite(value: Any) -> float | None:

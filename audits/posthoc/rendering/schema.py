@@ -144,6 +144,20 @@ class NotAssessed(Record, frozen=True, kw_only=True):
     reason: Text
 
 
+class CheckOutcome(Record, frozen=True, kw_only=True):
+    """One check of an audit: what came out, in the audit's own words."""
+
+    principle: Label
+    name: Label
+    weight: Label  # whether it must pass, a fail decides, or it only informs
+    verdict: Literal["PASS", "FAIL", "INCONCLUSIVE", "NOT ASSESSABLE", "NOT APPLICABLE"]
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    limit: float | None = None
+    said: Text
+
+
 class Audit(Record, frozen=True, kw_only=True):
     id: Identifier
     model: Label
@@ -156,6 +170,7 @@ class Audit(Record, frozen=True, kw_only=True):
     group_metrics: list[GroupMetric] = []
     attacks: list[AttackTest] = []
     not_assessed: list[NotAssessed] = []
+    checks: list[CheckOutcome] = []  # every check, by principle; empty in reports from before audits kept them so
 
 
 class Approval(Record, frozen=True, kw_only=True):

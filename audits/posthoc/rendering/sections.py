@@ -85,6 +85,9 @@ def audits(report: s.Report) -> list[Block]:
         )
         columns = [("Check", 2.5, L), ("Result", 1.4, R), ("Interval and conditions", 4, L), ("Verdict", 1.7, L)]
         blocks.append(table(f"Results of {audit.id}", columns, _results(audit)))
+        if audit.checks:
+            heads = [("Principle, check", 2.4, L), ("Figure", 2, L), ("What it says", 4, L), ("Verdict", 1.6, L)]
+            blocks.append(table(f"All checks of {audit.id}, by principle", heads, _outcomes(audit)))
     return blocks
 
 
@@ -114,6 +117,17 @@ def _results(audit: s.Audit) -> list[list[Cell]]:
         rows.append([name, text(f.number(attack.value)), text(condition), badge(attack.verdict)])
     for gone in audit.not_assessed:
         rows.append([text(gone.check), muted("none"), text(gone.reason), badge("not assessed")])
+    return rows
+
+
+def _outcomes(audit: s.Audit) -> list[list[Cell]]:
+    rows = []
+    for check in audit.checks:
+        figure = stack(text(f.number(check.value)), muted(f.interval(check.low, check.high)))
+        if check.limit is not None:
+            figure = stack(figure, muted(f"limit {check.limit:g}"))
+        name = stack(muted(check.principle), strong(check.name), muted(check.weight))
+        rows.append([name, figure, text(check.said), badge(check.verdict)])
     return rows
 
 

@@ -192,7 +192,7 @@ def test_an_audit_is_read_from_its_checks(day, window):
     assert audit["bias"]["n"] > 0
     assert audit["worst_gap"]["rate_low"] <= audit["worst_gap"]["rate_high"]
     assert audit["explanation"]["score"] == pytest.approx(0.9)
-    assert audit["discrepancy"]["permutations"] == day.audit.policy["mmd"]["permutations"]
+    assert audit["discrepancy"]["permutations"] == day.audit.policy["checks"]["quantum_mmd"]["settings"]["permutations"]
     assert audit["group_metrics"]
     assert [row["check"] for row in audit["not_assessed"]] == ["Privacy loss (epsilon)"]
 
@@ -206,7 +206,7 @@ def make_row(day, **fields) -> AuditRun:
         CheckResult.objects.create(
             **{
                 "audit": audit, "check_id": "bias_score", "principle": "fairness", "title": "Bias score",
-                "gating": True, "verdict": "inconclusive", "value": 0.09, "lower": 0.02, "upper": 0.16,
+                "decides": "certifies", "verdict": "inconclusive", "value": 0.09, "lower": 0.02, "upper": 0.16,
                 "threshold": 0.1, "sentence": "It may be more.", "evidence": {"n": 80}, **fields,
             }
         )  # fmt: skip
@@ -252,15 +252,21 @@ def test_what_does_not_fit_together_is_not_shown_as_a_result(day, window, fields
     assert "It may be more." in audit["not_assessed"][0]["reason"]
 
 
-def test_a_check_that_the_form_does_not_know_is_named(day, window):
+def test_every_check_stands_with_its_verdict_by_principle(day, window):
     audit = make_row(day, evidence={"n": 80})
-    CheckResult.objects.create(
-        audit=audit, check_id="reconstruction", principle="privacy", title="Image reconstruction", gating=False,
-        verdict="pass", sentence="Nothing was rebuilt.", evidence={},
-    )  # fmt: skip
-    assert {"check": "Image reconstruction", "reason": "In the audit only. Nothing was rebuilt."} in last(window)[
-        "not_assessed"
-    ]
+    for check_id, principle, verdict in (("reconstruction", "privacy", "pass"), ("lineage", "accountability", "fail")):
+        CheckResult.objects.create(
+            audit=audit, check_id=check_id, principle=principle, title=check_id.capitalize(), decides="refutes",
+            verdict=verdict, sentence="It was looked at.", value=0.25, threshold=0.5, evidence={},
+        )  # fmt: skip
+    found = last(window)["checks"]
+    assert [(row["principle"], row["name"], row["verdict"]) for row in found[1:]] == [
+        ("Privacy", "Reconstruction", "PASS"), ("Accountability", "Lineage", "FAIL"),
+    ]  # fmt: skip
+    assert found[1] | {"weight": ""} == {
+        "principle": "Privacy", "name": "Reconstruction", "weight": "", "verdict": "PASS", "value": 0.25, "low": None,
+        "high": None, "limit": 0.5, "said": "It was looked at.",
+    }  # fmt: skip
 
 
 # --- the trail -----------------------------------------------------------------------------------------------------
