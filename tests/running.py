@@ -17,6 +17,15 @@ from qflethics.launcher.platform import SECRETS
 from qflethics.launcher.state import ROOT, State
 
 
+# What tests of the whole platform audit with: quick checks of each kind, at the sites and on the platform. The other
+# checks are run over sites by tests of their own, and all of them by `make demo` and `make bench NAME=audit`.
+POLICY = {
+    "bias_score": "certifies", "bias_score_baseline": "informs", "aif360": "informs", "representation": "informs",
+    "quantum_mmd": "informs", "epsilon": "certifies", "performance": "informs", "boundaries": "informs",
+    "consents": "certifies", "lineage": "certifies", "trail": "refutes", "card": "informs",
+}  # fmt: skip
+
+
 class Platform:
     """`make demo` without the scenario, on servers, folders and ports of its own."""
 
@@ -52,6 +61,15 @@ class Platform:
 
     def client(self, who: str) -> Client:
         return Client(self.base, self.access["people"][who]["email"], self.access["password"])
+
+    def approve_policy(self, officers: list[str]) -> None:
+        """Put `POLICY` in force as people do: an administrator proposes, two officers and the deputy approve."""
+        content = {"checks": {name: {"decides": decides} for name, decides in POLICY.items()}}
+        given = {"risk_class": "limited", "content": content, "justification": "what this test needs"}
+        made = self.client("administrator").post("/audit-policies", given)
+        for who in (*officers, "deputy"):
+            decision = {"decision": "approve", "reason": "read and agreed"}
+            self.client(who).post(f"/audit-policies/{made['id']}/decisions", decision)
 
     def pid(self, program: str) -> int:
         return int((self.var / "log" / f"{program}.pid").read_text())

@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from tests.running import Platform, wait
+from tests.running import POLICY, Platform, wait
 
 pytestmark = pytest.mark.chaos
 SITES = ["phantom-1", "phantom-2", "phantom-3"]
@@ -20,6 +20,7 @@ LOCAL = {"epochs": 3, "batch_size": 4, "learning_rate": 0.003, "dp": None}
 @pytest.fixture(scope="module")
 def platform():
     running = Platform(data="phantom:?patients=300&sites=3", port=8320).start()
+    running.approve_policy([f"officer.{site}" for site in SITES[:2]])
     yield running
     running.remove()
 
@@ -67,6 +68,30 @@ def test_kill_9_of_a_sites_worker_in_the_middle_of_a_round(platform):
     run = started_run(platform, "site killed")
     os.kill(platform.pid("site-phantom-2"), signal.SIGKILL)
     assert_finished_once(platform, run)
+
+
+def test_kill_9_in_the_middle_of_an_audit(platform):
+    """A site's worker and what conclude its checks die; the audit goes on, and each check is there once."""
+    administrator = platform.client("administrator")
+    run = started_run(platform, "audited")
+    assert_finished_once(platform, run)
+    version = wait(
+        lambda: next((v for v in administrator.get("/versions", run=run)["results"]), None), what="version", seconds=60
+    )
+
+    def audit() -> dict:
+        found = administrator.get("/audits", version=version["id"])["results"]
+        return administrator.get(f"/audits/{found[0]['id']}") if found else {}
+
+    wait(lambda: audit().get("checks"), what="the first concluded check", seconds=120)
+    os.kill(platform.pid("site-phantom-1"), signal.SIGKILL)
+    for program in ("coordinator", "inbox"):
+        os.killpg(platform.pid(program), signal.SIGKILL)
+    ended = wait(lambda: (a := audit())["state"] != "running" and a, what="the audit to end", seconds=180)
+    assert ended["state"] == "finished", ended["stop_reason"]
+    names = [check["check_id"] for check in ended["checks"]]
+    assert sorted(names) == sorted(POLICY)
+    assert not [check for check in ended["checks"] if "error" in check["evidence"]]
 
 
 def test_kill_9_of_the_coordinator_inbox_and_sequencer(platform):

@@ -24,6 +24,7 @@ MINUTE = 60_000
 @pytest.fixture(scope="module")
 def platform():
     running = Platform(data="phantom:?patients=1500&sites=3", port=8420).start()
+    running.approve_policy([f"officer.{site}" for site in SITES[:2]])
     yield running
     running.remove()
 
