@@ -16,7 +16,6 @@ from qflethics.demo.client import Client
 from qflethics.launcher.platform import SECRETS
 from qflethics.launcher.state import ROOT, State
 
-
 # What tests of the whole platform audit with: quick checks of each kind, at the sites and on the platform. The other
 # checks are run over sites by tests of their own, and all of them by `make demo` and `make bench NAME=audit`.
 POLICY = {
