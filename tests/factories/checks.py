@@ -48,4 +48,3 @@ def run_check(
             answers[site] = tuple(found)
     gathered = Gathered(task, fixed, seed, answers, absent, facts or {}, config or {})  # type: ignore[arg-type]  # a test may ask for nonsense
     return conclude(check, gathered, refused)
-
