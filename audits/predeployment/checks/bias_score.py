@@ -70,7 +70,7 @@ def _beside(found: Found, twin: Found, model: ModelName) -> str:
 
 
 def _by_attribute(found: Found) -> base.Table:
-    rows = tuple((a.attribute, a.verdict.value, a.score, a.lower, a.upper, ", ".join(a.untested_metrics) or None)
+    rows = tuple((a.attribute, a.verdict.value, a.score, a.lower, a.upper, ", ".join(a.untested_metrics) or "nothing")
                  for a in found.attributes)  # fmt: skip
     columns = ("Compared by", "Verdict", "Largest gap", "At least", "At most", "Not tested")
     return base.Table("The largest gap by attribute", columns, rows, "All bounds hold together.")
