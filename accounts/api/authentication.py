@@ -9,6 +9,9 @@ from accounts.models import ApiKey
 from core import context
 from core.roles import Role
 
+# What a key of an earlier day could do under one name, and does under two now.
+IMPLIED_BY = {"version.view": "model.view"}
+
 
 class Machine:
     """The principal behind an API key: one institution, an explicit list of actions, no role."""
@@ -28,7 +31,7 @@ class Machine:
         return frozenset({self.key.institution_id})
 
     def may(self, action: str) -> bool:
-        return action in self.key.actions
+        return action in self.key.actions or IMPLIED_BY.get(action) in self.key.actions
 
     def __str__(self) -> str:
         return str(self.key)

@@ -13,6 +13,9 @@ RESULT_COLUMNS = (
 )  # fmt: skip
 
 
+VERDICTS = [(v.value, v.value.replace("_", " ")) for v in Verdict]
+
+
 class ResultRow(GovernedModel):
     """What one check measured. Its digest is the address of its content: the canonical JSON hashes to it."""
 
@@ -25,7 +28,7 @@ class ResultRow(GovernedModel):
     principle = models.CharField(max_length=20)
     title = models.CharField(max_length=120)
     decides = models.CharField(max_length=10, choices=Decides)
-    verdict = models.CharField(max_length=20, choices=[(v.value, v.value.replace("_", " ")) for v in Verdict])
+    verdict = models.CharField(max_length=20, choices=VERDICTS)
     value = models.FloatField(null=True)  # absent if it could not be measured
     lower = models.FloatField(null=True)
     upper = models.FloatField(null=True)

@@ -202,6 +202,11 @@ SPECTACULAR_SETTINGS = {
         "ConsentDecision": "federation.models.Consent.Decision",
         "ApprovalDecision": "models_registry.models.ApprovalDecision.Decision",
         "EvidenceVerdict": "models_registry.models.Evidence.Verdict",
+        "CheckVerdict": "audits.predeployment.models_result.VERDICTS",
+        "PolicyState": "audits.predeployment.models.AuditPolicy.State",
+        "ExternalAuditState": "audits.predeployment.models_external.ExternalAudit.State",
+        "ExternalDataState": "audits.predeployment.models_external.ExternalData.State",
+        "ExternalRunState": "audits.predeployment.models_external.ExternalRun.State",
     },
 }
 
