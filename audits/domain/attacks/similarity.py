@@ -16,6 +16,8 @@ from federation.domain.data.dataset import SiteData
 
 QUANTILE = 0.99
 SAME = 1 - 1e-6
+WINDOW = 7  # pixels
+C1, C2 = 0.01**2, 0.03**2  # of SSIM, for a range of 1
 Records = NDArray[np.floating]  # shape (n, d), or (n, channels, height, width)
 
 
@@ -37,18 +39,43 @@ def similarity(left: Records, right: Records) -> NDArray[np.float64]:
         1: the same. Rows: 1 minus the root mean square difference over the columns, 0 at a difference of 1 in every
         column. Images: SSIM [1]_ over all channels, 0 for unrelated ones. What is not finite is like nothing: -1.
     """
-    from skimage.metrics import structural_similarity
-
     found = np.full((len(left), len(right)), -1.0)
     rows, columns = (np.flatnonzero(np.isfinite(side).reshape(len(side), -1).all(axis=1)) for side in (left, right))
     if left.ndim == 2:
         for i in rows:
             found[i, columns] = 1 - np.sqrt(((left[i] - right[columns]) ** 2).mean(axis=1))
         return found
-    for i in rows:
-        for j in columns:
-            found[i, j] = structural_similarity(left[i], right[j], data_range=1.0, channel_axis=0)
+    if len(rows) and len(columns):
+        found[np.ix_(rows, columns)] = _ssim(left[rows].astype(float), right[columns].astype(float))
     return found
+
+
+def _ssim(left: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:
+    """SSIM of each pair of images for values in [0, 1]: mean over whole windows of 7 x 7 pixels, and over channels."""
+    down, across = (_windows(side) for side in left.shape[2:])
+
+    def mean(images: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.asarray(down @ images @ across.T)
+
+    unbiased = WINDOW**2 / (WINDOW**2 - 1)
+    means = mean(left), mean(right)
+    spreads = [unbiased * (mean(side**2) - own**2) for side, own in zip((left, right), means, strict=True)]
+    found = np.empty((len(left), len(right)))
+    for i, image in enumerate(left):
+        product = means[0][i] * means[1]
+        common = unbiased * (mean(image * right) - product)
+        light = (2 * product + C1) / (means[0][i] ** 2 + means[1] ** 2 + C1)
+        found[i] = (light * (2 * common + C2) / (spreads[0][i] + spreads[1] + C2)).mean(axis=(1, 2, 3))
+    return found
+
+
+def _windows(side: int) -> NDArray[np.float64]:
+    """The mean over each window along one side, as a matrix of shape (side - 6, side)."""
+    if side < WINDOW:
+        raise ValueError(f"expected images of at least {WINDOW} pixels a side, got {side}")
+    first = np.arange(side - WINDOW + 1)[:, None]
+    pixel = np.arange(side)
+    return ((pixel >= first) & (pixel < first + WINDOW)) / WINDOW
 
 
 @dataclass(frozen=True)

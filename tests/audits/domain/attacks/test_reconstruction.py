@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from skimage.metrics import structural_similarity
 
 from audits.domain.attacks.inversion import (
     Search,
@@ -140,6 +141,23 @@ def test_similarity_of_images_is_one_for_the_same_and_less_for_noise():
     found = similarity(images, images)
     np.testing.assert_allclose(np.diag(found), 1.0)
     assert abs(found[0, 1]) < 0.3
+
+
+@pytest.mark.parametrize("shape", [(1, 16, 16), (3, 20, 12)])
+def test_similarity_of_images_is_that_of_scikit_image(shape):
+    rng = np.random.default_rng(2)
+    left, right = rng.random((3, *shape)), rng.random((4, *shape)) ** 2
+    right[0] = 0.9 * left[0]
+    expected = [[structural_similarity(a, b, data_range=1.0, channel_axis=0) for b in right] for a in left]
+    np.testing.assert_allclose(similarity(left, right), expected, atol=1e-12)
+
+
+def test_images_that_are_not_finite_are_like_nothing_and_tiny_ones_are_refused():
+    images = np.zeros((2, 1, 16, 16))
+    images[1, 0, 3, 3] = np.nan
+    np.testing.assert_allclose(similarity(images, images), [[1.0, -1.0], [-1.0, -1.0]])
+    with pytest.raises(ValueError, match="at least 7 pixels"):
+        similarity(images[:1, :, :6], images[:1, :, :6])
 
 
 def test_the_yardstick_is_what_public_records_and_their_mean_reach():
