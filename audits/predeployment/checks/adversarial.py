@@ -54,10 +54,11 @@ class Adversarial(Check):
     parameters = (
         Parameter("tolerated_drop", 0.2, "largest drop in the score that is tolerated", 0.01, 0.9, tightens="down"),
         Parameter("epsilon", 0.03, "largest change of any input value (1 is its whole range)", 0.001, 0.25),
-        Parameter("steps", 20, "steps of PGD", 1, 200, tightens="up"),
+        Parameter("steps", 20, "steps of PGD at the strength judged, half of them at others", 1, 200, tightens="up"),
         Parameter("starts", 2, "starting points of PGD on tables; images start at the FGSM point alone", 1, 20),
         Parameter("columns", "all", "which columns of a table are changed", choices=("all", "measured")),
         Parameter("patients", 400, "most patients attacked at a site, drawn at random", 10, 5000),
+        Parameter("images", 32, "the same for imaged patients", 10, 5000),
         Parameter("slices", 2, "slices attacked of each imaged patient, those with most of the lesion", 1, 64),
         Parameter("min_count", 30, "fewest patients of a group that is judged", 10, 10_000),
         Parameter("confidence", 0.95, "of all bounds together", 0.9, 0.999),
@@ -70,22 +71,25 @@ class Adversarial(Check):
         from audits.domain.robustness.scores import flagged, some_patients, some_slices
 
         chosen = at.settings
-        data = some_slices(some_patients(at.audit, chosen["patients"], at.rng("patients")), chosen["slices"])
+        tabular = at.task == "classification"
+        most = chosen["patients" if tabular else "images"]
+        data = some_slices(some_patients(at.audit, most, at.rng("patients")), chosen["slices"])
         parts = shareable(data.groups, data.n_patients)
         if not parts:
             raise NotMeasured(f"{data.n_patients} audit patients are too few for sums that single nobody out")
-        tabular = data.task == "classification"
         movable = measured_columns(data.x) if tabular and chosen["columns"] == "measured" else None
         if movable is not None and not movable.any():
             raise NotMeasured("no column holds a measured quantity")
         counts = {f"flagged by {name}": flagged(at.models[name], data) for name in MODELS}
         sums: dict[Key, PairedSums] = {}
         everyone = dict([next(iter(parts.items()))])
+        starts = chosen["starts"] if tabular else 1
         for level, factor in enumerate(FACTORS):
+            steps = chosen["steps"] if level == JUDGED else -(-chosen["steps"] // 2)
             found = {
                 name: attack(
                     at.models[name], data, epsilon=factor * chosen["epsilon"], rng=at.rng("signs", level),
-                    steps=chosen["steps"], starts=chosen["starts"] if tabular else 1, movable=movable,
+                    steps=steps, starts=starts, movable=movable,
                     tell=lambda step, of, name=name, level=level: at.tell(  # type: ignore[misc]  # mypy cannot infer defaults
                         f"attack {level + 1} of {len(FACTORS)} on the {MODELS[name]}", step, of
                     ),

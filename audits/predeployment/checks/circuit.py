@@ -60,6 +60,7 @@ class Circuit(Check):
         Parameter("carries", 0.02, "score that is lost at least when the circuit is told nothing", 0.0, 0.9),
         Parameter("matters", 0.02, "mean change of the answers from which a part counts", 0.001, 0.5),
         Parameter("patients", 400, "most patients measured at a site, drawn at random", 10, 5000),
+        Parameter("images", 64, "the same for imaged patients", 10, 5000),
         Parameter("slices", 2, "slices of each imaged patient, those with most of the lesion", 1, 64),
         Parameter("coalitions", 64, "sets of wires tried for the Shapley values of a model", 8, 1024),
         Parameter("confidence", 0.95, "of each interval", 0.9, 0.999),
@@ -77,8 +78,9 @@ class Circuit(Check):
         if not isinstance(core, QuantumBottleneck):
             return {"circuit": None}
         chosen = at.settings
+        most = chosen["patients" if at.task == "classification" else "images"]
         data, seen = (
-            some_slices(some_patients(part, chosen["patients"], at.rng(name)), chosen["slices"])
+            some_slices(some_patients(part, most, at.rng(name)), chosen["slices"])
             for name, part in (("patients", at.audit), ("background", at.train))
         )
         if data.n_patients < LEAST or seen.n_patients < LEAST:

@@ -23,6 +23,7 @@ from audits.predeployment.checks.stress import MODELS
 
 if TYPE_CHECKING:
     import numpy as np
+    from numpy.typing import NDArray
 
     from audits.domain.attacks.membership import ScoreCounts
     from audits.predeployment.checks.at_site import AtSite
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from federation.domain.models.base import Model
 
 LEAST = 5  # members, and others, of a site; counts over fewer could be led back to one of them
+SHADOWED = tuple(way for way in ATTACKS if way != "loss")
 SAME = 1e-6  # answers that differ by less are the same answer
 LIMITS = (
     Parameter(
@@ -53,6 +55,8 @@ class Membership(Check):
         *LIMITS,
         Parameter("shadows", 8, "shadow models of each kind, trained at each site; even", 6, 256),
         Parameter("most_rounds", 20, "most rounds of training that a shadow repeats", 1, 200),
+        Parameter("image_rounds", 2, "the same for images", 1, 200),
+        Parameter("images", 128, "most imaged patients a site for shadows, half of them members", 20, 100_000),
         Parameter("slices", 4, "most slices of an imaged patient in shadow training; 0 for all", 0, 512),
     )
     libraries = ("torch", "scipy")
@@ -65,19 +69,23 @@ class Membership(Check):
         parts = at.rng("parts").permutation(pool.n_patients) % at.shards
         halves = at.rng("halves").permutation(pool.n_patients) % 2
         mine = parts == at.shard
+        shadowed = _shadowed(at, member)
         found: dict[str, Any] = {}
         constant: dict[str, bool] = {}
         for name in MODELS:
-            scored = self._scored(at, name, pool)
-            counts = {way: _counted(scored[way], member, halves, mine) for way in ATTACKS}
-            counts[RECIPE] = _counted(scored[RECIPE], scored["in_shadow"].astype(bool), halves, mine)
+            scored = self._scored(at, name, pool, shadowed)
+            tested, half = mine[shadowed], halves[shadowed]
+            counts = {"loss": _counted(scored["loss"], member, halves, mine)}
+            counts |= {way: _counted(scored[way], member[shadowed], half, tested) for way in SHADOWED}
+            counts[RECIPE] = _counted(scored[RECIPE], scored["in_shadow"].astype(bool), half, tested)
             found[name] = {way: count.as_dict() for way, count in counts.items()}
             constant[name] = bool(np.ptp(at.outcomes(name).score) < SAME)
         sizes = {"members": int(np.sum(member & mine)), "others": int(np.sum(~member & mine))}
-        return {**sizes, "rounds": self._rounds(at), "constant": constant, "models": found}
+        of_shadows = [int(np.sum(which[shadowed] & tested)) for which in (member, ~member)]
+        return {**sizes, "shadowed": of_shadows, "rounds": self._rounds(at), "constant": constant, "models": found}
 
-    def _scored(self, at: AtSite, name: str, pool: SiteData) -> dict[str, np.ndarray]:
-        """Each attack's score of each patient."""
+    def _scored(self, at: AtSite, name: str, pool: SiteData, shadowed: NDArray[np.int64]) -> dict[str, np.ndarray]:
+        """Scores by attack: of each patient for the loss, of each of `shadowed` for those with shadows."""
         from audits.domain.attacks.lira import scores, shadow_game
         from audits.domain.attacks.shadows import Recipe, statistic, train_shadows
 
@@ -85,23 +93,29 @@ class Membership(Check):
         recipe = Recipe(model.spec, at.bench.config.local, self._rounds(at))
         count = at.settings["shadows"] // 2 * 2
         shadows = train_shadows(
-            recipe, pool, count=count, rng=at.rng("shadows", name, at.shard),
+            recipe, pool.take(shadowed), count=count, rng=at.rng("shadows", name, at.shard),
             told=lambda done: at.tell(f"shadow models of the {MODELS[name]}", done, count),
         )  # fmt: skip
         target = statistic(model, pool)
-        likelihood, game = scores(target, shadows), shadow_game(shadows, at.rng("game", name, at.shard))
+        likelihood, game = scores(target[shadowed], shadows), shadow_game(shadows, at.rng("game", name, at.shard))
         return {
             "loss": target, "lira_offline": likelihood.offline, "lira_online": likelihood.online, RECIPE: game.online,
             "in_shadow": game.member,
         }  # fmt: skip
 
     def _rounds(self, at: AtSite) -> int:
-        return min(at.bench.config.rounds, at.settings["most_rounds"])
+        most = at.settings["most_rounds" if at.task == "classification" else "image_rounds"]
+        return min(at.bench.config.rounds, int(most))
 
     def read(self, site: str, raw: Mapping[str, Any], settings: Mapping[str, Any]) -> MembershipAnswer:
         from audits.domain.attacks.membership import ScoreCounts
 
         members, others, rounds = (_count(raw, key) for key in ("members", "others", "rounds"))
+        shadowed = tuple(raw["shadowed"])
+        if [type(n) for n in shadowed] != [int, int] or not (
+            0 <= shadowed[0] <= members and 0 <= shadowed[1] <= others
+        ):
+            raise AnswerError(f"expected members and others that shadows were trained on, got {raw['shadowed']!r}")
         asked = {name: {*ATTACKS, RECIPE} for name in MODELS}
         came = {name: set(ways) for name, ways in raw["models"].items()}
         if asked != came:
@@ -115,10 +129,13 @@ class Membership(Check):
         for name, ways in counts.items():
             for way, count in ways.items():
                 total = (count.n_members, count.n_others)
-                fits = sum(total) == members + others if way == RECIPE else total == (members, others)
-                if not fits:
-                    raise AnswerError(f"{name}, {way}: expected scores of {members} and {others} patients, got {total}")
+                due = (members, others) if way == "loss" else shadowed
+                if not (sum(total) == sum(due) if way == RECIPE else total == due):
+                    raise AnswerError(f"{name}, {way}: expected scores of {due[0]} and {due[1]} patients, got {total}")
         return MembershipAnswer(members, others, rounds, dict(constant), counts)
+
+    def counted(self, answer: MembershipAnswer) -> int:
+        return answer.members + answer.others
 
     def conclude(self, gathered: Gathered) -> Result:
         from audits.predeployment.checks.membership_result import evidence_of
@@ -152,6 +169,16 @@ def _pool(at: AtSite, slices: int) -> tuple[SiteData, np.ndarray]:
     if slices:
         pool = some_slices(pool, slices)
     return pool, np.arange(pool.n_patients) < train.n_patients
+
+
+def _shadowed(at: AtSite, member: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Whom shadows are trained on, in their order: everyone in a table, some of each kind of imaged patients."""
+    import numpy as np
+
+    if at.task == "classification":
+        return np.arange(len(member))
+    most, drawn = at.settings["images"] // 2, at.rng("shadowed").permutation(len(member))
+    return np.sort(np.concatenate([drawn[member[drawn]][:most], drawn[~member[drawn]][:most]]))
 
 
 def _counted(scores: np.ndarray, member: np.ndarray, halves: np.ndarray, mine: np.ndarray) -> ScoreCounts:

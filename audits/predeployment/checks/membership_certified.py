@@ -23,6 +23,8 @@ class CertifiedMembership(Membership):
         Parameter("orders", 8, "orders to each site; each trains shadows for its share of the patients", 1, 64),
         Parameter("shadows", 64, "shadow models of each kind in an order; even", 16, 512),
         Parameter("most_rounds", 200, "most rounds of training that a shadow repeats", 1, 200),
+        Parameter("image_rounds", 200, "the same for images", 1, 200),
+        Parameter("images", 100_000, "most imaged patients a site for shadows, half of them members", 20, 100_000),
         Parameter("slices", 0, "most slices of an imaged patient in shadow training; 0 for all", 0, 512),
     )
     certifies = True

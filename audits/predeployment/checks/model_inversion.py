@@ -53,9 +53,11 @@ class ModelInversion(Check):
         Parameter("confidence", 0.95, "of each one-sided bound", 0.9, 0.999),
         Parameter("starts", 10, "searches of each class, from other starts", 1, 200, (), "up"),
         Parameter("steps", 200, "steps of each search", 1, 5000, (), "up"),
+        Parameter("image_starts", 3, "as starts, for images", 1, 200, (), "up"),
+        Parameter("image_steps", 100, "as steps, for images", 1, 5000, (), "up"),
         Parameter("side", 32, "pixels a side at which images are inverted; divisible by 4", 16, 64),
     )
-    libraries = ("torch", "scipy", "scikit-image")
+    libraries = ("torch", "scipy")
 
     def measure(self, at: AtSite) -> Mapping[str, Any]:
         import numpy as np
@@ -79,11 +81,14 @@ class ModelInversion(Check):
             tau = yardstick(np.concatenate(list(cohorts.values())), public).tau
         except NoYardstickError as reason:
             raise NotMeasured(str(reason)) from reason
+        starts, steps = (
+            at.settings[key if at.task == "classification" else f"image_{key}"] for key in ("starts", "steps")
+        )
         counts: dict[str, Any] = {}
         for name in MODELS:
             inverted = invert(
-                at.models[name], public, starts=at.settings["starts"], steps=at.settings["steps"], rng=at.rng(name),
-                told=lambda step, name=name: at.tell(f"inverting the {MODELS[name]}", step, at.settings["steps"]),  # type: ignore[misc]  # mypy cannot infer defaults
+                at.models[name], public, starts=starts, steps=steps, rng=at.rng(name),
+                told=lambda step, name=name: at.tell(f"inverting the {MODELS[name]}", step, steps),  # type: ignore[misc]  # mypy cannot infer defaults
             )  # fmt: skip
             met = {cohort: remembered(inverted, x, tau) for cohort, x in cohorts.items()}
             counts[name] = {cohort: [len(rows), int(rows.sum())] for cohort, rows in met.items()}

@@ -52,6 +52,11 @@ class Tally:
         every = list(tallies)
         return cls(sum(t.attempts for t in every), {way: sum(t.successes[way] for t in every) for way in WAYS})
 
+    @property
+    def solved(self) -> bool:
+        """Whether enough of these bare steps were solved that the attack's failures elsewhere mean anything."""
+        return self.successes["any"] >= POWER * max(self.attempts, 1)
+
 
 @dataclass(frozen=True)
 class ReconstructionAnswer:
@@ -72,12 +77,17 @@ class Evidence:
     dp: bool
     moved: bool
     confidence: float
+    stopped: Mapping[str, tuple[str, ...]]  # by model: sites where not even bare steps were solved, nor more was tried
 
     @property
     def powerful(self) -> bool:
         """Whether the attack works at all, where nothing stands in its way."""
-        bare = self.tallies["primary", "bare"]
-        return bare.successes["any"] >= POWER * max(bare.attempts, 1)
+        return self.tallies["primary", "bare"].solved
+
+    @property
+    def untried(self) -> bool:
+        """Whether no round at all was attacked, because not even bare steps were solved."""
+        return self.main.attempts == 0 and bool(self.stopped["primary"])
 
     @property
     def main(self) -> Resistance:
@@ -98,18 +108,29 @@ def evidence_of(gathered: Gathered) -> Evidence:
         for key, tally in tallies.items() for way in WAYS
     }  # fmt: skip
     every = gathered.each
-    return Evidence(tallies, shown, all(a.dp for a in every), all(a.moved for a in every), confidence)
+    stopped = {
+        name: tuple(
+            site for site, rows in sorted(gathered.answers.items()) if any(_stopped(a.tallies[name]) for a in rows)
+        )
+        for name in MODELS
+    }
+    return Evidence(tallies, shown, all(a.dp for a in every), all(a.moved for a in every), confidence, stopped)
+
+
+def _stopped(ways: Mapping[str, Tally]) -> bool:
+    return ways["bare"].attempts > 0 and not ways["bare"].solved and ways["round"].attempts == 0
 
 
 def verdict_of(found: Evidence, settings: Mapping[str, Any]) -> Verdict:
     """From the bounds of the round as configured, on the model under audit."""
     main, control = found.main, found.tallies["primary", "control"]
     if main.attempts == 0:
-        return Verdict.NOT_ASSESSABLE
+        return Verdict.INCONCLUSIVE if found.untried else Verdict.NOT_ASSESSABLE
     by_chance = control.successes["any"] / control.attempts if control.attempts else 0.0
     if main.upper < settings["min_resistance"] and 1 - main.upper > by_chance:
         return Verdict.FAIL
-    proven = main.lower >= settings["min_resistance"] and found.powerful and found.moved
+    tried = found.powerful and found.moved and not found.stopped["primary"]
+    proven = main.lower >= settings["min_resistance"] and tried
     return Verdict.PASS if proven else Verdict.INCONCLUSIVE
 
 
@@ -123,6 +144,7 @@ def written(found: Evidence, gathered: Gathered, verdict: Verdict, *, certifies:
         sentences.append(
             "The attack did not succeed where nothing stood in its way, so that it fails elsewhere proves nothing."
         )
+    sentences += _stopped_words(found)
     if not found.moved:
         sentences.append("A round left the weights as they were: there was nothing to reconstruct from.")
     sentences.append(_twin_words(found))
@@ -148,6 +170,11 @@ def written(found: Evidence, gathered: Gathered, verdict: Verdict, *, certifies:
 
 def _main_words(found: Evidence, settings: Mapping[str, Any]) -> str:
     main = found.main
+    if found.untried:
+        return (
+            "No round of the quantum model was attacked: not even a single patient's bare step, which gives away far "
+            "more, is solved by these attacks."
+        )
     if main.value is None:
         return "No patient could be attacked: nothing is shown."
     control = found.tallies["primary", "control"]
@@ -166,9 +193,20 @@ def _worst_case_words(found: Evidence) -> str:
         f"Worst case, reported apart: from the bare step on a single patient {bare.successes['any']} of "
         f"{bare.attempts} are reconstructed"
     )
+    if found.untried:
+        return f"{said}."
     if not found.dp:
         return f"{said}. This run adds no noise: a hospital with one patient in a round would send just that."
     return f"{said}; with this run's clipping and noise {shielded.successes['any']} of {shielded.attempts}."
+
+
+def _stopped_words(found: Evidence) -> list[str]:
+    """Where an attack without power was not pursued, model by model."""
+    return [
+        f"{MODELS[name].capitalize()}: fewer than {POWER:.0%} of the bare steps were solved at {', '.join(sites)}, so "
+        "noised steps and rounds, which are harder, were not attacked there."
+        for name, sites in found.stopped.items() if sites
+    ]  # fmt: skip
 
 
 def _line_words() -> str:

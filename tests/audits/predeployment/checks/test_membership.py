@@ -18,6 +18,7 @@ from audits.predeployment.checks.running import conclude, measure_at, read_answe
 from core.charts import interval_chart
 from tests.factories.checks import run_check
 from tests.factories.privacy import BY_HEART, PRIVATE, at_site, coin_benches
+from tests.factories.stress import imaging_benches
 
 QUICK = {"shadows": 6, "max_advantage": 0.1}
 CERTIFIED = {"orders": 2, "shadows": 16, "max_advantage": 0.6, "max_tpr": 0.4}
@@ -94,7 +95,7 @@ def test_each_order_has_patients_of_its_own(private):
 
 def test_an_answer_says_nothing_of_one_patient_and_is_the_same_again(private, answer):
     raw, fixed = answer
-    assert set(raw) == {"members", "others", "rounds", "constant", "models"}
+    assert set(raw) == {"members", "others", "shadowed", "rounds", "constant", "models"}
     text = json.dumps(raw)
     assert not any(record in text for record in private["north"].splits.train.record_ids)
     again = measure_at(Membership(), at_site(Membership(), private["north"], QUICK))
@@ -113,8 +114,25 @@ def test_an_answer_says_nothing_of_one_patient_and_is_the_same_again(private, an
         lambda raw: raw["models"]["primary"]["loss"]["members"].append([0, 1, -4]),
         lambda raw: raw.update(constant={"primary": "no", "baseline": False}),
         lambda raw: raw.pop("rounds"),
+        lambda raw: raw.update(shadowed=[79, 56]),
+        lambda raw: raw.update(shadowed=[80, 57]),
+        lambda raw: raw.update(shadowed=[80.0, 56]),
+        lambda raw: raw.update(shadowed=[80]),
     ],
-    ids=["one less", "minus", "bool", "model", "attack", "count", "constant", "field"],
+    ids=[
+        "one less",
+        "minus",
+        "bool",
+        "model",
+        "attack",
+        "count",
+        "constant",
+        "field",
+        "fewer shadowed",
+        "more shadowed",
+        "fractions",
+        "one kind",
+    ],
 )
 def test_an_answer_that_cannot_be_is_refused(answer, spoil):
     raw, fixed = answer
@@ -122,6 +140,17 @@ def test_an_answer_that_cannot_be_is_refused(answer, spoil):
     spoil(bad)
     with pytest.raises(AnswerError, match="north"):
         read_answer(Membership(), "north", bad, fixed)
+
+
+def test_of_imaged_patients_some_of_each_kind_are_in_shadows_and_all_face_the_loss():
+    check, bench = Membership(), imaging_benches(80)["phantom-1"]
+    settings = {"shadows": 6, "images": 20}
+    raw = json.loads(json.dumps(measure_at(check, at_site(check, bench, settings))))
+    found = read_answer(check, "phantom-1", raw, settings_of(check, settings))[0]
+    assert raw["shadowed"] == [10, 10] and (found.members, found.others) == (20, 14)
+    for counts in found.counts.values():
+        assert (counts["loss"].n_members, counts["loss"].n_others) == (20, 14)
+        assert (counts["lira_online"].n_members, counts["lira_online"].n_others) == (10, 10)
 
 
 def test_a_site_with_too_few_patients_is_not_assessable():

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from audits.domain.attacks.similarity import Yardstick
 from audits.domain.verdict import Verdict
 from audits.predeployment.checks.at_site import Bench
 from audits.predeployment.checks.base import AnswerError, Gathered
@@ -41,8 +42,8 @@ def answer(private):
     ), fixed
 
 
-def by_hand(check, *, successes: int, attempts: int, control: int = 0, bare: int = 10):
-    """The verdict over one site with these counts."""
+def by_hand(check, *, successes: int, attempts: int, control: int = 0, bare: int = 10, beside: int | None = None):
+    """The verdict over one site with these counts; `beside` bare steps are solved at another that stopped there."""
 
     def tally(found: int, of: int) -> Tally:
         return Tally(of, dict.fromkeys(WAYS, found))
@@ -52,7 +53,11 @@ def by_hand(check, *, successes: int, attempts: int, control: int = 0, bare: int
         "control": tally(control, attempts),
     }  # fmt: skip
     one = ReconstructionAnswer(dict.fromkeys(MODEL_NAMES, ways), 0.9, 0.7, 40, dp=True, moved=True)
-    return check.conclude(Gathered("classification", settings_of(check), 1, {"north": (one,)}))
+    answers = {"north": (one,)}
+    if beside is not None:
+        halted = dict.fromkeys(ways, tally(0, 0)) | {"bare": tally(beside, 10)}
+        answers["south"] = (replace(one, tallies=dict.fromkeys(MODEL_NAMES, halted)),)
+    return check.conclude(Gathered("classification", settings_of(check), 1, answers))
 
 
 def test_both_tiers_are_installed():
@@ -91,6 +96,9 @@ def test_without_noise_the_sentence_says_so():
         ({"successes": 30, "attempts": 600, "control": 30}, Verdict.INCONCLUSIVE),  # no more than by chance
         ({"successes": 0, "attempts": 598, "bare": 4}, Verdict.INCONCLUSIVE),  # the attack does not work at all
         ({"successes": 0, "attempts": 0}, Verdict.NOT_ASSESSABLE),
+        ({"successes": 0, "attempts": 0, "bare": 4}, Verdict.INCONCLUSIVE),  # not tried, since it would not work
+        ({"successes": 0, "attempts": 598, "beside": 4}, Verdict.INCONCLUSIVE),  # not tried at one of the sites
+        ({"successes": 30, "attempts": 600, "beside": 4}, Verdict.FAIL),  # found where it was
     ],
 )
 def test_the_verdict_follows_the_bounds(counts, verdict):
@@ -126,16 +134,34 @@ def test_an_answer_that_cannot_be_is_refused(answer, spoil):
         read_answer(Reconstruction(), "north", bad, fixed)
 
 
-def test_images_are_attacked_too_and_an_attack_without_power_proves_nothing():
+@pytest.fixture(scope="module")
+def imaged():
     parts = split(generate("phantom-1", count=40, px=16), seed=1)
     plain = coin_benches(PRIVATE, {"north": 20})["north"].config
     config = replace(plain, task="segmentation", models=dict.fromkeys(MODEL_NAMES, UNET))
-    models = {name: build(UNET, seed=2).eval() for name in MODEL_NAMES}
-    bench = Bench(parts, models, config)
-    settings = {"image_steps": 2, "images": 1, "side": 16}
-    found = run_check(Reconstruction(), {"phantom-1": bench}, settings=settings, task="segmentation")
-    assert found.verdict is Verdict.INCONCLUSIVE
+    return Bench(parts, {name: build(UNET, seed=2).eval() for name in MODEL_NAMES}, config)
+
+
+IMAGED = {"image_steps": 2, "images": 1, "side": 16}
+
+
+def test_images_are_attacked_too_and_an_attack_without_power_stops_and_proves_nothing(imaged):
+    found = run_check(Reconstruction(), {"phantom-1": imaged}, settings=IMAGED, task="segmentation")
+    assert found.verdict is Verdict.INCONCLUSIVE and found.sentences[0].startswith("No round of the quantum model")
     assert any("nothing stood in its way" in sentence for sentence in found.sentences)
+    assert any("bare steps were solved at phantom-1" in sentence for sentence in found.sentences)
+    attempts = {row[1]: row[3] for row in found.tables[0].rows if row[0] == "quantum model"}
+    assert list(attempts.values()) == [1, 0, 0, 0]
+
+
+def test_an_attack_that_solves_bare_images_goes_on_to_rounds(imaged, monkeypatch):
+    """Noise for the similarity to beat: whatever is found then counts as the patient."""
+    low = Yardstick(tau=-0.9, median=-0.9, n_private=34, n_public=6)
+    monkeypatch.setattr("audits.domain.attacks.similarity.yardstick", lambda *_: low)
+    found = run_check(CertifiedReconstruction(), {"phantom-1": imaged}, settings=IMAGED | {"orders": 1, "restarts": 1},
+                      task="segmentation")  # fmt: skip
+    attempts = {row[1]: row[3:5] for row in found.tables[0].rows if row[:3:2] == ("quantum model", "all attacks")}
+    assert [tuple(pair) for pair in attempts.values()] == [(1, 1), (1, 1), (34, 34), (34, 34)]
 
 
 def test_public_copies_of_private_patients_leave_nothing_to_measure(private):
