@@ -85,8 +85,8 @@ def message_receive(*, participant: Participant, text: str) -> str:
     except MessageError as error:
         logger.warning("refused a message in the name of %s: %s", participant.site, error)
         return "refused"
-    if "\\u0000" in json.dumps(message.body):  # PostgreSQL cannot hold it, and a message that cannot be stored returns
-        logger.warning("refused a message of %s: a NUL character in its body", participant.site)
+    if not _storable((message.body, message.key)):  # a message that cannot be stored would return for ever
+        logger.warning("refused a message of %s: it holds a character that no database does", participant.site)
         return "refused"
     now = timezone.now()
     Participant.objects.filter(id=participant.id).update(last_seen_at=now)
@@ -115,6 +115,12 @@ def message_receive(*, participant: Participant, text: str) -> str:
             return "duplicate"
         events.emit(f"order.{order.kind}", {"order": str(order.id)})
     return "answer" if message.ok else "failure"
+
+
+def _storable(value: object) -> bool:
+    """Whether PostgreSQL can hold it: it takes neither NUL nor half of a surrogate pair."""
+    text = json.dumps(value, ensure_ascii=False)
+    return "\\u0000" not in text and not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
 def _show_progress(order: SiteOrder, message: Message) -> None:

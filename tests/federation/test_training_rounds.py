@@ -159,10 +159,12 @@ def test_an_answer_that_comes_twice_counts_once(trial):
     assert SiteUpdate.objects.count() == 1
 
 
-def test_an_answer_that_no_database_can_hold_is_refused_and_does_not_come_back(trial):
+@pytest.mark.parametrize("kind", ["train", "progress"])
+@pytest.mark.parametrize("body", [{"note": "a\x00b"}, {"note": "\ud800"}, {"\udc00": 1}])
+def test_a_message_that_no_database_can_hold_is_refused_and_does_not_come_back(trial, kind, body):
     trial.running()
     order = SiteOrder.objects.filter(kind="train", participant__site="phantom-1").select_related("participant").get()
-    message = Message("train", "phantom-1", "coordinator", order.key, {"note": "a\x00b"})
+    message = Message(kind, "phantom-1", "coordinator", order.key, body)
     text = messages.seal(message, trial.sites["phantom-1"].home.key)
     assert mailbox.message_receive(participant=order.participant, text=text) == "refused"
 
