@@ -128,8 +128,6 @@ def _part(check_id: str, part: Any) -> dict[str, Any]:
         return {"decides": str(decides), "tiers": chosen, "settings": settings_of(check, settings)}
     except (UnknownCheck, SettingError) as error:
         raise PolicyError(str(error)) from error
-    except OverflowError as error:
-        raise PolicyError(f"{check_id}: a setting is too large a number") from error
 
 
 def resolve(

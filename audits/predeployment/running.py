@@ -14,6 +14,7 @@ from typing import Any
 
 from django.utils import timezone
 
+from audits.domain.verdict import Verdict
 from audits.predeployment import facts
 from audits.predeployment.checks.base import AnswerError, Gathered, Result
 from audits.predeployment.checks.registry import check_of
@@ -24,13 +25,16 @@ from audits.predeployment.results import canonical_results, overall, result_row,
 from core import events, jobs
 from core.context import governed
 from federation import mailbox
+from federation.domain.data.dataset import part_sizes
 from federation.domain.messages import digest
-from federation.models import Participant, SiteOrder
+from federation.models import DataManifest, Participant, SiteOrder
+from models_registry.models import Version
 from models_registry.services import evidence_record
 
 EVIDENCE = "predeployment_audit"
 KIND = "audit"
 ENDED = (SiteOrder.State.ANSWERED, SiteOrder.State.FAILED)
+LONGEST_SECONDS = 10**7  # what a site may say that one order took
 
 
 def ask(audit: AuditRun, participants: Iterable[Participant]) -> None:
@@ -150,6 +154,7 @@ def _concluded(audit: AuditRun, check_id: str) -> tuple[Result, dict[str, float]
     read: dict[str, list[Any]] = {}
     absent: dict[str, str] = {}
     refused: dict[str, str] = {}
+    counted: dict[str, int] = {}
     cost: dict[str, float] = {}
     answers: dict[str, str] = {}
     for order in orders.select_related("participant").order_by("participant__site", "body__shard"):
@@ -158,7 +163,7 @@ def _concluded(audit: AuditRun, check_id: str) -> tuple[Result, dict[str, float]
         if order.state == SiteOrder.State.FAILED:
             refused[site] = order.error
             continue
-        cost[site] = round(cost.get(site, 0.0) + float((order.answer or {}).get("seconds", 0.0)), 3)
+        cost[site] = round(cost.get(site, 0.0) + _seconds(order.answer), 3)
         try:
             value, reason = read_answer(check_of(source), site, order.answer, asked)
         except AnswerError as error:
@@ -168,12 +173,37 @@ def _concluded(audit: AuditRun, check_id: str) -> tuple[Result, dict[str, float]
             absent[site] = reason
         else:
             read.setdefault(site, []).append(value)
+            if (count := check_of(source).counted(value)) is not None:
+                counted[site] = counted.get(site, 0) + count
+    brought = _patients(audit.version)
+    for site, count in counted.items():
+        if count == 0:  # an answer about nobody is no answer
+            absent[site] = "it counted no patient"
+            del read[site]
+        if count > brought.get(site, 0):
+            refused[site] = f"it counts {count} patients, and its manifest has {brought.get(site, 0)}"
     known = facts.collect(check.facts, audit)
     gathered = Gathered(
         audit.version.config["task"], settings, audit.policy["seed"],
         {site: tuple(values) for site, values in read.items()}, absent, known, audit.version.config,
+        {site: part_sizes(n)[2] for site, n in brought.items()},
     )  # fmt: skip
     return conclude(check, gathered, refused), cost, answers
+
+
+def _patients(version: Version) -> dict[str, int]:
+    """How many patients each site's manifest has: what the site consented with, before anybody knew a verdict."""
+    manifests = DataManifest.objects.filter(
+        participant__federation=version.model.federation_id, digest__in=version.manifests.values()
+    )
+    brought = {row.digest: row.content["n_patients"] for row in manifests}
+    return {site: brought[given] for site, given in version.manifests.items() if given in brought}
+
+
+def _seconds(answer: Any) -> float:
+    """What a site says that it took; anything that is no such time counts as none."""
+    said = answer.get("seconds") if isinstance(answer, Mapping) else None
+    return float(said) if isinstance(said, int | float) and 0 <= said <= LONGEST_SECONDS else 0.0
 
 
 def finish_if_complete(audit: AuditRun) -> None:
@@ -183,16 +213,28 @@ def finish_if_complete(audit: AuditRun) -> None:
         return
     verdict = overall(results)
     with governed(action="audit.finish", reason=f"audit of {audit.version}: {verdict.value}"):
-        audit.state, audit.verdict = AuditRun.State.FINISHED, verdict.value
-        audit.summary = summary(results)
-        audit.digest, audit.finished_at = digest(canonical_results(audit, results)), timezone.now()
-        audit.save(update_fields=["state", "verdict", "digest", "summary", "finished_at"])
-        evidence_record(
-            version=audit.version, kind=EVIDENCE, source_id=audit.id, verdict=audit.verdict, digest=audit.digest,
-            summary=audit.summary,
-        )  # fmt: skip
+        audit.state, audit.finished_at = AuditRun.State.FINISHED, timezone.now()
+        audit.save(update_fields=["state", "finished_at"])
+        _record(audit, results, verdict)
         told = {"audit": str(audit.id), "version": str(audit.version_id), "verdict": audit.verdict}
         events.emit("audit.finished", told)
+
+
+def keep_fail(audit: AuditRun) -> None:
+    """Of an audit that was given up, keep a fail that some check had already found; the caller holds its lock."""
+    results = list(audit.checks.all())
+    if overall(results) is Verdict.FAIL:
+        _record(audit, results, Verdict.FAIL)
+
+
+def _record(audit: AuditRun, results: list[CheckResult], verdict: Verdict) -> None:
+    audit.verdict, audit.summary = verdict.value, summary(results)
+    audit.digest = digest(canonical_results(audit, results))
+    audit.save(update_fields=["verdict", "digest", "summary"])
+    evidence_record(
+        version=audit.version, kind=EVIDENCE, source_id=audit.id, verdict=audit.verdict, digest=audit.digest,
+        summary=audit.summary,
+    )  # fmt: skip
 
 
 def locked(audit_id: uuid.UUID | str) -> AuditRun:

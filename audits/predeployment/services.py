@@ -20,6 +20,7 @@ from models_registry.models import Version
 
 State = AuditRun.State
 Tier = AuditRun.Tier
+RiskClass = AuditPolicy.RiskClass
 UNKNOWN = "unknown"
 
 
@@ -45,8 +46,8 @@ def audit_start(
     ApplicationError
         If the tier, the class or a chosen setting is not allowed.
     Conflict
-        If an audit of the version is running, a certification stands that a quick audit would hide, or no site is left
-        to ask.
+        If an audit of the version is running, it would hide a certification or what a stricter class of risk asks, or
+        no site is left to ask.
     """
     if tier not in Tier.values:
         raise ApplicationError(f"Expected a tier among {', '.join(Tier.values)}; got {tier!r}.")
@@ -54,7 +55,10 @@ def audit_start(
         version = Version.objects.select_for_update(no_key=True).get(id=version.id)
         if reason := refusal(version, tier):
             raise Conflict(reason)
-        approved = policies.in_force(risk_class or settings.AUDIT_RISK_CLASS)
+        risk_class = risk_class or settings.AUDIT_RISK_CLASS
+        approved = policies.in_force(risk_class)
+        if risk_class != RiskClass.HIGH and _is_high(version):
+            raise Conflict(f"{version} is held to the class of high risk; another would hide what that policy asks.")
         audit = AuditRun.objects.create(
             version=version, approved_policy=approved, tier=tier, policy=_resolved(approved, version, tier, chosen),
             requested_by=actor if isinstance(actor, User) else None,
@@ -67,9 +71,15 @@ def refusal(version: Version, tier: str = Tier.QUICK) -> str:
     """Why an audit of this tier cannot start now; empty if it can."""
     if version.audits.filter(state=State.RUNNING).exists():
         return f"An audit of {version} is already running; wait for it to finish, or stop it."
-    if tier == Tier.QUICK and version.audits.filter(state=State.FINISHED, tier=Tier.CERTIFICATION).exists():
+    if tier == Tier.QUICK and version.audits.filter(tier=Tier.CERTIFICATION).exclude(verdict="").exists():
         return f"{version} has a certification audit, which a quick one must not hide. Start a certification audit."
     return ""
+
+
+def _is_high(version: Version) -> bool:
+    """Whether the platform, or an audit of this version that said something, follows the stricter policy."""
+    before = version.audits.filter(approved_policy__risk_class=RiskClass.HIGH).exclude(verdict="")
+    return settings.AUDIT_RISK_CLASS == RiskClass.HIGH or before.exists()
 
 
 def _resolved(approved: AuditPolicy, version: Version, tier: str, chosen: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -119,7 +129,10 @@ def reference_groups(version: Version) -> dict[str, str]:
 
 
 def audit_stop(*, audit: AuditRun, reason: str, actor: Any) -> AuditRun:
-    """Give an audit up, because a site will not answer, say. What was measured stays; nothing is concluded from it."""
+    """Give an audit up, because a site will not answer, say. What was measured stays.
+
+    Nothing is concluded from it but a fail that was found already: stopping must not be a way around one.
+    """
     if not reason.strip():
         raise ApplicationError("Give a reason: it becomes part of the record.")
     with governed(action="audit.stop", actor=actor.id, reason=reason):
@@ -130,6 +143,7 @@ def audit_stop(*, audit: AuditRun, reason: str, actor: Any) -> AuditRun:
         audit.stopped_by_id, audit.stop_reason = actor.id, f"Stopped: {reason.strip()}"
         audit.state, audit.finished_at = State.FAILED, timezone.now()
         audit.save(update_fields=["state", "stopped_by", "stop_reason", "finished_at"])
+        running.keep_fail(audit)
         return audit
 
 

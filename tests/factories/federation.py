@@ -34,9 +34,10 @@ def make_federation(people: People, task: str = "classification") -> World:
         )
         content = {
             "format": 1, "source": "test", "title": "Test data", "synthetic": True, "site": institution.slug,
-            "task": task, "n_patients": 100, "n_rows": 100, "shape": [4] if task == "classification" else [1, 32, 32],
-            "groups": {"sex": {"female": 50, "male": 50}}, "feature_names": ["a", "b", "c", "d"],
-            "report": {"found": 100, "used": 100, "imputed": {}, "refused": {}, "notes": []},
+            "task": task, "n_patients": 10_000, "n_rows": 10_000,
+            "shape": [4] if task == "classification" else [1, 32, 32],
+            "groups": {"sex": {"female": 5000, "male": 5000}}, "feature_names": ["a", "b", "c", "d"],
+            "report": {"found": 10_000, "used": 10_000, "imputed": {}, "refused": {}, "notes": []},
             "sha256": digest(institution.slug),
         }  # fmt: skip
         DataManifest.objects.create(participant=participant, digest=digest(content), content=content)

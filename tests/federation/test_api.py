@@ -83,7 +83,7 @@ def test_a_federation_comes_with_what_its_sites_hold(world):
     assert found["name"] == "Trial" and found["task"] == "classification"
     north = found["participants"][0]
     assert (north["site"], north["last_seen_at"]) == ("north", None)
-    assert north["manifest"]["content"]["n_patients"] == 100
+    assert north["manifest"]["content"]["n_patients"] == 10_000
     assert north["manifest"]["digest"] == world.participants["north"].manifests.get().digest
 
 

@@ -177,6 +177,8 @@ class Gathered:
         What the check asked the platform for in its `facts`.
     config : mapping
         The frozen configuration of the training run.
+    patients : mapping of site to int
+        How many patients each site's manifest leaves for the audit.
     """
 
     task: Task
@@ -186,6 +188,7 @@ class Gathered:
     absent: Mapping[str, str] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
     config: Mapping[str, Any] = field(default_factory=dict)
+    patients: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def each(self) -> list[Any]:
@@ -244,6 +247,10 @@ class Check(ABC):
             If it cannot be what was asked for.
         """
         return raw
+
+    def counted(self, answer: Any) -> int | None:
+        """How many patients an answer that was read counts: no site has more than its manifest. None: not counted."""
+        return None
 
     @abstractmethod
     def conclude(self, gathered: Gathered) -> Result:

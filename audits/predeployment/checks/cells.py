@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from audits.predeployment.checks.base import AnswerError, Check, Gathered
-from federation.domain.group_rates import Cell, Sums
+from federation.domain.group_rates import CLASSIFICATION_METRICS, SEGMENTATION_METRICS, Cell, Sums
 from federation.domain.run_config import MODEL_NAMES
 
 if TYPE_CHECKING:
@@ -60,6 +60,9 @@ class CellsCheck(Check):
             require(len(keys) == len(counted), f"expected each combination of attributes once in the {name} cells")
         return SiteCells(site, n, cells, dict(raw.get("facts", {})))
 
+    def counted(self, answer: SiteCells) -> int:
+        return answer.n_patients
+
 
 def scored(at: AtSite, model: str, split: str = "audit") -> RecordOutcomes:
     """How a model did on each patient, if that can be judged at all.
@@ -81,8 +84,19 @@ def scored(at: AtSite, model: str, split: str = "audit") -> RecordOutcomes:
 
 
 def cells_of(gathered: Gathered, model: str) -> list[Cell]:
-    """The cells of all sites."""
-    return [cell for answer in gathered.each for cell in answer.cells[model]]
+    """The cells of all sites.
+
+    Raises
+    ------
+    AnswerError
+        If one lacks a metric of the task: its patients would be left out in silence.
+    """
+    wanted = set(CLASSIFICATION_METRICS if gathered.task == "classification" else SEGMENTATION_METRICS)
+    found = [cell for answer in gathered.each for cell in answer.cells[model]]
+    for cell in found:
+        missing = ", ".join(sorted(wanted - cell.metrics.keys()))
+        require(not missing, f"expected {', '.join(sorted(wanted))} in each cell of {cell.site}, got none of {missing}")
+    return found
 
 
 def require(holds: bool, complaint: str) -> None:
@@ -114,9 +128,20 @@ def _cell(site: str, raw: Mapping[str, Any]) -> Cell:
     for name, sums in cell.metrics.items():
         possible = sums.n <= cell.n and _at_most(sums.total, sums.n) and _at_most(sums.total_sq, sums.total)
         require(possible, f"expected the sums of {name} to be rates in [0, 1]")
-    if "accuracy" in cell.metrics:
+    if "dice" in cell.metrics:
+        _check_overlaps(cell)
+    else:
         _check_rates(cell)
     return cell
+
+
+def _check_overlaps(cell: Cell) -> None:
+    """Nobody is left out of a rate of voxels that is defined for him."""
+    ill, none = cell.confusion["tp"] + cell.confusion["fn"], Sums(0, 0.0, 0.0)
+    n = {name: cell.metrics.get(name, none).n for name in ("dice", "tpr", "fpr")}
+    require(n["tpr"] == ill, f"expected the tpr of {ill} patients with a lesion, got {n['tpr']}")
+    require(n["dice"] >= ill, f"expected the Dice of at least {ill} patients with a lesion, got {n['dice']}")
+    require(n["fpr"] >= cell.n - ill, f"expected the fpr of at least {cell.n - ill} patients, got {n['fpr']}")
 
 
 def _check_rates(cell: Cell) -> None:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from audits.predeployment.checks.at_site import AtSite
 
 NOT_MEASURED = "not_measured"
+# Audit patients of a hospital: with fewer it may have too few for a check; with as many, abstaining costs the pass.
+FEW = 20
 
 
 class SettingError(ValueError):
@@ -110,7 +112,7 @@ def conclude(check: Check, gathered: Gathered, refused: Mapping[str, str] | None
         found = check.conclude(gathered)
         if not isinstance(found, Result):
             raise TypeError(f"expected a Result, got {type(found).__name__}")
-        return _finished(check, _guarded(check, found))
+        return _finished(check, _without_silence(_guarded(check, found), gathered))
     except Exception as error:  # noqa: BLE001 - one failing check never stops the others
         return _broken(check, f"The check failed: {type(error).__name__}: {error}")
 
@@ -134,6 +136,18 @@ def _guarded(check: Check, found: Result) -> Result:
             return found
         reason = f"The check reported a pass, but {worst:g} is on the wrong side of {found.threshold:g}."
     return replace(found, verdict=Verdict.INCONCLUSIVE, sentences=(*found.sentences, reason), change="")
+
+
+def _without_silence(found: Result, gathered: Gathered) -> Result:
+    """Sites that measured nothing are named, and nothing passes while one of them has patients to be judged by."""
+    said = " ".join(found.sentences)
+    told = [f"{site} was not measured: {why}." for site, why in sorted(gathered.absent.items()) if why not in said]
+    verdict, change = found.verdict, found.change
+    hiding = sorted(site for site in gathered.absent if gathered.patients.get(site, 0) >= FEW)
+    if hiding and verdict is Verdict.PASS:
+        told.append(f"Without {', '.join(hiding)}, which has {FEW} patients or more for the audit, this is no pass.")
+        verdict, change = Verdict.INCONCLUSIVE, f"It can pass once {', '.join(hiding)} is measured too."
+    return replace(found, verdict=verdict, sentences=(*found.sentences, *told), change=change)
 
 
 def _finished(check: Check, found: Result) -> Result:
@@ -170,9 +184,14 @@ def _value(check: Check, parameter: Parameter, value: Any) -> Any:
     kind = type(parameter.default)
     what = f"{check.id}: expected {parameter.name}"
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
+        try:
+            value = float(value)
+        except OverflowError as error:
+            raise SettingError(f"{what} to be a number of usual size, got one too large") from error
     if type(value) is not kind:
         raise SettingError(f"{what} to be {_KINDS[kind]}, got {value!r}")
+    if isinstance(value, str) and not value.isprintable():  # the database holds neither NUL nor half a character
+        raise SettingError(f"{what} to be printable text on one line, got {value!r}")
     if parameter.choices and value not in parameter.choices:
         raise SettingError(f"{what} to be one of {', '.join(parameter.choices)}; got {value!r}")
     if not isinstance(value, str | bool):

@@ -131,7 +131,10 @@ class ShotAttack(Check):
         from audits.domain.robustness.drops import drop_of
         from audits.domain.robustness.paired import EVERYONE, merged
 
-        if any(answer is None for answer in gathered.each):
+        silent = [answer is None for answer in gathered.each]
+        if any(silent) and ("qubits" in gathered.config.get("models", {}).get("primary", {}) or not all(silent)):
+            raise AnswerError("expected attacks on one and the same circuit from every site, got none from some")
+        if all(silent):
             return Result(Verdict.NOT_APPLICABLE, ("This model has no circuit between its inputs and its answer.",))
         chosen, confidence = gathered.settings, gathered.settings["confidence"]
         sums = merged(answer.sums.sums for answer in gathered.each)

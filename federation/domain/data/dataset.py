@@ -134,7 +134,16 @@ class Source(Protocol):
     def load(self, site: str) -> SiteData: ...
 
 
-def split(data: SiteData, *, seed: int, fractions: tuple[float, float, float] = (0.5, 0.15, 0.35)) -> Splits:
+FRACTIONS = (0.5, 0.15, 0.35)
+
+
+def part_sizes(n: int, fractions: tuple[float, float, float] = FRACTIONS) -> tuple[int, int, int]:
+    """How many of n patients are trained on, validate and are audited."""
+    train, validation = round(fractions[0] * n), round(fractions[1] * n)
+    return train, validation, n - train - validation
+
+
+def split(data: SiteData, *, seed: int, fractions: tuple[float, float, float] = FRACTIONS) -> Splits:
     """Split the patients of one site at random into train, validation and audit sets.
 
     Parameters
@@ -147,7 +156,7 @@ def split(data: SiteData, *, seed: int, fractions: tuple[float, float, float] = 
     if len(fractions) != 3 or min(fractions) <= 0 or abs(sum(fractions) - 1) > 1e-9:
         raise ValueError(f"expected three positive fractions that sum to 1, got {fractions}")
     order = np.random.default_rng(seed).permutation(data.n_patients).astype(np.int64)
-    first = round(fractions[0] * len(order))
-    second = first + round(fractions[1] * len(order))
+    train, validation, _ = part_sizes(len(order), fractions)
+    first, second = train, train + validation
     parts = (order[:first], order[first:second], order[second:])
     return Splits(*(data.take(np.sort(part)) for part in parts))

@@ -1,0 +1,129 @@
+"""Ways to a pass that are none: silence, a softer class of risk, stopping in time, patients that nobody has."""
+
+from __future__ import annotations
+
+import pytest
+
+from audits.predeployment import policies, results, services
+from audits.predeployment.checks.base import Gathered
+from audits.predeployment.checks.bias_score import BiasScore
+from audits.predeployment.checks.running import conclude as concluded
+from audits.predeployment.checks.running import settings_of
+from audits.predeployment.checks.shot_attack import NO_CIRCUIT, ShotAttack
+from core.errors import ApplicationError, Conflict
+from federation.models import DataManifest
+from models_registry import binding
+from tests.factories.audits import answer, answer_all, conclude, give_answer, make_audit, pending
+
+
+@pytest.fixture
+def audit(version, people):
+    return services.audit_start(version=version, actor=people.administrator)
+
+
+def ended(audit):
+    answer_all(audit)
+    conclude(audit)
+    audit.refresh_from_db()
+    return audit.checks.get(check_id="bias_score")
+
+
+def test_a_hospital_that_keeps_its_patients_back_costs_the_pass_and_is_named(audit):
+    order = pending(audit, "south")[0]
+    give_answer(order, {"not_measured": "no patient is left for the audit"})
+    row = ended(audit)
+    assert (row.verdict, audit.verdict) == ("inconclusive", "inconclusive")
+    assert "south was not measured: no patient is left for the audit" in row.sentence
+
+
+def test_a_hospital_too_small_to_be_judged_is_named_and_costs_no_pass(audit, world):
+    manifest = DataManifest.objects.get(participant=world.participants["south"])
+    DataManifest.objects.filter(id=manifest.id).update(content={**manifest.content, "n_patients": 2})
+    give_answer(pending(audit, "south")[0], {"not_measured": "no patient is left for the audit"})
+    row = ended(audit)
+    assert row.verdict == "pass" and "south was not measured" in row.sentence
+
+
+def test_a_hospital_cannot_count_more_patients_than_its_manifest_has(audit, world):
+    manifest = DataManifest.objects.get(participant=world.participants["south"])
+    DataManifest.objects.filter(id=manifest.id).update(content={**manifest.content, "n_patients": 100})
+    row = ended(audit)
+    assert row.verdict == "inconclusive" and "it counts 3200 patients, and its manifest has 100" in row.sentence
+
+
+@pytest.mark.parametrize("kept", [(), ("selection_rate",), ("tpr", "fpr", "selection_rate"), ("dice", "tpr", "fpr")])
+def test_a_cell_without_a_metric_hides_nobody(audit, kept):
+    order = pending(audit, "south")[0]
+    given = answer(order, outcome="fail")
+    for row in given["cells"]["primary"]:
+        metrics = row["metrics"] | {"dice": row["metrics"]["accuracy"]}
+        row["metrics"] = {name: metrics[name] for name in kept}
+    give_answer(order, given)
+    assert ended(audit).verdict == "inconclusive"
+
+
+@pytest.mark.parametrize("seconds", ["abc", None, [], {}, "inf", -5, 10**400, True])
+def test_what_a_hospital_says_that_it_took_stops_no_check(audit, seconds):
+    order = pending(audit, "south")[0]
+    give_answer(order, answer(order) | {"seconds": seconds})
+    row = ended(audit)
+    assert row.verdict == "pass" and 0 <= row.seconds["south"] <= 1
+
+
+def test_stopping_is_no_way_around_a_fail(version, people):
+    make_audit(version, "pass")
+    audit = services.audit_start(version=version, actor=people.administrator, tier="certification")
+    for order in pending(audit):
+        give_answer(order, answer(order, outcome="fail"))
+    conclude(audit)
+    services.audit_stop(audit=audit, reason="It takes too long.", actor=people.administrator)
+    audit.refresh_from_db()
+    assert (audit.state, audit.verdict) == ("failed", "fail") and results.digest_now(audit) == audit.digest
+    assert "verdict is fail" in binding.refusal(version, "clinical")
+    with pytest.raises(Conflict, match="certification"):
+        services.audit_start(version=version, actor=people.administrator)
+
+
+def test_an_audit_that_is_stopped_before_any_fail_says_nothing(audit, people):
+    services.audit_stop(audit=audit, reason="A site is away.", actor=people.administrator)
+    audit.refresh_from_db()
+    assert audit.verdict == "" and not audit.version.evidence.exists()
+
+
+def test_whoever_starts_an_audit_cannot_choose_a_softer_class_of_risk(version, people, settings):
+    settings.AUDIT_RISK_CLASS = "high"
+    with pytest.raises(Conflict, match="high risk"):
+        services.audit_start(version=version, actor=people.administrator, risk_class="limited")
+    audit = services.audit_start(version=version, actor=people.administrator)
+    answer_all(audit, outcome="fail")
+    conclude(audit)
+    settings.AUDIT_RISK_CLASS = "limited"
+    with pytest.raises(Conflict, match="high risk"):
+        services.audit_start(version=version, actor=people.administrator)
+
+
+def test_a_number_beyond_all_measure_is_refused(version, people):
+    with pytest.raises(ApplicationError, match="too large"):
+        services.audit_start(version=version, actor=people.administrator, chosen={"bias_score.threshold": 10**400})
+
+
+@pytest.mark.parametrize("text", ["sex: a\0", "sex: \ud800"])
+def test_a_policy_holds_no_character_that_the_database_does_not(people, text):
+    content = {"checks": {"target_population": {"decides": "certifies", "settings": {"target": text}}}}
+    with pytest.raises(ApplicationError, match="printable"):
+        policies.policy_propose(risk_class="high", content=content, justification="why", actor=people.administrator)
+
+
+def test_one_hospital_cannot_say_that_the_model_has_no_circuit():
+    check = ShotAttack()
+    for config in ({}, {"models": {"primary": {"qubits": 4}}}):
+        answers = {"north": (None,), "south": (None,)} if config else {"north": (object(),), "south": (None,)}
+        found = concluded(check, Gathered("classification", settings_of(check), 1, answers, config=config))
+        assert found.verdict == "inconclusive"
+    assert check.read("north", NO_CIRCUIT, {}) is None
+
+
+def test_an_answer_about_nobody_is_no_answer(audit, monkeypatch):
+    monkeypatch.setattr(BiasScore, "counted", lambda _, answer: 0 if answer.site == "south" else answer.n_patients)
+    row = ended(audit)
+    assert row.verdict == "inconclusive" and "south was not measured: it counted no patient" in row.sentence
