@@ -249,8 +249,11 @@ class Check(ABC):
         return raw
 
     def counted(self, answer: Any) -> int | None:
-        """How many patients an answer that was read counts: no site has more than its manifest. None: not counted."""
-        return None
+        """How many patients an answer that was read counts: no site has more than its manifest. None: not counted.
+
+        Unless a check says otherwise, what its answers call `patients`.
+        """
+        return getattr(answer, "patients", None) or None
 
     @abstractmethod
     def conclude(self, gathered: Gathered) -> Result:

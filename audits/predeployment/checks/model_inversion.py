@@ -104,6 +104,9 @@ class ModelInversion(Check):
             raise AnswerError(f"expected whether the model is constant, got {raw['constant']!r}")
         return InversionAnswer({key: (value[0], value[1]) for key, value in counts.items()}, raw["constant"])
 
+    def counted(self, answer: InversionAnswer) -> int:
+        return max(sum(answer.counts[name, cohort][0] for cohort in COHORTS) for name in MODELS)
+
     def conclude(self, gathered: Gathered) -> Result:
         from audits.domain.attacks.bounds import resistance
 

@@ -179,6 +179,9 @@ class Reconstruction(Check):
             raise AnswerError(f"expected tau from -1 to under 1 and two flags, got {tau!r}, {dp!r}, {moved!r}")
         return ReconstructionAnswer(tallies, tau, float(raw["public_median"]), int(raw["public"]), dp, moved)
 
+    def counted(self, answer: ReconstructionAnswer) -> int:
+        return max(found["round"].attempts for found in answer.tallies.values())
+
     def conclude(self, gathered: Gathered) -> Result:
         found = evidence_of(gathered)
         verdict = verdict_of(found, gathered.settings)

@@ -7,9 +7,13 @@ import pytest
 from audits.predeployment import policies, results, services
 from audits.predeployment.checks.base import Gathered
 from audits.predeployment.checks.bias_score import BiasScore
+from audits.predeployment.checks.model_inversion import InversionAnswer
+from audits.predeployment.checks.reconstruction_result import SETTINGS, ReconstructionAnswer, Tally
+from audits.predeployment.checks.registry import check_of
 from audits.predeployment.checks.running import conclude as concluded
 from audits.predeployment.checks.running import settings_of
 from audits.predeployment.checks.shot_attack import NO_CIRCUIT, ShotAttack
+from audits.predeployment.checks.stress import StressAnswer
 from core.errors import ApplicationError, Conflict
 from federation.models import DataManifest
 from models_registry import binding
@@ -127,3 +131,12 @@ def test_an_answer_about_nobody_is_no_answer(audit, monkeypatch):
     monkeypatch.setattr(BiasScore, "counted", lambda _, answer: 0 if answer.site == "south" else answer.n_patients)
     row = ended(audit)
     assert row.verdict == "inconclusive" and "south was not measured: it counted no patient" in row.sentence
+
+
+def test_the_patients_that_an_attack_counts_are_held_against_the_manifest():
+    tally = Tally(7, {"analytic": 0, "cosine": 0, "any": 0})
+    found = {name: dict.fromkeys(SETTINGS, tally) for name in ("primary", "baseline")}
+    assert check_of("reconstruction").counted(ReconstructionAnswer(found, 0.5, 0.1, 9, True, True)) == 7
+    counts = {(name, cohort): (4, 0) for name in ("primary", "baseline") for cohort in ("train", "audit")}
+    assert check_of("model_inversion").counted(InversionAnswer(counts, False)) == 8
+    assert check_of("adversarial").counted(StressAnswer(30, {}, {})) == 30
