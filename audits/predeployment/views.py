@@ -136,6 +136,7 @@ def audit_stop(request: HttpRequest, audit_id: uuid.UUID) -> HttpResponse:
     form = AuditStopForm(request.POST)
     if not form.is_valid():
         raise ApplicationError("Give a reason of at most 500 characters: it becomes part of the record.")
-    services.audit_stop(audit=audit, reason=form.cleaned_data["reason"], actor=request.user)
-    messages.success(request, "The audit was stopped. Nothing is concluded from it.")
+    stopped = services.audit_stop(audit=audit, reason=form.cleaned_data["reason"], actor=request.user)
+    kept = "The fail that it had found stands." if stopped.verdict else "Nothing is concluded from it."
+    messages.success(request, f"The audit was stopped. {kept}")
     return redirect("audit", audit.id)
