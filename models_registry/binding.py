@@ -76,9 +76,16 @@ def refusal(version: Version, kind: str) -> str:
     words = said.replace("_", " ")
     if kind == ApprovalRequest.Kind.CLINICAL and said != Evidence.Verdict.PASS:
         return f"The audit's verdict is {words}, which blocks clinical use; a shadow deployment may be requested."
+    if kind == ApprovalRequest.Kind.CLINICAL and _needs_certification(audit):
+        return "A quick audit cannot certify a model of high risk. Start a certification audit of this version first."
     if version.approval_requests.filter(kind=kind, state=ApprovalRequest.State.UNDER_REVIEW).exists():
         return f"A request for {ApprovalRequest.Kind(kind).label.lower()} is already under review."
     return ""
+
+
+def _needs_certification(audit: Evidence) -> bool:
+    """Attacks that take minutes can fail a model, not clear it; for a class of high risk that is not enough."""
+    return audit.summary.get("risk_class") == "high" and audit.summary.get("tier") != "certification"
 
 
 def gate(version: Version) -> list[Gate]:

@@ -160,7 +160,11 @@ def resolve(
     for name, part in content["checks"].items():
         if tier in part["tiers"]:
             decides = Decides.INFORMS if name == "epsilon" and not private else Decides(part["decides"])
-            checks[name] = {"decides": decides.value, "settings": dict(part["settings"])}
+            try:  # a setting that a release has added since takes its default
+                settings = settings_of(check_of(name), part["settings"])
+            except (UnknownCheck, SettingError) as error:
+                raise PolicyError(f"expected a policy that this release can follow: {error}") from error
+            checks[name] = {"decides": decides.value, "settings": settings}
     if not any(part["decides"] == Decides.CERTIFIES for part in checks.values()):
         raise PolicyError(f"expected a check that must pass in the tier {tier!r}; the policy has none there")
     for name, value in (chosen or {}).items():

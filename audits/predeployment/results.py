@@ -79,12 +79,13 @@ def digest_now(audit: AuditRun) -> str:
     return digest(canonical_results(audit, audit.checks.all()))
 
 
-def summary(results: Iterable[CheckResult]) -> dict[str, Any]:
+def summary(audit: AuditRun, results: Iterable[CheckResult]) -> dict[str, Any]:
     """What the registry keeps and the model card shows."""
     names = ("check_id", "principle", "title", "decides", "verdict", "value", "lower", "upper", "threshold", "sentence",
              "digest")  # fmt: skip
     rows = list(results)
     kept: dict[str, Any] = {"checks": [{name: getattr(row, name) for name in names} for row in rows]}
+    kept |= {"tier": audit.tier, "risk_class": audit.approved_policy.risk_class if audit.approved_policy else ""}
     tested = next((row for row in rows if row.check_id == "boundaries" and "cells" in row.evidence), None)
     if tested is not None:
         passed = {name: tested.evidence.get(name) for name in ("cells", "ranges", "not_measured")}

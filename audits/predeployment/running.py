@@ -228,7 +228,7 @@ def keep_fail(audit: AuditRun) -> None:
 
 
 def _record(audit: AuditRun, results: list[CheckResult], verdict: Verdict) -> None:
-    audit.verdict, audit.summary = verdict.value, summary(results)
+    audit.verdict, audit.summary = verdict.value, summary(audit, results)
     audit.digest = digest(canonical_results(audit, results))
     audit.save(update_fields=["verdict", "digest", "summary"])
     evidence_record(

@@ -17,6 +17,7 @@ from audits.predeployment.checks.stress import StressAnswer
 from core.errors import ApplicationError, Conflict
 from federation.models import DataManifest
 from models_registry import binding
+from models_registry.models import Evidence
 from tests.factories.audits import answer, answer_all, conclude, give_answer, make_audit, pending
 
 
@@ -140,3 +141,14 @@ def test_the_patients_that_an_attack_counts_are_held_against_the_manifest():
     counts = {(name, cohort): (4, 0) for name in ("primary", "baseline") for cohort in ("train", "audit")}
     assert check_of("model_inversion").counted(InversionAnswer(counts, False)) == 8
     assert check_of("adversarial").counted(StressAnswer(30, {}, {})) == 30
+
+
+@pytest.mark.parametrize(("risk_class", "tier", "refused"), [
+    ("high", "quick", True), ("high", "certification", False), ("limited", "quick", False),
+])  # fmt: skip
+def test_a_quick_pass_opens_no_clinical_use_of_high_risk(version, risk_class, tier, refused):
+    audit = make_audit(version, "pass")
+    evidence = Evidence.objects.get(source_id=audit.id)
+    assert (evidence.summary["risk_class"], evidence.summary["tier"]) == ("limited", "quick")
+    Evidence.objects.filter(id=evidence.id).update(summary={**evidence.summary, "risk_class": risk_class, "tier": tier})
+    assert ("certification audit" in binding.refusal(version, "clinical")) is refused

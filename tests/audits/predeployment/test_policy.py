@@ -117,3 +117,16 @@ def test_a_site_is_not_asked_what_is_not_for_the_task():
     images = resolved({**WITHOUT, "task": "segmentation"})
     assert "shot_attack" in images["checks"] and ("shot_attack", 0) not in plan(images)
     assert ("shot_attack", 0) in plan(resolved())
+
+
+def test_a_policy_of_an_earlier_release_takes_the_default_of_a_setting_it_does_not_know():
+    content = checked({"checks": {"bias_score": BIAS}})
+    del content["checks"]["bias_score"]["settings"]["draws"]
+    policy = resolve(content, tier="quick", config=WITHOUT, reference_groups={})
+    assert policy["checks"]["bias_score"]["settings"]["draws"] == 2000
+
+
+def test_a_policy_that_names_a_check_which_is_gone_is_refused_in_words():
+    content = {"seed": 1, "checks": {"bias_score": BIAS, "gone": BIAS}}
+    with pytest.raises(PolicyError, match="that this release can follow"):
+        resolve(content, tier="quick", config=WITHOUT, reference_groups={})
