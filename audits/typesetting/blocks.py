@@ -14,7 +14,8 @@ TONES = {
     "PASS": "good", "VERIFIED": "good", "evidenced": "good", "approved": "good",
     "FAIL": "bad", "FAILED": "bad", "rejected": "bad", "revoked": "bad", "high": "bad",
     "INCONCLUSIVE": "caution", "NOT VERIFIED": "caution", "medium": "caution", "still standing": "caution",
-    "automatic halt": "caution", "manual halt": "caution",
+    "automatic halt": "caution", "manual halt": "caution", "Pass": "good", "Fail": "bad", "Inconclusive": "caution",
+    "Flagged for review": "caution",
 }  # fmt: skip
 
 
@@ -37,7 +38,7 @@ def strong(value: str) -> Cell:
 
 def badge(value: str) -> Cell:
     """A verdict as a coloured badge; the word carries the meaning, the colour repeats it."""
-    return [[{"text": value, "style": "badge", "tone": TONES.get(value, "neutral")}]]
+    return [[{"text": value, "style": "badge", "tone": tone(value)}]]
 
 
 def refs(pointers: list[str], numbers: dict[str, int]) -> Cell:
@@ -61,6 +62,11 @@ def table(caption: str, columns: list[tuple[str, float, str]], rows: list[list[C
     return {"kind": "table", "caption": caption, "columns": heads, "rows": rows}
 
 
+def code(value: str) -> Block:
+    """Text in the fixed-width face, line by line as it stands."""
+    return {"kind": "code", "text": value}
+
+
 def facts(*rows: tuple[str, Cell]) -> Block:
     """Label and value pairs."""
     return {"kind": "facts", "rows": [[label, value] for label, value in rows]}
@@ -69,6 +75,16 @@ def facts(*rows: tuple[str, Cell]) -> Block:
 def names(label: str, values: list[str]) -> Block:
     """A short list in large letters, for a cover."""
     return {"kind": "names", "label": label, "values": values}
+
+
+def verdict(label: str, word: str, sentences: list[str]) -> Block:
+    """The one outcome that a document is about, large."""
+    return {"kind": "verdict", "label": label, "word": word, "tone": tone(word), "sentences": sentences}
+
+
+def tone(word: str) -> str:
+    """The tone of a state; an unknown one is neutral, never guessed into a good or a bad one."""
+    return TONES.get(word, "neutral")
 
 
 def paragraph(value: str) -> Block:

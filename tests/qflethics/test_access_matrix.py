@@ -135,6 +135,8 @@ EXPECTED: dict[str, dict[str, str]] = {
     "api_deployment": {"GET": ALL},
     "api_audits": {"GET": STAFF + "X", "POST": "AO"},
     "api_audit": {"GET": STAFF + "X"},
+    "api_external_audits": {"GET": STAFF + "X"},
+    "api_external_audit": {"GET": STAFF + "X"},
     "api_policies": {"GET": STAFF, "POST": "AO"},
     "api_policy": {"GET": STAFF},
     "api_policy_decisions": {"POST": "AO"},
