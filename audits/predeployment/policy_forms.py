@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,6 +17,8 @@ from audits.predeployment.policy_difference import WORDS, direction_of, installe
 from audits.predeployment.policy_pages import range_of
 
 MOST_BYTES = 256 * 1024
+MOST_NESTED = 20  # a policy needs four
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 _OUT = ""
 _DECIDES = [(_OUT, "not measured"), *[(value.value, WORDS[value].capitalize()) for value in Decides]]
 
@@ -82,6 +85,19 @@ class PolicyRowsForm(forms.Form):
         return {"format": FORMAT, "seed": SEED, "checks": checks}
 
 
+def _nested(text: str) -> int:
+    """How deeply brackets are nested at most, those in strings left out.
+
+    Counted before the text is parsed: Python's parser recurses in C, and a library that has raised the recursion limit
+    turns a text of brackets into the end of the process.
+    """
+    deepest = depth = 0
+    for bracket in re.findall(r"[\[{\]}]", _STRING.sub("", text)):
+        depth += 1 if bracket in "[{" else -1
+        deepest = max(deepest, depth)
+    return deepest
+
+
 class PolicyJsonForm(forms.Form):
     """The same as JSON, typed or from a file. What a refused file held stands in the text, so nothing is lost."""
 
@@ -102,12 +118,13 @@ class PolicyJsonForm(forms.Form):
         if not text.strip():
             self.add_error("text", "Give the policy, as text or as a file.")
             return data
+        if _nested(text) > MOST_NESTED:
+            self.add_error("text", "This is nested too deeply to be a policy.")
+            return data
         try:
             data["content"] = json.loads(text)
         except ValueError as error:
             self.add_error("text", f"This is not JSON: {error}.")
-        except RecursionError:
-            self.add_error("text", "This is nested too deeply to be a policy.")
         return data
 
     def _uploaded(self) -> str | None:
