@@ -9,7 +9,6 @@ from xml.etree.ElementTree import Element
 
 import defusedxml.ElementTree
 import rfc8785
-import typst
 from defusedxml import DefusedXmlException
 
 from .blocks import Block
@@ -86,6 +85,8 @@ def typeset(document: Mapping[str, Any], *, attachment: bytes, pictures: Mapping
 
 def compiled(files: dict[str, bytes]) -> bytes:
     """Compile files held in memory: user text reaches typst as JSON data, never as source."""
+    import typst  # pages name this module and typeset nothing: they need not load the compiler
+
     try:
         # The stubs of typst 0.15 know only paths and bytes; the module itself takes a mapping of files.
         pdf = typst.compile(

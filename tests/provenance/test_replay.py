@@ -103,7 +103,7 @@ def test_the_owner_may_keep_the_rebuilt_tables(log, owner):
         call_command("replay_ledger", keep="kept_2026")
         with connection.cursor() as cursor:
             cursor.execute("SELECT count(*) FROM kept_2026.accounts_institution")
-            assert cursor.fetchone() == (3,)
+            assert cursor.fetchone() == (4,)
             cursor.execute("DROP SCHEMA kept_2026 CASCADE")
     finally:
         connection.close()

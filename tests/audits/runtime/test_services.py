@@ -166,4 +166,4 @@ def test_the_list_of_voters_is_who_the_service_lets_vote(world, halt):
     assert {m.user for m in services.voters(halt)} == {world.people.officer_south, colleague}
     services.reinstatement_vote(halt=halt, reason=WHY, actor=world.people.officer_south)
     assert [m.user for m in services.voters(halt)] == [colleague]
-    assert Institution.objects.count() == 3
+    assert Institution.objects.count() == 4
