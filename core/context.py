@@ -29,10 +29,6 @@ def request_id() -> str:
     return _request_id.get()
 
 
-def current_actor() -> uuid.UUID | None:
-    return _actor.get()
-
-
 @contextmanager
 def governed(*, action: str, actor: uuid.UUID | None = None, reason: str = "") -> Iterator[None]:
     """One atomic transaction (or savepoint) whose row changes are recorded under this actor, action and reason.
