@@ -112,7 +112,7 @@ def conclude(check: Check, gathered: Gathered, refused: Mapping[str, str] | None
         found = check.conclude(gathered)
         if not isinstance(found, Result):
             raise TypeError(f"expected a Result, got {type(found).__name__}")
-        return _finished(check, _without_silence(_guarded(check, found), gathered))
+        return _finished(check, _without_silence(_guarded(check, found, gathered.settings), gathered))
     except Exception as error:  # noqa: BLE001 - one failing check never stops the others
         return _broken(check, f"The check failed: {type(error).__name__}: {error}")
 
@@ -122,13 +122,16 @@ def _broken(check: Check, reason: str) -> Result:
     return _finished(check, Result(Verdict.INCONCLUSIVE, (reason,), change=change, evidence={"error": reason}))
 
 
-def _guarded(check: Check, found: Result) -> Result:
-    """A pass needs a figure on the good side of its limit, bounds and all."""
+def _guarded(check: Check, found: Result, settings: Mapping[str, Any]) -> Result:
+    """A pass needs a figure on the good side of the approved limit, bounds and all."""
     if found.verdict is not Verdict.PASS or check.limit is None:
         return found
     figures = [v for v in (found.value, found.lower, found.upper) if v is not None]
     if found.value is None or found.threshold is None or not all(math.isfinite(v) for v in figures):
         reason = "The check reported a pass without a figure and a limit, which is no pass."
+    elif found.threshold != settings.get(check.limit.parameter, found.threshold):
+        approved = settings[check.limit.parameter]
+        reason = f"The check reported a pass against {found.threshold:g}, but {approved:g} is approved."
     else:
         at_most = check.limit.direction is Direction.AT_MOST
         worst = max(figures) if at_most else min(figures)

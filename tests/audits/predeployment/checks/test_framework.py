@@ -105,6 +105,7 @@ def test_a_task_that_it_is_not_for_is_not_applicable_even_if_a_site_failed():
         {"value": math.nan, "threshold": 0.2},
         {"value": 0.1, "upper": 0.3, "threshold": 0.2},
         {"value": 0.3, "threshold": 0.2},
+        {"value": 0.3, "threshold": 0.5},  # a limit of its own making
     ],
 )
 def test_a_pass_that_its_figures_do_not_carry_is_none(given):
