@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import pgtrigger
-from django.contrib.postgres.indexes import BrinIndex
+from django.contrib.postgres.indexes import BrinIndex, BTreeIndex
 from django.db import models
 from django.utils import timezone
 
 from core.capture import append_only, captured
 from core.models import GovernedModel
+from provenance.fields import HashedTextField, hash_of
 
 # Once a statement, over all rows that it brings: a look at the end of the table for each row would halve the rate.
 GAPLESS = """
@@ -55,16 +56,17 @@ class Entry(models.Model):
     leaf_hash = models.BinaryField()  # RFC 6962: SHA-256(0x00 || leaf)
     table = models.TextField()  # copies from the leaf, for look-ups
     operation = models.TextField()
-    object_id = models.TextField()
+    object_id = HashedTextField()
     at = models.DateTimeField()
 
     class Meta:
         ordering = ["seq"]
         # Block-range indexes cost an insert next to nothing, and the log only grows.
         indexes = [
-            models.Index(fields=["object_id", "seq"]),
-            BrinIndex(fields=["at"], name="entry_at"),
-            BrinIndex(fields=["table"], name="entry_table", opclasses=["text_bloom_ops"]),
+            BTreeIndex(hash_of("object_id"), "seq", name="entry_object", deduplicate_items=False),
+            BrinIndex(
+                fields=["at", "table"], name="entry_at_table", opclasses=["timestamptz_minmax_ops", "text_bloom_ops"]
+            ),
         ]
         triggers = [*append_only(), gapless()]
 

@@ -104,7 +104,11 @@ def start_postgres(state: State, *, durable: bool, database: str) -> tuple[dict[
     if not (data / "PG_VERSION").exists():
         _initdb(state, binaries, data, password)
     _refuse_other_version(binaries, data)
-    options = {"listen_addresses": "", "unix_socket_directories": str(sockets), "max_connections": "150"}
+    options = {
+        "listen_addresses": "", "unix_socket_directories": str(sockets), "max_connections": "150",
+        # The defaults are those of a machine with 1 GiB: a bulk write would evict its own pages and wait for its log.
+        "shared_buffers": "512MB", "wal_buffers": "16MB", "max_wal_size": "2GB",
+    }  # fmt: skip
     if not durable:
         options |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
     log = (state.data / "postgres.log").open("ab")
