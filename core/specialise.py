@@ -42,11 +42,12 @@ CREATE OR REPLACE FUNCTION public.{name}() RETURNS trigger LANGUAGE plpgsql SECU
 DECLARE
     body pg_catalog.jsonb;
 BEGIN
-    IF TG_TABLE_SCHEMA <> 'public' OR TG_OP = 'DELETE'
-        OR TG_OP = 'UPDATE' AND ({new} OPERATOR(pg_catalog.*=) {old} OR NEW.{key} <> OLD.{key}){floats}
+    IF TG_RELID <> 'public.{table}'::pg_catalog.regclass
+        OR TG_OP <> 'INSERT'
+            AND (TG_OP = 'DELETE' OR {new} OPERATOR(pg_catalog.*=) {old} OR NEW.{key} <> OLD.{key}){floats}
     THEN
-        IF TG_TABLE_SCHEMA <> 'public' THEN
-            RAISE EXCEPTION 'only governed tables are captured, not %', TG_RELID::pg_catalog.regclass;
+        IF TG_RELID <> 'public.{table}'::pg_catalog.regclass THEN
+            RAISE EXCEPTION 'only {table} is captured by this function, not %', TG_RELID::pg_catalog.regclass;
         END IF;
         IF TG_OP = 'UPDATE' THEN
             IF {new} OPERATOR(pg_catalog.*=) {old} THEN
