@@ -1,9 +1,9 @@
 """A text column that is looked up by a hash of it.
 
-The identifiers of objects are random text of 36 characters: a B-tree of them grows to a third of the log, and each entry
-dirties a random page of it. A B-tree of their 32-bit hashes is less than half as large. (An index of PostgreSQL's
-own hash type would be smaller still, but all changes of one object share a bucket there, which is searched through for each
-new one: an object that changes a million times would stop the log.)
+The identifiers of objects are random text of 36 characters: a B-tree of them grows to a third of the log, and each
+entry dirties a random page of it. A B-tree of their 32-bit hashes is less than half as large. (An index of PostgreSQL's
+own hash type would be smaller still, but all changes of one object share a bucket there, which is searched through for
+each new one: an object that changes a million times would stop the log.)
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from benchmarks.frame import Measure, progress
 
-PARTS = ("bias", "qmmd")
+PARTS = ("bias", "qmmd", "battery")
 
 
 def measure(*, quick: bool, only: Sequence[str] = ()) -> Iterator[Measure]:
