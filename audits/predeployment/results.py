@@ -7,8 +7,8 @@ from typing import Any, Protocol
 
 from audits.domain.verdict import Verdict, combine
 from audits.predeployment.checks.base import Result
+from audits.predeployment.checks.not_installed import check_or_stand_in
 from audits.predeployment.checks.plain import plain
-from audits.predeployment.checks.registry import check_of
 from audits.predeployment.models import AuditRun, CheckResult, ResultRow
 from audits.predeployment.policy import Decides
 from federation.domain.messages import digest
@@ -26,9 +26,17 @@ class UnderPolicy(Protocol):
     def policy(self) -> Any: ...
 
 
-def result_row(audit: UnderPolicy, check_id: str, found: Result, answers: Mapping[str, str]) -> dict[str, Any]:
-    """The columns of a result. `digest` covers all of them but what it cost, which differs from run to run."""
-    check = check_of(check_id)
+def result_row(
+    audit: UnderPolicy, check_id: str, found: Result, answers: Mapping[str, str],
+    patients: Mapping[str, int] | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """The columns of a result. `digest` covers all of them but what it cost, which differs from run to run.
+
+    Parameters
+    ----------
+    patients : mapping of site to the number of patients that its answers are about
+    """
+    check = check_or_stand_in(check_id)
     part = audit.policy["checks"][check_id]
     row = {
         "check_id": check_id, "principle": check.principle.value, "title": check.title, "decides": part["decides"],
@@ -39,7 +47,7 @@ def result_row(audit: UnderPolicy, check_id: str, found: Result, answers: Mappin
         "provenance": {
             "question": check.question, "inputs": list(check.inputs), "settings": part["settings"],
             "seeds": {"audit": audit.policy["seed"], **found.seeds}, "versions": found.versions,
-            "answers": dict(answers),
+            "answers": dict(answers), "patients": dict(patients or {}),
         },
     }  # fmt: skip
     return row | {"digest": digest(row)}
