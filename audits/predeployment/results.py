@@ -19,6 +19,10 @@ _CONTENT = (
 )  # fmt: skip
 
 
+# What a certification audit runs in place of a quick check: its pass answers for a fail of the quick one.
+_THOROUGH = {"membership_certified": "membership", "reconstruction_certified": "reconstruction"}
+
+
 class UnderPolicy(Protocol):
     """An audit, or a run of an outside board: both follow a resolved policy."""
 
@@ -92,7 +96,13 @@ def summary(audit: AuditRun, results: Iterable[CheckResult]) -> dict[str, Any]:
     names = ("check_id", "principle", "title", "decides", "verdict", "value", "lower", "upper", "threshold", "sentence",
              "digest")  # fmt: skip
     rows = list(results)
-    kept: dict[str, Any] = {"checks": [{name: getattr(row, name) for name in names} for row in rows]}
+    kept: dict[str, Any] = {
+        "checks": [
+            {name: getattr(row, name) for name in names}
+            | {"patients": sum(row.provenance["patients"].values()), "instead_of": _THOROUGH.get(row.check_id, "")}
+            for row in rows
+        ]
+    }
     kept |= {"tier": audit.tier, "risk_class": audit.approved_policy.risk_class if audit.approved_policy else ""}
     tested = next((row for row in rows if row.check_id == "boundaries" and "cells" in row.evidence), None)
     if tested is not None:
