@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from federation.domain.messages import digest
+from models_registry import fails
+from models_registry.fails import AUDIT
 from models_registry.models import ApprovalRequest, Card, Evidence, Version
 
-AUDIT = "predeployment_audit"
 OUTSIDE = "external_"  # how the kinds begin of what outside boards found: shown to those who approve, never bound
 PARTS = {  # what is bound, in words
     "weights": "the weights of the quantum model",
@@ -18,6 +19,7 @@ PARTS = {  # what is bound, in words
     "manifests": "the data manifests of the sites",
     "card": "the model card",
     "audit": "the audit evidence",
+    "fails": "the checks that failed in earlier audits",
     "policy": "the policy",
 }
 
@@ -41,9 +43,12 @@ def latest_card(version: Version) -> Card | None:
 
 
 def content_of(version: Version, policy: Mapping[str, Any]) -> dict[str, str]:
-    """The digest of each thing that is reviewed, as it stands now; empty where there is none."""
-    audit, card = latest_audit(version), latest_card(version)
-    return {
+    """The digest of each thing that is reviewed, as it stands now; empty where there is none.
+
+    Of fails in earlier audits only where there are some: whoever decides signs that they were shown.
+    """
+    audit, card, failed = latest_audit(version), latest_card(version), fails.fails_of(version)
+    content = {
         "weights": version.weights_digest,
         "baseline": version.baseline_digest,
         "config": version.config_hash,
@@ -52,6 +57,7 @@ def content_of(version: Version, policy: Mapping[str, Any]) -> dict[str, str]:
         "audit": audit.digest if audit else "",
         "policy": digest(policy),
     }
+    return content | ({"fails": fails.digest_of(failed)} if failed else {})
 
 
 def changes(request: ApprovalRequest) -> list[str]:
@@ -73,6 +79,8 @@ def refusal(version: Version, kind: str) -> str:
     said = Evidence.Verdict(audit.verdict)
     if said == Evidence.Verdict.FAIL:
         return "The audit's verdict is fail, which allows no use. Train a new version that passes."
+    if standing := fails.standing_of(version):
+        return fails.words_of(standing)
     words = said.replace("_", " ")
     if kind == ApprovalRequest.Kind.CLINICAL and said != Evidence.Verdict.PASS:
         return f"The audit's verdict is {words}, which blocks clinical use; a shadow deployment may be requested."

@@ -59,15 +59,51 @@ END;
 
 REQUEST_NEEDS_EVIDENCE = """
 DECLARE
-    latest text;
+    latest text; newest jsonb; standing text;
 BEGIN
-    SELECT verdict INTO latest FROM models_registry_evidence
+    SELECT verdict, summary INTO latest, newest FROM models_registry_evidence
     WHERE version_id = NEW.version_id AND kind = 'predeployment_audit' ORDER BY created_at DESC LIMIT 1;
     IF latest IS NULL THEN
         RAISE EXCEPTION 'the version was never audited' USING ERRCODE = 'check_violation';
     END IF;
     IF latest = 'fail' OR (NEW.kind = 'clinical' AND latest <> 'pass') THEN
         RAISE EXCEPTION 'the audit says %, which does not allow a % request', latest, NEW.kind
+            USING ERRCODE = 'check_violation';
+    END IF;
+    IF NEW.kind = 'clinical' AND newest ->> 'risk_class' = 'high'
+        AND newest ->> 'tier' IS DISTINCT FROM 'certification' THEN
+        RAISE EXCEPTION 'clinical use of a model of high risk needs a certification audit'
+            USING ERRCODE = 'check_violation';
+    END IF;
+    -- A fail stands until an audit of its tier passes, the same check included, with as many patients (`fails`).
+    SELECT coalesce(failed.row ->> 'title', 'the audit') INTO standing
+    FROM models_registry_evidence f
+    CROSS JOIN LATERAL (
+        SELECT c AS row FROM jsonb_array_elements(coalesce(f.summary -> 'checks', '[]')) c
+        WHERE c ->> 'verdict' = 'fail' AND c ->> 'decides' IS DISTINCT FROM 'informs'
+        UNION ALL
+        SELECT '{}' WHERE NOT EXISTS (
+            SELECT 1 FROM jsonb_array_elements(coalesce(f.summary -> 'checks', '[]')) c
+            WHERE c ->> 'verdict' = 'fail' AND c ->> 'decides' IS DISTINCT FROM 'informs')
+    ) failed
+    WHERE f.version_id = NEW.version_id AND f.kind = 'predeployment_audit' AND f.verdict = 'fail'
+    AND NOT EXISTS (
+        SELECT 1 FROM models_registry_evidence p
+        WHERE p.version_id = f.version_id AND p.kind = f.kind AND p.verdict = 'pass' AND p.created_at > f.created_at
+        AND (p.summary ->> 'tier' = 'certification' OR f.summary ->> 'tier' IS DISTINCT FROM 'certification')
+        AND (failed.row = '{}' OR EXISTS (
+            SELECT 1 FROM jsonb_array_elements(coalesce(p.summary -> 'checks', '[]')) q
+            WHERE q ->> 'verdict' = 'pass' AND failed.row ->> 'check_id' IN (q ->> 'check_id', q ->> 'instead_of')
+            AND coalesce((q ->> 'patients')::bigint, 0) >= coalesce((failed.row ->> 'patients')::bigint, 0))))
+    ORDER BY f.created_at DESC LIMIT 1;
+    IF standing IS NOT NULL THEN
+        RAISE EXCEPTION 'a fail stands that no later audit has answered: %', standing
+            USING ERRCODE = 'check_violation';
+    END IF;
+    PERFORM 1 FROM models_registry_evidence f
+    WHERE f.version_id = NEW.version_id AND f.kind = 'predeployment_audit' AND f.verdict = 'fail';
+    IF FOUND AND coalesce(NEW.content ->> 'fails', '') = '' THEN
+        RAISE EXCEPTION 'the version failed in an earlier audit, and the request does not bind that'
             USING ERRCODE = 'check_violation';
     END IF;
     RETURN NEW;

@@ -8,6 +8,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.access import requires
+from audits.downloads import download_recorded
 from audits.posthoc import services
 from audits.posthoc.forms import PeriodForm
 from audits.posthoc.models import Report
@@ -64,7 +65,8 @@ def report_progress(request: HttpRequest, report_id: uuid.UUID) -> HttpResponse:
 @requires("report.view")
 def report_file(request: HttpRequest, report_id: uuid.UUID, kind: str) -> HttpResponse:
     found = get_object_or_404(Report, id=report_id)
-    data = services.report_file(report=found, kind=kind)
+    made = services.report_file(report=found, kind=kind)
+    data = download_recorded(subject=found.id, kind=kind, data=made, reader=request.user)
     name = f"report-{found.period_start}-{found.period_end}.{kind}"
     return HttpResponse(
         data, content_type=_TYPES[kind], headers={"Content-Disposition": f'attachment; filename="{name}"'}

@@ -40,12 +40,12 @@ def estimate(version: Version, policy: AuditPolicy, tier: str) -> dict[str, Any]
             seconds += known.get(source, _ASSUMED[check_of(source).runtime])
     return {
         "policy": policy, "tier": AuditRun.Tier(tier), "checks": len(parts), "seconds": round(seconds),
-        "words": _words(seconds),
+        "words": words_of(seconds),
         "measured": found / len(parts) if parts else 0.0,
     }  # fmt: skip
 
 
-def _words(seconds: float) -> str:
+def words_of(seconds: float) -> str:
     """A length of time to one digit or two: an estimate is not more exact."""
     for size, unit in ((3600, "h"), (60, "min")):
         if seconds >= 1.5 * size:

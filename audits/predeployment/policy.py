@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from audits.predeployment.checks.base import Check
+from audits.predeployment.checks.not_installed import check_or_stand_in
 from audits.predeployment.checks.registry import UnknownCheck, check_of
 from audits.predeployment.checks.running import SettingError, settings_of, tightened
 
@@ -186,15 +187,17 @@ def resolve(
 def plan(policy: Mapping[str, Any]) -> list[tuple[str, int]]:
     """What every site is asked, in this order: (measurement, shard). What is quick comes first.
 
-    Several checks may conclude from one measurement; it is asked for once. What is not for the task is not asked.
+    Several checks may conclude from one measurement; it is asked for once. What is not for the task, and what was
+    uninstalled since, is not asked.
     """
     order = {"seconds": 0, "minutes": 1, "hours": 2}
     measured: dict[str, Check] = {}
     for name in policy["checks"]:
-        check = check_of(name)
+        check = check_or_stand_in(name)
         if check.at_sites and policy["task"] in check.tasks:
-            source = check.measured_by or name
-            measured.setdefault(source, check_of(source))
+            source = check_or_stand_in(check.measured_by or name)
+            if source.at_sites:
+                measured.setdefault(source.id, source)
     ranked = sorted(measured.items(), key=lambda pair: order[pair[1].runtime])
     return [(name, shard) for name, check in ranked for shard in range(check.shards(settings_in(policy, name)))]
 
@@ -202,4 +205,4 @@ def plan(policy: Mapping[str, Any]) -> list[tuple[str, int]]:
 def settings_in(policy: Mapping[str, Any], check_id: str) -> dict[str, Any]:
     """A check's settings in an audit's policy; its defaults if only others conclude from what it measures."""
     part = policy["checks"].get(check_id)
-    return dict(part["settings"]) if part else settings_of(check_of(check_id))
+    return dict(part["settings"]) if part else settings_of(check_or_stand_in(check_id))

@@ -17,6 +17,7 @@ from audits.predeployment.figures import drawn
 from audits.predeployment.models import AuditRun, CheckResult
 from audits.predeployment.progress import progress_of
 from audits.predeployment.side_by_side import pairs_of
+from models_registry.fails import standing_of
 from provenance.reading import latest_entry
 
 ALLOWS = {
@@ -111,6 +112,7 @@ def page_of(audit: AuditRun) -> dict[str, Any]:
         | {
             "newer": newer.order_by("-created_at").first(),
             "intact": results.digest_now(audit) == audit.digest,
+            "standing": standing_of(audit.version),
             "ledger": ledger_link(audit),
             "cost": cost.spent(audit),
             "comparable": AuditRun.objects.filter(version__model=audit.version.model_id, state=AuditRun.State.FINISHED)

@@ -7,10 +7,12 @@ from typing import Any
 
 from django.db.models import Count, Q
 
-from audits.predeployment.checks.registry import UnknownCheck, check_of
+from audits.predeployment import deadlines
+from audits.predeployment.checks.not_installed import check_or_stand_in
+from audits.predeployment.concluding import KIND
 from audits.predeployment.models import AuditRun
 from audits.predeployment.policy import plan
-from audits.predeployment.running import KIND, orders_of
+from audits.predeployment.running import orders_of
 from federation.models import RunEvent, SiteOrder
 
 State = SiteOrder.State
@@ -35,7 +37,7 @@ def progress_of(audit: AuditRun) -> dict[str, Any]:
     sites = _sites(audit, orders, len(steps))
     concluded = {row["check_id"]: row for row in audit.checks.values("check_id", "title", "verdict", "decides")}
     checks = [_check(name, concluded.get(name), orders) for name in audit.policy.get("checks", {})]
-    ended = sum(site["done"] for site in sites)
+    ended = sum(len(steps) if site["silent"] else site["done"] for site in sites)
     return {
         "audit": audit, "sites": sites, "checks_progress": checks, "done": ended + len(concluded),
         "whole": len(steps) * len(sites) + len(checks),
@@ -44,17 +46,19 @@ def progress_of(audit: AuditRun) -> dict[str, Any]:
 
 def _sites(audit: AuditRun, orders: Sequence[SiteOrder], steps: int) -> list[dict[str, Any]]:
     by_site: dict[str, list[SiteOrder]] = {}
+    silent = deadlines.silent_sites(audit)
     for order in orders:
         by_site.setdefault(order.participant.site, []).append(order)
     rows = []
     for site, own in by_site.items():
-        failed = [order for order in own if order.state == State.FAILED]
+        failed = [(_title(order.body["check"]), order.error) for order in own if order.state == State.FAILED]
         pending = next((order for order in own if order.state == State.PENDING), None)
         rows.append(
             {
                 "name": own[0].participant.institution.name, "steps": steps, "failed": failed,
                 "done": sum(order.state in (State.ANSWERED, State.FAILED) for order in own),
                 "doing": _title(pending.body["check"]) if pending else "", "pending": pending,
+                "due": deadlines.answer_by(pending) if pending else None, "silent": site in silent,
                 "told": _told(audit, site) if pending else None,
             }
         )  # fmt: skip
@@ -73,16 +77,10 @@ def _told(audit: AuditRun, site: str) -> dict[str, Any] | None:
 def _check(name: str, concluded: Mapping[str, Any] | None, orders: Sequence[SiteOrder]) -> dict[str, Any]:
     if concluded:
         return {"title": concluded["title"], "state": concluded["verdict"]}
-    try:
-        source = check_of(name).measured_by or name
-    except UnknownCheck:
-        source = name
+    source = check_or_stand_in(name).measured_by or name
     asked = any(order.body["check"] == source for order in orders)
     return {"title": _title(name), "state": "in_progress" if asked else "pending"}
 
 
 def _title(name: str) -> str:
-    try:
-        return check_of(name).title
-    except UnknownCheck:
-        return name
+    return check_or_stand_in(name).title

@@ -7,8 +7,8 @@ from typing import Any, Protocol
 
 from audits.domain.verdict import Verdict, combine
 from audits.predeployment.checks.base import Result
+from audits.predeployment.checks.not_installed import check_or_stand_in
 from audits.predeployment.checks.plain import plain
-from audits.predeployment.checks.registry import check_of
 from audits.predeployment.models import AuditRun, CheckResult, ResultRow
 from audits.predeployment.policy import Decides
 from federation.domain.messages import digest
@@ -19,6 +19,10 @@ _CONTENT = (
 )  # fmt: skip
 
 
+# What a certification audit runs in place of a quick check: its pass answers for a fail of the quick one.
+_THOROUGH = {"membership_certified": "membership", "reconstruction_certified": "reconstruction"}
+
+
 class UnderPolicy(Protocol):
     """An audit, or a run of an outside board: both follow a resolved policy."""
 
@@ -26,9 +30,17 @@ class UnderPolicy(Protocol):
     def policy(self) -> Any: ...
 
 
-def result_row(audit: UnderPolicy, check_id: str, found: Result, answers: Mapping[str, str]) -> dict[str, Any]:
-    """The columns of a result. `digest` covers all of them but what it cost, which differs from run to run."""
-    check = check_of(check_id)
+def result_row(
+    audit: UnderPolicy, check_id: str, found: Result, answers: Mapping[str, str],
+    patients: Mapping[str, int] | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """The columns of a result. `digest` covers all of them but what it cost, which differs from run to run.
+
+    Parameters
+    ----------
+    patients : mapping of site to the number of patients that its answers are about
+    """
+    check = check_or_stand_in(check_id)
     part = audit.policy["checks"][check_id]
     row = {
         "check_id": check_id, "principle": check.principle.value, "title": check.title, "decides": part["decides"],
@@ -39,7 +51,7 @@ def result_row(audit: UnderPolicy, check_id: str, found: Result, answers: Mappin
         "provenance": {
             "question": check.question, "inputs": list(check.inputs), "settings": part["settings"],
             "seeds": {"audit": audit.policy["seed"], **found.seeds}, "versions": found.versions,
-            "answers": dict(answers),
+            "answers": dict(answers), "patients": dict(patients or {}),
         },
     }  # fmt: skip
     return row | {"digest": digest(row)}
@@ -84,7 +96,13 @@ def summary(audit: AuditRun, results: Iterable[CheckResult]) -> dict[str, Any]:
     names = ("check_id", "principle", "title", "decides", "verdict", "value", "lower", "upper", "threshold", "sentence",
              "digest")  # fmt: skip
     rows = list(results)
-    kept: dict[str, Any] = {"checks": [{name: getattr(row, name) for name in names} for row in rows]}
+    kept: dict[str, Any] = {
+        "checks": [
+            {name: getattr(row, name) for name in names}
+            | {"patients": sum(row.provenance["patients"].values()), "instead_of": _THOROUGH.get(row.check_id, "")}
+            for row in rows
+        ]
+    }
     kept |= {"tier": audit.tier, "risk_class": audit.approved_policy.risk_class if audit.approved_policy else ""}
     tested = next((row for row in rows if row.check_id == "boundaries" and "cells" in row.evidence), None)
     if tested is not None:

@@ -7,46 +7,38 @@ check never stops the others. The last check to be concluded ends the audit.
 
 from __future__ import annotations
 
-import time
 import uuid
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Collection, Iterable
 
 from django.utils import timezone
 
 from audits.domain.verdict import Verdict
-from audits.predeployment import facts
-from audits.predeployment.checks.base import AnswerError, Gathered, Result
-from audits.predeployment.checks.registry import check_of
-from audits.predeployment.checks.running import conclude, read_answer
+from audits.predeployment import concluding, deadlines
+from audits.predeployment.checks.not_installed import check_or_stand_in
+from audits.predeployment.concluding import ENDED, KIND
 from audits.predeployment.models import AuditRun, CheckResult
 from audits.predeployment.policy import plan, settings_in
-from audits.predeployment.results import canonical_results, overall, result_row, summary
+from audits.predeployment.results import canonical_results, overall, summary
 from core import events, jobs
 from core.context import governed
 from federation import mailbox
-from federation.domain.data.dataset import part_sizes
 from federation.domain.messages import digest
-from federation.models import DataManifest, Participant, SiteOrder
-from models_registry.models import Version
+from federation.models import Participant, SiteOrder
 from models_registry.services import evidence_record
 
 EVIDENCE = "predeployment_audit"
-KIND = "audit"
-ENDED = (SiteOrder.State.ANSWERED, SiteOrder.State.FAILED)
-LONGEST_SECONDS = 10**7  # what a site may say that one order took
 
 
 def ask(audit: AuditRun, participants: Iterable[Participant]) -> None:
     """Send each of these sites the next thing that it has not been asked."""
-    steps = plan(audit.policy)
+    steps, silent = plan(audit.policy), deadlines.silent_sites(audit)
     for participant in participants:
         asked = {
             (order.body["check"], order.body["shard"]): order.state
             for order in participant.orders.filter(subject=audit.id, kind=KIND).only("body", "state")
         }
         given_up = {name for (name, _), state in asked.items() if state == SiteOrder.State.FAILED}
-        if SiteOrder.State.PENDING in asked.values():
+        if participant.site in silent or SiteOrder.State.PENDING in asked.values():
             continue
         following = next((step for step in steps if step not in asked and step[0] not in given_up), None)
         if following is not None:
@@ -55,16 +47,19 @@ def ask(audit: AuditRun, participants: Iterable[Participant]) -> None:
 
 def _order(audit: AuditRun, participant: Participant, check_id: str, shard: int) -> None:
     version, settings = audit.version, settings_in(audit.policy, check_id)
+    limit = deadlines.limit_of(audit, check_id)
     body = {
         "run": str(version.run_id), "audit": str(audit.id), "config": version.config,
         "config_hash": version.config_hash, "check": check_id, "shard": shard,
-        "shards": check_of(check_id).shards(settings), "settings": settings, "seed": audit.policy["seed"],
+        "shards": check_or_stand_in(check_id).shards(settings), "settings": settings, "seed": audit.policy["seed"],
         "reference_groups": audit.policy["reference_groups"],
+        "answer_by": (timezone.now() + limit).isoformat(),
     }  # fmt: skip
-    mailbox.order_create(
+    order = mailbox.order_create(
         participant=participant, kind=KIND, key=f"audit:{audit.id}:{check_id}:{shard}", subject=audit.id, body=body,
         attachments={"primary": version.weights_digest, "baseline": version.baseline_digest},
     )  # fmt: skip
+    deadlines.watch(order, limit)
 
 
 def answered(payload: dict) -> jobs.Effects:
@@ -80,24 +75,43 @@ def answered(payload: dict) -> jobs.Effects:
     return effects
 
 
+@jobs.handles("audit.deadline")
+def overdue(payload: dict) -> jobs.Effects:
+    """The time of an order is up. If nobody has answered, the audit goes on without it.
+
+    It goes on in any case: so an event that was lost with all its attempts holds nothing up for longer than this.
+    """
+
+    def effects() -> None:
+        audit = locked(SiteOrder.objects.only("subject").get(id=payload["order"]).subject)
+        if audit.state == AuditRun.State.RUNNING:
+            order = SiteOrder.objects.select_related("participant").get(id=payload["order"])
+            if order.state == SiteOrder.State.PENDING:
+                deadlines.close(order, payload["limit_seconds"])
+            ask(audit, [order.participant])
+            enqueue_ready(audit)
+
+    return effects
+
+
 def enqueue_ready(audit: AuditRun) -> None:
     """Enqueue every check whose answers are in. What needs no site comes last: it looks at the whole trail."""
     steps = plan(audit.policy)
-    waiting = _waiting(steps, orders_of(audit))
+    waiting = _waiting(steps, orders_of(audit), deadlines.silent_sites(audit))
     done = set(audit.checks.values_list("check_id", flat=True))
     for name in audit.policy["checks"]:
-        check = check_of(name)
+        check = check_or_stand_in(name)
         ready = (check.measured_by or name) not in waiting if check.at_sites else not waiting
         if ready and name not in done:
             payload = {"audit": str(audit.id), "check": name}
             jobs.enqueue("audit.check", payload, key=f"audit.check:{audit.id}:{name}")
 
 
-def _waiting(steps: list[tuple[str, int]], orders: list[SiteOrder]) -> set[str]:
+def _waiting(steps: list[tuple[str, int]], orders: list[SiteOrder], silent: Collection[str]) -> set[str]:
     """Measurements that a site still owes. A site that failed at one shard is not asked for the others."""
     ended = {(o.participant.site, o.body["check"], o.body["shard"]): o.state for o in orders if o.state in ENDED}
     failed = {(site, name) for (site, name, _), state in ended.items() if state == SiteOrder.State.FAILED}
-    sites = {order.participant.site for order in orders}
+    sites = {order.participant.site for order in orders} - set(silent)
     return {
         name
         for name, shard in steps
@@ -118,15 +132,11 @@ def audit_check(payload: dict) -> jobs.Effects | None:
     audit = AuditRun.objects.select_related("version__model", "version__run").get(id=payload["audit"])
     if audit.state != AuditRun.State.RUNNING:
         return None
-    check_id = payload["check"]
-    started = time.perf_counter()
-    found, cost, answers = _concluded(audit, check_id)
-    cost["platform"] = round(time.perf_counter() - started, 3)
-    row = result_row(audit, check_id, found, answers) | {"seconds": cost}
+    row = concluding.row_of(audit, payload["check"])
     return lambda: _keep(audit.id, row)
 
 
-def _keep(audit_id: uuid.UUID, row: Mapping[str, Any]) -> None:
+def _keep(audit_id: uuid.UUID, row: dict) -> None:
     held = locked(audit_id)
     if held.state == AuditRun.State.RUNNING and not held.checks.filter(check_id=row["check_id"]).exists():
         with governed(action="audit.check", reason=f"{row['title']}: {row['verdict']}"):
@@ -139,71 +149,8 @@ def job_died(payload: dict) -> jobs.Effects | None:
     if payload["kind"] != "audit.check":
         return None
     audit = AuditRun.objects.select_related("version").get(id=payload["payload"]["audit"])
-    check = check_of(payload["payload"]["check"])
-    nothing = Gathered(audit.version.config["task"], {}, audit.policy["seed"])
-    row = result_row(audit, check.id, conclude(check, nothing, {"the platform": payload["error"]}), {})
+    row = concluding.row_of_failure(audit, payload["payload"]["check"], payload["error"])
     return lambda: _keep(audit.id, row)
-
-
-def _concluded(audit: AuditRun, check_id: str) -> tuple[Result, dict[str, float], dict[str, str]]:
-    """The result, what it cost at each site in seconds, and the digests of the answers it rests on."""
-    check = check_of(check_id)
-    settings, source = settings_in(audit.policy, check_id), check.measured_by or check_id
-    asked = settings_in(audit.policy, source)
-    orders = SiteOrder.objects.filter(subject=audit.id, kind=KIND, body__check=source, state__in=ENDED)
-    read: dict[str, list[Any]] = {}
-    absent: dict[str, str] = {}
-    refused: dict[str, str] = {}
-    counted: dict[str, int] = {}
-    cost: dict[str, float] = {}
-    answers: dict[str, str] = {}
-    for order in orders.select_related("participant").order_by("participant__site", "body__shard"):
-        site = order.participant.site
-        answers[f"{site}/{source}/{order.body['shard']}"] = order.answer_digest
-        if order.state == SiteOrder.State.FAILED:
-            refused[site] = order.error
-            continue
-        cost[site] = round(cost.get(site, 0.0) + _seconds(order.answer), 3)
-        try:
-            value, reason = read_answer(check_of(source), site, order.answer, asked)
-        except AnswerError as error:
-            refused[site] = str(error)
-            continue
-        if reason:
-            absent[site] = reason
-        else:
-            read.setdefault(site, []).append(value)
-            if (count := check_of(source).counted(value)) is not None:
-                counted[site] = counted.get(site, 0) + count
-    brought = _patients(audit.version)
-    for site, count in counted.items():
-        if count == 0:  # an answer about nobody is no answer
-            absent[site] = "it counted no patient"
-            del read[site]
-        if count > brought.get(site, 0):
-            refused[site] = f"it counts {count} patients, and its manifest has {brought.get(site, 0)}"
-    known = facts.collect(check.facts, audit)
-    gathered = Gathered(
-        audit.version.config["task"], settings, audit.policy["seed"],
-        {site: tuple(values) for site, values in read.items()}, absent, known, audit.version.config,
-        {site: part_sizes(n)[2] for site, n in brought.items()},
-    )  # fmt: skip
-    return conclude(check, gathered, refused), cost, answers
-
-
-def _patients(version: Version) -> dict[str, int]:
-    """How many patients each site's manifest has: what the site consented with, before anybody knew a verdict."""
-    manifests = DataManifest.objects.filter(
-        participant__federation=version.model.federation_id, digest__in=version.manifests.values()
-    )
-    brought = {row.digest: row.content["n_patients"] for row in manifests}
-    return {site: brought[given] for site, given in version.manifests.items() if given in brought}
-
-
-def _seconds(answer: Any) -> float:
-    """What a site says that it took; anything that is no such time counts as none."""
-    said = answer.get("seconds") if isinstance(answer, Mapping) else None
-    return float(said) if isinstance(said, int | float) and 0 <= said <= LONGEST_SECONDS else 0.0
 
 
 def finish_if_complete(audit: AuditRun) -> None:
@@ -215,6 +162,7 @@ def finish_if_complete(audit: AuditRun) -> None:
     with governed(action="audit.finish", reason=f"audit of {audit.version}: {verdict.value}"):
         audit.state, audit.finished_at = AuditRun.State.FINISHED, timezone.now()
         audit.save(update_fields=["state", "finished_at"])
+        mailbox.orders_cancel(subject_ids=[audit.id])  # of a check that was uninstalled, say
         _record(audit, results, verdict)
         told = {"audit": str(audit.id), "version": str(audit.version_id), "verdict": audit.verdict}
         events.emit("audit.finished", told)

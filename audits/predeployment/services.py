@@ -9,7 +9,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from accounts.models import User
-from audits.predeployment import policies, running
+from audits.predeployment import deadlines, policies, running
 from audits.predeployment.models import AuditPolicy, AuditRun
 from core import artefacts, jobs
 from core.context import governed
@@ -93,7 +93,8 @@ def _resolved(approved: AuditPolicy, version: Version, tier: str, chosen: Mappin
     except PolicyError as error:
         raise ApplicationError(f"The audit cannot start under this policy: {error}.") from error
     name = {"id": str(approved.id), "risk_class": approved.risk_class, "number": approved.number}
-    return found | {"approved": name | {"digest": approved.content_digest}}
+    approved_as = name | {"digest": approved.content_digest}
+    return found | {"approved": approved_as, "answer_within": deadlines.limits()}
 
 
 def _ask_sites(audit: AuditRun) -> None:

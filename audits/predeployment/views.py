@@ -10,6 +10,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from accounts.access import requires
 from accounts.models import User
+from audits.downloads import download_recorded
 from audits.predeployment import policies, presentation, progress, report, results, services
 from audits.predeployment.comparison import comparison_of
 from audits.predeployment.external.pages import found_on
@@ -83,8 +84,9 @@ def audit_result(request: HttpRequest, audit_id: uuid.UUID, check_id: str) -> Ht
 def audit_report(request: HttpRequest, audit_id: uuid.UUID, kind: str) -> HttpResponse:
     """The whole audit as one file, to be kept, printed and checked elsewhere."""
     audit = get_object_or_404(_audits(request), id=audit_id)
-    data, content_type = _REPORTS[kind]
-    response = HttpResponse(data(audit), content_type=content_type)
+    made, content_type = _REPORTS[kind]
+    data = download_recorded(subject=audit.id, kind=kind, data=made(audit), reader=request.user)
+    response = HttpResponse(data, content_type=content_type)
     response["Content-Disposition"] = f'attachment; filename="audit-{audit.id}.{kind}"'
     return response
 

@@ -7,6 +7,7 @@ from rest_framework import serializers
 from models_registry.approvals import standing_of
 from models_registry.binding import gate, latest_audit, latest_card
 from models_registry.cards import completeness
+from models_registry.fails import fails_of
 from models_registry.models import ApprovalDecision, ApprovalRequest, Card, Deployment, Evidence, Model, Version
 
 
@@ -90,13 +91,19 @@ class DecisionOutput(serializers.ModelSerializer):
 class ApprovalOutput(serializers.ModelSerializer):
     decisions = DecisionOutput(many=True)
     missing = serializers.SerializerMethodField()
+    fails = serializers.SerializerMethodField()
 
     class Meta:
         model = ApprovalRequest
         fields = [
             "id", "created_at", "version", "kind", "state", "content", "content_digest", "policy", "requested_by",
-            "justification", "closed_at", "decisions", "missing",
+            "justification", "closed_at", "decisions", "missing", "fails",
         ]  # fmt: skip
+
+    @extend_schema_field(serializers.ListField(child=serializers.DictField()))
+    def get_fails(self, request: ApprovalRequest):
+        """Checks that failed in earlier audits of the version, and what answered each."""
+        return [fail.as_dict() for fail in fails_of(request.version)]
 
     @extend_schema_field(serializers.ListField(child=serializers.CharField()))
     def get_missing(self, request: ApprovalRequest):

@@ -6,7 +6,7 @@ from typing import Any
 
 from accounts.models import User
 from core.errors import Forbidden
-from models_registry import approvals, binding
+from models_registry import approvals, binding, fails
 from models_registry.card_facts import privacy_words
 from models_registry.cards import completeness
 from models_registry.models import ApprovalRequest, Deployment
@@ -41,6 +41,8 @@ def context(approval: ApprovalRequest, user: User) -> dict[str, Any]:
         "headline": headline(version),
         "privacy": privacy_words(version),
         "outside": outside(version, user),
+        "fails": fails.fails_of(version),
+        "opens_audits": user.may("audit.view"),
         "bound": _bound(approval, compare=waiting),
         "changed": binding.changes(approval) if waiting else [],
         "policy": _policy(approval),
@@ -81,6 +83,8 @@ def _bound(approval: ApprovalRequest, *, compare: bool) -> list[dict[str, Any]]:
     now = binding.content_of(approval.version, approval.policy) if compare else approval.content
     rows = []
     for name, words in binding.PARTS.items():  # in this order; the database keeps none
+        if name not in approval.content and name not in now:
+            continue  # nothing failed before
         digest = approval.content.get(name, "")
         rows.append({"words": words.capitalize(), "digest": digest, "changed": now.get(name, "") != digest})
     return rows

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from accounts.models import User
+from models_registry import fails
 from models_registry.binding import AUDIT, gate, latest_audit, latest_card
 from models_registry.card_facts import KINDS, privacy_words, quantum_facts
 from models_registry.card_metrics import VERDICTS, checks_of
@@ -46,6 +47,8 @@ def context(version: Version, user: User) -> dict[str, Any]:
         "of_required": f"of {counted.required}" if counted else "",
         "evidence": _evidence(version, user),
         "outside": outside(version, user),
+        "fails": fails.fails_of(version),
+        "opens_audits": user.may("audit.view"),
         "may_browse": user.may("model.view"),
         "checks": list(checks_of(audit)),
         "checks_chart": figures.checks_chart(audit),

@@ -222,6 +222,12 @@ LOGGING = {
 # Platform policy. Each number is policy of the founding framework, kept here once.
 BIAS_THRESHOLD = 0.1
 AUDIT_RISK_CLASS = os.environ.get("AUDIT_RISK_CLASS", "limited")  # whose policy an audit follows if nobody chose
+# How long a site may take to answer one order of an audit, by how long such a check takes; waiting for its turn counts.
+AUDIT_ANSWER_SECONDS = {
+    "seconds": env.number("AUDIT_ANSWER_SECONDS", 2 * 3600),
+    "minutes": env.number("AUDIT_ANSWER_SECONDS_MINUTES", 6 * 3600),
+    "hours": env.number("AUDIT_ANSWER_SECONDS_HOURS", 24 * 3600),
+}
 AUDIT_CHECKS: tuple[str, ...] | None = None  # the checks of the policy that we ship; None: all of them
 OFFICERS_REQUIRED = 2
 INSTITUTIONS_REQUIRED = 2

@@ -30,6 +30,13 @@ def make_heart_version(world: World, monkeypatch) -> Version:
     return make_version(world)
 
 
+def make_phantom_version(world: World) -> Version:
+    """The same with data that are drawn, so that no board can bring any."""
+    for manifest in DataManifest.objects.all():
+        DataManifest.objects.filter(id=manifest.id).update(content={**manifest.content, "source": "phantom"})
+    return make_version(world)
+
+
 def heart_lines(n: int = 120, seed: int = 0) -> bytes:
     """Patients in the layout of a `processed.*.data` file."""
     rng, lines = np.random.default_rng(seed), []

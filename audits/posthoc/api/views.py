@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.models import User
+from audits.downloads import download_recorded
 from audits.posthoc import services
 from audits.posthoc.api.serializers import ReportInput, ReportOutput
 from audits.posthoc.models import Report
@@ -49,8 +50,7 @@ class ReportPdf(APIView):
     @extend_schema(responses={(200, "application/pdf"): OpenApiTypes.BINARY}, operation_id="report_pdf")
     def get(self, request: Request, report_id: uuid.UUID) -> HttpResponse:
         """The report as PDF/A-3A and PDF/UA-1, with its JSON attached."""
-        report = get_object_or_404(Report, id=report_id)
-        return HttpResponse(services.report_file(report=report, kind="pdf"), content_type="application/pdf")
+        return _file(request, report_id, "pdf")
 
 
 class ReportJson(APIView):
@@ -59,5 +59,11 @@ class ReportJson(APIView):
     @extend_schema(responses={(200, "application/json"): OpenApiTypes.OBJECT}, operation_id="report_json")
     def get(self, request: Request, report_id: uuid.UUID) -> HttpResponse:
         """The canonical JSON that the PDF was made from: exactly the bytes that are digested."""
-        report = get_object_or_404(Report, id=report_id)
-        return HttpResponse(services.report_file(report=report, kind="json"), content_type="application/json")
+        return _file(request, report_id, "json")
+
+
+def _file(request: Request, report_id: uuid.UUID, kind: str) -> HttpResponse:
+    report = get_object_or_404(Report, id=report_id)
+    made = services.report_file(report=report, kind=kind)
+    data = download_recorded(subject=report.id, kind=kind, data=made, reader=request.user)
+    return HttpResponse(data, content_type=f"application/{kind}")

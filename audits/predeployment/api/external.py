@@ -17,7 +17,7 @@ class ExternalOutput(serializers.ModelSerializer):
 class ExternalDataOutput(serializers.ModelSerializer):
     class Meta:
         model = ExternalData
-        fields = ["id", "created_at", "digest", "size", "site", "state", "manifest", "withdrawn_at"]
+        fields = ["id", "created_at", "digest", "size", "site", "state", "refusal", "manifest", "withdrawn_at"]
 
 
 class ExternalResultOutput(serializers.ModelSerializer):
@@ -50,7 +50,7 @@ class ExternalDetailOutput(ExternalOutput):
 
 
 class ExternalAudits(generics.ListAPIView):
-    """Audits by outside boards, newest first. Boards work on the pages: they bring files."""
+    """Audits by outside boards, newest first."""
 
     action_name = "external.view"
     serializer_class = ExternalOutput

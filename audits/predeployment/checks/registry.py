@@ -76,7 +76,10 @@ def check_of(check_id: str) -> Check:
     if place is None:
         raise UnknownCheck(f"expected a check among {', '.join(known())}; got {check_id!r}. Install it here first")
     module, _, name = place.partition(":")
-    found = getattr(import_module(module), name)()
+    try:
+        found = getattr(import_module(module), name)()
+    except (ImportError, AttributeError) as error:
+        raise UnknownCheck(f"the check {check_id!r} cannot be loaded from {place}: {error}") from error
     if not isinstance(found, Check) or found.id != check_id:
         raise UnknownCheck(f"{place} is installed as the check {check_id!r}, but it is not one")
     return found

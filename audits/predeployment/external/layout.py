@@ -33,18 +33,36 @@ class Layout:
 
 
 def layout_of(version: Version) -> Layout | None:
-    """The layout, or None if the version's data set is drawn and not read from files, or is not known here."""
-    from federation.domain.data.registry import KINDS, open_source  # numpy and the readers of images
+    """The layout; None where `why_none` says why."""
+    from federation.domain.data.registry import open_source  # numpy and the readers of images
 
     found = [manifest.content for manifest in manifests_of(version)]
-    kinds = {content["source"] for content in found}
-    if len(kinds) != 1 or (kind := kinds.pop()) not in KINDS or not KINDS[kind].needs_path:
+    if why_none(version):
         return None
+    kind = found[0]["source"]
     source = open_source(f"{kind}:.")
     return Layout(
         kind, source.title, tuple((site.code, site.name) for site in source.sites()), tuple(found[0]["shape"]),
         frozenset(content["sha256"] for content in found),
     )  # fmt: skip
+
+
+def why_none(version: Version) -> str:
+    """Why no board can bring patients to this version; empty if one can."""
+    from federation.domain.data.registry import KINDS
+
+    kinds = sorted({manifest.content["source"] for manifest in manifests_of(version)})
+    if len(kinds) != 1:
+        got = ", ".join(kinds) or "none"
+        return f"A board brings patients in the layout of the one data set that a version was trained on; got {got}."
+    if kinds[0] not in KINDS:
+        return f"This version was trained on data of the kind {kinds[0]!r}, which this release cannot read."
+    if not KINDS[kinds[0]].needs_path:
+        return (
+            f"This version was trained on drawn data ({kinds[0]}): there are no files whose layout a board could "
+            "follow, and no patients that the model is meant for. Audit a version that was trained on files."
+        )
+    return ""
 
 
 def load(layout: Layout, root: Path, site: str) -> tuple[SiteData, dict[str, Any]]:

@@ -7,7 +7,7 @@ from typing import Any
 from accounts.invitations import activation_path
 from accounts.models import User
 from audits.predeployment.external.forms import FindingForm, RevokeForm, RunForm, UploadForm
-from audits.predeployment.external.layout import layout_of
+from audits.predeployment.external.layout import layout_of, why_none
 from audits.predeployment.external.running import canonical_run
 from audits.predeployment.figures import drawn
 from audits.predeployment.models import ExternalAudit, ExternalData, ExternalFinding, ExternalRun
@@ -34,6 +34,7 @@ def page_of(external: ExternalAudit, user: User, **bound: Any) -> dict[str, Any]
     return {
         "external": external,
         "layout": layout,
+        "no_data": why_none(external.version) if external.state == State.OPEN else "",
         "own": own,
         "invites": invites,
         "activation": activation_path(external.auditor) if invites else "",

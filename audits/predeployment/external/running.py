@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from audits.domain.verdict import Verdict, combine
 from audits.predeployment.checks.base import AnswerError, Check, Gathered, Result
-from audits.predeployment.checks.registry import check_of
+from audits.predeployment.checks.not_installed import NotInstalled, check_or_stand_in
 from audits.predeployment.checks.running import conclude, measure_at, read_answer, settings_of
 from audits.predeployment.external import archive
 from audits.predeployment.external.layout import SITE, layout_of, load
@@ -35,7 +35,7 @@ _ABSENT = ("training patients", "validation patients")
 
 def needs_others(check: Check) -> str:
     """Which patients this check, or the one it concludes from, needs and a board does not bring; empty if none."""
-    source = check_of(check.measured_by) if check.measured_by else check
+    source = check_or_stand_in(check.measured_by) if check.measured_by else check
     return next((what for what in _ABSENT if any(need.startswith(what) for need in source.inputs)), "")
 
 
@@ -98,7 +98,7 @@ def external_check(payload: dict) -> jobs.Effects | None:
     if run.state != ExternalRun.State.RUNNING:
         return None
     started = time.perf_counter()
-    found = _found(run, check_of(payload["check"]))
+    found = _found(run, check_or_stand_in(payload["check"]))
     seconds = {"platform": round(time.perf_counter() - started, 3)}
     row = result_row(run, payload["check"], found, {SITE: run.data.digest}) | {"seconds": seconds}
     return lambda: _keep(run.id, row)
@@ -110,7 +110,11 @@ def _found(run: ExternalRun, check: Check) -> Result:
     answers: list[Any] = []
     absent: dict[str, str] = {}
     refused: dict[str, str] = {}
-    if missing := needs_others(check):
+    source = check_or_stand_in(check.measured_by) if check.measured_by else check
+    if isinstance(source, NotInstalled):
+        if source is not check:
+            refused[SITE] = f"{source.id}, from which it concludes, is not installed any more"
+    elif missing := needs_others(check):
         absent[SITE] = f"it needs {missing}, and a board brings none"
     elif task in check.tasks:
         try:
@@ -130,7 +134,7 @@ def _answers(run: ExternalRun, check: Check, settings: Mapping[str, Any]) -> lis
     """What `read` makes of each shard, with the reason where nothing was measured."""
     from audits.predeployment.checks.at_site import AtSite
 
-    source = check_of(check.measured_by) if check.measured_by else check
+    source = check_or_stand_in(check.measured_by) if check.measured_by else check
     if source is not check:
         part = run.policy["checks"].get(source.id)
         settings = part["settings"] if part else settings_of(source)
@@ -177,7 +181,7 @@ def job_died(payload: dict) -> jobs.Effects | None:
     if kind != "external.check":
         return None
     run = ExternalRun.objects.select_related("external__version").get(id=given["run"])
-    check = check_of(given["check"])
+    check = check_or_stand_in(given["check"])
     nothing = Gathered(run.external.version.config["task"], {}, run.policy["seed"])
     row = result_row(run, check.id, conclude(check, nothing, {"the platform": error}), {})
     return lambda: _keep(run.id, row)

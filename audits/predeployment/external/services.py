@@ -19,7 +19,7 @@ from accounts.invitations import person_invite
 from accounts.models import Institution, Membership, User
 from audits.predeployment import policies
 from audits.predeployment.external import archive, attachments
-from audits.predeployment.external.layout import layout_of
+from audits.predeployment.external.layout import layout_of, why_none
 from audits.predeployment.models import AuditRun, ExternalAudit, ExternalData, ExternalFinding, ExternalRun
 from audits.predeployment.services import reference_groups
 from core import artefacts, jobs
@@ -172,7 +172,7 @@ def data_upload(*, external: ExternalAudit, site: str, data: bytes, actor: User)
     _refuse_others(external, actor)
     layout = layout_of(external.version)
     if layout is None:
-        raise Conflict("This version was trained on data that are drawn, so there is no layout to bring data in.")
+        raise Conflict(why_none(external.version))
     codes = [code for code, _ in layout.sites]
     if site not in codes:
         raise ApplicationError(f"Expected the layout of a hospital among {', '.join(codes)}; got {site!r}.")

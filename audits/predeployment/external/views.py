@@ -15,7 +15,7 @@ from accounts.access import requires
 from accounts.models import User
 from audits.predeployment.external import archive, pages, services
 from audits.predeployment.external.forms import FindingForm, InviteForm, RevokeForm, RunForm, UploadForm
-from audits.predeployment.external.layout import layout_of
+from audits.predeployment.external.layout import layout_of, why_none
 from audits.predeployment.models import ExternalAudit, ExternalData
 from core import artefacts
 from core.errors import ApplicationError, Forbidden
@@ -53,7 +53,7 @@ def external_new(request: HttpRequest, version_id: uuid.UUID) -> HttpResponse:
         else:
             messages.success(request, f"{made.board} is invited. Pass the link on this page to its auditor.")
             return redirect("external_audit", made.id)
-    context = {"version": version, "form": form}
+    context = {"version": version, "form": form, "no_data": why_none(version)}
     return render(request, "audits_predeployment/external_new.html", context, status=400 if form.errors else 200)
 
 
@@ -71,7 +71,7 @@ def _upload(request: HttpRequest, external_id: uuid.UUID) -> HttpResponse:
     found = _external(request, external_id)
     layout = layout_of(found.version)
     if layout is None:
-        raise ApplicationError("This version was trained on data that are drawn; there is no layout to bring data in.")
+        raise ApplicationError(why_none(found.version))
     form = UploadForm(request.POST, request.FILES, layout=layout)
     if form.is_valid():
         try:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 
 import pytest
 from django.test import Client
@@ -8,7 +9,7 @@ from django.urls import reverse
 
 from audits.posthoc.models import Report
 from core import jobs
-from core.models import Job
+from core.models import Job, Outbox
 
 pytestmark = pytest.mark.django_db
 MAKERS = ("administrator", "auditor", "officer_north", "outsider")
@@ -128,6 +129,22 @@ def test_the_files_come_as_attachments(finished, world, client_of):
     assert pdf.headers["Content-Disposition"].startswith('attachment; filename="report-')
     assert pdf.content.startswith(b"%PDF")
     assert content.json()["report_id"] == finished.summary["report_id"]
+
+
+def test_each_download_is_recorded_with_the_digest_of_what_was_given(finished, world, client_of):
+    reader = world.people.operator_north
+    given = {}
+    for kind in ("pdf", "json"):
+        for address in (reverse(f"report_{kind}", args=[finished.id]), f"/api/v1/reports/{finished.id}/{kind}"):
+            given[kind] = hashlib.sha256(client_of(reader).get(address).content).hexdigest()
+    read = list(Outbox.objects.filter(operation="READ", object_id=str(finished.id)).order_by("id"))
+    assert [(r.table, r.actor, r.action) for r in read] == [("provenance_body", reader.id, "report.download")] * 4
+    assert [r.body for r in read] == [{"report": k, "sha256": given[k]} for k in ("pdf", "pdf", "json", "json")]
+
+
+def test_what_was_refused_is_no_download(finished, world, client_of):
+    client_of(world.people.clinician).get(reverse("report_pdf", args=[finished.id]))
+    assert not Outbox.objects.filter(operation="READ").exists()
 
 
 def test_what_is_not_there_is_not_found(world, client_of):

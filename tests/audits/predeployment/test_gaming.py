@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.urls import reverse
 
 from audits.predeployment import policies, results, services
 from audits.predeployment.checks.base import Gathered
@@ -16,7 +17,7 @@ from audits.predeployment.checks.shot_attack import NO_CIRCUIT, ShotAttack
 from audits.predeployment.checks.stress import StressAnswer
 from core.errors import ApplicationError, Conflict
 from federation.models import DataManifest
-from models_registry import binding
+from models_registry import binding, fails
 from models_registry.models import Evidence
 from tests.factories.audits import answer, answer_all, conclude, give_answer, make_audit, pending
 
@@ -152,3 +153,36 @@ def test_a_quick_pass_opens_no_clinical_use_of_high_risk(version, risk_class, ti
     assert (evidence.summary["risk_class"], evidence.summary["tier"]) == ("limited", "quick")
     Evidence.objects.filter(id=evidence.id).update(summary={**evidence.summary, "risk_class": risk_class, "tier": tier})
     assert ("certification audit" in binding.refusal(version, "clinical")) is refused
+
+
+def test_repeating_an_audit_is_no_way_around_a_fail(version, people, signed_in):
+    """Not by withholding answers until it is inconclusive; a real pass answers it, and it is shown even then."""
+    failed = make_audit(version, "fail")
+    evidence = Evidence.objects.get(source_id=failed.id)
+    rows = {row["check_id"]: row for row in evidence.summary["checks"]}
+    assert rows["bias_score"]["patients"] == 3200 and rows["bias_score"]["verdict"] == "fail"
+    withheld = services.audit_start(version=version, actor=people.administrator)
+    give_answer(pending(withheld, "south")[0], error="MemoryError")
+    answer_all(withheld)
+    conclude(withheld)
+    withheld.refresh_from_db()
+    assert withheld.verdict == "inconclusive"
+    assert "A fail stands: Bias score" in binding.refusal(version, "shadow")
+    page = signed_in(people.officer_north).get(reverse("audit", args=[withheld.id])).content.decode()
+    assert "An earlier fail stands" in page
+    passed = make_audit(version, "pass")
+    assert not binding.refusal(version, "clinical")
+    (shown,) = fails.fails_of(version)
+    assert (shown.evidence, shown.answered_by.source_id) == (evidence, passed.id)
+
+
+def test_a_pass_about_fewer_patients_answers_no_fail(version, monkeypatch):
+    make_audit(version, "fail")
+    monkeypatch.setattr(BiasScore, "counted", lambda _, answer: answer.n_patients // 4)
+    assert make_audit(version, "pass").verdict == "pass"
+    assert "A fail stands" in binding.refusal(version, "clinical")
+
+
+def test_the_thorough_form_of_a_check_says_whose_place_it_takes():
+    for thorough, quick in results._THOROUGH.items():
+        assert isinstance(check_of(thorough), type(check_of(quick)))

@@ -16,6 +16,7 @@ from audits.predeployment import services
 from audits.predeployment.report import report_json, report_pdf
 from audits.predeployment.report.verifying import PROGRAM
 from core.errors import Conflict
+from core.models import Outbox
 from tests.factories.audits import make_audit
 from tests.factories.ledger import sequence_all
 
@@ -46,6 +47,21 @@ def test_the_json_says_all_that_the_page_says_and_names_what_it_stands_on(audit,
 def test_the_same_audit_gives_the_same_bytes(audit):
     assert report_json(audit) == report_json(audit)
     assert report_pdf(audit) == report_pdf(audit)
+
+
+def test_a_download_is_an_entry_of_the_ledger_and_changes_neither_report_nor_audit(audit, people, signed_in):
+    client = signed_in(people.auditor)
+    before = report_json(audit)
+    for kind in ("json", "pdf"):
+        data = client.get(reverse(f"audit_report_{kind}", args=[audit.id])).content
+        told = Outbox.objects.filter(operation="READ").latest("id")
+        assert (told.table, told.object_id, told.actor) == ("provenance_body", str(audit.id), people.auditor.id)
+        assert told.action == "report.download"
+        assert told.body == {"report": kind, "sha256": hashlib.sha256(data).hexdigest()}
+    sequence_all()
+    assert report_json(audit) == before
+    assert signed_in(people.outsider).get(reverse("audit_report_pdf", args=[audit.id])).status_code == 404
+    assert not Outbox.objects.filter(operation="READ").exists()
 
 
 def test_nobody_is_named(audit, people):

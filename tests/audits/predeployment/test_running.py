@@ -5,7 +5,7 @@ import uuid
 import pytest
 
 from audits.predeployment import results, running, services
-from audits.predeployment.checks import registry
+from audits.predeployment.checks import not_installed, registry
 from audits.predeployment.checks.base import Check, Gathered, Principle, Result
 from audits.predeployment.models import AuditRun, CheckResult
 from core import jobs
@@ -145,7 +145,7 @@ class Raises(Check):
 def test_a_check_that_raises_stops_no_other(audit, monkeypatch):
     answer_all(audit)
     known = registry.check_of
-    monkeypatch.setattr(running, "check_of", lambda name: Raises() if name == "lime" else known(name))
+    monkeypatch.setattr(not_installed, "check_of", lambda name: Raises() if name == "lime" else known(name))
     conclude(audit)
     audit.refresh_from_db()
     row = audit.checks.get(check_id="lime")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -11,15 +12,18 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import Membership, User
-from audits.predeployment.external import running, services
+from audits.predeployment.checks import not_installed
+from audits.predeployment.checks.registry import UnknownCheck, check_of
+from audits.predeployment.external import layout, running, services
 from audits.predeployment.models import AuditRun, ExternalAudit, ExternalData, ExternalFinding, ExternalResult
 from core import artefacts
 from core.errors import ApplicationError, Conflict, Forbidden
 from core.models import Job, Outbox
 from core.roles import Role
+from federation.models import DataManifest
 from models_registry.models import ApprovalRequest, Evidence, Version
 from tests.factories.audits import make_audit
-from tests.factories.boards import heart_zip, invite, make_heart_version, ready_data, work, zipped
+from tests.factories.boards import heart_zip, invite, make_heart_version, make_phantom_version, ready_data, work, zipped
 from tests.factories.people import make_user
 from tests.factories.registry import make_evidence, make_request, make_version
 
@@ -91,7 +95,7 @@ def test_everything_a_board_does_is_captured_for_the_ledger(external):
 
 def test_what_needs_training_patients_is_not_assessable_and_says_so(heart, people):
     policy = services.offered(heart)
-    needing = [name for name in policy["checks"] if running.needs_others(running.check_of(name))]
+    needing = [name for name in policy["checks"] if running.needs_others(check_of(name))]
     assert "lime" in needing and "bias_score" not in needing
     external = invite(heart, people.administrator, checks=["lime"])
     run = services.run_start(data=ready_data(external), checks=["lime"], actor=external.auditor)
@@ -279,11 +283,38 @@ def test_the_same_data_twice_an_unknown_layout_and_too_many_sets(external, monke
 
 
 def test_a_version_of_drawn_data_has_no_layout_but_takes_findings(world, people, signed_in):
-    external = invite(make_version(world), people.administrator)
+    external = invite(make_phantom_version(world), people.administrator)
     with pytest.raises(Conflict, match="drawn"):
         services.data_upload(external=external, site="cleveland", data=heart_zip(), actor=external.auditor)
     page = signed_in(external.auditor).get(reverse("external_audit", args=[external.id])).content.decode()
-    assert "No data can be brought" in page and "Say what you found" in page
+    assert "No data can be brought" in page and "Say what you found" in page and "Bring data" not in page
+    assert "drawn data (phantom)" in page
+    inviting = signed_in(people.administrator).get(reverse("external_new", args=[external.version_id]))
+    assert "could not bring patients to this version" in inviting.content.decode()
+
+
+@pytest.mark.parametrize(("sources", "words"), [
+    (("phantom", "phantom"), "drawn data"), (("heart", "lgg"), "one data set .* got heart, lgg"),
+    (("tea_leaves", "tea_leaves"), "cannot read"), (("heart", "heart"), "^$"),
+])  # fmt: skip
+def test_why_no_patients_can_be_brought_is_said_as_it_is(heart, sources, words):
+    for manifest, source in zip(DataManifest.objects.order_by("participant__site"), sources, strict=True):
+        DataManifest.objects.filter(id=manifest.id).update(content={**manifest.content, "source": source})
+    assert re.search(words, layout.why_none(heart))
+    assert (layout.layout_of(heart) is None) is (words != "^$")
+
+
+def test_a_check_that_is_uninstalled_under_a_run_is_inconclusive_and_the_run_ends(external, monkeypatch):
+    run = services.run_start(data=ready_data(external), checks=["bias_score", "aif360"], actor=external.auditor)
+
+    def gone(name: str):
+        raise UnknownCheck(name)
+
+    monkeypatch.setattr(not_installed, "check_of", gone)
+    work("external.check")
+    run.refresh_from_db()
+    assert (run.state, run.verdict) == ("finished", "inconclusive")
+    assert all("not installed here any more" in row.sentence for row in run.results.all())
 
 
 def test_runs_follow_the_invitation_and_come_one_at_a_time(external):
