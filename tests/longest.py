@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+ROOT = Path(__file__).resolve().parent.parent
+
 # With the seconds they took alone on one core. Add a file that takes more than ten; `--durations=0` tells.
-SECONDS: dict[str, int] = {
-}
+SECONDS: dict[str, int] = {}
 
 
 def longest_first(item: pytest.Item) -> int:
