@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CONTRACTS := provenance/contracts/node_modules/.package-lock.json
 SLITHER := .venv-slither/.installed
+WORKERS ?= 2
 export PYTHONUNBUFFERED := 1
 
 .PHONY: help demo test contracts lint format lock bench clean
@@ -14,8 +15,8 @@ help:  ## this list
 demo: $(VENV)/.installed  ## start everything and live through the life of a model (ARGS=--exit, DATA=heart:PATH|lgg:PATH|mimic_cxr:PATH)
 	@$(BIN)/python -m qflethics.launcher.demo $(ARGS)
 
-test: $(VENV)/.installed-dev $(CONTRACTS) $(SLITHER)  ## the whole suite (ARGS are given to pytest)
-	@$(BIN)/python -m pytest $(ARGS)
+test: $(VENV)/.installed-dev $(CONTRACTS) $(SLITHER)  ## the whole suite (WORKERS=2, each with servers of its own; ARGS are given to pytest)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --max-worker-restart 0 $(ARGS)
 
 contracts: $(CONTRACTS) $(SLITHER)  ## the tools that build and test the contract
 
