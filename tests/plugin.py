@@ -59,7 +59,9 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def _without_servers():
     """The process that hands out tests loads the settings, and connects to nothing."""
     if named := [name for name in GIVEN if name in os.environ]:
-        raise pytest.UsageError(f"workers would share {', '.join(named)}; unset what is named, or add -n 0")
+        raise pytest.UsageError(
+            f"workers would share {', '.join(named)}: unset them, or use no workers (WORKERS=0, -n 0)"
+        )
     with pytest.MonkeyPatch.context() as environment:
         for name, value in NOWHERE.items():
             environment.setenv(name, value)

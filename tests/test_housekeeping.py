@@ -11,7 +11,7 @@ from accounts.models import User
 from core.models import Outbox
 from tests.database import empty_tables
 from tests.factories.people import make_people
-from tests.longest import ROOT, SECONDS
+from tests.longest import LONGEST, ROOT
 
 
 @pytest.mark.django_db(transaction=True)
@@ -27,4 +27,4 @@ def test_an_emptied_database_counts_from_one_and_is_guarded_again():
 
 
 def test_the_files_that_are_begun_first_are_there():
-    assert [name for name in SECONDS if not (ROOT / name).is_file()] == []
+    assert [name for name in LONGEST if not (ROOT / name).is_file()] == []
