@@ -66,7 +66,7 @@ def run(found: dict[str, Bench], *, tier: str = policy.QUICK) -> tuple[dict[str,
     """Every check of a shipped policy's tier. Returns results, and seconds by check over all sites."""
     config = next(iter(found.values())).config.as_dict()
     content = policy.shipped("limited", threshold=0.1)
-    fixed = policy.resolve(content, tier=tier, config=config, reference_groups=_references(found))
+    fixed = policy.resolve(content, tier=tier, config=config, reference_groups=references(found))
     seconds: dict[str, float] = {}
     raw: dict[tuple[str, str], list[Any]] = {}
     for name, shard in policy.plan(fixed):
@@ -76,18 +76,18 @@ def run(found: dict[str, Bench], *, tier: str = policy.QUICK) -> tuple[dict[str,
             if bench.splits.audit.n_patients:
                 at = AtSite(name, site, bench, settings, fixed["seed"], shard, check.shards(settings),
                             fixed["reference_groups"], lambda *_: None)  # fmt: skip
-                raw.setdefault((name, site), []).append(_measured(check, at))
+                raw.setdefault((name, site), []).append(measured(check, at))
         seconds[name] = seconds.get(name, 0.0) + time.perf_counter() - started
         progress(f"  {name}: {seconds[name]:.1f} s")
     results = {}
     for name in fixed["checks"]:
         started = time.perf_counter()
-        results[name] = _concluded(name, fixed, raw, config)
+        results[name] = concluded(name, fixed, raw, config)
         seconds[name] = seconds.get(name, 0.0) + time.perf_counter() - started
     return results, seconds
 
 
-def _measured(check: Any, at: AtSite) -> Any:
+def measured(check: Any, at: AtSite) -> Any:
     try:
         return json.loads(json.dumps(measure_at(check, at), allow_nan=False))
     except Exception as error:  # noqa: BLE001 - as a site's worker does: the check is refused, the others go on
@@ -95,7 +95,7 @@ def _measured(check: Any, at: AtSite) -> Any:
         return error
 
 
-def _concluded(name: str, fixed: dict[str, Any], raw: dict[tuple[str, str], list[Any]], config: dict) -> Result:
+def concluded(name: str, fixed: dict[str, Any], raw: dict[tuple[str, str], list[Any]], config: dict) -> Result:
     check = check_of(name)
     source = check.measured_by or name
     answers: dict[str, tuple[Any, ...]] = {}
@@ -123,7 +123,7 @@ def _concluded(name: str, fixed: dict[str, Any], raw: dict[tuple[str, str], list
     return conclude(check, gathered, refused)
 
 
-def _references(found: dict[str, Bench]) -> dict[str, str]:
+def references(found: dict[str, Bench]) -> dict[str, str]:
     counts: dict[str, dict[str, int]] = {}
     for bench in found.values():
         for attribute, groups in bench.splits.audit.groups.items():

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
+from scipy.stats import binom, norm
 
 from audits.domain.attacks.bounds import epsilon_lower_bound, epsilon_lower_bounds, lower_bound, upper_bound
 
@@ -116,9 +116,9 @@ class Separation:
         interval [3]_.
     tpr, tpr_lower, tpr_upper : float, in [0, 1]
         Share of members found at the highest false-positive rate of at most 1 % that these patients allow [2]_. The
-        threshold is set by the others alone, so the bounds hold.
+        bounds are of the share at a true rate of 1 %, which the rate among few others may miss by far, see `_low_rate`.
     fpr_upper : float, in [0, 1]
-        Upper bound of the false-positive rate at that threshold.
+        Upper bound of the true false-positive rate at that threshold, at half the error.
     advantage, advantage_lower, advantage_upper : float, in [-1, 1]
         TPR - FPR [1]_ at the best threshold of the other half: 2 x balanced accuracy - 1. 0: as good as guessing.
     epsilon_lower : float, >= 0
@@ -162,8 +162,8 @@ def separation(counts: ScoreCounts, *, delta: float, confidence: float = 0.95) -
     members, others = counts.n_members, counts.n_others
     auc, error = _auc(counts.members.sum(axis=0), counts.others.sum(axis=0))
     reach = float(norm.ppf(confidence)) * error
-    found, accused = _at_low_fpr(counts)
     half = 1 - (1 - confidence) / 2
+    low = _low_rate(counts, half)
     tp, fp = _cross_fitted(counts, lambda tpr, fpr, *_: tpr - fpr)
     best_tp, best_fp = _cross_fitted(counts, _epsilon_of(delta))
 
@@ -173,10 +173,10 @@ def separation(counts: ScoreCounts, *, delta: float, confidence: float = 0.95) -
         auc=auc,
         auc_lower=max(0.0, auc - reach),
         auc_upper=min(1.0, auc + reach),
-        tpr=found / members,
-        tpr_lower=lower_bound(found, members, confidence=confidence),
-        tpr_upper=upper_bound(found, members, confidence=confidence),
-        fpr_upper=upper_bound(accused, others, confidence=confidence),
+        tpr=low.tpr,
+        tpr_lower=low.lower,
+        tpr_upper=low.upper,
+        fpr_upper=low.fpr_upper,
         advantage=tp / members - fp / others,
         advantage_lower=lower_bound(tp, members, confidence=half) - upper_bound(fp, others, confidence=half),
         advantage_upper=upper_bound(tp, members, confidence=half) - lower_bound(fp, others, confidence=half),
@@ -200,10 +200,32 @@ def _auc(members: Counts, others: Counts) -> tuple[float, float]:
     return auc, float(np.sqrt(variance(wins_member, members) + variance(wins_other, others)))
 
 
-def _at_low_fpr(counts: ScoreCounts) -> tuple[int, int]:
+@dataclass(frozen=True)
+class _LowRate:
+    tpr: float
+    lower: float
+    upper: float
+    fpr_upper: float
+
+
+def _low_rate(counts: ScoreCounts, half: float) -> _LowRate:
+    """Members found at a false-positive rate of 1 %; both bounds together at twice the error of `half`.
+
+    Thresholds are set by the others alone. The lower bound is of the attacker who, at a threshold whose rate may be f,
+    says "member" there only in 1 % / f of cases: he is certain to keep to 1 %. The upper bound is of a threshold so
+    low that its rate is hardly under 1 %.
+    """
     members, others = _from_above(counts.members.sum(axis=0)), _from_above(counts.others.sum(axis=0))
-    lowest = int(np.argmax(others <= LOW_FPR * others[0]))  # the last entry, "nobody", always fits
-    return int(members[lowest]), int(others[lowest])
+    n, m = int(members[0]), int(others[0])
+    allowed = int(LOW_FPR * m + 1e-9)
+    found = int(members[np.argmax(others <= allowed)])  # the last entry, "nobody", always fits
+    fpr_upper = upper_bound(allowed, m, confidence=half)
+    lower = lower_bound(found, n, confidence=half) * min(1.0, LOW_FPR / fpr_upper)
+    enough = int(binom.isf(1 - half, m, LOW_FPR)) + 1  # so many others score over the 1 % point by rare chance alone
+    upper = 1.0
+    if enough <= m:
+        upper = upper_bound(int(members[np.flatnonzero(others >= enough)[-1]]), n, confidence=half)
+    return _LowRate(found / n, lower, upper, fpr_upper)
 
 
 Gain = Callable[[NDArray[np.float64], NDArray[np.float64], int, int], NDArray[np.float64]]

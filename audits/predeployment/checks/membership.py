@@ -18,7 +18,14 @@ from audits.predeployment.checks.base import (
     Result,
     Runtime,
 )
-from audits.predeployment.checks.membership_result import ATTACKS, RECIPE, MembershipAnswer, verdict_of, written
+from audits.predeployment.checks.membership_evidence import (
+    ATTACKS,
+    RECIPE,
+    MembershipAnswer,
+    evidence_of,
+    verdict_of,
+)
+from audits.predeployment.checks.membership_result import written
 from audits.predeployment.checks.stress import MODELS
 
 if TYPE_CHECKING:
@@ -138,8 +145,6 @@ class Membership(Check):
         return answer.members + answer.others
 
     def conclude(self, gathered: Gathered) -> Result:
-        from audits.predeployment.checks.membership_result import evidence_of
-
         found = evidence_of(gathered)
         verdict = verdict_of(found, gathered.settings)
         if verdict is Verdict.PASS and not self.certifies:

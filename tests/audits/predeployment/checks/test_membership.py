@@ -8,20 +8,23 @@ import numpy as np
 import pytest
 import torch
 
+from audits.domain.attacks.membership import ScoreCounts
 from audits.domain.verdict import Verdict
 from audits.predeployment.checks.at_site import Bench, copy_of
 from audits.predeployment.checks.base import AnswerError, Gathered
 from audits.predeployment.checks.membership import Membership
 from audits.predeployment.checks.membership_certified import CertifiedMembership
+from audits.predeployment.checks.membership_evidence import ATTACKS, RECIPE, MembershipAnswer
 from audits.predeployment.checks.registry import check_of
 from audits.predeployment.checks.running import conclude, measure_at, read_answer, settings_of
+from audits.predeployment.checks.stress import MODELS
 from core.charts import interval_chart
 from tests.factories.checks import run_check
 from tests.factories.privacy import BY_HEART, PRIVATE, at_site, coin_benches
 from tests.factories.stress import imaging_benches
 
 QUICK = {"shadows": 6, "max_advantage": 0.1}
-CERTIFIED = {"orders": 2, "shadows": 16, "max_advantage": 0.6, "max_tpr": 0.4}
+CERTIFIED = {"orders": 2, "shadows": 16, "max_advantage": 0.6, "max_tpr": 0.7}
 
 
 def epsilon(benches, value: float | None) -> dict:
@@ -74,7 +77,7 @@ def test_without_a_promise_there_is_no_alarm_but_the_leak_fails(leaky):
 
 
 def test_the_quick_tier_never_passes_a_private_model_and_the_other_does(private):
-    loose = {"max_advantage": 0.6, "max_tpr": 0.4}
+    loose = {"max_advantage": 0.6, "max_tpr": 0.7}
     quick = run_check(Membership(), private, settings=QUICK | loose, facts=epsilon(private, 3.0))
     assert quick.verdict is Verdict.INCONCLUSIVE and "cannot certify" in quick.sentences[-1]
     certified = run_check(CertifiedMembership(), private, settings=CERTIFIED, facts=epsilon(private, 3.0))
@@ -151,6 +154,44 @@ def test_of_imaged_patients_some_of_each_kind_are_in_shadows_and_all_face_the_lo
     for counts in found.counts.values():
         assert (counts["loss"].n_members, counts["loss"].n_others) == (20, 14)
         assert (counts["lira_online"].n_members, counts["lira_online"].n_others) == (10, 10)
+
+
+def scored(members: int, others: int, leak: float) -> MembershipAnswer:
+    """A site whose scores come from a normal distribution, those of members shifted."""
+    rng = np.random.default_rng([members, others])
+    member = np.arange(members + others) < members
+    scores = rng.normal(size=members + others) + leak * member
+    table = ScoreCounts.of(scores, member, rng.permutation(members + others) % 2)
+    counts = {name: dict.fromkeys((*ATTACKS, RECIPE), table) for name in MODELS}
+    return MembershipAnswer(members, others, 1, dict.fromkeys(MODELS, False), counts)
+
+
+def over(sites: dict[str, MembershipAnswer]):
+    check = CertifiedMembership()
+    answers = {site: (answer,) for site, answer in sites.items()}
+    return conclude(check, Gathered("classification", settings_of(check), 1, answers))
+
+
+def test_the_worst_site_decides_and_the_pooled_figure_stands_beside_it():
+    fair = {f"fair-{i}": scored(2500 + i, 1750, 0.0) for i in range(4)}
+    assert over(fair).verdict is Verdict.PASS
+    found = over(fair | {"leaky": scored(200, 140, 2.0)})
+    assert found.verdict is Verdict.FAIL and "leaky" in found.sentences[0]
+    assert "over all sites together has an advantage of 0.0" in found.sentences[0]
+    places = {row[0]: row for row in found.tables[1].rows if row[1] == "quantum model"}
+    assert places["leaky"][6] > 0.2 > places["fair-0"][7]
+    assert found.evidence["places"]["leaky"] == ["leaky"]
+
+
+def test_what_could_not_be_tested_is_said_beside_a_pass():
+    found = over({"large": scored(6000, 4000, 0.0), "tiny": scored(14, 10, 0.0)})
+    assert found.verdict is Verdict.PASS
+    assert any(sentence.startswith("NOT TESTABLE") and "tiny (14 and 10)" in sentence for sentence in found.sentences)
+    assert found.evidence["not_judged_alone"] == ["tiny"]
+    assert found.tables[1].rows[-1][:4] == ("tiny: not testable", None, 14, 10)
+    leak = over({"large": scored(6000, 4000, 0.0)} | {f"small-{i}": scored(20 + i, 14, 3.0) for i in range(6)})
+    assert leak.verdict is Verdict.FAIL and "small sites together" in leak.sentences[0]
+    assert any("may hide among the others" in sentence for sentence in leak.sentences)
 
 
 def test_a_site_with_too_few_patients_is_not_assessable():
