@@ -24,7 +24,7 @@ from models_registry.models import Deployment
 from models_registry.services import deployment_set_state
 
 MIN_REASON, MAX_REASON = 10, 2000
-__all__ = ["deployment_halt", "deployment_prepare", "reinstatement_vote", "sites_of", "voters"]
+__all__ = ["check_voter", "deployment_halt", "deployment_prepare", "reinstatement_vote", "sites_of", "voters"]
 
 
 def deployment_halt(*, deployment: Deployment, reason: str, actor: User, site: str = "") -> Halt:
@@ -76,11 +76,7 @@ def reinstatement_vote(*, halt: Halt, reason: str, actor: User, evidence: NamedE
         or the chain's registry holds the deployment halted or revoked.
     """
     reason = _reason(reason)
-    deployment = Deployment.objects.select_related("version__model", "approval").get(id=halt.deployment_id)
-    institutions = _officer_institutions(actor, deployment, "reinstate it")
-    refuse_deployer(actor, deployment)
-    if halt.halted_by_id == actor.id:
-        raise Forbidden("You ordered this halt. Two other officers, of two institutions, must judge it.")
+    deployment, institutions = check_voter(halt=halt, actor=actor)
     with governed(action="deployment.reinstate", actor=actor.id, reason=reason):
         # The same order of locks as the monitor takes: its row, then the deployment.
         monitor_row = MonitorState.objects.select_for_update().filter(deployment_id=deployment.id)
@@ -100,6 +96,22 @@ def reinstatement_vote(*, halt: Halt, reason: str, actor: User, evidence: NamedE
         if len(officers) >= settings.OFFICERS_REQUIRED and len(places) >= settings.INSTITUTIONS_REQUIRED:
             _reinstate(halt, deployment)
     return vote
+
+
+def check_voter(*, halt: Halt, actor: User) -> tuple[Deployment, list[Institution]]:
+    """Refuse who may not vote on a halt, whatever they bring; else where they are an officer.
+
+    Raises
+    ------
+    Forbidden
+        As `reinstatement_vote`.
+    """
+    deployment = Deployment.objects.select_related("version__model", "approval").get(id=halt.deployment_id)
+    institutions = _officer_institutions(actor, deployment, "reinstate it")
+    if halt.halted_by_id == actor.id:
+        raise Forbidden("You ordered this halt. Two other officers, of two institutions, must judge it.")
+    refuse_deployer(actor, deployment)
+    return deployment, institutions
 
 
 def halt_voted_on(deployment: Deployment, named: Any = None) -> Halt:

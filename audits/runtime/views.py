@@ -70,9 +70,11 @@ def deployment_halt(request: HttpRequest, deployment_id: uuid.UUID) -> HttpRespo
 def deployment_reinstate(request: HttpRequest, deployment_id: uuid.UUID) -> HttpResponse:
     found = _get(request, deployment_id)
     halt = services.halt_voted_on(found, request.POST.get("halt"))
+    actor: Any = request.user
+    services.check_voter(halt=halt, actor=actor)
     form = ReinstatementForm(request.POST, request.FILES, of=halt)
-    reason, actor = _reason(form), request.user
-    services.reinstatement_vote(halt=halt, reason=reason, actor=actor, evidence=form.evidence())  # type: ignore[arg-type]
+    reason = _reason(form)
+    services.reinstatement_vote(halt=halt, reason=reason, actor=actor, evidence=form.evidence())
     halt.refresh_from_db()
     said = "is reinstated and serves again" if halt.closed_at else "waits for the next officer's vote"
     messages.success(request, f"Your vote is recorded. {found} {said}.")
@@ -94,7 +96,7 @@ def _mark(place: presentation.Standing) -> str:
 
 def _actions(request: HttpRequest, found: Deployment, place: presentation.Standing) -> dict[str, Any]:
     user: Any = request.user
-    halts = list(found.halts.select_related("halted_by").prefetch_related("reinstatements__institution"))
+    halts = list(found.halts.select_related("halted_by", "incident").prefetch_related("reinstatements__institution"))
     seqs = presentation.ledger_seqs([halt.id for halt in halts])
     active = found.state == Deployment.State.ACTIVE
     return {

@@ -142,12 +142,9 @@ class ReinstatementsView(_OfDeployment):
     def post(self, request: Request, deployment_id: uuid.UUID) -> Response:
         given = serializers.VoteInput(data=request.data)
         given.is_valid(raise_exception=True)
-        told = given.validated_data
+        told, actor = given.validated_data, request.user
         halt = services.halt_voted_on(self.deployment(), told.get("halt"))
-        vote = services.reinstatement_vote(
-            halt=halt,
-            reason=told["reason"],
-            actor=request.user,
-            evidence=reinstating.evidence_given(halt, told),  # type: ignore[arg-type]
-        )
+        services.check_voter(halt=halt, actor=actor)  # type: ignore[arg-type]
+        evidence = reinstating.evidence_given(halt, told)
+        vote = services.reinstatement_vote(halt=halt, reason=told["reason"], actor=actor, evidence=evidence)  # type: ignore[arg-type]
         return Response(serializers.VoteOutput(vote).data, status=201)

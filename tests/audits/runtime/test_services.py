@@ -3,13 +3,12 @@ import pytest
 from accounts.models import Institution, Membership, User
 from audits.runtime import services
 from audits.runtime.models import Halt, MonitorState, Reinstatement
-from audits.runtime.reinstating import evidence_from_document
 from core.context import opened_reason
 from core.errors import ApplicationError, Conflict, Forbidden
 from core.models import Outbox
 from core.roles import Role
 from models_registry.models import Deployment
-from tests.factories.people import make_reviewers, make_user
+from tests.factories.people import make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -23,17 +22,6 @@ NOT_OFFICERS = [
     "clinician",
     "outsider",
 ]
-
-
-@pytest.fixture
-def reviewers(world):
-    return make_reviewers(world.people)
-
-
-def vote(halt, actor):
-    return services.reinstatement_vote(
-        halt=halt, reason=WHY, actor=actor, evidence=evidence_from_document(data=b"Coil replaced.", name="Report")
-    )
 
 
 @pytest.fixture
@@ -70,7 +58,7 @@ def test_nobody_else_halts(world, deployment, person):
 
 
 @pytest.mark.parametrize("person", NOT_OFFICERS)
-def test_nobody_else_votes(world, automatic_halt, person):
+def test_nobody_else_votes(world, automatic_halt, person, vote):
     with pytest.raises(Forbidden):
         vote(automatic_halt, getattr(world.people, person))
     assert not Reinstatement.objects.exists()
@@ -91,7 +79,7 @@ def test_a_reason_must_be_readable(world, deployment, reason):
     assert not Halt.objects.exists()
 
 
-def test_two_officers_of_two_institutions_reinstate(world, deployment, automatic_halt, reviewers):
+def test_two_officers_of_two_institutions_reinstate(world, deployment, automatic_halt, reviewers, vote):
     vote(automatic_halt, reviewers[0])
     deployment.refresh_from_db()
     assert deployment.state == Deployment.State.HALTED
@@ -106,14 +94,14 @@ def test_two_officers_of_two_institutions_reinstate(world, deployment, automatic
     assert "starts anew after outcome 0" in entry.reason
 
 
-def test_who_halted_by_hand_does_not_vote(deployment, reviewers):
+def test_who_halted_by_hand_does_not_vote(deployment, reviewers, vote):
     ordered = services.deployment_halt(deployment=deployment, reason=WHY, actor=reviewers[0])
     with pytest.raises(Forbidden, match="You ordered this halt"):
         vote(ordered, reviewers[0])
     assert reviewers[0] not in [member.user for member in services.voters(ordered)]
 
 
-def test_a_colleague_of_who_halted_may_vote_for_the_institution(world, deployment, halt, reviewers):
+def test_a_colleague_of_who_halted_may_vote_for_the_institution(world, deployment, halt, reviewers, vote):
     colleague = make_user("second.north@test.example", Role.ETHICS_OFFICER, world.people.north)
     vote(halt, colleague)
     vote(halt, reviewers[1])
@@ -121,7 +109,7 @@ def test_a_colleague_of_who_halted_may_vote_for_the_institution(world, deploymen
     assert deployment.state == Deployment.State.ACTIVE
 
 
-def test_nobody_votes_twice(world, deployment, automatic_halt, reviewers):
+def test_nobody_votes_twice(world, deployment, automatic_halt, reviewers, vote):
     vote(automatic_halt, reviewers[0])
     with pytest.raises(Conflict, match="You have voted"):
         vote(automatic_halt, reviewers[0])
@@ -129,7 +117,7 @@ def test_nobody_votes_twice(world, deployment, automatic_halt, reviewers):
     assert deployment.state == Deployment.State.HALTED
 
 
-def test_an_institution_votes_once(world, deployment, automatic_halt, reviewers):
+def test_an_institution_votes_once(world, deployment, automatic_halt, reviewers, vote):
     vote(automatic_halt, reviewers[0])
     colleague = make_user("second.north@test.example", Role.ETHICS_OFFICER, world.people.north)
     with pytest.raises(Conflict, match="another institution"):
@@ -138,7 +126,7 @@ def test_an_institution_votes_once(world, deployment, automatic_halt, reviewers)
     assert deployment.state == Deployment.State.HALTED
 
 
-def test_one_person_at_two_institutions_is_still_one_vote(world, deployment, automatic_halt, reviewers):
+def test_one_person_at_two_institutions_is_still_one_vote(world, deployment, automatic_halt, reviewers, vote):
     officer = reviewers[0]
     Membership.objects.create(user=officer, institution=world.people.south, role=Role.ETHICS_OFFICER)
     officer = User.objects.get(id=officer.id)
@@ -147,20 +135,20 @@ def test_one_person_at_two_institutions_is_still_one_vote(world, deployment, aut
         vote(automatic_halt, officer)
 
 
-def test_a_former_officer_does_not_vote(world, automatic_halt, reviewers):
+def test_a_former_officer_does_not_vote(world, automatic_halt, reviewers, vote):
     Membership.objects.filter(user=reviewers[1]).update(is_active=False)
     with pytest.raises(Forbidden):
         vote(automatic_halt, reviewers[1])
 
 
-def test_an_institution_that_left_the_federation_does_not_vote(world, automatic_halt, reviewers):
+def test_an_institution_that_left_the_federation_does_not_vote(world, automatic_halt, reviewers, vote):
     world.participants["south"].is_active = False
     world.participants["south"].save()
     with pytest.raises(Forbidden):
         vote(automatic_halt, reviewers[1])
 
 
-def test_a_closed_halt_is_not_voted_on(world, automatic_halt, reviewers):
+def test_a_closed_halt_is_not_voted_on(world, automatic_halt, reviewers, vote):
     for officer in reviewers:
         vote(automatic_halt, officer)
     late = make_user("late@test.example", Role.ETHICS_OFFICER, world.people.north)
@@ -168,13 +156,13 @@ def test_a_closed_halt_is_not_voted_on(world, automatic_halt, reviewers):
         vote(automatic_halt, late)
 
 
-def test_a_revoked_deployment_is_not_reinstated(world, deployment, automatic_halt, reviewers):
+def test_a_revoked_deployment_is_not_reinstated(world, deployment, automatic_halt, reviewers, vote):
     Deployment.objects.filter(id=deployment.id).update(state=Deployment.State.REVOKED)
     with pytest.raises(Conflict, match="revoked"):
         vote(automatic_halt, reviewers[0])
 
 
-def test_the_list_of_voters_is_who_the_service_lets_vote(world, halt, reviewers):
+def test_the_list_of_voters_is_who_the_service_lets_vote(world, halt, reviewers, vote):
     colleague = make_user("second.north@test.example", Role.ETHICS_OFFICER, world.people.north)
     assert {m.user for m in services.voters(halt)} == {*reviewers, colleague}
     vote(halt, reviewers[1])
