@@ -51,6 +51,13 @@ MATRIX: dict[str, frozenset[Role]] = {
     "deployment.create": frozenset({Role.ADMINISTRATOR}),
     "deployment.halt": frozenset({Role.ETHICS_OFFICER}),
     "deployment.reinstate": frozenset({Role.ETHICS_OFFICER}),
+    "incident.view": _ALL,
+    "incident.manage": frozenset({Role.ETHICS_OFFICER}),
+    "lookback.view": frozenset({Role.ETHICS_OFFICER, Role.SITE_OPERATOR, Role.CLINICIAN}),  # of the own site
+    "lookback.mark": frozenset({Role.ETHICS_OFFICER, Role.CLINICIAN}),
+    "notice.view": frozenset({Role.ADMINISTRATOR, Role.ETHICS_OFFICER, Role.AUDITOR}),
+    "notice.send": frozenset({Role.ADMINISTRATOR, Role.ETHICS_OFFICER}),
+    "webhook.manage": frozenset({Role.ADMINISTRATOR}),
     "prediction.request": frozenset({Role.CLINICIAN}),
     "outcome.record": frozenset({Role.CLINICIAN}),
     "ledger.view": _STAFF,

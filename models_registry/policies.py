@@ -60,8 +60,13 @@ def policy_of(*, version: Version, kind: str, chosen: Mapping[str, Any] | None =
         if name == "chain":
             policy[name] = _checked_chain(value)
             continue
+        if name == "regimes":
+            policy[name] = _checked_regimes(value)
+            continue
         if name not in ranges:
-            raise ApplicationError(f"Expected policy keys among {', '.join(sorted([*ranges, 'chain']))}; got {name!r}.")
+            raise ApplicationError(
+                f"Expected policy keys among {', '.join(sorted([*ranges, 'chain', 'regimes']))}; got {name!r}."
+            )
         number, low, high = ranges[name]
         policy[name] = _checked(name, value, number, low, high)
     return policy
@@ -71,6 +76,14 @@ def _checked_chain(value: Any) -> str:
     if value not in CHAIN:
         raise ApplicationError(f"Policy chain: expected one of {', '.join(CHAIN)}; got {value!r}.")
     return str(value)
+
+
+def _checked_regimes(value: Any) -> list[str]:
+    """The laws that the deployment is under, among the platform's: they decide which clocks an incident may start."""
+    known = settings.REGULATORY_REGIMES
+    if not isinstance(value, list) or any(name not in known for name in value):
+        raise ApplicationError(f"Policy regimes: expected a list of names among {', '.join(known)}; got {value!r}.")
+    return sorted(set(value))
 
 
 def _checked(name: str, value: Any, number: type, low: float, high: float) -> float:

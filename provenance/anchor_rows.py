@@ -12,7 +12,8 @@ from core.process import lock_key
 from provenance.chain.errors import ChainError
 from provenance.chain.node import SignedTransaction
 from provenance.models import Anchor, Checkpoint
-from provenance.models_anchor import AnchorAttempt
+from provenance.models_anchor import AnchorAttempt, AnchorRequest
+from provenance.reading import latest_entry
 
 logger = logging.getLogger(__name__)
 
@@ -82,6 +83,26 @@ def anchors_forget(*, beyond: int) -> None:
     lost = Anchor.objects.filter(state=Anchor.State.FINAL, checkpoint_id__gt=beyond)
     count = lost.update(state=Anchor.State.FAILED, error="the chain dropped the block after calling it final")
     logger.critical("the chain dropped %s final anchors beyond %s entries; anchoring anew", count, beyond)
+
+
+def anchor_is_asked(*, anchored: int, newest: int) -> bool:
+    """Whether the newest checkpoint holds something that cannot wait; what the chain holds is waited for no longer.
+
+    Parameters
+    ----------
+    anchored, newest : int
+        Entries that the chain holds, and that the newest checkpoint does.
+    """
+    urgent = False
+    for request in AnchorRequest.objects.filter(met_at__isnull=True):
+        entry = latest_entry(request.object_id)
+        if entry is None or entry.seq >= newest:
+            continue  # on its way into a checkpoint
+        if entry.seq < anchored:
+            AnchorRequest.objects.filter(object_id=request.object_id).update(met_at=timezone.now())
+        else:
+            urgent = True
+    return urgent
 
 
 def attempts_of(anchor: Anchor, *, chain_id: int, sender: str) -> list[AnchorAttempt]:

@@ -133,14 +133,16 @@ class Anchorer:
         newest = Checkpoint.objects.first()
         head = self.registry.head(self.log_id)
         self._check_ground(head)
-        if newest is None or not self._adopted(head) or newest.size <= head.tree_size or self._too_soon():
+        if newest is None or not self._adopted(head) or newest.size <= head.tree_size or self._too_soon(head, newest):
             return None
         nonce = self.node.next_nonce(self.signer.address)
         earlier = anchor_rows.attempt_with(chain_id=self.node.chain_id, sender=self.signer.address, nonce=nonce)
         signed = self._sign(newest, head.root, nonce, earlier)
         return None if signed is None else self._commit(newest, head.root, signed, replacing=None)
 
-    def _too_soon(self) -> bool:
+    def _too_soon(self, head: Head, newest: Checkpoint) -> bool:
+        if anchor_rows.anchor_is_asked(anchored=head.tree_size, newest=newest.size):
+            return False
         last = Anchor.objects.filter(state=Anchor.State.FINAL).order_by("-created_at").first()
         pause = timedelta(seconds=settings.CHAIN_ANCHOR_SECONDS)
         return last is not None and timezone.now() - last.created_at < pause

@@ -207,7 +207,7 @@ class ChainState(models.Model):
 
 
 # At the end, for they refer to the models above; in this module, for Django finds models here.
-from provenance.models_anchor import AnchorAttempt  # noqa: E402,F401
+from provenance.models_anchor import AnchorAttempt, AnchorRequest  # noqa: E402,F401
 from provenance.models_decisions import (  # noqa: E402,F401
     ChainDecision,
     ChainErrand,

@@ -35,3 +35,20 @@ class AnchorAttempt(models.Model):
 
     def __str__(self) -> str:
         return f"attempt {self.number} with nonce {self.nonce}"
+
+
+class AnchorRequest(models.Model):
+    """The newest entry about an object is to stand on the chain without waiting for the next anchor's turn."""
+
+    exempt_reason = "a wish about the ledger itself; the anchor that meets it is the record"
+
+    object_id = models.TextField(primary_key=True)
+    asked_at = models.DateTimeField(default=timezone.now)
+    met_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["asked_at"]
+        indexes = [models.Index(fields=["asked_at"], name="anchor_asked", condition=models.Q(met_at__isnull=True))]
+
+    def __str__(self) -> str:
+        return f"{self.object_id} ({'anchored' if self.met_at else 'waits'})"

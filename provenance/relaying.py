@@ -16,6 +16,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
+from core import events
 from core.context import governed
 from provenance.chain.decisions import Decisions, Subject
 from provenance.chain.errors import ContractRefused, FeeCapReached, NonceConsumed, NotThere, Underpriced
@@ -70,6 +71,14 @@ class Relayer:
             found = self._read(subject)
             # A proposal that expired left its row behind; the object's place is the new one's.
             ChainSubject.objects.filter(object_id=object_id).exclude(subject=subject).update(subject=subject)
+            self._copy(object_id, subject, found, block)
+            self._supersede(subject, found.nonce)
+        self._mirrored = time.monotonic()
+
+    def _copy(self, object_id: str, subject: str, found: Subject, block: int) -> None:
+        """Write one row; that its object may no longer be used is told to the floors above in the same transaction."""
+        with transaction.atomic():
+            before = ChainSubject.objects.filter(subject=subject).values_list("state", flat=True).first()
             ChainSubject.objects.update_or_create(
                 subject=subject,
                 defaults={
@@ -81,8 +90,8 @@ class Relayer:
                     "read_at": timezone.now(),
                 },
             )
-            self._supersede(subject, found.nonce)
-        self._mirrored = time.monotonic()
+            if found.state in (SubjectState.HALTED, SubjectState.REVOKED) and before != found.state:
+                events.emit("chain.stopped", {"object": object_id, "state": found.state.name.lower()})
 
     def _read(self, subject: str) -> Subject:
         """The newest state; but what is approved counts once that is final."""

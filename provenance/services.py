@@ -1,6 +1,18 @@
 from __future__ import annotations
 
-from provenance.models import Anchor, ChainState, Checkpoint, Entry
+from django.utils import timezone
+
+from provenance.models import Anchor, AnchorRequest, ChainState, Checkpoint, Entry
+
+
+def anchor_soon(object_id: object) -> None:
+    """Ask, in the caller's transaction, that the newest entry about an object be anchored at the next step.
+
+    Where anchors cost money they wait for CHAIN_ANCHOR_SECONDS; what is asked for here does not.
+    """
+    AnchorRequest.objects.update_or_create(
+        object_id=str(object_id), defaults={"asked_at": timezone.now(), "met_at": None}
+    )
 
 
 def ledger_status() -> dict:

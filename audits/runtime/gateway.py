@@ -74,7 +74,7 @@ def predictions_create(*, deployment: Deployment, caller, body: bytes, idempoten
     key, digest = check_key(idempotency_key), hashlib.sha256(body).hexdigest()
     scope = f"prediction:{deployment.id}:{caller.id}"
     cases = check_cases(read_records(body, PredictionIn, MAX_PREDICTIONS), declared_by(deployment.version))
-    refuse_unless_active(deployment.id)  # early, to save the work; what counts is the check under the lock
+    refuse_unless_active(deployment.id, site)  # early, to save the work; what counts is the check under the lock
     answers = _answers(deployment, cases)
     batch_id, now = uuid.uuid4(), timezone.now()
     names = new_names(deployment.id, [case.event_key for case in cases])
@@ -82,7 +82,7 @@ def predictions_create(*, deployment: Deployment, caller, body: bytes, idempoten
     answer = _answer(deployment, batch_id, now, cases, answers)
     with governed(action="prediction.serve", actor=caller.id, reason=f"{len(rows)} requested by {site}"):
         lock_shared(deployment.id)
-        if warnings := refuse_unless_active(deployment.id):
+        if warnings := refuse_unless_active(deployment.id, site):
             answer["warnings"] = warnings
         stored = claim(scope=scope, key=key, request_digest=digest)
         if stored is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 
 from accounts.models import User
+from audits.runtime.incident_opening import incident_open
 from audits.runtime.locks import lock_exclusive
 from audits.runtime.models import DeploymentCounter, Halt, MonitorState
 from audits.runtime.standing import chain_warnings
@@ -13,6 +14,7 @@ from core.context import governed
 from core.errors import Conflict, Locked
 from models_registry.models import Deployment
 from models_registry.services import deployment_set_state
+from provenance.services import anchor_soon
 
 
 def deployment_prepare(deployment_id: uuid.UUID) -> None:
@@ -22,14 +24,29 @@ def deployment_prepare(deployment_id: uuid.UUID) -> None:
 
 
 def halt_create(
-    *, deployment_id: uuid.UUID, reason: str, position: int, alarm: dict | None = None, halted_by: User | None = None
+    *,
+    deployment_id: uuid.UUID,
+    reason: str,
+    position: int,
+    alarm: dict | None = None,
+    halted_by: User | None = None,
+    by_chain: bool = False,
+    site: str = "",
 ) -> Halt:
-    """Stop a deployment. When this commits, every prediction served is committed and none will be.
+    """Stop a deployment, whole or at one site. When this commits, every prediction served there is committed and none
+    will be. The incident is opened in the same transaction, and the next anchor is asked for.
+
+    Parameters
+    ----------
+    halted_by, by_chain : User or None, bool
+        The officer, or that the chain's registry decided; neither: the monitor.
+    site : str
+        The site's code; empty for the whole deployment, which alone changes its state.
 
     Raises
     ------
     Conflict
-        If it is not active (any more).
+        If it is not active (any more), or halted at this site already.
     """
     actor = halted_by.id if halted_by else None
     with governed(action="deployment.halt", actor=actor, reason=reason):
@@ -37,11 +54,16 @@ def halt_create(
         deployment = Deployment.objects.get(id=deployment_id)
         if deployment.state != Deployment.State.ACTIVE:
             raise Conflict(f"{deployment} is {deployment.get_state_display().lower()}, so it cannot be halted.")
-        deployment_set_state(deployment=deployment, state=Deployment.State.HALTED)
+        if site and Halt.objects.standing().filter(deployment=deployment, site=site).exists():
+            raise Conflict(f"{deployment} is halted at {site} already.")
+        if not site:
+            deployment_set_state(deployment=deployment, state=Deployment.State.HALTED)
         halt = Halt.objects.create(
-            deployment=deployment, automatic=halted_by is None, halted_by=halted_by, reason=reason,
-            alarm=alarm or {}, position=position,
+            deployment=deployment, automatic=halted_by is None and not by_chain, halted_by=halted_by, reason=reason,
+            alarm=alarm or {}, position=position, site=site,
         )  # fmt: skip
+        incident_open(halt)
+        anchor_soon(halt.id)
         events.emit(
             "deployment.halted",
             {"deployment": str(deployment_id), "halt": str(halt.id), "automatic": halt.automatic},
@@ -49,8 +71,10 @@ def halt_create(
     return halt
 
 
-def refuse_unless_active(deployment_id: uuid.UUID) -> list[str]:
+def refuse_unless_active(deployment_id: uuid.UUID, site: str = "") -> list[str]:
     """Refuse with what a caller must know; else return what callers are warned of (the chain's word, by policy).
+
+    `site` is the caller's: a halt may stand there alone.
 
     Under the shared lock the platform's own state holds until the commit. The chain's is the mirror's at this moment.
 
@@ -63,6 +87,7 @@ def refuse_unless_active(deployment_id: uuid.UUID) -> list[str]:
     """
     deployment = Deployment.objects.get(id=deployment_id)
     if deployment.state == Deployment.State.ACTIVE:
+        _refuse_at_site(deployment, site)
         return chain_warnings(deployment)
     halt = Halt.objects.open().filter(deployment_id=deployment_id).first()
     if halt is None:
@@ -71,12 +96,24 @@ def refuse_unless_active(deployment_id: uuid.UUID) -> list[str]:
             "it for a new decision.",
             state=deployment.state,
         )
-    raise Locked(
-        f"{deployment} is halted: nothing is predicted until two ethics officers of two institutions have reinstated "
-        f"it. Reason: {halt.reason}",
-        state=deployment.state,
+    raise _locked(deployment, halt)
+
+
+def _refuse_at_site(deployment: Deployment, site: str) -> None:
+    halt = Halt.objects.standing().filter(deployment=deployment, site=site).first() if site else None
+    if halt is not None:
+        raise _locked(deployment, halt)
+
+
+def _locked(deployment: Deployment, halt: Halt) -> Locked:
+    where = f" at {halt.site}" if halt.site else ""
+    return Locked(
+        f"{deployment} is halted{where}: nothing is predicted until two ethics officers of two institutions have "
+        f"reinstated it. Reason: {halt.reason}",
+        state=Deployment.State.HALTED,
         reason=halt.reason,
         halt=str(halt.id),
         since=halt.created_at.isoformat(),
         automatic=halt.automatic,
+        **({"site": halt.site} if halt.site else {}),
     )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import uuid
+from typing import Any
+
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
@@ -11,50 +14,69 @@ from audits.runtime import monitoring
 from audits.runtime.halting import deployment_prepare, halt_create
 from audits.runtime.locks import lock_exclusive
 from audits.runtime.models import Halt, MonitorState, Reinstatement
+from audits.runtime.reinstating import NamedEvidence, check_same, deployers, refuse_against_chain, refuse_deployer
 from core import events, vault
 from core.context import governed
-from core.errors import ApplicationError, Conflict, Forbidden
+from core.errors import ApplicationError, Conflict, Forbidden, NotFound
 from core.roles import Role
+from federation.models import Participant
 from models_registry.models import Deployment
 from models_registry.services import deployment_set_state
 
 MIN_REASON, MAX_REASON = 10, 2000
-__all__ = ["deployment_halt", "deployment_prepare", "reinstatement_vote", "voters"]
+__all__ = ["check_voter", "deployment_halt", "deployment_prepare", "reinstatement_vote", "sites_of", "voters"]
 
 
-def deployment_halt(*, deployment: Deployment, reason: str, actor: User) -> Halt:
-    """Stop a deployment at once, on one officer's word.
+def deployment_halt(*, deployment: Deployment, reason: str, actor: User, site: str = "") -> Halt:
+    """Stop a deployment at once, on one officer's word: whole, or at one site.
 
     Raises
     ------
     Forbidden
         If the actor is no ethics officer of a participating institution.
     Conflict
-        If the deployment is not active.
+        If the deployment is not active, or is halted at the site already.
+    ApplicationError
+        If no such site takes part.
     """
     reason = _reason(reason)
     _officer_institutions(actor, deployment, "halt it")
+    if site and site not in (known := sites_of(deployment)):
+        raise ApplicationError(
+            f"Expected a site among {', '.join(known)}; got {site!r}. Leave it out to halt them all."
+        )
     monitor = MonitorState.objects.filter(deployment=deployment).first()
     return halt_create(
-        deployment_id=deployment.id, reason=reason, position=monitor.position if monitor else 0, halted_by=actor
-    )
+        deployment_id=deployment.id, reason=reason, position=monitor.position if monitor else 0, halted_by=actor,
+        site=site,
+    )  # fmt: skip
 
 
-def reinstatement_vote(*, halt: Halt, reason: str, actor: User) -> Reinstatement:
+def sites_of(deployment: Deployment) -> list[str]:
+    """The codes of the sites that take part in the deployment's federation."""
+    rows = Participant.objects.filter(federation=deployment.version.model.federation_id, is_active=True)
+    return list(rows.order_by("site").values_list("site", flat=True))
+
+
+def reinstatement_vote(*, halt: Halt, reason: str, actor: User, evidence: NamedEvidence) -> Reinstatement:
     """One officer's vote to serve again; the last one needed closes the halt and starts the monitor anew.
+
+    Parameters
+    ----------
+    evidence : NamedEvidence
+        New, and the same for all votes on a halt (`audits.runtime.reinstating`).
 
     Raises
     ------
     Forbidden
-        If the actor is no ethics officer of a participating institution, or has ordered this halt.
+        If the actor is no ethics officer of a participating institution, has ordered this halt, or has requested,
+        approved or deployed what was halted, or administers it.
     Conflict
-        If the halt is closed, or the officer or the institution has voted already.
+        If the halt is closed, the officer or the institution has voted already, an earlier vote names other evidence,
+        or the chain's registry holds the deployment halted or revoked.
     """
     reason = _reason(reason)
-    deployment = Deployment.objects.select_related("version__model").get(id=halt.deployment_id)
-    institutions = _officer_institutions(actor, deployment, "reinstate it")
-    if halt.halted_by_id == actor.id:
-        raise Forbidden("You ordered this halt. Two other officers, of two institutions, must judge it.")
+    deployment, institutions = check_voter(halt=halt, actor=actor)
     with governed(action="deployment.reinstate", actor=actor.id, reason=reason):
         # The same order of locks as the monitor takes: its row, then the deployment.
         monitor_row = MonitorState.objects.select_for_update().filter(deployment_id=deployment.id)
@@ -64,7 +86,11 @@ def reinstatement_vote(*, halt: Halt, reason: str, actor: User) -> Reinstatement
         halt = Halt.objects.select_for_update().get(id=halt.id)
         _check_open(halt, deployment)
         institution = _voting_institution(halt, actor, institutions)
-        vote = Reinstatement.objects.create(halt=halt, officer=actor, institution=institution, reason=reason)
+        check_same(halt, evidence)
+        vote = Reinstatement.objects.create(
+            halt=halt, officer=actor, institution=institution, reason=reason, evidence_kind=evidence.kind,
+            evidence_digest=evidence.digest, evidence_source=evidence.source, evidence_name=evidence.name,
+        )  # fmt: skip
         votes = list(halt.reinstatements.all())
         officers, places = {v.officer_id for v in votes}, {v.institution_id for v in votes}
         if len(officers) >= settings.OFFICERS_REQUIRED and len(places) >= settings.INSTITUTIONS_REQUIRED:
@@ -72,8 +98,46 @@ def reinstatement_vote(*, halt: Halt, reason: str, actor: User) -> Reinstatement
     return vote
 
 
+def check_voter(*, halt: Halt, actor: User) -> tuple[Deployment, list[Institution]]:
+    """Refuse who may not vote on a halt, whatever they bring; else where they are an officer.
+
+    Raises
+    ------
+    Forbidden
+        As `reinstatement_vote`.
+    """
+    deployment = Deployment.objects.select_related("version__model", "approval").get(id=halt.deployment_id)
+    institutions = _officer_institutions(actor, deployment, "reinstate it")
+    if halt.halted_by_id == actor.id:
+        raise Forbidden("You ordered this halt. Two other officers, of two institutions, must judge it.")
+    refuse_deployer(actor, deployment)
+    return deployment, institutions
+
+
+def halt_voted_on(deployment: Deployment, named: Any = None) -> Halt:
+    """The halt that a vote is about: the one named, else the open one of the whole deployment.
+
+    Raises
+    ------
+    NotFound
+        If the deployment has no such halt.
+    Conflict
+        If none is named and it is not halted.
+    """
+    halts = Halt.objects.filter(deployment=deployment)
+    if not named:
+        found = halts.open().first()
+        if found is None:
+            raise Conflict(f"{deployment} is not halted, so there is nothing to vote on.")
+        return found
+    try:
+        return halts.get(id=uuid.UUID(str(named)))
+    except (ValueError, Halt.DoesNotExist):
+        raise NotFound("There is no such halt of this deployment.") from None
+
+
 def voters(halt: Halt) -> list[Membership]:
-    """The officers who may still vote on a halt: of participating institutions that have not voted."""
+    """The officers who may still vote on a halt: of institutions that have not voted, and who did not deploy it."""
     if halt.closed_at is not None:
         return []
     voted = halt.reinstatements.values_list("institution_id", flat=True)
@@ -87,6 +151,8 @@ def voters(halt: Halt) -> list[Membership]:
         )
         .exclude(institution__in=voted)
         .exclude(user__in=halt.reinstatements.values_list("officer_id", flat=True))
+        .exclude(user__in=list(deployers(halt.deployment)))
+        .exclude(user__in=Membership.objects.filter(role=Role.ADMINISTRATOR, is_active=True).values("user"))
     )
     if halt.halted_by_id:
         rows = rows.exclude(user=halt.halted_by_id)
@@ -96,16 +162,18 @@ def voters(halt: Halt) -> list[Membership]:
 
 
 def _reinstate(halt: Halt, deployment: Deployment) -> None:
+    """A site halt leaves the deployment's state and the monitor, which watches all sites, as they are."""
     lock_exclusive(deployment.id)
     deployment.refresh_from_db(fields=["state"])
-    position = monitoring.epoch_begin(deployment_id=deployment.id, halt_id=halt.id)
-    with governed(
-        action="deployment.reinstate",
-        reason=f"{settings.OFFICERS_REQUIRED} officers voted; the monitor starts anew after outcome {position}",
-    ):
+    position, told = None, f"the halt at {halt.site} ends"
+    if not halt.site:
+        position = monitoring.epoch_begin(deployment_id=deployment.id, halt_id=halt.id)
+        told = f"the monitor starts anew after outcome {position}"
+    with governed(action="deployment.reinstate", reason=f"{settings.OFFICERS_REQUIRED} officers voted; {told}"):
         halt.closed_at = timezone.now()
         halt.save(update_fields=["closed_at"])
-        deployment_set_state(deployment=deployment, state=Deployment.State.ACTIVE)
+        if not halt.site:
+            deployment_set_state(deployment=deployment, state=Deployment.State.ACTIVE)
         events.emit(
             "deployment.reinstated",
             {"deployment": str(deployment.id), "halt": str(halt.id), "position": position},
@@ -116,7 +184,8 @@ def _check_open(halt: Halt, deployment: Deployment) -> None:
     if halt.closed_at is not None:
         raise Conflict(f"This halt was closed on {halt.closed_at:%d %B %Y, %H:%M} UTC; there is nothing to vote on.")
     deployment.refresh_from_db(fields=["state"])
-    if deployment.state != Deployment.State.HALTED:
+    refuse_against_chain(deployment)
+    if deployment.state == Deployment.State.REVOKED or (deployment.state == Deployment.State.ACTIVE and not halt.site):
         raise Conflict(f"{deployment} is {deployment.get_state_display().lower()}, so it cannot be reinstated.")
 
 

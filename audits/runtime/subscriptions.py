@@ -16,5 +16,47 @@ def _patient_erased(pseudonym: str) -> dict[str, int]:
     return {"names of cases forgotten": names_forget(pseudonym)}
 
 
+def _chain_stopped(payload: dict) -> jobs.Effects | None:
+    from audits.runtime.chain_halts import chain_follow
+
+    return chain_follow(payload)
+
+
+def _halt_looked_back(payload: dict) -> jobs.Effects | None:
+    from audits.runtime.lookback import look_back_build
+    from audits.runtime.models import LookBack
+
+    return look_back_build(
+        {"look_back": LookBack.objects.values_list("id", flat=True).get(incident__halt=payload["halt"])}
+    )
+
+
+def _told(event: str) -> events.Subscriber:
+    def write(payload: dict) -> jobs.Effects | None:
+        from audits.runtime.notices import notices_write
+
+        return notices_write(event, payload)
+
+    return write
+
+
+@jobs.handles("lookback.build")
+def _look_back_build(payload: dict) -> jobs.Effects | None:
+    from audits.runtime.lookback import look_back_build
+
+    return look_back_build(payload)
+
+
+@jobs.handles("notice.send")
+def _notice_send(payload: dict) -> jobs.Effects | None:
+    from audits.runtime.notices import notice_send
+
+    return notice_send(payload)
+
+
 when_erased("patient", _patient_erased)
 events.on("deployment.created", "runtime.prepare", _deployment_created)
+events.on("chain.stopped", "runtime.halt", _chain_stopped)
+events.on("deployment.halted", "runtime.look_back", _halt_looked_back)
+for _event in ("deployment.halted", "deployment.reinstated"):
+    events.on(_event, "runtime.notify", _told(_event))

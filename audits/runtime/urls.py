@@ -1,8 +1,9 @@
-from django.urls import path
+from django.urls import include, path
 
 from audits.runtime import views
 
 urlpatterns = [
+    path("", include("audits.runtime.urls_incidents")),
     path("deployments/", views.deployments, name="deployments"),
     path("deployments/<uuid:deployment_id>/", views.deployment, name="deployment"),
     path("deployments/<uuid:deployment_id>/live/", views.deployment_live, name="deployment_live"),

@@ -14,7 +14,7 @@ from accounts.access import requires
 from audits.runtime import presentation, services
 from audits.runtime.forms import HaltForm, ReinstatementForm
 from audits.runtime.models import Batch, Halt
-from core.errors import ApplicationError, Conflict
+from core.errors import ApplicationError
 from models_registry.models import Deployment
 
 PAGE = 25
@@ -57,8 +57,11 @@ def deployment_live(request: HttpRequest, deployment_id: uuid.UUID) -> HttpRespo
 @requires("deployment.halt")
 def deployment_halt(request: HttpRequest, deployment_id: uuid.UUID) -> HttpResponse:
     found = _get(request, deployment_id)
-    services.deployment_halt(deployment=found, reason=_reason(HaltForm(request.POST)), actor=request.user)  # type: ignore[arg-type]
-    messages.success(request, f"{found} is halted. Nothing is predicted until two officers have reinstated it.")
+    form = HaltForm(request.POST, sites=services.sites_of(found))
+    reason, site = _reason(form), form.cleaned_data["site"]
+    services.deployment_halt(deployment=found, reason=reason, actor=request.user, site=site)  # type: ignore[arg-type]
+    where = f" at {site}" if site else ""
+    messages.success(request, f"{found} is halted{where}. Nothing is predicted until two officers have reinstated it.")
     return redirect("deployment", deployment_id=found.id)
 
 
@@ -66,10 +69,12 @@ def deployment_halt(request: HttpRequest, deployment_id: uuid.UUID) -> HttpRespo
 @requires("deployment.reinstate")
 def deployment_reinstate(request: HttpRequest, deployment_id: uuid.UUID) -> HttpResponse:
     found = _get(request, deployment_id)
-    halt = found.halts.filter(closed_at__isnull=True).first()
-    if halt is None:
-        raise Conflict(f"{found} is not halted, so there is nothing to vote on.")
-    services.reinstatement_vote(halt=halt, reason=_reason(ReinstatementForm(request.POST)), actor=request.user)  # type: ignore[arg-type]
+    halt = services.halt_voted_on(found, request.POST.get("halt"))
+    actor: Any = request.user
+    services.check_voter(halt=halt, actor=actor)
+    form = ReinstatementForm(request.POST, request.FILES, of=halt)
+    reason = _reason(form)
+    services.reinstatement_vote(halt=halt, reason=reason, actor=actor, evidence=form.evidence())
     halt.refresh_from_db()
     said = "is reinstated and serves again" if halt.closed_at else "waits for the next officer's vote"
     messages.success(request, f"Your vote is recorded. {found} {said}.")
@@ -91,18 +96,19 @@ def _mark(place: presentation.Standing) -> str:
 
 def _actions(request: HttpRequest, found: Deployment, place: presentation.Standing) -> dict[str, Any]:
     user: Any = request.user
-    halts = list(found.halts.select_related("halted_by").prefetch_related("reinstatements__institution"))
+    halts = list(found.halts.select_related("halted_by", "incident").prefetch_related("reinstatements__institution"))
     seqs = presentation.ledger_seqs([halt.id for halt in halts])
     active = found.state == Deployment.State.ACTIVE
     return {
         "mark": _mark(place),
         "halts": [(halt, seqs.get(str(halt.id))) for halt in halts],
-        "halt_form": HaltForm() if active and user.may("deployment.halt") else None,
-        "vote_form": ReinstatementForm() if place.halt and presentation.may_vote(user, place) else None,
+        "halt_form": HaltForm(sites=services.sites_of(found)) if active and user.may("deployment.halt") else None,
+        "vote_form": ReinstatementForm(of=place.halt) if place.halt and presentation.may_vote(user, place) else None,
     }
 
 
 def _reason(form: HaltForm | ReinstatementForm) -> str:
     if not form.is_valid():
-        raise ApplicationError(f"{form.fields['reason'].label} {' '.join(map(str, form.errors.get('reason', [])))}")
+        name = next(iter(form.errors))
+        raise ApplicationError(f"{form.fields[name].label} {' '.join(map(str, form.errors[name]))}")
     return form.cleaned_data["reason"]

@@ -96,6 +96,9 @@ def demo_setup(data: str) -> Demo:
         services.manifest_request(participant=participant, key=started)
         people[f"officer.{info.code}"] = _person(f"officer.{info.code}", Role.ETHICS_OFFICER, institution, password)
         people[f"operator.{info.code}"] = _person(f"operator.{info.code}", Role.SITE_OPERATOR, institution, password)
+    for info in sites[:2]:  # who approved it does not judge its return
+        institution = Institution.objects.get(slug=info.code)
+        people[f"reviewer.{info.code}"] = _person(f"reviewer.{info.code}", Role.ETHICS_OFFICER, institution, password)
     first = Institution.objects.get(slug=sites[0].code)
     people["clinician"] = _person(f"clinician.{first.slug}", Role.CLINICIAN, first, password)
     demo = Demo(

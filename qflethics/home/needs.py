@@ -14,7 +14,9 @@ from accounts.models import User
 from audits.posthoc.models import Report
 from audits.predeployment import policies
 from audits.predeployment.models import AuditRun, ExternalAudit, ExternalFinding
-from audits.runtime.models import Halt, MonitorState
+from audits.runtime.incidents import clocks_of, with_details
+from audits.runtime.models import Halt, Incident, MonitorState
+from audits.runtime.services import voters
 from core.models import Job
 from core.tones import ToneName
 from federation.models import TrainingRun
@@ -40,7 +42,7 @@ def needs_of(user: User) -> list[Need]:
     """Everything that waits for this person, by urgency, the longest waiting first."""
     found: list[Need] = []
     if user.may("deployment.view"):
-        found += _halts(user)
+        found += [*_halts(user), *_clocks(user)]
     if user.may("consent.give"):
         found += _consents(user)
     if user.may("run.start") or user.may("consent.give"):
@@ -72,9 +74,8 @@ def _halts(user: User) -> Iterator[Need]:
     """Open halts: officers who have not voted are asked to; everyone else must know that nothing is served."""
     for halt in Halt.objects.open().for_user(user).select_related("deployment").prefetch_related("reinstatements"):
         votes = list(halt.reinstatements.all())
-        voted = any(v.officer_id == user.pk or v.institution_id in user.institution_ids for v in votes)
-        asked = user.may("deployment.reinstate") and not voted
-        cause = "The monitor halted it" if halt.automatic else "An officer halted it"
+        asked = user.may("deployment.reinstate") and any(m.user_id == user.pk for m in voters(halt))
+        cause = f"Halted by {halt.author}" if halt.source != "officer" else "An officer halted it"
         state = f"{len(votes)} of 2 officers have voted to reinstate it."
         yield Need(
             title=f"{halt.deployment.name} is halted" + (": your vote is asked" if asked else ""),
@@ -83,6 +84,27 @@ def _halts(user: User) -> Iterator[Need]:
             tone="halt" if asked or not user.may("deployment.reinstate") else "warn",
             since=halt.created_at,
         )
+
+
+def _clocks(user: User) -> Iterator[Need]:
+    """Clocks that run, for officers of the federation; and to everybody, their own tasks of incidents."""
+    open_incidents = with_details(Incident.objects.not_closed().for_user(user))
+    for incident in open_incidents:
+        running = [view for view in clocks_of(incident) if view.running] if user.may("incident.manage") else []
+        if running:
+            first, late = running[0], [view for view in running if view.overdue]
+            yield Need(
+                title=f"{incident.deployment.name}: an incident clock is {'overdue' if late else 'due'}",
+                detail=f"{first.clock.article}, {first.clock.title}: until {first.due:%d %b %Y, %H:%M} UTC. "
+                f"{len(running)} run{'s' if len(running) == 1 else ''}; say which apply, and report.",
+                url=link("incident", incident.id), tone="fail" if late else "warn", since=incident.created_at,
+            )  # fmt: skip
+        for task in incident.tasks.all():
+            if task.owner_id == user.pk and task.done_at is None:
+                yield Need(
+                    title=f"A task of yours: {task.title}", detail=f"Until {task.due_on:%d %b %Y}.",
+                    url=link("incident", incident.id), tone="fail" if task.overdue else "warn", since=task.created_at,
+                )  # fmt: skip
 
 
 def _consents(user: User) -> Iterator[Need]:

@@ -257,4 +257,19 @@ LOG_ORIGIN = os.environ.get("QFL_LOG_ORIGIN", "qfl-ethics.example/log")
 KEK_FILE = os.environ.get("QFL_KEK_FILE", "")  # empty: made in var/keys, for a trial (core/kek.py)
 INDEX_KEY_FILE = os.environ.get("QFL_INDEX_KEY_FILE", "")  # empty: made in var/keys; never rotated (core/pseudonyms.py)
 VAULT_CACHE_SECONDS = env.number("VAULT_CACHE_SECONDS", 5)  # how long a shredded key may still live in another process
+# Notices (docs/webhooks.md). Without a mail server e-mails are written into var/mail, where a trial can read them.
+EMAIL_HOST = os.environ.get("EMAIL_HOST", "")
+EMAIL_PORT = int(env.number("EMAIL_PORT", 587))
+EMAIL_HOST_USER = os.environ.get("EMAIL_HOST_USER", "")
+EMAIL_HOST_PASSWORD = env.text("EMAIL_HOST_PASSWORD", "")
+EMAIL_USE_TLS = env.flag("EMAIL_USE_TLS", True)
+EMAIL_TIMEOUT = 20
+EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if EMAIL_HOST else 'filebased'}.EmailBackend"
+EMAIL_FILE_PATH = str(VAR / "mail")
+DEFAULT_FROM_EMAIL = os.environ.get("EMAIL_FROM", "qfl-ethics@localhost")
+PUBLIC_URL = os.environ.get("PUBLIC_URL", "").rstrip("/")  # of this platform, for links in notices; empty: no link
+WEBHOOK_ALLOW_PRIVATE = env.flag("WEBHOOK_ALLOW_PRIVATE", False)  # receivers inside the hospital's own network
+WEBHOOK_CA_FILE = os.environ.get("WEBHOOK_CA_FILE", "")  # whose certificates receivers have; empty: the public ones
+# The laws whose clocks may run (audits/domain/incidents/clocks.toml), where an approved policy names no others.
+REGULATORY_REGIMES = env.words("REGULATORY_REGIMES", "mdr,ai_act,gdpr,hipaa")
 DECISION_RETENTION_DAYS = env.number("DECISION_RETENTION_DAYS", 3650)  # decisions are kept under legal duty so long

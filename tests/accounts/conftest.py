@@ -19,13 +19,14 @@ from accounts.models import ApiKey, User
 from audits.predeployment import services as audits
 from audits.runtime import services as runtime
 from audits.runtime.models import Halt
+from audits.runtime.reinstating import evidence_from_document
 from federation import services as federation
 from federation.models import TrainingRun
 from models_registry.models import Deployment
 from provenance import checkpoints, sequencing
 from qflethics.launcher.servers import find_postgres
 from tests.factories.federation import World, make_federation, make_run
-from tests.factories.people import PASSWORD, make_people
+from tests.factories.people import PASSWORD, make_people, make_reviewers
 from tests.factories.registry import make_deployment
 
 PATIENT, CASE, RETRY = "MRN-4711-0815", "biopsy of MRN-4711-0815", "retry-of-MRN-4711"
@@ -107,7 +108,11 @@ def story(request: pytest.FixtureRequest, post) -> Story:
     assert answer.status_code == 200, answer.content
     assert post(told, "outcomes", {"records": [{"event_key": CASE, "label": 1}]}).status_code == 200
     told.halt = runtime.deployment_halt(deployment=deployment, reason=WORDS["halt"], actor=people.officer_north)
-    runtime.reinstatement_vote(halt=told.halt, reason=WORDS["vote"], actor=people.officer_south)
+    _, reviewer = make_reviewers(people)
+    runtime.reinstatement_vote(
+        halt=told.halt, reason=WORDS["vote"], actor=reviewer,
+        evidence=evidence_from_document(data=b"%PDF", name="Report"),
+    )  # fmt: skip
     federation.consent_decide(
         run=refused, participant=refused.federation.participants.get(site="north"), decision="refused",
         reason=WORDS["refusal"], actor=people.operator_north,

@@ -169,11 +169,15 @@ def sees_it_at_home(officer: Person) -> None:
 
 
 def reinstate(browser, platform: Platform, deployment_path: str) -> None:
-    """Two officers of two institutions, each with a reason; only then it serves again."""
+    """Two officers of two institutions who did not approve it, on one piece of evidence; only then it serves again."""
     for site in SITES[:2]:
-        officer = Person(browser, platform, f"officer.{site}")
+        officer = Person(browser, platform, f"reviewer.{site}")
         page = officer.open(deployment_path)
         page.get_by_label("Why may it serve again?").fill("The scanner's coil was replaced; test images are fine.")
+        if site == SITES[0]:
+            page.get_by_label("A document").set_input_files(
+                {"name": "service-report.txt", "mimeType": "text/plain", "buffer": b"Coil 4 was replaced."}
+            )
         officer.press("Vote to reinstate")
         officer.confirm("Vote to reinstate")
         expect(page.get_by_text("Your vote is recorded.")).to_be_visible()

@@ -36,6 +36,14 @@ class People:
     outsider: User  # an ethics officer of an institution that takes part in nothing
 
 
+def make_reviewers(people: People) -> tuple[User, User]:
+    """A second ethics officer at each of two hospitals: nobody of them has approved or deployed anything."""
+    return (
+        make_user("reviewer.north@test.example", Role.ETHICS_OFFICER, people.north),
+        make_user("reviewer.south@test.example", Role.ETHICS_OFFICER, people.south),
+    )
+
+
 def make_people() -> People:
     north, south, other = (make_institution(slug) for slug in ("north", "south", "other"))
     return People(

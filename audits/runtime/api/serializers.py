@@ -12,8 +12,24 @@ class ReasonInput(serializers.Serializer):
     reason = serializers.CharField(max_length=2000)
 
 
+class HaltInput(ReasonInput):
+    site = serializers.CharField(
+        max_length=40, required=False, allow_blank=True, default="", help_text="only there; empty: everywhere"
+    )
+
+
+class DocumentInput(serializers.Serializer):
+    name = serializers.CharField(max_length=120)
+    data = serializers.CharField(help_text="base64; at most 20 MiB")  # type: ignore[assignment]
+
+
 class VoteInput(ReasonInput):
+    """The first vote names an audit or brings a document; the next ones give the digest of what they vote on."""
+
     halt = serializers.UUIDField(required=False, help_text="the halt voted on; by default the open one")
+    audit = serializers.UUIDField(required=False, help_text="finished after the halt")
+    document = DocumentInput(required=False)
+    digest = serializers.RegexField(r"^[0-9a-f]{64}$", required=False, help_text="of the first vote's evidence")
 
 
 class ImageInput(serializers.Serializer):
@@ -96,7 +112,10 @@ class PredictionProofOutput(serializers.Serializer):
 class VoteOutput(serializers.ModelSerializer):
     class Meta:
         model = Reinstatement
-        fields = ["id", "halt", "officer", "institution", "reason", "created_at"]
+        fields = [
+            "id", "halt", "officer", "institution", "reason", "evidence_kind", "evidence_digest", "evidence_source",
+            "evidence_name", "created_at",
+        ]  # fmt: skip
 
 
 class HaltOutput(serializers.ModelSerializer):
@@ -105,8 +124,8 @@ class HaltOutput(serializers.ModelSerializer):
     class Meta:
         model = Halt
         fields = [
-            "id", "deployment", "automatic", "halted_by", "reason", "alarm", "position", "created_at", "closed_at",
-            "reinstatements",
+            "id", "deployment", "automatic", "halted_by", "reason", "alarm", "position", "site", "source", "created_at",
+            "closed_at", "reinstatements",
         ]  # fmt: skip
 
 

@@ -1,8 +1,9 @@
-from django.urls import path
+from django.urls import include, path
 
 from audits.runtime.api import views
 
 urlpatterns = [
+    path("", include("audits.runtime.api.incident_urls")),
     path("deployments/<uuid:deployment_id>/predictions", views.PredictionsView.as_view(), name="api_predictions"),
     path(
         "deployments/<uuid:deployment_id>/predictions/<path:event_key>/proof",

@@ -3,7 +3,6 @@ from __future__ import annotations
 import uuid
 
 from django.core.exceptions import RequestDataTooBig
-from django.http import Http404
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.generics import ListAPIView
@@ -11,11 +10,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from audits.runtime import gateway, ingest, services
+from audits.runtime import gateway, ingest, reinstating, services
 from audits.runtime.api import serializers
 from audits.runtime.models import DeploymentCounter, Halt, MonitorState
 from audits.runtime.row_proofs import prediction_prove
-from core.errors import ApplicationError, Conflict
+from core.errors import ApplicationError
 from models_registry.models import Deployment
 
 _KEY = OpenApiParameter("Idempotency-Key", str, OpenApiParameter.HEADER, description="makes a retry harmless")
@@ -112,13 +111,13 @@ class MonitorView(_OfDeployment):
 class HaltView(_OfDeployment):
     action_name = "deployment.halt"
 
-    @extend_schema(request=serializers.ReasonInput, responses={201: serializers.HaltOutput}, operation_id="halt_create")
+    @extend_schema(request=serializers.HaltInput, responses={201: serializers.HaltOutput}, operation_id="halt_create")
     def post(self, request: Request, deployment_id: uuid.UUID) -> Response:
-        given = serializers.ReasonInput(data=request.data)
+        given = serializers.HaltInput(data=request.data)
         given.is_valid(raise_exception=True)
         halt = services.deployment_halt(
             deployment=self.deployment(),
-            reason=given.validated_data["reason"],
+            **given.validated_data,
             actor=request.user,  # type: ignore[arg-type]
         )
         return Response(serializers.HaltOutput(halt).data, status=201)
@@ -143,13 +142,9 @@ class ReinstatementsView(_OfDeployment):
     def post(self, request: Request, deployment_id: uuid.UUID) -> Response:
         given = serializers.VoteInput(data=request.data)
         given.is_valid(raise_exception=True)
-        deployment = self.deployment()
-        named = given.validated_data.get("halt")
-        halts = Halt.objects.filter(deployment=deployment)
-        halt = (halts.filter(id=named) if named else halts.open()).first()
-        if halt is None and named:
-            raise Http404
-        if halt is None:
-            raise Conflict(f"{deployment} is not halted, so there is nothing to vote on.")
-        vote = services.reinstatement_vote(halt=halt, reason=given.validated_data["reason"], actor=request.user)  # type: ignore[arg-type]
+        told, actor = given.validated_data, request.user
+        halt = services.halt_voted_on(self.deployment(), told.get("halt"))
+        services.check_voter(halt=halt, actor=actor)  # type: ignore[arg-type]
+        evidence = reinstating.evidence_given(halt, told)
+        vote = services.reinstatement_vote(halt=halt, reason=told["reason"], actor=actor, evidence=evidence)  # type: ignore[arg-type]
         return Response(serializers.VoteOutput(vote).data, status=201)

@@ -15,12 +15,13 @@ from audits.predeployment.models import AuditRun
 from audits.runtime import halting
 from audits.runtime import services as runtime
 from audits.runtime.models import Batch, Halt
+from audits.runtime.reinstating import evidence_from_document
 from core import context
 from models_registry.models import Deployment, Version
 from provenance import checkpoints, sequencing
 from tests.factories.audits import make_audit
 from tests.factories.federation import World, make_federation
-from tests.factories.people import make_people
+from tests.factories.people import make_people, make_reviewers
 from tests.factories.registry import make_deployment, make_version
 
 ALARM = {
@@ -98,8 +99,11 @@ def day(world: World) -> Day:
     )
     Batch.objects.create(deployment=deployment, kind="outcome", site="north", rows=300, root="b" * 64, salt=b"s" * 32)
     ended = halting.halt_create(deployment_id=deployment.id, reason="Halt at event 300.", position=300, alarm=ALARM)
-    for officer in (people.officer_north, people.officer_south):
-        runtime.reinstatement_vote(halt=ended, reason="Cause found: a mislabelled scanner.", actor=officer)
+    found = evidence_from_document(data=b"Scanner 4 was mislabelled.", name="Report of the service")
+    for officer in make_reviewers(people):
+        runtime.reinstatement_vote(
+            halt=ended, reason="Cause found: a mislabelled scanner.", actor=officer, evidence=found
+        )
     deployment.refresh_from_db()
     standing = runtime.deployment_halt(deployment=deployment, reason="Scanner is serviced.", actor=people.officer_south)
     ended.refresh_from_db()

@@ -14,7 +14,7 @@ from django.utils import timezone
 from accounts.models import ApiKey, Institution
 from core import context
 from tests.factories.federation import make_federation
-from tests.factories.people import make_people
+from tests.factories.people import make_people, make_reviewers
 from tests.factories.registry import make_deployment
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
@@ -89,6 +89,25 @@ def alias():
     from audits.runtime.names import known_names
 
     return lambda deployment, name: known_names(deployment.id, [name])[name].alias
+
+
+@pytest.fixture
+def vote():
+    """A vote on the evidence that all votes of these tests name."""
+    from audits.runtime import services
+    from audits.runtime.reinstating import evidence_from_document
+
+    def cast(halt, actor, reason="The scanner was repaired."):
+        evidence = evidence_from_document(data=b"Coil replaced.", name="Report")
+        return services.reinstatement_vote(halt=halt, reason=reason, actor=actor, evidence=evidence)
+
+    return cast
+
+
+@pytest.fixture
+def reviewers(world):
+    """Officers of two hospitals who had no part in the deployment."""
+    return make_reviewers(world.people)
 
 
 @pytest.fixture

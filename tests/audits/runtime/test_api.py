@@ -1,3 +1,6 @@
+import base64
+import hashlib
+
 import pytest
 
 from audits.runtime import monitoring, services
@@ -35,7 +38,9 @@ def test_only_officers_of_the_federation_vote(world, deployment, client_of, pers
     answer = client_of(getattr(world.people, person)).post(
         address(deployment, "reinstatements"), WHY, content_type="application/json"
     )
-    assert answer.status_code == (201 if person in OFFICERS else 404 if person == "outsider" else 403), answer.content
+    assert answer.status_code == (404 if person == "outsider" else 403), answer.content
+    if person in OFFICERS:
+        assert "You approved this deployment" in answer.json()["message"]
 
 
 @pytest.mark.parametrize("person", EVERYBODY)
@@ -58,12 +63,11 @@ def test_a_machines_key_never_halts_or_votes(world, deployment, caller_class):
     "body", [{}, {"reason": ""}, {"reason": "no"}, {"reason": 5}, {"reason": "a\u0000bcdefghijkl"}, [], "x"]
 )
 @pytest.mark.parametrize("what", ["halt", "reinstatements"])
-def test_a_bad_reason_is_refused_and_never_an_error(world, deployment, client_of, body, what):
+def test_a_bad_reason_is_refused_and_never_an_error(world, deployment, client_of, body, what, reviewers):
     if what == "reinstatements":
         services.deployment_halt(deployment=deployment, actor=world.people.officer_south, **WHY)
-    answer = client_of(world.people.officer_north).post(
-        address(deployment, what), body, content_type="application/json"
-    )
+    person = world.people.officer_north if what == "halt" else reviewers[0]
+    answer = client_of(person).post(address(deployment, what), body, content_type="application/json")
     assert answer.status_code == 400, answer.content
 
 
@@ -74,25 +78,34 @@ def test_votes_without_a_halt_and_on_a_foreign_halt_are_refused(world, deploymen
     assert client.post(address(deployment, "reinstatements"), body, content_type="application/json").status_code == 404
 
 
-def test_the_whole_way_from_halt_to_service_by_api(world, deployment, client_of, north, cases):
-    north_officer, south_officer = client_of(world.people.officer_north), client_of(world.people.officer_south)
+def test_the_whole_way_from_halt_to_service_by_api(world, deployment, client_of, north, cases, reviewers):
+    north_officer = client_of(world.people.officer_north)
     halt = services.deployment_halt(
         deployment=deployment, reason="A reader complained.", actor=world.people.officer_north
     )
-    body = {**WHY, "halt": str(halt.id)}
+    document = {"name": "service.txt", "data": base64.b64encode(b"Coil 4 was replaced.").decode()}
+    body = {**WHY, "halt": str(halt.id), "document": document}
     refused = north_officer.post(address(deployment, "reinstatements"), body, content_type="application/json")
     assert refused.status_code == 403
     assert "You ordered this halt" in refused.json()["message"]
-    assert (
-        south_officer.post(address(deployment, "reinstatements"), body, content_type="application/json").status_code
-        == 201
-    )
+    reviewer_north, reviewer_south = (client_of(reviewer) for reviewer in reviewers)
+    first = reviewer_south.post(address(deployment, "reinstatements"), body, content_type="application/json")
+    assert first.status_code == 201, first.content
+    digest = first.json()["evidence_digest"]
+    assert digest == hashlib.sha256(b"Coil 4 was replaced.").hexdigest()
     assert north.post(deployment, "predictions", {"records": [cases("a")]}).status_code == 423
-    from core.roles import Role
-    from tests.factories.people import make_user
-
-    colleague = make_user("second.north@test.example", Role.ETHICS_OFFICER, world.people.north)
-    client_of(colleague).post(address(deployment, "reinstatements"), body, content_type="application/json")
+    other = {**WHY, "document": {**document, "data": base64.b64encode(b"Something else.").decode()}}
+    refused = reviewer_north.post(address(deployment, "reinstatements"), other, content_type="application/json")
+    assert refused.status_code == 409 and digest in refused.json()["message"]
+    for bad in ({}, {"digest": "ab" * 32}, {"audit": str(halt.id)}, {"document": {**document, "data": "no base64"}}):
+        answer = reviewer_north.post(
+            address(deployment, "reinstatements"), {**WHY, **bad}, content_type="application/json"
+        )
+        assert answer.status_code == 400, answer.content
+    same = {**WHY, "digest": digest}
+    assert reviewer_north.post(
+        address(deployment, "reinstatements"), same, content_type="application/json"
+    ).status_code == 201  # fmt: skip
     assert north.post(deployment, "predictions", {"records": [cases("a")]}).status_code == 200
     (listed,) = north_officer.get(address(deployment, "halts")).json()["results"]
     assert listed["closed_at"]

@@ -198,15 +198,9 @@ def test_the_monitor_and_an_officer_halt_at_once_and_one_halt_stands(world, depl
     assert deployment.state == Deployment.State.HALTED
 
 
-def test_two_votes_at_the_same_moment_reinstate_once(world, deployment):
+def test_two_votes_at_the_same_moment_reinstate_once(deployment, vote, reviewers):
     halt = halting.halt_create(deployment_id=deployment.id, reason="The gap is over 0.1.", position=0)
-    officers = (world.people.officer_north, world.people.officer_south)
-    together(
-        *(
-            lambda o=o: services.reinstatement_vote(halt=Halt.objects.get(id=halt.id), reason="It was mended.", actor=o)
-            for o in officers
-        )
-    )
+    together(*(lambda r=r: vote(Halt.objects.get(id=halt.id), r) for r in reviewers))
     deployment.refresh_from_db()
     halt.refresh_from_db()
     assert deployment.state == Deployment.State.ACTIVE
@@ -214,7 +208,7 @@ def test_two_votes_at_the_same_moment_reinstate_once(world, deployment):
     assert len(MonitorState.objects.get().summary["epochs"]) == 1
 
 
-def test_a_reinstatement_while_outcomes_arrive_loses_none_of_them(world, deployment, tell, stream):
+def test_a_reinstatement_while_outcomes_arrive_loses_none_of_them(deployment, tell, stream, vote, reviewers):
     halt = halting.halt_create(deployment_id=deployment.id, reason="The gap is over 0.1.", position=0)
     cases = stream(200, {"female": 0.85, "male": 0.85})
 
@@ -223,8 +217,8 @@ def test_a_reinstatement_while_outcomes_arrive_loses_none_of_them(world, deploym
             tell(deployment, cases[start : start + 20])
 
     def votes():
-        for officer in (world.people.officer_north, world.people.officer_south):
-            services.reinstatement_vote(halt=halt, reason="It was mended.", actor=officer)
+        for reviewer in reviewers:
+            vote(halt, reviewer)
 
     def folds():
         for _ in range(30):

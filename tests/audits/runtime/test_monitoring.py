@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from audits.runtime import monitoring, services
+from audits.runtime import monitoring
 from audits.runtime.halting import deployment_prepare
 from audits.runtime.management.commands.run_monitor import Command
 from audits.runtime.models import DeploymentCounter, Halt, MonitorState
@@ -184,14 +184,13 @@ def test_a_new_deployment_gets_its_counter_and_monitor_by_the_registrys_event(de
     assert MonitorState.objects.get(deployment=deployment).position == 0
 
 
-def test_a_reinstated_deployment_is_judged_by_new_outcomes_alone(world, deployment, tell, stream):
+def test_a_reinstated_deployment_is_judged_by_new_outcomes_alone(deployment, tell, stream, vote, reviewers):
     tell(deployment, stream(1500, BIASED))
     fold_all(deployment)
     tell(deployment, stream(40, BIASED, seed=3))  # told, not folded: still of the old epoch
     halt = Halt.objects.get()
-    people = world.people
-    services.reinstatement_vote(halt=halt, reason="The scanner was repaired.", actor=people.officer_north)
-    services.reinstatement_vote(halt=halt, reason="I saw the repair protocol.", actor=people.officer_south)
+    for reviewer in reviewers:
+        vote(halt, reviewer)
     row = MonitorState.objects.get()
     assert row.position == 1540
     assert [epoch["start"] for epoch in row.summary["epochs"]] == [0, 1540]

@@ -1,12 +1,15 @@
+import hashlib
 import re
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
 from audits.runtime import monitoring, services
 from audits.runtime.halting import halt_create
-from audits.runtime.models import Halt
+from audits.runtime.models import Halt, Reinstatement
 from models_registry.models import Deployment
+from tests.factories.people import make_reviewers
 from tests.factories.registry import make_deployment
 
 pytestmark = pytest.mark.django_db
@@ -60,12 +63,13 @@ def test_the_page_shows_streams_evidence_rates_and_batches(world, deployment, cl
 
 
 def test_a_halted_page_says_why_since_when_and_who_must_act(world, deployment, client_of, tell, stream):
+    make_reviewers(world.people)
     tell(deployment, stream(1500, {"female": 0.3, "male": 0.9}))
     monitoring.fold_deployment(deployment.id)
     said = words(client_of(world.people.clinician).get(page(deployment)))
     for expected in (
         "Halted: nothing is predicted", "automatically by the monitor", "sex = male and female", "So far 0 of 2",
-        "May still vote: Officer North (Hospital north), Officer South (Hospital south)",
+        "May still vote: Reviewer North (Hospital north), Reviewer South (Hospital south).",
     ):  # fmt: skip
         assert expected in said, expected
     assert 'name="reason"' not in client_of(world.people.clinician).get(page(deployment)).content.decode()
@@ -114,13 +118,24 @@ def test_a_halt_without_a_reason_is_explained_where_the_officer_stands(world, de
 def test_two_officers_reinstate_on_the_page(world, deployment, client_of):
     halt_create(deployment_id=deployment.id, reason="The gap is over 0.1.", position=3)
     vote = reverse("deployment_reinstate", args=[deployment.id])
-    north, south = client_of(world.people.officer_north), client_of(world.people.officer_south)
+    north, south = (client_of(reviewer) for reviewer in make_reviewers(world.people))
     assert "Why may it serve again?" in words(north.get(page(deployment)))
-    assert "waits for the next officer" in words(north.post(vote, {"reason": WHY}, follow=True))
+    assert "Why may it serve again?" not in words(client_of(world.people.officer_north).get(page(deployment)))
+    told = words(north.post(vote, {"reason": WHY, "next": page(deployment)}, follow=True))
+    assert "Name the new evidence" in told
+    report = SimpleUploadedFile("service.txt", b"Coil 4 was replaced.")
+    assert "waits for the next officer" in words(north.post(vote, {"reason": WHY, "document": report}, follow=True))
     said = words(north.get(page(deployment)))
     assert "Why may it serve again?" not in said
-    assert "So far 1 of 2" in said
-    assert "serves again" in words(south.post(vote, {"reason": WHY}, follow=True))
+    assert "So far 1 of 2" in said and "service.txt" in said
+    first = Reinstatement.objects.get()
+    assert first.evidence_digest == hashlib.sha256(b"Coil 4 was replaced.").hexdigest()
+    shown = south.get(reverse("vote_evidence", args=[first.id]))
+    assert shown.content == b"Coil 4 was replaced." and "attachment" in shown["Content-Disposition"]
+    told = words(south.post(vote, {"reason": WHY, "digest": "0" * 64, "next": page(deployment)}, follow=True))
+    assert "named its evidence meanwhile" in told
+    ballot = {"reason": WHY, "digest": first.evidence_digest}
+    assert "serves again" in words(south.post(vote, ballot, follow=True))
     deployment.refresh_from_db()
     assert deployment.state == Deployment.State.ACTIVE
     assert "by officers of Hospital north and Hospital south" in words(south.get(page(deployment)))

@@ -58,9 +58,9 @@ def test_nobody_else_halts(world, deployment, person):
 
 
 @pytest.mark.parametrize("person", NOT_OFFICERS)
-def test_nobody_else_votes(world, automatic_halt, person):
+def test_nobody_else_votes(world, automatic_halt, person, vote):
     with pytest.raises(Forbidden):
-        services.reinstatement_vote(halt=automatic_halt, reason=WHY, actor=getattr(world.people, person))
+        vote(automatic_halt, getattr(world.people, person))
     assert not Reinstatement.objects.exists()
 
 
@@ -79,11 +79,11 @@ def test_a_reason_must_be_readable(world, deployment, reason):
     assert not Halt.objects.exists()
 
 
-def test_two_officers_of_two_institutions_reinstate(world, deployment, automatic_halt):
-    services.reinstatement_vote(halt=automatic_halt, reason=WHY, actor=world.people.officer_north)
+def test_two_officers_of_two_institutions_reinstate(world, deployment, automatic_halt, reviewers, vote):
+    vote(automatic_halt, reviewers[0])
     deployment.refresh_from_db()
     assert deployment.state == Deployment.State.HALTED
-    services.reinstatement_vote(halt=automatic_halt, reason=WHY, actor=world.people.officer_south)
+    vote(automatic_halt, reviewers[1])
     deployment.refresh_from_db()
     automatic_halt.refresh_from_db()
     assert deployment.state == Deployment.State.ACTIVE
@@ -94,76 +94,77 @@ def test_two_officers_of_two_institutions_reinstate(world, deployment, automatic
     assert "starts anew after outcome 0" in entry.reason
 
 
-def test_who_halted_by_hand_does_not_vote(world, halt):
+def test_who_halted_by_hand_does_not_vote(deployment, reviewers, vote):
+    ordered = services.deployment_halt(deployment=deployment, reason=WHY, actor=reviewers[0])
     with pytest.raises(Forbidden, match="You ordered this halt"):
-        services.reinstatement_vote(halt=halt, reason=WHY, actor=world.people.officer_north)
+        vote(ordered, reviewers[0])
+    assert reviewers[0] not in [member.user for member in services.voters(ordered)]
 
 
-def test_a_colleague_of_who_halted_may_vote_for_the_institution(world, deployment, halt):
+def test_a_colleague_of_who_halted_may_vote_for_the_institution(world, deployment, halt, reviewers, vote):
     colleague = make_user("second.north@test.example", Role.ETHICS_OFFICER, world.people.north)
-    services.reinstatement_vote(halt=halt, reason=WHY, actor=colleague)
-    services.reinstatement_vote(halt=halt, reason=WHY, actor=world.people.officer_south)
+    vote(halt, colleague)
+    vote(halt, reviewers[1])
     deployment.refresh_from_db()
     assert deployment.state == Deployment.State.ACTIVE
 
 
-def test_nobody_votes_twice(world, deployment, automatic_halt):
-    services.reinstatement_vote(halt=automatic_halt, reason=WHY, actor=world.people.officer_north)
+def test_nobody_votes_twice(world, deployment, automatic_halt, reviewers, vote):
+    vote(automatic_halt, reviewers[0])
     with pytest.raises(Conflict, match="You have voted"):
-        services.reinstatement_vote(halt=automatic_halt, reason=WHY, actor=world.people.officer_north)
+        vote(automatic_halt, reviewers[0])
     deployment.refresh_from_db()
     assert deployment.state == Deployment.State.HALTED
 
 
-def test_an_institution_votes_once(world, deployment, automatic_halt):
-    services.reinstatement_vote(halt=automatic_halt, reason=WHY, actor=world.people.officer_north)
+def test_an_institution_votes_once(world, deployment, automatic_halt, reviewers, vote):
+    vote(automatic_halt, reviewers[0])
     colleague = make_user("second.north@test.example", Role.ETHICS_OFFICER, world.people.north)
     with pytest.raises(Conflict, match="another institution"):
-        services.reinstatement_vote(halt=automatic_halt, reason=WHY, actor=colleague)
+        vote(automatic_halt, colleague)
     deployment.refresh_from_db()
     assert deployment.state == Deployment.State.HALTED
 
 
-def test_one_person_at_two_institutions_is_still_one_vote(world, deployment, automatic_halt):
-    officer = world.people.officer_north
+def test_one_person_at_two_institutions_is_still_one_vote(world, deployment, automatic_halt, reviewers, vote):
+    officer = reviewers[0]
     Membership.objects.create(user=officer, institution=world.people.south, role=Role.ETHICS_OFFICER)
     officer = User.objects.get(id=officer.id)
-    services.reinstatement_vote(halt=automatic_halt, reason=WHY, actor=officer)
+    vote(automatic_halt, officer)
     with pytest.raises(Conflict):
-        services.reinstatement_vote(halt=automatic_halt, reason=WHY, actor=officer)
+        vote(automatic_halt, officer)
 
 
-def test_a_former_officer_does_not_vote(world, automatic_halt):
-    Membership.objects.filter(user=world.people.officer_south).update(is_active=False)
+def test_a_former_officer_does_not_vote(world, automatic_halt, reviewers, vote):
+    Membership.objects.filter(user=reviewers[1]).update(is_active=False)
     with pytest.raises(Forbidden):
-        services.reinstatement_vote(halt=automatic_halt, reason=WHY, actor=world.people.officer_south)
+        vote(automatic_halt, reviewers[1])
 
 
-def test_an_institution_that_left_the_federation_does_not_vote(world, automatic_halt):
+def test_an_institution_that_left_the_federation_does_not_vote(world, automatic_halt, reviewers, vote):
     world.participants["south"].is_active = False
     world.participants["south"].save()
     with pytest.raises(Forbidden):
-        services.reinstatement_vote(halt=automatic_halt, reason=WHY, actor=world.people.officer_south)
+        vote(automatic_halt, reviewers[1])
 
 
-def test_a_closed_halt_is_not_voted_on(world, automatic_halt):
-    for officer in (world.people.officer_north, world.people.officer_south):
-        services.reinstatement_vote(halt=automatic_halt, reason=WHY, actor=officer)
+def test_a_closed_halt_is_not_voted_on(world, automatic_halt, reviewers, vote):
+    for officer in reviewers:
+        vote(automatic_halt, officer)
     late = make_user("late@test.example", Role.ETHICS_OFFICER, world.people.north)
     with pytest.raises(Conflict, match="closed"):
-        services.reinstatement_vote(halt=automatic_halt, reason=WHY, actor=late)
+        vote(automatic_halt, late)
 
 
-def test_a_revoked_deployment_is_not_reinstated(world, deployment, automatic_halt):
+def test_a_revoked_deployment_is_not_reinstated(world, deployment, automatic_halt, reviewers, vote):
     Deployment.objects.filter(id=deployment.id).update(state=Deployment.State.REVOKED)
     with pytest.raises(Conflict, match="revoked"):
-        services.reinstatement_vote(halt=automatic_halt, reason=WHY, actor=world.people.officer_north)
+        vote(automatic_halt, reviewers[0])
 
 
-def test_the_list_of_voters_is_who_the_service_lets_vote(world, halt):
-    assert [m.user for m in services.voters(halt)] == [world.people.officer_south]
+def test_the_list_of_voters_is_who_the_service_lets_vote(world, halt, reviewers, vote):
     colleague = make_user("second.north@test.example", Role.ETHICS_OFFICER, world.people.north)
-    assert {m.user for m in services.voters(halt)} == {world.people.officer_south, colleague}
-    services.reinstatement_vote(halt=halt, reason=WHY, actor=world.people.officer_south)
-    assert [m.user for m in services.voters(halt)] == [colleague]
+    assert {m.user for m in services.voters(halt)} == {*reviewers, colleague}
+    vote(halt, reviewers[1])
+    assert {m.user for m in services.voters(halt)} == {reviewers[0], colleague}
     assert Institution.objects.count() == 4

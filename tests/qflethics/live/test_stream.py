@@ -20,7 +20,7 @@ from qflethics.live import views, watch
 from qflethics.live.topics import Topic, deployment_fingerprint, home_fingerprint
 from tests.factories import registry
 from tests.factories.federation import make_federation, make_run
-from tests.factories.people import make_institution, make_people, make_user
+from tests.factories.people import make_institution, make_people, make_reviewers, make_user
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.urls("qflethics.live.urls")]
 BACKEND = "django.contrib.auth.backends.ModelBackend"
@@ -247,7 +247,10 @@ def test_the_deployment_s_fingerprint_follows_counters_monitor_state_and_halts(w
     assert changed()
     halt = Halt.objects.create(deployment=deployment, automatic=True, reason="Gap", position=5)
     assert changed()
-    halt.reinstatements.create(officer=world.people.officer_north, institution=world.people.north, reason="Checked")
+    reviewer, _ = make_reviewers(world.people)
+    halt.reinstatements.create(
+        officer=reviewer, institution=world.people.north, reason="Checked", evidence_digest="ab" * 32
+    )
     assert changed()
     Deployment.objects.filter(id=deployment.id).update(state="halted")
     assert changed()

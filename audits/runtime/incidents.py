@@ -1,0 +1,345 @@
+"""What people do about an incident. Each call is one governed transaction; what was said is added to, never changed.
+
+Open, contained, resolved, closed: each step names what it needs (`missing`), and the next one is refused until it is
+there.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from django.db.models import Prefetch, QuerySet
+from django.utils import timezone
+
+from accounts.models import Membership, User
+from audits.domain.incidents.clocks import Clock, clock_book, verdict, why_not
+from audits.runtime.incident_opening import regimes_of
+from audits.runtime.models import Incident, IncidentRecord, IncidentTask
+from core import vault
+from core.context import governed
+from core.errors import ApplicationError, Conflict, Forbidden
+from core.roles import Role
+from federation.models import Participant
+
+MIN_TEXT, MAX_TEXT = 10, 4000
+Kind, Answer, Action, State = (
+    IncidentRecord.Kind, IncidentRecord.Answer, IncidentRecord.Action, Incident.State,
+)  # fmt: skip
+NOTES = (Kind.DOWNTIME, Kind.ROOT_CAUSE, Kind.ACTION, Kind.REMARK)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of an incident now."""
+
+    aware_at: datetime
+    known: dict[str, bool | None]
+    record: IncidentRecord | None  # None: nobody has answered, only the deployment's regimes are known
+
+
+@dataclass(frozen=True)
+class ClockView:
+    """A regulator clock of one incident.
+
+    Attributes
+    ----------
+    state : "applies", "undetermined", "does_not_apply" or "done"
+        "undetermined" while a fact is not known; its time runs like one that applies.
+    why : str
+        Why it does not apply, or the reference of the report.
+    record : IncidentRecord or None
+        The officer's own answer, if one was given; else the facts decide.
+    """
+
+    clock: Clock
+    state: str
+    due: datetime
+    why: str
+    record: IncidentRecord | None
+
+    @property
+    def running(self) -> bool:
+        return self.state in ("applies", "undetermined")
+
+    @property
+    def overdue(self) -> bool:
+        return self.running and self.due < timezone.now()
+
+    @property
+    def badge(self) -> str:
+        return "overdue" if self.overdue else {"applies": "due", "undetermined": "due"}.get(self.state, self.state)
+
+
+# --- what is known ------------------------------------------------------------------------------------------------
+
+
+def facts_of(incident: Incident) -> Facts:
+    """The newest answers; before any, the moment of the halt and the regimes of the deployment."""
+    record = _newest(incident, Kind.FACTS)
+    under = regimes_of(incident.halt)
+    known: dict[str, bool | None] = dict.fromkeys(clock_book().questions)
+    known |= {name: name in under for name in clock_book().regimes}
+    if record is None:
+        return Facts(incident.created_at, known, None)
+    return Facts(datetime.fromisoformat(record.data["aware_at"]), {**known, **record.data["known"]}, record)
+
+
+def clocks_of(incident: Incident) -> list[ClockView]:
+    """All clocks, those that run first, by the time at which they run out."""
+    facts = facts_of(incident)
+    answers = {record.key: record for record in _records(incident) if record.kind == Kind.CLOCK}  # oldest first
+    found = [_clock_view(clock, facts, answers.get(clock.key)) for clock in clock_book().clocks]
+    return sorted(found, key=lambda view: (not view.running, view.due, view.clock.key))
+
+
+def _clock_view(clock: Clock, facts: Facts, answer: IncidentRecord | None) -> ClockView:
+    due = clock.due(facts.aware_at)
+    if answer is not None:
+        return ClockView(clock, answer.answer, due, str(answer.text), answer)
+    return ClockView(clock, verdict(clock, facts.known), due, why_not(clock, facts.known, clock_book()), None)
+
+
+def note_of(incident: Incident, kind: str) -> IncidentRecord | None:
+    """The newest note of a kind: downtime plan, root cause, corrective action."""
+    return _newest(incident, kind)
+
+
+def _records(incident: Incident) -> list[IncidentRecord]:
+    return list(incident.records.all())  # prefetched by `incidents_for`, in the order in which they were written
+
+
+def _newest(incident: Incident, kind: str) -> IncidentRecord | None:
+    return next((record for record in reversed(_records(incident)) if record.kind == kind), None)
+
+
+def with_details(queryset: QuerySet[Incident]) -> QuerySet[Incident]:
+    """Everything that the pages and the API show of incidents, in a fixed number of queries."""
+    named = queryset.select_related("halt__halted_by", "deployment__version__model", "responsible", "look_back")
+    return named.prefetch_related(
+        Prefetch("records", IncidentRecord.objects.select_related("author").order_by("created_at")),
+        Prefetch("tasks", IncidentTask.objects.select_related("owner", "done_by", "created_by")),
+    )
+
+
+def missing(incident: Incident) -> list[str]:
+    """What the next state still needs, in sentences; empty if it can be entered."""
+    if incident.state == State.OPEN:
+        lacks = [] if incident.responsible_id else ["a responsible officer"]
+        return lacks + ([] if note_of(incident, Kind.DOWNTIME) else ["the clinical downtime plan"])
+    if incident.state == State.CONTAINED:
+        lacks = [] if note_of(incident, Kind.ROOT_CAUSE) else ["the root cause"]
+        return lacks + ([] if note_of(incident, Kind.ACTION) else ["a corrective action"])
+    if incident.state == State.RESOLVED:
+        return _missing_to_close(incident)
+    return []
+
+
+def _missing_to_close(incident: Incident) -> list[str]:
+    lacks = [
+        f"the clock {view.clock.article}: report it, or say why it does not apply"
+        for view in clocks_of(incident)
+        if view.running
+    ]
+    lacks += [f"the task “{task.title}”" for task in incident.tasks.all() if task.done_at is None]
+    look_back = incident.look_back
+    if look_back.built_at is None:
+        lacks.append("the list of the look-back, which is still being made")
+    elif waiting := look_back.cases.waiting().count():
+        lacks.append(f"re-reading and disclosure of {waiting} cases of the look-back")
+    return lacks
+
+
+# --- what is done -------------------------------------------------------------------------------------------------
+
+
+def incident_assign(*, incident: Incident, responsible: User, actor: User) -> Incident:
+    """Name the responsible officer.
+
+    Raises
+    ------
+    Forbidden
+        If the actor is no ethics officer of the federation.
+    ApplicationError
+        If the person named is not one either.
+    """
+    _refuse_stranger(incident, actor)
+    if responsible.id not in {membership.user_id for membership in people_of(incident, Role.ETHICS_OFFICER)}:
+        raise ApplicationError("Expected an ethics officer of an institution that takes part.")
+    with governed(action="incident.assign", actor=actor.id):
+        locked = _locked(incident)
+        locked.responsible = responsible
+        locked.save(update_fields=["responsible"])
+    return locked
+
+
+def incident_facts(*, incident: Incident, known: dict[str, Any], aware_at: datetime, actor: User) -> IncidentRecord:
+    """Answer the questions that decide which clocks run.
+
+    Parameters
+    ----------
+    known : dict
+        Regime or fact to True, False or None; what is left out is not known.
+
+    Raises
+    ------
+    ApplicationError
+        If a question is unknown or an answer is none, or the moment of awareness lies in the future or long past.
+    """
+    _refuse_stranger(incident, actor)
+    questions = clock_book().questions
+    if unknown := set(known) - set(questions):
+        raise ApplicationError(f"Expected facts among {', '.join(questions)}; got {', '.join(sorted(unknown))}.")
+    if wrong := [name for name, value in known.items() if value not in (True, False, None)]:
+        raise ApplicationError(f"Expected true, false or null for {wrong[0]}.")
+    if aware_at > timezone.now() or (incident.created_at - aware_at).days > 365:
+        raise ApplicationError("Expected a moment of awareness within the year before the halt, not in the future.")
+    data = {"aware_at": aware_at.isoformat(), "known": {name: known.get(name) for name in questions}}
+    return _record(incident, actor, Kind.FACTS, "incident.facts", data=data)
+
+
+def incident_clock(*, incident: Incident, clock: str, answer: str, text: str, actor: User) -> IncidentRecord:
+    """Say of a clock that it applies, does not apply (with a reason), or was met (with the report's reference)."""
+    _refuse_stranger(incident, actor)
+    if clock not in (keys := [c.key for c in clock_book().clocks]):
+        raise ApplicationError(f"Expected a clock among {', '.join(keys)}; got {clock!r}.")
+    if answer not in Answer.values:
+        raise ApplicationError(f"Expected an answer among {', '.join(Answer.values)}; got {answer!r}.")
+    least = {Answer.APPLIES: 0, Answer.DONE: 3}.get(Answer(answer), MIN_TEXT)
+    what = "the report's reference" if answer == Answer.DONE else "a reason"
+    return _record(
+        incident, actor, Kind.CLOCK, "incident.clock", key=clock, answer=answer, text=clean(text, what, least)
+    )
+
+
+def incident_note(*, incident: Incident, kind: str, text: str, actor: User, action: str = "") -> IncidentRecord:
+    """Record the downtime plan, the root cause, a corrective action (one of four, with its reason) or a remark."""
+    _refuse_stranger(incident, actor)
+    if kind not in NOTES:
+        raise ApplicationError(f"Expected a note among {', '.join(NOTES)}; got {kind!r}.")
+    if kind == Kind.ACTION and action not in Action.values:
+        raise ApplicationError(f"Expected a corrective action among {', '.join(Action.values)}; got {action!r}.")
+    key = action if kind == Kind.ACTION else ""
+    return _record(incident, actor, kind, f"incident.{kind}", key=key, text=clean(text, "a text", MIN_TEXT))
+
+
+def incident_advance(*, incident: Incident, text: str, actor: User) -> Incident:
+    """Enter the next state.
+
+    Raises
+    ------
+    Conflict
+        If it is closed, or something is missing; the message says what.
+    """
+    _refuse_stranger(incident, actor)
+    reason = clean(text, "a reason", MIN_TEXT)
+    with governed(action="incident.advance", actor=actor.id, reason=reason):
+        locked = _locked(incident)
+        if locked.state == State.CLOSED:
+            raise Conflict("This incident is closed.")
+        if lacks := missing(locked):
+            raise Conflict(f"The incident cannot become {Incident.NEXT[State(locked.state)]}: {'; '.join(lacks)}.")
+        locked.state = Incident.NEXT[State(locked.state)]
+        locked.closed_at = timezone.now() if locked.state == State.CLOSED else None
+        locked.save(update_fields=["state", "closed_at"])
+        IncidentRecord.objects.create(incident=locked, kind=Kind.STATE, key=locked.state, text=reason, author=actor)
+    return locked
+
+
+def task_create(*, incident: Incident, title: str, owner: User, due_on: date, actor: User) -> IncidentTask:
+    """Give somebody of the federation something to do until a day."""
+    _refuse_stranger(incident, actor)
+    if owner.id not in {membership.user_id for membership in people_of(incident)}:
+        raise ApplicationError("Expected an owner of an institution that takes part, or of the platform.")
+    if due_on < timezone.now().date():
+        raise ApplicationError(f"Expected a day from today on, got {due_on}.")
+    with governed(action="incident.task", actor=actor.id):
+        _refuse_closed(_locked(incident))
+        return IncidentTask.objects.create(
+            incident=incident, title=clean(title, "what is to be done", 5, 200), owner=owner, due_on=due_on,
+            created_by=actor,
+        )  # fmt: skip
+
+
+def task_done(*, task: IncidentTask, actor: User) -> IncidentTask:
+    """Tick a task off: by its owner, or by an officer of the federation."""
+    if task.owner_id != actor.id:
+        _refuse_stranger(task.incident, actor)
+    with governed(action="incident.task_done", actor=actor.id):
+        _refuse_closed(_locked(task.incident))
+        locked = IncidentTask.objects.select_for_update().get(id=task.id)
+        if locked.done_at is not None:
+            raise Conflict(f"This task was done on {locked.done_at:%d %b %Y}.")
+        locked.done_at, locked.done_by = timezone.now(), actor
+        locked.save(update_fields=["done_at", "done_by"])
+    return locked
+
+
+# --- who ----------------------------------------------------------------------------------------------------------
+
+
+def people_of(incident: Incident, role: str | None = None) -> list[Membership]:
+    """Members of the institutions that take part (and, if no role is asked for, of the platform), by name."""
+    places = Participant.objects.filter(federation=incident.deployment.version.model.federation_id, is_active=True)
+    rows = Membership.objects.filter(is_active=True, user__is_active=True).exclude(role=Role.EXTERNAL_AUDITOR)
+    inside = rows.filter(institution__in=places.values("institution"))
+    found = inside.filter(role=role) if role else inside | rows.filter(institution__isnull=True)
+    members = list(found.select_related("user", "institution"))
+    vault.warm(member.user_id for member in members)
+    return sorted(members, key=lambda member: (str(member.user), str(member.institution)))
+
+
+def manages(user: User, incident: Incident) -> bool:
+    """Whether the person is an ethics officer of an institution that takes part."""
+    return Membership.objects.filter(
+        user=user.pk, role=Role.ETHICS_OFFICER, is_active=True,
+        institution__participations__federation=incident.deployment.version.model.federation_id,
+        institution__participations__is_active=True,
+    ).exists()  # fmt: skip
+
+
+def _refuse_stranger(incident: Incident, actor: User) -> None:
+    if not isinstance(actor, User) or not actor.is_active or not manages(actor, incident):
+        raise Forbidden(
+            f"Only an ethics officer of an institution of {incident.deployment.version.model.federation} manages this "
+            "incident."
+        )
+
+
+def _record(incident: Incident, actor: User, kind: str, action: str, **values: Any) -> IncidentRecord:
+    with governed(action=action, actor=actor.id):
+        _refuse_closed(_locked(incident))
+        return IncidentRecord.objects.create(incident=incident, kind=kind, author=actor, **values)
+
+
+def _locked(incident: Incident) -> Incident:
+    return (
+        Incident.objects.select_for_update(of=("self",))
+        .select_related("look_back", "halt__deployment")
+        .get(id=incident.id)
+    )
+
+
+def _refuse_closed(incident: Incident) -> None:
+    if incident.state == State.CLOSED:
+        raise Conflict("This incident is closed; nothing is added to it.")
+
+
+def clean(text: Any, what: str, least: int, most: int = MAX_TEXT) -> str:
+    """A text that can be stored and read."""
+    kept = text.strip() if isinstance(text, str) else ""
+    if not least <= len(kept) <= most:
+        raise ApplicationError(f"Give {what} of {least} to {most} characters, got {len(kept)}.")
+    if "\x00" in kept or any(0xD800 <= ord(letter) <= 0xDFFF for letter in kept):
+        raise ApplicationError("The text holds characters that cannot be stored. Write it as plain text.")
+    return kept
+
+
+def find_person(key: uuid.UUID | str) -> User:
+    """A person by identifier, for whom the services then check whether they fit."""
+    found = User.objects.filter(id=key, is_active=True).first()
+    if found is None:
+        raise ApplicationError("Expected a person of this platform.")
+    return found

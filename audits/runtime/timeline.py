@@ -1,0 +1,72 @@
+"""What happened around an incident, from its rows and the ledger's entries about them, newest first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from django.urls import NoReverseMatch, reverse
+
+from audits.domain.incidents.clocks import clock_book
+from audits.runtime.models import Incident, IncidentRecord, LookBackCase
+from audits.runtime.presentation import ledger_seqs
+
+_RESULTS = dict(LookBackCase.Reread.choices) | dict(LookBackCase.Disclosed.choices)
+_ARTICLES = {clock.key: clock.article for clock in clock_book().clocks}
+
+
+def timeline(incident: Incident) -> list[dict[str, Any]]:
+    """Events as `{% activity %}` takes them. Each leads to the newest entry about its row."""
+    rows = sorted(_rows(incident), key=lambda row: row["when"], reverse=True)
+    seqs = ledger_seqs([row["about"] for row in rows])
+    return [{**row, "url": _entry(seqs.get(str(row["about"])))} for row in rows]
+
+
+def _rows(incident: Incident) -> Iterator[dict[str, Any]]:
+    halt = incident.halt
+    where = f" at {halt.site}" if halt.site else ""
+    yield _event(halt.created_at, f"Halted{where}", halt.id, halt.author, detail=str(halt.reason), state="halted")
+    yield _event(incident.created_at, "Incident opened with the halt", incident.id)
+    for vote in halt.reinstatements.select_related("officer", "institution"):
+        yield _event(
+            vote.created_at, f"Vote to reinstate, of {vote.institution}", vote.id, str(vote.officer), str(vote.reason)
+        )
+    if halt.closed_at:
+        yield _event(halt.closed_at, "Reinstated", halt.id, state="reinstated")
+    for record in incident.records.all():
+        yield _event(record.created_at, _said(record), record.id, str(record.author), str(record.text))
+    for task in incident.tasks.all():
+        yield _event(task.created_at, f"Task: {task.title}", task.id, str(task.created_by), f"Owner: {task.owner}")
+        if task.done_at:
+            yield _event(task.done_at, f"Done: {task.title}", task.id, str(task.done_by))
+    for mark in incident.look_back.marks.select_related("author"):
+        said = f"{mark.site}: {len(mark.cases)} cases. {_RESULTS.get(mark.result, mark.result)}"
+        yield _event(mark.created_at, said, mark.id, str(mark.author))
+    if incident.look_back.built_at:
+        yield _event(incident.look_back.built_at, "List of the look-back made", incident.look_back.id)
+
+
+def _event(
+    when: datetime, text: str, about: object, actor: str = "", detail: str = "", state: str = ""
+) -> dict[str, Any]:
+    return {"when": when, "text": text, "about": about, "actor": actor, "detail": detail, "state": state or None}
+
+
+def _said(record: IncidentRecord) -> str:
+    kind = record.get_kind_display()
+    if record.kind == IncidentRecord.Kind.STATE:
+        return f"Became {record.key}"
+    if record.kind == IncidentRecord.Kind.CLOCK:
+        answer = IncidentRecord.Answer(record.answer).label.lower()
+        return f"{_ARTICLES.get(record.key, record.key)}: {answer}"
+    if record.kind == IncidentRecord.Kind.ACTION:
+        return f"{kind}: {IncidentRecord.Action(record.key).label.lower()}"
+    return kind
+
+
+def _entry(seq: int | None) -> str:
+    try:
+        return "" if seq is None else reverse("ledger_entry", args=[seq])
+    except NoReverseMatch:
+        return ""
