@@ -1,10 +1,10 @@
 """Many events folded at once; the state is equal, bit for bit, to that of `betting.fold` over them.
 
-What makes that possible. Which cases are paired is found for a whole batch (`pairing`). The wealth of a bet is a product
-taken in the order of its pairs, and `numpy.multiply.accumulate` multiplies in that order. The e-SR evidence is no
-product, so its pairs are looped over, with all streams and bets side by side. Where a value leaves the range that wealth
-is kept in (TINY, HUGE), that bet is computed one pair at a time, as the fold does it. Whether a limit is crossed is
-looked up in plain sums first, and where these come near it, decided by the fold's own correctly rounded sum.
+What makes that possible. Which cases are paired is found for a whole batch (`pairing`). The wealth of a bet is a
+product taken in the order of its pairs, and `numpy.multiply.accumulate` multiplies in that order. The e-SR evidence is
+no product, so its pairs are looped over, with all streams and bets side by side. Where a value leaves the range that
+wealth is kept in (TINY, HUGE), that bet is computed one pair at a time, as the fold does it. Whether a limit is crossed
+is looked up in plain sums first, and where these come near it, decided by the fold's own correctly rounded sum.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Of one stream and stratum, only one side ever waits, so the queue is a walk on the whole numbers from -most to most:
 a case of side 0 steps up, one of side 1 steps down, and at either end a step changes nothing but drops the oldest.
-Waiting cases leave in the order in which they came, so the k-th that leaves a side is the k-th that began to wait there.
+Waiting cases leave in the order in which they came: the k-th that leaves a side is the k-th that began to wait there.
 """
 
 from __future__ import annotations
