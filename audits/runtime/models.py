@@ -153,6 +153,7 @@ class MonitorState(models.Model):
 
     deployment = models.OneToOneField(Deployment, on_delete=models.CASCADE, primary_key=True, related_name="monitor")
     position = models.BigIntegerField(default=0)
+    predictions = models.BigIntegerField(default=0)  # how many of the counted ones were folded
     state = models.JSONField(default=dict)
     summary = models.JSONField(default=dict)  # what the page shows: streams, gaps, amber
     amber = models.BooleanField(default=False)
@@ -207,3 +208,6 @@ class Reinstatement(GovernedModel):
 
     def __str__(self) -> str:
         return f"{self.officer} for {self.halt}"
+
+
+from audits.runtime.models_amber import AmberDecision  # noqa: E402, F401 - a table of this application

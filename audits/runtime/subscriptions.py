@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 from accounts.erasure import when_erased
+from audits.runtime.planning import forecast_of
 from core import events, jobs
+from models_registry.policies import extend_policies
 
 
 def _deployment_created(payload: dict) -> jobs.Effects | None:
@@ -18,3 +20,4 @@ def _patient_erased(pseudonym: str) -> dict[str, int]:
 
 when_erased("patient", _patient_erased)
 events.on("deployment.created", "runtime.prepare", _deployment_created)
+extend_policies(forecast_of)

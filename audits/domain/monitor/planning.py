@@ -15,10 +15,11 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
-from audits.domain.monitor.policy import FED_BY_PREDICTIONS, MonitorPolicy, Stream
+from audits.domain.monitor.policy import CROSS, FED_BY_PREDICTIONS, MonitorPolicy, Stream
 
 GAPS = (0.15, 0.2, 0.3)
-EXPOSURE_GAP = 0.2  # whose expected detection bounds the exposure that is proposed
+EXPOSURE_GAP = 0.15  # whose expected detection bounds the exposure that is proposed: the smallest one foretold
+LEAST_EXPOSURE = 1_000
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class CaseMix:
         parts = policy.crossed.get(stream.attribute)
         if not parts or stream.attribute in self.shares:
             return self.shares.get(stream.attribute, {}).get(group, 0.0)
-        names = group.split(" × ")
+        names = group.split(CROSS)
         return math.prod(self.shares.get(a, {}).get(name, 0.0) for a, name in zip(parts, names, strict=True))
 
 
