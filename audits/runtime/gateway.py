@@ -12,6 +12,7 @@ from datetime import datetime
 from django.db import connection
 from django.utils import timezone
 
+from audits.runtime.amber import most_predictions
 from audits.runtime.batches import batch_write
 from audits.runtime.declared import declared_by, site_of
 from audits.runtime.halting import deployment_prepare, refuse_unless_active
@@ -88,10 +89,10 @@ def predictions_create(*, deployment: Deployment, caller, body: bytes, idempoten
         if stored is not None:
             return stored
         claim_events(deployment.id, "prediction", names, now)
+        first = _count(deployment, len(rows))
         batch_write(
-            deployment=deployment, kind="prediction", site=site, batch_id=batch_id, rows=rows, first_position=None
+            deployment=deployment, kind="prediction", site=site, batch_id=batch_id, rows=rows, first_position=first
         )
-        _count(deployment, len(rows))
         rollups_add(
             deployment_id=deployment.id, at=now, site=site,
             values=[(row.attributes, {SERVED: float(row.flagged)}) for row in rows],
@@ -179,9 +180,12 @@ def _shown(case: Case, answer: Answer) -> dict:
     return out
 
 
-def _count(deployment: Deployment, rows: int) -> None:
-    """Count what is served; an approval may limit it. The counter's row lock also orders the roll-ups."""
-    most = deployment.policy.get("max_predictions")
+def _count(deployment: Deployment, rows: int) -> int:
+    """Count what is served, from which number on; an approval or a decision on a warning may limit it.
+
+    The counter's row lock also orders the batches for the monitor, and the roll-ups.
+    """
+    most = most_predictions(deployment)
     for _ in range(2):
         with connection.cursor() as cursor:
             cursor.execute(
@@ -193,10 +197,13 @@ def _count(deployment: Deployment, rows: int) -> None:
         if found:
             break
         deployment_prepare(deployment.id)
-    if most is not None and found and found[0] > most:
+    if not found:
+        raise LookupError(f"deployment {deployment.id} has no counter")
+    if most is not None and found[0] > most:
         raise Conflict(
             f"The approval of {deployment} allows {most} predictions; {found[0] - rows} were served and this request "
             f"asks for {rows} more. A new approval is needed to go on.",
             max_predictions=most,
             served=found[0] - rows,
         )
+    return found[0] - rows + 1

@@ -139,7 +139,7 @@ def _score(task: str, records: list[OutcomeIn], predictions: Mapping[str, Predic
             known.append((index, record, predictions[record.event_key]))
     if task == "classification":
         refusals.raise_if_any()
-        return [score_label(bool(prediction.flagged), bool(record.label)) for _, record, prediction in known]
+        return [score_label(bool(p.flagged), bool(record.label), p.score) for _, record, p in known]
     truths = []
     for index, record, prediction in known:
         try:
@@ -150,11 +150,11 @@ def _score(task: str, records: list[OutcomeIn], predictions: Mapping[str, Predic
     return [score_mask(truth, prediction) for truth, (_, _, prediction) in zip(truths, known, strict=True)]
 
 
-def score_label(flagged: bool, ill: bool) -> Scored:
-    """A classified case: true or false positive rate by its label, accuracy, selection rate."""
+def score_label(flagged: bool, ill: bool, score: float | None = None) -> Scored:
+    """A classified case: true or false positive rate by its label, accuracy, selection rate; its score, if known."""
     rate = "tpr" if ill else "fpr"
     values = {rate: float(flagged), "accuracy": float(flagged == ill), "selection_rate": float(flagged)}
-    return Scored(int(ill), values)
+    return Scored(int(ill), values if score is None else {**values, "score": float(score)})
 
 
 def score_mask(truth: np.ndarray, prediction: Prediction) -> Scored:

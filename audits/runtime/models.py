@@ -154,6 +154,7 @@ class MonitorState(models.Model):
 
     deployment = models.OneToOneField(Deployment, on_delete=models.CASCADE, primary_key=True, related_name="monitor")
     position = models.BigIntegerField(default=0)
+    predictions = models.BigIntegerField(default=0)  # how many of the counted ones were folded
     state = models.JSONField(default=dict)
     summary = models.JSONField(default=dict)  # what the page shows: streams, gaps, amber
     amber = models.BooleanField(default=False)
@@ -240,6 +241,7 @@ class Reinstatement(GovernedModel):
 
 
 # At the end, for they refer to the models above; in this module, for Django finds models here.
+from audits.runtime.models_amber import AmberDecision  # noqa: E402, F401 - a table of this application
 from audits.runtime.models_incidents import (  # noqa: E402,F401
     Incident,
     IncidentRecord,

@@ -8,35 +8,81 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.utils import timezone
 
 from audits.domain.monitor.alarms import Alarm, alarms
+from audits.domain.monitor.batch import fold_batch
 from audits.domain.monitor.betting import MonitorState as Fold
 from audits.domain.monitor.betting import OutcomeEvent, begin, fold_all
-from audits.domain.monitor.policy import MonitorPolicy, PolicyError
-from audits.runtime import summary
+from audits.domain.monitor.columns import columns_of
+from audits.domain.monitor.drift import DriftState, fold_scores
+from audits.domain.monitor.drift import warnings as drift_warnings
+from audits.domain.monitor.policy import FED_BY_PREDICTIONS, MonitorPolicy, PolicyError
+from audits.runtime import amber, feeds, summary
 from audits.runtime.declared import declared_by
 from audits.runtime.halting import deployment_prepare, halt_create
-from audits.runtime.models import DeploymentCounter, MonitorState, Outcome
+from audits.runtime.models import DeploymentCounter, MonitorState
 from core.errors import Conflict
 from federation.domain.round_metrics import gated_metrics
 from models_registry.models import Deployment
 
-AT_ONCE = 2000  # outcomes folded in one transaction
+AT_ONCE = 10_000  # outcomes, and predictions, folded in one transaction
 STEP = 25  # outcomes between two points of the drawn history
-_SETTINGS = ("threshold", "alpha", "arl", "bets", "detectors", "min_pairs", "window", "queue")
+POINTS = 400  # of the history at most, from one transaction
+VECTORISED = 100  # from so many events on, the batch fold is the faster one; both give the same bits
+_SETTINGS = ("threshold", "alpha", "arl", "bets", "detectors", "min_pairs", "window", "queue", "advisory")
+_LISTS = ("bets", "detectors", "advisory")
+
+
+@dataclass
+class Epoch:
+    """Where one run of the monitor stands."""
+
+    policy: MonitorPolicy
+    fold: Fold
+    served: ServedState
+
+
+@dataclass(frozen=True)
+class ServedState:
+    """The part that predictions feed: their streams' fold, and the drift of the scores."""
+
+    start: int  # predictions that were counted before the epoch
+    cursor: int
+    fold: Fold
+    drift: DriftState
+
+    def as_dict(self) -> dict:
+        return {
+            "start": self.start, "cursor": self.cursor, "fold": json.loads(self.fold.to_json()),
+            "drift": self.drift.as_dict(),
+        }  # fmt: skip
+
+    @classmethod
+    def from_dict(cls, raw: dict) -> ServedState:
+        return cls(
+            raw["start"], raw["cursor"], Fold.from_json(_canonical(raw["fold"])), DriftState.from_dict(raw["drift"])
+        )
+
+    @classmethod
+    def begin(cls, policy: MonitorPolicy, start: int) -> ServedState:
+        return cls(start, start, begin(policy, position=start), DriftState())
+
+    def on(self, served: feeds.Served, policy: MonitorPolicy, key: str) -> ServedState:
+        """After more predictions."""
+        drift = fold_scores(self.drift, served.scores, key=key, alpha=policy.alpha)
+        return ServedState(self.start, served.cursor, fold_some(self.fold, served.events, policy), drift)
 
 
 @dataclass(frozen=True)
 class Replay:
-    """The monitor folded again from the stored outcomes, beside what it had written."""
+    """The monitor folded again from the stored outcomes and predictions, beside what it had written."""
 
     position: int
     again: str  # canonical JSON of the state
@@ -55,11 +101,8 @@ def policy_of(deployment: Deployment) -> MonitorPolicy | None:
     """
     given = deployment.policy
     declared = declared_by(deployment.version)
-    options = {name: given[name] for name in _SETTINGS if name in given}
+    options = {name: tuple(given[name]) if name in _LISTS else given[name] for name in _SETTINGS if name in given}
     options.setdefault("threshold", settings.BIAS_THRESHOLD)
-    for name in ("bets", "detectors"):
-        if name in options:
-            options[name] = tuple(options[name])
     groups = {name: tuple(names) for name, names in given.get("groups", declared.groups).items() if len(names) > 1}
     metrics = tuple(given.get("metrics", gated_metrics(declared.task)))
     if not groups or not metrics:
@@ -71,35 +114,83 @@ def policy_of(deployment: Deployment) -> MonitorPolicy | None:
 
 
 def waiting() -> list[uuid.UUID]:
-    """Deployments with outcomes that were not folded yet."""
-    rows = DeploymentCounter.objects.filter(outcomes__gt=F("deployment__monitor__position"))
+    """Deployments with outcomes or predictions that were not folded yet."""
+    rows = DeploymentCounter.objects.filter(
+        Q(outcomes__gt=F("deployment__monitor__position")) | Q(predictions__gt=F("deployment__monitor__predictions"))
+    )
     return list(rows.order_by("deployment_id").values_list("deployment_id", flat=True))
 
 
+def fold_some(fold: Fold, events: list[OutcomeEvent], policy: MonitorPolicy) -> Fold:
+    """Fold events, few one by one and many at once: the same bits."""
+    if len(events) < VECTORISED:
+        return fold_all(fold, events, policy)
+    return fold_batch(fold, columns_of(events, policy), policy)
+
+
 def fold_deployment(deployment_id: uuid.UUID) -> bool:
-    """Fold what came since the cursor, and halt if the evidence suffices. True if there may be more at once."""
+    """Fold what came since the cursors, and halt if the evidence suffices. True if there may be more at once."""
     with transaction.atomic():
         row = _locked(deployment_id)
-        deployment = Deployment.objects.select_related("version").get(id=deployment_id)
-        policy, fold = _resume(row, deployment)
-        events = list(_events(deployment_id, row.position, AT_ONCE))
-        if not events:
+        deployment = Deployment.objects.select_related("version__model").get(id=deployment_id)
+        epoch = _resume(row, deployment)
+        if epoch is None:  # no two groups to compare: the cursors move, the page says why
+            return _pass_over(row)
+        more, points = _advance(epoch, row)
+        if more is None:
             return False
-        if policy is None or fold is None:  # no two groups to compare: the cursor moves, the page says why
-            row.position = events[-1].position
-            _save(row, None, None, [], [])
-            return len(events) == AT_ONCE
-        points = []
-        for start in range(0, len(events), STEP):
-            fold = fold_all(fold, events[start : start + STEP], policy)
-            points.append(summary.point(fold, policy))
-        found = alarms(fold, policy)
-        row.position = fold.position
-        _save(row, policy, fold, found, points)
+        found = [*alarms(_merged(epoch), epoch.policy), *_drift_alarms(epoch, deployment)]
+        _save(row, epoch, found, points)
+        amber.decision_ask(deployment=deployment, found=found, monitor=row)
         halts = [alarm for alarm in found if alarm.level == "halt"]
         if halts and deployment.state == Deployment.State.ACTIVE:
-            _halt(deployment_id, fold.position, halts)
-        return len(events) == AT_ONCE
+            _halt(deployment_id, epoch.fold.position, halts)
+        return more
+
+
+def _advance(epoch: Epoch, row: MonitorState) -> tuple[bool | None, list[dict]]:
+    """Fold the next predictions and outcomes into the epoch. Whether there may be more; None: there was nothing."""
+    policy, points, deployment_id = epoch.policy, [], row.deployment_id
+    served = feeds.served_after(deployment_id, epoch.served.cursor, epoch.served.fold.position, AT_ONCE)
+    moved = served.cursor != row.predictions
+    epoch.served = epoch.served.on(served, policy, str(deployment_id))
+    events = list(feeds.outcomes_after(deployment_id, epoch.fold.position, AT_ONCE, policy))
+    if not events and not moved:
+        return None, []
+    step = max(STEP, len(events) // POINTS)
+    for start in range(0, len(events), step):
+        epoch.fold = fold_some(epoch.fold, events[start : start + step], policy)
+        points.append(summary.point(_merged(epoch), policy))
+    return len(events) == AT_ONCE or served.more, points
+
+
+def _pass_over(row: MonitorState) -> bool:
+    counter = DeploymentCounter.objects.get(deployment_id=row.deployment_id)
+    if (row.position, row.predictions) == (counter.outcomes, counter.predictions):
+        return False
+    row.position, row.predictions = counter.outcomes, counter.predictions
+    _save(row, None, [], [])
+    return False
+
+
+def _merged(epoch: Epoch) -> Fold:
+    """One state with each stream as its own feed has it."""
+    streams = tuple(
+        served if stream.metric in FED_BY_PREDICTIONS else told
+        for stream, told, served in zip(
+            epoch.policy.streams, epoch.fold.streams, epoch.served.fold.streams, strict=True
+        )
+    )
+    return Fold(epoch.fold.position, epoch.fold.policy, streams)
+
+
+def _drift_alarms(epoch: Epoch, deployment: Deployment) -> list[Alarm]:
+    drift, classifies = epoch.served.drift, deployment.version.config["task"] == "classification"
+    told = drift_warnings(drift, alpha=epoch.policy.alpha, scores_are_probabilities=classifies)
+    return [
+        Alarm("amber", rule, "score", "", "", "", None, None, 0, 0.0, None, drift.n, sentence)
+        for rule, sentence in told
+    ]
 
 
 def _halt(deployment_id: uuid.UUID, position: int, halts: list[Alarm]) -> None:
@@ -114,35 +205,46 @@ def _halt(deployment_id: uuid.UUID, position: int, halts: list[Alarm]) -> None:
 def epoch_begin(*, deployment_id: uuid.UUID, halt_id: uuid.UUID) -> int:
     """Start the monitor anew after a reinstatement, at the last outcome told; returns that position.
 
-    Outcomes up to it belong to the epoch that led to the halt, whether they were folded or not.
+    Outcomes and predictions up to it belong to the epoch that led to the halt, whether they were folded or not.
     """
     row = _locked(deployment_id)
     counter = DeploymentCounter.objects.select_for_update().get(deployment_id=deployment_id)
     policy = policy_of(Deployment.objects.select_related("version").get(id=deployment_id))
-    row.position = counter.outcomes
+    row.position, row.predictions = counter.outcomes, counter.predictions
     epochs = [*row.summary.get("epochs", []), _epoch(counter.outcomes, str(halt_id))]
     row.summary = {"epochs": epochs}
     row.state = {}
     if policy is not None:
-        fold = begin(policy, position=row.position)
-        row.state = {"policy": policy.as_dict(), "fold": json.loads(fold.to_json())}
-        _save(row, policy, fold, [], [summary.point(fold, policy)])
+        epoch = Epoch(policy, begin(policy, position=row.position), ServedState.begin(policy, counter.predictions))
+        _save(row, epoch, [], [summary.point(_merged(epoch), policy)])
     else:
-        _save(row, None, None, [], [])
+        _save(row, None, [], [])
     return row.position
 
 
 def replay(deployment: Deployment) -> Replay:
-    """Fold the outcomes of the present epoch again, from nothing but the stored rows, and compare."""
+    """Fold the present epoch again, from nothing but the stored rows, and compare."""
     row = MonitorState.objects.get(deployment=deployment)
     if not row.state:
         return Replay(row.position, "", "")
     policy = MonitorPolicy.from_dict(row.state["policy"])
     fold = begin(policy, position=summary.epoch_start(row.summary))
+    known = ServedState.from_dict(row.state["predictions"]) if "predictions" in row.state else None
     while fold.position < row.position:
         most = min(AT_ONCE, row.position - fold.position)
-        fold = fold_all(fold, _events(deployment.id, fold.position, most), policy)
-    return Replay(fold.position, fold.to_json(), _canonical(row.state["fold"]))
+        events = list(feeds.outcomes_after(deployment.id, fold.position, most, policy))
+        if not events:
+            break  # rows are gone: the states will differ
+        fold = fold_some(fold, events, policy)
+    again = {"fold": json.loads(fold.to_json())}
+    if known is not None:
+        served, more = ServedState.begin(policy, known.start), True
+        while more:
+            next_ = feeds.served_after(deployment.id, served.cursor, served.fold.position, AT_ONCE, until=known.cursor)
+            served, more = served.on(next_, policy, str(deployment.id)), next_.more
+        again["predictions"] = served.as_dict()
+    stored = {name: row.state[name] for name in again}
+    return Replay(fold.position, _canonical(again), _canonical(stored))
 
 
 def _locked(deployment_id: uuid.UUID) -> MonitorState:
@@ -153,38 +255,41 @@ def _locked(deployment_id: uuid.UUID) -> MonitorState:
     return row
 
 
-def _resume(row: MonitorState, deployment: Deployment) -> tuple[MonitorPolicy | None, Fold | None]:
-    """The policy of the epoch and where it stands; a new deployment begins its first epoch."""
+def _resume(row: MonitorState, deployment: Deployment) -> Epoch | None:
+    """Where the epoch stands; a new deployment begins its first one. None if there is nothing to compare."""
     if row.state:
-        return MonitorPolicy.from_dict(row.state["policy"]), Fold.from_json(_canonical(row.state["fold"]))
+        policy, stored = MonitorPolicy.from_dict(row.state["policy"]), row.state.get("predictions")
+        fold = Fold.from_json(_canonical(row.state["fold"]))
+        if stored is None:  # begun by a release that did not look at predictions: from now on it does
+            counter = DeploymentCounter.objects.get(deployment_id=row.deployment_id)
+            return Epoch(policy, fold, ServedState.begin(policy, counter.predictions))
+        return Epoch(policy, fold, ServedState.from_dict(stored))
     if not row.summary.get("epochs"):
         row.summary = {"epochs": [_epoch(row.position, None)]}
-    policy = policy_of(deployment)
-    return policy, None if policy is None else begin(policy, position=row.position)
+    declared = policy_of(deployment)
+    if declared is None:
+        return None
+    served = ServedState.begin(declared, row.predictions)
+    return Epoch(declared, begin(declared, position=row.position), served)
 
 
 def _epoch(start: int, halt: str | None) -> dict:
     return {"start": start, "halt": halt, "at": timezone.now().isoformat()}
 
 
-def _events(deployment_id: uuid.UUID, after: int, most: int) -> Iterator[OutcomeEvent]:
-    rows = Outcome.objects.filter(deployment_id=deployment_id, position__gt=after, position__lte=after + most)
-    for position, attributes, stratum, values in rows.order_by("position").values_list(
-        "position", "attributes", "stratum", "values"
-    ):
-        yield OutcomeEvent(position=position, groups=attributes, values=values, stratum=str(stratum))
-
-
-def _save(
-    row: MonitorState, policy: MonitorPolicy | None, fold: Fold | None, found: list[Alarm], points: list[dict]
-) -> None:
+def _save(row: MonitorState, epoch: Epoch | None, found: list[Alarm], points: list[dict]) -> None:
+    policy, fold = (epoch.policy, _merged(epoch)) if epoch else (None, None)
     row.summary = summary.update(row.summary, policy=policy, fold=fold, found=found, points=points)
-    if policy is not None and fold is not None:
-        row.state = {"policy": policy.as_dict(), "fold": json.loads(fold.to_json())}
+    if epoch is not None:
+        row.position = epoch.fold.position
+        row.state = {"policy": epoch.policy.as_dict(), "fold": json.loads(epoch.fold.to_json())}
+        row.state["predictions"] = epoch.served.as_dict()
+        row.predictions = epoch.served.cursor
+        row.summary["drift"] = summary.drift(epoch.served.drift)
     row.amber = any(alarm.level == "amber" for alarm in found) or policy is None
     row.updated_at = timezone.now()
-    row.save(update_fields=["position", "state", "summary", "amber", "updated_at"])
+    row.save(update_fields=["position", "predictions", "state", "summary", "amber", "updated_at"])
 
 
-def _canonical(fold: dict) -> str:
-    return json.dumps(fold, sort_keys=True, separators=(",", ":"))
+def _canonical(state: dict) -> str:
+    return json.dumps(state, sort_keys=True, separators=(",", ":"))

@@ -41,3 +41,11 @@ class CaseQuerySet(models.QuerySet):
     def waiting(self) -> CaseQuerySet:
         """In scope, and not both re-read and disclosed."""
         return self.in_scope().filter(Q(reread="") | Q(disclosed=""))
+
+
+class AmberQuerySet(_OfDeployment):
+    def open(self) -> AmberQuerySet:
+        return self.filter(decided_at__isnull=True)
+
+    def decided(self) -> AmberQuerySet:
+        return self.filter(decided_at__isnull=False)

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 from accounts.erasure import when_erased
+from audits.runtime.planning import forecast_of
 from core import events, jobs
+from models_registry.policies import extend_policies
 
 
 def _deployment_created(payload: dict) -> jobs.Effects | None:
@@ -60,3 +62,4 @@ events.on("chain.stopped", "runtime.halt", _chain_stopped)
 events.on("deployment.halted", "runtime.look_back", _halt_looked_back)
 for _event in ("deployment.halted", "deployment.reinstated"):
     events.on(_event, "runtime.notify", _told(_event))
+extend_policies(forecast_of)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from datetime import UTC, datetime
 
-from audits.domain.monitor.alarms import Alarm
+from audits.domain.monitor.alarms import Alarm, in_unit
 from audits.domain.monitor.betting import MonitorState, StreamState, mean_wealth
+from audits.domain.monitor.drift import BLOCK, DriftState, estimated_accuracy, stability_index
 from audits.domain.monitor.policy import BETTING, E_SR, MonitorPolicy, Stream
 
 KEPT_POINTS = 240
@@ -50,6 +51,15 @@ def point(fold: MonitorState, policy: MonitorPolicy) -> dict:
     }
 
 
+def drift(state: DriftState) -> dict:
+    """What is known of the scores without labels."""
+    first, last = estimated_accuracy(state)
+    return {
+        "predictions": state.n, "block": BLOCK, "psi": stability_index(state), "evidence": _log10(sum(state.wealth)),
+        "alarm_at": state.alarm_at, "estimated_first": first, "estimated_last": last,
+    }  # fmt: skip
+
+
 def epoch_start(summary: dict) -> int:
     """The position after which the present epoch began."""
     epochs = summary.get("epochs", [])
@@ -68,6 +78,9 @@ def _stream(stream: Stream, s: StreamState) -> dict:
     half = None
     if s.pairs >= 2 and mean is not None:
         half = Z_95 * math.sqrt(max(s.total_sq / s.pairs - mean * mean, 1.0 / (s.pairs + 2.0)) / s.pairs)
+        mean, half = in_unit(mean, stream.metric), in_unit(half, stream.metric)
+    elif mean is not None:
+        mean = in_unit(mean, stream.metric)
     return {
         "metric": stream.metric,
         "attribute": stream.attribute,

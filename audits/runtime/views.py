@@ -11,8 +11,10 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts.access import requires
-from audits.runtime import presentation, services
+from audits.runtime import amber, presentation, services
+from audits.runtime.beside import beside
 from audits.runtime.forms import HaltForm, ReinstatementForm
+from audits.runtime.forms_amber import AmberForm
 from audits.runtime.models import Batch, Halt
 from core.errors import ApplicationError
 from models_registry.models import Deployment
@@ -36,7 +38,12 @@ def deployments(request: HttpRequest) -> HttpResponse:
 @requires("deployment.view")
 def deployment(request: HttpRequest, deployment_id: uuid.UUID) -> HttpResponse:
     found = _get(request, deployment_id)
-    context = {**presentation.monitor_view(found), "deployment": found}
+    context = {
+        **presentation.monitor_view(found),
+        "deployment": found,
+        **beside(found),
+        **amber.context(found, request.user),
+    }
     return render(request, "audits_runtime/deployment.html", {**context, **_actions(request, found, context["place"])})
 
 
@@ -62,6 +69,21 @@ def deployment_halt(request: HttpRequest, deployment_id: uuid.UUID) -> HttpRespo
     services.deployment_halt(deployment=found, reason=reason, actor=request.user, site=site)  # type: ignore[arg-type]
     where = f" at {site}" if site else ""
     messages.success(request, f"{found} is halted{where}. Nothing is predicted until two officers have reinstated it.")
+    return redirect("deployment", deployment_id=found.id)
+
+
+@require_POST
+@requires("deployment.halt")
+def deployment_amber(request: HttpRequest, deployment_id: uuid.UUID) -> HttpResponse:
+    """An officer's answer to the monitor's warnings."""
+    found = _get(request, deployment_id)
+    form = AmberForm(request.POST)
+    if not form.is_valid():
+        raise ApplicationError(
+            " ".join(f"{form.fields[name].label}: {error[0]}" for name, error in form.errors.items())
+        )
+    made = amber.decision_make(deployment=found, actor=request.user, **form.cleaned_data)  # type: ignore[arg-type]
+    messages.success(request, f"Your decision is recorded: {made.get_decision_display().lower()}.")
     return redirect("deployment", deployment_id=found.id)
 
 

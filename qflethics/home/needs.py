@@ -15,7 +15,7 @@ from audits.posthoc.models import Report
 from audits.predeployment import policies
 from audits.predeployment.models import AuditRun, ExternalAudit, ExternalFinding
 from audits.runtime.incidents import clocks_of, with_details
-from audits.runtime.models import Halt, Incident, MonitorState
+from audits.runtime.models import AmberDecision, Halt, Incident
 from audits.runtime.services import voters
 from core.models import Job
 from core.tones import ToneName
@@ -245,14 +245,19 @@ def _policies(user: User) -> Iterator[Need]:
 
 
 def _amber(user: User) -> Iterator[Need]:
-    active = Deployment.objects.for_user(user).filter(state=Deployment.State.ACTIVE)
-    for monitor in MonitorState.objects.filter(amber=True, deployment__in=active).select_related("deployment"):
+    """Warnings that wait for an officer's decision; overdue ones are told to everyone who sees audits."""
+    asked = AmberDecision.objects.open().for_user(user).filter(deployment__state=Deployment.State.ACTIVE)
+    decides = user.may("deployment.halt")
+    for row in asked.select_related("deployment"):
+        words = (
+            "a decision is overdue" if row.overdue else "your decision is asked" if decides else "the monitor is amber"
+        )
         yield Need(
-            title=f"{monitor.deployment.name}: the monitor is amber",
-            detail="A gap between groups in the recent window is over the limit: a warning, not evidence of harm.",
-            url=link("deployment", monitor.deployment_id),
-            tone="warn",
-            since=monitor.updated_at or monitor.deployment.created_at,
+            title=f"{row.deployment.name}: {words}",
+            detail=f"Due by {row.due_at:%d %b %Y}. {next(iter(row.warnings.values()))}",
+            url=link("deployment", row.deployment_id),
+            tone="fail" if row.overdue else "warn",
+            since=row.created_at,
         )
 
 

@@ -36,20 +36,22 @@ def test_the_policy_is_the_platforms_unless_chosen_otherwise(world: World, audit
 
     assert (policy["threshold"], policy["max_predictions"]) == (0.05, 500)
     assert (policy["alpha"], policy["arl"]) == (0.05, 10_000)
-    assert policy["metrics"] == ["tpr", "fpr", "accuracy"]
+    assert policy["metrics"] == ["tpr", "fpr", "accuracy", "selection_rate", "calibration"]
     assert policy["groups"] == {"sex": ["female", "male"]}
 
 
 def test_the_policy_is_one_that_the_monitor_takes(world: World, audited: Version) -> None:
     from audits.domain.monitor.policy import MonitorPolicy
 
-    assert len(MonitorPolicy.from_dict(ask(world, audited).policy).streams) == 3
+    assert len(MonitorPolicy.from_dict(ask(world, audited).policy).streams) == 5
 
 
 @pytest.mark.parametrize(
     "policy",
     [{"threshold": 0.2}, {"threshold": 0}, {"threshold": "0.1"}, {"threshold": True}, {"alpha": 0.5}, {"arl": 1},
-     {"max_predictions": 0}, {"max_predictions": 1.5}, {"metrics": []}, {"threshold": float("nan")}],
+     {"max_predictions": 0}, {"max_predictions": 1.5}, {"metrics": []}, {"threshold": float("nan")},
+     {"advisory": ["tpr"]}, {"advisory": "calibration"}, {"intersections": "sex"}, {"intersections": [["sex", "age"]]},
+     {"intersections": [["sex", "sex"]]}, {"amber_days": 0}, {"min_group": 0}, {"patients_per_day": 0}],
 )  # fmt: skip
 def test_a_policy_out_of_range_is_refused(world: World, audited: Version, policy: dict) -> None:
     with pytest.raises(ApplicationError, match="[Ee]xpected"):

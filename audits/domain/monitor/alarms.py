@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Literal
 
 from audits.domain.monitor.betting import MonitorState, PolicyMismatch, StreamState, mean_wealth
-from audits.domain.monitor.policy import BETTING, MonitorPolicy, Stream
+from audits.domain.monitor.policy import BETTING, SCALES, MonitorPolicy, Stream
 
 Level = Literal["halt", "amber"]
 WINDOW, NOT_SHOWN = "window", "not_shown_fair"
@@ -20,16 +20,16 @@ class Alarm:
 
     Attributes
     ----------
-    rule : "betting" or "e_sr" (these halt), "window" or "not_shown_fair" (these warn)
+    rule : "betting" or "e_sr" (these halt, or warn where the metric is advisory), "window" or "not_shown_fair" (warn)
     higher, lower : str
         The groups with the higher and the lower value of the metric so far. For ``fpr`` a higher value is the harm.
     log_evidence, log_limit : float or None
-        Natural logarithm of the evidence now and of the limit at which it halts; None for warnings. A halt stays a halt
-        though the evidence may shrink afterwards.
+        Natural logarithm of the evidence now and of the limit; None for "window" and "not_shown_fair". What crossed the
+        limit stays crossed though the evidence may shrink afterwards.
     position : int
         The event at which it halted; for warnings, the last event folded.
     gap : float in [-1, 1]
-        Mean difference higher - lower, over the window for "window", over all pairs otherwise.
+        Mean difference higher - lower in the metric's own unit, over the window for "window", over all pairs otherwise.
     gap_upper : float or None
         Upper end of a plain 95 % interval of the gap ("not_shown_fair" only). It informs; it is not valid at all times.
     """
@@ -48,6 +48,11 @@ class Alarm:
     position: int
     sentence: str
 
+    @property
+    def key(self) -> str:
+        """What it is about, whatever its figures: a decision on a warning covers this."""
+        return ":".join([self.rule, self.metric, self.attribute, *sorted((self.higher, self.lower))])
+
     def as_dict(self) -> dict:
         return asdict(self)
 
@@ -64,7 +69,7 @@ def alarms(state: MonitorState, policy: MonitorPolicy) -> list[Alarm]:
         raise PolicyMismatch(f"expected the policy {state.policy[:12]}, got {policy.digest[:12]}")
     out: list[Alarm] = []
     for stream, s in zip(policy.streams, state.streams, strict=True):
-        out += [_halt(stream, s, rule, position, policy) for rule, position in sorted(s.halted.items())]
+        out += [_crossed(stream, s, rule, position, policy) for rule, position in sorted(s.halted.items())]
         if not s.halted and s.pairs >= policy.min_pairs:
             out += _warnings(stream, s, state.position, policy)
     return sorted(out, key=lambda alarm: alarm.level != "halt")
@@ -83,30 +88,40 @@ def _sides(stream: Stream, difference: float) -> tuple[str, str]:
     return (stream.first, stream.second) if difference >= 0 else (stream.second, stream.first)
 
 
-def _halt(stream: Stream, s: StreamState, rule: str, position: int, policy: MonitorPolicy) -> Alarm:
+def in_unit(value: float, metric: str) -> float:
+    """A mean difference of the values that are folded, in the metric's own unit."""
+    return value / SCALES[metric] if metric in SCALES else value
+
+
+def _crossed(stream: Stream, s: StreamState, rule: str, position: int, policy: MonitorPolicy) -> Alarm:
+    """A limit that was crossed: a halt, or a warning where the metric is advisory."""
     up, down = (s.up, s.down) if rule == BETTING else (s.e_sr_up, s.e_sr_down)
     limit = policy.betting_limit if rule == BETTING else policy.e_sr_limit
     evidence = max(mean_wealth(up), mean_wealth(down))
-    mean = s.total / s.pairs
+    mean = in_unit(s.total / s.pairs, stream.metric)
     higher, lower = _sides(stream, mean)
+    advisory = stream.metric in policy.advisory
+    done = "alarmed" if advisory else "halted"
     promise = (
-        f"a model within the limit would ever be halted so with probability at most {policy.alpha:g}"
+        f"a model within the limit would ever be {done} so with probability at most {policy.alpha:g}"
         if rule == BETTING
-        else f"a model within the limit would be halted so once in {policy.arl:g} pairs on average"
+        else f"a model within the limit would be {done} so once in {policy.arl:g} pairs on average"
     )
+    cause = " A difference between the groups themselves, such as in prevalence, may be the cause." if advisory else ""
     sentence = (
-        f"Halt at event {position}: {stream.metric} differs between {stream.attribute} = {higher} and {lower} by more "
-        f"than {policy.threshold:g} (so far {abs(mean):.3f} over {s.pairs} pairs); {promise}."
+        f"{'Warning' if advisory else 'Halt'} at event {position}: {stream.metric} differs between "
+        f"{stream.attribute} = {higher} and {lower} by more than {policy.threshold:g} (so far "
+        f"{abs(mean):.3f} over {s.pairs} pairs); {promise}.{cause}"
     )
     return Alarm(
-        "halt", rule, stream.metric, stream.attribute, higher, lower, _log(evidence), math.log(limit), s.pairs,
-        abs(mean), None, position, sentence,
+        "amber" if advisory else "halt", rule, stream.metric, stream.attribute, higher, lower, _log(evidence),
+        math.log(limit), s.pairs, abs(mean), None, position, sentence,
     )  # fmt: skip
 
 
 def _warnings(stream: Stream, s: StreamState, position: int, policy: MonitorPolicy) -> list[Alarm]:
     out = []
-    recent = math.fsum(s.recent) / len(s.recent)
+    recent = in_unit(math.fsum(s.recent) / len(s.recent), stream.metric)
     if len(s.recent) == policy.window and abs(recent) > policy.threshold:
         higher, lower = _sides(stream, recent)
         text = (
@@ -116,6 +131,7 @@ def _warnings(stream: Stream, s: StreamState, position: int, policy: MonitorPoli
         out.append(_amber(WINDOW, stream, s, recent, None, position, text))
     mean = s.total / s.pairs
     spread = math.sqrt(max(s.total_sq / s.pairs - mean * mean, 1.0 / (s.pairs + 2.0)) / s.pairs)
+    mean, spread = in_unit(mean, stream.metric), in_unit(spread, stream.metric)
     upper = min(1.0, abs(mean) + Z_95 * spread)
     if upper > policy.threshold:
         text = (

@@ -41,7 +41,7 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import NamedTuple
 
-from audits.domain.monitor.policy import BETTING, E_SR, MonitorPolicy
+from audits.domain.monitor.policy import BETTING, E_SR, LABEL, MonitorPolicy
 
 Floats = tuple[float, ...]
 TINY, HUGE = 1e-280, 1e280
@@ -75,13 +75,15 @@ class OutcomeEvent(NamedTuple):
     """One patient's outcome.
 
     `position` counts events of the deployment from 1 without gaps. `groups` maps attribute to group; `values` metric to
-    a number in [0, 1], or None where undefined; `stratum` is the label (cases are paired within it), None if unknown.
+    a number in [0, 1], or None where undefined; `stratum` is the label (cases are paired within it), None if unknown;
+    `bin` is the part of the score's range that calibration is compared within.
     """
 
     position: int
     groups: Mapping[str, str]
     values: Mapping[str, float | None]
     stratum: str | None = None
+    bin: str | None = None
 
 
 class Waiting(NamedTuple):
@@ -117,7 +119,7 @@ class MonitorState:
 
     @property
     def halted(self) -> bool:
-        """Whether any stream has ever crossed a limit. Reinstatement begins with a new state."""
+        """Whether any stream, an advisory one too, has ever crossed a limit. Reinstatement begins with a new state."""
         return any(stream.halted for stream in self.streams)
 
     def to_json(self) -> str:
@@ -191,12 +193,13 @@ def fold(state: MonitorState, event: OutcomeEvent, policy: MonitorPolicy) -> Mon
             raise EventError(f"position {event.position}, {metric}: expected a number in [0, 1], got {value!r}")
     streams = list(state.streams)
     stratum = "" if event.stratum is None else str(event.stratum)
-    for key in event.groups.items():
-        for metric, number, side, stratified in policy.targets.get(key, ()):
+    score_bin = "" if event.bin is None else event.bin
+    for key in policy.groups_of(event.groups).items():
+        for metric, number, side, within in policy.targets.get(key, ()):
             value = event.values.get(metric)
             if value is not None:
-                label = stratum if stratified else ""
-                streams[number] = _feed(streams[number], side, float(value), label, event.position, policy)
+                part = stratum if within == LABEL else score_bin if within else ""
+                streams[number] = _feed(streams[number], number, side, float(value), part, event.position, policy)
     return MonitorState(event.position, state.policy, tuple(streams))
 
 
@@ -205,7 +208,9 @@ def fold_all(state: MonitorState, events: Iterable[OutcomeEvent], policy: Monito
     return reduce(lambda folded, event: fold(folded, event, policy), events, state)
 
 
-def _feed(s: StreamState, side: int, value: float, label: str, position: int, policy: MonitorPolicy) -> StreamState:
+def _feed(
+    s: StreamState, number: int, side: int, value: float, label: str, position: int, policy: MonitorPolicy
+) -> StreamState:
     """Pair the case with the oldest one of the other side, or let it wait."""
     waiting = s.waiting.get(label)
     if waiting is None or not waiting.values:
@@ -216,13 +221,15 @@ def _feed(s: StreamState, side: int, value: float, label: str, position: int, po
         return s._replace(waiting=queue, dropped=s.dropped + (kept is not waiting.values))
     partner, rest = waiting.values[0], waiting.values[1:]
     queue = {**s.waiting, label: Waiting(waiting.side, rest)}
-    return _bet(s, value - partner if side == 0 else partner - value, queue, position, policy)
+    return _bet(s, number, value - partner if side == 0 else partner - value, queue, position, policy)
 
 
-def _bet(s: StreamState, d: float, waiting: Mapping[str, Waiting], position: int, policy: MonitorPolicy) -> StreamState:
+def _bet(
+    s: StreamState, number: int, d: float, waiting: Mapping[str, Waiting], position: int, policy: MonitorPolicy
+) -> StreamState:
     """Settle all bets on one pair with difference d = first - second."""
-    gain = [base + slope * d for base, slope in policy.steps]
-    loss = [base - slope * d for base, slope in policy.steps]
+    gain = [base + slope * d for base, slope in policy.steps[number]]
+    loss = [base - slope * d for base, slope in policy.steps[number]]
     up = tuple([_clip(w * f) for w, f in zip(s.up, gain, strict=True)])
     down = tuple([_clip(w * f) for w, f in zip(s.down, loss, strict=True)])
     e_sr_up = tuple([_clip((r + 1.0) * f) for r, f in zip(s.e_sr_up, gain, strict=True)])

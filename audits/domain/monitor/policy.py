@@ -14,8 +14,16 @@ from functools import cached_property
 from itertools import combinations
 from typing import NamedTuple
 
-# The selection rate is known at prediction time and has no label to be conditioned on.
-UNSTRATIFIED = frozenset({"selection_rate"})
+from audits.domain.monitor.calibration import SCALE
+
+# Within what the cases of a metric are paired: the label, unless said otherwise here. The selection rate is known at
+# prediction time and has no label to be conditioned on.
+WITHIN = {"selection_rate": "", "calibration": "score"}
+LABEL, SCORE = "label", "score"
+FED_BY_PREDICTIONS = frozenset({"selection_rate"})
+SCALES = {"calibration": SCALE}  # a gap in the metric's own unit times this is a gap of the values that are folded
+CROSS = " × "  # "age_band × sex" is the attribute of their intersections, "60+ × female" one of its groups
+MOST_STREAMS = 1000
 BETTING, E_SR = "betting", "e_sr"
 DETECTORS = (BETTING, E_SR)
 
@@ -34,12 +42,12 @@ class Stream(NamedTuple):
 
 
 class Target(NamedTuple):
-    """One place where an event's value goes: the stream, the side of it, and whether label strata are kept apart."""
+    """One place where an event's value goes: the stream, the side of it, and within what cases are paired."""
 
     metric: str
     stream: int
     side: int  # 0: the event's group is `first`; 1: it is `second`
-    stratified: bool
+    within: str  # LABEL, SCORE, or "": all cases
 
 
 @dataclass(frozen=True)
@@ -52,8 +60,10 @@ class MonitorPolicy:
         Metrics watched, each in [0, 1] per event.
     groups : mapping of str to tuple of str
         The groups of each attribute to be compared, every pair of them. Other groups, ``unknown`` too, are ignored.
+        An attribute named "a × b" (`CROSS`) has the intersections of a and b for groups, "x × y"; events need not
+        carry it.
     threshold : float in (0, 1)
-        The largest tolerated gap.
+        The largest tolerated gap, in the metric's own unit (of calibration: of mean residuals).
     alpha : float in (0, 1)
         Probability of the betting detector ever halting a model whose gaps never exceed the threshold, however long it
         runs.
@@ -69,6 +79,8 @@ class MonitorPolicy:
         Pairs in the moving window (amber only).
     queue : int
         Cases of one group that may wait for a partner, per stream and stratum.
+    advisory : tuple of str
+        Metrics whose streams warn where others halt: their gaps may have a lawful cause, such as prevalence.
     """
 
     metrics: tuple[str, ...]
@@ -81,6 +93,7 @@ class MonitorPolicy:
     min_pairs: int = 100
     window: int = 100
     queue: int = 64
+    advisory: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse settings under which the promises above would not hold."""
@@ -102,7 +115,15 @@ class MonitorPolicy:
                 all(len(set(names)) == len(names) for names in self.groups.values()),
                 f"expected each group once, got {dict(self.groups)}",
             ),
+            (
+                set(self.advisory) <= set(self.metrics),
+                f"expected advisory metrics among {self.metrics}, got {self.advisory}",
+            ),
             (bool(self.streams), "expected at least one metric and one attribute with two groups, got no stream"),
+            (
+                len(self.streams) <= MOST_STREAMS,
+                f"expected at most {MOST_STREAMS} streams, got {len(self.streams)}: declare fewer groups to compare",
+            ),
         )
         for good, message in checks:
             if not good:
@@ -124,9 +145,28 @@ class MonitorPolicy:
         out: dict[tuple[str, str], tuple[Target, ...]] = {}
         for number, stream in enumerate(self.streams):
             for side, name in enumerate((stream.first, stream.second)):
-                target = Target(stream.metric, number, side, stream.metric not in UNSTRATIFIED)
+                target = Target(stream.metric, number, side, WITHIN.get(stream.metric, LABEL))
                 out[stream.attribute, name] = (*out.get((stream.attribute, name), ()), target)
         return out
+
+    @cached_property
+    def crossed(self) -> dict[str, tuple[str, ...]]:
+        """The attributes of intersections, each with the attributes that it crosses."""
+        return {name: tuple(name.split(CROSS)) for name in self.groups if CROSS in name}
+
+    def groups_of(self, groups: Mapping[str, str]) -> Mapping[str, str]:
+        """The groups of an event with those of its intersections; a part that is missing leaves its crossing out."""
+        if not self.crossed:
+            return groups
+        out = dict(groups)
+        for name, parts in self.crossed.items():
+            if all(part in groups for part in parts):
+                out[name] = CROSS.join(groups[part] for part in parts)
+        return out
+
+    def limit_of(self, metric: str) -> float:
+        """The threshold as a gap of the values that are folded."""
+        return self.threshold * SCALES[metric] if metric in SCALES else self.threshold
 
     @property
     def betting_limit(self) -> float:
@@ -143,16 +183,22 @@ class MonitorPolicy:
         return 4 * len(self.streams) * self.arl
 
     @cached_property
-    def steps(self) -> tuple[tuple[float, float], ...]:
-        """Each bet as (base, slope): a pair with difference d multiplies the wealth by base + slope * d.
+    def steps(self) -> tuple[tuple[tuple[float, float], ...], ...]:
+        """For each stream, each bet as (base, slope): a pair of difference d multiplies the wealth by base + slope * d.
 
-        That is 1 + bet * (d - threshold) / (1 + threshold): never below 1 - bet, and fair at d = threshold.
+        That is 1 + bet * (d - limit) / (1 + limit): never below 1 - bet, and fair at d = limit.
         """
-        scale = 1.0 + self.threshold
-        return tuple((1.0 - bet * self.threshold / scale, bet / scale) for bet in self.bets)
+        of = {metric: self._steps(self.limit_of(metric)) for metric in self.metrics}
+        return tuple(of[stream.metric] for stream in self.streams)
+
+    def _steps(self, limit: float) -> tuple[tuple[float, float], ...]:
+        scale = 1.0 + limit
+        return tuple((1.0 - bet * limit / scale, bet / scale) for bet in self.bets)
 
     def as_dict(self) -> dict:
-        return {
+        """Plain JSON. What is not used is left out, so that policies of earlier releases keep their digest."""
+        used = {"advisory": list(self.advisory)} if self.advisory else {}
+        return used | {
             "metrics": list(self.metrics),
             "groups": {name: list(names) for name, names in sorted(self.groups.items())},
             "threshold": self.threshold,
@@ -179,6 +225,7 @@ class MonitorPolicy:
             min_pairs=raw["min_pairs"],
             window=raw["window"],
             queue=raw["queue"],
+            advisory=tuple(raw.get("advisory", ())),
         )
 
     @cached_property

@@ -1,6 +1,6 @@
 from django.urls import include, path
 
-from audits.runtime.api import views
+from audits.runtime.api import amber, views
 
 urlpatterns = [
     path("", include("audits.runtime.api.incident_urls")),
@@ -12,6 +12,7 @@ urlpatterns = [
     ),
     path("deployments/<uuid:deployment_id>/outcomes", views.OutcomesView.as_view(), name="api_outcomes"),
     path("deployments/<uuid:deployment_id>/monitor", views.MonitorView.as_view(), name="api_monitor"),
+    path("deployments/<uuid:deployment_id>/amber", amber.AmberView.as_view(), name="api_amber"),
     path("deployments/<uuid:deployment_id>/halt", views.HaltView.as_view(), name="api_halt"),
     path("deployments/<uuid:deployment_id>/halts", views.HaltsView.as_view(), name="api_halts"),
     path(

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from audits.runtime import monitoring
+from audits.runtime import feeds, monitoring
 from audits.runtime.halting import deployment_prepare
 from audits.runtime.management.commands.run_monitor import Command
 from audits.runtime.models import DeploymentCounter, Halt, MonitorState
@@ -24,9 +24,10 @@ def fold_all(deployment) -> None:
 
 def test_the_streams_are_declared_before_the_first_patient(deployment):
     policy = monitoring.policy_of(deployment)
-    assert policy.metrics == ("tpr", "fpr", "accuracy")
+    assert policy.metrics == ("tpr", "fpr", "accuracy", "selection_rate", "calibration")
+    assert policy.advisory == ("selection_rate", "calibration")
     assert policy.groups == {"sex": ("female", "male")}
-    assert len(policy.streams) == 3
+    assert len(policy.streams) == 5
     assert policy.threshold == deployment.policy["threshold"]
 
 
@@ -82,8 +83,9 @@ def test_the_state_is_the_same_bytes_however_the_outcomes_are_split(deployment, 
         tell(deployment, cases[start : start + size])
         start += size
         fold_all(deployment)
-    once = monitoring.begin(monitoring.policy_of(deployment))
-    whole = monitoring.fold_all(once, monitoring._events(deployment.id, 0, 400), monitoring.policy_of(deployment))
+    policy = monitoring.policy_of(deployment)
+    events = feeds.outcomes_after(deployment.id, 0, 400, policy)
+    whole = monitoring.fold_all(monitoring.begin(policy), events, policy)
     stored = MonitorState.objects.get().state["fold"]
     assert json.dumps(stored, sort_keys=True, separators=(",", ":")) == whole.to_json()
     replayed = monitoring.replay(deployment)

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from audits.posthoc.models import Report
 from audits.predeployment.models import AuditRun
-from audits.runtime.models import Halt, MonitorState, Reinstatement
+from audits.runtime.models import AmberDecision, Halt, Reinstatement
 from core.models import Job
 from federation.models import TrainingRun
 from qflethics.home.needs import link, needs_of
@@ -150,7 +150,9 @@ def test_a_closed_halt_is_forgotten(world):
 
 def test_an_amber_monitor_is_shown_to_those_who_watch(world):
     deployment = registry.make_deployment(world)
-    MonitorState.objects.update_or_create(deployment=deployment, defaults={"amber": True})
+    AmberDecision.objects.create(
+        deployment=deployment, warnings={"window": "A gap."}, position=1, due_at=timezone.now() + timedelta(days=1)
+    )
     assert set(told(world, "monitor is amber")) == {
         "administrator", "auditor", "officer_north", "officer_south", "operator_north", "operator_south",
     }  # fmt: skip
