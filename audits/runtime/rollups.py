@@ -10,14 +10,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import connection
-from django.db.models import Sum
 
-from audits.runtime.models import Rollup
 from federation.domain.group_rates import Sums
-from models_registry.models import Deployment
 
 Z_95 = 1.959963984540054
 SERVED = "selection_rate"  # written at prediction time, once for each prediction: its n counts them
+TOLD = "told"  # written once for each outcome: its n counts them, for any other metric may be undefined for a case
 
 _UPSERT = """
     INSERT INTO audits_runtime_rollup AS r (deployment_id, hour, site, attributes, metric, n, total, total_sq)
@@ -52,32 +50,14 @@ def rollups_add(
     sums: dict[tuple[str, str], Sums] = {}
     for attributes, metrics in values:
         group = json.dumps(attributes, sort_keys=True)
-        for metric, value in metrics.items():
+        counted = metrics if SERVED in metrics else {**metrics, TOLD: 1.0}
+        for metric, value in counted.items():
             key = (group, metric)
             sums[key] = sums.get(key, Sums(0, 0.0, 0.0)) + Sums(1, value, value * value)
     hour = at.replace(minute=0, second=0, microsecond=0)
     with connection.cursor() as cursor:
         for (group, metric), s in sorted(sums.items(), key=lambda item: item[0]):
             cursor.execute(_UPSERT, [deployment_id, hour, site, group, metric, s.n, s.total, s.total_sq])
-
-
-def group_rates(deployment: Deployment) -> dict[str, dict[str, dict[str, Rate]]]:
-    """Attribute to group to metric to rate, over all hours and sites."""
-    sums: dict[tuple[str, str, str], Sums] = {}
-    rows = (
-        Rollup.objects.filter(deployment=deployment)
-        .order_by()
-        .values("attributes", "metric")
-        .annotate(count=Sum("n"), sum=Sum("total"), squares=Sum("total_sq"))
-    )
-    for row in rows:
-        for attribute, group in row["attributes"].items():
-            key = (attribute, group, row["metric"])
-            sums[key] = sums.get(key, Sums(0, 0.0, 0.0)) + Sums(row["count"], row["sum"], row["squares"])
-    out: dict[str, dict[str, dict[str, Rate]]] = {}
-    for (attribute, group, metric), s in sorted(sums.items()):
-        out.setdefault(attribute, {}).setdefault(group, {})[metric] = rate(s)
-    return out
 
 
 def rate(s: Sums) -> Rate:
@@ -88,9 +68,3 @@ def rate(s: Sums) -> Rate:
     centre = (p + z2 / (2 * n)) / (1 + z2 / n)
     half = Z_95 / (1 + z2 / n) * math.sqrt(p * (1 - p) / n + z2 / (4 * n * n))
     return Rate(n, p, max(0.0, centre - half), min(1.0, centre + half))
-
-
-def served_by_hour(deployment: Deployment, since: datetime) -> list[tuple[datetime, int]]:
-    """Predictions in each hour that had any."""
-    rows = Rollup.objects.filter(deployment=deployment, metric=SERVED, hour__gte=since)
-    return [(row["hour"], row["count"]) for row in rows.order_by("hour").values("hour").annotate(count=Sum("n"))]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from datetime import UTC, datetime
 
-from audits.domain.monitor.alarms import Alarm
+from audits.domain.monitor.alarms import Alarm, alarms
 from audits.domain.monitor.betting import MonitorState, StreamState, mean_wealth
 from audits.domain.monitor.policy import BETTING, E_SR, MonitorPolicy, Stream
 
@@ -41,10 +41,11 @@ def update(
 
 
 def point(fold: MonitorState, policy: MonitorPolicy) -> dict:
-    """Evidence (log10) of each stream at one position."""
+    """Evidence (log10) of each stream at one position, and whether there was a warning."""
     return {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "position": fold.position,
+        "amber": any(alarm.level == "amber" for alarm in alarms(fold, policy)),
         BETTING: [_rounded(evidence(s, BETTING)) for s in fold.streams],
         E_SR: [_rounded(evidence(s, E_SR)) for s in fold.streams],
     }
