@@ -59,13 +59,8 @@ def choose(deployment: Deployment, data: Any, now: datetime | None = None) -> Ch
     declared = declared_by(deployment.version)
     metrics = [*deployment.policy.get("metrics", gated_metrics(declared.task)), SERVED]
     attributes = list(declared.groups)
-    form = HistoryForm(
-        data,
-        sites=_sites(deployment),
-        metrics=[(m, METRICS.get(m, m)) for m in metrics],
-        attributes=attributes,
-        now=now,
-    )
+    named = [(metric, METRICS.get(metric, metric)) for metric in metrics]
+    form = HistoryForm(data, sites=_sites(deployment), metrics=named, attributes=attributes, now=now)
     metric = form.chosen("metric", metrics[0])
     attribute = form.chosen("attribute", attributes[0] if attributes else "")
     return Choice(form, history.window_of(deployment, form, now), metric, attribute)
@@ -74,15 +69,11 @@ def choose(deployment: Deployment, data: Any, now: datetime | None = None) -> Ch
 def controls(choice: Choice) -> dict[str, Any]:
     """The links and the form above the history. They stay as they are while the charts below are swapped."""
     kept = {name: value for name, value in choice.query.items() if name not in ("range", "since", "until")}
+    ranges = [(label, f"?{urlencode({**kept, 'range': key})}#history", key) for key, label in RANGES]
     return {
         "history_form": choice.form if choice.form.errors else _filled(choice),
         "history_ranges": [
-            {
-                "label": label,
-                "url": f"?{urlencode({**kept, 'range': key})}#history",
-                "current": choice.window.key == key,
-            }
-            for key, label in RANGES
+            {"label": label, "url": url, "current": choice.window.key == key} for label, url, key in ranges
         ],
         "history_steps": _steps(choice.window, kept),
     }

@@ -11,7 +11,7 @@ FIRST_YEAR = 2000
 
 
 class HistoryForm(forms.Form):
-    """What of a deployment's past is shown. Each part may be left out; what cannot be read is said, and left out too."""
+    """What of a deployment's past is shown. Each part may be left out; what cannot be read is said and left out too."""
 
     range = forms.ChoiceField(choices=RANGES, required=False, widget=forms.HiddenInput)
     site = forms.ChoiceField(required=False)

@@ -1,12 +1,13 @@
-"""A deployment's past from the hourly roll-ups: what was served and told, and the rates of groups, in a window of time.
+"""A deployment's past from the roll-ups: what was served and told, and the rates of groups, in a window of time.
 
-The rows themselves are never read: at ten million events the roll-ups are some hundred thousand sums.
+The rows themselves are never read: of ten million events there are some hundred thousand hourly sums, of which a page
+adds up a week at most, and some thousand daily ones for all that is longer.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
@@ -14,14 +15,14 @@ from django.db.models import DateTimeField, F, Func, Min, QuerySet, Sum, Value
 from django.db.models.fields.json import KeyTextTransform
 
 from audits.runtime.forms_history import SPANS, HistoryForm
-from audits.runtime.models import Rollup
+from audits.runtime.models import DailyRollup, Rollup
 from audits.runtime.rollups import SERVED, TOLD, Rate, rate
 from federation.domain.group_rates import Sums
 from models_registry.models import Deployment
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-BUCKETS = (HOUR, 6 * HOUR, DAY, 7 * DAY, 28 * DAY)
-MOST_POINTS = 200  # of a drawn line
+BUCKETS = (HOUR, DAY, 7 * DAY, 28 * DAY)
+MOST_POINTS = 192  # of a drawn line: eight days of hours
 MONDAY = datetime(2001, 1, 1, tzinfo=UTC)  # buckets begin here, so that days begin at midnight and weeks on Mondays
 MOST_GROUPS = 6  # lines of one chart; the table has all
 
@@ -50,16 +51,19 @@ class Window:
         return next((size for size in BUCKETS if width <= MOST_POINTS * size), BUCKETS[-1])
 
     @property
+    def hourly(self) -> bool:
+        return self.bucket == HOUR
+
+    @property
     def buckets(self) -> list[datetime]:
         """The beginning of each bucket; the first may begin before the window, the last may not be over."""
         first = MONDAY + (self.since - MONDAY) // self.bucket * self.bucket
-        count = max(1, -((first - self.until) // self.bucket))
+        count = -((first - self.until) // self.bucket)
         return [first + i * self.bucket for i in range(count)]
 
     @property
     def per(self) -> str:
-        names = {HOUR: "an hour", 6 * HOUR: "in six hours", DAY: "a day", 7 * DAY: "a week", 28 * DAY: "in four weeks"}
-        return names[self.bucket]
+        return {HOUR: "an hour", DAY: "a day", 7 * DAY: "a week", 28 * DAY: "in four weeks"}[self.bucket]
 
 
 @dataclass(frozen=True)
@@ -77,14 +81,14 @@ def window_of(deployment: Deployment, form: HistoryForm, now: datetime) -> Windo
     first, last = form.days()
     end = now.replace(minute=0, second=0, microsecond=0) + HOUR
     if first or last:
-        since = _midnight(first) if first else _first_hour(deployment) or end - DAY
+        since = _midnight(first) if first else _first_day(deployment) or end - DAY
         until = min(_midnight(last) + DAY, end) if last else end
         if since < until:
             return Window("days", since, until, site)
     key = form.chosen("range", "week")
-    if key != "all":
-        return Window(key, end - SPANS[key], end, site)
-    return Window("all", _first_hour(deployment) or end - DAY, end, site)
+    since = (_first_day(deployment) or end - DAY) if key == "all" else end - SPANS[key]
+    window = Window(key, since, end, site)
+    return window if window.hourly else replace(window, since=_midnight(since.date()))  # days have no hours
 
 
 def traffic(deployment: Deployment, window: Window) -> list[Traffic]:
@@ -145,19 +149,20 @@ def _by_group(rows: Iterable[tuple[dict[str, str], str, Sums]]) -> dict[str, dic
     return out
 
 
-def _within(deployment: Deployment, window: Window) -> QuerySet[Rollup]:
-    rows = Rollup.objects.filter(deployment=deployment, hour__gte=window.since, hour__lt=window.until)
+def _within(deployment: Deployment, window: Window) -> QuerySet[Any]:
+    table: Any = Rollup if window.hourly else DailyRollup
+    rows = table.objects.filter(deployment=deployment, hour__gte=window.since, hour__lt=window.until)
     return rows.filter(site=window.site) if window.site else rows
 
 
-def _binned(deployment: Deployment, window: Window) -> QuerySet[Rollup]:
+def _binned(deployment: Deployment, window: Window) -> QuerySet[Any]:
     start = Func(Value(window.bucket), F("hour"), Value(MONDAY), function="date_bin", output_field=DateTimeField())
     return _within(deployment, window).order_by().annotate(bin=start)
 
 
-def _first_hour(deployment: Deployment) -> datetime | None:
-    first: datetime | None = Rollup.objects.filter(deployment=deployment).aggregate(first=Min("hour"))["first"]
-    return first
+def _first_day(deployment: Deployment) -> datetime | None:
+    """The first day with an event, by the index."""
+    return DailyRollup.objects.filter(deployment=deployment).order_by("hour").values_list("hour", flat=True).first()
 
 
 def _midnight(day: date) -> datetime:

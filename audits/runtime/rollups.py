@@ -1,4 +1,4 @@
-"""Hourly sums by site and group, written with each batch; pages and reports read these and never scan the rows."""
+"""Hourly and daily sums by site and group, written with each batch; pages read these and never scan the rows."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from django.db import connection
 
@@ -18,11 +18,13 @@ SERVED = "selection_rate"  # written at prediction time, once for each predictio
 TOLD = "told"  # written once for each outcome: its n counts them, for any other metric may be undefined for a case
 
 _UPSERT = """
-    INSERT INTO audits_runtime_rollup AS r (deployment_id, hour, site, attributes, metric, n, total, total_sq)
-    VALUES (%s, %s, %s, %s::jsonb, %s, %s, %s, %s)
+    INSERT INTO {table} AS r (deployment_id, hour, site, attributes, metric, n, total, total_sq)
+    SELECT %s, %s, %s, a, m, n, t, s
+    FROM unnest(%s::jsonb[], %s::text[], %s::bigint[], %s::float8[], %s::float8[]) AS given(a, m, n, t, s)
     ON CONFLICT (deployment_id, hour, site, attributes, metric)
     DO UPDATE SET n = r.n + EXCLUDED.n, total = r.total + EXCLUDED.total, total_sq = r.total_sq + EXCLUDED.total_sq
 """
+_HOURLY, _DAILY = (_UPSERT.format(table=f"audits_runtime_{name}") for name in ("rollup", "dailyrollup"))
 
 
 @dataclass(frozen=True)
@@ -54,10 +56,15 @@ def rollups_add(
         for metric, value in counted.items():
             key = (group, metric)
             sums[key] = sums.get(key, Sums(0, 0.0, 0.0)) + Sums(1, value, value * value)
-    hour = at.replace(minute=0, second=0, microsecond=0)
+    hour = at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+    keys = sorted(sums)
+    columns = [
+        [group for group, _ in keys], [metric for _, metric in keys], [sums[key].n for key in keys],
+        [sums[key].total for key in keys], [sums[key].total_sq for key in keys],
+    ]  # fmt: skip
     with connection.cursor() as cursor:
-        for (group, metric), s in sorted(sums.items(), key=lambda item: item[0]):
-            cursor.execute(_UPSERT, [deployment_id, hour, site, group, metric, s.n, s.total, s.total_sq])
+        cursor.execute(_HOURLY, [deployment_id, hour, site, *columns])
+        cursor.execute(_DAILY, [deployment_id, hour.replace(hour=0), site, *columns])
 
 
 def rate(s: Sums) -> Rate:

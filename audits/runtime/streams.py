@@ -1,4 +1,4 @@
-"""The monitor's streams as people see them: evidence against the limit, and when it would decide at the present rate."""
+"""The monitor's streams as people see them: evidence against the limit, and when it decides at the present rate."""
 
 from __future__ import annotations
 

@@ -67,8 +67,8 @@ def line_chart(
     """Lines over a common x axis of numbers or of moments (UTC).
 
     A value that was not measured breaks its line. `y_range` is the least range shown: it grows to hold all data, so
-    that nothing lies outside unseen. Series differ by colour, dash and marker, and are named at their ends. `marks` that
-    lie within the axis are drawn, and told in the description.
+    that nothing lies outside unseen. Series differ by colour, dash and marker, and are named at their ends. `marks`
+    within the axis are drawn, and told in the description.
     """
     width = svg.WIDTHS[size]
     lines = [_read(s) for s in _listed(series)]
