@@ -41,6 +41,7 @@ class Detector:
 @dataclass(frozen=True)
 class StreamRow:
     name: str
+    key: str  # of the metric
     metric: str
     attribute: str
     first: str
@@ -68,10 +69,10 @@ class StreamRow:
         return duration(self.nearest.pace.outcomes / self.hourly * 3600)
 
 
-def rows(told: dict, hourly: float | None) -> list[StreamRow]:
+def rows(told: dict, hourly: float | None, *, most: int = SHOWN) -> list[StreamRow]:
     """The streams of a monitor's summary: those that halted, then those nearest to their limit."""
     found = [_row(told, i, hourly) for i in range(len(told.get("streams", [])))]
-    return sorted(found, key=lambda row: (row.halted_at is None, -max(d.share for d in row.detectors)))[:SHOWN]
+    return sorted(found, key=lambda row: (row.halted_at is None, -max(d.share for d in row.detectors)))[:most]
 
 
 def name_of(stream: dict) -> str:
@@ -95,9 +96,9 @@ def duration(seconds: float) -> str:
 def _row(told: dict, index: int, hourly: float | None) -> StreamRow:
     stream = told["streams"][index]
     return StreamRow(
-        name=name_of(stream), metric=METRICS.get(stream["metric"], stream["metric"]), attribute=stream["attribute"],
-        first=stream["first"], second=stream["second"], pairs=stream["pairs"], gap=stream["gap"],
-        detectors=[_detector(told, index, rule) for rule in told["detectors"]], hourly=hourly,
+        name=name_of(stream), key=stream["metric"], metric=METRICS.get(stream["metric"], stream["metric"]),
+        attribute=stream["attribute"], first=stream["first"], second=stream["second"], pairs=stream["pairs"],
+        gap=stream["gap"], detectors=[_detector(told, index, rule) for rule in told["detectors"]], hourly=hourly,
     )  # fmt: skip
 
 
