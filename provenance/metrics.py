@@ -1,17 +1,19 @@
-"""Figures of the ledger for Prometheus, at /metrics. Read from the database only: the chain through its mirror.
+"""Figures for Prometheus, at /metrics: the ledger's, and what higher floors add (`SOURCES`).
 
-What to watch: `anchor_lag_seconds` and `chain_mirror_age_seconds` say that anchoring has stopped, and
-`ledger_outbox_waiting` that the sequencer has (docs/anchoring.md).
+Read from the database only: the chain through its mirror. What to watch: `anchor_lag_seconds` and
+`chain_mirror_age_seconds` say that anchoring has stopped, and `ledger_outbox_waiting` that the sequencer has
+(docs/anchoring.md).
 """
 
 from __future__ import annotations
 
 import hmac
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Literal
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
@@ -30,12 +32,17 @@ _FORWARDED = ("HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_X_REAL_IP", "HTTP_
 
 @dataclass(frozen=True)
 class Metric:
-    """One gauge, as it stands now."""
+    """One figure, as it stands now."""
 
     name: str
     meaning: str
     value: float
     labels: Mapping[str, str] = field(default_factory=dict)
+    kind: Literal["gauge", "counter"] = "gauge"
+
+
+SOURCES: list[Callable[[], list[Metric]]] = []
+"""More figures at /metrics; apps of higher floors append theirs in `ready()`."""
 
 
 @dataclass(frozen=True)
@@ -80,16 +87,14 @@ def ledger_metrics(now: datetime | None = None) -> list[Metric]:
 
 def exposition(metrics: list[Metric]) -> str:
     """Prometheus text format 0.0.4."""
-    lines, described = [], set()
+    lines: dict[str, list[str]] = {}  # the lines of one name must stand together
     for metric in metrics:
-        if metric.name not in described:
-            described.add(metric.name)
-            lines += [f"# HELP {metric.name} {metric.meaning}", f"# TYPE {metric.name} gauge"]
+        if metric.name not in lines:
+            lines[metric.name] = [f"# HELP {metric.name} {metric.meaning}", f"# TYPE {metric.name} {metric.kind}"]
         labels = ",".join(f'{key}="{_escaped(value)}"' for key, value in metric.labels.items())
-        lines.append(
-            f"{metric.name}{{{labels}}} {metric.value:.10g}" if labels else f"{metric.name} {metric.value:.10g}"
-        )
-    return "\n".join(lines) + "\n"
+        value = f"{float(metric.value):.15g}"
+        lines[metric.name].append(f"{metric.name}{{{labels}}} {value}" if labels else f"{metric.name} {value}")
+    return "\n".join(line for group in lines.values() for line in group) + "\n"
 
 
 def health_note() -> str:
@@ -115,7 +120,10 @@ def metrics(request: HttpRequest) -> HttpResponse:
             status=403,
             content_type="text/plain",
         )
-    answer = HttpResponse(exposition(ledger_metrics()), content_type=CONTENT_TYPE)
+    answer = HttpResponse(
+        exposition([*ledger_metrics(), *(metric for source in SOURCES for metric in source())]),
+        content_type=CONTENT_TYPE,
+    )
     answer["Cache-Control"] = "no-store"
     return answer
 

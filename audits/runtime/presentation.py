@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
@@ -12,27 +11,15 @@ from django.db.models import Max
 from django.utils import timezone
 
 from accounts.models import Membership, User
-from audits.domain.monitor.policy import BETTING, E_SR
-from audits.runtime import services, summary
+from audits.runtime import history, services, streams, summary
 from audits.runtime.models import DeploymentCounter, Halt, MonitorState, Reinstatement
-from audits.runtime.rollups import SERVED, Rate, group_rates, served_by_hour
-from core.charts import Chart, Series, interval_chart, line_chart
+from core.charts import Chart, Mark, Series, interval_chart, line_chart
 from models_registry.models import ApprovalRequest, Deployment
 from provenance.models import Entry
 
 BATCHES_SHOWN = 8
 LINES = 6  # streams drawn; all are in the gap chart
 FLOOR = -2.0  # lost wealth below this is drawn at it: how much was lost says nothing more
-HOURS = 48
-METRICS = {
-    "tpr": "True positive rate",
-    "fpr": "False positive rate",
-    "accuracy": "Accuracy",
-    "dice": "Dice",
-    SERVED: "Flagged share",
-}
-SHORT = {"tpr": "TPR", "fpr": "FPR", "accuracy": "Accuracy", "dice": "Dice", SERVED: "Flagged"}  # beside lines
-DETECTORS = {BETTING: "Betting wealth", E_SR: "e-SR evidence"}
 
 
 @dataclass(frozen=True)
@@ -52,12 +39,10 @@ class Standing:
     predictions: int
     limit: int | None
 
-
-@dataclass(frozen=True)
-class GroupRow:
-    attribute: str
-    group: str
-    rates: list[Rate]
+    @property
+    def waiting(self) -> int:
+        """Outcomes that the monitor has not folded yet."""
+        return max(0, self.outcomes - self.position)
 
 
 def standing(deployment: Deployment) -> Standing:
@@ -114,9 +99,12 @@ def monitor_view(deployment: Deployment) -> dict[str, Any]:
     told = monitor.summary if monitor else {}
     batches = list(deployment.batches.all()[:BATCHES_SHOWN])
     seqs = ledger_seqs([batch.id for batch in batches])
+    place = standing(deployment)
+    rows = streams.rows(told, history.outcomes_an_hour(deployment, timezone.now()))
     return {
-        "place": standing(deployment),
+        "place": place,
         "monitor": monitor,
+        "waiting_note": f"by the monitor, {place.waiting:,} wait",
         "note": told.get("note", ""),
         "alarms": told.get("alarms", []),
         "watched": bool(told.get("streams")),
@@ -124,23 +112,20 @@ def monitor_view(deployment: Deployment) -> dict[str, Any]:
         "epoch": {"number": len(told.get("epochs", [])), "start": summary.epoch_start(told)},
         "gaps": gap_chart(told),
         "evidence": [evidence_chart(told, rule) for rule in told.get("detectors", [])],
-        "served": served_chart(deployment),
+        "streams": rows,
+        "streams_left": len(told.get("streams", [])) - len(rows),
+        "soonest": streams.soonest(rows),
         "batches": [(batch, seqs.get(str(batch.id))) for batch in batches],
-        **group_table(deployment),
     }
-
-
-def stream_name(stream: dict) -> str:
-    return f"{SHORT.get(stream['metric'], stream['metric'])} {stream['first']} / {stream['second']}"
 
 
 def gap_chart(told: dict) -> Chart | None:
     """Each stream's gap so far, with a plain interval that informs and decides nothing."""
-    streams = told.get("streams", [])
-    if not streams:
+    rows = told.get("streams", [])
+    if not rows:
         return None
     return interval_chart(
-        [(stream_name(s), s["gap"], s["lower"], s["upper"], "halted" if s["halted"] else "info") for s in streams],
+        [(streams.name_of(s), s["gap"], s["lower"], s["upper"], "halted" if s["halted"] else "info") for s in rows],
         threshold=told["threshold"], title="Gap between groups so far", x_label="Mean difference of pairs",
         x_range=(0.0, 0.3), threshold_label="tolerated",
     )  # fmt: skip
@@ -148,19 +133,31 @@ def gap_chart(told: dict) -> Chart | None:
 
 def evidence_chart(told: dict, rule: str) -> Chart:
     """The streams with the most evidence against the halting line, over the outcomes told."""
-    streams, history, limit = told["streams"], told["history"], told["limits"][rule]
-    top = sorted(range(len(streams)), key=lambda i: -(streams[i][rule] if streams[i][rule] is not None else -math.inf))
+    rows, points, limit = told["streams"], told["history"], told["limits"][rule]
+    top = sorted(range(len(rows)), key=lambda i: -(rows[i][rule] if rows[i][rule] is not None else -math.inf))
     lines = [
-        Series(stream_name(streams[i]), [(point["position"], _floored(point[rule][i])) for point in history])
+        Series(streams.name_of(rows[i]), [(point["position"], _floored(point[rule][i])) for point in points])
         for i in sorted(top[:LINES])
     ]
-    shown = f"The {LINES} streams with the most evidence of {len(streams)}. " if len(streams) > LINES else ""
-    last = [f"{stream_name(streams[i])}: {_said(streams[i][rule])}." for i in top[:LINES]]
+    shown = f"The {LINES} streams with the most evidence of {len(rows)}. " if len(rows) > LINES else ""
+    last = [f"{streams.name_of(rows[i])}: {_said(rows[i][rule])}." for i in top[:LINES]]
     return line_chart(
-        lines, title=f"{DETECTORS[rule]} against the halting line", x_label="Outcomes told", y_label="log10",
+        lines, title=f"{streams.DETECTORS[rule]} against the halting line", x_label="Outcomes told", y_label="log10",
         threshold=limit, threshold_label="halts at", y_range=(FLOOR, limit + 0.5), key=rule,
+        marks=evidence_marks(told),
         description=f"{shown}{' '.join(last)} Halts at {limit:.2f}. Values below {FLOOR:g} are drawn at {FLOOR:g}.",
     )  # fmt: skip
+
+
+def evidence_marks(told: dict) -> list[Mark]:
+    """Where warnings began and streams halted, by outcome."""
+    marks, before = [], False
+    for point in told["history"]:
+        if point.get("amber") and not before:
+            marks.append(Mark(point["position"], "Amber", "warn"))
+        before = bool(point.get("amber"))
+    halts = sorted(at for stream in told["streams"] for at in stream["halted"].values())
+    return marks + ([Mark(halts[0], "Halt", "halt")] if halts else [])
 
 
 def _floored(value: float | None) -> float:
@@ -169,35 +166,6 @@ def _floored(value: float | None) -> float:
 
 def _said(value: float | None) -> str:
     return "none" if value is None else f"{value:.2f}"
-
-
-def served_chart(deployment: Deployment) -> Chart:
-    """Predictions an hour; an hour without any is 0, not missing."""
-    now = timezone.now().replace(minute=0, second=0, microsecond=0)
-    found = dict(served_by_hour(deployment, now - timedelta(hours=HOURS)))
-    points = []
-    if found:
-        first = min(min(found), now - timedelta(hours=6))
-        hours = int((now - first).total_seconds() // 3600)
-        points = [(first + timedelta(hours=i), found.get(first + timedelta(hours=i), 0)) for i in range(hours + 1)]
-    return line_chart(
-        {"Predictions": points}, title=f"Predictions an hour, last {HOURS} hours", x_label="Hour (UTC)",
-        y_label="Predictions", y_range=(0, 1),
-    )  # fmt: skip
-
-
-def group_table(deployment: Deployment) -> dict[str, Any]:
-    """Metrics by group from the roll-ups, in the order of the policy's metrics."""
-    rates = group_rates(deployment)
-    known = {metric for groups in rates.values() for found in groups.values() for metric in found}
-    metrics = [metric for metric in METRICS if metric in known]
-    nobody = Rate(0, None, None, None)
-    rows = [
-        GroupRow(attribute, group, [found.get(metric, nobody) for metric in metrics])
-        for attribute, groups in rates.items()
-        for group, found in groups.items()
-    ]
-    return {"group_metrics": [METRICS[metric] for metric in metrics], "group_rows": rows}
 
 
 def quorum() -> dict[str, int]:

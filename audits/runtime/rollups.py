@@ -1,4 +1,4 @@
-"""Hourly sums by site and group, written with each batch; pages and reports read these and never scan the rows."""
+"""Hourly and daily sums by site and group, written with each batch; pages read these and never scan the rows."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ import math
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from django.db import connection
-from django.db.models import Sum
 
-from audits.runtime.models import Rollup
 from federation.domain.group_rates import Sums
-from models_registry.models import Deployment
 
 Z_95 = 1.959963984540054
 SERVED = "selection_rate"  # written at prediction time, once for each prediction: its n counts them
+TOLD = "told"  # written once for each outcome: its n counts them, for any other metric may be undefined for a case
 
 _UPSERT = """
-    INSERT INTO audits_runtime_rollup AS r (deployment_id, hour, site, attributes, metric, n, total, total_sq)
-    VALUES (%s, %s, %s, %s::jsonb, %s, %s, %s, %s)
+    INSERT INTO {table} AS r (deployment_id, hour, site, attributes, metric, n, total, total_sq)
+    SELECT %s, %s, %s, a, m, n, t, s
+    FROM unnest(%s::jsonb[], %s::text[], %s::bigint[], %s::float8[], %s::float8[]) AS given(a, m, n, t, s)
     ON CONFLICT (deployment_id, hour, site, attributes, metric)
     DO UPDATE SET n = r.n + EXCLUDED.n, total = r.total + EXCLUDED.total, total_sq = r.total_sq + EXCLUDED.total_sq
 """
+_HOURLY, _DAILY = (_UPSERT.format(table=f"audits_runtime_{name}") for name in ("rollup", "dailyrollup"))
 
 
 @dataclass(frozen=True)
@@ -52,32 +52,19 @@ def rollups_add(
     sums: dict[tuple[str, str], Sums] = {}
     for attributes, metrics in values:
         group = json.dumps(attributes, sort_keys=True)
-        for metric, value in metrics.items():
+        counted = metrics if SERVED in metrics else {**metrics, TOLD: 1.0}
+        for metric, value in counted.items():
             key = (group, metric)
             sums[key] = sums.get(key, Sums(0, 0.0, 0.0)) + Sums(1, value, value * value)
-    hour = at.replace(minute=0, second=0, microsecond=0)
+    hour = at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+    keys = sorted(sums)
+    columns = [
+        [group for group, _ in keys], [metric for _, metric in keys], [sums[key].n for key in keys],
+        [sums[key].total for key in keys], [sums[key].total_sq for key in keys],
+    ]  # fmt: skip
     with connection.cursor() as cursor:
-        for (group, metric), s in sorted(sums.items(), key=lambda item: item[0]):
-            cursor.execute(_UPSERT, [deployment_id, hour, site, group, metric, s.n, s.total, s.total_sq])
-
-
-def group_rates(deployment: Deployment) -> dict[str, dict[str, dict[str, Rate]]]:
-    """Attribute to group to metric to rate, over all hours and sites."""
-    sums: dict[tuple[str, str, str], Sums] = {}
-    rows = (
-        Rollup.objects.filter(deployment=deployment)
-        .order_by()
-        .values("attributes", "metric")
-        .annotate(count=Sum("n"), sum=Sum("total"), squares=Sum("total_sq"))
-    )
-    for row in rows:
-        for attribute, group in row["attributes"].items():
-            key = (attribute, group, row["metric"])
-            sums[key] = sums.get(key, Sums(0, 0.0, 0.0)) + Sums(row["count"], row["sum"], row["squares"])
-    out: dict[str, dict[str, dict[str, Rate]]] = {}
-    for (attribute, group, metric), s in sorted(sums.items()):
-        out.setdefault(attribute, {}).setdefault(group, {})[metric] = rate(s)
-    return out
+        cursor.execute(_HOURLY, [deployment_id, hour, site, *columns])
+        cursor.execute(_DAILY, [deployment_id, hour.replace(hour=0), site, *columns])
 
 
 def rate(s: Sums) -> Rate:
@@ -88,9 +75,3 @@ def rate(s: Sums) -> Rate:
     centre = (p + z2 / (2 * n)) / (1 + z2 / n)
     half = Z_95 / (1 + z2 / n) * math.sqrt(p * (1 - p) / n + z2 / (4 * n * n))
     return Rate(n, p, max(0.0, centre - half), min(1.0, centre + half))
-
-
-def served_by_hour(deployment: Deployment, since: datetime) -> list[tuple[datetime, int]]:
-    """Predictions in each hour that had any."""
-    rows = Rollup.objects.filter(deployment=deployment, metric=SERVED, hour__gte=since)
-    return [(row["hour"], row["count"]) for row in rows.order_by("hour").values("hour").annotate(count=Sum("n"))]

@@ -1,8 +1,16 @@
+"""What this app hears of others, and what others hear of it. Imported once, when the application starts."""
+
 from __future__ import annotations
 
+from typing import Any
+
+from django.db.models.signals import post_save
+
 from accounts.erasure import when_erased
+from audits.runtime.models import Batch, Halt, MonitorState, Reinstatement
 from audits.runtime.planning import forecast_of
-from core import events, jobs
+from core import doorbell, events, jobs
+from models_registry.models import Deployment
 from models_registry.policies import extend_policies
 
 
@@ -56,6 +64,17 @@ def _notice_send(payload: dict) -> jobs.Effects | None:
     return notice_send(payload)
 
 
+def _changed(instance: Any, **_: Any) -> None:
+    """Gateway, monitor and officers need not know that somebody watches: what they save rings by itself."""
+    if isinstance(instance, Deployment):
+        deployment_id = instance.id
+    else:
+        deployment_id = (instance.halt if isinstance(instance, Reinstatement) else instance).deployment_id
+    doorbell.ring(f"deployment:{deployment_id}")
+
+
+for _model in (Batch, MonitorState, Halt, Reinstatement, Deployment):
+    post_save.connect(_changed, sender=_model, dispatch_uid=f"live.{_model.__name__}")
 when_erased("patient", _patient_erased)
 events.on("deployment.created", "runtime.prepare", _deployment_created)
 events.on("chain.stopped", "runtime.halt", _chain_stopped)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from datetime import UTC, datetime
 
-from audits.domain.monitor.alarms import Alarm, in_unit
+from audits.domain.monitor.alarms import Alarm, alarms, in_unit
 from audits.domain.monitor.betting import MonitorState, StreamState, mean_wealth
 from audits.domain.monitor.drift import BLOCK, DriftState, estimated_accuracy, stability_index
 from audits.domain.monitor.policy import BETTING, E_SR, MonitorPolicy, Stream
@@ -42,10 +42,11 @@ def update(
 
 
 def point(fold: MonitorState, policy: MonitorPolicy) -> dict:
-    """Evidence (log10) of each stream at one position."""
+    """Evidence (log10) of each stream at one position, and whether there was a warning."""
     return {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "position": fold.position,
+        "amber": any(alarm.level == "amber" for alarm in alarms(fold, policy)),
         BETTING: [_rounded(evidence(s, BETTING)) for s in fold.streams],
         E_SR: [_rounded(evidence(s, E_SR)) for s in fold.streams],
     }

@@ -2,16 +2,18 @@ from __future__ import annotations
 
 import uuid
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts.access import requires
-from audits.runtime import amber, presentation, services
+from audits.runtime import amber, dashboard, presentation, services
 from audits.runtime.beside import beside
 from audits.runtime.forms import HaltForm, ReinstatementForm
 from audits.runtime.forms_amber import AmberForm
@@ -38,26 +40,25 @@ def deployments(request: HttpRequest) -> HttpResponse:
 @requires("deployment.view")
 def deployment(request: HttpRequest, deployment_id: uuid.UUID) -> HttpResponse:
     found = _get(request, deployment_id)
-    context = {
-        **presentation.monitor_view(found),
-        "deployment": found,
-        **beside(found),
-        **amber.context(found, request.user),
-    }
-    return render(request, "audits_runtime/deployment.html", {**context, **_actions(request, found, context["place"])})
+    choice = dashboard.choose(found, request.GET)
+    context = {**_shown(found, choice), **dashboard.controls(choice), **beside(found)}
+    context |= amber.context(found, request.user)
+    actions = _actions(request, found, context["place"])
+    fragment = f"{reverse('deployment_live', args=[found.id])}?{urlencode({'seen': actions['mark'], **choice.query})}"
+    return render(request, "audits_runtime/deployment.html", {**context, **actions, "fragment": fragment})
 
 
 @require_GET
 @requires("deployment.view")
 def deployment_live(request: HttpRequest, deployment_id: uuid.UUID) -> HttpResponse:
-    """The part of the page that changes. If what may be done has changed too, the whole page is fetched again."""
+    """The parts of the page that change. If what may be done has changed too, the whole page is fetched again."""
     found = _get(request, deployment_id)
-    context = {**presentation.monitor_view(found), "deployment": found}
+    context = _shown(found, dashboard.choose(found, request.GET))
     if request.GET.get("seen") != _mark(context["place"]):
         response = HttpResponse()
         response["HX-Refresh"] = "true"
         return response
-    return render(request, "audits_runtime/deployment_live.html", context)
+    return render(request, "audits_runtime/deployment_parts.html", context)
 
 
 @require_POST
@@ -109,6 +110,11 @@ def _visible(request: HttpRequest) -> QuerySet[Deployment]:
 
 def _get(request: HttpRequest, deployment_id: uuid.UUID) -> Deployment:
     return get_object_or_404(_visible(request), id=deployment_id)
+
+
+def _shown(found: Deployment, choice: dashboard.Choice) -> dict[str, Any]:
+    """What the live parts of the page show."""
+    return {**presentation.monitor_view(found), **dashboard.charts(found, choice), "deployment": found}
 
 
 def _mark(place: presentation.Standing) -> str:

@@ -8,7 +8,7 @@ named in the table; without any value the drawing says "No data yet". The same a
 
 from core.charts.bars import bar_chart, histogram
 from core.charts.interval import interval_chart
-from core.charts.line import Series, line_chart, sparkline
+from core.charts.line import Mark, Series, line_chart, sparkline
 from core.charts.svg import Chart, Table
 
-__all__ = ["Chart", "Series", "Table", "bar_chart", "histogram", "interval_chart", "line_chart", "sparkline"]
+__all__ = ["Chart", "Mark", "Series", "Table", "bar_chart", "histogram", "interval_chart", "line_chart", "sparkline"]

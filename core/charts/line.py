@@ -29,6 +29,15 @@ class Series:
 
 
 @dataclass(frozen=True)
+class Mark:
+    """Something that happened at one x: a vertical line with its words above, in a tone of `core.tones`."""
+
+    at: X
+    words: str
+    tone: str = "info"
+
+
+@dataclass(frozen=True)
 class _Line:
     name: str
     points: tuple[tuple[float, float | None], ...]
@@ -50,6 +59,7 @@ def line_chart(
     threshold: float | None = None,
     threshold_label: str = "limit",
     y_range: tuple[float, float] | None = None,
+    marks: Sequence[Mark] = (),
     palette: Palette = "screen",
     size: Size = "m",
     key: str = "",
@@ -57,7 +67,8 @@ def line_chart(
     """Lines over a common x axis of numbers or of moments (UTC).
 
     A value that was not measured breaks its line. `y_range` is the least range shown: it grows to hold all data, so
-    that nothing lies outside unseen. Series differ by colour, dash and marker, and are named at their ends.
+    that nothing lies outside unseen. Series differ by colour, dash and marker, and are named at their ends. `marks`
+    within the axis are drawn, and told in the description.
     """
     width = svg.WIDTHS[size]
     lines = [_read(s) for s in _listed(series)]
@@ -73,8 +84,8 @@ def line_chart(
     y_low, y_high = span(reach)
     if y_range is not None:
         y_low, y_high = min(y_range[0], *reach), max(y_range[1], *reach)
-    marks = ticks(y_low, y_high)
-    left = svg.text_width(tick_labels(marks)) + 34
+    steps = ticks(y_low, y_high)
+    left = svg.text_width(tick_labels(steps)) + 34
     named = len(lines) > 1
     right = min(svg.text_width([ln.name for ln in lines], bold=True) + 24, 0.3 * width) if named else 18.0
     canvas.height = max(canvas.height, 66 + _LABEL_GAP * len(lines))
@@ -82,7 +93,9 @@ def line_chart(
     xs = sorted({p[0] for ln in lines for p in ln.points})
     x = Scale(*(span(xs) if xs[0] == xs[-1] else (xs[0], xs[-1])), left, width - right)
 
-    _axes(canvas, x, y, marks, xs, timed, x_label, y_label)
+    _axes(canvas, x, y, steps, xs, timed, x_label, y_label)
+    within = [mark for mark in marks if x.low <= _place(mark.at) <= x.high]
+    _draw_marks(canvas, within, x, y)
     if threshold is not None:
         words = f"{threshold_label} {svg.number(threshold)}"
         canvas.line("c-threshold", x.start, y(threshold), x.end, y(threshold))
@@ -91,7 +104,7 @@ def line_chart(
         _draw(canvas, ln, index, x, y)
     if named:
         _end_labels(canvas, lines, x, y, right - 22)
-    said = description or _summary(lines, threshold, threshold_label)
+    said = " ".join([description or _summary(lines, threshold, threshold_label), *map(_mark_words, within)])
     return canvas.finish(title=title, description=said, table=_table(headers, lines), size=size, key=key)
 
 
@@ -194,9 +207,34 @@ def _draw(canvas: Canvas, line: _Line, index: int, x: Scale, y: Scale) -> None:
         lower = [f"{svg.at(x(a))} {svg.at(y(low))}" for a, low, _ in reversed(line.band)]
         canvas.shape("path", f"c-band {role}", d="M" + "L".join(upper + lower) + "Z")
     _path(canvas, line, index, x, y)
-    marked = line.measured if len(line.measured) <= _MOST_MARKERS else line.measured[-1:]
+    marked = line.measured if len(line.measured) <= _MOST_MARKERS else [*_alone(line), line.measured[-1]]
     for a, b in marked:
         _marker(canvas, _MARKERS[index % 6], f"c-mark {role}", x(a), y(b))
+
+
+def _alone(line: _Line) -> list[tuple[float, float]]:
+    """Measured points between two that were not: no stroke passes through them, so without a marker they are unseen."""
+    values = [None, *(y for _, y in line.points), None]
+    return [
+        (x, y) for i, (x, y) in enumerate(line.points) if y is not None and values[i] is None and values[i + 2] is None
+    ]
+
+
+def _draw_marks(canvas: Canvas, marks: Sequence[Mark], x: Scale, y: Scale) -> None:
+    """Words stand where there is room, from the left; a line without any is named in the description."""
+    free = x.start
+    for mark in sorted(marks, key=lambda m: _place(m.at)):
+        place, width = x(_place(mark.at)), svg.text_width([mark.words], bold=True)
+        canvas.line(f"c-event t-{mark.tone}", place, y.end, place, y.start)
+        start = min(max(place - width / 2, x.start), x.end - width)
+        if start >= free:
+            canvas.text(f"c-tone-text t-{mark.tone}", start + width / 2, 14, mark.words, "middle")
+            free = start + width + 8
+
+
+def _mark_words(mark: Mark) -> str:
+    at = svg.moment(mark.at) if isinstance(mark.at, dt.date) else svg.number(mark.at)
+    return f"{mark.words} at {at}."
 
 
 def _path(canvas: Canvas, line: _Line, index: int, x: Scale, y: Scale) -> None:

@@ -56,6 +56,7 @@ _PRINT: dict[str, dict[str, str]] = {
     "c-observed": {"stroke": _MARK, "stroke-width": "2.2"},
     "c-observed-text": {"fill": _MARK, "font-weight": "600"},
     "c-tone-text": {"fill": "{c}", "font-weight": "600"},
+    "c-event": {"stroke": "{c}", "stroke-width": "1.4", "stroke-dasharray": "3 2"},
 }
 
 

@@ -28,7 +28,16 @@ class Topic:
     @property
     def seconds(self) -> float:
         """Between two looks; the home page shows no progress, so it can wait longer."""
-        return 2.0 if self.kind == "home" else 0.7
+        return {"home": 2.0, "deployment": 1.0}.get(self.kind, 0.7)
+
+    @property
+    def patience(self) -> float:
+        """How long nothing need be looked at while the doorbell is heard. Only deployments ring (core.doorbell)."""
+        return 10.0 if self.kind == "deployment" else self.seconds
+
+    @property
+    def name(self) -> str:
+        return f"{self.kind}:{self.subject}"
 
     def fingerprint(self) -> str:
         """One look. The connection is closed after it: a stream lives for minutes and must hold none."""

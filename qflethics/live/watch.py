@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from asgiref.sync import sync_to_async
 from django.db import Error
 
+from qflethics.live import bell
 from qflethics.live.topics import Topic
 
 logger = logging.getLogger(__name__)
@@ -17,13 +18,19 @@ _watches: dict[tuple[int, Topic], Watch] = {}
 
 
 class Watch:
-    """Looks again and again while somebody watches. `value` is empty before the first look has returned."""
+    """Looks when the doorbell rings, and now and then anyway, while somebody watches.
+
+    `value` is empty before the first look has returned. Two looks are `Topic.seconds` apart however often it rings, so
+    that a busy gateway costs its viewers no more than a calm one.
+    """
 
     def __init__(self, topic: Topic) -> None:
         self.topic = topic
         self.value = ""
         self.viewers = 0
         self._turn = asyncio.Event()
+        self._rung = asyncio.Event()
+        self._bell = bell.listen(topic.name, self._rung.set)
         self._task = asyncio.create_task(self._look(), name=f"watch {topic}")
 
     async def changed(self, seen: str) -> str:
@@ -32,13 +39,15 @@ class Watch:
             await self._turn.wait()
         return self.value
 
-    def stop(self) -> None:
+    async def stop(self) -> None:
         self._task.cancel()
+        await bell.leave(self.topic.name)
 
     async def _look(self) -> None:
         # A thread of the pool, not the request's own: this outlives the request that started it.
         fingerprint = sync_to_async(self.topic.fingerprint, thread_sensitive=False)
         while True:
+            self._rung.clear()
             try:
                 value = await fingerprint()
             except Error as error:
@@ -49,6 +58,13 @@ class Watch:
                     self._turn.set()
                     self._turn = asyncio.Event()
             await asyncio.sleep(self.topic.seconds)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._rung.wait(), self._quiet_seconds)
+
+    @property
+    def _quiet_seconds(self) -> float:
+        """How long to wait for a ring before looking unasked; no time at all while none can be heard."""
+        return self.topic.patience - self.topic.seconds if self._bell.connected else 0
 
 
 @contextlib.asynccontextmanager
@@ -64,5 +80,5 @@ async def watching(topic: Topic) -> AsyncIterator[Watch]:
     finally:
         watch.viewers -= 1
         if not watch.viewers:
-            watch.stop()
             del _watches[key]
+            await watch.stop()

@@ -1,0 +1,44 @@
+"""Tells the live streams that something changed, through Redis, once the change is committed.
+
+Only a doorbell: what changed stands in the database, who listens looks there, and looks every few seconds anyway. So a
+ring may be lost, and a broker that is away costs a writer one short attempt every few seconds, never an error.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from functools import lru_cache
+
+import redis
+from django.conf import settings
+from django.db import transaction
+
+logger = logging.getLogger(__name__)
+CHANNEL = "live"  # no site's user may publish here (federation.provisioning)
+TIMEOUT_SECONDS = 0.25
+SILENT_SECONDS = 5.0  # after a failure nothing is tried
+_silent_until = 0.0
+
+
+def ring(topic: str) -> None:
+    """Ring for a topic ("deployment:<uuid>") when the transaction commits."""
+    transaction.on_commit(lambda: _publish(topic), robust=True)
+
+
+def _publish(topic: str) -> None:
+    global _silent_until
+    if time.monotonic() < _silent_until:
+        return
+    try:
+        _client(settings.REDIS_URL).publish(CHANNEL, topic)
+    except (redis.RedisError, OSError) as error:
+        _silent_until = time.monotonic() + SILENT_SECONDS
+        logger.warning("live streams are not told at once, the broker is away: %s", error)
+
+
+@lru_cache(maxsize=2)
+def _client(url: str) -> redis.Redis:
+    return redis.Redis.from_url(
+        url, socket_timeout=TIMEOUT_SECONDS, socket_connect_timeout=TIMEOUT_SECONDS, retry=None
+    )  # fmt: skip
