@@ -15,6 +15,7 @@ from federation.domain.data.dataset import UNKNOWN
 from federation.domain.round_metrics import gated_metrics
 from federation.models import DataManifest
 from models_registry.models import ApprovalRequest, Version
+from models_registry.scope import SCOPE
 
 # A shadow deployment is limited by the board; a clinical one is looked at again after this many predictions.
 MAX_PREDICTIONS = {ApprovalRequest.Kind.SHADOW: 1_000, ApprovalRequest.Kind.CLINICAL: 100_000}
@@ -34,9 +35,11 @@ _RANGES: dict[str, tuple[type, float, float]] = {  # what a requester may set: k
     "window": (int, 10, 100_000),
     "max_predictions": (int, 1, 10_000_000),
     "chain_max_age_s": (int, 15, 86_400),
+    "appeal_days": (int, 1, 90),
 }
 # Whether predictions need the officers' approval on the chain: refused without it, served with a warning, not asked.
 CHAIN = ("required", "alarm", "off")
+APPEAL_DAYS = 30  # by when an appeal against a prediction is decided (GDPR Art. 12(3): a month)
 CHAIN_MAX_AGE_S = 60  # how old the chain's word may be; the anchor worker reads it every 5 s
 
 
@@ -60,8 +63,12 @@ def policy_of(*, version: Version, kind: str, chosen: Mapping[str, Any] | None =
         if name == "chain":
             policy[name] = _checked_chain(value)
             continue
+        if name in SCOPE:
+            policy[name] = SCOPE[name](version, kind, value)
+            continue
         if name not in ranges:
-            raise ApplicationError(f"Expected policy keys among {', '.join(sorted([*ranges, 'chain']))}; got {name!r}.")
+            known = ", ".join(sorted([*ranges, *SCOPE, "chain"]))
+            raise ApplicationError(f"Expected policy keys among {known}; got {name!r}.")
         number, low, high = ranges[name]
         policy[name] = _checked(name, value, number, low, high)
     return policy

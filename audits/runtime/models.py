@@ -98,6 +98,7 @@ class Batch(GovernedModel):
     first_position = models.BigIntegerField(null=True)
     root = models.CharField(max_length=64)
     salt = models.BinaryField()  # not captured: with it, a row can be proved without showing its neighbours
+    caller_id = models.UUIDField(null=True)  # who sent it; not captured: the ledger's entry names the actor
 
     class Meta:
         ordering = ["-created_at"]
@@ -207,3 +208,12 @@ class Reinstatement(GovernedModel):
 
     def __str__(self) -> str:
         return f"{self.officer} for {self.halt}"
+
+
+from audits.runtime.models_appeals import Appeal  # noqa: E402 - they refer to the models above
+from audits.runtime.models_reviews import Review  # noqa: E402
+
+__all__ = [
+    "Appeal", "Batch", "DeploymentCounter", "EventKey", "Halt", "MonitorState", "Outcome", "Prediction",
+    "Reinstatement", "Review", "Rollup",
+]  # fmt: skip

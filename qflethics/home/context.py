@@ -19,6 +19,7 @@ _NAVIGATION = (  # label, url name, icon, action that the role matrix must allow
     ("Audit policies", "policies", "shield-check", "policy.view", "audit-policies"),
     ("Approvals", "approvals", "approval", "approval.view", "approvals"),
     ("Deployments", "deployments", "pulse", "deployment.view", "deployments"),
+    ("Appeals", "appeals", "inbox", "appeal.view", "appeals"),
     ("Ledger", "ledger", "chain", "ledger.view", "ledger"),
     ("Reports", "reports", "report", "report.view", "reports"),
     ("People", "people", "user", "people.view", "people"),
