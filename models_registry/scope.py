@@ -35,7 +35,8 @@ def _age(version: Version, kind: str, value: Any) -> list[int]:
     whole = isinstance(value, list | tuple) and len(value) == 2 and all(type(year) is int for year in value)
     if not whole or not 0 <= value[0] <= value[1] <= OLDEST:
         raise ApplicationError(
-            f"Policy age: expected two whole years from 0 to {OLDEST}, the lower one first, both included; got {value!r}."
+            f"Policy age: expected two whole years from 0 to {OLDEST}, the lower one first, both included; "
+            f"got {value!r}."
         )
     return list(value)
 

@@ -64,7 +64,8 @@ class DecideForm(forms.Form):
         choices=[choice for choice in Appeal.Outcome.choices if choice[0] != Appeal.Outcome.WITHDRAWN],
     )  # fmt: skip
     label = forms.ChoiceField(
-        label="What turned out to be true?", required=False, choices=[("", "Not known"), ("1", "Ill"), ("0", "Not ill")],
+        label="What turned out to be true?", required=False,
+        choices=[("", "Not known"), ("1", "Ill"), ("0", "Not ill")],
         help_text="If it is known, it is told to the monitor as the outcome of this case.",
     )  # fmt: skip
     reason = _reason("Reasons", "What you looked at and why you decide so. Name no patient.", rows=4)

@@ -54,8 +54,8 @@ def refuse_site(deployment: Deployment, site: str) -> None:
         return
     _count(deployment, site, Counter(site=1))
     raise SiteOutOfScope(
-        f"{deployment} is not approved for {site}: {why}. Expected a caller of {', '.join(expected)}; got one of {site}. "
-        "Nothing was predicted.",
+        f"{deployment} is not approved for {site}: {why}. Expected a caller of {', '.join(expected)}; got one of "
+        f"{site}. Nothing was predicted.",
         limit="site", expected=expected, got=site,
     )  # fmt: skip
 
