@@ -222,6 +222,8 @@ LOGGING = {
 # Platform policy. Each number is policy of the founding framework, kept here once.
 BIAS_THRESHOLD = 0.1
 AUDIT_RISK_CLASS = os.environ.get("AUDIT_RISK_CLASS", "limited")  # whose policy an audit follows if nobody chose
+INFERENCE_WORKERS = int(env.number("INFERENCE_WORKERS", 2))  # cases predicted at once by a web process, a thread each
+INFERENCE_WAIT_SECONDS = env.number("INFERENCE_WAIT_SECONDS", 10)  # for a free one; then the caller is told to retry
 AUDIT_CHECKS: tuple[str, ...] | None = None  # the checks of the policy that we ship; None: all of them
 OFFICERS_REQUIRED = 2
 INSTITUTIONS_REQUIRED = 2
