@@ -1,7 +1,8 @@
 """Asking a version's model, in a pool of a few threads of which each computes with one core.
 
 Models are kept in the process, the last few, named by the digest of their weights. The weights stay in their file,
-mapped into memory: all web processes share one copy, and the system may drop what is not used.
+mapped into memory: all web processes share one copy, and the system may drop what is not used (but for kernels of
+convolutions, which are copied into an order that computes faster).
 """
 
 from __future__ import annotations

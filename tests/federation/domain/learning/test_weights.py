@@ -46,9 +46,9 @@ def test_a_model_of_mapped_weights_answers_like_its_source(task, tmp_path):
     path.write_bytes(to_bytes(state_of(source)))
     map_state(mapped, path)
     x = torch.rand((2, 3) if task == "classification" else (2, 3, 32, 32))
-    # The same bits, but in the order of the file: a convolution may add them up in another order.
-    assert all(torch.equal(mapped.state_dict()[name], value) for name, value in source.state_dict().items())
-    assert torch.allclose(mapped(x), source(x), atol=1e-5)
+    assert torch.equal(mapped(x), source(x))
+    for mine, other in zip(mapped.parameters(), source.parameters(), strict=True):
+        assert mine.is_contiguous() == other.is_contiguous()  # the order that computes fast is kept
 
 
 @pytest.mark.parametrize("keep", [0, 7, 100, -1])
