@@ -39,11 +39,34 @@ def get(digest: str) -> bytes:
     try:
         data = _path(digest).read_bytes()
     except OSError as error:
-        raise ArtefactError(f"artefact {digest} is not in the store; restore it from the backup of QFL_VAR") from error
-    actual = hashlib.sha256(data).hexdigest()
+        raise _missing(digest) from error
+    _refuse_changed(digest, hashlib.sha256(data).hexdigest())
+    return data
+
+
+def checked_file(digest: str) -> Path:
+    """The file of an artefact, its bytes checked against its name, for who maps it into memory instead of reading it.
+
+    Processes that map it share one copy. The check is of this moment: whoever can write to the store could change the
+    bytes under a map, where `get` keeps what it has checked. The store writes each file once and never again.
+    """
+    path = _path(digest)
+    try:
+        with path.open("rb") as file:
+            actual = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise _missing(digest) from error
+    _refuse_changed(digest, actual)
+    return path
+
+
+def _missing(digest: str) -> ArtefactError:
+    return ArtefactError(f"artefact {digest} is not in the store; restore it from the backup of QFL_VAR")
+
+
+def _refuse_changed(digest: str, actual: str) -> None:
     if actual != digest:
         raise ArtefactError(f"artefact {digest} has changed on disk: its bytes hash to {actual}")
-    return data
 
 
 def remove(digest: str) -> None:

@@ -60,6 +60,10 @@ MATRIX: dict[str, frozenset[Role]] = {
     "webhook.manage": frozenset({Role.ADMINISTRATOR}),
     "prediction.request": frozenset({Role.CLINICIAN}),
     "outcome.record": frozenset({Role.CLINICIAN}),
+    "review.record": frozenset({Role.CLINICIAN}),  # what was done with a prediction
+    "appeal.view": _ALL - {Role.SITE_OPERATOR},
+    "appeal.file": frozenset({Role.CLINICIAN, Role.ETHICS_OFFICER}),
+    "appeal.decide": frozenset({Role.CLINICIAN, Role.ETHICS_OFFICER}),
     "ledger.view": _STAFF,
     "report.view": _STAFF,
     "report.create": frozenset({Role.AUDITOR, Role.ETHICS_OFFICER, Role.ADMINISTRATOR}),

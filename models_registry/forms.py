@@ -9,6 +9,10 @@ from models_registry.binding import Gate
 from models_registry.card_schema import WRITTEN
 from models_registry.cards import MOST_CHARACTERS
 from models_registry.models import ApprovalDecision
+from models_registry.policies import APPEAL_DAYS
+from models_registry.scope import OLDEST, REGULATORY
+
+_NUMBERS = ("threshold", "max_predictions", "appeal_days")
 
 
 class RequestForm(forms.Form):
@@ -28,6 +32,29 @@ class RequestForm(forms.Form):
     max_predictions = forms.IntegerField(
         label="Predictions granted", required=False, help_text="Empty: 1,000 in shadow, 100,000 in clinical use."
     )
+    appeal_days = forms.IntegerField(
+        label="Days to decide an appeal", required=False, help_text=f"Empty: {APPEAL_DAYS}.", min_value=1, max_value=90
+    )
+    sites = forms.CharField(
+        label="Sites", required=False, help_text="Codes with commas between them. Empty: every site of the federation."
+    )
+    youngest = forms.IntegerField(label="Youngest patient", required=False, min_value=0, max_value=OLDEST)
+    oldest = forms.IntegerField(
+        label="Oldest patient", required=False, min_value=0, max_value=OLDEST,
+        help_text="In years, included. With a limit, each request must give the age.",
+    )  # fmt: skip
+    devices = forms.CharField(
+        label="Scanners or devices",
+        required=False,
+        help_text="One a line, as requests name them. Empty: not limited.",
+        widget=forms.Textarea(attrs={"rows": 2}),
+    )
+    regulatory = forms.ChoiceField(
+        label="Regulatory status",
+        required=False,
+        choices=[("", "Not stated"), *REGULATORY.items()],
+        help_text="With a status, each request must say what it is for, and is refused outside of it.",
+    )
 
     def __init__(self, *args: Any, gates: list[Gate], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -36,7 +63,15 @@ class RequestForm(forms.Form):
     def request(self) -> dict[str, Any]:
         """The arguments of `approval_request`."""
         data = self.cleaned_data
-        policy = {name: data[name] for name in ("threshold", "max_predictions") if data[name] is not None}
+        policy = {name: data[name] for name in _NUMBERS if data[name] is not None}
+        youngest, oldest = data["youngest"], data["oldest"]
+        if youngest is not None or oldest is not None:
+            policy["age"] = [0 if youngest is None else youngest, OLDEST if oldest is None else oldest]
+        for name, mark in (("sites", ","), ("devices", "\n")):
+            if found := [part.strip() for part in data[name].split(mark) if part.strip()]:
+                policy[name] = found
+        if data["regulatory"]:
+            policy["regulatory"] = data["regulatory"]
         return {"kind": data["kind"], "justification": data["justification"], "policy": policy}
 
 

@@ -17,6 +17,7 @@ from federation.domain.data.dataset import UNKNOWN
 from federation.domain.round_metrics import gated_metrics
 from federation.models import DataManifest
 from models_registry.models import ApprovalRequest, Version
+from models_registry.scope import SCOPE
 
 SELECTION, CALIBRATION = "selection_rate", "calibration"
 AMBER_DAYS = 14  # in which a person must decide on the monitor's warnings
@@ -50,9 +51,11 @@ _RANGES: dict[str, tuple[type, float, float]] = {  # what a requester may set: k
     "label_delay_days": (float, 0, 3_650),
     "patients_per_day": (float, 0.01, 1e6),
     "chain_max_age_s": (int, 15, 86_400),
+    "appeal_days": (int, 1, 90),
 }
 # Whether predictions need the officers' approval on the chain: refused without it, served with a warning, not asked.
 CHAIN = ("required", "alarm", "off")
+APPEAL_DAYS = 30  # by when an appeal against a prediction is decided (GDPR Art. 12(3): a month)
 CHAIN_MAX_AGE_S = 60  # how old the chain's word may be; the anchor worker reads it every 5 s
 
 
@@ -91,7 +94,7 @@ def policy_of(*, version: Version, kind: str, chosen: Mapping[str, Any] | None =
         "max_predictions": MAX_PREDICTIONS[ApprovalRequest.Kind(kind)],
     }
     ranges = {**_RANGES, "threshold": (float, 1e-3, settings.BIAS_THRESHOLD)}
-    known = sorted([*ranges, "advisory", "chain", "intersections", "regimes"])
+    known = sorted([*ranges, *SCOPE, "advisory", "chain", "intersections", "regimes"])
     for name, value in chosen.items():
         if name == "chain":
             policy[name] = _checked_chain(value)
@@ -99,6 +102,8 @@ def policy_of(*, version: Version, kind: str, chosen: Mapping[str, Any] | None =
             policy[name] = _checked_advisory(value, advisory)
         elif name == "regimes":
             policy[name] = _checked_regimes(value)
+        elif name in SCOPE:
+            policy[name] = SCOPE[name](version, kind, value)
         elif name in ranges:
             policy[name] = _checked(name, value, *ranges[name])
         elif name != "intersections":

@@ -83,6 +83,7 @@ def batch_write(
     batch_id: uuid.UUID,
     rows: Sequence[Row],
     first_position: int | None,
+    caller_id: uuid.UUID | None = None,
 ) -> Batch:
     """COPY the rows and enter the batch into the ledger, in the caller's governed transaction."""
     salt = secrets.token_bytes(SALT_BYTES)
@@ -90,7 +91,7 @@ def batch_write(
     copy_rows(rows)
     return Batch.objects.create(
         id=batch_id, deployment=deployment, kind=kind, site=site, rows=len(rows), first_position=first_position,
-        root=root.hex(), salt=salt,
+        root=root.hex(), salt=salt, caller_id=caller_id,
     )  # fmt: skip
 
 

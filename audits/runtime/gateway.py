@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from dataclasses import replace
 from datetime import datetime
 
 from django.db import connection
+from django.urls import reverse
 from django.utils import timezone
 
 from audits.runtime.amber import most_predictions
@@ -21,6 +23,7 @@ from audits.runtime.inference import Answer, infer
 from audits.runtime.locks import lock_shared
 from audits.runtime.models import Prediction
 from audits.runtime.names import CaseName, claim_events, new_names
+from audits.runtime.operating import judge, operating_of
 from audits.runtime.records import (
     MAX_PREDICTIONS,
     Case,
@@ -32,6 +35,7 @@ from audits.runtime.records import (
     read_records,
 )
 from audits.runtime.rollups import SERVED, rollups_add
+from audits.runtime.scope import refuse_records, refuse_site
 from core.context import governed
 from core.errors import Conflict, Forbidden
 from core.pseudonyms import patient_pseudonyms
@@ -64,6 +68,8 @@ def predictions_create(*, deployment: Deployment, caller, body: bytes, idempoten
 
     Raises
     ------
+    SiteOutOfScope, OutOfScope
+        If the policy limits the sites, ages, devices or uses, and the request lies outside.
     Locked
         If the deployment is not active, or its policy requires the chain's approval and the chain does not give it.
     ChainUnknown
@@ -72,9 +78,12 @@ def predictions_create(*, deployment: Deployment, caller, body: bytes, idempoten
         If the request cannot be served; the message says why.
     """
     site = caller_site(caller, deployment)
+    refuse_site(deployment, site)
     key, digest = check_key(idempotency_key), hashlib.sha256(body).hexdigest()
     scope = f"prediction:{deployment.id}:{caller.id}"
-    cases = check_cases(read_records(body, PredictionIn, MAX_PREDICTIONS), declared_by(deployment.version))
+    records = read_records(body, PredictionIn, MAX_PREDICTIONS)
+    refuse_records(deployment, site, records)
+    cases = [_judged(deployment, case) for case in check_cases(records, declared_by(deployment.version))]
     refuse_unless_active(deployment.id, site)  # early, to save the work; what counts is the check under the lock
     answers = _answers(deployment, cases)
     batch_id, now = uuid.uuid4(), timezone.now()
@@ -91,8 +100,9 @@ def predictions_create(*, deployment: Deployment, caller, body: bytes, idempoten
         claim_events(deployment.id, "prediction", names, now)
         first = _count(deployment, len(rows))
         batch_write(
-            deployment=deployment, kind="prediction", site=site, batch_id=batch_id, rows=rows, first_position=first
-        )
+            deployment=deployment, kind="prediction", site=site, batch_id=batch_id, rows=rows, first_position=first,
+            caller_id=caller.id,
+        )  # fmt: skip
         rollups_add(
             deployment_id=deployment.id, at=now, site=site,
             values=[(row.attributes, {SERVED: float(row.flagged)}) for row in rows],
@@ -109,6 +119,12 @@ def caller_site(caller, deployment: Deployment) -> str:
             f"{deployment.version.model.federation}."
         )
     return site
+
+
+def _judged(deployment: Deployment, case: Case) -> Case:
+    """The case with its place against the operating range, and the warnings that follow."""
+    found = judge(operating_of(deployment), declared_by(deployment.version), case.x)
+    return replace(case, place=found.place, warnings=[*case.warnings, *found.warnings])
 
 
 def _answers(deployment: Deployment, cases: list[Case]) -> list[Answer]:
@@ -158,22 +174,28 @@ def _answer(
             "weights": deployment.version.weights_digest,
             "card": {"edition": card.edition, "digest": card.digest} if card else None,
         },
-        "predictions": [show(case, answer) for case, answer in zip(cases, answers, strict=True)],
+        "operating_range": operating_of(deployment).told(declared_by(deployment.version)),
+        "predictions": [
+            show(case, answer, reverse("prediction", args=[deployment.id, batch_id, index]))
+            for index, (case, answer) in enumerate(zip(cases, answers, strict=True))
+        ],
         "notice": SHADOW_NOTICE if shadow else NOTICE,
     }
 
 
-def _withheld(case: Case, answer: Answer) -> dict:
+def _withheld(case: Case, answer: Answer, page: str) -> dict:
     return {"event_key": case.event_key, "withheld": True, "warnings": case.warnings}
 
 
-def _shown(case: Case, answer: Answer) -> dict:
+def _shown(case: Case, answer: Answer, page: str) -> dict:
     out = {
         "event_key": case.event_key,
         "score": answer.score,
         "label": int(answer.flagged),
         "confidence": answer.confidence,
+        "range": case.place,
         "warnings": case.warnings,
+        "explanation": page,  # for people: what explains the model, and this case against its operating range
     }
     if answer.mask is not None:
         out["mask"] = encode_mask(pack_mask(answer.mask), list(answer.mask.shape))

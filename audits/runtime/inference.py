@@ -1,13 +1,23 @@
-"""Asking a version's model. Models are kept in the process, named by the digest of their weights."""
+"""Asking a version's model, in a pool of a few threads of which each computes with one core.
+
+Models are kept in the process, the last few, named by the digest of their weights. The weights stay in their file,
+mapped into memory: all web processes share one copy, and the system may drop what is not used (but for kernels of
+convolutions, which are copied into an order that computes faster).
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
+from threading import BoundedSemaphore, Lock
 from typing import TYPE_CHECKING
 
 import numpy as np
+from django.conf import settings
 from numpy.typing import NDArray
 
 from core import artefacts
@@ -23,6 +33,17 @@ class ModelUnavailable(ApplicationError):
 
     status = 503
     code = "model_unavailable"
+
+
+class ModelBusy(ApplicationError):
+    """As many cases are being predicted as this process computes at once."""
+
+    status = 503
+    code = "busy"
+
+
+MODELS_KEPT = 4
+_loading, _making = Lock(), Lock()  # of two first requests, one loads the model and one makes the pool
 
 
 @dataclass(frozen=True)
@@ -47,21 +68,66 @@ class Answer:
 
 
 def infer(version: Version, inputs: list[NDArray[np.float32]]) -> list[Answer | None]:
-    """Ask the model about each case; None where it gave no finite number (inputs far outside anything seen)."""
+    """Ask the model about each case; None where it gave no finite number (inputs far outside anything seen).
+
+    Raises
+    ------
+    ModelUnavailable
+        If the weights are missing, changed or unusable.
+    ModelBusy
+        If no thread of the pool became free in time.
+    """
+    task, spec = version.config["task"], json.dumps(version.config["models"]["primary"], sort_keys=True)
+    with _slot() as pool:
+        return pool.submit(_infer, version.weights_digest, spec, task, inputs).result()
+
+
+def _infer(weights_digest: str, spec: str, task: str, inputs: list[NDArray[np.float32]]) -> list[Answer | None]:
     from federation.domain.learning.evaluation import predict
 
-    task = version.config["task"]
-    model = _model(version.weights_digest, json.dumps(version.config["models"]["primary"], sort_keys=True))
+    with _loading:
+        model = _model(weights_digest, spec)
     answers: list[Answer | None] = [None] * len(inputs)
     for shape in {x.shape[1:] for x in inputs}:
         places = [i for i, x in enumerate(inputs) if x.shape[1:] == shape]
-        prediction = predict(model, np.concatenate([inputs[i] for i in places]), task)
+        prediction = predict(model, np.concatenate([inputs[i] for i in places]), task)  # type: ignore[arg-type]
         start = 0
         for place in places:
             rows = slice(start, start + len(inputs[place]))
             start = rows.stop
             answers[place] = _answer(prediction.probability[rows], prediction.label[rows], task)
     return answers
+
+
+@contextmanager
+def _slot() -> Iterator[ThreadPoolExecutor]:
+    """The pool, once one of its threads is free: who waits does so here, never in a queue without end."""
+    with _making:
+        pool, free = _pool()
+    if not free.acquire(timeout=settings.INFERENCE_WAIT_SECONDS):
+        raise ModelBusy(
+            f"All {settings.INFERENCE_WORKERS} threads of this process are predicting. Nothing was stored; send the "
+            "request again."
+        )
+    try:
+        yield pool
+    finally:
+        free.release()
+
+
+@lru_cache(maxsize=1)
+def _pool() -> tuple[ThreadPoolExecutor, BoundedSemaphore]:
+    """Made by the first prediction, so that a server that forks its workers gives each a pool of its own."""
+    workers = settings.INFERENCE_WORKERS
+    return ThreadPoolExecutor(workers, "inference", initializer=_one_core), BoundedSemaphore(workers)
+
+
+def _one_core() -> None:
+    """Both settings belong to the thread that makes them."""
+    import torch
+
+    torch.set_num_threads(1)  # web processes share the machine
+    torch.set_flush_denormal(True)
 
 
 def _answer(probability: NDArray[np.float32], label: NDArray[np.bool_], task: str) -> Answer | None:
@@ -75,18 +141,14 @@ def _answer(probability: NDArray[np.float32], label: NDArray[np.bool_], task: st
     return Answer(score, flagged, confidence, label)
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=MODELS_KEPT)
 def _model(weights_digest: str, spec: str) -> Model:
-    import torch
-
     from federation.domain.learning import weights
     from federation.domain.models.registry import build
 
-    torch.set_num_threads(1)  # web processes share the machine
-    torch.set_flush_denormal(True)
     model = build(json.loads(spec))
     try:
-        weights.load_state(model, weights.from_bytes(artefacts.get(weights_digest), like=model))
+        weights.map_state(model, artefacts.checked_file(weights_digest))
     except (artefacts.ArtefactError, weights.WeightsError) as error:
         raise ModelUnavailable(f"The model cannot be loaded, so nothing is predicted: {error}") from error
     return model.eval()

@@ -23,6 +23,7 @@ from audits.runtime.idempotency import check_key, claim, keep
 from audits.runtime.models import Outcome, Prediction
 from audits.runtime.names import claim_events, known_names, told_names
 from audits.runtime.records import MAX_OUTCOMES, OutcomeIn, Refusals, read_records, unpack_mask
+from audits.runtime.reviews import reviews_judge
 from audits.runtime.rollups import SERVED, rollups_add
 from core.context import governed
 from models_registry.models import Deployment
@@ -79,6 +80,7 @@ def outcomes_create(*, deployment: Deployment, caller, body: bytes, idempotency_
             deployment_id=deployment.id, at=now, site=site,
             values=[(row.attributes, {k: v for k, v in row.values.items() if k != SERVED}) for row in rows],
         )  # fmt: skip
+        reviews_judge(deployment.id, now, rows)
         answer = _answer(batch_id, now, first, len(rows))
         keep(scope=scope, key=key, answer=answer)
     return answer

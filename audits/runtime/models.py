@@ -99,6 +99,7 @@ class Batch(GovernedModel):
     first_position = models.BigIntegerField(null=True)
     root = models.CharField(max_length=64)
     salt = models.BinaryField()  # not captured: with it, a row can be proved without showing its neighbours
+    caller_id = models.UUIDField(null=True)  # who sent it; not captured: the ledger's entry names the actor
 
     class Meta:
         ordering = ["-created_at"]
@@ -269,6 +270,7 @@ class Reinstatement(GovernedModel):
 
 # At the end, for they refer to the models above; in this module, for Django finds models here.
 from audits.runtime.models_amber import AmberDecision  # noqa: E402, F401 - a table of this application
+from audits.runtime.models_appeals import Appeal  # noqa: E402,F401
 from audits.runtime.models_incidents import (  # noqa: E402,F401
     Incident,
     IncidentRecord,
@@ -278,3 +280,4 @@ from audits.runtime.models_incidents import (  # noqa: E402,F401
     LookBackMark,
 )
 from audits.runtime.models_notices import Notice, WebhookSubscription  # noqa: E402,F401
+from audits.runtime.models_reviews import Review  # noqa: E402,F401

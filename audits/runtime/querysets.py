@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import datetime as dt
+
 from django.db import models
-from django.db.models import Q
+from django.db.models import Case, Q, Value, When
 
 _SITES = "deployment__version__model__federation__participants__institution__in"
 
@@ -49,3 +51,18 @@ class AmberQuerySet(_OfDeployment):
 
     def decided(self) -> AmberQuerySet:
         return self.filter(decided_at__isnull=False)
+
+
+class AppealQuerySet(models.QuerySet):
+    def for_user(self, user) -> AppealQuerySet:
+        """A contested case is its own site's matter, and the platform's auditors' and administrators'."""
+        return self if user.sees_all else self.filter(institution__in=user.institution_ids)
+
+    def overdue(self, today: dt.date) -> AppealQuerySet:
+        return self.filter(~Q(state="decided"), due_on__lt=today)
+
+    def queue(self, today: dt.date) -> AppealQuerySet:
+        """Overdue ones first, then by the day they are due; decided ones last, the newest decision first."""
+        late = When(~Q(state="decided") & Q(due_on__lt=today), then=Value(0))
+        rank = Case(late, When(~Q(state="decided"), then=Value(1)), default=Value(2))
+        return self.annotate(rank=rank).order_by("rank", "-decided_at", "due_on", "created_at")

@@ -12,11 +12,12 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from audits.domain.robustness.operating_range import Place
 from audits.runtime.declared import Declared
 from core.errors import ApplicationError
 from federation.domain.data.dataset import UNKNOWN
 
-MAX_PREDICTIONS, MAX_OUTCOMES = 256, 1000
+MAX_PREDICTIONS, MAX_OUTCOMES, MAX_REVIEWS = 256, 1000, 1000
 MAX_SLICES = 64
 MAX_TEXT = 200
 LISTED = 20  # bad records named in one answer
@@ -42,12 +43,24 @@ class PredictionIn(msgspec.Struct, forbid_unknown_fields=True):
     attributes: dict[str, str] = {}
     features: list[float] | None = None
     image: Image | None = None
+    age: float | None = None  # these three are asked for by the deployment's policy, and never stored
+    device: str | None = None
+    use: Literal["care", "study", "research"] | None = None
 
 
 class OutcomeIn(msgspec.Struct, forbid_unknown_fields=True):
     event_key: str
     label: Literal[0, 1] | None = None
     mask: str | None = None
+
+
+class ReviewIn(msgspec.Struct, forbid_unknown_fields=True):
+    event_key: str
+    decision: Literal["accepted", "overrode", "not_used"]
+    why: Literal["", "clinical_picture", "other_test", "input_quality", "out_of_scope", "patient_wish", "other"] = (
+        ""  # as `models_reviews.Review.Why`
+    )
+    note: str = ""
 
 
 class _Envelope(msgspec.Struct, forbid_unknown_fields=True):
@@ -62,6 +75,7 @@ class Case:
     ----------
     x : ndarray of float32, shape (1, d) or (slices, channels, height, width)
     attributes : attribute to group; every declared attribute, "unknown" where it was not given
+    place : where it lies against the operating range of the approved card
     """
 
     event_key: str
@@ -69,6 +83,7 @@ class Case:
     attributes: Mapping[str, str]
     x: NDArray[np.float32]
     warnings: list[str] = field(default_factory=list)
+    place: Place = Place.UNKNOWN
 
 
 @dataclass
@@ -80,12 +95,12 @@ class Refusals:
     def add(self, index: int, name: str, message: str, event_key: str | None = None) -> None:
         self.rows.append({"record": index, "event_key": event_key, "field": name, "message": message})
 
-    def raise_if_any(self) -> None:
+    def raise_if_any(self, error: type[BadRecords] = BadRecords) -> None:
         if not self.rows:
             return
         first = self.rows[0]
         more = f" ({len(self.rows) - 1} more records are refused.)" if len(self.rows) > 1 else ""
-        raise BadRecords(
+        raise error(
             f"Record {first['record']}, {first['field']}: {first['message']}. Nothing was stored.{more}",
             records=self.rows[:LISTED],
         )
@@ -96,7 +111,7 @@ class _Bad(Exception):
         self.name, self.message = name, message
 
 
-_Record = TypeVar("_Record", PredictionIn, OutcomeIn)
+_Record = TypeVar("_Record", PredictionIn, OutcomeIn, ReviewIn)
 
 
 def read_records(body: bytes, kind: type[_Record], most: int) -> list[_Record]:

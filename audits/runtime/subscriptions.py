@@ -21,9 +21,10 @@ def _deployment_created(payload: dict) -> jobs.Effects | None:
 
 
 def _patient_erased(pseudonym: str) -> dict[str, int]:
+    from audits.runtime.appeals import case_names_forget
     from audits.runtime.names import names_forget
 
-    return {"names of cases forgotten": names_forget(pseudonym)}
+    return {"names in appeals": case_names_forget(pseudonym), "names of cases forgotten": names_forget(pseudonym)}
 
 
 def _chain_stopped(payload: dict) -> jobs.Effects | None:

@@ -1,6 +1,8 @@
 from django.urls import include, path
 
-from audits.runtime import views
+from audits.runtime import case_views, views
+
+_CASE = "deployments/<uuid:deployment_id>/predictions/<uuid:batch_id>/<int:index>/"
 
 urlpatterns = [
     path("", include("audits.runtime.urls_incidents")),
@@ -10,4 +12,13 @@ urlpatterns = [
     path("deployments/<uuid:deployment_id>/halt/", views.deployment_halt, name="deployment_halt"),
     path("deployments/<uuid:deployment_id>/amber/", views.deployment_amber, name="deployment_amber"),
     path("deployments/<uuid:deployment_id>/reinstate/", views.deployment_reinstate, name="deployment_reinstate"),
+    path("predictions/find/", case_views.prediction_find, name="prediction_find"),
+    path(_CASE, case_views.prediction, name="prediction"),
+    path(_CASE + "review/", case_views.prediction_review, name="prediction_review"),
+    path(_CASE + "contest/", case_views.prediction_contest, name="prediction_contest"),
+    path("appeals/", case_views.appeal_list, name="appeals"),
+    path("appeals/<uuid:appeal_id>/", case_views.appeal, name="appeal"),
+    path("appeals/<uuid:appeal_id>/take/", case_views.appeal_take, name="appeal_take"),
+    path("appeals/<uuid:appeal_id>/decide/", case_views.appeal_decide, name="appeal_decide"),
+    path("appeals/<uuid:appeal_id>/withdraw/", case_views.appeal_withdraw, name="appeal_withdraw"),
 ]

@@ -10,8 +10,10 @@ from models_registry import approvals, binding, fails
 from models_registry.card_facts import privacy_words
 from models_registry.cards import completeness
 from models_registry.models import ApprovalRequest, Deployment
+from models_registry.policies import APPEAL_DAYS
 from models_registry.presentation.figures import headline, title_of
 from models_registry.presentation.links import evidence_link, link, outside
+from models_registry.scope import scope_words
 
 State = ApprovalRequest.State
 _POLICY = (  # key, words, what it means
@@ -98,6 +100,8 @@ def _policy(approval: ApprovalRequest) -> list[tuple[str, object]]:
         *rows,
         ("Metrics watched", ", ".join(title_of(name).lower() for name in policy.get("metrics", []))),
         ("Groups compared", groups),
+        ("Days to decide an appeal", policy.get("appeal_days", APPEAL_DAYS)),
+        *scope_words(policy),
     ]
 
 

@@ -21,6 +21,7 @@ _NAVIGATION = (  # label, url name, icon, action that the role matrix must allow
     ("Deployments", "deployments", "pulse", "deployment.view", "deployments"),
     ("Incidents", "incidents", "alert", "incident.view", "incidents"),
     ("Notices", "notices", "inbox", "notice.view", "notices webhooks"),
+    ("Appeals", "appeals", "inbox", "appeal.view", "appeals"),
     ("Ledger", "ledger", "chain", "ledger.view", "ledger"),
     ("Reports", "reports", "report", "report.view", "reports"),
     ("People", "people", "user", "people.view", "people"),

@@ -228,6 +228,8 @@ AUDIT_ANSWER_SECONDS = {
     "minutes": env.number("AUDIT_ANSWER_SECONDS_MINUTES", 6 * 3600),
     "hours": env.number("AUDIT_ANSWER_SECONDS_HOURS", 24 * 3600),
 }
+INFERENCE_WORKERS = int(env.number("INFERENCE_WORKERS", 2))  # cases predicted at once by a web process, a thread each
+INFERENCE_WAIT_SECONDS = env.number("INFERENCE_WAIT_SECONDS", 10)  # for a free one; then the caller is told to retry
 AUDIT_CHECKS: tuple[str, ...] | None = None  # the checks of the policy that we ship; None: all of them
 OFFICERS_REQUIRED = 2
 INSTITUTIONS_REQUIRED = 2

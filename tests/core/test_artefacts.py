@@ -29,3 +29,15 @@ def test_a_changed_file_is_an_error_and_never_an_answer(tmp_path):
 def test_a_missing_artefact_says_what_to_do():
     with pytest.raises(artefacts.ArtefactError, match="restore it from the backup"):
         artefacts.get("0" * 64)
+
+
+def test_a_file_to_be_mapped_is_checked_as_what_is_read():
+    digest = artefacts.put(b"weights")
+    path = artefacts.checked_file(digest)
+    assert path.read_bytes() == b"weights"
+    path.write_bytes(b"other")
+    with pytest.raises(artefacts.ArtefactError, match="changed on disk"):
+        artefacts.checked_file(digest)
+    path.unlink()
+    with pytest.raises(artefacts.ArtefactError, match="restore it from the backup"):
+        artefacts.checked_file(digest)

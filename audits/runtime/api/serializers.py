@@ -46,6 +46,9 @@ class PredictionInput(serializers.Serializer):
     attributes = serializers.DictField(child=serializers.CharField(), required=False)
     features = serializers.ListField(child=serializers.FloatField(), required=False)
     image = ImageInput(required=False)
+    age = serializers.FloatField(required=False, help_text="years; these three where the deployment's policy asks")
+    device = serializers.CharField(required=False)
+    use = serializers.ChoiceField(["care", "study", "research"], required=False)
 
 
 class PredictionsInput(serializers.Serializer):
@@ -69,6 +72,7 @@ class PredictionsOutput(serializers.Serializer):
     batch = serializers.UUIDField()
     at = serializers.DateTimeField()
     model = serializers.DictField()
+    operating_range = serializers.DictField(help_text="whether the approved card has one, and of how many inputs")
     predictions = serializers.ListField(child=serializers.DictField())
     notice = serializers.CharField()
     warnings = serializers.ListField(child=serializers.CharField(), required=False, help_text="of the chain's word")

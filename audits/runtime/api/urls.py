@@ -1,6 +1,6 @@
 from django.urls import include, path
 
-from audits.runtime.api import amber, views
+from audits.runtime.api import amber, appeals, reviews, views
 
 urlpatterns = [
     path("", include("audits.runtime.api.incident_urls")),
@@ -18,4 +18,10 @@ urlpatterns = [
     path(
         "deployments/<uuid:deployment_id>/reinstatements", views.ReinstatementsView.as_view(), name="api_reinstatements"
     ),
+    path("deployments/<uuid:deployment_id>/reviews", reviews.ReviewsView.as_view(), name="api_reviews"),
+    path("appeals", appeals.Appeals.as_view(), name="api_appeals"),
+    path("appeals/<uuid:pk>", appeals.AppealDetail.as_view(), name="api_appeal"),
+    path("appeals/<uuid:pk>/take", appeals.AppealTake.as_view(), name="api_appeal_take"),
+    path("appeals/<uuid:pk>/decision", appeals.AppealDecision.as_view(), name="api_appeal_decision"),
+    path("appeals/<uuid:pk>/withdraw", appeals.AppealWithdraw.as_view(), name="api_appeal_withdraw"),
 ]

@@ -29,41 +29,41 @@ def together(*calls):
         return [future.result(timeout=60) for future in [pool.submit(closing, call) for call in calls]]
 
 
-def test_after_a_halt_has_committed_no_prediction_is_served(world, deployment, north, cases):
-    """Five clients ask without pause; an officer halts in the middle."""
+def test_after_a_halt_has_committed_no_prediction_is_served_to_fifty_clients(world, deployment, north, cases):
+    """Fifty clients ask without pause and an officer halts in the middle. What counts is the order of commits.
+
+    The rows are counted inside the halt's own transaction, when it has the lock: what is committed by then was
+    committed before the halt. If no row is added later, no prediction's commit follows the halt's.
+    """
+    clients, served, started = 50, [], threading.Event()
     north.post(deployment, "predictions", {"records": [cases("warm-up")]})
-    stop, halted_at = threading.Event(), []
 
     def client(name: str):
         statuses = []
-        for i in range(200):
-            answer = north.post(deployment, "predictions", {"records": [cases(f"{name}-{i}-{j}") for j in range(3)]})
-            statuses.append((answer.status_code, time.monotonic()))
+        for i in range(400):
+            answer = north.post(deployment, "predictions", {"records": [cases(f"{name}-{i}-{j}") for j in range(2)]})
+            statuses.append(answer.status_code)
             if answer.status_code == 423:
                 break
-        stop.set()
+            served.append(name)
+            if len(served) >= 2 * clients:
+                started.set()
         return statuses
 
     def officer():
-        time.sleep(0.6)
-        halt = services.deployment_halt(
-            deployment=deployment, reason="A patient was misread.", actor=world.people.officer_north
-        )
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT count(*) FROM runtime_prediction")
-            halted_at.append((cursor.fetchone()[0], time.monotonic()))
-        return halt
+        assert started.wait(60)
+        with transaction.atomic():
+            services.deployment_halt(
+                deployment=deployment, reason="A patient was misread.", actor=world.people.officer_north
+            )
+            return Prediction.objects.count()
 
-    *clients, halt = together(*(lambda n=n: client(f"c{n}") for n in range(5)), officer)
-    counted, moment = halted_at[0]
-    assert Prediction.objects.count() == counted  # nothing was committed after the halt
-    assert counted > 1
-    for statuses in clients:
-        assert {status for status, _ in statuses} <= {200, 423}
-        assert statuses[-1][0] == 423
-    assert sum(3 for statuses in clients for status, _ in statuses if status == 200) + 1 == counted
+    *statuses, before_the_halt = together(*(lambda n=n: client(f"c{n}") for n in range(clients)), officer)
+    assert Prediction.objects.count() == before_the_halt  # nothing was committed after the halt
+    assert before_the_halt == 1 + sum(2 for mine in statuses for status in mine if status == 200) > 2 * clients
+    assert all({*mine} <= {200, 423} and mine[-1] == 423 for mine in statuses)
     assert Prediction.objects.count() == EventKey.objects.count() == DeploymentCounter.objects.get().predictions
-    assert halt.closed_at is None
+    assert Halt.objects.get().closed_at is None
 
 
 def test_a_prediction_that_a_halt_overtakes_is_rolled_back(world, deployment, north, cases, monkeypatch):

@@ -5,7 +5,15 @@ import pytest
 import torch
 from safetensors.numpy import save
 
-from federation.domain.learning.weights import WeightsError, digest, from_bytes, load_state, state_of, to_bytes
+from federation.domain.learning.weights import (
+    WeightsError,
+    digest,
+    from_bytes,
+    load_state,
+    map_state,
+    state_of,
+    to_bytes,
+)
 from federation.domain.models.registry import build, default_specs
 
 SPEC = default_specs("classification", 5)[0]
@@ -29,6 +37,29 @@ def test_a_loaded_model_answers_like_its_source(task):
     x = torch.rand((2, 3) if task == "classification" else (2, 3, 32, 32))
     load_state(copy, from_bytes(to_bytes(state_of(source)), like=spec))
     assert torch.equal(copy(x), source(x))
+
+
+@pytest.mark.parametrize("task", ["classification", "segmentation"])
+def test_a_model_of_mapped_weights_answers_like_its_source(task, tmp_path):
+    spec = default_specs(task, 3)[0]
+    source, mapped, path = build(spec, seed=1), build(spec, seed=2), tmp_path / "weights"
+    path.write_bytes(to_bytes(state_of(source)))
+    map_state(mapped, path)
+    x = torch.rand((2, 3) if task == "classification" else (2, 3, 32, 32))
+    assert torch.equal(mapped(x), source(x))
+    for mine, other in zip(mapped.parameters(), source.parameters(), strict=True):
+        assert mine.is_contiguous() == other.is_contiguous()  # the order that computes fast is kept
+
+
+@pytest.mark.parametrize("keep", [0, 7, 100, -1])
+def test_a_damaged_file_is_refused_and_the_model_stays(state, keep, tmp_path):
+    path, model = tmp_path / "weights", build(SPEC, seed=1)
+    path.write_bytes(to_bytes(state)[:keep])
+    with pytest.raises(WeightsError, match="unreadable"):
+        map_state(model, path)
+    with pytest.raises(WeightsError, match="unreadable"):
+        map_state(model, tmp_path / "nothing")
+    assert all(np.array_equal(value, state[name]) for name, value in state_of(model).items())
 
 
 def test_equal_states_give_equal_bytes_whatever_their_order(state):
@@ -68,12 +99,15 @@ def test_truncated_bytes_are_refused(state, keep):
         (lambda s: {**s, "head.bias": np.array([-np.inf], np.float32)}, "1 of 1 NaN or infinite"),
     ],
 )
-def test_weights_that_do_not_fit_are_refused_with_the_name_at_fault(state, fault, message):
+def test_weights_that_do_not_fit_are_refused_with_the_name_at_fault(state, fault, message, tmp_path):
     with pytest.raises(WeightsError, match=message):
         from_bytes(save(fault(state)), like=SPEC)
     model = build(SPEC, seed=1)
     with pytest.raises(WeightsError, match=message):
         load_state(model, fault(state))
+    (tmp_path / "weights").write_bytes(save(fault(state)))
+    with pytest.raises(WeightsError, match=message):
+        map_state(model, tmp_path / "weights")
     assert all(np.array_equal(value, state[name]) for name, value in state_of(model).items())
 
 
