@@ -21,7 +21,9 @@ SERVED = "selection_rate"  # written at prediction time, once for each predictio
 
 _UPSERT = """
     INSERT INTO audits_runtime_rollup AS r (deployment_id, hour, site, attributes, metric, n, total, total_sq)
-    VALUES (%s, %s, %s, %s::jsonb, %s, %s, %s, %s)
+    SELECT %s, h, %s, g::jsonb, m, n, t, q
+    FROM unnest(%s::timestamptz[], %s::text[], %s::text[], %s::bigint[], %s::float8[], %s::float8[])
+        AS s(h, g, m, n, t, q)
     ON CONFLICT (deployment_id, hour, site, attributes, metric)
     DO UPDATE SET n = r.n + EXCLUDED.n, total = r.total + EXCLUDED.total, total_sq = r.total_sq + EXCLUDED.total_sq
 """
@@ -49,16 +51,35 @@ def rollups_add(
     values: Iterable[tuple[Mapping[str, str], Mapping[str, float]]],
 ) -> None:
     """Add (attributes, metric values) of each row. The caller holds the deployment's counter row, so none waits."""
-    sums: dict[tuple[str, str], Sums] = {}
+    sums = RollupSums()
     for attributes, metrics in values:
-        group = json.dumps(attributes, sort_keys=True)
+        sums.add(at, group_key(attributes), metrics)
+    sums.write(deployment_id, site)
+
+
+def group_key(attributes: Mapping[str, str]) -> str:
+    return json.dumps(attributes, sort_keys=True)
+
+
+class RollupSums:
+    """Sums of one batch by hour, group and metric, written in one statement in an order that all writers share."""
+
+    def __init__(self) -> None:
+        self.sums: dict[tuple[datetime, str, str], Sums] = {}
+
+    def add(self, at: datetime, group: str, metrics: Mapping[str, float], times: int = 1) -> None:
+        """Count metric values of a group (`group_key`) so many times; -1 takes a row's values back."""
+        hour = at.replace(minute=0, second=0, microsecond=0)
         for metric, value in metrics.items():
-            key = (group, metric)
-            sums[key] = sums.get(key, Sums(0, 0.0, 0.0)) + Sums(1, value, value * value)
-    hour = at.replace(minute=0, second=0, microsecond=0)
-    with connection.cursor() as cursor:
-        for (group, metric), s in sorted(sums.items(), key=lambda item: item[0]):
-            cursor.execute(_UPSERT, [deployment_id, hour, site, group, metric, s.n, s.total, s.total_sq])
+            key = (hour, group, metric)
+            more = Sums(times, times * value, times * value * value)
+            self.sums[key] = self.sums[key] + more if key in self.sums else more
+
+    def write(self, deployment_id: uuid.UUID, site: str) -> None:
+        rows = [(*key, s.n, s.total, s.total_sq) for key, s in sorted(self.sums.items(), key=lambda item: item[0])]
+        if rows:
+            with connection.cursor() as cursor:
+                cursor.execute(_UPSERT, [deployment_id, site, *map(list, zip(*rows, strict=True))])
 
 
 def group_rates(deployment: Deployment) -> dict[str, dict[str, dict[str, Rate]]]:
