@@ -52,6 +52,7 @@ MATRIX: dict[str, frozenset[Role]] = {
     "deployment.halt": frozenset({Role.ETHICS_OFFICER}),
     "deployment.reinstate": frozenset({Role.ETHICS_OFFICER}),
     "prediction.request": frozenset({Role.CLINICIAN}),
+    "event.record": frozenset({Role.CLINICIAN}),  # a prediction made by a model that runs elsewhere
     "outcome.record": frozenset({Role.CLINICIAN}),
     "ledger.view": _STAFF,
     "report.view": _STAFF,
