@@ -55,7 +55,11 @@ def policy_of(*, version: Version, kind: str, chosen: Mapping[str, Any] | None =
         "groups": groups_of(version),
         "max_predictions": MAX_PREDICTIONS[ApprovalRequest.Kind(kind)],
     }
-    ranges = {**_RANGES, "threshold": (float, 1e-3, settings.BIAS_THRESHOLD)}
+    ranges = {
+        **_RANGES,
+        "threshold": (float, 1e-3, settings.BIAS_THRESHOLD),
+        "retention_months": (int, settings.RETENTION_MIN_MONTHS, 1200),
+    }
     for name, value in (chosen or {}).items():
         if name == "chain":
             policy[name] = _checked_chain(value)

@@ -251,4 +251,8 @@ LOG_ORIGIN = os.environ.get("QFL_LOG_ORIGIN", "qfl-ethics.example/log")
 KEK_FILE = os.environ.get("QFL_KEK_FILE", "")  # empty: made in var/keys, for a trial (core/kek.py)
 INDEX_KEY_FILE = os.environ.get("QFL_INDEX_KEY_FILE", "")  # empty: made in var/keys; never rotated (core/pseudonyms.py)
 VAULT_CACHE_SECONDS = env.number("VAULT_CACHE_SECONDS", 5)  # how long a shredded key may still live in another process
+# Bulk rows are kept by the month: at least as long as the law says (EU AI Act, Art. 19 and 26: six months), and each
+# deployment's as long as its approved policy says (retention_months), else the default (ten years, as MDR Art. 10(8)).
+RETENTION_MIN_MONTHS = int(env.number("RETENTION_MIN_MONTHS", 6))
+RETENTION_MONTHS = int(env.number("RETENTION_MONTHS", 120))
 DECISION_RETENTION_DAYS = env.number("DECISION_RETENTION_DAYS", 3650)  # decisions are kept under legal duty so long
