@@ -101,12 +101,19 @@ def batch_write(
 ) -> Batch:
     """COPY the rows and enter the batch into the ledger, in the caller's governed transaction."""
     _, columns = COLUMNS[kind]
+    copy_lines(kind, ["\t".join([cell(getattr(row, column)) for column in columns]) for row in rows])
     return batch_enter(
         deployment=deployment, kind=kind, site=site, batch_id=batch_id, at=rows[0].received_at,
-        leaves=[canonical(leaf(row)) for row in rows],
-        lines=["\t".join([cell(getattr(row, column)) for column in columns]) for row in rows],
-        first_position=first_position,
+        leaves=[canonical(leaf(row)) for row in rows], first_position=first_position,
     )  # fmt: skip
+
+
+def copy_lines(kind: str, lines: Sequence[str]) -> None:
+    """COPY rows that are written out: their cells in the order of `COLUMNS[kind]`, as `cell` gives them, by tabs."""
+    table, columns = COLUMNS[kind]
+    names = ", ".join(f'"{column}"' for column in columns)
+    with connection.cursor() as cursor:
+        cursor.copy_expert(f"COPY {table} ({names}) FROM STDIN", io.StringIO("\n".join(lines) + "\n"))
 
 
 def batch_enter(
@@ -117,26 +124,13 @@ def batch_enter(
     batch_id: uuid.UUID,
     at: datetime,
     leaves: Sequence[bytes],
-    lines: Sequence[str],
     first_position: int | None,
 ) -> Batch:
-    """As `batch_write`, of rows that are written out already.
-
-    Parameters
-    ----------
-    leaves : sequence of bytes
-        `canonical(leaf(row))` of each row.
-    lines : sequence of str
-        Each row's cells in the order of `COLUMNS[kind]`, as `cell` gives them, joined by tabs.
-    """
+    """Enter a batch of rows, given as `canonical(leaf(row))`, into the ledger."""
     salt = secrets.token_bytes(SALT_BYTES)
     root = root_of(hash_rows(leaves, salt))
-    table, columns = COLUMNS[kind]
-    names = ", ".join(f'"{column}"' for column in columns)
-    with connection.cursor() as cursor:
-        cursor.copy_expert(f"COPY {table} ({names}) FROM STDIN", io.StringIO("\n".join(lines) + "\n"))
     return Batch.objects.create(
-        id=batch_id, created_at=at, deployment=deployment, kind=kind, site=site, rows=len(lines),
+        id=batch_id, created_at=at, deployment=deployment, kind=kind, site=site, rows=len(leaves),
         first_position=first_position, root=root.hex(), salt=salt,
     )  # fmt: skip
 

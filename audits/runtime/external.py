@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from django.db import connection
 from django.utils import timezone
 
-from audits.runtime.batches import NULL, batch_enter, cell, instant
+from audits.runtime.batches import NULL, batch_enter, cell, copy_lines, instant
 from audits.runtime.declared import Declared, declared_by
 from audits.runtime.gateway import caller_site
 from audits.runtime.halting import deployment_prepare
@@ -234,11 +234,12 @@ def _write(batch: Batched, events: Sequence[Event], names: Sequence[CaseName], s
         if after:
             sums.add(batch.at, group, {AFTER_HALT: 1.0}, count)
             marked += count
+    copy_lines("prediction", lines)
+    first = _count(batch.deployment.id, len(events))
     batch_enter(
         deployment=batch.deployment, kind="prediction", site=batch.site, batch_id=batch.id, at=batch.at,
-        leaves=leaves, lines=lines, first_position=None,
+        leaves=leaves, first_position=first,
     )  # fmt: skip
-    _count(batch.deployment.id, len(events))
     sums.write(batch.deployment.id, batch.site)
     return marked
 
@@ -270,17 +271,22 @@ def _line(batch: Batched, event: Event, alias: str, subject: str, after: bool, n
     )
 
 
-def _count(deployment_id: uuid.UUID, rows: int) -> None:
-    """Count the events with what was served here. No limit: they were made already."""
+def _count(deployment_id: uuid.UUID, rows: int) -> int:
+    """Count the events with what was served here, from which number on. No limit: they were made already.
+
+    The counter's row lock orders batches and roll-ups. It is taken late, as it holds up the other requests.
+    """
     for _ in range(2):
         with connection.cursor() as cursor:
             cursor.execute(
-                "UPDATE audits_runtime_deploymentcounter SET predictions = predictions + %s WHERE deployment_id = %s",
+                "UPDATE audits_runtime_deploymentcounter SET predictions = predictions + %s WHERE deployment_id = %s "
+                "RETURNING predictions",
                 [rows, deployment_id],
             )
-            if cursor.rowcount:
-                return
+            if found := cursor.fetchone():
+                return found[0] - rows + 1
         deployment_prepare(deployment_id)
+    raise LookupError(f"deployment {deployment_id} has no counter")
 
 
 def _answer(batch: Batched, events: Sequence[Event], marked: int, rows: Rows) -> dict:

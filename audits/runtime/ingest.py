@@ -32,7 +32,7 @@ from core.context import governed
 from models_registry.models import Deployment
 
 _PREDICTED = """
-    SELECT k.event_key, p.event_key, p.attributes, p.flagged, p.output, p.shape
+    SELECT k.event_key, p.event_key, p.attributes, p.score, p.flagged, p.output, p.shape
     FROM runtime_event_key k
     JOIN runtime_prediction p
         ON p.received_at = k.received_at AND p.deployment_id = k.deployment_id AND p.event_key = k.alias
@@ -55,6 +55,7 @@ class Predicted(NamedTuple):
 
     alias: str
     attributes: dict[str, str]
+    score: float | None
     flagged: bool
     output: bytes
     shape: list[int]
@@ -231,8 +232,8 @@ def _predictions(deployment_id: uuid.UUID, site: str, keys: Sequence[str]) -> di
         times = [at for (at,) in cursor.fetchall()]
         cursor.execute(_PREDICTED, [deployment_id, literal(indexes), times, site])
         return {  # a raw cursor gives documents as text
-            by_index[index]: Predicted(alias, json.loads(attributes), flagged, bytes(output), json.loads(shape))
-            for index, alias, attributes, flagged, output, shape in cursor.fetchall()
+            by_index[index]: Predicted(alias, json.loads(attributes), score, flagged, bytes(output), json.loads(shape))
+            for index, alias, attributes, score, flagged, output, shape in cursor.fetchall()
         }
 
 
@@ -243,7 +244,7 @@ def _scored(task: str, record: OutcomeIn, predicted: Predicted) -> Scored:
         expected = "label 0 or 1" if name == "label" else "mask, the corrected mask as packed bits in base64"
         raise _Fault(name, f"expected {expected}, and nothing else")
     if task == "classification":
-        return score_label(bool(predicted.flagged), bool(record.label))
+        return score_label(bool(predicted.flagged), bool(record.label), predicted.score)
     try:
         truth = unpack_mask(record.mask or "", predicted.shape)
     except ValueError as error:
@@ -251,11 +252,11 @@ def _scored(task: str, record: OutcomeIn, predicted: Predicted) -> Scored:
     return score_mask(truth, predicted)
 
 
-def score_label(flagged: bool, ill: bool) -> Scored:
-    """A classified case: true or false positive rate by its label, accuracy, selection rate."""
+def score_label(flagged: bool, ill: bool, score: float | None = None) -> Scored:
+    """A classified case: true or false positive rate by its label, accuracy, selection rate; its score, if known."""
     rate = "tpr" if ill else "fpr"
     values = {rate: float(flagged), "accuracy": float(flagged == ill), "selection_rate": float(flagged)}
-    return Scored(int(ill), values)
+    return Scored(int(ill), values if score is None else {**values, "score": float(score)})
 
 
 def score_mask(truth: np.ndarray, prediction: Masked) -> Scored:
