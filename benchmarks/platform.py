@@ -18,7 +18,7 @@ GIVEN = ("DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL")
 
 
 @contextmanager
-def private_platform() -> Iterator[None]:
+def private_platform(settings: str = "benchmarks.settings") -> Iterator[None]:
     """Start servers of our own, durable ones (fsync on), migrate as the owner, connect as the application.
 
     Servers named in the environment are not used: what they hold and how they are set is unknown.
@@ -29,7 +29,7 @@ def private_platform() -> Iterator[None]:
     running = launcher.start(f"bench-{os.getpid()}", durable=True, database="qfl_bench")
     var = tempfile.mkdtemp(prefix="qfl-bench-")
     os.environ.update(
-        running.environment, DJANGO_SETTINGS_MODULE="benchmarks.settings", SECRET_KEY=secrets.token_hex(), QFL_VAR=var,
+        running.environment, DJANGO_SETTINGS_MODULE=settings, SECRET_KEY=secrets.token_hex(), QFL_VAR=var,
         LOG_LEVEL="WARNING", OMP_NUM_THREADS="1",
     )  # fmt: skip
     try:

@@ -59,6 +59,7 @@ MATRIX: dict[str, frozenset[Role]] = {
     "notice.send": frozenset({Role.ADMINISTRATOR, Role.ETHICS_OFFICER}),
     "webhook.manage": frozenset({Role.ADMINISTRATOR}),
     "prediction.request": frozenset({Role.CLINICIAN}),
+    "event.record": frozenset({Role.CLINICIAN}),  # a prediction made by a model that runs elsewhere
     "outcome.record": frozenset({Role.CLINICIAN}),
     "review.record": frozenset({Role.CLINICIAN}),  # what was done with a prediction
     "appeal.view": _ALL - {Role.SITE_OPERATOR},

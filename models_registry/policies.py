@@ -93,7 +93,11 @@ def policy_of(*, version: Version, kind: str, chosen: Mapping[str, Any] | None =
         "min_crossed": MIN_CROSSED,
         "max_predictions": MAX_PREDICTIONS[ApprovalRequest.Kind(kind)],
     }
-    ranges = {**_RANGES, "threshold": (float, 1e-3, settings.BIAS_THRESHOLD)}
+    ranges = {
+        **_RANGES,
+        "threshold": (float, 1e-3, settings.BIAS_THRESHOLD),
+        "retention_months": (int, settings.RETENTION_MIN_MONTHS, 1200),
+    }
     known = sorted([*ranges, *SCOPE, "advisory", "chain", "intersections", "regimes"])
     for name, value in chosen.items():
         if name == "chain":

@@ -15,8 +15,8 @@ from audits.domain.monitor.betting import OutcomeEvent
 from audits.domain.monitor.calibration import calibration_case
 from audits.domain.monitor.policy import FED_BY_PREDICTIONS, MonitorPolicy
 from audits.runtime.models import Batch, DeploymentCounter, Outcome, Prediction
+from audits.runtime.rollups import SCORE
 
-SCORE = "score"  # kept with an outcome's values, for the calibration
 SELECTION, CALIBRATION = "selection_rate", "calibration"
 BATCHES = 500  # prediction batches read at once
 

@@ -16,7 +16,7 @@ from django.db.models.fields.json import KeyTextTransform
 
 from audits.runtime.forms_history import SPANS, HistoryForm
 from audits.runtime.models import DailyRollup, Rollup
-from audits.runtime.rollups import SERVED, TOLD, Rate, rate
+from audits.runtime.rollups import NO_RATES, SERVED, TOLD, Rate, rate
 from federation.domain.group_rates import Sums
 from models_registry.models import Deployment
 
@@ -120,7 +120,8 @@ def group_rates(deployment: Deployment, window: Window) -> dict[str, dict[str, d
     """Attribute to group to metric to rate, over the window."""
     rows = (
         _within(deployment, window)
-        .exclude(metric=TOLD)
+        .exclude(metric__in=NO_RATES)
+        .exclude(metric__contains=".")
         .order_by()
         .values("attributes", "metric")
         .annotate(count=Sum("n"), sum=Sum("total"), squares=Sum("total_sq"))

@@ -13,7 +13,8 @@ import uuid
 from django.db import connection
 
 
-def _key(deployment_id: uuid.UUID) -> int:
+def key_of(deployment_id: uuid.UUID) -> int:
+    """The deployment's number among the advisory locks."""
     digest = hashlib.sha256(b"qfl-ethics:deployment:" + deployment_id.bytes).digest()
     return int.from_bytes(digest[:8], "big", signed=True)
 
@@ -21,10 +22,10 @@ def _key(deployment_id: uuid.UUID) -> int:
 def lock_shared(deployment_id: uuid.UUID) -> None:
     """To serve: until the end of the transaction, no halt can commit."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [_key(deployment_id)])
+        cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [key_of(deployment_id)])
 
 
 def lock_exclusive(deployment_id: uuid.UUID) -> None:
     """To change the state: waits for predictions under way, and until the end of the transaction none begins."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_key(deployment_id)])
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [key_of(deployment_id)])

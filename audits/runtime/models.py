@@ -29,11 +29,13 @@ class Prediction(models.Model):
     site = models.TextField()
     subject = models.TextField()  # pseudonym of the patient, severed by deleting a salt (core.pseudonyms)
     attributes = models.JSONField()  # attribute -> group
-    score = models.FloatField()  # [0, 1]
+    score = models.FloatField(null=True)  # [0, 1]; None where a model elsewhere told its label only
     flagged = models.BooleanField()
     output = models.BinaryField()  # segmentation: packed bits of the mask; else empty
     shape = models.JSONField()  # of the mask
     warnings = models.JSONField()
+    made_at = models.DateTimeField(null=True)  # by a model that runs elsewhere, in its own words; None: served here
+    after_halt = models.BooleanField(default=False)  # made elsewhere while the deployment was halted or revoked
 
     class Meta:
         managed = False
@@ -58,7 +60,9 @@ class Outcome(models.Model):
     site = models.TextField()
     attributes = models.JSONField()
     stratum = models.SmallIntegerField()  # the label: cases are paired within it
-    values = models.JSONField()  # metric -> value in [0, 1], undefined ones absent
+    values = models.JSONField()  # metric -> value in [0, 1], undefined ones absent; a correction has none to fold
+    corrects = models.BigIntegerField(null=True)  # position of the row of the same case that this one replaces
+    correction = models.JSONField(null=True)  # of a correction: the values as they are known now
 
     class Meta:
         managed = False
@@ -75,8 +79,8 @@ class EventKey(models.Model):
 
     pk = models.CompositePrimaryKey("deployment_id", "kind", "event_key")
     deployment_id = models.UUIDField()
-    kind = models.TextField()  # prediction or outcome
-    event_key = models.TextField()  # blind index of the caller's name
+    kind = models.TextField()  # prediction, outcome, or correction (of a position, once)
+    event_key = models.TextField()  # blind index of the caller's name; of a correction, the position
     received_at = models.DateTimeField()  # finds the row's partition
     alias = models.TextField()  # what the prediction carries; empty for an outcome
     salt = models.BinaryField()  # of the alias (audits.runtime.names)
@@ -160,6 +164,23 @@ class DailyRollup(models.Model):
 
     def __str__(self) -> str:
         return f"{self.hour:%F} {self.metric}"
+
+
+class RetiredMonth(GovernedModel):
+    """A month of bulk rows that was dropped because nobody has to keep it. What it held stays provable as a fact."""
+
+    month = models.DateField(unique=True)  # its first day
+    predictions = models.PositiveBigIntegerField()
+    outcomes = models.PositiveBigIntegerField()
+    batches = models.PositiveIntegerField()
+    root = models.CharField(max_length=64)  # Merkle root over the roots of its batches, in the order of their ids
+
+    class Meta:
+        ordering = ["month"]
+        triggers = captured("id", "created_at", "month", "predictions", "outcomes", "batches", "root")
+
+    def __str__(self) -> str:
+        return f"{self.month:%Y-%m}"
 
 
 class DeploymentCounter(models.Model):

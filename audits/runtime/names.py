@@ -23,6 +23,7 @@ from core.pseudonyms import blind_all
 
 _SALT_BYTES = 16
 _ALIAS = b"qfl-ethics/case-alias/v1\n"
+ONE_NAME_EACH = "give each case a name of its own"
 _ARTICLES = {"prediction": "a prediction", "outcome": "an outcome"}
 
 
@@ -75,28 +76,48 @@ def known_names(deployment_id: uuid.UUID, names: Sequence[str]) -> dict[str, Kno
     return {by_index[row.event_key]: Known(row.received_at, row.alias) for row in rows}
 
 
-def claim_events(deployment_id: uuid.UUID, kind: str, cases: Sequence[CaseName], at: datetime) -> None:
-    """Enter the events; the primary key refuses a second one, also from a request at the same moment.
+def claim_events(
+    deployment_id: uuid.UUID, kind: str, cases: Sequence[CaseName], at: datetime, hint: str = ONE_NAME_EACH
+) -> None:
+    """Enter the events, or raise `BadRecords`, which names those that are there already and adds a hint."""
+    refusals = Refusals()
+    for number in events_taken(deployment_id, kind, cases, at):
+        name = cases[number].name
+        refusals.add(number, "event_key", taken(kind, name, hint), name)
+    refusals.raise_if_any()
 
-    In the order of their indexes, so that two batches with common names wait for one another instead of in a circle.
+
+def events_taken(deployment_id: uuid.UUID, kind: str, cases: Sequence[CaseName], at: datetime) -> list[int]:
+    """Enter the events and return which of them were there already, by their place.
+
+    The primary key refuses a second one, also from a request at the same moment. In the order of their indexes, so that
+    two batches with common names wait for one another instead of in a circle.
     """
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO runtime_event_key (deployment_id, kind, event_key, received_at, alias, salt) "
-            "SELECT %s, %s, k, %s, a, s FROM unnest(%s::text[], %s::text[], %s::bytea[]) AS n(k, a, s) "
+            "SELECT %s, %s, k, %s, coalesce(a, ''), decode(coalesce(s, ''), 'hex') "
+            "FROM unnest(%s::text[], %s::text[], %s::text[]) AS n(k, a, s) "
             "ORDER BY k ON CONFLICT DO NOTHING RETURNING event_key",
             [
-                deployment_id, kind, at, [case.index for case in cases], [case.alias for case in cases],
-                [case.salt for case in cases],
+                deployment_id, kind, at, literal([case.index for case in cases]),
+                literal([case.alias for case in cases if case.alias]),
+                literal([case.salt.hex() for case in cases if case.salt]),
             ],
         )  # fmt: skip
+        if cursor.rowcount == len(cases):
+            return []
         new = {index for (index,) in cursor.fetchall()}
-    refusals = Refusals()
-    for number, case in enumerate(cases):
-        if case.index not in new:
-            told = f"{case.name!r} has {_ARTICLES[kind]} already; give each case a name of its own"
-            refusals.add(number, "event_key", told, case.name)
-    refusals.raise_if_any()
+    return [number for number, case in enumerate(cases) if case.index not in new]
+
+
+def taken(kind: str, name: str, hint: str = ONE_NAME_EACH) -> str:
+    return f"{name!r} has {_ARTICLES[kind]} already; {hint}"
+
+
+def literal(digits: Sequence[str]) -> str:
+    """Many hexadecimal or decimal numbers as one literal: the database reads it much faster than a list of literals."""
+    return "{" + ",".join(digits) + "}"
 
 
 def names_forget(pseudonym: str) -> int:

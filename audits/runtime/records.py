@@ -17,7 +17,7 @@ from audits.runtime.declared import Declared
 from core.errors import ApplicationError
 from federation.domain.data.dataset import UNKNOWN
 
-MAX_PREDICTIONS, MAX_OUTCOMES, MAX_REVIEWS = 256, 1000, 1000
+MAX_PREDICTIONS, MAX_REVIEWS = 256, 1000
 MAX_SLICES = 64
 MAX_TEXT = 200
 LISTED = 20  # bad records named in one answer
@@ -46,12 +46,6 @@ class PredictionIn(msgspec.Struct, forbid_unknown_fields=True):
     age: float | None = None  # these three are asked for by the deployment's policy, and never stored
     device: str | None = None
     use: Literal["care", "study", "research"] | None = None
-
-
-class OutcomeIn(msgspec.Struct, forbid_unknown_fields=True):
-    event_key: str
-    label: Literal[0, 1] | None = None
-    mask: str | None = None
 
 
 class ReviewIn(msgspec.Struct, forbid_unknown_fields=True):
@@ -111,7 +105,7 @@ class _Bad(Exception):
         self.name, self.message = name, message
 
 
-_Record = TypeVar("_Record", PredictionIn, OutcomeIn, ReviewIn)
+_Record = TypeVar("_Record", PredictionIn, ReviewIn)
 
 
 def read_records(body: bytes, kind: type[_Record], most: int) -> list[_Record]:
@@ -122,7 +116,7 @@ def read_records(body: bytes, kind: type[_Record], most: int) -> list[_Record]:
         raise ApplicationError(f'Expected a JSON object {{"records": [...]}}: {error}') from None
     if not 1 <= len(envelope.records) <= most:
         raise BadRecords(f"Expected 1 to {most} records, got {len(envelope.records)}. Nothing was stored.")
-    found: list[_Record] = []
+    found: list[PredictionIn] = []
     refusals, seen = Refusals(), set()
     for index, raw in enumerate(envelope.records):
         try:
@@ -186,17 +180,17 @@ def _case(record: PredictionIn, declared: Declared, read: Read) -> Case:
     _text("patient", patient)
     warnings: list[str] = []
     x = read(record, declared, warnings)
-    return Case(record.event_key, patient, _attributes(record, declared, warnings), x, warnings)
+    return Case(record.event_key, patient, attributes_of(record.attributes, declared, warnings), x, warnings)
 
 
-def _attributes(record: PredictionIn, declared: Declared, warnings: list[str]) -> dict[str, str]:
+def attributes_of(given: Mapping[str, str], declared: Declared, warnings: list[str]) -> dict[str, str]:
     """Free text never becomes a group: what the sites did not count is "unknown", and said so."""
-    if extra := sorted(set(record.attributes) - set(declared.groups)):
+    if extra := sorted(set(given) - set(declared.groups)):
         names = ", ".join(declared.groups) or "none"
         raise _Bad(f"attributes.{extra[0][:40]}", f"expected only the attributes of the version ({names})")
     out = {}
     for name, groups in declared.groups.items():
-        group = record.attributes.get(name, UNKNOWN)
+        group = given.get(name, UNKNOWN)
         if group not in groups:
             if group != UNKNOWN:
                 warnings.append(f"attributes.{name}: not one of {', '.join(groups)}; taken as unknown, not monitored")

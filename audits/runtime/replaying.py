@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from audits.runtime.batches import batch_intact
 from audits.runtime.models import Batch, Outcome, Prediction
+from audits.runtime.retention import retired
 from provenance.replay import SHOWN, BulkReplay, register
 
 
@@ -19,7 +20,8 @@ def _replay(kind: str, model: type[Prediction] | type[Outcome]) -> BulkReplay:
     found = claimed = 0
     problems = []
     batches = Batch.objects.filter(kind=kind)
-    for batch in batches.iterator(chunk_size=200):
+    gone = retired(list(batches.only("id", "created_at")))
+    for batch in batches.exclude(id__in=gone).iterator(chunk_size=200):
         claimed += batch.rows
         if batch_intact(batch):
             found += batch.rows

@@ -7,7 +7,7 @@ import math
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from django.db import connection
 
@@ -16,15 +16,20 @@ from federation.domain.group_rates import Sums
 Z_95 = 1.959963984540054
 SERVED = "selection_rate"  # written at prediction time, once for each prediction: its n counts them
 TOLD = "told"  # written once for each outcome: its n counts them, for any other metric may be undefined for a case
+SCORE, CORRECTED, AFTER_HALT = "score", "corrected", "after_halt"  # beside the rates: sums of scores, two counts
+NO_RATES = (TOLD, SCORE, CORRECTED, AFTER_HALT)  # nor are names with a dot: what became of predictions, refusals
 
 _UPSERT = """
     INSERT INTO {table} AS r (deployment_id, hour, site, attributes, metric, n, total, total_sq)
-    SELECT %s, %s, %s, a, m, n, t, s
-    FROM unnest(%s::jsonb[], %s::text[], %s::bigint[], %s::float8[], %s::float8[]) AS given(a, m, n, t, s)
+    SELECT %s, {begin}, %s, g::jsonb, m, sum(n)::bigint, sum(t), sum(q)
+    FROM unnest(%s::timestamptz[], %s::text[], %s::text[], %s::bigint[], %s::float8[], %s::float8[])
+        AS s(h, g, m, n, t, q)
+    GROUP BY 2, 4, 5
     ON CONFLICT (deployment_id, hour, site, attributes, metric)
     DO UPDATE SET n = r.n + EXCLUDED.n, total = r.total + EXCLUDED.total, total_sq = r.total_sq + EXCLUDED.total_sq
 """
-_HOURLY, _DAILY = (_UPSERT.format(table=f"audits_runtime_{name}") for name in ("rollup", "dailyrollup"))
+_HOURLY = _UPSERT.format(table="audits_runtime_rollup", begin="h")
+_DAILY = _UPSERT.format(table="audits_runtime_dailyrollup", begin="date_trunc('day', h, 'UTC')")
 
 
 @dataclass(frozen=True)
@@ -49,22 +54,37 @@ def rollups_add(
     values: Iterable[tuple[Mapping[str, str], Mapping[str, float]]],
 ) -> None:
     """Add (attributes, metric values) of each row. The caller holds the deployment's counter row, so none waits."""
-    sums: dict[tuple[str, str], Sums] = {}
+    sums = RollupSums()
     for attributes, metrics in values:
-        group = json.dumps(attributes, sort_keys=True)
-        counted = metrics if SERVED in metrics else {**metrics, TOLD: 1.0}
-        for metric, value in counted.items():
-            key = (group, metric)
-            sums[key] = sums.get(key, Sums(0, 0.0, 0.0)) + Sums(1, value, value * value)
-    hour = at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
-    keys = sorted(sums)
-    columns = [
-        [group for group, _ in keys], [metric for _, metric in keys], [sums[key].n for key in keys],
-        [sums[key].total for key in keys], [sums[key].total_sq for key in keys],
-    ]  # fmt: skip
-    with connection.cursor() as cursor:
-        cursor.execute(_HOURLY, [deployment_id, hour, site, *columns])
-        cursor.execute(_DAILY, [deployment_id, hour.replace(hour=0), site, *columns])
+        sums.add(at, group_key(attributes), metrics)
+    sums.write(deployment_id, site)
+
+
+def group_key(attributes: Mapping[str, str]) -> str:
+    return json.dumps(attributes, sort_keys=True)
+
+
+class RollupSums:
+    """Sums of one batch by hour, group and metric; written by hour and by day, in an order that all writers share."""
+
+    def __init__(self) -> None:
+        self.sums: dict[tuple[datetime, str, str], Sums] = {}
+
+    def add(self, at: datetime, group: str, metrics: Mapping[str, float], times: int = 1) -> None:
+        """Count metric values of a group (`group_key`) so many times; -1 takes a row's values back."""
+        hour = at.replace(minute=0, second=0, microsecond=0)
+        for metric, value in metrics.items():
+            key = (hour, group, metric)
+            more = Sums(times, times * value, times * value * value)
+            self.sums[key] = self.sums[key] + more if key in self.sums else more
+
+    def write(self, deployment_id: uuid.UUID, site: str) -> None:
+        rows = [(*key, s.n, s.total, s.total_sq) for key, s in sorted(self.sums.items(), key=lambda item: item[0])]
+        if rows:
+            columns = [list(column) for column in zip(*rows, strict=True)]
+            with connection.cursor() as cursor:
+                for statement in (_HOURLY, _DAILY):
+                    cursor.execute(statement, [deployment_id, site, *columns])
 
 
 def rate(s: Sums) -> Rate:

@@ -6,5 +6,7 @@ from celery import shared_task
 @shared_task(name="audits.runtime.tasks.ensure_partitions_task")
 def ensure_partitions_task() -> None:
     from audits.runtime.partitions import ensure_partitions
+    from audits.runtime.retention import months_retire
 
     ensure_partitions()
+    months_retire()

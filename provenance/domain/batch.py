@@ -7,7 +7,6 @@ guessed. Disclosing a row discloses its salt and nothing about the others.
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -35,7 +34,7 @@ def row_salt(batch_salt: bytes, index: int) -> bytes:
     """Salt of one row: HMAC-SHA256 of its index under the batch's salt, so that it tells nothing about the others."""
     if len(batch_salt) != SALT_BYTES:
         raise FormatError(f"expected a batch salt of {SALT_BYTES} bytes, got {len(batch_salt)}")
-    return hmac.new(batch_salt, _ROW_SALT_DOMAIN + index.to_bytes(8, "big"), hashlib.sha256).digest()
+    return hmac.digest(batch_salt, _ROW_SALT_DOMAIN + index.to_bytes(8, "big"), "sha256")
 
 
 def row_hashes(rows: Sequence[Any], batch_salt: bytes) -> list[bytes]:
@@ -48,7 +47,12 @@ def row_hashes(rows: Sequence[Any], batch_salt: bytes) -> list[bytes]:
     batch_salt : bytes, 32
         Random, secret, one for each batch.
     """
-    return [_row_hash(row, row_salt(batch_salt, i)) for i, row in enumerate(rows)]
+    return hash_rows([canonical(row) for row in rows], batch_salt)
+
+
+def hash_rows(rows: Sequence[bytes], batch_salt: bytes) -> list[bytes]:
+    """`row_hashes` of rows that are canonical bytes already: the caller vouches for the form."""
+    return [hash_leaf(commitment(row_salt(batch_salt, i), row)) for i, row in enumerate(rows)]
 
 
 def batch_root(rows: Sequence[Any], batch_salt: bytes) -> bytes:

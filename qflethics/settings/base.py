@@ -274,4 +274,8 @@ WEBHOOK_ALLOW_PRIVATE = env.flag("WEBHOOK_ALLOW_PRIVATE", False)  # receivers in
 WEBHOOK_CA_FILE = os.environ.get("WEBHOOK_CA_FILE", "")  # whose certificates receivers have; empty: the public ones
 # The laws whose clocks may run (audits/domain/incidents/clocks.toml), where an approved policy names no others.
 REGULATORY_REGIMES = env.words("REGULATORY_REGIMES", "mdr,ai_act,gdpr,hipaa")
+# Bulk rows are kept by the month: at least as long as the law says (EU AI Act, Art. 19 and 26: six months), and each
+# deployment's as long as its approved policy says (retention_months), else the default (ten years, as MDR Art. 10(8)).
+RETENTION_MIN_MONTHS = int(env.number("RETENTION_MIN_MONTHS", 6))
+RETENTION_MONTHS = int(env.number("RETENTION_MONTHS", 120))
 DECISION_RETENTION_DAYS = env.number("DECISION_RETENTION_DAYS", 3650)  # decisions are kept under legal duty so long

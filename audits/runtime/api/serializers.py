@@ -55,16 +55,6 @@ class PredictionsInput(serializers.Serializer):
     records = PredictionInput(many=True, help_text="1 to 256")
 
 
-class OutcomeInput(serializers.Serializer):
-    event_key = serializers.CharField(max_length=200)
-    label = serializers.ChoiceField([0, 1], required=False)  # type: ignore[assignment]
-    mask = serializers.CharField(required=False, help_text="base64 of the corrected mask's bits, first pixel highest")
-
-
-class OutcomesInput(serializers.Serializer):
-    records = OutcomeInput(many=True, help_text="1 to 1000, all or none")
-
-
 class PredictionsOutput(serializers.Serializer):
     deployment = serializers.UUIDField()
     kind = serializers.CharField()
@@ -76,13 +66,6 @@ class PredictionsOutput(serializers.Serializer):
     predictions = serializers.ListField(child=serializers.DictField())
     notice = serializers.CharField()
     warnings = serializers.ListField(child=serializers.CharField(), required=False, help_text="of the chain's word")
-
-
-class OutcomesOutput(serializers.Serializer):
-    accepted = serializers.IntegerField()
-    batch = serializers.UUIDField()
-    at = serializers.DateTimeField()
-    positions = serializers.DictField(child=serializers.IntegerField())
 
 
 class PredictionProofOutput(serializers.Serializer):

@@ -1,6 +1,6 @@
 from django.urls import include, path
 
-from audits.runtime.api import amber, appeals, reviews, views
+from audits.runtime.api import amber, appeals, batches, reviews, views
 
 urlpatterns = [
     path("", include("audits.runtime.api.incident_urls")),
@@ -10,7 +10,11 @@ urlpatterns = [
         views.PredictionProofView.as_view(),
         name="api_prediction_proof",
     ),
-    path("deployments/<uuid:deployment_id>/outcomes", views.OutcomesView.as_view(), name="api_outcomes"),
+    path("deployments/<uuid:deployment_id>/events", batches.EventsView.as_view(), name="api_events"),
+    path("deployments/<uuid:deployment_id>/outcomes", batches.OutcomesView.as_view(), name="api_outcomes"),
+    path(
+        "deployments/<uuid:deployment_id>/outcomes/<path:event_key>", batches.OutcomeView.as_view(), name="api_outcome"
+    ),
     path("deployments/<uuid:deployment_id>/monitor", views.MonitorView.as_view(), name="api_monitor"),
     path("deployments/<uuid:deployment_id>/amber", amber.AmberView.as_view(), name="api_amber"),
     path("deployments/<uuid:deployment_id>/halt", views.HaltView.as_view(), name="api_halt"),

@@ -10,19 +10,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from audits.runtime import gateway, ingest, reinstating, services
+from audits.runtime import gateway, reinstating, services
 from audits.runtime.api import serializers
+from audits.runtime.api.bodies import TooLarge
 from audits.runtime.models import DeploymentCounter, Halt, MonitorState
 from audits.runtime.row_proofs import prediction_prove
-from core.errors import ApplicationError
 from models_registry.models import Deployment
 
 _KEY = OpenApiParameter("Idempotency-Key", str, OpenApiParameter.HEADER, description="makes a retry harmless")
-
-
-class TooLarge(ApplicationError):
-    status = 413
-    code = "too_large"
 
 
 class _OfDeployment(APIView):
@@ -51,22 +46,6 @@ class PredictionsView(_Batch):
     def post(self, request: Request, deployment_id: uuid.UUID) -> Response:
         return Response(
             gateway.predictions_create(
-                deployment=self.deployment(), caller=request.user, body=self.body(),
-                idempotency_key=request.headers.get("Idempotency-Key"),
-            )
-        )  # fmt: skip
-
-
-class OutcomesView(_Batch):
-    action_name = "outcome.record"
-
-    @extend_schema(
-        request=serializers.OutcomesInput, responses=serializers.OutcomesOutput, parameters=[_KEY],
-        operation_id="outcomes_create",
-    )  # fmt: skip
-    def post(self, request: Request, deployment_id: uuid.UUID) -> Response:
-        return Response(
-            ingest.outcomes_create(
                 deployment=self.deployment(), caller=request.user, body=self.body(),
                 idempotency_key=request.headers.get("Idempotency-Key"),
             )
