@@ -58,6 +58,42 @@ def test_a_policy_out_of_range_is_refused(world: World, audited: Version, policy
         ask(world, audited, policy=policy)
 
 
+SCOPE = [
+    ({"sites": ["south", "north", "south"]}, ["north", "south"]),
+    ({"age": [18, 65]}, [18, 65]),
+    ({"devices": ["Scan Two ", "Scan One"]}, ["Scan One", "Scan Two"]),
+    ({"regulatory": "investigational"}, "investigational"),
+    ({"appeal_days": 14}, 14),
+]
+
+
+@pytest.mark.parametrize(("policy", "kept"), SCOPE)
+def test_the_scope_that_is_asked_for_is_approved_with_the_rest(world, audited, policy: dict, kept) -> None:
+    made = ask(world, audited, policy=policy)
+
+    (name,) = policy
+    assert made.policy[name] == kept
+    assert made.content["policy"] == digest(made.policy)
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [{"sites": []}, {"sites": ["elsewhere"]}, {"sites": "north"}, {"sites": [1]}, {"age": [65, 18]}, {"age": [18]},
+     {"age": [18.5, 65]}, {"age": [-1, 65]}, {"age": [0, 131]}, {"age": None}, {"age": [True, 65]}, {"devices": []},
+     {"devices": [""]}, {"devices": ["a\nb"]}, {"devices": ["x" * 81]}, {"devices": ["x"] * 51},
+     {"regulatory": "approved"}, {"regulatory": None}, {"appeal_days": 0}, {"appeal_days": 91}],
+)  # fmt: skip
+def test_a_scope_that_cannot_be_enforced_is_refused(world, audited, policy: dict) -> None:
+    with pytest.raises(ApplicationError, match="expected"):
+        ask(world, audited, policy=policy)
+
+
+def test_what_is_for_research_only_is_never_asked_for_in_clinical_use(world, audited) -> None:
+    with pytest.raises(ApplicationError, match="research only"):
+        ask(world, audited, policy={"regulatory": "research"})
+    assert ask(world, audited, "shadow", policy={"regulatory": "research"}).policy["regulatory"] == "research"
+
+
 def test_a_version_that_was_never_audited_is_refused(world: World, version: Version) -> None:
     for kind in ApprovalRequest.Kind:
         with pytest.raises(Conflict, match="never audited"):

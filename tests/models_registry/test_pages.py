@@ -104,6 +104,20 @@ def test_an_administrator_requests_approval_on_the_page(world, audited, page) ->
     assert made.policy["threshold"] == 0.05 and made.requested_by == world.people.administrator
 
 
+def test_the_scope_is_asked_for_on_the_page_and_shown_to_who_decides(world, audited, page) -> None:
+    form = {"kind": "clinical", "justification": "For the ward.", "sites": "north, south", "oldest": "65",
+            "devices": "Scan One\r\nScan Two", "regulatory": "marked", "appeal_days": "14"}  # fmt: skip
+    page(world.people.administrator).post(reverse("approval_request", args=[audited.id]), form)
+
+    made = ApprovalRequest.objects.get()
+    asked = {name: made.policy[name] for name in ("sites", "age", "devices", "regulatory", "appeal_days")}
+    assert asked == {"sites": ["north", "south"], "age": [0, 65], "devices": ["Scan One", "Scan Two"],
+                     "regulatory": "marked", "appeal_days": 14}  # fmt: skip
+    body = text(page(world.people.officer_north), "approval", made.id)
+    for expected in ("0 to 65 years", "Scan One, Scan Two", "Marked or cleared medical device"):
+        assert expected in body
+
+
 def test_an_incomplete_request_is_shown_again(world, audited, page) -> None:
     answer = page(world.people.administrator).post(reverse("approval_request", args=[audited.id]), {"kind": "shadow"})
 

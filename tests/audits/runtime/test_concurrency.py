@@ -9,7 +9,7 @@ from django.db import connection, transaction
 
 from audits.runtime import halting, monitoring, services
 from audits.runtime.batches import batch_intact
-from audits.runtime.models import Batch, DeploymentCounter, EventKey, Halt, MonitorState, Outcome, Prediction
+from audits.runtime.models import Batch, DeploymentCounter, EventKey, Halt, MonitorState, Outcome, Prediction, Review
 from core.errors import Conflict
 from models_registry.models import Deployment
 
@@ -231,3 +231,44 @@ def test_a_reinstatement_while_outcomes_arrive_loses_none_of_them(deployment, te
     row = MonitorState.objects.get()
     assert row.position == 200 == DeploymentCounter.objects.get().outcomes
     assert monitoring.replay(deployment).equal
+
+
+def test_reviews_and_outcomes_that_meet_count_each_wrong_case_once(world, deployment, caller_class, cases):
+    from audits.runtime.reviews import reliance_of
+
+    north = caller_class(
+        world.people.north, world.people.administrator, ["prediction.request", "outcome.record", "review.record"]
+    )
+    said = north.post(deployment, "predictions", {"records": [cases(f"c{i}") for i in range(40)]}).json()["predictions"]
+    wrong = [{"event_key": row["event_key"], "label": 1 - row["label"]} for row in said]
+    words = [{"event_key": row["event_key"], "decision": "accepted"} for row in said]
+
+    def send(what: str, records: list[dict]):
+        return [north.post(deployment, what, {"records": records[i : i + 4]}).status_code for i in range(0, 40, 4)]
+
+    sent = together(
+        lambda: send("outcomes", wrong), lambda: send("reviews", words), lambda: send("reviews", words[::-1])
+    )
+    assert sent[0] == [200] * 10
+    assert sorted({*sent[1], *sent[2]}) in ([200], [200, 422])  # a case is reviewed once
+    everybody = reliance_of(deployment)[0]
+    assert everybody.reviewed == Review.objects.count() == everybody.accepted_wrong.n
+    assert everybody.reviewed > 0
+
+
+def test_a_case_that_two_contest_at_once_has_one_appeal(world, deployment, north, cases):
+    from audits.runtime.appeals import appeal_file
+
+    north.post(deployment, "predictions", {"records": [cases("a")]})
+
+    def contest(actor):
+        try:
+            appeal_file(
+                deployment=deployment, event_key="a", contested_by="clinician", grounds="Misread.  Twice.", actor=actor
+            )
+        except Conflict:
+            return "late"
+        return "first"
+
+    people = (world.people.clinician, world.people.officer_north)
+    assert sorted(together(*(lambda p=p: contest(p) for p in people))) == ["first", "late"]
