@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('audits_runtime', '0003_sealed'),
+        ('audits_runtime', '0040_amber'),
         ('models_registry', '0002_sealed'),
     ]
 
