@@ -1,15 +1,21 @@
 import pytest
+from django.utils import timezone
 
 from accounts.models import Institution
-from audits.runtime import monitoring
+from audits.runtime import history, monitoring
 from audits.runtime.batches import batch_intact
 from audits.runtime.corrections import corrections_counted
 from audits.runtime.models import Batch, DeploymentCounter, MonitorState, Outcome, Rollup
-from audits.runtime.rollups import group_rates
 from core.models import Outbox
 
 pytestmark = pytest.mark.django_db
 ACTIONS = ("prediction.request", "outcome.record", "deployment.view")
+
+
+def rates_now(deployment) -> dict:
+    """Rates by group over the day."""
+    end = timezone.now() + history.HOUR
+    return history.group_rates(deployment, history.Window("day", end - history.DAY, end))
 
 
 @pytest.fixture
@@ -56,14 +62,14 @@ def test_the_monitor_passes_a_correction_and_counts_the_case_once(told, caller):
 
 
 def test_the_figures_follow_the_truth_as_it_is_known_now(told, caller):
-    assert group_rates(told)["sex"]["female"]["tpr"].n == 1
+    assert rates_now(told)["sex"]["female"]["tpr"].n == 1
     correct(caller, told, ("a", 0, 1))
-    rates = group_rates(told)["sex"]["female"]
+    rates = rates_now(told)["sex"]["female"]
     assert (rates["tpr"].n, rates["fpr"].n, rates["accuracy"].n) == (0, 1, 1)
     correct(caller, told, ("a", 1, 3))  # and back again: a correction of the correction
-    rates = group_rates(told)["sex"]["female"]
+    rates = rates_now(told)["sex"]["female"]
     assert (rates["tpr"].n, rates["fpr"].n, rates["accuracy"].n) == (1, 0, 1)
-    assert group_rates(told)["sex"]["male"]["tpr"].n == 1
+    assert rates_now(told)["sex"]["male"]["tpr"].n == 1
     assert corrections_counted(told) == 2
     assert all(row.n >= 0 for row in Rollup.objects.all())
 
