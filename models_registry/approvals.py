@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
-from django.conf import settings
 from django.utils import timezone
 
 from accounts.models import Institution, User
 from core.context import governed
 from core.errors import ApplicationError, Conflict, Forbidden
-from core.roles import Role
 from federation.domain.messages import digest
 from models_registry import binding
+from models_registry.four_eyes import capacity_among, refuse_again, refuse_too_early, refuse_unsaid, standing_of
 from models_registry.models import ApprovalDecision, ApprovalRequest, Deployment, Version
 from models_registry.policies import policy_of
 from models_registry.refusals import refusals_told
@@ -27,56 +25,6 @@ from models_registry.refusals import refusals_told
 State = ApprovalRequest.State
 Decision = ApprovalDecision.Decision
 Capacity = ApprovalDecision.Capacity
-
-
-@dataclass(frozen=True)
-class Standing:
-    """How far a request is: who has approved, and what is still missing."""
-
-    officers: int
-    institutions: int
-    administrators: int
-
-    @property
-    def quorum(self) -> bool:
-        """Whether the officers' part is complete."""
-        return self.officers >= settings.OFFICERS_REQUIRED and self.institutions >= settings.INSTITUTIONS_REQUIRED
-
-    @property
-    def complete(self) -> bool:
-        return self.quorum and self.administrators >= 1
-
-    @property
-    def missing(self) -> list[str]:
-        """What is still needed, in the order in which it can come."""
-        out = []
-        officers = settings.OFFICERS_REQUIRED - self.officers
-        if officers > 0:
-            out.append(f"the approval of {officers} more ethics officer{'s' if officers > 1 else ''}")
-        if self.institutions < settings.INSTITUTIONS_REQUIRED:
-            out.append(
-                f"officers of {settings.INSTITUTIONS_REQUIRED} different institutions (so far {self.institutions})"
-            )
-        if not self.administrators:
-            out.append("then the approval of an administrator who is not the requester")
-        return out
-
-
-class Decided(Protocol):
-    """What people decide on by this rule; policies of audits are approved by it as well."""
-
-    @property
-    def decisions(self) -> Any: ...
-
-
-def standing_of(request: Decided) -> Standing:
-    approvals = [d for d in request.decisions.all() if d.decision == Decision.APPROVE]
-    officers = [d for d in approvals if d.capacity == Capacity.OFFICER]
-    return Standing(
-        officers=len(officers),
-        institutions=len({d.institution_id for d in officers}),
-        administrators=sum(d.capacity == Capacity.ADMINISTRATOR for d in approvals),
-    )
 
 
 def approval_request(
@@ -119,10 +67,7 @@ def approval_decide(*, request: ApprovalRequest, decision: str, reason: str, act
         If the request is closed, the actor has decided already, the administrator comes before the officers, or the
         content has changed (the request is then voided).
     """
-    if decision not in Decision.values:
-        raise ApplicationError(f"Expected a decision among {', '.join(Decision.values)}, got {decision!r}.")
-    if not reason.strip():
-        raise ApplicationError("Give a reason: it becomes part of the record.")
+    refuse_unsaid(decision, reason)
     with refusals_told(), governed(action=f"approval.{decision}", actor=actor.id, reason=reason):
         request = lock_request(request.id)
         capacity, institution = capacity_of(request, actor)
@@ -131,7 +76,7 @@ def approval_decide(*, request: ApprovalRequest, decision: str, reason: str, act
         if changed:  # the voiding must be committed, so it is told only after this transaction
             _void(request, changed)
         else:
-            _refuse_again(request, actor)
+            refuse_again(request, actor, what="request")
             made = _record(request, decision, reason.strip(), actor, capacity, institution)
     if changed:
         raise Conflict(void_words(changed))
@@ -141,9 +86,7 @@ def approval_decide(*, request: ApprovalRequest, decision: str, reason: str, act
 def _record(
     request: ApprovalRequest, decision: str, reason: str, actor: User, capacity: str, institution: Institution | None
 ) -> ApprovalDecision:
-    standing = standing_of(request)
-    if decision == Decision.APPROVE and capacity == Capacity.ADMINISTRATOR and not standing.quorum:
-        raise Conflict(f"The officers decide first. Still missing: {'; '.join(standing.missing[:-1])}.")
+    refuse_too_early(request, decision, capacity)
     made = ApprovalDecision.objects.create(
         request=request, decided_by=actor, requested_by_id=request.requested_by_id, capacity=capacity,
         institution=institution, decision=decision, reason=reason, content_digest=request.content_digest,
@@ -164,26 +107,10 @@ def approval_withdraw(*, request: ApprovalRequest, actor: User, reason: str = ""
 
 
 def capacity_of(request: ApprovalRequest, actor: User) -> tuple[str, Institution | None]:
-    """In which capacity, and for which institution, this person decides.
-
-    Who is officer and administrator at once acts as an officer until the officers' part is complete.
-    """
-    if actor.id == request.requested_by_id:
-        raise Forbidden("You made this request; other people decide on it.")
-    members = list(actor.memberships.filter(is_active=True).select_related("institution"))
-    federated = set(
-        request.version.model.federation.participants.filter(is_active=True).values_list("institution_id", flat=True)
-    )
-    officer = [m.institution for m in members if m.role == Role.ETHICS_OFFICER and m.institution_id in federated]
-    admin = [m.institution for m in members if m.role == Role.ADMINISTRATOR and m.institution_id in {None, *federated}]
-    if officer and not (admin and standing_of(request).quorum):
-        return Capacity.OFFICER, officer[0]
-    if admin:
-        return Capacity.ADMINISTRATOR, admin[0]
-    raise Forbidden(
-        "Ethics officers of the federation's institutions decide, and then an administrator. "
-        f"You are signed in as: {actor.role_label}."
-    )
+    """In which capacity, and for which institution of the federation, this person decides."""
+    participants = request.version.model.federation.participants.filter(is_active=True)
+    federated = set(participants.values_list("institution_id", flat=True))
+    return capacity_among(request, actor, federated, what="request", officers="the federation's institutions")
 
 
 def may_decide(request: ApprovalRequest, actor: User) -> bool:
@@ -263,8 +190,3 @@ def _close(request: ApprovalRequest, state: State) -> ApprovalRequest:
 def _refuse_closed(request: ApprovalRequest) -> None:
     if request.state != State.UNDER_REVIEW:
         raise Conflict(f"The request is {request.get_state_display().lower()}; only one under review can be decided.")
-
-
-def _refuse_again(request: ApprovalRequest, actor: User) -> None:
-    if request.decisions.filter(decided_by=actor).exists():
-        raise Conflict("You have already decided on this request; a decision is never changed.")

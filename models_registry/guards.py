@@ -3,31 +3,56 @@
 The numbers are written out: a trigger is schema, and changing the rule is a migration that somebody reviews.
 """
 
-DECISION_IS_INDEPENDENT = """
+
+def decision_is_independent(what: str, table: str, also: str = "") -> str:
+    """Of a decision on a row of that table, which it calls `what`: by somebody else, in a role that is held, on its
+    content. `also` is what else must hold. Policies of audits are decided by this rule too.
+    """
+    return f"""
 DECLARE
-    request models_registry_approvalrequest%ROWTYPE;
+    {what} {table}%ROWTYPE;
 BEGIN
-    SELECT * INTO request FROM models_registry_approvalrequest WHERE id = NEW.request_id FOR SHARE;
-    IF request.state <> 'under_review' THEN
-        RAISE EXCEPTION 'the request is %, only one under review can be decided', request.state
+    SELECT * INTO {what} FROM {table} WHERE id = NEW.{what}_id FOR SHARE;
+    IF {what}.state <> 'under_review' THEN
+        RAISE EXCEPTION 'the {what} is %, only one under review can be decided', {what}.state
             USING ERRCODE = 'check_violation';
     END IF;
-    IF NEW.decided_by_id = request.requested_by_id OR NEW.requested_by_id <> request.requested_by_id THEN
+    IF NEW.decided_by_id = {what}.requested_by_id OR NEW.requested_by_id <> {what}.requested_by_id THEN
         RAISE EXCEPTION 'the requester must not decide' USING ERRCODE = 'check_violation';
     END IF;
-    IF NEW.content_digest <> request.content_digest THEN
-        RAISE EXCEPTION 'the decision is on other content than the request' USING ERRCODE = 'check_violation';
+    IF NEW.content_digest <> {what}.content_digest THEN
+        RAISE EXCEPTION 'the decision is on other content than the {what}' USING ERRCODE = 'check_violation';
     END IF;
     PERFORM 1 FROM accounts_membership m WHERE m.user_id = NEW.decided_by_id AND m.is_active
         AND m.role = NEW.capacity AND m.institution_id IS NOT DISTINCT FROM NEW.institution_id;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'the decider does not hold the role % there', NEW.capacity USING ERRCODE = 'check_violation';
     END IF;
-    RETURN NEW;
+{also}    RETURN NEW;
 END;
-"""
+"""  # noqa: S608 - the names are those of our own tables
 
-APPROVAL_NEEDS_QUORUM = """
+
+def needs_quorum(what: str, decisions: str) -> str:
+    """The part of a trigger that lets nothing become approved without its officers and an administrator."""
+    return f"""    IF NEW.state = 'approved' THEN
+        SELECT count(*), count(DISTINCT institution_id) INTO officers, institutions
+        FROM {decisions}
+        WHERE {what}_id = NEW.id AND decision = 'approve' AND capacity = 'ethics_officer';
+        SELECT count(*) INTO administrators FROM {decisions}
+        WHERE {what}_id = NEW.id AND decision = 'approve' AND capacity = 'administrator';
+        IF officers < 2 OR institutions < 2 OR administrators < 1 THEN
+            RAISE EXCEPTION 'approval needs 2 officers of 2 institutions and an administrator, has % of % and %',
+                officers, institutions, administrators USING ERRCODE = 'check_violation';
+        END IF;
+    END IF;
+"""  # noqa: S608 - the names are those of our own tables
+
+
+DECISION_IS_INDEPENDENT = decision_is_independent("request", "models_registry_approvalrequest")
+
+APPROVAL_NEEDS_QUORUM = (
+    """
 DECLARE
     officers integer; institutions integer; administrators integer;
 BEGIN
@@ -42,20 +67,12 @@ BEGIN
     IF OLD.state <> 'under_review' AND NOT (OLD.state = 'approved' AND NEW.state = 'voided') THEN
         RAISE EXCEPTION 'a request that is % cannot become %', OLD.state, NEW.state USING ERRCODE = 'check_violation';
     END IF;
-    IF NEW.state = 'approved' THEN
-        SELECT count(*), count(DISTINCT institution_id) INTO officers, institutions
-        FROM models_registry_approvaldecision
-        WHERE request_id = NEW.id AND decision = 'approve' AND capacity = 'ethics_officer';
-        SELECT count(*) INTO administrators FROM models_registry_approvaldecision
-        WHERE request_id = NEW.id AND decision = 'approve' AND capacity = 'administrator';
-        IF officers < 2 OR institutions < 2 OR administrators < 1 THEN
-            RAISE EXCEPTION 'approval needs 2 officers of 2 institutions and an administrator, has % of % and %',
-                officers, institutions, administrators USING ERRCODE = 'check_violation';
-        END IF;
-    END IF;
-    RETURN NEW;
+"""
+    + needs_quorum("request", "models_registry_approvaldecision")
+    + """    RETURN NEW;
 END;
 """
+)
 
 REQUEST_NEEDS_EVIDENCE = """
 DECLARE

@@ -5,13 +5,13 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
-from accounts.models import Institution
 from core.capture import captured
 from core.fields import SealedTextField
 from core.models import GovernedModel
 from core.roles import Role
 from federation.models import Federation, TrainingRun
 from models_registry import guards, querysets
+from models_registry.models_decision import DecisionRow
 
 
 class Model(GovernedModel):
@@ -153,25 +153,10 @@ class ApprovalRequest(GovernedModel):
         return f"{self.get_kind_display()} of {self.version}"
 
 
-class ApprovalDecision(GovernedModel):
+class ApprovalDecision(DecisionRow):
     """One person's decision on one content digest. Never changed."""
 
-    class Decision(models.TextChoices):
-        APPROVE = "approve"
-        REJECT = "reject"
-
-    class Capacity(models.TextChoices):
-        OFFICER = Role.ETHICS_OFFICER, "Ethics officer"
-        ADMINISTRATOR = Role.ADMINISTRATOR, "Administrator"
-
     request = models.ForeignKey(ApprovalRequest, on_delete=models.PROTECT, related_name="decisions")
-    decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
-    requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
-    capacity = models.CharField(max_length=20, choices=Capacity)
-    institution = models.ForeignKey(Institution, on_delete=models.PROTECT, null=True)
-    decision = models.CharField(max_length=10, choices=Decision)
-    reason = SealedTextField(subject="decided_by_id")
-    content_digest = models.CharField(max_length=64)
 
     class Meta:
         ordering = ["created_at"]
@@ -192,9 +177,6 @@ class ApprovalDecision(GovernedModel):
                 condition=Q(capacity=Role.ADMINISTRATOR) | Q(institution__isnull=False), name="officer_has_institution"
             ),
         ]
-
-    def __str__(self) -> str:
-        return f"{self.decision} as {self.capacity}"
 
 
 class Deployment(GovernedModel):

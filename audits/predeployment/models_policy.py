@@ -7,12 +7,12 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
-from accounts.models import Institution
 from audits.predeployment import guards, querysets
 from core.capture import captured
 from core.fields import SealedTextField
 from core.models import GovernedModel
 from core.roles import Role
+from models_registry.models_decision import DecisionRow
 
 
 class AuditPolicy(GovernedModel):
@@ -68,25 +68,10 @@ class AuditPolicy(GovernedModel):
         return f"{self.get_risk_class_display()} policy, version {self.number}"
 
 
-class PolicyDecision(GovernedModel):
+class PolicyDecision(DecisionRow):
     """One person's decision on one policy. Never changed."""
 
-    class Decision(models.TextChoices):
-        APPROVE = "approve"
-        REJECT = "reject"
-
-    class Capacity(models.TextChoices):
-        OFFICER = Role.ETHICS_OFFICER, "Ethics officer"
-        ADMINISTRATOR = Role.ADMINISTRATOR, "Administrator"
-
     policy = models.ForeignKey(AuditPolicy, on_delete=models.PROTECT, related_name="decisions")
-    decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
-    requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
-    capacity = models.CharField(max_length=20, choices=Capacity)
-    institution = models.ForeignKey(Institution, on_delete=models.PROTECT, null=True)
-    decision = models.CharField(max_length=10, choices=Decision)
-    reason = SealedTextField(subject="decided_by_id")
-    content_digest = models.CharField(max_length=64)
 
     class Meta:
         ordering = ["created_at"]
@@ -109,6 +94,3 @@ class PolicyDecision(GovernedModel):
                 name="policy_officer_has_institution",
             ),
         ]
-
-    def __str__(self) -> str:
-        return f"{self.decision} as {self.capacity}"

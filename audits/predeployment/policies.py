@@ -17,10 +17,9 @@ from accounts.models import Institution, User
 from audits.predeployment.models import AuditPolicy, PolicyDecision
 from core.context import governed
 from core.errors import ApplicationError, Conflict, Forbidden
-from core.roles import Role
 from federation.domain.messages import digest
 from federation.models import Participant
-from models_registry.approvals import standing_of
+from models_registry.four_eyes import capacity_among, refuse_again, refuse_too_early, refuse_unsaid, standing_of
 from models_registry.refusals import refusals_told
 
 State = AuditPolicy.State
@@ -117,19 +116,13 @@ def policy_decide(*, policy: AuditPolicy, decision: str, reason: str, actor: Use
     Conflict
         If it is closed, the actor has decided already, or the administrator comes before the officers.
     """
-    if decision not in Decision.values:
-        raise ApplicationError(f"Expected a decision among {', '.join(Decision.values)}, got {decision!r}.")
-    if not reason.strip():
-        raise ApplicationError("Give a reason: it becomes part of the record.")
+    refuse_unsaid(decision, reason)
     with refusals_told(), governed(action=f"policy.{decision}", actor=actor.id, reason=reason):
         policy = _locked(policy.id)
         capacity, institution = capacity_of(policy, actor)
         _refuse_closed(policy)
-        if policy.decisions.filter(decided_by=actor).exists():
-            raise Conflict("You have already decided on this proposal; a decision is never changed.")
-        standing = standing_of(policy)
-        if decision == Decision.APPROVE and capacity == Capacity.ADMINISTRATOR and not standing.quorum:
-            raise Conflict(f"The officers decide first. Still missing: {'; '.join(standing.missing[:-1])}.")
+        refuse_again(policy, actor, what="proposal")
+        refuse_too_early(policy, decision, capacity)
         made = PolicyDecision.objects.create(
             policy=policy, decided_by=actor, capacity=capacity,
             requested_by=policy.requested_by,  # type: ignore[misc]  # only shipped ones have none, and they are closed
@@ -151,24 +144,10 @@ def policy_withdraw(*, policy: AuditPolicy, actor: User, reason: str = "") -> Au
 
 
 def capacity_of(policy: AuditPolicy, actor: User) -> tuple[str, Institution | None]:
-    """In which capacity, and for which institution, this person decides.
-
-    Who is officer and administrator at once acts as an officer until the officers' part is complete.
-    """
-    if actor.id == policy.requested_by_id:
-        raise Forbidden("You made this proposal; other people decide on it.")
-    members = list(actor.memberships.filter(is_active=True).select_related("institution"))
+    """In which capacity, and for which institution of any federation, this person decides."""
     federated = set(Participant.objects.filter(is_active=True).values_list("institution_id", flat=True))
-    officer = [m.institution for m in members if m.role == Role.ETHICS_OFFICER and m.institution_id in federated]
-    admin = [m.institution for m in members if m.role == Role.ADMINISTRATOR and m.institution_id in {None, *federated}]
-    if officer and not (admin and standing_of(policy).quorum):
-        return Capacity.OFFICER, officer[0]
-    if admin:
-        return Capacity.ADMINISTRATOR, admin[0]
-    raise Forbidden(
-        "Ethics officers of institutions that take part in a federation decide, and then an administrator. "
-        f"You are signed in as: {actor.role_label}."
-    )
+    officers = "institutions that take part in a federation"
+    return capacity_among(policy, actor, federated, what="proposal", officers=officers)
 
 
 def why_not(policy: AuditPolicy, actor: User) -> str:

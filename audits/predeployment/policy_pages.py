@@ -10,7 +10,7 @@ from audits.predeployment.checks.base import Check, Parameter, Principle
 from audits.predeployment.models import AuditPolicy, AuditRun
 from audits.predeployment.policy import Decides
 from audits.predeployment.policy_difference import WORDS, difference, direction_of, installed
-from models_registry.approvals import standing_of
+from models_registry.four_eyes import standing_of
 
 State = AuditPolicy.State
 

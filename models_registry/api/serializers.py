@@ -4,10 +4,10 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from models_registry.approvals import standing_of
 from models_registry.binding import gate, latest_audit, latest_card
 from models_registry.cards import completeness
 from models_registry.fails import fails_of
+from models_registry.four_eyes import standing_of
 from models_registry.models import ApprovalDecision, ApprovalRequest, Card, Deployment, Evidence, Model, Version
 
 

@@ -6,7 +6,7 @@ import uuid
 from typing import Any
 
 import pytest
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, connection, transaction
 from django.test import Client
 from django.urls import reverse
 
@@ -151,6 +151,32 @@ def test_the_page_of_a_version_says_which_fail_stands(version, world):
     client.force_login(world.people.auditor, backend="django.contrib.auth.backends.ModelBackend")
     text = client.get(reverse("version", args=[version.id])).content.decode()
     assert "What failed before" in text and "Stands" in text
+
+
+INSERT = """
+    INSERT INTO models_registry_approvalrequest (id, created_at, version_id, kind, content, content_digest, policy,
+        state, requested_by_id, justification)
+    VALUES (gen_random_uuid(), now(), %s, %s, '{"fails": "x"}', repeat('a', 64), '{}', 'under_review', %s, 'raw')
+"""
+
+
+@pytest.mark.parametrize(("checks", "risk_class", "words"), [
+    ([("fail", FAILED), ("inconclusive", check("pass"))], "limited", "a fail stands that no later audit has answered"),
+    ([("pass", check("pass"))], "high", "needs a certification audit"),
+    ([("fail", FAILED), ("pass", check("pass"))], "limited", ""),
+])  # fmt: skip
+def test_plain_sql_is_refused_as_well(version, world, checks, risk_class, words):
+    for verdict, row in checks:
+        audit(version, verdict, row, risk_class=risk_class)
+    kind = "shadow" if risk_class == "limited" else "clinical"
+    values = [version.id, kind, world.people.administrator.id]
+    with connection.cursor() as cursor:
+        if words:
+            with pytest.raises(DatabaseError, match=words), transaction.atomic():
+                cursor.execute(INSERT, values)
+        else:
+            cursor.execute(INSERT, values)
+    assert ApprovalRequest.objects.count() == (not words)
 
 
 HIGH = {"risk_class": "high"}

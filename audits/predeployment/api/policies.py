@@ -12,7 +12,7 @@ from rest_framework.views import APIView
 from audits.predeployment import policies
 from audits.predeployment.models import AuditPolicy, PolicyDecision
 from models_registry.api.views import person
-from models_registry.approvals import standing_of
+from models_registry.four_eyes import standing_of
 
 
 class PolicyInput(serializers.Serializer):

@@ -200,10 +200,22 @@ def test_a_check_that_is_uninstalled_in_the_middle_is_inconclusive_and_the_audit
 def test_a_check_whose_package_is_half_gone_counts_as_uninstalled(monkeypatch):
     from audits.predeployment.checks import registry
 
-    monkeypatch.setattr(registry, "_added", lambda: {"ours": "no_such_package.ours:Ours"})
-    with pytest.raises(UnknownCheck, match="cannot be loaded"):
-        registry.check_of("ours")
-    assert not_installed.check_or_stand_in("ours").title == "ours"
+    found = {"ours": "no_such_package.ours:Ours", "theirs": "audits:Theirs", "broken": "tests.broken:Broken"}
+    monkeypatch.setattr(registry, "_added", lambda: found)
+    monkeypatch.setattr(registry, "import_module", _raising(registry.import_module))
+    for name in found:
+        with pytest.raises(UnknownCheck, match="cannot be loaded"):
+            registry.check_of(name)
+        assert not_installed.check_or_stand_in(name).title == name
+
+
+def _raising(imported):
+    def import_module(name: str):
+        if name == "tests.broken":
+            raise RuntimeError("no licence")
+        return imported(name)
+
+    return import_module
 
 
 def test_the_page_says_until_when_a_site_is_waited_for_and_then_that_it_is_not(audit, people, signed_in):
