@@ -193,7 +193,7 @@ def _lock(appeal: Appeal) -> Appeal:
     return rows.select_related("deployment__version__model", "institution").get(id=appeal.id)
 
 
-def _refuse_from(appeal: Appeal, target: State) -> None:
+def _refuse_from(appeal: Appeal, target: Appeal.State) -> None:
     if target not in Appeal.TRANSITIONS.get(State(appeal.state), set()):
         raise Conflict(
             f"This appeal is {State(appeal.state).label.lower()}, so it cannot become {target.label.lower()}."

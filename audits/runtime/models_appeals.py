@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
+import pgtrigger
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
@@ -14,6 +15,14 @@ from audits.runtime import querysets
 from audits.runtime.models_reviews import CASE_COLUMNS, OfPrediction
 from core.capture import captured
 from core.fields import SealedTextField
+
+_DECISION = ("outcome", "decided_by_id", "decided_at", "reason", "feedback")
+_FILED = ("event_key", "flagged", "requested_by", "contested_by", "filed_by_id", "grounds")  # what the case rests on
+
+
+def _changed(*columns: str) -> str:
+    old, new = (", ".join(f"{row}.{column}" for column in columns) for row in ("OLD", "NEW"))
+    return f"(({old}) IS DISTINCT FROM ({new}))"
 
 
 class Appeal(OfPrediction):
@@ -64,10 +73,20 @@ class Appeal(OfPrediction):
 
     class Meta:
         ordering = ["due_on", "created_at"]
-        triggers = captured(
-            *CASE_COLUMNS, "institution_id", "requested_by", "contested_by", "filed_by_id", "grounds", "due_on",
-            "state", "taken_by_id", "taken_at", "outcome", "decided_by_id", "decided_at", "reason", "feedback",
-        )  # fmt: skip
+        triggers = [
+            *captured(
+                *CASE_COLUMNS, "institution_id", "requested_by", "contested_by", "filed_by_id", "grounds", "due_on",
+                "state", "taken_by_id", "taken_at", *_DECISION,
+            ),
+            pgtrigger.Protect(name="kept", operation=pgtrigger.Delete),
+            pgtrigger.Protect(
+                name="decided_stays", operation=pgtrigger.Update,
+                condition=pgtrigger.Condition(f"OLD.state = 'decided' AND {_changed('state', *_DECISION)}"),
+            ),
+            pgtrigger.Protect(
+                name="filed_stays", operation=pgtrigger.Update, condition=pgtrigger.Condition(_changed(*_FILED))
+            ),
+        ]  # fmt: skip
         indexes = [models.Index(fields=["institution", "state", "due_on"], name="appeal_queue")]
         constraints = [
             models.UniqueConstraint(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pgtrigger
 from django.db import models
 
 from audits.runtime.models import Batch
@@ -53,7 +54,10 @@ class Review(OfPrediction):
 
     class Meta:
         ordering = ["-created_at"]
-        triggers = captured(*CASE_COLUMNS, "decision", "why", "note", "recorded_by")
+        triggers = [
+            *captured(*CASE_COLUMNS, "decision", "why", "note", "recorded_by"),
+            pgtrigger.Protect(name="immutable", operation=pgtrigger.Update | pgtrigger.Delete),
+        ]
         constraints = [models.UniqueConstraint(fields=["deployment", "event_key"], name="one_review_a_case")]
 
     def __str__(self) -> str:

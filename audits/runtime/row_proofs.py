@@ -6,24 +6,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from audits.runtime.batches import RowEvidence, row_prove
-from audits.runtime.declared import site_of
-from audits.runtime.models import Batch, Prediction
-from audits.runtime.names import known_names
+from audits.runtime.cases import prediction_named
+from audits.runtime.models import Batch
 from core.capture import record
 from core.context import governed
-from core.errors import ApplicationError
 from models_registry.models import Deployment
 from provenance.domain.batch import verify_row
 from provenance.domain.errors import LedgerError
 from provenance.models import Entry
 from provenance.reading import latest_entry
-
-
-class NoSuchPrediction(ApplicationError):
-    """Nothing within reach was predicted under this name."""
-
-    status = 404
-    code = "not_found"
 
 
 @dataclass(frozen=True)
@@ -47,18 +38,12 @@ def prediction_prove(*, deployment: Deployment, event_key: str, caller: Any) -> 
 
     Raises
     ------
-    NoSuchPrediction
+    NotFound
         If there is none of that name within the caller's reach.
     Conflict
         If rows of its batch are lost or new: no row of it can be proved.
     """
-    known = known_names(deployment.id, [event_key]).get(event_key)
-    rows = Prediction.objects.none() if known is None else Prediction.objects.filter(
-        deployment_id=deployment.id, received_at=known.received_at, event_key=known.alias
-    )  # fmt: skip
-    row = rows.first()
-    if row is None or not (caller.sees_all or row.site == site_of(caller, deployment)):
-        raise NoSuchPrediction("No prediction of your site has this name in this deployment.")
+    row = prediction_named(deployment, event_key, caller)
     batch = Batch.objects.get(id=row.batch_id)
     with governed(action="prediction.prove", actor=caller.pk):
         told = {"deployment": str(deployment.id), "index": str(row.batch_index)}

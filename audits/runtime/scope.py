@@ -100,5 +100,5 @@ def _count(deployment: Deployment, site: str, refused: Counter[str]) -> None:
         if not counter.exists():
             deployment_prepare(deployment.id)
         counter.get()
-        values = [({}, {f"{REFUSED}{name}": 1.0}) for name, n in refused.items() for _ in range(n)]
-        rollups_add(deployment_id=deployment.id, at=timezone.now(), site=site, values=values)
+        one = [{f"{REFUSED}{name}": 1.0} for name, n in refused.items() for _ in range(n)]
+        rollups_add(deployment_id=deployment.id, at=timezone.now(), site=site, values=[({}, each) for each in one])

@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 
 import pytest
+from django.conf import settings
 from django.test import Client
 from django.urls import reverse
 
-from audits.runtime.appeals import appeal_file
+from audits.runtime.appeals import appeal_file, appeal_take
 from audits.runtime.models import Batch
+from core.roles import Role
 from tests.e2e.test_ledger_pages import WIDTHS, browser, look, sign_in  # noqa: F401 - two of them are fixtures
 from tests.factories.federation import make_federation
-from tests.factories.people import make_people
+from tests.factories.people import make_people, make_user
 from tests.factories.registry import make_deployment
 
 
@@ -40,4 +42,12 @@ def test_predictions_and_appeals_are_for_everybody(sign_in, live_server, scheme,
         "deployment": reverse("deployment", args=[deployment.id]),
     }
     look(page, live_server.url, pages, faults, scheme, size)
+    # Once more for who has the forms: they review, contest another case and decide about this one.
+    second = make_user("second@test.example", Role.CLINICIAN, people.north)
+    appeal_take(appeal=appeal, actor=second)
+    client.force_login(second, backend="django.contrib.auth.backends.ModelBackend")
+    session = {"name": settings.SESSION_COOKIE_NAME, "value": client.session.session_key, "url": live_server.url}
+    page.context.add_cookies([session])
+    look(page, live_server.url, {f"{name}-forms": path for name, path in pages.items()}, faults, scheme, size)
+    assert page.get_by_label("Name of a case of your site").count() == 1
     assert faults == [], "\n".join(faults)

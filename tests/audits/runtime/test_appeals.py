@@ -155,6 +155,23 @@ def test_the_database_refuses_a_decision_of_who_filed_it(appeal):
         )
 
 
+def test_the_database_keeps_what_was_filed_and_what_was_decided(appeal, clinician):
+    from django.db import transaction
+    from django.db.utils import InternalError
+
+    def refused(**changes):
+        with pytest.raises(InternalError, match="update"), transaction.atomic():
+            Appeal.objects.filter(id=appeal.id).update(**changes)
+
+    refused(requested_by=clinician.id)
+    refused(contested_by="clinician")
+    decide(appeals.appeal_take(appeal=appeal, actor=clinician), clinician)
+    refused(outcome="changed")
+    refused(state="under_review", outcome="", decided_by=None, decided_at=None)
+    with pytest.raises(InternalError, match="delete"), transaction.atomic():
+        appeal.delete()
+
+
 @pytest.mark.parametrize(("outcome", "right"), [("upheld", True), ("changed", False)])
 def test_the_label_reaches_the_monitor_as_an_outcome(deployment, appeal, clinician, alias, outcome, right):
     appeals.appeal_take(appeal=appeal, actor=clinician)

@@ -43,7 +43,7 @@ def appeal(world, deployment, page):
 def test_the_address_of_a_case_names_nobody_and_its_reading_is_recorded(world, page, client_of):
     assert "mrn" not in page and not page.endswith("/a/")
     said = words(client_of(world.people.clinician).get(page))
-    for expected in ("No human has reviewed this answer", "operating range not measured", "Nobody has contested it"):
+    for expected in ("No human has reviewed this answer", "Operating range not measured", "Nobody has contested it"):
         assert expected in said, expected
     entry = Outbox.objects.get(table="runtime_prediction", operation="READ")
     assert (entry.actor, entry.action) == (world.people.clinician.id, "prediction.read")

@@ -64,6 +64,16 @@ def test_a_review_is_never_changed_and_a_bad_record_stores_nothing(deployment, n
     assert Review.objects.count() == 1
 
 
+def test_the_database_keeps_a_review(deployment, north, cases):
+    from django.db import transaction
+    from django.db.utils import InternalError
+
+    predict(north, deployment, cases, "a")
+    north.post(deployment, "reviews", {"records": [word("a")]})
+    with pytest.raises(InternalError, match="update"), transaction.atomic():
+        Review.objects.update(decision="overrode")
+
+
 BAD = {
     "event_key": [{"event_key": "nobody"}, {"event_key": ""}, {"event_key": 5}],
     "decision": [{"decision": "ignored"}, {"decision": None}],
