@@ -170,6 +170,7 @@ def incident_assign(*, incident: Incident, responsible: User, actor: User) -> In
         raise ApplicationError("Expected an ethics officer of an institution that takes part.")
     with governed(action="incident.assign", actor=actor.id):
         locked = _locked(incident)
+        _refuse_closed(locked)
         locked.responsible = responsible
         locked.save(update_fields=["responsible"])
     return locked
@@ -181,7 +182,8 @@ def incident_facts(*, incident: Incident, known: dict[str, Any], aware_at: datet
     Parameters
     ----------
     known : dict
-        Regime or fact to True, False or None; what is left out is not known.
+        Regime or fact to True, False or None (not known). A regime that is left out is the deployment's, a fact that
+        is left out is not known.
 
     Raises
     ------
@@ -196,7 +198,7 @@ def incident_facts(*, incident: Incident, known: dict[str, Any], aware_at: datet
         raise ApplicationError(f"Expected true, false or null for {wrong[0]}.")
     if aware_at > timezone.now() or (incident.created_at - aware_at).days > 365:
         raise ApplicationError("Expected a moment of awareness within the year before the halt, not in the future.")
-    data = {"aware_at": aware_at.isoformat(), "known": {name: known.get(name) for name in questions}}
+    data = {"aware_at": aware_at.isoformat(), "known": dict(known)}
     return _record(incident, actor, Kind.FACTS, "incident.facts", data=data)
 
 

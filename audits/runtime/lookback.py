@@ -190,10 +190,10 @@ def counts_of(incident: Incident, site: str | None = None) -> list[SiteCount]:
     if site:
         rows = rows.filter(site=site)
     done = rows.order_by("site").values("site").annotate(
-        cases=Count("id"), reread=Count("id", filter=~Q(reread="")), disclosed=Count("id", filter=~Q(disclosed="")),
-        waiting=Count("id", filter=Q(reread="") | Q(disclosed="")),
+        total=Count("id"), read=Count("id", filter=~Q(reread="")), told=Count("id", filter=~Q(disclosed="")),
+        open=Count("id", filter=Q(reread="") | Q(disclosed="")),
     )  # fmt: skip
-    return [SiteCount(**row) for row in done]
+    return [SiteCount(row["site"], row["total"], row["read"], row["told"], row["open"]) for row in done]
 
 
 def cases_mark(
