@@ -137,6 +137,26 @@ class Rollup(models.Model):
         return f"{self.hour:%F %H}h {self.metric}"
 
 
+class RollupTotal(models.Model):
+    """The roll-ups of all hours and sites, written with them: what pages show of a deployment's whole life."""
+
+    exempt_reason = "sums of bulk rows, rebuilt from them"
+
+    id = models.BigAutoField(primary_key=True)
+    deployment = models.ForeignKey(Deployment, on_delete=models.CASCADE, related_name="rollup_totals")
+    attributes = models.JSONField()
+    metric = models.CharField(max_length=20)
+    n = models.BigIntegerField(default=0)
+    total = models.FloatField(default=0)
+    total_sq = models.FloatField(default=0)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["deployment", "attributes", "metric"], name="rollup_total_once")]
+
+    def __str__(self) -> str:
+        return f"{self.metric} of all hours"
+
+
 class RetiredMonth(GovernedModel):
     """A month of bulk rows that was dropped because nobody has to keep it. What it held stays provable as a fact."""
 

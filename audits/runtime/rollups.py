@@ -12,7 +12,7 @@ from datetime import datetime
 from django.db import connection
 from django.db.models import Sum
 
-from audits.runtime.models import Rollup
+from audits.runtime.models import Rollup, RollupTotal
 from federation.domain.group_rates import Sums
 from models_registry.models import Deployment
 
@@ -20,10 +20,18 @@ Z_95 = 1.959963984540054
 SERVED = "selection_rate"  # written at prediction time, once for each prediction: its n counts them
 
 _UPSERT = """
+    WITH given AS (
+        SELECT %s::uuid AS deployment, h, %s AS site, g::jsonb AS g, m, n, t, q
+        FROM unnest(%s::timestamptz[], %s::text[], %s::text[], %s::bigint[], %s::float8[], %s::float8[])
+            AS s(h, g, m, n, t, q)
+    ), summed AS (
+        INSERT INTO audits_runtime_rolluptotal AS r (deployment_id, attributes, metric, n, total, total_sq)
+        SELECT deployment, g, m, sum(n), sum(t), sum(q) FROM given GROUP BY deployment, g, m ORDER BY g, m
+        ON CONFLICT (deployment_id, attributes, metric)
+        DO UPDATE SET n = r.n + EXCLUDED.n, total = r.total + EXCLUDED.total, total_sq = r.total_sq + EXCLUDED.total_sq
+    )
     INSERT INTO audits_runtime_rollup AS r (deployment_id, hour, site, attributes, metric, n, total, total_sq)
-    SELECT %s, h, %s, g::jsonb, m, n, t, q
-    FROM unnest(%s::timestamptz[], %s::text[], %s::text[], %s::bigint[], %s::float8[], %s::float8[])
-        AS s(h, g, m, n, t, q)
+    SELECT deployment, h, site, g, m, n, t, q FROM given
     ON CONFLICT (deployment_id, hour, site, attributes, metric)
     DO UPDATE SET n = r.n + EXCLUDED.n, total = r.total + EXCLUDED.total, total_sq = r.total_sq + EXCLUDED.total_sq
 """
@@ -85,16 +93,10 @@ class RollupSums:
 def group_rates(deployment: Deployment) -> dict[str, dict[str, dict[str, Rate]]]:
     """Attribute to group to metric to rate, over all hours and sites."""
     sums: dict[tuple[str, str, str], Sums] = {}
-    rows = (
-        Rollup.objects.filter(deployment=deployment)
-        .order_by()
-        .values("attributes", "metric")
-        .annotate(count=Sum("n"), sum=Sum("total"), squares=Sum("total_sq"))
-    )
-    for row in rows:
-        for attribute, group in row["attributes"].items():
-            key = (attribute, group, row["metric"])
-            sums[key] = sums.get(key, Sums(0, 0.0, 0.0)) + Sums(row["count"], row["sum"], row["squares"])
+    for row in RollupTotal.objects.filter(deployment=deployment):
+        for attribute, group in row.attributes.items():
+            key = (attribute, group, row.metric)
+            sums[key] = sums.get(key, Sums(0, 0.0, 0.0)) + Sums(row.n, row.total, row.total_sq)
     out: dict[str, dict[str, dict[str, Rate]]] = {}
     for (attribute, group, metric), s in sorted(sums.items()):
         out.setdefault(attribute, {}).setdefault(group, {})[metric] = rate(s)
