@@ -14,6 +14,7 @@ from audits.runtime.cases import case_columns, outcome_of, prediction_named
 from audits.runtime.ingest import outcomes_create
 from audits.runtime.models import Appeal, Batch, Prediction, Review
 from audits.runtime.models_appeals import today
+from audits.runtime.rows import Body
 from audits.runtime.services import _reason as readable
 from core.context import governed
 from core.errors import ApplicationError, Conflict, Forbidden
@@ -177,7 +178,7 @@ def _feed_back(appeal: Appeal, label: int | None, mask: str | None, actor: User)
         raise Conflict("The patient of this case was erased, so no outcome can be told. Decide without a label.")
     told = {"mask": mask} if mask else {"label": label}
     body = json.dumps({"records": [{"event_key": str(appeal.case_name), **told}]}).encode()
-    outcomes_create(deployment=appeal.deployment, caller=actor, body=body, idempotency_key=None)
+    outcomes_create(deployment=appeal.deployment, caller=actor, body=Body(body), idempotency_key=None)
     return Feedback.TOLD
 
 

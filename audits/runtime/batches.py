@@ -83,7 +83,7 @@ def leaf(row: Row) -> dict[str, Any]:
 
 def instant(at: datetime) -> str:
     """A time as it stands in a leaf: UTC, to the microsecond."""
-    return at.astimezone(UTC).isoformat(timespec="microseconds")
+    return (at if at.tzinfo is UTC else at.astimezone(UTC)).isoformat(timespec="microseconds")
 
 
 def _floats(values: Mapping[str, float] | None) -> dict[str, float]:

@@ -20,7 +20,7 @@ from django.db import connection
 from django.db.models import Sum
 
 from audits.runtime.declared import site_of
-from audits.runtime.models import EventKey, Outcome, Rollup
+from audits.runtime.models import DailyRollup, EventKey, Outcome
 from audits.runtime.names import CaseName, events_taken, index_of, known_names, literal
 from audits.runtime.rollups import CORRECTED, SERVED, RollupSums
 from core.capture import record
@@ -92,7 +92,7 @@ def take_back(sums: RollupSums, group: str, was: Corrected, now: datetime) -> No
 
 def corrections_counted(deployment: Deployment) -> int:
     """How many corrections were told."""
-    return Rollup.objects.filter(deployment=deployment, metric=CORRECTED).aggregate(n=Sum("n"))["n"] or 0
+    return DailyRollup.objects.filter(deployment=deployment, metric=CORRECTED).aggregate(n=Sum("n"))["n"] or 0
 
 
 def history(*, deployment: Deployment, event_key: str, caller: Any) -> list[Outcome]:

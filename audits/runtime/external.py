@@ -10,18 +10,17 @@ import hashlib
 import uuid
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from django.db import connection
 from django.utils import timezone
 
+from audits.runtime.admission import Admitted, admit
 from audits.runtime.batches import NULL, batch_enter, cell, copy_lines, instant
-from audits.runtime.declared import Declared, declared_by
-from audits.runtime.gateway import caller_site
+from audits.runtime.declared import Declared
 from audits.runtime.halting import deployment_prepare
 from audits.runtime.idempotency import check_key, claim, keep
-from audits.runtime.locks import key_of
 from audits.runtime.names import CaseName, events_taken, new_names, taken
 from audits.runtime.records import _Bad as Bad
 from audits.runtime.records import _text as check_text
@@ -31,19 +30,13 @@ from audits.runtime.rows import Body, EventIn, MaskIn, Rows, read_rows
 from core.context import governed
 from core.pseudonyms import patient_pseudonyms
 from federation.domain.learning.evaluation import THRESHOLD
-from models_registry.models import Deployment
 from provenance.domain.canonical import canonical
 
 CLOCKS_APART = timedelta(minutes=5)  # how far ahead of ours a caller's clock may be
 EARLIEST = 2000
 MAX_PIXELS = 64 * 2**20
+NO_BYTES = cell(b"")
 _EMPTY = hashlib.sha256(b"").hexdigest()
-# Two statements in one message: the second reads what is committed once the first has waited for a halt under way.
-_STANDING = """
-    SELECT pg_advisory_xact_lock_shared(%s);
-    SELECT d.state, h.created_at, h.closed_at FROM models_registry_deployment d
-    LEFT JOIN audits_runtime_halt h ON h.deployment_id = d.id AND h.site IN ('', %s) WHERE d.id = %s
-"""
 
 
 @dataclass(frozen=True)
@@ -51,9 +44,9 @@ class Group:
     """What all events of one combination of attributes share, in each form that is written."""
 
     key: str  # of the roll-ups
-    text: str  # cell of COPY
-    canonical: str
-    warnings: list[str]
+    attributes: tuple[str, str]  # cell of COPY, canonical JSON
+    warnings: tuple[str, str]
+    told: list[str]  # the warnings, for the answer
 
 
 @dataclass(frozen=True)
@@ -74,17 +67,12 @@ class Event:
 class Batched:
     """What the events of one batch share."""
 
-    deployment: Deployment
-    site: str
+    sender: Admitted
     id: uuid.UUID
     at: datetime
-    stopped: list[tuple[datetime, datetime | None]] = field(default_factory=list)
-
-    def after_halt(self, made_at: datetime) -> bool:
-        return any(since <= made_at and (until is None or made_at < until) for since, until in self.stopped)
 
 
-def events_create(*, deployment: Deployment, caller, body: Body, idempotency_key: str | None) -> dict:
+def events_create(*, deployment_id: uuid.UUID, caller, body: Body, idempotency_key: str | None) -> dict:
     """Record a batch of predictions made elsewhere.
 
     Parameters
@@ -102,21 +90,21 @@ def events_create(*, deployment: Deployment, caller, body: Body, idempotency_key
     BadRecords
         Naming each row that cannot be used: any (all or none), or all of them (partial).
     """
-    site = caller_site(caller, deployment)
+    sender = admit(deployment_id, caller)
     key = check_key(idempotency_key)
     digest = hashlib.sha256(body.data).hexdigest() + (" partial" if body.partial else "")
-    scope = f"event:{deployment.id}:{caller.id}"
+    scope = f"event:{deployment_id}:{caller.id}"
     rows = read_rows(body, EventIn)
     now = timezone.now()
-    rows, events = _checked(rows, declared_by(deployment.version), now)
-    names = new_names(deployment.id, [event.event_key for event in events])
-    batch = Batched(deployment, site, uuid.uuid4(), now, _stopped(deployment.id, site))
-    with governed(action="event.record", actor=caller.id, reason=f"{len(events)} told by {site}"):
+    rows, events = _checked(rows, sender.declared, now)
+    names = new_names(deployment_id, [event.event_key for event in events])
+    batch = Batched(sender, uuid.uuid4(), now)
+    with governed(action="event.record", actor=caller.id, reason=f"{len(events)} told by {sender.site}"):
         stored = claim(scope=scope, key=key, request_digest=digest)
         if stored is not None:
             return stored
-        subjects = patient_pseudonyms(site, [event.patient for event in events])
-        again = events_taken(deployment.id, "prediction", names, now)
+        subjects = patient_pseudonyms(sender.site, [event.patient for event in events])
+        again = events_taken(deployment_id, "prediction", names, now)
         for number in again:
             name = names[number].name
             rows.faults.add(rows.places[number], "event_key", taken("prediction", name), name)
@@ -127,20 +115,6 @@ def events_create(*, deployment: Deployment, caller, body: Body, idempotency_key
         answer = _answer(batch, [events[n] for n in found], marked, rows)
         keep(scope=scope, key=key, answer=answer)
     return answer
-
-
-def _stopped(deployment_id: uuid.UUID, site: str) -> list[tuple[datetime, datetime | None]]:
-    """When the deployment was halted, whole or for this site, from when until when.
-
-    The lock is held for this reading alone, so that a large batch never delays a halt. A halt that is not seen here
-    begins after it, and so after whatever this request can tell of.
-    """
-    with connection.cursor() as cursor:
-        cursor.execute(_STANDING, [key_of(deployment_id), site, deployment_id])
-        rows = cursor.fetchall()
-    if rows and rows[0][0] == Deployment.State.REVOKED:
-        return [(datetime.min.replace(tzinfo=UTC), None)]  # when it was is not kept here: whatever comes is marked
-    return [(since, until) for _, since, until in rows if since is not None]
 
 
 # --- checking ------------------------------------------------------------------------------------------------------
@@ -169,7 +143,8 @@ def _checked(rows: Rows[EventIn], declared: Declared, now: datetime) -> tuple[Ro
 def _group(attributes: Mapping[str, str], declared: Declared) -> Group:
     warnings: list[str] = []
     found = attributes_of(attributes, declared, warnings)
-    return Group(group_key(found), cell(found), canonical(found).decode(), warnings)
+    forms = [(cell(value), canonical(value).decode()) for value in (found, warnings)]
+    return Group(group_key(found), forms[0], forms[1], warnings)
 
 
 def _event(record: EventIn, group: Group, task: str, latest: datetime) -> Event:
@@ -220,54 +195,73 @@ def _size(mask: MaskIn) -> int:
 
 def _write(batch: Batched, events: Sequence[Event], names: Sequence[CaseName], subjects: Sequence[str]) -> int:
     """Store the events, their batch, and the sums over them. Returns how many carry the mark."""
-    sums, marked = RollupSums(), 0
     leaves, lines = [], []
     groups: Counter[tuple[str, bool, bool]] = Counter()
+    sender, wording = batch.sender, Wording(batch)
     for number, (event, name, subject) in enumerate(zip(events, names, subjects, strict=True)):
-        after = bool(batch.stopped) and batch.after_halt(event.made_at)
-        leaves.append(_leaf(batch, event, name.alias, subject, after))
-        lines.append(_line(batch, event, name.alias, subject, after, number))
+        after = bool(sender.stopped) and sender.was_stopped(event.made_at)
+        leaf, line = wording.write(number, event, name.alias, subject, after)
+        leaves.append(leaf)
+        lines.append(line)
         groups[event.group.key, event.flagged, after] += 1
+    sums, marked = RollupSums(), 0
     for (group, flagged, after), count in groups.items():
         sums.add(batch.at, group, {SERVED: float(flagged)}, count)
         if after:
             sums.add(batch.at, group, {AFTER_HALT: 1.0}, count)
             marked += count
     copy_lines("prediction", lines)
-    first = _count(batch.deployment.id, len(events))
+    first = _count(sender.deployment.id, len(events))
     batch_enter(
-        deployment=batch.deployment, kind="prediction", site=batch.site, batch_id=batch.id, at=batch.at,
+        deployment=sender.deployment, kind="prediction", site=sender.site, batch_id=batch.id, at=batch.at,
         leaves=leaves, first_position=first,
     )  # fmt: skip
-    sums.write(batch.deployment.id, batch.site)
+    sums.write(sender.deployment.id, sender.site)
     return marked
 
 
-def _leaf(batch: Batched, event: Event, alias: str, subject: str, after: bool) -> bytes:
-    """`canonical(batches.leaf(row))` of what `_line` stores, written out: it is most of what an event costs."""
-    flagged = "true" if event.flagged else "false"
-    score = "null" if event.score is None else f'"{event.score!r}"'
-    return (
-        f'{{"after_halt":{"true" if after else "false"},"at":"{instant(batch.at)}",'
-        f'"attributes":{event.group.canonical},'
-        f'"deployment":"{batch.deployment.id}","event_key":"{alias}","flagged":{flagged},"kind":"event",'
-        f'"made_at":"{instant(event.made_at)}","output":"{_digest(event.output)}","score":{score},'
-        f'"shape":{str(event.shape).replace(" ", "")},"site":{canonical(batch.site).decode()},"subject":"{subject}",'
-        f'"warnings":{canonical(event.group.warnings).decode()}}}'
-    ).encode()
+class Wording:
+    """Writes each event out twice: as `canonical(batches.leaf(row))`, and as the line of COPY that stores that row.
 
+    What a batch's events share is written once. Built the general way, the two were most of what an event costs.
+    """
 
-def _digest(output: bytes) -> str:
-    return hashlib.sha256(output).hexdigest() if output else _EMPTY
+    def __init__(self, batch: Batched) -> None:
+        at, site = instant(batch.at), canonical(batch.sender.site).decode()
+        self.at, self.deployment = at, str(batch.sender.deployment.id)
+        self.middle = f"\t{batch.id}\t"
+        self.site_cell = f"\t{cell(batch.sender.site)}\t"
+        self.site = f'"site":{site},"subject":"'
+        self.heads: dict[tuple[int, bool, bool], tuple[str, str]] = {}
 
+    def write(self, number: int, event: Event, alias: str, subject: str, after: bool) -> tuple[bytes, str]:
+        made, group = instant(event.made_at), event.group
+        head = self.heads.get(key := (id(group), event.flagged, after))
+        if head is None:
+            head = self.heads[key] = self._head(group, event.flagged, after)
+        score = None if event.score is None else repr(event.score)
+        output = hashlib.sha256(event.output).hexdigest() if event.output else _EMPTY
+        shape = str(event.shape).replace(" ", "") if event.shape else "[]"
+        leaf = (
+            f'{head[0]}{alias}{head[1]}{made}","output":"{output}","score":'
+            f'{"null" if score is None else chr(34) + score + chr(34)},"shape":{shape},{self.site}{subject}",'
+            f'"warnings":{group.warnings[1]}}}'
+        )
+        line = (
+            f"{self.at}\t{self.deployment}\t{alias}{self.middle}{number}{self.site_cell}{subject}\t"
+            f"{group.attributes[0]}\t{score or NULL}\t{'t' if event.flagged else 'f'}\t"
+            f"{cell(event.output) if event.output else NO_BYTES}\t{shape}\t{group.warnings[0]}\t{made}\t"
+            f"{'t' if after else 'f'}"
+        )
+        return leaf.encode(), line
 
-def _line(batch: Batched, event: Event, alias: str, subject: str, after: bool, number: int) -> str:
-    score = NULL if event.score is None else repr(event.score)
-    return (
-        f"{batch.at.isoformat()}\t{batch.deployment.id}\t{alias}\t{batch.id}\t{number}\t{cell(batch.site)}\t{subject}\t"
-        f"{event.group.text}\t{score}\t{'t' if event.flagged else 'f'}\t{cell(event.output)}\t{event.shape}\t"
-        f"{cell(event.group.warnings)}\t{event.made_at.isoformat()}\t{'t' if after else 'f'}"
-    )
+    def _head(self, group: Group, flagged: bool, after: bool) -> tuple[str, str]:
+        """The leaf up to the alias, and from there to the time it was made."""
+        return (
+            f'{{"after_halt":{"true" if after else "false"},"at":"{self.at}","attributes":{group.attributes[1]},'
+            f'"deployment":"{self.deployment}","event_key":"',
+            f'","flagged":{"true" if flagged else "false"},"kind":"event","made_at":"',
+        )
 
 
 def _count(deployment_id: uuid.UUID, rows: int) -> int:
@@ -289,7 +283,7 @@ def _count(deployment_id: uuid.UUID, rows: int) -> int:
 
 
 def _answer(batch: Batched, events: Sequence[Event], marked: int, rows: Rows) -> dict:
-    warned = Counter(text for event in events for text in event.group.warnings)
+    warned = Counter(text for event in events for text in event.group.told)
     answer = {
         "accepted": len(events),
         "batch": str(batch.id),

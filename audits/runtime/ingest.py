@@ -18,9 +18,9 @@ from django.db import connection
 from django.utils import timezone
 
 from audits.runtime import corrections
+from audits.runtime.admission import Admitted, admit
 from audits.runtime.batches import batch_write
 from audits.runtime.corrections import Corrected
-from audits.runtime.gateway import caller_site
 from audits.runtime.halting import deployment_prepare
 from audits.runtime.idempotency import check_key, claim, keep
 from audits.runtime.models import Outcome
@@ -79,7 +79,7 @@ class Told:
     corrected: Corrected | None
 
 
-def outcomes_create(*, deployment: Deployment, caller, body: Body, idempotency_key: str | None) -> dict:
+def outcomes_create(*, deployment_id: uuid.UUID, caller, body: Body, idempotency_key: str | None) -> dict:
     """Record a batch of outcomes and corrections.
 
     Parameters
@@ -93,21 +93,21 @@ def outcomes_create(*, deployment: Deployment, caller, body: Body, idempotency_k
     BadRecords
         Naming each row that is unknown, was told already, or cannot be read: any (all or none), or all (partial).
     """
-    site = caller_site(caller, deployment)
+    sender = admit(deployment_id, caller)
     key = check_key(idempotency_key)
     digest = hashlib.sha256(body.data).hexdigest() + (" partial" if body.partial else "")
-    scope = f"outcome:{deployment.id}:{caller.id}"
+    scope = f"outcome:{deployment_id}:{caller.id}"
     rows = read_rows(body, OutcomeIn)
     batch_id, now = uuid.uuid4(), timezone.now()
-    rows, told = _joined(deployment, site, rows)
-    with governed(action="outcome.record", actor=caller.id, reason=f"{len(told)} told by {site}"):
+    rows, told = _joined(sender, rows)
+    with governed(action="outcome.record", actor=caller.id, reason=f"{len(told)} told by {sender.site}"):
         stored = claim(scope=scope, key=key, request_digest=digest)
         if stored is not None:
             return stored
-        again = _claimed(deployment.id, rows, told, now)
+        again = _claimed(deployment_id, rows, told, now)
         told = [row for number, row in enumerate(told) if number not in again]
-        first = _positions(deployment.id, len(told))
-        _write(deployment, site, batch_id, now, first, told)
+        first = _positions(deployment_id, len(told))
+        _write(sender.deployment, sender.site, batch_id, now, first, told)
         answer = _answer(batch_id, now, first, told) | rows.faults.told
         keep(scope=scope, key=key, answer=answer)
     return answer
@@ -191,11 +191,11 @@ def _positions(deployment_id: uuid.UUID, rows: int) -> int:
 # --- joining and scoring -------------------------------------------------------------------------------------------
 
 
-def _joined(deployment: Deployment, site: str, rows: Rows[OutcomeIn]) -> tuple[Rows[OutcomeIn], list[Told]]:
-    task = deployment.version.config["task"]
-    predictions = _predictions(deployment.id, site, [record.event_key for record in rows.records])
+def _joined(sender: Admitted, rows: Rows[OutcomeIn]) -> tuple[Rows[OutcomeIn], list[Told]]:
+    task, site, deployment_id = sender.task, sender.site, sender.deployment.id
+    predictions = _predictions(deployment_id, site, [record.event_key for record in rows.records])
     corrected = corrections.corrected_rows(
-        deployment.id, site, [record.corrects for record in rows.records if record.corrects is not None]
+        deployment_id, site, [record.corrects for record in rows.records if record.corrects is not None]
     )
     told, bad = [], []
     for number, record in enumerate(rows.records):

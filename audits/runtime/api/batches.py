@@ -95,13 +95,7 @@ class OutcomeRowOutput(serializers.ModelSerializer):
         return row.values if row.correction is None else row.correction
 
 
-class _OfDeployment(APIView):
-    def deployment(self) -> Deployment:
-        found = Deployment.objects.for_user(self.request.user).select_related("version__model__federation")
-        return get_object_or_404(found, id=self.kwargs["deployment_id"])
-
-
-class EventsView(_OfDeployment):
+class EventsView(APIView):
     action_name = "event.record"
 
     @extend_schema(
@@ -112,13 +106,13 @@ class EventsView(_OfDeployment):
         """Record predictions that a model elsewhere has made. Taken also while the deployment is halted."""
         return Response(
             external.events_create(
-                deployment=self.deployment(), caller=request.user, body=batch_body(request._request),
+                deployment_id=deployment_id, caller=request.user, body=batch_body(request._request),
                 idempotency_key=request.headers.get("Idempotency-Key"),
             )
         )  # fmt: skip
 
 
-class OutcomesView(_OfDeployment):
+class OutcomesView(APIView):
     action_name = "outcome.record"
 
     @extend_schema(
@@ -129,17 +123,19 @@ class OutcomesView(_OfDeployment):
         """Record what turned out to be true, or correct what was told earlier."""
         return Response(
             ingest.outcomes_create(
-                deployment=self.deployment(), caller=request.user, body=batch_body(request._request),
+                deployment_id=deployment_id, caller=request.user, body=batch_body(request._request),
                 idempotency_key=request.headers.get("Idempotency-Key"),
             )
         )  # fmt: skip
 
 
-class OutcomeView(_OfDeployment):
+class OutcomeView(APIView):
     action_name = "deployment.view"
 
     @extend_schema(responses=OutcomeRowOutput(many=True), operation_id="outcome_history")
     def get(self, request: Request, deployment_id: uuid.UUID, event_key: str) -> Response:
         """Every row about a case of your site: its outcome and each correction. The reading is recorded."""
-        rows = corrections.history(deployment=self.deployment(), event_key=event_key, caller=request.user)
+        found = Deployment.objects.for_user(request.user).select_related("version__model")
+        deployment = get_object_or_404(found, id=deployment_id)
+        rows = corrections.history(deployment=deployment, event_key=event_key, caller=request.user)
         return Response(OutcomeRowOutput(rows, many=True).data)

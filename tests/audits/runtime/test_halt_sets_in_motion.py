@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 from django.db import transaction
+from django.utils import timezone
 
 from audits.runtime import services
 from audits.runtime.chain_halts import chain_follow
@@ -29,7 +30,11 @@ ALARM = {"metric": "tpr", "attribute": "sex", "higher": "male", "lower": "female
 
 
 def run_jobs() -> None:
-    while job := Job.objects.filter(state=Job.State.QUEUED).order_by("created_at").first():
+    while (
+        job := Job.objects.filter(state=Job.State.QUEUED, next_run_at__lte=timezone.now())
+        .order_by("created_at")
+        .first()
+    ):
         assert jobs.run(job.id), Job.objects.get(id=job.id).last_error
 
 

@@ -217,8 +217,10 @@ def test_a_sites_people_mark_their_cases_by_api(world, deployment, client_of, no
     "body", [{}, [], "x", {"text": 5}, {"text": "a\u0000bcdefghijkl"}, {"kind": "x", "text": TEXT}]
 )
 def test_bad_bodies_are_refused_and_never_an_error(incident, officer, body):
-    for name in ("api_incident_notes", "api_incident_clocks", "api_incident_facts", "api_incident_tasks",
-                 "api_incident_assign", "api_look_back_change", "api_look_back_marks", "api_look_back_find"):  # fmt: skip
+    for name in (
+        "api_incident_notes", "api_incident_clocks", "api_incident_facts", "api_incident_tasks",
+        "api_incident_assign", "api_look_back_change", "api_look_back_marks", "api_look_back_find",
+    ):  # fmt: skip
         answer = officer.post(at(name, incident.id), json.dumps(body), content_type="application/json")
         assert answer.status_code == 400, (name, answer.content)
 

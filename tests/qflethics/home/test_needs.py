@@ -153,9 +153,8 @@ def test_an_amber_monitor_is_shown_to_those_who_watch(world):
     AmberDecision.objects.create(
         deployment=deployment, warnings={"window": "A gap."}, position=1, due_at=timezone.now() + timedelta(days=1)
     )
-    assert set(told(world, "monitor is amber")) == {
-        "administrator", "auditor", "officer_north", "officer_south", "operator_north", "operator_south",
-    }  # fmt: skip
+    assert set(told(world, "your decision is asked")) == {"officer_north", "officer_south"}
+    assert set(told(world, "monitor is amber")) == {"administrator", "auditor", "operator_north", "operator_south"}
 
 
 def test_audits_under_way_and_failed_ones_are_shown_until_repeated(world):

@@ -1,0 +1,96 @@
+"""Who sends of which deployment, in one question to the database: batches come often, and most of them are small."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import lru_cache
+
+from django.db import connection
+
+from audits.runtime.declared import Declared, declared_by
+from audits.runtime.locks import key_of
+from core.errors import Forbidden, NotFound
+from models_registry.models import Deployment
+
+# Two statements in one message: the second reads what is committed once the first has waited for a halt under way. The
+# lock is held for this reading alone, so that a large batch never delays a halt.
+_ADMIT = """
+    SELECT pg_advisory_xact_lock_shared(%(key)s);
+    SELECT d.state,
+        mine.seen, mine.site, h.created_at, h.closed_at
+    FROM models_registry_deployment d
+    JOIN models_registry_version v ON v.id = d.version_id JOIN models_registry_model m ON m.id = v.model_id
+    CROSS JOIN LATERAL (
+        SELECT count(*) > 0 AS seen, min(p.site) FILTER (WHERE p.is_active) AS site FROM federation_participant p
+        WHERE p.federation_id = m.federation_id AND p.institution_id = ANY(%(institutions)s::uuid[])
+    ) AS mine
+    LEFT JOIN audits_runtime_halt h ON h.deployment_id = d.id AND h.site IN ('', mine.site)
+    WHERE d.id = %(deployment)s
+"""
+_ALWAYS = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Admitted:
+    """A caller who may send of a deployment.
+
+    Attributes
+    ----------
+    deployment : Deployment
+        As it was when this process first met it: only what never changes may be read.
+    stopped : list of (since, until)
+        When it was halted. A halt that is not among them begins after this reading, and so after whatever the request
+        can tell of. Of a revoked deployment always: when it was is not kept.
+    """
+
+    deployment: Deployment
+    site: str
+    stopped: list[tuple[datetime, datetime | None]] = field(default_factory=list)
+
+    @property
+    def task(self) -> str:
+        return self.deployment.version.config["task"]
+
+    @property
+    def declared(self) -> Declared:
+        return declared_by(self.deployment.version)
+
+    def was_stopped(self, at: datetime) -> bool:
+        return any(since <= at and (until is None or at < until) for since, until in self.stopped)
+
+
+def admit(deployment_id: uuid.UUID, caller) -> Admitted:
+    """Find the deployment and the site for which the caller speaks.
+
+    Raises
+    ------
+    NotFound
+        If the caller may not see the deployment, or there is none.
+    Forbidden
+        If the caller's institution takes no part in its federation (any more).
+    """
+    with connection.cursor() as cursor:
+        institutions = [str(institution) for institution in caller.institution_ids]
+        cursor.execute(
+            _ADMIT, {"key": key_of(deployment_id), "institutions": institutions, "deployment": deployment_id}
+        )
+        rows = cursor.fetchall()
+    if not rows or not (rows[0][1] or caller.sees_all):
+        raise NotFound("There is no such deployment, or none that you may see.")
+    state, _, site = rows[0][:3]
+    deployment = _unchanging(deployment_id)
+    if site is None:
+        raise Forbidden(
+            "Predictions and outcomes belong to a site: the caller must be of an institution that takes part in "
+            f"{deployment.version.model.federation}."
+        )
+    if state == Deployment.State.REVOKED:
+        return Admitted(deployment, site, [(_ALWAYS, None)])
+    return Admitted(deployment, site, [(since, until) for *_, since, until in rows if since is not None])
+
+
+@lru_cache(maxsize=256)
+def _unchanging(deployment_id: uuid.UUID) -> Deployment:
+    return Deployment.objects.select_related("version__model__federation").get(id=deployment_id)
