@@ -26,7 +26,20 @@ class RequestForm(forms.Form):
         help_text=f"Empty: {settings.BIAS_THRESHOLD:g}, the platform's. It can be smaller, never larger.",
     )
     max_predictions = forms.IntegerField(
-        label="Predictions granted", required=False, help_text="Empty: 1,000 in shadow, 100,000 in clinical use."
+        label="Predictions granted",
+        required=False,
+        help_text="Empty: until the monitor would have found a gap of 0.15, at most 1,000 in shadow and 100,000 in "
+        "clinical use.",
+    )
+    patients_per_day = forms.FloatField(
+        label="Patients a day",
+        required=False,
+        help_text="Expected. Without it the forecast tells no days.",
+    )
+    label_delay_days = forms.FloatField(
+        label="Days until an outcome is told",
+        required=False,
+        help_text="Patients who are served meanwhile are counted in the forecast.",
     )
 
     def __init__(self, *args: Any, gates: list[Gate], **kwargs: Any) -> None:
@@ -36,7 +49,8 @@ class RequestForm(forms.Form):
     def request(self) -> dict[str, Any]:
         """The arguments of `approval_request`."""
         data = self.cleaned_data
-        policy = {name: data[name] for name in ("threshold", "max_predictions") if data[name] is not None}
+        names = ("threshold", "max_predictions", "patients_per_day", "label_delay_days")
+        policy = {name: data[name] for name in names if data[name] is not None}
         return {"kind": data["kind"], "justification": data["justification"], "policy": policy}
 
 

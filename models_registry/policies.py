@@ -18,6 +18,7 @@ from federation.domain.round_metrics import gated_metrics
 from federation.models import DataManifest
 from models_registry.models import ApprovalRequest, Version
 
+DETECTORS = ("betting", "e_sr")  # the first one keeps the promise of alpha, the second finds what begins late
 SELECTION, CALIBRATION = "selection_rate", "calibration"
 AMBER_DAYS = 14  # in which a person must decide on the monitor's warnings
 MIN_GROUP = 10  # patients of a group, over all sites, from which on it is compared
@@ -91,12 +92,14 @@ def policy_of(*, version: Version, kind: str, chosen: Mapping[str, Any] | None =
         "max_predictions": MAX_PREDICTIONS[ApprovalRequest.Kind(kind)],
     }
     ranges = {**_RANGES, "threshold": (float, 1e-3, settings.BIAS_THRESHOLD)}
-    known = sorted([*ranges, "advisory", "chain", "intersections"])
+    known = sorted([*ranges, "advisory", "chain", "detectors", "intersections"])
     for name, value in chosen.items():
         if name == "chain":
             policy[name] = _checked_chain(value)
         elif name == "advisory":
-            policy[name] = _checked_advisory(value, advisory)
+            policy[name] = _some_of(name, value, advisory)
+        elif name == "detectors":
+            policy[name] = _some_of(name, value, DETECTORS)
         elif name in ranges:
             policy[name] = _checked(name, value, *ranges[name])
         elif name != "intersections":
@@ -151,11 +154,9 @@ def _checked_pairs(wanted: Any, groups: Mapping[str, Sequence[str]]) -> list[tup
     return sorted(set(found))
 
 
-def _checked_advisory(value: Any, possible: Sequence[str]) -> list[str]:
+def _some_of(key: str, value: Any, possible: Sequence[str]) -> list[str]:
     if not isinstance(value, list) or not all(isinstance(name, str) and name in possible for name in value):
-        raise ApplicationError(
-            f"Policy advisory: expected a list of metrics that only warn, among {', '.join(possible)}; got {value!r}."
-        )
+        raise ApplicationError(f"Policy {key}: expected a list of some of {', '.join(possible)}; got {value!r}.")
     return sorted(set(value), key=list(possible).index)
 
 

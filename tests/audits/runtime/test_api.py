@@ -107,4 +107,4 @@ def test_the_monitor_answers_before_and_after_the_first_outcome(world, deploymen
     monitoring.fold_deployment(deployment.id)
     after = client.get(address(deployment, "monitor")).json()
     assert (after["position"], after["outcomes"], after["state"]) == (200, 200, Deployment.State.ACTIVE)
-    assert len(after["summary"]["streams"]) == 3
+    assert len(after["summary"]["streams"]) == 5

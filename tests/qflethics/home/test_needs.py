@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from audits.posthoc.models import Report
 from audits.predeployment.models import AuditRun
-from audits.runtime.models import Halt, Reinstatement
+from audits.runtime.models import AmberDecision, Halt, Reinstatement
 from core.models import Job
 from federation.models import TrainingRun
 from qflethics.home.needs import link, needs_of

@@ -30,8 +30,8 @@ class Command(BaseCommand):
         different = [row.deployment for row in rows if not self._same(row.deployment)]
         if different:
             raise CommandError(
-                f"{len(different)} of {len(rows)} differ. Verify the ledger: rows of outcomes or predictions were changed, "
-                "or the monitor's state was."
+                f"{len(different)} of {len(rows)} differ. Verify the ledger: rows of outcomes or predictions were "
+                "changed, or the monitor's state was."
             )
 
     def _same(self, deployment: Deployment) -> bool:
