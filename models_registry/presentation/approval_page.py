@@ -99,10 +99,7 @@ def _policy(approval: ApprovalRequest) -> list[tuple[str, object]]:
     return [
         *rows,
         ("Metrics watched", ", ".join(title_of(name).lower() for name in policy.get("metrics", []))),
-        (
-            "Of these, warn and do not halt",
-            ", ".join(title_of(n).lower() for n in policy.get("advisory", [])) or "none",
-        ),
+        ("Of these, warn and do not halt", advisory or "none"),
         ("Detectors that halt", ", ".join(policy.get("detectors", []))),
         ("Groups compared", groups),
         ("Too small to be compared", ", ".join(policy.get("not_compared", [])) or "none"),
