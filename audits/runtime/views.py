@@ -38,12 +38,8 @@ def deployments(request: HttpRequest) -> HttpResponse:
 @requires("deployment.view")
 def deployment(request: HttpRequest, deployment_id: uuid.UUID) -> HttpResponse:
     found = _get(request, deployment_id)
-    context = {
-        **presentation.monitor_view(found),
-        "deployment": found,
-        **beside(found),
-        **amber.context(found, request.user),
-    }
+    user: Any = request.user
+    context = {**presentation.monitor_view(found), "deployment": found, **beside(found), **amber.context(found, user)}
     return render(request, "audits_runtime/deployment.html", {**context, **_actions(request, found, context["place"])})
 
 
