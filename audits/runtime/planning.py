@@ -1,6 +1,6 @@
 """What an approval is told of the monitor: how many patients pass before a gap is found, and how many to allow.
 
-Called when a request is made (`models_registry.policies.extend_policies`), so that it stands in the policy, and every
+Called when a request is made (`models_registry.watched.extend_policies`), so that it stands in the policy, and every
 signature covers it.
 """
 

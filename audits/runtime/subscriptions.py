@@ -3,7 +3,7 @@ from __future__ import annotations
 from accounts.erasure import when_erased
 from audits.runtime.planning import forecast_of
 from core import events, jobs
-from models_registry.policies import extend_policies
+from models_registry.watched import extend_policies
 
 
 def _deployment_created(payload: dict) -> jobs.Effects | None:
