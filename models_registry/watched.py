@@ -1,7 +1,7 @@
 """What the live monitor of a deployment will compare: declared when its use is requested, and approved with the rest.
 
-The keys are those of `audits.domain.monitor.policy.MonitorPolicy`. A higher floor, which knows how a monitor works, adds
-to the policy of each new request, and refuses what cannot work (`extend_policies`).
+The keys are those of `audits.domain.monitor.policy.MonitorPolicy`. A higher floor, which knows how a monitor works,
+adds to the policy of each new request, and refuses what cannot work (`extend_policies`).
 """
 
 from __future__ import annotations

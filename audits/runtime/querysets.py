@@ -12,17 +12,3 @@ class HaltQuerySet(models.QuerySet):
             return self
         path = "deployment__version__model__federation__participants__institution__in"
         return self.filter(**{path: user.institution_ids}).distinct()
-
-
-class AmberQuerySet(models.QuerySet):
-    def open(self) -> AmberQuerySet:
-        return self.filter(decided_at__isnull=True)
-
-    def decided(self) -> AmberQuerySet:
-        return self.filter(decided_at__isnull=False)
-
-    def for_user(self, user) -> AmberQuerySet:
-        if user.sees_all:
-            return self
-        path = "deployment__version__model__federation__participants__institution__in"
-        return self.filter(**{path: user.institution_ids}).distinct()
