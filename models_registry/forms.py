@@ -12,7 +12,7 @@ from models_registry.models import ApprovalDecision
 from models_registry.policies import APPEAL_DAYS
 from models_registry.scope import OLDEST, REGULATORY
 
-_NUMBERS = ("threshold", "max_predictions", "appeal_days")
+_NUMBERS = ("threshold", "max_predictions", "patients_per_day", "label_delay_days", "appeal_days")
 
 
 class RequestForm(forms.Form):
@@ -30,7 +30,20 @@ class RequestForm(forms.Form):
         help_text=f"Empty: {settings.BIAS_THRESHOLD:g}, the platform's. It can be smaller, never larger.",
     )
     max_predictions = forms.IntegerField(
-        label="Predictions granted", required=False, help_text="Empty: 1,000 in shadow, 100,000 in clinical use."
+        label="Predictions granted",
+        required=False,
+        help_text="Empty: until the monitor would have found a gap of 0.15, at most 1,000 in shadow and 100,000 in "
+        "clinical use.",
+    )
+    patients_per_day = forms.FloatField(
+        label="Patients a day",
+        required=False,
+        help_text="Expected. Without it the forecast tells no days.",
+    )
+    label_delay_days = forms.FloatField(
+        label="Days until an outcome is told",
+        required=False,
+        help_text="Patients who are served meanwhile are counted in the forecast.",
     )
     appeal_days = forms.IntegerField(
         label="Days to decide an appeal", required=False, help_text=f"Empty: {APPEAL_DAYS}.", min_value=1, max_value=90

@@ -5,9 +5,7 @@ The keys that name the monitor's settings are those of `audits.domain.monitor.po
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import combinations, product
-from math import prod
+from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
@@ -18,18 +16,11 @@ from federation.domain.round_metrics import gated_metrics
 from federation.models import DataManifest
 from models_registry.models import ApprovalRequest, Version
 from models_registry.scope import SCOPE
-
-SELECTION, CALIBRATION = "selection_rate", "calibration"
-AMBER_DAYS = 14  # in which a person must decide on the monitor's warnings
-MIN_GROUP = 10  # patients of a group, over all sites, from which on it is compared
-MIN_CROSSED = (
-    200  # the same of an intersection; its patients are estimated from its parts, as if these were independent
-)
-MOST_CROSSED = 12  # intersections of two attributes: each pair of them is a stream of every metric
-CROSS = " × "  # as in audits.domain.monitor.policy
+from models_registry.watched import CHOICES, watched
 
 # A shadow deployment is limited by the board; a clinical one is looked at again after this many predictions.
 MAX_PREDICTIONS = {ApprovalRequest.Kind.SHADOW: 1_000, ApprovalRequest.Kind.CLINICAL: 100_000}
+AMBER_DAYS = 14  # in which a person must decide on the monitor's warnings
 MONITOR = {
     "alpha": 0.05,
     "arl": 10_000.0,
@@ -38,18 +29,21 @@ MONITOR = {
     "min_pairs": 100,
     "window": 100,
     "queue": 64,
+    "amber_days": AMBER_DAYS,
+    "min_group": 10,  # patients of a group, over all sites, from which on it is compared
+    "min_crossed": 200,  # the same of an intersection
 }
 _RANGES: dict[str, tuple[type, float, float]] = {  # what a requester may set: kind of number, lowest, highest
-    "alpha": (float, 1e-6, 0.2),
-    "arl": (float, 100, 1e9),
-    "min_pairs": (int, 1, 100_000),
-    "window": (int, 10, 100_000),
-    "max_predictions": (int, 1, 10_000_000),
     "amber_days": (int, 1, 90),
     "min_group": (int, 1, 1_000_000),
     "min_crossed": (int, 1, 1_000_000),
     "label_delay_days": (float, 0, 3_650),
     "patients_per_day": (float, 0.01, 1e6),
+    "alpha": (float, 1e-6, 0.2),
+    "arl": (float, 100, 1e9),
+    "min_pairs": (int, 1, 100_000),
+    "window": (int, 10, 100_000),
+    "max_predictions": (int, 1, 10_000_000),
     "chain_max_age_s": (int, 15, 86_400),
     "appeal_days": (int, 1, 90),
 }
@@ -57,19 +51,6 @@ _RANGES: dict[str, tuple[type, float, float]] = {  # what a requester may set: k
 CHAIN = ("required", "alarm", "off")
 APPEAL_DAYS = 30  # by when an appeal against a prediction is decided (GDPR Art. 12(3): a month)
 CHAIN_MAX_AGE_S = 60  # how old the chain's word may be; the anchor worker reads it every 5 s
-
-
-Extension = Callable[[Version, Mapping[str, Any], Mapping[str, Any]], Mapping[str, Any]]
-_extensions: list[Extension] = []
-
-
-def extend_policies(extension: Extension) -> None:
-    """Let a higher floor add to the policy of each new request, or refuse it.
-
-    It is given the version, the policy so far and what the requester chose, and returns what it adds.
-    """
-    if extension not in _extensions:
-        _extensions.append(extension)
 
 
 def policy_of(*, version: Version, kind: str, chosen: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -80,17 +61,12 @@ def policy_of(*, version: Version, kind: str, chosen: Mapping[str, Any] | None =
     ApplicationError
         If a key is unknown or a value is out of its range. The bias threshold can be tightened, never loosened.
     """
-    chosen = dict(chosen or {})
-    task = version.config["task"]
-    advisory = [SELECTION, CALIBRATION] if task == "classification" else [SELECTION]
+    watch = {name: value for name, value in (chosen or {}).items() if name in CHOICES}
+    chosen = {name: value for name, value in (chosen or {}).items() if name not in CHOICES}
     policy: dict[str, Any] = {
         "threshold": settings.BIAS_THRESHOLD,
         **MONITOR,
-        "metrics": [*gated_metrics(task), *advisory],
-        "advisory": advisory,
-        "amber_days": AMBER_DAYS,
-        "min_group": MIN_GROUP,
-        "min_crossed": MIN_CROSSED,
+        "metrics": list(gated_metrics(version.config["task"])),
         "max_predictions": MAX_PREDICTIONS[ApprovalRequest.Kind(kind)],
     }
     ranges = {
@@ -98,76 +74,19 @@ def policy_of(*, version: Version, kind: str, chosen: Mapping[str, Any] | None =
         "threshold": (float, 1e-3, settings.BIAS_THRESHOLD),
         "retention_months": (int, settings.RETENTION_MIN_MONTHS, 1200),
     }
-    known = sorted([*ranges, *SCOPE, "advisory", "chain", "intersections", "regimes"])
+    known = ", ".join(sorted([*ranges, *SCOPE, *CHOICES, "chain", "regimes"]))
     for name, value in chosen.items():
         if name == "chain":
             policy[name] = _checked_chain(value)
-        elif name == "advisory":
-            policy[name] = _checked_advisory(value, advisory)
         elif name == "regimes":
             policy[name] = _checked_regimes(value)
         elif name in SCOPE:
             policy[name] = SCOPE[name](version, kind, value)
         elif name in ranges:
             policy[name] = _checked(name, value, *ranges[name])
-        elif name != "intersections":
-            raise ApplicationError(f"Expected policy keys among {', '.join(known)}; got {name!r}.")
-    policy |= _compared(version, policy, chosen.get("intersections"))
-    for extension in _extensions:
-        policy |= extension(version, policy, chosen)
-    return policy
-
-
-def _compared(version: Version, policy: Mapping[str, Any], wanted: Any) -> dict[str, Any]:
-    """The groups and the intersections that are large enough to be compared, and which are not."""
-    counts = counts_of(version)
-    groups, small = {}, []
-    for attribute, found in counts.items():
-        kept = sorted(name for name, n in found.items() if n >= policy["min_group"])
-        small += [f"{attribute} = {name} ({n})" for name, n in sorted(found.items()) if n < policy["min_group"]]
-        if len(kept) > 1:
-            groups[attribute] = kept
-    pairs = list(combinations(sorted(groups), 2)) if wanted is None else _checked_pairs(wanted, groups)
-    crossed = {}
-    for parts in pairs:
-        names = sorted(_crossed(parts, groups, counts, policy["min_crossed"]))
-        if len(names) > 1 and (wanted is not None or len(names) <= MOST_CROSSED):
-            crossed[CROSS.join(parts)] = names
-    return {"groups": {**groups, **crossed}, "not_compared": small}
-
-
-def _crossed(
-    parts: Sequence[str], groups: Mapping[str, Sequence[str]], counts: Mapping[str, Mapping[str, int]], least: int
-) -> Iterator[str]:
-    totals = {part: sum(counts[part].values()) for part in parts}
-    for names in product(*(groups[part] for part in parts)):
-        shares = [counts[part][name] / totals[part] for part, name in zip(parts, names, strict=True)]
-        if prod(shares) * min(totals.values()) >= least:
-            yield CROSS.join(names)
-
-
-def _checked_pairs(wanted: Any, groups: Mapping[str, Sequence[str]]) -> list[tuple[str, ...]]:
-    """What the requester wants crossed: lists of two or three attributes."""
-    expected = f"expected lists of two or three attributes among {', '.join(sorted(groups)) or 'none'}"
-    if not isinstance(wanted, list):
-        raise ApplicationError(f"Policy intersections: {expected}; got {wanted!r}.")
-    found = []
-    for parts in wanted:
-        names = parts if isinstance(parts, list) else []
-        if not (2 <= len(names) <= 3 and all(isinstance(n, str) and n in groups for n in names)) or (
-            len(set(names)) < len(names)
-        ):
-            raise ApplicationError(f"Policy intersections: {expected}; got {parts!r}.")
-        found.append(tuple(sorted(names)))
-    return sorted(set(found))
-
-
-def _checked_advisory(value: Any, possible: Sequence[str]) -> list[str]:
-    if not isinstance(value, list) or not all(isinstance(name, str) and name in possible for name in value):
-        raise ApplicationError(
-            f"Policy advisory: expected a list of metrics that only warn, among {', '.join(possible)}; got {value!r}."
-        )
-    return sorted(set(value), key=list(possible).index)
+        else:
+            raise ApplicationError(f"Expected policy keys among {known}; got {name!r}.")
+    return watched(version, policy, counts_of(version), {**chosen, **watch})
 
 
 def _checked_chain(value: Any) -> str:

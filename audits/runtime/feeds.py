@@ -73,11 +73,11 @@ def served_after(deployment_id: uuid.UUID, cursor: int, ordinal: int, most: int,
     ).order_by("first_position")
     taken: list[tuple[uuid.UUID, int, int]] = []
     rows = 0
-    for batch in found.values_list("id", "first_position", "rows")[:BATCHES]:
+    for batch_id, first, count in found.values_list("id", "first_position", "rows")[:BATCHES]:
         if rows >= most:
             break
-        taken.append(batch)
-        rows += batch[2]
+        taken.append((batch_id, first or 0, count))
+        rows += count
     if not taken:
         return Served(max(cursor, reached), [], [], False)
     order = {batch_id: number for number, (batch_id, _, _) in enumerate(taken)}

@@ -9,11 +9,24 @@ from django.db.models import Q
 from django.utils import timezone
 
 from accounts.models import Institution
-from audits.runtime import querysets
 from core.capture import captured
 from core.fields import SealedTextField
 from core.models import GovernedModel
 from models_registry.models import Deployment
+
+
+class AmberQuerySet(models.QuerySet):
+    def open(self) -> AmberQuerySet:
+        return self.filter(decided_at__isnull=True)
+
+    def decided(self) -> AmberQuerySet:
+        return self.filter(decided_at__isnull=False)
+
+    def for_user(self, user) -> AmberQuerySet:
+        if user.sees_all:
+            return self
+        path = "deployment__version__model__federation__participants__institution__in"
+        return self.filter(**{path: user.institution_ids}).distinct()
 
 
 class AmberDecision(GovernedModel):
@@ -36,7 +49,7 @@ class AmberDecision(GovernedModel):
     review_at = models.DateTimeField(null=True)  # until when it holds
     most_predictions = models.BigIntegerField(null=True)  # of "restrict": counted from the first prediction
 
-    objects = querysets.AmberQuerySet.as_manager()
+    objects = AmberQuerySet.as_manager()
 
     class Meta:
         ordering = ["-created_at"]

@@ -10,6 +10,7 @@ import json
 import uuid
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -101,7 +102,9 @@ def policy_of(deployment: Deployment) -> MonitorPolicy | None:
     """
     given = deployment.policy
     declared = declared_by(deployment.version)
-    options = {name: tuple(given[name]) if name in _LISTS else given[name] for name in _SETTINGS if name in given}
+    options: dict[str, Any] = {
+        name: tuple(given[name]) if name in _LISTS else given[name] for name in _SETTINGS if name in given
+    }
     options.setdefault("threshold", settings.BIAS_THRESHOLD)
     groups = {name: tuple(names) for name, names in given.get("groups", declared.groups).items() if len(names) > 1}
     metrics = tuple(given.get("metrics", gated_metrics(declared.task)))

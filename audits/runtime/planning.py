@@ -1,6 +1,6 @@
 """What an approval is told of the monitor: how many patients pass before a gap is found, and how many to allow.
 
-Called when a request is made (`models_registry.policies.extend_policies`), so that it stands in the policy, and every
+Called when a request is made (`models_registry.watched.extend_policies`), so that it stands in the policy, and every
 signature covers it.
 """
 
@@ -33,7 +33,7 @@ def forecast_of(version: Version, policy: Mapping[str, Any], chosen: Mapping[str
     found = forecast(monitor, mix, GAPS)
     told = {
         "streams": len(monitor.streams),
-        "gaps": [one.as_dict() for one in found],
+        "gaps": [one.as_dict() | {"days": None if one.days is None else round(one.days, 1)} for one in found],
         "prevalence": mix.prevalence,
         "assumed": assumed,
         "exposure_gap": EXPOSURE_GAP,

@@ -45,14 +45,6 @@ class CaseQuerySet(models.QuerySet):
         return self.in_scope().filter(Q(reread="") | Q(disclosed=""))
 
 
-class AmberQuerySet(_OfDeployment):
-    def open(self) -> AmberQuerySet:
-        return self.filter(decided_at__isnull=True)
-
-    def decided(self) -> AmberQuerySet:
-        return self.filter(decided_at__isnull=False)
-
-
 class AppealQuerySet(models.QuerySet):
     def for_user(self, user) -> AppealQuerySet:
         """A contested case is its own site's matter, and the platform's auditors' and administrators'."""

@@ -11,7 +11,7 @@ from audits.runtime.models import Batch, Halt, MonitorState, Reinstatement
 from audits.runtime.planning import forecast_of
 from core import doorbell, events, jobs
 from models_registry.models import Deployment
-from models_registry.policies import extend_policies
+from models_registry.watched import extend_policies
 
 
 def _deployment_created(payload: dict) -> jobs.Effects | None:

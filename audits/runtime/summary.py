@@ -35,7 +35,10 @@ def update(
         "arl": policy.arl,
         "detectors": list(policy.detectors),
         "limits": {BETTING: _log10(policy.betting_limit), E_SR: _log10(policy.e_sr_limit)},
-        "streams": [_stream(s, held) for s, held in zip(policy.streams, fold.streams, strict=True)],
+        "streams": [
+            _stream(s, held, advisory=s.metric in policy.advisory)
+            for s, held in zip(policy.streams, fold.streams, strict=True)
+        ],
         "alarms": [alarm.as_dict() for alarm in found],
         "history": _thin([*before.get("history", []), *points]),
     }
@@ -73,7 +76,7 @@ def evidence(s: StreamState, rule: str) -> float | None:
     return _log10(max(mean_wealth(up), mean_wealth(down)))
 
 
-def _stream(stream: Stream, s: StreamState) -> dict:
+def _stream(stream: Stream, s: StreamState, *, advisory: bool) -> dict:
     """The gap is the mean difference; its plain 95 % interval informs and decides nothing."""
     mean = s.total / s.pairs if s.pairs else None
     half = None
@@ -95,7 +98,8 @@ def _stream(stream: Stream, s: StreamState) -> dict:
         "higher": None if mean is None else (stream.first if mean >= 0 else stream.second),
         BETTING: _rounded(evidence(s, BETTING)),
         E_SR: _rounded(evidence(s, E_SR)),
-        "halted": dict(s.halted),
+        "halted": {} if advisory else dict(s.halted),
+        "warned": dict(s.halted) if advisory else {},
     }
 
 

@@ -40,9 +40,10 @@ def deployments(request: HttpRequest) -> HttpResponse:
 @requires("deployment.view")
 def deployment(request: HttpRequest, deployment_id: uuid.UUID) -> HttpResponse:
     found = _get(request, deployment_id)
+    user: Any = request.user
     choice = dashboard.choose(found, request.GET)
     context = {**_shown(found, choice), **dashboard.controls(choice), **beside(found)}
-    context |= amber.context(found, request.user)
+    context |= amber.context(found, user)
     actions = _actions(request, found, context["place"])
     fragment = f"{reverse('deployment_live', args=[found.id])}?{urlencode({'seen': actions['mark'], **choice.query})}"
     return render(request, "audits_runtime/deployment.html", {**context, **actions, "fragment": fragment})

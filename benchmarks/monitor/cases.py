@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from audits.domain.monitor.calibration import SCALE
 from audits.domain.monitor.policy import MonitorPolicy
 
 Floats = NDArray[np.float64]
@@ -32,6 +33,15 @@ def pairs(gap: float, count: int, runs: int, rng: np.random.Generator, *, kind: 
     low = rng.random((count, runs), dtype=np.float32) < BASE - gap
     high = rng.random((count, runs), dtype=np.float32) < BASE
     return low.astype(np.float64) - high
+
+
+def residual_pairs(gap: float, count: int, runs: int, rng: np.random.Generator) -> Floats:
+    """Differences of `calibration`: scores of one fifth (0.6 to 0.8), calibrated but for the first group's gap."""
+    values = []
+    for miss in (gap, 0.0):
+        score = rng.uniform(0.6, 0.8, (count, runs))
+        values.append(((rng.random((count, runs)) < score - miss) - score) * SCALE)
+    return values[0] - values[1]
 
 
 def portions(runs: int, *key: int) -> Iterator[tuple[int, np.random.Generator]]:

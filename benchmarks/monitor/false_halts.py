@@ -9,9 +9,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from audits.domain.monitor.policy import MonitorPolicy
 from benchmarks.frame import Measure, progress
 from benchmarks.monitor import detectors
-from benchmarks.monitor.cases import RUNS, pairs, policy, portions
+from benchmarks.monitor.cases import RUNS, pairs, policy, portions, residual_pairs
 
 PAIRS = {False: 5000, True: 1000}
 GAPS = (0.0, 0.05, 0.1)
@@ -33,6 +34,7 @@ def measure(*, quick: bool) -> Iterator[Measure]:
             shares = {name: float(np.concatenate(found).mean()) for name, found in halts.items()}
             progress(f"{kind} gap {gap}: {shares}")
             yield from _rows(f"{kind}.gap_{gap:.2f}", shares, runs, count)
+    yield from _calibration(count, runs)
     yield from _family(count, runs)
 
 
@@ -47,6 +49,16 @@ def _rows(name: str, shares: dict[str, float], runs: int, count: int) -> Iterato
     for peer, share in shares.items():
         ratio = share / ours if ours else None
         yield Measure(f"monitor.false_halts.{name}", ours, "share", peer, share, ratio, runs, note=note)
+
+
+def _calibration(count: int, runs: int) -> Iterator[Measure]:
+    """Residuals that differ by the limit and no more."""
+    chosen = MonitorPolicy(metrics=("calibration",), groups={"sex": ("f", "m")})
+    for gap in GAPS:
+        found = [detectors.ours(residual_pairs(gap, count, size, rng), chosen) for size, rng in portions(runs, 7)]
+        betting, e_sr = (np.isfinite(np.concatenate(first)).mean() for first in zip(*found, strict=True))
+        note = f"betting; promise: at most 0.05; {count:,} pairs of one fifth of the score; e-SR {e_sr:.4f}"
+        yield Measure(f"monitor.false_halts.calibration.gap_{gap:.2f}", float(betting), "share", runs=runs, note=note)
 
 
 def _family(count: int, runs: int) -> Iterator[Measure]:

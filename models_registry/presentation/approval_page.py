@@ -22,6 +22,11 @@ _POLICY = (  # key, words, what it means
     ("arl", "Average number of pairs until a model within the limit is halted (e-SR detector)"),
     ("min_pairs", "Pairs before the amber warnings speak"),
     ("window", "Pairs in the moving window (warnings only)"),
+    ("amber_days", "Days in which a person must decide on a warning"),
+    ("min_group", "Patients from which on a group is compared"),
+    ("min_crossed", "The same of an intersection (estimated)"),
+    ("label_delay_days", "Days until an outcome is told"),
+    ("patients_per_day", "Patients a day"),
     ("max_predictions", "Predictions granted"),
 )
 
@@ -94,12 +99,16 @@ def _bound(approval: ApprovalRequest, *, compare: bool) -> list[dict[str, Any]]:
 
 def _policy(approval: ApprovalRequest) -> list[tuple[str, object]]:
     policy = approval.policy
-    rows: list[tuple[str, object]] = [(words, _number(policy.get(name))) for name, words in _POLICY]
+    rows: list[tuple[str, object]] = [(words, _number(policy[name])) for name, words in _POLICY if name in policy]
     groups = "; ".join(f"{name}: {', '.join(found)}" for name, found in policy.get("groups", {}).items())
+    advisory = ", ".join(title_of(name).lower() for name in policy.get("advisory", []))
     return [
         *rows,
         ("Metrics watched", ", ".join(title_of(name).lower() for name in policy.get("metrics", []))),
+        ("Of these, warn and do not halt", advisory or "none"),
+        ("Detectors that halt", ", ".join(policy.get("detectors", []))),
         ("Groups compared", groups),
+        ("Too small to be compared", ", ".join(policy.get("not_compared", [])) or "none"),
         ("Days to decide an appeal", policy.get("appeal_days", APPEAL_DAYS)),
         *scope_words(policy),
     ]

@@ -249,11 +249,10 @@ def _amber(user: User) -> Iterator[Need]:
     asked = AmberDecision.objects.open().for_user(user).filter(deployment__state=Deployment.State.ACTIVE)
     decides = user.may("deployment.halt")
     for row in asked.select_related("deployment"):
-        words = (
-            "a decision is overdue" if row.overdue else "your decision is asked" if decides else "the monitor is amber"
-        )
+        asked_for = "your decision is asked" if decides else "an officer's decision is asked"
+        words = "a decision is overdue" if row.overdue else asked_for
         yield Need(
-            title=f"{row.deployment.name}: {words}",
+            title=f"{row.deployment.name}: the monitor is amber, {words}",
             detail=f"Due by {row.due_at:%d %b %Y}. {next(iter(row.warnings.values()))}",
             url=link("deployment", row.deployment_id),
             tone="fail" if row.overdue else "warn",

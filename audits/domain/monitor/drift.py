@@ -22,6 +22,7 @@ import hashlib
 import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from typing import Any
 
 BINS = 10
 BLOCK = 500  # scores in the reference, and in each block after it
@@ -67,9 +68,10 @@ class DriftState:
     @classmethod
     def from_dict(cls, raw: dict) -> DriftState:
         """The inverse of `as_dict`."""
-        floats = {name: float.fromhex(raw[name]) for name in _FLOATS}
-        lists = {name: tuple(value) if isinstance(value, list) else value for name, value in raw.items()}
-        return cls(**lists | floats | {"wealth": tuple(map(float.fromhex, raw["wealth"]))})
+        fields: dict[str, Any] = {n: tuple(value) if isinstance(value, list) else value for n, value in raw.items()}
+        fields |= {name: float.fromhex(raw[name]) for name in _FLOATS}
+        fields["wealth"] = tuple(map(float.fromhex, raw["wealth"]))
+        return cls(**fields)
 
 
 _FLOATS = ("sure_reference", "sure_block", "sure_last")

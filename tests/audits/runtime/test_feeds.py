@@ -114,6 +114,7 @@ def test_an_advisory_metric_warns_where_another_halts(world, deployment, tell, s
     row = fold(deployment)
     deployment.refresh_from_db()
     assert deployment.state == Deployment.State.ACTIVE
+    assert stream_of(row, "accuracy")["halted"] == {}
     assert any(alarm["rule"] == "betting" and alarm["level"] == "amber" for alarm in row.summary["alarms"])
     assert "may be the cause" in " ".join(AmberDecision.objects.get().warnings.values())
 

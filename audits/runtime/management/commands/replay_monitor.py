@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from django.core.exceptions import ValidationError
+import uuid
+
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from audits.runtime.models import MonitorState
@@ -21,9 +22,9 @@ class Command(BaseCommand):
         rows = MonitorState.objects.select_related("deployment__version").order_by("deployment__created_at")
         if deployments:
             try:
-                rows = rows.filter(deployment__in=deployments)
+                rows = rows.filter(deployment_id__in=[uuid.UUID(name) for name in deployments])
                 found = {str(row.deployment_id) for row in rows}
-            except ValidationError:
+            except ValueError:
                 raise CommandError(f"Expected ids of deployments, got {' '.join(deployments)}.") from None
             if missing := sorted(set(deployments) - found):
                 raise CommandError(f"The monitor knows no deployment {', '.join(missing)}.")
