@@ -100,7 +100,7 @@ def traffic_chart(deployment: Deployment, window: Window, marks: list[Mark]) -> 
         Series("Outcomes", [(t.at, t.outcomes) for t in found]),
     ]
     return line_chart(
-        lines if served or told else [], title=f"Predictions and outcomes {window.per}", x_label="Time (UTC)",
+        lines if served or told else [], title=f"Predictions and outcomes {history.per(window.bucket)}", x_label="Time (UTC)",
         y_label="Cases", y_range=(0, 1), marks=marks, key="traffic",
         description=f"{served:,} predictions and {told:,} outcomes in this window." if served or told else "",
     )  # fmt: skip
@@ -114,7 +114,7 @@ def rates_chart(deployment: Deployment, choice: Choice, marks: list[Mark]) -> Ch
     ]
     name = METRICS.get(choice.metric, choice.metric)
     return line_chart(
-        lines, title=f"{name} by {choice.attribute} {choice.window.per}", x_label="Time (UTC)", y_label=name,
+        lines, title=f"{name} by {choice.attribute} {history.per(choice.window.coarse)}", x_label="Time (UTC)", y_label=name,
         y_range=(0, 1), marks=marks, key="rates",
     )  # fmt: skip
 

@@ -17,7 +17,7 @@ from audits.runtime import monitoring
 from audits.runtime.models import DeploymentCounter
 from audits.runtime.rollups import SERVED, rollups_add
 from core import context
-from tests.audits.runtime.conftest import stream, tell  # noqa: F401 - fixtures
+from tests.audits.runtime import conftest
 from tests.e2e.browser import launch
 from tests.factories.federation import make_federation
 from tests.factories.people import PASSWORD, make_people
@@ -25,6 +25,7 @@ from tests.factories.registry import make_deployment
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 PICTURES = Path(os.environ["E2E_PICTURES"]) if os.environ.get("E2E_PICTURES") else None
+tell, stream = conftest.tell, conftest.stream  # fixtures
 WIDTHS = {"desk": 1280, "phone": 320}
 
 
@@ -70,12 +71,13 @@ def sign_in(browser: Browser, live_server):
         opened = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 900})
         contexts.append(opened)
         page = opened.new_page()
+        for stream in ("home", "deployment"):  # no process of streams runs beside this server: they never answer
+            page.route(f"**/live/{stream}/**", lambda route: None)
         page.goto(live_server.url + reverse("login"))
         page.get_by_label("Email").fill("officer.north@test.example")
         page.get_by_label("Password").fill(PASSWORD)
         page.get_by_role("button", name="Sign in").click()
         page.get_by_role("heading", level=1, name="What needs you now").wait_for()
-        page.route("**/live/deployment/**", quiet)  # no process of streams runs beside this server
         page.on("console", lambda said: faults.append(said.text) if said.type == "error" else None)
         page.on("pageerror", lambda error: faults.append(str(error)))
         return page
@@ -83,10 +85,6 @@ def sign_in(browser: Browser, live_server):
     yield go
     for opened in contexts:
         opened.close()
-
-
-def quiet(route) -> None:
-    route.fulfill(content_type="text/event-stream", body="retry: 60000\n\n")
 
 
 def look(page, name: str, faults: list[str]) -> None:

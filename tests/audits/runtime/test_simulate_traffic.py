@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from io import StringIO
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -13,6 +14,8 @@ from audits.runtime import rehearsal
 from audits.runtime.management.commands import simulate_traffic
 from audits.runtime.models import DeploymentCounter, Halt, Outcome, Prediction
 from federation.domain.data.dataset import LoadReport, SiteData, SiteInfo
+from federation.domain.learning.evaluation import predict
+from federation.domain.models.registry import build
 from models_registry.models import Deployment
 from tests.factories.registry import make_deployment
 
@@ -25,16 +28,18 @@ class Ward:
 
     name, title, task, synthetic = "ward", "Ward", "classification", True
 
+    found: ClassVar[dict[bool, np.ndarray]] = {}  # the features of whom the model says ill of, and healthy
+
     def __init__(self, version) -> None:
         rng = np.random.default_rng(5)
-        x = rng.uniform(-6, 6, (4 * N, 4)).astype(np.float32)  # within 0 to 1 the untrained model says ill of all
-        blank = np.zeros(4 * N, dtype=np.int64)
-        flagged = rehearsal.judge(version, self._data(x, blank, rng))[1]
-        yes, no = np.flatnonzero(flagged)[: N // 2], np.flatnonzero(~flagged)[: N // 2]
-        assert min(len(yes), len(no)) > 50, "the untrained model must say both"
-        size = min(len(yes), len(no))
-        x = x[np.concatenate([yes[:size], no[:size]])]
+        if not self.found:  # the untrained model says ill of nearly everybody: look for the others once
+            x = rng.uniform(-60, 60, (30_000, 4)).astype(np.float32)
+            flagged = predict(build(version.config["models"]["primary"], seed=1).eval(), x, "classification").label
+            self.found.update({says: x[flagged == says][:N] for says in (True, False)})
+        size = min(map(len, self.found.values()))
+        assert size > 80
         said = np.repeat([True, False], size)
+        x = np.concatenate([self.found[True][:size], self.found[False][:size]])
         self.held = self._data(x, np.where(rng.random(2 * size) < 0.15, ~said, said).astype(np.int64), rng)
 
     def _data(self, x, y, rng) -> SiteData:
