@@ -10,12 +10,11 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
-from django.db.models import Q
 from django.utils import timezone
 from numpy.typing import NDArray
 
 from accounts.api.authentication import Machine
-from accounts.models import ApiKey, User
+from accounts.models import ApiKey, Membership, User
 from audits.domain.rehearsal import Plan, prepare, rehearsed_cases
 from audits.domain.traffic import Halted, Traffic, drive
 from audits.runtime import gateway, ingest, monitoring
@@ -192,8 +191,9 @@ def caller_of(participant: Participant) -> Machine | User:
     for key in keys.filter(revoked_at=None).select_related("institution"):
         if set(ACTIONS) <= set(key.actions):
             return Machine(key)
-    mine = Q(membership__institution=participant.institution_id, membership__role=Role.CLINICIAN)
-    clinician = User.objects.filter(mine, membership__is_active=True, is_active=True).order_by("id").first()
+    here = {"institution": participant.institution_id, "role": Role.CLINICIAN, "is_active": True}
+    held = Membership.objects.filter(**here, user__is_active=True).select_related("user").order_by("user_id").first()
+    clinician = held.user if held else None
     if clinician is None:
         raise Conflict(
             f"Nobody can send cases for {participant.institution}: it has no API key with the actions "

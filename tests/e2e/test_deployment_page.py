@@ -50,7 +50,7 @@ def past(deployment, days: int) -> None:
                 values=[({"sex": sex}, {"tpr": float(rng.random() < (0.9 if sex == "male" else 0.8)),
                                         "accuracy": float(rng.random() < 0.85)}) for sex, _ in rows],
             )  # fmt: skip
-    DeploymentCounter.objects.filter(deployment=deployment).update(predictions=total)
+    DeploymentCounter.objects.update_or_create(deployment=deployment, defaults={"predictions": total})
 
 
 @pytest.fixture(scope="module")
