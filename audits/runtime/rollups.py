@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from django.db import connection
 
@@ -58,7 +59,7 @@ def rollups_add(
             sums[key] = sums.get(key, Sums(0, 0.0, 0.0)) + Sums(1, value, value * value)
     hour = at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
     keys = sorted(sums)
-    columns = [
+    columns: list[list[Any]] = [
         [group for group, _ in keys], [metric for _, metric in keys], [sums[key].n for key in keys],
         [sums[key].total for key in keys], [sums[key].total_sq for key in keys],
     ]  # fmt: skip
