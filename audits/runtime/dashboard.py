@@ -29,7 +29,7 @@ MOST_MARKS = 20  # halts and reinstatements drawn, the newest
 class GroupRow:
     attribute: str
     group: str
-    rates: list[Rate]
+    cells: list[tuple[str, Rate]]  # the metric's name and the rate
 
 
 @dataclass(frozen=True)
@@ -100,8 +100,8 @@ def traffic_chart(deployment: Deployment, window: Window, marks: list[Mark]) -> 
         Series("Outcomes", [(t.at, t.outcomes) for t in found]),
     ]
     return line_chart(
-        lines if served or told else [], title=f"Predictions and outcomes {window.per}", x_label="Time (UTC)",
-        y_label="Cases", y_range=(0, 1), marks=marks, key="traffic",
+        lines if served or told else [], title=f"Predictions and outcomes {history.per(window.bucket)}",
+        x_label="Time (UTC)", y_label="Cases", y_range=(0, 1), marks=marks, key="traffic",
         description=f"{served:,} predictions and {told:,} outcomes in this window." if served or told else "",
     )  # fmt: skip
 
@@ -114,8 +114,8 @@ def rates_chart(deployment: Deployment, choice: Choice, marks: list[Mark]) -> Ch
     ]
     name = METRICS.get(choice.metric, choice.metric)
     return line_chart(
-        lines, title=f"{name} by {choice.attribute} {choice.window.per}", x_label="Time (UTC)", y_label=name,
-        y_range=(0, 1), marks=marks, key="rates",
+        lines, title=f"{name} by {choice.attribute} {history.per(choice.window.coarse)}", x_label="Time (UTC)",
+        y_label=name, y_range=(0, 1), marks=marks, key="rates",
     )  # fmt: skip
 
 
@@ -139,7 +139,7 @@ def group_table(deployment: Deployment, window: Window) -> dict[str, Any]:
     metrics = [metric for metric in METRICS if metric in known]
     nobody = Rate(0, None, None, None)
     rows = [
-        GroupRow(attribute, group, [found.get(metric, nobody) for metric in metrics])
+        GroupRow(attribute, group, [(METRICS[metric], found.get(metric, nobody)) for metric in metrics])
         for attribute, groups in rates.items()
         for group, found in groups.items()
     ]

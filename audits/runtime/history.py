@@ -23,6 +23,7 @@ from models_registry.models import Deployment
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 BUCKETS = (HOUR, DAY, 7 * DAY, 28 * DAY)
 MOST_POINTS = 192  # of a drawn line: eight days of hours
+MOST_RATES = 48  # of a line with intervals: each point needs cases enough to say something
 MONDAY = datetime(2001, 1, 1, tzinfo=UTC)  # buckets begin here, so that days begin at midnight and weeks on Mondays
 MOST_GROUPS = 6  # lines of one chart; the table has all
 
@@ -51,19 +52,20 @@ class Window:
         return next((size for size in BUCKETS if width <= MOST_POINTS * size), BUCKETS[-1])
 
     @property
+    def coarse(self) -> timedelta:
+        """The bucket of a rate."""
+        sizes = (size for size in (HOUR, 6 * HOUR, *BUCKETS[1:]) if size >= self.bucket)
+        return next((size for size in sizes if self.until - self.since <= MOST_RATES * size), BUCKETS[-1])
+
+    @property
     def hourly(self) -> bool:
         return self.bucket == HOUR
 
-    @property
-    def buckets(self) -> list[datetime]:
+    def buckets(self, size: timedelta) -> list[datetime]:
         """The beginning of each bucket; the first may begin before the window, the last may not be over."""
-        first = MONDAY + (self.since - MONDAY) // self.bucket * self.bucket
-        count = -((first - self.until) // self.bucket)
-        return [first + i * self.bucket for i in range(count)]
-
-    @property
-    def per(self) -> str:
-        return {HOUR: "an hour", DAY: "a day", 7 * DAY: "a week", 28 * DAY: "in four weeks"}[self.bucket]
+        first = MONDAY + (self.since - MONDAY) // size * size
+        count = -((first - self.until) // size)
+        return [first + i * size for i in range(count)]
 
 
 @dataclass(frozen=True)
@@ -92,9 +94,9 @@ def window_of(deployment: Deployment, form: HistoryForm, now: datetime) -> Windo
 
 
 def traffic(deployment: Deployment, window: Window) -> list[Traffic]:
-    rows = _binned(deployment, window).filter(metric__in=(SERVED, TOLD)).values("bin", "metric")
+    rows = _binned(deployment, window, window.bucket).filter(metric__in=(SERVED, TOLD)).values("bin", "metric")
     found = {(row["bin"], row["metric"]): row["count"] for row in rows.annotate(count=Sum("n"))}
-    return [Traffic(at, found.get((at, SERVED), 0), found.get((at, TOLD), 0)) for at in window.buckets]
+    return [Traffic(at, found.get((at, SERVED), 0), found.get((at, TOLD), 0)) for at in window.buckets(window.bucket)]
 
 
 def rates_over_time(
@@ -102,7 +104,7 @@ def rates_over_time(
 ) -> dict[str, list[tuple[datetime, Rate]]]:
     """Group to its rate in each bucket, those with the most cases; a bucket without any case has no rate."""
     rows = (
-        _binned(deployment, window)
+        _binned(deployment, window, window.coarse)
         .filter(metric=metric, attributes__has_key=attribute)
         .annotate(group=KeyTextTransform(attribute, "attributes"))
         .values("bin", "group")
@@ -113,7 +115,13 @@ def rates_over_time(
         found.setdefault(row["group"], {})[row["bin"]] = Sums(row["count"], row["sum"], row["squares"])
     most = sorted(found, key=lambda group: -sum(sums.n for sums in found[group].values()))[:MOST_GROUPS]
     nobody = Sums(0, 0.0, 0.0)
-    return {group: [(at, rate(found[group].get(at, nobody))) for at in window.buckets] for group in sorted(most)}
+    times = window.buckets(window.coarse)
+    return {group: [(at, rate(found[group].get(at, nobody))) for at in times] for group in sorted(most)}
+
+
+def per(size: timedelta) -> str:
+    """A bucket's size in words, for a title."""
+    return {HOUR: "an hour", 6 * HOUR: "in six hours", DAY: "a day", 7 * DAY: "a week"}.get(size, "in four weeks")
 
 
 def group_rates(deployment: Deployment, window: Window) -> dict[str, dict[str, dict[str, Rate]]]:
@@ -156,8 +164,8 @@ def _within(deployment: Deployment, window: Window) -> QuerySet[Any]:
     return rows.filter(site=window.site) if window.site else rows
 
 
-def _binned(deployment: Deployment, window: Window) -> QuerySet[Any]:
-    start = Func(Value(window.bucket), F("hour"), Value(MONDAY), function="date_bin", output_field=DateTimeField())
+def _binned(deployment: Deployment, window: Window, size: timedelta) -> QuerySet[Any]:
+    start = Func(Value(size), F("hour"), Value(MONDAY), function="date_bin", output_field=DateTimeField())
     return _within(deployment, window).order_by().annotate(bin=start)
 
 

@@ -115,6 +115,7 @@ def monitor_view(deployment: Deployment) -> dict[str, Any]:
         "streams": rows,
         "streams_left": len(told.get("streams", [])) - len(rows),
         "soonest": streams.soonest(rows),
+        "serving": deployment.state == Deployment.State.ACTIVE,
         "batches": [(batch, seqs.get(str(batch.id))) for batch in batches],
     }
 

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db import connection
 
@@ -81,7 +82,7 @@ class RollupSums:
     def write(self, deployment_id: uuid.UUID, site: str) -> None:
         rows = [(*key, s.n, s.total, s.total_sq) for key, s in sorted(self.sums.items(), key=lambda item: item[0])]
         if rows:
-            columns = [list(column) for column in zip(*rows, strict=True)]
+            columns: list[list[Any]] = [list(column) for column in zip(*rows, strict=True)]
             with connection.cursor() as cursor:
                 for statement in (_HOURLY, _DAILY):
                     cursor.execute(statement, [deployment_id, site, *columns])

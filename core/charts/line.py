@@ -67,8 +67,8 @@ def line_chart(
     """Lines over a common x axis of numbers or of moments (UTC).
 
     A value that was not measured breaks its line. `y_range` is the least range shown: it grows to hold all data, so
-    that nothing lies outside unseen. Series differ by colour, dash and marker, and are named at their ends. `marks`
-    within the axis are drawn, and told in the description.
+    that nothing lies outside unseen. Series differ by colour, dash and marker, and are named at their ends. The axis
+    reaches to all `marks`, and the description tells of them.
     """
     width = svg.WIDTHS[size]
     lines = [_read(s) for s in _listed(series)]
@@ -90,12 +90,11 @@ def line_chart(
     right = min(svg.text_width([ln.name for ln in lines], bold=True) + 24, 0.3 * width) if named else 18.0
     canvas.height = max(canvas.height, 66 + _LABEL_GAP * len(lines))
     y = Scale(y_low, y_high, canvas.height - 46, 22)
-    xs = sorted({p[0] for ln in lines for p in ln.points})
+    xs = sorted({p[0] for ln in lines for p in ln.points} | {_place(mark.at) for mark in marks})
     x = Scale(*(span(xs) if xs[0] == xs[-1] else (xs[0], xs[-1])), left, width - right)
 
     _axes(canvas, x, y, steps, xs, timed, x_label, y_label)
-    within = [mark for mark in marks if x.low <= _place(mark.at) <= x.high]
-    _draw_marks(canvas, within, x, y)
+    _draw_marks(canvas, marks, x, y)
     if threshold is not None:
         words = f"{threshold_label} {svg.number(threshold)}"
         canvas.line("c-threshold", x.start, y(threshold), x.end, y(threshold))
@@ -104,7 +103,7 @@ def line_chart(
         _draw(canvas, ln, index, x, y)
     if named:
         _end_labels(canvas, lines, x, y, right - 22)
-    said = " ".join([description or _summary(lines, threshold, threshold_label), *map(_mark_words, within)])
+    said = " ".join([description or _summary(lines, threshold, threshold_label), *map(_mark_words, marks)])
     return canvas.finish(title=title, description=said, table=_table(headers, lines), size=size, key=key)
 
 

@@ -243,6 +243,24 @@
       else if (!region || region.dataset.paused === undefined) source.open();
     }
   });
+  // What a reader has opened stays open, and keeps the focus, when the region around it is fetched again. Each is known by
+  // the words of its summary, which name the chart.
+  const wordsOf = (details) => details.querySelector("summary")?.textContent.trim();
+  const opened = new Set();
+  let focused = "";
+  const folded = "#live-part details, #live-history details";
+  document.addEventListener("htmx:beforeSwap", () => {
+    opened.clear();
+    document.querySelectorAll(folded).forEach((item) => { if (item.open) opened.add(wordsOf(item)); });
+    const summary = document.activeElement?.closest?.("summary");
+    focused = summary ? wordsOf(summary.parentElement) : "";
+  });
+  document.addEventListener("htmx:afterSettle", () => {
+    for (const item of document.querySelectorAll(folded)) {
+      if (opened.has(wordsOf(item))) item.open = true;
+      if (focused && focused === wordsOf(item) && document.activeElement === document.body) item.querySelector("summary").focus();
+    }
+  });
   // A paused region is not refreshed by its fallback poll either.
   document.addEventListener("htmx:beforeRequest", (event) => {
     const region = event.target.closest("[data-live][data-paused]");

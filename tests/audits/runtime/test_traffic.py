@@ -1,11 +1,12 @@
 import numpy as np
 import pytest
 
+from audits.domain.traffic import Degrade, batches, degraded, outcome_records, prediction_records
 from audits.runtime import services
 from audits.runtime.models import Outcome, Prediction
 from federation.domain.data.phantom import PhantomSource, generate
 from federation.models import DataManifest
-from qflethics.demo.traffic import Degrade, TrafficError, degraded, outcome_records, prediction_records, simulate
+from qflethics.demo.traffic import TrafficError, simulate
 from tests.factories.federation import make_federation
 from tests.factories.people import make_people
 from tests.factories.registry import make_deployment
@@ -115,10 +116,8 @@ def test_patients_with_several_slices_are_one_record_with_one_mask():
 
 
 def test_phantom_patients_are_never_those_of_the_training_set():
-    from qflethics.demo.traffic import _batches
-
     source = PhantomSource(patients=40, n_sites=2)
     held = set(source.load("phantom-1").record_ids)
-    sent = [name for _, data in _batches(source, "phantom-1", first=0, count=30, size=7) for name in data.record_ids]
+    sent = [name for _, data in batches(source, "phantom-1", first=0, count=30, size=7) for name in data.record_ids]
     assert len(set(sent)) == 30
     assert not held & set(sent)
