@@ -174,6 +174,7 @@ def _answer(
             "weights": deployment.version.weights_digest,
             "card": {"edition": card.edition, "digest": card.digest} if card else None,
         },
+        "regulatory": deployment.policy.get("regulatory", "not stated"),
         "operating_range": operating_of(deployment).told(declared_by(deployment.version)),
         "predictions": [
             show(case, answer, reverse("prediction", args=[deployment.id, batch_id, index]))

@@ -62,6 +62,7 @@ class PredictionsOutput(serializers.Serializer):
     batch = serializers.UUIDField()
     at = serializers.DateTimeField()
     model = serializers.DictField()
+    regulatory = serializers.CharField(help_text="the status of the device, as approved")
     operating_range = serializers.DictField(help_text="whether the approved card has one, and of how many inputs")
     predictions = serializers.ListField(child=serializers.DictField())
     notice = serializers.CharField()

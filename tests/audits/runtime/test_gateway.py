@@ -84,6 +84,23 @@ def test_the_same_key_with_another_body_is_a_conflict(deployment, north, cases):
     assert Prediction.objects.count() == 1
 
 
+def test_a_key_is_the_callers_own(world, deployment, north, cases, caller_class):
+    south = caller_class(world.people.south, world.people.administrator)
+    first = north.post(deployment, "predictions", {"records": [cases("a")]}, **{"Idempotency-Key": "k1"})
+    other = south.post(deployment, "predictions", {"records": [cases("s")]}, **{"Idempotency-Key": "k1"})
+    assert (first.status_code, other.status_code) == (200, 200)
+    assert other.json()["predictions"][0]["event_key"] == "s"
+    same = south.post(deployment, "predictions", {"records": [cases("a")]}, **{"Idempotency-Key": "k1"})
+    assert same.status_code == 409  # and not north's answer
+
+
+def test_a_refusal_for_scope_leaves_the_key_free(world, north, cases):
+    limited = make_deployment(world, policy={"age": [18, 65]})
+    key = {"Idempotency-Key": "k1"}
+    assert north.post(limited, "predictions", {"records": [cases("a", age=70)]}, **key).status_code == 422
+    assert north.post(limited, "predictions", {"records": [cases("a", age=60)]}, **key).status_code == 200
+
+
 def test_a_refused_request_leaves_its_key_free(deployment, north, cases):
     north.post(deployment, "predictions", {"records": [cases("a", features=[1])]}, **{"Idempotency-Key": "k1"})
     answer = north.post(deployment, "predictions", {"records": [cases("a")]}, **{"Idempotency-Key": "k1"})
@@ -129,6 +146,16 @@ def test_a_shadow_deployment_stores_its_answer_and_withholds_it(world, north, ca
     assert body["acted_on"] is False
     assert body["predictions"] == [{"event_key": "a", "withheld": True, "warnings": []}]
     assert 0 <= Prediction.objects.get().score <= 1
+
+
+def test_a_retry_of_a_shadow_request_is_withheld_too_and_its_outcome_is_judged(world, north, cases):
+    shadow = make_deployment(world, kind="shadow")
+    body, key = {"records": [cases("a")]}, {"Idempotency-Key": "k1"}
+    answers = [north.post(shadow, "predictions", body, **key).json() for _ in range(2)]
+    assert answers[0] == answers[1]
+    assert "score" not in json.dumps(answers) and "explanation" not in json.dumps(answers)
+    told = north.post(shadow, "outcomes", {"records": [{"event_key": "a", "label": 1}]})
+    assert (told.status_code, told.json()["accepted"]) == (200, 1)
 
 
 def test_a_clinician_of_a_participating_hospital_may_ask(world, deployment, client_of, cases):

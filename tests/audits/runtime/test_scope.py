@@ -82,7 +82,8 @@ def test_a_record_outside_is_refused_by_what_was_expected_and_what_came(world, n
 def test_research_only_is_served_in_shadow_for_research(world, north, cases):
     shadow = make_deployment(world, kind="shadow", policy={"regulatory": "research"})
     assert north.post(shadow, "predictions", {"records": [cases("a", use="study")]}).status_code == 422
-    assert north.post(shadow, "predictions", {"records": [cases("a", use="research")]}).status_code == 200
+    served = north.post(shadow, "predictions", {"records": [cases("a", use="research")]})
+    assert (served.status_code, served.json()["regulatory"]) == (200, "research")
 
 
 def test_all_records_outside_are_named_and_counted_and_the_good_one_is_not_served(world, north, cases):
