@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from django.db.models import Prefetch, QuerySet
+from django.db.models import Prefetch
 from django.utils import timezone
 
 from accounts.models import Membership, User
 from audits.domain.incidents.clocks import Clock, clock_book, verdict, why_not
 from audits.runtime.incident_opening import regimes_of
 from audits.runtime.models import Incident, IncidentRecord, IncidentTask
+from audits.runtime.querysets import IncidentQuerySet
 from core import vault
 from core.context import governed
 from core.errors import ApplicationError, Conflict, Forbidden
@@ -115,7 +116,7 @@ def _newest(incident: Incident, kind: str) -> IncidentRecord | None:
     return next((record for record in reversed(_records(incident)) if record.kind == kind), None)
 
 
-def with_details(queryset: QuerySet[Incident]) -> QuerySet[Incident]:
+def with_details(queryset: IncidentQuerySet) -> IncidentQuerySet:
     """Everything that the pages and the API show of incidents, in a fixed number of queries."""
     named = queryset.select_related("halt__halted_by", "deployment__version__model", "responsible", "look_back")
     return named.prefetch_related(

@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Q
 from django.utils import timezone
 
 from accounts.models import User
@@ -23,6 +23,7 @@ from audits.runtime import incidents
 from audits.runtime.declared import site_of
 from audits.runtime.models import Halt, Incident, LookBack, LookBackCase, LookBackMark, MonitorState
 from audits.runtime.names import known_names
+from audits.runtime.querysets import CaseQuerySet
 from core import jobs
 from core.capture import record
 from core.context import governed
@@ -141,7 +142,7 @@ def look_back_change(*, look_back: LookBack, since: datetime, whole: bool, reaso
     ApplicationError
         If the beginning is not between the deployment's and the halt.
     """
-    incident = incidents.with_details(Incident.objects).get(id=look_back.incident_id)
+    incident = incidents.with_details(Incident.objects.all()).get(id=look_back.incident_id)
     text = incidents.clean(reason, "a reason", incidents.MIN_TEXT, 2000)
     if not incidents.manages(actor, incident):
         raise Forbidden("Only an ethics officer of an institution that takes part sets the period of the look-back.")
@@ -177,7 +178,7 @@ def own_site(user: Any, incident: Incident) -> str | None:
     return site_of(user, incident.deployment)
 
 
-def cases_for(user: Any, incident: Incident) -> QuerySet[LookBackCase]:
+def cases_for(user: Any, incident: Incident) -> CaseQuerySet:
     """The cases of the person's own site."""
     site = own_site(user, incident)
     own = LookBackCase.objects.in_scope().filter(look_back__incident=incident)
@@ -235,7 +236,7 @@ def cases_mark(
     return len(rows)
 
 
-def _chosen(own: QuerySet[LookBackCase], what: str, cases: Iterable[int] | None) -> list[tuple[int, str]]:
+def _chosen(own: CaseQuerySet, what: str, cases: Iterable[int] | None) -> list[tuple[int, str]]:
     locked = own.order_by("id").select_for_update()
     if cases is None:
         return list(locked.filter(**{what: ""}).values_list("id", "event_key")[:MOST_MARKED])

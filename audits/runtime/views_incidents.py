@@ -17,6 +17,7 @@ from audits.runtime import incidents, lookback, services
 from audits.runtime.forms import ReinstatementForm
 from audits.runtime.models import Incident, IncidentTask, Notice
 from audits.runtime.timeline import timeline
+from core import vault
 from core.errors import ApplicationError, Forbidden
 
 PAGE = 25
@@ -61,6 +62,7 @@ def _next_due(found: Incident) -> incidents.ClockView | None:
 def _page(
     request: HttpRequest, found: Incident, bound: dict[str, forms.OfIncident] | None = None, status: int = 200
 ) -> HttpResponse:
+    vault.warm(record.author_id for record in found.records.all())
     manages = found.state != Incident.State.CLOSED and incidents.manages(request.user, found)  # type: ignore[arg-type]
     offered = {name: kind(incident=found) for name, kind in FORMS.items()} if manages else {}
     facts = incidents.facts_of(found)

@@ -12,11 +12,13 @@ from django.conf import settings as django_settings
 from django.db import transaction
 from django.utils import timezone
 
+from core.capture import record
 from provenance.anchoring import Anchorer
 from provenance.chain.connection import ChainOptions, open_chain
 from provenance.chain.errors import ChainError
 from provenance.chain.signer import LocalSigner
-from provenance.models import Anchor, ChainState
+from provenance.models import Anchor, AnchorRequest, ChainState, Entry
+from provenance.services import anchor_soon
 
 pytestmark = pytest.mark.django_db
 
@@ -239,6 +241,28 @@ def test_where_each_anchor_costs_money_they_keep_their_distance(log, start, sett
     assert not anchorer.step() and Anchor.objects.count() == 1
     Anchor.objects.update(created_at=timezone.now() - timedelta(seconds=3601))
     assert anchorer.step() and Anchor.objects.count() == 2
+
+
+def test_what_cannot_wait_is_anchored_at_the_next_step_and_is_then_met(log, start, settings):
+    settings.CHAIN_ANCHOR_SECONDS = 3600
+    anchorer = start()
+    log.fill(1)
+    log.sign()
+    assert anchorer.step()
+    log.fill(1)
+    log.sign()
+    anchor_soon("a halt")
+    assert not anchorer.step()  # on its way into the log
+    record(table="provenance", operation="HEARTBEAT", object_id="a halt", body={})
+    log.drain()
+    asked = Entry.objects.get(object_id="a halt")
+    assert not anchorer.step() and Anchor.objects.count() == 1
+    log.sign()
+    assert anchorer.step()
+    assert Anchor.objects.filter(state=Anchor.State.FINAL).first().checkpoint_id == asked.seq + 1
+    log.fill(1)
+    log.sign()
+    assert not anchorer.step() and AnchorRequest.objects.get().met_at is not None
 
 
 class Courier:

@@ -4,6 +4,8 @@ import json
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
@@ -148,15 +150,15 @@ def test_lists_are_paged_and_filtered(world, deployment, incident, client_of, mo
     assert client.get(at("incidents") + "?page=7").status_code == 200
 
 
-def test_the_number_of_queries_does_not_grow_with_what_was_said(
-    world, incident, client_of, officer, django_assert_max_num_queries
-):
+def test_the_number_of_queries_does_not_grow_with_what_was_said(world, incident, client_of, officer):
     for _ in range(6):
         officer.post(at("incident_note", incident.id), bodies(world)["incident_note"])
         officer.post(at("incident_task", incident.id), bodies(world)["incident_task"])
     client = client_of(world.people.auditor)
-    with django_assert_max_num_queries(45):
+    with CaptureQueriesContext(connection) as made:
         assert client.get(at("incident", incident.id)).status_code == 200
+    # Keys as young as this test's transaction are read for each text; otherwise once for all (core.vault).
+    assert len([query for query in made.captured_queries if "core_subjectkey" not in query["sql"]]) <= 20
 
 
 # --- the API ---------------------------------------------------------------------------------------------------
