@@ -51,7 +51,7 @@ def close(order: SiteOrder, limit_seconds: float) -> None:
     participant = Participant.objects.get(id=order.participant_id)
     seen = participant.last_seen_at
     silent = seen is None or seen < order.created_at
-    last = f"last heard of {_moment(seen)}" if seen else "never heard of"
+    last = f"last heard from {_moment(seen)}" if seen else "never heard from"
     reason = f"it did not answer within {words_of(limit_seconds)} (asked {_moment(order.created_at)}, {last})"
     SiteOrder.objects.filter(id=order.id, state=SiteOrder.State.PENDING).update(
         state=SiteOrder.State.FAILED, error=reason, answer={"silent": silent}

@@ -94,7 +94,7 @@ class Approvals(Scoped, generics.ListAPIView):
     actions = {"GET": "approval.view", "POST": "approval.request"}
     serializer_class = serializers.ApprovalOutput
     filters = serializers.ApprovalFilter
-    rows = ApprovalRequest.objects.prefetch_related("decisions").order_by("-created_at")
+    rows = ApprovalRequest.objects.select_related("version").prefetch_related("decisions").order_by("-created_at")
 
     @extend_schema(parameters=[serializers.ApprovalFilter])
     def get(self, request: Request, *args, **kwargs) -> Response:
@@ -114,7 +114,7 @@ class Approvals(Scoped, generics.ListAPIView):
 class ApprovalDetail(Scoped, generics.RetrieveAPIView):
     action_name = "approval.view"
     serializer_class = serializers.ApprovalOutput
-    rows = ApprovalRequest.objects.prefetch_related("decisions")
+    rows = ApprovalRequest.objects.select_related("version").prefetch_related("decisions")
 
 
 def _approval(request: Request, approval_id: uuid.UUID) -> ApprovalRequest:

@@ -88,7 +88,7 @@ def test_a_site_that_never_answers_ends_the_audit_without_a_pass(audit):
     for name in ("bias_score", "aif360", "quantum_mmd", "lime"):
         assert found[name].verdict == "inconclusive"
         assert (
-            "south: it did not answer within 2 h" in found[name].sentence and "never heard of" in found[name].sentence
+            "south: it did not answer within 2 h" in found[name].sentence and "never heard from" in found[name].sentence
         )
     assert set(found["bias_score"].provenance["answers"]) == {"north/bias_score/0"}
     assert Evidence.objects.get(source_id=audit.id).verdict == "inconclusive"
@@ -100,7 +100,7 @@ def test_a_site_that_lives_is_asked_the_next_thing_and_loses_that_check_alone(au
     assert pending(audit, "south")
     answer_all(audit)
     found = ended(audit)
-    assert found["bias_score"].verdict == "inconclusive" and "last heard of" in found["bias_score"].sentence
+    assert found["bias_score"].verdict == "inconclusive" and "last heard from" in found["bias_score"].sentence
     assert found["lime"].verdict == found["quantum_mmd"].verdict == "pass"
     assert audit.state == "finished"
 
