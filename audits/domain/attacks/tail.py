@@ -30,7 +30,7 @@ from federation.domain.learning.loss import loss_per_row
 from federation.domain.models.base import Model
 
 NUDGE = 0.02  # of each pixel, by which a layer is tested for smoothness
-SMOOTH = (0.05, 0.1)  # largest relative change of a layer's gradient: in the first stage, and in the second
+SMOOTH = (0.06, 0.15)  # largest relative change of a layer's gradient: in the first stage, and in the second
 LEAST_GRADIENT = 1e-6  # share of the whole: below it a layer has no direction
 WIDTHS = (0.01, 0.02, 0.005, 0.04)  # of the differences that stand for derivatives: they step over kinks
 HOPS = (0.1, 0.2)  # in standard deviations of public images
