@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from benchmarks.frame import Measure, progress
 
-PARTS = ("bias", "qmmd", "battery", "power")
+PARTS = ("bias", "qmmd", "battery", "power", "power_images")
 
 
 def measure(*, quick: bool, only: Sequence[str] = ()) -> Iterator[Measure]:

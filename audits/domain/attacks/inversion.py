@@ -1,8 +1,9 @@
 """Gradient inversion: from what a site sends back to the patients it was computed on.
 
-Two attacks. *Analytic*: the gradient of a linear first layer is a sum of inputs, so a unit's weight gradient divided by
-its bias gradient is an input, exactly if one patient moved that unit [1]_. *Cosine*: inputs are searched whose gradient
-points the way of the one seen, with total variation as prior for images [2]_.
+Two attacks; a third, for images, is in `tail`. *Analytic*: the gradient of a linear first layer is a sum of inputs, so
+a unit's weight gradient divided by its bias gradient is an input, exactly if one patient moved that unit [1]_.
+*Cosine*: inputs are searched whose gradient points the way of the one seen, with total variation as prior for images
+[2]_.
 
 The attacker knows the weights before the update, and is granted the labels (the outlines of images): more than he has.
 
@@ -81,18 +82,18 @@ def round_update(model: Model, data: SiteData, local: LocalConfig, seed: int) ->
     return {name: ((before[name] - value.detach()) / scale)[None] for name, value in model.named_parameters()}
 
 
-def analytic(model: Model, gradients: Gradients) -> NDArray[np.float64] | None:
-    """Inputs by division, shape (n, units, inputs), NaN where a unit did not move; None without a linear first layer.
+def analytic(model: Model, gradients: Gradients, shape: tuple[int, ...]) -> NDArray[np.float64] | None:
+    """Inputs by division, shape (n, units, *shape), NaN where a unit did not move; None without a linear first layer.
 
-    Images pass through convolutions first, so the attack does not fit them.
+    A convolution, even of 1 x 1, gives a weighted mean over its pixels and no image, so the attack does not fit it.
     """
-    name = _first_layer(model)
+    name = next(_linear_on_inputs(model, int(np.prod(shape))), None)
     if name is None:
         return None
     weight, bias = gradients[f"{name}.weight"].double(), gradients[f"{name}.bias"].double()
     moved = bias.abs() > LEAST_BIAS
     quotient = torch.where(moved[..., None], weight / torch.where(moved, bias, 1.0)[..., None], torch.nan)
-    return quotient.clamp(-ROOM, 1 + ROOM).numpy()
+    return quotient.clamp(-ROOM, 1 + ROOM).numpy().reshape(*quotient.shape[:2], *shape)
 
 
 def cosine_alone(
@@ -189,12 +190,8 @@ def _variation(x: Tensor) -> Tensor:
     return (down + across).sum()
 
 
-def _first_layer(model: Model) -> str | None:
-    """The linear layer that sees the inputs themselves."""
-    return next(_linear_on_inputs(model), None) if model.task == "classification" else None
-
-
-def _linear_on_inputs(model: Model) -> Iterator[str]:
+def _linear_on_inputs(model: Model, inputs: int) -> Iterator[str]:
+    """Linear layers as wide as a whole input: in the platform's models those that see the inputs themselves."""
     for name, module in model.named_modules():
-        if isinstance(module, nn.Linear) and module.in_features == model.spec["inputs"] and module.bias is not None:
+        if isinstance(module, nn.Linear) and module.in_features == inputs and module.bias is not None:
             yield name

@@ -2,7 +2,8 @@
 
 A *step* is the worst case: the bare gradient of a single patient. A *round* is what the aggregator gets: the weights
 after all local steps on all patients of the site, by the run's own configuration. Both attacks of `inversion` are
-tried; a patient is reconstructed if anything they find is more like him than `tau` (see `similarity`).
+tried, and on images that of `tail`; a patient is reconstructed if anything they find is more like him than `tau` (see
+`similarity`).
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ from audits.domain.attacks.inversion import (
     protected,
     round_update,
 )
-from audits.domain.attacks.similarity import similarity
+from audits.domain.attacks.similarity import Records, similarity
+from audits.domain.attacks.tail import through_the_tail
 from federation.domain.data.dataset import SiteData
 from federation.domain.learning.config import DPConfig, LocalConfig
 from federation.domain.learning.privacy import KeyedStream
@@ -32,7 +34,7 @@ from federation.domain.models.base import Model
 
 Told = Callable[[int], None]
 Found = dict[str, NDArray[np.bool_]]  # by attack, whether each patient was reconstructed, shape (n,)
-ATTACKS = ("analytic", "cosine")
+ATTACKS = ("analytic", "cosine", "tail")
 
 
 @dataclass(frozen=True)
@@ -45,15 +47,19 @@ class Effort:
         Of the cosine attack.
     dummies : int, >= 1
         Inputs that it searches together to explain a round.
+    hops : int, >= 0
+        Searches of an image through the layers nearest the loss, after the first; 0: this attack is not made.
     """
 
     search: Search
     dummies: int
+    hops: int = 0
 
 
 def from_steps(
     model: Model, data: SiteData, *, tau: float, effort: Effort, rng: np.random.Generator,
-    dp: DPConfig | None = None, told: Told = lambda step: None,
+    dp: DPConfig | None = None, public: Records | None = None, told: Told = lambda step: None,
+    told_hops: Told = lambda done: None,
 ) -> Found:  # fmt: skip
     """Attack each patient's own gradient.
 
@@ -63,13 +69,19 @@ def from_steps(
         One row a patient (`similarity.attack_view`).
     dp : DPConfig or None
         Clip and noise each gradient as training does; None leaves it bare.
+    public : ndarray or None
+        Images of other people, from which `tail` starts; without them it is not tried.
+    told, told_hops : callable
+        Called with the steps done by the cosine attack, and with the searches done by `tail`.
     """
     seen = patient_steps(model, data)
     if dp is not None:
         seen = protected(seen, dp, KeyedStream(_key(rng)))
     candidates = {"cosine": cosine_alone(model, seen, data.y, data.x.shape[1:], effort.search, rng, told)}
-    if (divided := analytic(model, seen)) is not None:
+    if (divided := analytic(model, seen, data.x.shape[1:])) is not None:
         candidates["analytic"] = divided.swapaxes(0, 1)
+    if data.n_patients and (hops := _hops(model, effort, public)):
+        candidates["tail"] = through_the_tail(model, seen, data.y, public, hops=hops, rng=rng, told=told_hops)
     found = {}
     for name, guesses in candidates.items():  # (guesses, patients, ...)
         best = [similarity(guesses[:, i], data.x[i : i + 1]).max() for i in range(data.n_patients)]
@@ -91,7 +103,7 @@ class RoundAttack:
 
 def from_round(
     model: Model, cohort: SiteData, local: LocalConfig, *, effort: Effort, rng: np.random.Generator,
-    told: Told = lambda step: None,
+    public: Records | None = None, told: Told = lambda step: None, told_hops: Told = lambda done: None,
 ) -> RoundAttack:  # fmt: skip
     """Attack the update of one round over `cohort`, one row a patient.
 
@@ -99,6 +111,8 @@ def from_round(
     ----------
     model : Model
         With the weights before the round; left as it was.
+    public, told, told_hops
+        As in `from_steps`; `tail` takes the round for a step on one of the patients whose outlines are searched.
     """
     before = {name: value.detach().clone() for name, value in model.state_dict().items()}
     seen: Gradients = round_update(model, cohort, local, seed=_key(rng))
@@ -107,8 +121,12 @@ def from_round(
     shape = cohort.x.shape[1:]
     searched = cosine_together(model, seen, cohort.y[chosen], shape, effort.search, rng, told)
     guesses = {"cosine": searched.reshape(-1, *shape)}
-    if (divided := analytic(model, seen)) is not None:
+    if (divided := analytic(model, seen, shape)) is not None:
         guesses["analytic"] = divided[0]
+    if hops := _hops(model, effort, public):
+        alone = {name: value.expand(len(chosen), *value.shape[1:]) for name, value in seen.items()}
+        searched = through_the_tail(model, alone, cohort.y[chosen], public, hops=hops, rng=rng, told=told_hops)
+        guesses["tail"] = searched[0]
     return RoundAttack(guesses, any(bool(torch.any(value != 0)) for value in seen.values()))
 
 
@@ -119,6 +137,11 @@ def merged(found: list[Found], n: int) -> Found:
         for name, rows in one.items():
             out[name] = out[name] | rows
     return {**out, "any": np.logical_or.reduce(list(out.values()))}
+
+
+def _hops(model: Model, effort: Effort, public: Records | None) -> int:
+    """How often the tail is searched: images alone, where there are public ones to start from."""
+    return effort.hops if model.task == "segmentation" and public is not None and len(public) > 1 else 0
 
 
 def _key(rng: np.random.Generator) -> int:

@@ -35,11 +35,13 @@ if TYPE_CHECKING:
 
     from audits.domain.attacks.inversion import Search
     from audits.domain.attacks.reconstruction import Effort, Found
-    from audits.domain.attacks.similarity import Yardstick
+    from audits.domain.attacks.similarity import Records, Yardstick
     from audits.predeployment.checks.at_site import AtSite
     from federation.domain.data.dataset import SiteData
     from federation.domain.learning.config import DPConfig
     from federation.domain.models.base import Model
+
+    Known = tuple[Records, Yardstick]  # public records, and what they make of a reconstruction
 
 LIMITS = (
     Parameter("min_resistance", 0.995, "smallest tolerated share of patients not reconstructed", 0.9, 0.9999, (), "up"),
@@ -65,6 +67,7 @@ class Reconstruction(Check):
         Parameter("image_steps", 30, "the same for images", 1, 10_000),
         Parameter("restarts", 1, "searches, each from another start", 1, 100),
         Parameter("dummies", 12, "inputs searched together to explain a round; 4 at most for images", 1, 500),
+        Parameter("hops", 0, "further searches of an image by the layers nearest the loss; 0: none at all", 0, 1000),
     )
     libraries = ("torch", "scipy")
     certifies = False
@@ -74,24 +77,25 @@ class Reconstruction(Check):
 
         from audits.domain.attacks.reconstruction import Effort
 
-        train, audit, yard = self._views(at)
+        train, audit, public, yard = self._views(at)
         mine = at.rng("parts").permutation(train.n_patients + audit.n_patients) % at.shards == at.shard
         pool = joined(train, audit)
         picked = at.rng("patients", at.shard).permutation(np.flatnonzero(mine))
         single = pool.take(np.sort(picked[: at.settings["patients" if at.task == "classification" else "images"]]))
-        effort = Effort(_search(at), at.settings["dummies"] if at.task == "classification" else 4)
+        dummies = at.settings["dummies"] if at.task == "classification" else 4
+        effort = Effort(_search(at), dummies, at.settings["hops"])
         everyone, dp = np.ones(single.n_patients, dtype=bool), at.bench.config.local.dp
         tallies: dict[str, Any] = {}
         moved = True
         for name in MODELS:
-            bare = self._steps(at, name, single, yard, effort, None)
+            bare = self._steps(at, name, single, (public, yard), effort, None)
             tallies[name] = {"bare": _tally(bare, everyone)}
             if single.n_patients and not Tally.from_dict(tallies[name]["bare"]).solved:
                 # Noise and company only hide a patient: what fails on his bare step is not worth its hours elsewhere.
                 tallies[name] |= {way: _tally(bare, ~everyone) for way in SETTINGS if way != "bare"}
                 continue
-            shielded = bare if dp is None else self._steps(at, name, single, yard, effort, dp)
-            found, control, own = self._rounds(at, name, (train, audit), yard, effort)
+            shielded = bare if dp is None else self._steps(at, name, single, (public, yard), effort, dp)
+            found, control, own = self._rounds(at, name, (train, audit), (public, yard), effort)
             moved = moved and own
             tallies[name] |= {
                 "protected": _tally(shielded, everyone), "round": _tally(found, mine), "control": _tally(control, mine)
@@ -101,8 +105,8 @@ class Reconstruction(Check):
             "dp": dp is not None, "moved": moved, "models": tallies,
         }  # fmt: skip
 
-    def _views(self, at: AtSite) -> tuple[SiteData, SiteData, Yardstick]:
-        """Training and audit patients as they are attacked, and what stands for public ones."""
+    def _views(self, at: AtSite) -> tuple[SiteData, SiteData, Records, Yardstick]:
+        """Training and audit patients as they are attacked, what stands for public ones, and what they make of it."""
         import numpy as np
 
         from audits.domain.attacks.similarity import NoYardstickError, attack_view, shrunk, yardstick
@@ -120,36 +124,36 @@ class Reconstruction(Check):
             rows = np.sort(at.rng("public").permutation(len(public))[:MOST_PUBLIC])
             public = shrunk(public[rows], side)
         try:
-            return train, audit, yardstick(np.concatenate([train.x, audit.x]), public)
+            return train, audit, public, yardstick(np.concatenate([train.x, audit.x]), public)
         except NoYardstickError as reason:
             raise NotMeasured(str(reason)) from reason
 
-    def _steps(
-        self, at: AtSite, name: str, data: SiteData, yard: Yardstick, effort: Effort, dp: DPConfig | None
-    ) -> Found:
+    def _steps(self, at: AtSite, name: str, data: SiteData, known: Known, effort: Effort, dp: DPConfig | None) -> Found:
         """The worst case: each patient's own gradient, bare or as differentially private training would send it."""
         from audits.domain.attacks.reconstruction import from_steps, merged
 
-        way = "bare" if dp is None else "protected"
+        way, (public, yard) = "bare" if dp is None else "protected", known
         if not data.n_patients:
             return merged([], 0)
         tries = [
             from_steps(
-                model, data, tau=yard.tau, effort=effort, dp=dp, rng=at.rng(name, way, start, at.shard),
+                model, data, tau=yard.tau, effort=effort, dp=dp, public=public, rng=at.rng(name, way, start, at.shard),
                 told=_teller(at, f"one patient's step of the {MODELS[name]}, {way}"),
+                told_hops=_hop_teller(at, f"images from the last layers of the {MODELS[name]}, {way}", data.n_patients),
             )
             for start, model in _starts(at, name)
         ]  # fmt: skip
         return merged(tries, data.n_patients)
 
     def _rounds(
-        self, at: AtSite, name: str, cohorts: tuple[SiteData, SiteData], yard: Yardstick, effort: Effort
+        self, at: AtSite, name: str, cohorts: tuple[SiteData, SiteData], known: Known, effort: Effort
     ) -> tuple[Found, Found, bool]:
         """A round as configured over each cohort; as control, what it gives away of the other cohort's patients."""
         import numpy as np
 
         from audits.domain.attacks.reconstruction import from_round, merged
 
+        public, yard = known
         own: list[Found] = []
         other: list[Found] = []
         moved = True
@@ -157,9 +161,10 @@ class Reconstruction(Check):
             tries, controls = [], []
             for start, model in _starts(at, name):
                 attacked = from_round(
-                    model, cohort, at.bench.config.local, effort=effort,
+                    model, cohort, at.bench.config.local, effort=effort, public=public,
                     rng=at.rng(name, "round", which, start, at.shard),
                     told=_teller(at, f"a round of the {MODELS[name]}"),
+                    told_hops=_hop_teller(at, f"images from a round of the {MODELS[name]}", effort.dummies),
                 )  # fmt: skip
                 moved = moved and attacked.moved
                 tries.append(attacked.found(cohort, yard.tau))
@@ -214,6 +219,10 @@ def _teller(at: AtSite, doing: str) -> Callable[[int], None]:
             at.tell(doing, step, steps)
 
     return told
+
+
+def _hop_teller(at: AtSite, doing: str, images: int) -> Callable[[int], None]:
+    return lambda done: at.tell(doing, done, images * (at.settings["hops"] + 1))
 
 
 def _tally(found: Found, mine: np.ndarray) -> dict[str, int]:

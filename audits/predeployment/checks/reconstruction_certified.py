@@ -19,11 +19,12 @@ class CertifiedReconstruction(Reconstruction):
         *LIMITS,
         Parameter("orders", 8, "orders to each site; each judges its share of the patients", 1, 64),
         Parameter("patients", 500, "rows at a site and order whose own gradient is attacked", 1, 5000),
-        Parameter("images", 8, "the same for images", 1, 500),
+        Parameter("images", 4, "the same for images", 1, 500),
         Parameter("steps", 1000, "steps of the search by gradients, for rows", 1, 10_000),
         Parameter("image_steps", 1000, "the same for images", 1, 10_000),
         Parameter("restarts", 2, "searches, each from another start", 1, 100),
         Parameter("dummies", 64, "inputs searched together to explain a round; 4 at most for images", 1, 500),
+        Parameter("hops", 12, "further searches of an image by the layers nearest the loss; 0: none at all", 0, 1000),
     )
     certifies = True
 

@@ -14,7 +14,20 @@ from audits.predeployment.checks.stress import MODELS
 if TYPE_CHECKING:
     from audits.domain.attacks.bounds import Resistance
 
-WAYS = ("analytic", "cosine", "any")
+WAYS = ("analytic", "cosine", "tail", "any")
+WAY_NAMES = {
+    "analytic": "division by the bias gradient", "cosine": "search by all gradients",
+    "tail": "search by the layers nearest the loss (images)", "any": "all attacks",
+}  # fmt: skip
+ADAM = (
+    "What travels are sums of Adam's steps, attacked as if they were gradients; a first step alone sends little more "
+    "than the sign of each gradient. Bare steps are attacked as the gradients themselves, which give away more. An "
+    "attack that models Adam over a whole round may find more there."
+)
+TIER = (
+    "The search of images by the layers nearest the loss, which solves bare steps of small U-Nets, belongs to the "
+    "certification tier."
+)
 SETTINGS = {
     "bare": "one patient's own step, bare (worst case)",
     "protected": "one patient's own step, with the run's noise",
@@ -137,13 +150,14 @@ def verdict_of(found: Evidence, settings: Mapping[str, Any]) -> Verdict:
 def written(found: Evidence, gathered: Gathered, verdict: Verdict, *, certifies: bool) -> Result:
     """The result in words, tables and a chart."""
     settings, main = gathered.settings, found.main
-    sentences = [_main_words(found, settings), _worst_case_words(found), _line_words()]
+    sentences = [_main_words(found, settings), _worst_case_words(found), _line_words(), ADAM]
     if main.value is not None and main.successes == 0 and main.lower < settings["min_resistance"]:
         sentences.append(_few_words(main.attempts, settings))
     if not found.powerful:
         sentences.append(
             "The attack did not succeed where nothing stood in its way, so that it fails elsewhere proves nothing."
         )
+        sentences += [TIER] if gathered.task == "segmentation" and not settings["hops"] else []
     sentences += _stopped_words(found)
     if not found.moved:
         sentences.append("A round left the weights as they were: there was nothing to reconstruct from.")
@@ -255,9 +269,8 @@ def _table(found: Evidence) -> Table:
     rows = []
     for (name, setting, way), one in found.shown.items():
         value = None if one.value is None else round(one.value, 4)
-        label = "all attacks" if way == "any" else way
         bounds = (round(one.lower, 4), round(one.upper, 4)) if one.attempts else (None, None)
-        rows.append((MODELS[name], SETTINGS[setting], label, one.attempts, one.successes, value, *bounds))
+        rows.append((MODELS[name], SETTINGS[setting], WAY_NAMES[way], one.attempts, one.successes, value, *bounds))
     columns = ("Model", "What is attacked", "Attack", "Patients", "Reconstructed", "Resistance", "At least", "At most")
     note = "A patient counts once, whatever was tried on him. The division of gradients does not fit convolutions."
     return Table("Reconstructed patients", columns, tuple(rows), note)

@@ -136,7 +136,7 @@ def test_an_answer_about_nobody_is_no_answer(audit, monkeypatch):
 
 
 def test_the_patients_that_an_attack_counts_are_held_against_the_manifest():
-    tally = Tally(7, {"analytic": 0, "cosine": 0, "any": 0})
+    tally = Tally(7, {"analytic": 0, "cosine": 0, "tail": 0, "any": 0})
     found = {name: dict.fromkeys(SETTINGS, tally) for name in ("primary", "baseline")}
     assert check_of("reconstruction").counted(ReconstructionAnswer(found, 0.5, 0.1, 9, True, True)) == 7
     counts = {(name, cohort): (4, 0) for name in ("primary", "baseline") for cohort in ("train", "audit")}

@@ -43,7 +43,7 @@ def rows(random_rows):
 def test_the_step_of_one_patient_gives_him_away_exactly(spec, rows):
     """The circuit does not help: a classical layer comes before it."""
     model = build(spec, seed=3)
-    guesses = analytic(model, patient_steps(model, rows))
+    guesses = analytic(model, patient_steps(model, rows), (8,))
     assert guesses is not None
     for patient, row in enumerate(rows.x):
         assert similarity(guesses[patient], row[None]).max() > 0.999
@@ -117,7 +117,7 @@ def test_images_have_no_analytic_attack_and_are_searched():
     images = attack_view(generate("phantom-1", count=1, px=32), 16)
     model = build({"kind": "unet", "inputs": 1, "channels": [4, 4, 4], "hidden": 3, "outputs": 4}, seed=1)
     seen = patient_steps(model, images)
-    assert analytic(model, seen) is None
+    assert analytic(model, seen, (1, 16, 16)) is None
     told: list[int] = []
     found = cosine_alone(model, seen, images.y, (1, 16, 16), Search(2, 1), np.random.default_rng(0), told.append)
     assert found.shape == (1, 1, 1, 16, 16) and told == [1, 2]
