@@ -24,6 +24,19 @@ from core.keyfiles import given_or_made
 SALT_BYTES = 32
 MIN_KEY_BYTES = 32
 _PSEUDONYM = "patient pseudonym"
+# The salts that are there, and new ones for the rest, in the order of the indexes as every request makes them.
+_SALTS = """
+    WITH given AS (
+        SELECT decode(i, 'hex') AS index, decode(s, 'hex') AS salt FROM unnest(%s::text[], %s::text[]) AS n(i, s)
+    ), found AS (
+        SELECT k.index, k.salt FROM core_patientkey k WHERE k.index IN (SELECT index FROM given)
+    ), made AS (
+        INSERT INTO core_patientkey (index, salt, created_at)
+        SELECT index, salt, clock_timestamp() FROM given g WHERE NOT EXISTS (SELECT FROM found f WHERE f.index = g.index)
+        ORDER BY index ON CONFLICT DO NOTHING RETURNING index, salt
+    )
+    SELECT index, salt FROM found UNION ALL SELECT index, salt FROM made
+"""
 
 
 def blind(purpose: str, text: str) -> str:
@@ -45,24 +58,25 @@ def blind_address(purpose: str, text: str) -> str:
 def patient_pseudonyms(site: str, patients: Sequence[str]) -> list[str]:
     """The pseudonyms of a site's patients, in the given order; a patient seen for the first time gets a salt.
 
-    The same number at two sites is two people. One query if all are known, else two or, where another request makes the
-    same patient's salt at the same moment, three.
+    The same number at two sites is two people. One query, or two where another request makes the same patient's salt at
+    the same moment.
     """
     index, key = _patient_index(site, patients), _key(_PSEUDONYM)
-    salts = _salts(index.values())
-    missing = sorted({known for known in index.values() if known not in salts})
-    if missing:
-        drawn = secrets.token_bytes(SALT_BYTES * len(missing))
-        made = [drawn[at : at + SALT_BYTES] for at in range(0, len(drawn), SALT_BYTES)]
-        with connection.cursor() as cursor:
+    wanted = sorted(set(index.values()))
+    drawn = secrets.token_bytes(SALT_BYTES * len(wanted)).hex()
+    width = 2 * SALT_BYTES
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _SALTS, [_array(wanted), "{" + ",".join(drawn[at : at + width] for at in range(0, len(drawn), width)) + "}"]
+        )
+        salts = {bytes(found): bytes(salt) for found, salt in cursor.fetchall()}
+        if missed := [found for found in wanted if found not in salts]:
             cursor.execute(
-                "INSERT INTO core_patientkey (index, salt, created_at) "
-                "SELECT decode(i, 'hex'), decode(s, 'hex'), clock_timestamp() "
-                "FROM unnest(%s::text[], %s::text[]) AS n(i, s) ON CONFLICT DO NOTHING",
-                [_array(missing), _array(made)],
+                "SELECT index, salt FROM core_patientkey "
+                "WHERE index IN (SELECT decode(i, 'hex') FROM unnest(%s::text[]) AS n(i))",
+                [_array(missed)],
             )
-            lost = cursor.rowcount < len(missing)
-        salts |= _salts(missing) if lost else dict(zip(missing, made, strict=True))
+            salts |= {bytes(found): bytes(salt) for found, salt in cursor.fetchall()}
     return [_pseudonym(key, salts[index[patient]], index[patient]) for patient in patients]
 
 
@@ -73,16 +87,6 @@ def patient_forget(site: str, patient: str) -> str | None:
         cursor.execute("DELETE FROM core_patientkey WHERE index = %s RETURNING salt", [index])
         row = cursor.fetchone()
     return _pseudonym(_key(_PSEUDONYM), bytes(row[0]), index) if row else None
-
-
-def _salts(index: Iterable[bytes]) -> dict[bytes, bytes]:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT index, salt FROM core_patientkey "
-            "WHERE index IN (SELECT decode(i, 'hex') FROM unnest(%s::text[]) AS n(i))",
-            [_array(index)],
-        )
-        return {bytes(key): bytes(salt) for key, salt in cursor.fetchall()}
 
 
 def _array(values: Iterable[bytes]) -> str:
