@@ -12,6 +12,7 @@ from federation.models import Consent
 from federation.services import consents_of
 from models_registry.binding import latest_audit, latest_card
 from models_registry.cards import completeness
+from models_registry.fails import standing_of
 from models_registry.models import ApprovalRequest, Deployment, Evidence, Version
 from models_registry.presentation.links import evidence_link, link
 
@@ -27,7 +28,7 @@ def steps(version: Version, user: User) -> list[Step]:
     found = [
         _training(version, user),
         _step("version", "done", str(version), when=version.created_at),
-        _audit(audit, request, user),
+        _audit(audit, request, user, stands=bool(standing_of(version))),
         _card(version),
         _approvals(audit, request, user),
         *_deployment(deployment, request),
@@ -51,11 +52,13 @@ def _training(version: Version, user: User) -> Step:
     return _step("training", "done", run.name, url=url, when=run.finished_at)
 
 
-def _audit(audit: Evidence | None, request: ApprovalRequest | None, user: User) -> Step:
+def _audit(audit: Evidence | None, request: ApprovalRequest | None, user: User, *, stands: bool) -> Step:
     if audit is None:
         return _step("audit", "current", "No evidence yet")
     url = evidence_link(audit) if user.may("audit.view") else ""
     word = Evidence.Verdict(audit.verdict).replace("_", " ").capitalize()
+    if stands and audit.verdict != Evidence.Verdict.FAIL:
+        return _step("audit", "blocked", f"{word}, but an earlier fail stands", url=url, when=audit.created_at)
     if audit.verdict == Evidence.Verdict.PASS:
         return _step("audit", "done", word, url=url, when=audit.created_at)
     if audit.verdict == Evidence.Verdict.FAIL:

@@ -150,7 +150,7 @@ def test_the_page_of_a_version_says_which_fail_stands(version, world):
     client = Client()
     client.force_login(world.people.auditor, backend="django.contrib.auth.backends.ModelBackend")
     text = client.get(reverse("version", args=[version.id])).content.decode()
-    assert "What failed before" in text and "Stands" in text
+    assert "What failed before" in text and "Stands" in text and "Inconclusive, but an earlier fail stands" in text
 
 
 INSERT = """
