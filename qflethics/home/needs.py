@@ -14,6 +14,7 @@ from accounts.models import User
 from audits.posthoc.models import Report
 from audits.predeployment import policies
 from audits.predeployment.models import AuditRun, ExternalAudit, ExternalFinding
+from audits.runtime.appeals import waiting_for
 from audits.runtime.incidents import clocks_of, with_details
 from audits.runtime.models import AmberDecision, Halt, Incident
 from audits.runtime.services import voters
@@ -53,6 +54,8 @@ def needs_of(user: User) -> list[Need]:
         found += [*_versions(user), *_approved(user)]
     if user.may("approval.decide"):
         found += [*_approvals(user), *_policies(user)]
+    if user.may("appeal.decide"):
+        found += _appeals(user)
     if user.may("audit.view"):
         found += [*_amber(user), *_audits(user)]
     if user.may("external.view"):
@@ -298,6 +301,15 @@ def _external(user: User) -> Iterator[Need]:
                 url=link("external_audit", finding.external_id),
                 tone="info" if finding.severity == "minor" else "warn", since=finding.created_at,
             )  # fmt: skip
+
+
+def _appeals(user: User) -> Iterator[Need]:
+    for appeal in waiting_for(user):
+        yield Need(
+            title="An appeal is overdue" if appeal.overdue else "An appeal waits for a decision",
+            detail=f"Against {appeal.deployment.name}, to be decided by {appeal.due_on:%d %b %Y}.",
+            url=link("appeal", appeal.id), tone="fail" if appeal.overdue else "warn", since=appeal.created_at,
+        )  # fmt: skip
 
 
 def _reports() -> Iterator[Need]:

@@ -9,14 +9,16 @@ from django.utils import timezone
 
 from audits.posthoc.models import Report
 from audits.predeployment.models import AuditRun
+from audits.runtime.gateway import predictions_create
 from audits.runtime.models import AmberDecision, Halt, Reinstatement
 from core.models import Job
+from core.roles import Role
 from federation.models import TrainingRun
 from qflethics.home.needs import link, needs_of
 from tests.factories import registry
 from tests.factories import rounds as made
 from tests.factories.federation import make_federation, make_run
-from tests.factories.people import make_people, make_reviewers
+from tests.factories.people import make_people, make_reviewers, make_user
 
 pytestmark = pytest.mark.django_db
 State = TrainingRun.State
@@ -175,6 +177,26 @@ def test_a_new_report_is_announced_for_two_weeks(world):
     assert set(told(world, "is ready")) == set(EVERYONE) - {"clinician"}
     Report.objects.filter(id=report.id).update(finished_at=timezone.now() - timedelta(days=15))
     assert told(world, "is ready") == {}
+
+
+def test_an_appeal_waits_for_who_may_decide_it_and_becomes_urgent(world, monkeypatch):
+    import json
+
+    from audits.runtime import appeals, models_appeals
+
+    deployment, people = registry.make_deployment(world), world.people
+    record = {"event_key": "a", "patient": "p", "attributes": {"sex": "female"}, "features": [0.1, 0.5, 0.3, 0.9]}
+    second = make_user("second@test.example", Role.CLINICIAN, people.north)
+    body = json.dumps({"records": [record]}).encode()
+    predictions_create(deployment=deployment, caller=second, body=body, idempotency_key=None)
+    appeals.appeal_file(
+        deployment=deployment, event_key="a", contested_by="patient", grounds="It was misread.", actor=people.clinician
+    )
+    assert told(world, "An appeal waits for a decision") == {"officer_north": "warn"}
+    assert needs_of(second) == []  # asked for the prediction
+    late = models_appeals.today() + timedelta(days=31)
+    monkeypatch.setattr(models_appeals, "today", lambda: late)
+    assert told(world, "An appeal is overdue") == {"officer_north": "fail"}
 
 
 def test_the_most_urgent_comes_first_and_then_the_longest_waiting(world):
