@@ -109,7 +109,7 @@ def context(deployment: Deployment, user: User) -> dict[str, Any]:
     return {
         "amber_open": opened,
         "amber_decided": list(decided[:10]),
-        "amber_form": AmberForm() if opened and user.may("deployment.halt") else None,
+        "amber_form": AmberForm(auto_id="amber_%s") if opened and user.may("deployment.halt") else None,
     }
 
 

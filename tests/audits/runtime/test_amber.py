@@ -1,3 +1,4 @@
+import re
 from datetime import timedelta
 
 import pytest
@@ -117,6 +118,8 @@ def test_the_page_asks_the_officer_and_shows_what_was_decided(world, deployment,
     shown = officer.get(page).content.decode()
     assert "Decision asked" in shown
     assert 'name="review_on"' in shown
+    ids = re.findall(r' id="([^"]+)"', shown)  # the form to halt has a reason as well
+    assert len(ids) == len(set(ids))
     assert 'name="review_on"' not in client_of(world.people.auditor).get(page).content.decode()
     sent = {"decision": "continue", "reason": WHY, "review_on": LATER.isoformat()}
     assert officer.post(reverse("deployment_amber", args=[deployment.id]), sent).status_code == 302
