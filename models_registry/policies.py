@@ -37,6 +37,7 @@ _RANGES: dict[str, tuple[type, float, float]] = {  # what a requester may set: k
 }
 # Whether predictions need the officers' approval on the chain: refused without it, served with a warning, not asked.
 CHAIN = ("required", "alarm", "off")
+MOST_PLAN = 4000  # characters of a downtime plan
 CHAIN_MAX_AGE_S = 60  # how old the chain's word may be; the anchor worker reads it every 5 s
 
 
@@ -60,12 +61,12 @@ def policy_of(*, version: Version, kind: str, chosen: Mapping[str, Any] | None =
         if name == "chain":
             policy[name] = _checked_chain(value)
             continue
-        if name == "regimes":
-            policy[name] = _checked_regimes(value)
+        if name in _CHECKS:
+            policy[name] = _CHECKS[name](value)
             continue
         if name not in ranges:
             raise ApplicationError(
-                f"Expected policy keys among {', '.join(sorted([*ranges, 'chain', 'regimes']))}; got {name!r}."
+                f"Expected policy keys among {', '.join(sorted([*ranges, 'chain', *_CHECKS]))}; got {name!r}."
             )
         number, low, high = ranges[name]
         policy[name] = _checked(name, value, number, low, high)
@@ -84,6 +85,17 @@ def _checked_regimes(value: Any) -> list[str]:
     if not isinstance(value, list) or any(name not in known for name in value):
         raise ApplicationError(f"Policy regimes: expected a list of names among {', '.join(known)}; got {value!r}.")
     return sorted(set(value))
+
+
+def _checked_plan(value: Any) -> str:
+    """What the ward does while the deployment is halted."""
+    text = value.strip() if isinstance(value, str) else ""
+    if not 10 <= len(text) <= MOST_PLAN or not text.replace("\n", "").replace("\r", "").isprintable():
+        raise ApplicationError(f"Policy downtime_plan: expected a text of 10 to {MOST_PLAN} printable characters.")
+    return text
+
+
+_CHECKS = {"regimes": _checked_regimes, "downtime_plan": _checked_plan}
 
 
 def _checked(name: str, value: Any, number: type, low: float, high: float) -> float:
