@@ -50,6 +50,7 @@ _RANGES: dict[str, tuple[type, float, float]] = {  # what a requester may set: k
 # Whether predictions need the officers' approval on the chain: refused without it, served with a warning, not asked.
 CHAIN = ("required", "alarm", "off")
 APPEAL_DAYS = 30  # by when an appeal against a prediction is decided (GDPR Art. 12(3): a month)
+MOST_PLAN = 4000  # characters of a downtime plan
 CHAIN_MAX_AGE_S = 60  # how old the chain's word may be; the anchor worker reads it every 5 s
 
 
@@ -74,12 +75,12 @@ def policy_of(*, version: Version, kind: str, chosen: Mapping[str, Any] | None =
         "threshold": (float, 1e-3, settings.BIAS_THRESHOLD),
         "retention_months": (int, settings.RETENTION_MIN_MONTHS, 1200),
     }
-    known = ", ".join(sorted([*ranges, *SCOPE, *CHOICES, "chain", "regimes"]))
+    known = ", ".join(sorted([*ranges, *SCOPE, *CHOICES, *_CHECKS, "chain"]))
     for name, value in chosen.items():
         if name == "chain":
             policy[name] = _checked_chain(value)
-        elif name == "regimes":
-            policy[name] = _checked_regimes(value)
+        elif name in _CHECKS:
+            policy[name] = _CHECKS[name](value)
         elif name in SCOPE:
             policy[name] = SCOPE[name](version, kind, value)
         elif name in ranges:
@@ -101,6 +102,17 @@ def _checked_regimes(value: Any) -> list[str]:
     if not isinstance(value, list) or any(name not in known for name in value):
         raise ApplicationError(f"Policy regimes: expected a list of names among {', '.join(known)}; got {value!r}.")
     return sorted(set(value))
+
+
+def _checked_plan(value: Any) -> str:
+    """What the ward does while the deployment is halted."""
+    text = value.strip() if isinstance(value, str) else ""
+    if not 10 <= len(text) <= MOST_PLAN or not text.replace("\n", "").replace("\r", "").isprintable():
+        raise ApplicationError(f"Policy downtime_plan: expected a text of 10 to {MOST_PLAN} printable characters.")
+    return text
+
+
+_CHECKS = {"regimes": _checked_regimes, "downtime_plan": _checked_plan}
 
 
 def _checked(name: str, value: Any, number: type, low: float, high: float) -> float:

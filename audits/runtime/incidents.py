@@ -108,6 +108,11 @@ def note_of(incident: Incident, kind: str) -> IncidentRecord | None:
     return _newest(incident, kind)
 
 
+def approved_plan(incident: Incident) -> str:
+    """The clinical downtime plan that was approved with the deployment's policy; empty if there is none."""
+    return str(incident.deployment.policy.get("downtime_plan", ""))
+
+
 def _records(incident: Incident) -> list[IncidentRecord]:
     return list(incident.records.all())  # prefetched by `incidents_for`, in the order in which they were written
 
@@ -129,7 +134,8 @@ def missing(incident: Incident) -> list[str]:
     """What the next state still needs, in sentences; empty if it can be entered."""
     if incident.state == State.OPEN:
         lacks = [] if incident.responsible_id else ["a responsible officer"]
-        return lacks + ([] if note_of(incident, Kind.DOWNTIME) else ["the clinical downtime plan"])
+        planned = note_of(incident, Kind.DOWNTIME) or approved_plan(incident)
+        return lacks + ([] if planned else ["the clinical downtime plan"])
     if incident.state == State.CONTAINED:
         lacks = [] if note_of(incident, Kind.ROOT_CAUSE) else ["the root cause"]
         return lacks + ([] if note_of(incident, Kind.ACTION) else ["a corrective action"])

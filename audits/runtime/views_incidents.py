@@ -73,6 +73,7 @@ def _page(
             (kind, incidents.note_of(found, kind))
             for kind in (incidents.Kind.DOWNTIME, incidents.Kind.ROOT_CAUSE, incidents.Kind.ACTION)
         ],
+        "approved_plan": incidents.approved_plan(found),
         "tasks": list(found.tasks.all()), "events": timeline(found), "manages": manages,
         "counts": lookback.counts_of(found), "own_site": lookback.own_site(request.user, found),
         "notices": Notice.objects.filter(halt=found.halt).aggregate(

@@ -59,7 +59,7 @@ def look_back_mark(request: HttpRequest, incident_id: uuid.UUID) -> HttpResponse
                 incident=found, what=what, result=result, cases=cases, note=form.cleaned_data["note"],
                 actor=request.user,  # type: ignore[arg-type]
             )  # fmt: skip
-            messages.success(request, f"{marked} cases are marked.")
+            messages.success(request, f"{marked} case{'' if marked == 1 else 's'} marked.")
             return redirect("look_back", incident_id=found.id)
         except Forbidden:
             raise

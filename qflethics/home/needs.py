@@ -75,14 +75,15 @@ def link(name: str, *arguments: object) -> str:
 
 def _halts(user: User) -> Iterator[Need]:
     """Open halts: officers who have not voted are asked to; everyone else must know that nothing is served."""
-    for halt in Halt.objects.open().for_user(user).select_related("deployment").prefetch_related("reinstatements"):
+    for halt in Halt.objects.standing().for_user(user).select_related("deployment").prefetch_related("reinstatements"):
         votes = list(halt.reinstatements.all())
         asked = user.may("deployment.reinstate") and any(m.user_id == user.pk for m in voters(halt))
         cause = f"Halted by {halt.author}" if halt.source != "officer" else "An officer halted it"
+        where = f" at {halt.site}" if halt.site else ""
         state = f"{len(votes)} of 2 officers have voted to reinstate it."
         yield Need(
-            title=f"{halt.deployment.name} is halted" + (": your vote is asked" if asked else ""),
-            detail=f"{cause}: {halt.reason} Nothing is served. {state}",
+            title=f"{halt.deployment.name} is halted{where}" + (": your vote is asked" if asked else ""),
+            detail=f"{cause}: {halt.reason} Nothing is served{where}. {state}",
             url=link("deployment", halt.deployment_id),
             tone="halt" if asked or not user.may("deployment.reinstate") else "warn",
             since=halt.created_at,

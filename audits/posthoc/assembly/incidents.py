@@ -30,7 +30,7 @@ def _incident(halt: Halt, window: Window) -> dict[str, Any]:
     figures = _figures(halt.alarm) if halt.automatic else {}
     complete = halt.automatic and all(figures.get(k) is not None for k in ("metric", "gap", "wealth", "threshold"))
     kind = "manual halt" if not halt.automatic else "automatic halt" if complete else "incident"
-    description = halt.reason
+    description = halt.reason + (f" At {halt.site} alone." if halt.site else "")
     if kind == "incident":
         description = f"Automatic halt whose detector figures are not on record. {description}"
     back = _reinstatement(halt, window)

@@ -141,6 +141,23 @@ def test_the_deployments_policy_says_which_laws_it_is_under(world):
     assert states.pop("hipaa_404") == "undetermined" and set(states.values()) == {"does_not_apply"}
 
 
+def test_the_approved_downtime_plan_is_enough_and_shown(world, client_of):
+    deployment = make_deployment(world, policy={"downtime_plan": "Readers work without it."})
+    incident = halt_create(deployment_id=deployment.id, reason="The gap is over 0.1.", position=3).incident
+    assert incidents.missing(fresh(incident)) == ["a responsible officer"]
+    page = client_of(world.people.clinician).get(reverse("incident", args=[incident.id])).content.decode()
+    assert "Readers work without it." in page
+
+
+@pytest.mark.parametrize(
+    "chosen", [{"regimes": "gdpr"}, {"regimes": ["dora"]}, {"downtime_plan": "short"}, {"downtime_plan": 7}]
+)
+def test_a_policy_that_cannot_be_is_refused(world, chosen):
+    (name,) = chosen
+    with pytest.raises(ApplicationError, match=f"Policy {name}"):
+        make_deployment(world, policy=chosen)
+
+
 @pytest.mark.parametrize(
     ("known", "hours", "words"),
     [({"rain": True}, 0, "rain"), ({"death": "yes"}, 0, "true, false or null"), ({}, 1, "future"), ({}, -9000, "year")],
