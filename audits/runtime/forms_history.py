@@ -43,12 +43,11 @@ class HistoryForm(forms.Form):
         given = super().clean() or {}
         since, until = given.get("since"), given.get("until")
         today = timezone.localdate(self.now)
-        for name, day in (("since", since), ("until", until)):
-            if day and not FIRST_YEAR <= day.year <= today.year:
-                self.add_error(name, f"Expected a day from {FIRST_YEAR} to this year; got {day}.")
-        if since and since > today:
-            self.add_error("since", f"Expected a day up to today, {today}; got {since}.")
-        if since and until and since > until:
+        if since and not date(FIRST_YEAR, 1, 1) <= since <= today:
+            self.add_error("since", f"Expected a day from {FIRST_YEAR} up to today, {today}; got {since}.")
+        if until and not FIRST_YEAR <= until.year <= today.year:
+            self.add_error("until", f"Expected a day from {FIRST_YEAR} to this year; got {until}.")
+        elif since and until and since > until:
             self.add_error("until", f"Expected a day from {since} on; got {until}.")
         return given
 

@@ -13,7 +13,7 @@ import typst
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.charts import Chart, Series, bar_chart, histogram, interval_chart, line_chart, sparkline
+from core.charts import Chart, Mark, Series, bar_chart, histogram, interval_chart, line_chart, sparkline
 from core.charts.scales import Scale, tick_labels, ticks, time_ticks
 from core.charts.svg import number
 
@@ -397,3 +397,27 @@ def test_any_null_distribution_is_counted_whole(values, marker):
     parsed(chart)
     kept = [v for v in values if v is not None and math.isfinite(v)]
     assert sum(int(row[1].replace(",", "")) for row in chart.table.rows) == len(kept)
+
+
+def test_what_happened_is_marked_by_line_and_words_within_reach_and_told():
+    chart = line_chart(
+        {"Wealth": [0.1, 0.2, 0.3]}, title="T", x_label="x", y_label="y",
+        marks=[Mark(2, "Amber", "warn"), Mark(6, "Halt", "halt")],
+    )  # fmt: skip
+    assert chart.svg.count('class="c-event t-warn"') == chart.svg.count('class="c-event t-halt"') == 1
+    assert ">Amber</text>" in chart.svg and ">Halt</text>" in chart.svg
+    assert chart.description.endswith("Amber at 2. Halt at 6.")
+    assert all(0 <= float(x) <= 680 for x in re.findall(r'c-event [^>]* x1="([\d.]+)"', chart.svg))
+
+
+def test_words_of_marks_that_stand_close_are_left_to_the_description():
+    marks = [Mark(50 + i, f"Halt {i}", "halt") for i in range(5)]
+    chart = line_chart({"Wealth": [0.1] * 100}, title="T", x_label="x", y_label="y", marks=marks)
+    assert chart.svg.count("c-event") == 5 and chart.svg.count("c-tone-text") < 5
+    assert all(f"Halt {i} at {50 + i}." in chart.description for i in range(5))
+
+
+def test_a_measured_point_alone_in_a_long_line_is_seen():
+    values = [None if i in (10, 12) else 0.5 for i in range(60)]
+    chart = line_chart({"Rate": values}, title="T", x_label="x", y_label="y")
+    assert chart.svg.count("<circle") == 2  # the lonely one, and the last
