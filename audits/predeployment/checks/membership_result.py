@@ -75,8 +75,8 @@ def _main_words(found: Evidence, settings: Mapping[str, Any]) -> list[str]:
         f"is more than {upper:.3f} possible. Beside it, the best attack over all sites together has an advantage of "
         f"{every.advantage:.3f} ({every.advantage_lower:.3f} to {every.advantage_upper:.3f}).",
         f"At no more than 1 % false alarms {low.tpr:.1%} of the training patients are found ({where}; bounds "
-        f"{low.tpr_lower:.1%} to {low.tpr_upper:.1%}); at most {settings['max_tpr']:.0%} is tolerated, and nowhere is more "
-        f"than {max(a.tpr_upper for a in attacks.values()):.1%} possible.",
+        f"{low.tpr_lower:.1%} to {low.tpr_upper:.1%}); at most {settings['max_tpr']:.0%} is tolerated, and nowhere is "
+        f"more than {max(a.tpr_upper for a in attacks.values()):.1%} possible.",
     ]
 
 
