@@ -128,8 +128,13 @@ class Reconstruction(Check):
         except NoYardstickError as reason:
             raise NotMeasured(str(reason)) from reason
 
-    def _steps(self, at: AtSite, name: str, data: SiteData, known: Known, effort: Effort, dp: DPConfig | None) -> Found:
-        """The worst case: each patient's own gradient, bare or as differentially private training would send it."""
+    def _steps(
+        self, at: AtSite, name: str, data: SiteData, known: Known, effort: Effort, dp: DPConfig | None
+    ) -> tuple[Found, Found]:
+        """The worst case: each patient's own gradient, bare or as differentially private training would send it.
+
+        What was found at either weights, and at those where less was.
+        """
         from audits.domain.attacks.reconstruction import from_steps, merged
 
         way, (public, yard) = "bare" if dp is None else "protected", known
