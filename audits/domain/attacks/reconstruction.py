@@ -80,7 +80,7 @@ def from_steps(
     candidates = {"cosine": cosine_alone(model, seen, data.y, data.x.shape[1:], effort.search, rng, told)}
     if (divided := analytic(model, seen, data.x.shape[1:])) is not None:
         candidates["analytic"] = divided.swapaxes(0, 1)
-    if data.n_patients and (hops := _hops(model, effort, public)):
+    if public is not None and data.n_patients and (hops := _hops(model, effort, public)):
         candidates["tail"] = through_the_tail(model, seen, data.y, public, hops=hops, rng=rng, told=told_hops)
     found = {}
     for name, guesses in candidates.items():  # (guesses, patients, ...)
@@ -123,7 +123,7 @@ def from_round(
     guesses = {"cosine": searched.reshape(-1, *shape)}
     if (divided := analytic(model, seen, shape)) is not None:
         guesses["analytic"] = divided[0]
-    if hops := _hops(model, effort, public):
+    if public is not None and (hops := _hops(model, effort, public)):
         alone = {name: value.expand(len(chosen), *value.shape[1:]) for name, value in seen.items()}
         searched = through_the_tail(model, alone, cohort.y[chosen], public, hops=hops, rng=rng, told=told_hops)
         guesses["tail"] = searched[0]
@@ -139,9 +139,9 @@ def merged(found: list[Found], n: int) -> Found:
     return {**out, "any": np.logical_or.reduce(list(out.values()))}
 
 
-def _hops(model: Model, effort: Effort, public: Records | None) -> int:
-    """How often the tail is searched: images alone, where there are public ones to start from."""
-    return effort.hops if model.task == "segmentation" and public is not None and len(public) > 1 else 0
+def _hops(model: Model, effort: Effort, public: Records) -> int:
+    """How often the tail is searched: images alone, where there are public ones enough to start from."""
+    return effort.hops if model.task == "segmentation" and len(public) > 1 else 0
 
 
 def _key(rng: np.random.Generator) -> int:

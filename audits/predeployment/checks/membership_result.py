@@ -75,7 +75,8 @@ def _main_words(found: Evidence, settings: Mapping[str, Any]) -> list[str]:
         f"is more than {upper:.3f} possible. Beside it, the best attack over all sites together has an advantage of "
         f"{every.advantage:.3f} ({every.advantage_lower:.3f} to {every.advantage_upper:.3f}).",
         f"At no more than 1 % false alarms {low.tpr:.1%} of the training patients are found ({where}; bounds "
-        f"{low.tpr_lower:.1%} to {low.tpr_upper:.1%}); at most {settings['max_tpr']:.0%} is tolerated.",
+        f"{low.tpr_lower:.1%} to {low.tpr_upper:.1%}); at most {settings['max_tpr']:.0%} is tolerated, and nowhere is "
+        f"more than {max(a.tpr_upper for a in attacks.values()):.1%} possible.",
     ]
 
 
@@ -85,6 +86,8 @@ def _place_words(found: Evidence) -> list[str]:
 
     places = found.places
     alone = len(places.judged) - bool(places.small)
+    if places.only_one:
+        return []
     told = [
         f"The worst of {alone} sites decides, each judged by itself, and all together; the bounds hold at once."
         if alone

@@ -19,15 +19,15 @@ from audits.predeployment.checks.base import (
     Runtime,
 )
 from audits.predeployment.checks.membership import LEAST, joined
-from audits.predeployment.checks.reconstruction_result import (
+from audits.predeployment.checks.reconstruction_evidence import (
     SETTINGS,
     WAYS,
     ReconstructionAnswer,
     Tally,
     evidence_of,
     verdict_of,
-    written,
 )
+from audits.predeployment.checks.reconstruction_result import written
 from audits.predeployment.checks.stress import MODELS
 
 if TYPE_CHECKING:
@@ -88,13 +88,13 @@ class Reconstruction(Check):
         tallies: dict[str, Any] = {}
         moved = True
         for name in MODELS:
-            bare = self._steps(at, name, single, (public, yard), effort, None)
-            tallies[name] = {"bare": _tally(bare, everyone)}
+            bare, weakest = self._steps(at, name, single, (public, yard), effort, None)
+            tallies[name] = {"bare": _tally(bare, everyone), "weakest": _tally(weakest, everyone)}
             if single.n_patients and not Tally.from_dict(tallies[name]["bare"]).solved:
                 # Noise and company only hide a patient: what fails on his bare step is not worth its hours elsewhere.
-                tallies[name] |= {way: _tally(bare, ~everyone) for way in SETTINGS if way != "bare"}
+                tallies[name] |= {way: _tally(bare, ~everyone) for way in SETTINGS if way not in tallies[name]}
                 continue
-            shielded = bare if dp is None else self._steps(at, name, single, (public, yard), effort, dp)
+            shielded = bare if dp is None else self._steps(at, name, single, (public, yard), effort, dp)[0]
             found, control, own = self._rounds(at, name, (train, audit), (public, yard), effort)
             moved = moved and own
             tallies[name] |= {
@@ -128,13 +128,18 @@ class Reconstruction(Check):
         except NoYardstickError as reason:
             raise NotMeasured(str(reason)) from reason
 
-    def _steps(self, at: AtSite, name: str, data: SiteData, known: Known, effort: Effort, dp: DPConfig | None) -> Found:
-        """The worst case: each patient's own gradient, bare or as differentially private training would send it."""
+    def _steps(
+        self, at: AtSite, name: str, data: SiteData, known: Known, effort: Effort, dp: DPConfig | None
+    ) -> tuple[Found, Found]:
+        """The worst case: each patient's own gradient, bare or as differentially private training would send it.
+
+        What was found at either weights, and at those where less was.
+        """
         from audits.domain.attacks.reconstruction import from_steps, merged
 
         way, (public, yard) = "bare" if dp is None else "protected", known
         if not data.n_patients:
-            return merged([], 0)
+            return merged([], 0), merged([], 0)
         tries = [
             from_steps(
                 model, data, tau=yard.tau, effort=effort, dp=dp, public=public, rng=at.rng(name, way, start, at.shard),
@@ -143,7 +148,8 @@ class Reconstruction(Check):
             )
             for start, model in _starts(at, name)
         ]  # fmt: skip
-        return merged(tries, data.n_patients)
+        each = [merged([found], data.n_patients) for found in tries]
+        return merged(tries, data.n_patients), min(each, key=lambda found: int(found["any"].sum()))
 
     def _rounds(
         self, at: AtSite, name: str, cohorts: tuple[SiteData, SiteData], known: Known, effort: Effort

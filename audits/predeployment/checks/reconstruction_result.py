@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 from audits.domain.verdict import Verdict
 from audits.predeployment.checks.base import Figure, Gathered, Result, Table
 from audits.predeployment.checks.membership_result import QUICK
+from audits.predeployment.checks.reconstruction_evidence import POWER, SETTINGS, Evidence, Tally
 from audits.predeployment.checks.stress import MODELS
 
-if TYPE_CHECKING:
-    from audits.domain.attacks.bounds import Resistance
-
-WAYS = ("analytic", "cosine", "tail", "any")
 WAY_NAMES = {
     "analytic": "division by the bias gradient", "cosine": "search by all gradients",
     "tail": "search by the layers nearest the loss (images)", "any": "all attacks",
@@ -28,123 +24,11 @@ TIER = (
     "The search of images by the layers nearest the loss, which solves bare steps of small U-Nets, belongs to the "
     "certification tier."
 )
-SETTINGS = {
-    "bare": "one patient's own step, bare (worst case)",
-    "protected": "one patient's own step, with the run's noise",
-    "round": "a round as configured (what the coordinator gets)",
-    "control": "control: patients that were not in the round",
-}
-POWER = 0.5  # share of bare steps that the attack must solve before its failures mean anything
 # By the format of the federation's messages: what somebody sees who taps the line.
 ON_THE_LINE = {
     1: "Updates travel signed but not encrypted by the platform: without TLS to the broker, whoever taps the line sees "
     "exactly what the coordinator sees, the update of each hospital by itself."
 }
-
-
-@dataclass(frozen=True)
-class Tally:
-    """Patients attacked, and how many each attack reconstructed."""
-
-    attempts: int
-    successes: Mapping[str, int]  # by way
-
-    @classmethod
-    def from_dict(cls, raw: Mapping[str, Any]) -> Tally:
-        """Read a site's counts. Raises ValueError for counts that no patients can have."""
-        counts = {key: raw[key] for key in ("attempts", *WAYS)}
-        if not all(type(value) is int and 0 <= value <= counts["attempts"] for value in counts.values()):
-            raise ValueError(f"expected counts from 0 to the number of attempts, got {counts}")
-        parts = [counts[way] for way in WAYS if way != "any"]
-        if not max(parts) <= counts["any"] <= sum(parts):
-            raise ValueError(f"expected any attack to succeed as often as its parts allow, got {counts}")
-        return cls(counts["attempts"], {way: counts[way] for way in WAYS})
-
-    @classmethod
-    def total(cls, tallies: Iterable[Tally]) -> Tally:
-        every = list(tallies)
-        return cls(sum(t.attempts for t in every), {way: sum(t.successes[way] for t in every) for way in WAYS})
-
-    @property
-    def solved(self) -> bool:
-        """Whether enough of these bare steps were solved that the attack's failures elsewhere mean anything."""
-        return self.successes["any"] >= POWER * max(self.attempts, 1)
-
-
-@dataclass(frozen=True)
-class ReconstructionAnswer:
-    """One order's counts at one site."""
-
-    tallies: Mapping[str, Mapping[str, Tally]]  # by model and setting
-    tau: float
-    public_median: float
-    public: int
-    dp: bool
-    moved: bool  # whether each round changed the weights
-
-
-@dataclass(frozen=True)
-class Evidence:
-    tallies: Mapping[tuple[str, str], Tally]  # by model and setting, over all sites
-    shown: Mapping[tuple[str, str, str], Resistance]  # by model, setting and way
-    dp: bool
-    moved: bool
-    confidence: float
-    stopped: Mapping[str, tuple[str, ...]]  # by model: sites where not even bare steps were solved, nor more was tried
-
-    @property
-    def powerful(self) -> bool:
-        """Whether the attack works at all, where nothing stands in its way."""
-        return self.tallies["primary", "bare"].solved
-
-    @property
-    def untried(self) -> bool:
-        """Whether no round at all was attacked, because not even bare steps were solved."""
-        return self.main.attempts == 0 and bool(self.stopped["primary"])
-
-    @property
-    def main(self) -> Resistance:
-        return self.shown["primary", "round", "any"]
-
-
-def evidence_of(gathered: Gathered) -> Evidence:
-    """Add up the sites. Each patient is counted once, by the order that had him."""
-    from audits.domain.attacks.bounds import resistance
-
-    confidence = gathered.settings["confidence"]
-    tallies = {
-        (name, setting): Tally.total(answer.tallies[name][setting] for answer in gathered.each)
-        for name in MODELS for setting in SETTINGS
-    }  # fmt: skip
-    shown = {
-        (*key, way): resistance(tally.successes[way], tally.attempts, confidence=confidence)
-        for key, tally in tallies.items() for way in WAYS
-    }  # fmt: skip
-    every = gathered.each
-    stopped = {
-        name: tuple(
-            site for site, rows in sorted(gathered.answers.items()) if any(_stopped(a.tallies[name]) for a in rows)
-        )
-        for name in MODELS
-    }
-    return Evidence(tallies, shown, all(a.dp for a in every), all(a.moved for a in every), confidence, stopped)
-
-
-def _stopped(ways: Mapping[str, Tally]) -> bool:
-    return ways["bare"].attempts > 0 and not ways["bare"].solved and ways["round"].attempts == 0
-
-
-def verdict_of(found: Evidence, settings: Mapping[str, Any]) -> Verdict:
-    """From the bounds of the round as configured, on the model under audit."""
-    main, control = found.main, found.tallies["primary", "control"]
-    if main.attempts == 0:
-        return Verdict.INCONCLUSIVE if found.untried else Verdict.NOT_ASSESSABLE
-    by_chance = control.successes["any"] / control.attempts if control.attempts else 0.0
-    if main.upper < settings["min_resistance"] and 1 - main.upper > by_chance:
-        return Verdict.FAIL
-    tried = found.powerful and found.moved and not found.stopped["primary"]
-    proven = main.lower >= settings["min_resistance"] and tried
-    return Verdict.PASS if proven else Verdict.INCONCLUSIVE
 
 
 def written(found: Evidence, gathered: Gathered, verdict: Verdict, *, certifies: bool) -> Result:
@@ -154,8 +38,10 @@ def written(found: Evidence, gathered: Gathered, verdict: Verdict, *, certifies:
     if main.value is not None and main.successes == 0 and main.lower < settings["min_resistance"]:
         sentences.append(_few_words(main.attempts, settings))
     if not found.powerful:
+        weak = found.tallies["primary", "weakest"]
         sentences.append(
-            "The attack did not succeed where nothing stood in its way, so that it fails elsewhere proves nothing."
+            "The attack did not succeed where nothing stood in its way, so that it fails elsewhere proves nothing: of "
+            f"bare steps from the weights where it does worst it solved {weak.successes['any']} of {weak.attempts}."
         )
         sentences += [TIER] if gathered.task == "segmentation" and not settings["hops"] else []
     sentences += _stopped_words(found)

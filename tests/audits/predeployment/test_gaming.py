@@ -9,7 +9,7 @@ from audits.predeployment import policies, results, services
 from audits.predeployment.checks.base import Gathered
 from audits.predeployment.checks.bias_score import BiasScore
 from audits.predeployment.checks.model_inversion import InversionAnswer
-from audits.predeployment.checks.reconstruction_result import SETTINGS, ReconstructionAnswer, Tally
+from audits.predeployment.checks.reconstruction_evidence import SETTINGS, ReconstructionAnswer, Tally
 from audits.predeployment.checks.registry import check_of
 from audits.predeployment.checks.running import conclude as concluded
 from audits.predeployment.checks.running import settings_of

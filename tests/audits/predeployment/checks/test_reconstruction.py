@@ -14,7 +14,7 @@ from audits.predeployment.checks.at_site import Bench
 from audits.predeployment.checks.base import AnswerError, Gathered
 from audits.predeployment.checks.reconstruction import Reconstruction
 from audits.predeployment.checks.reconstruction_certified import CertifiedReconstruction
-from audits.predeployment.checks.reconstruction_result import WAYS, ReconstructionAnswer, Tally
+from audits.predeployment.checks.reconstruction_evidence import WAYS, ReconstructionAnswer, Tally
 from audits.predeployment.checks.registry import check_of
 from audits.predeployment.checks.running import measure_at, read_answer, settings_of
 from core.charts import interval_chart
@@ -42,14 +42,24 @@ def answer(private):
     ), fixed
 
 
-def by_hand(check, *, successes: int, attempts: int, control: int = 0, bare: int = 10, beside: int | None = None):
+def by_hand(
+    check,
+    *,
+    successes: int,
+    attempts: int,
+    control: int = 0,
+    bare: int = 10,
+    weakest: int = 10,
+    beside: int | None = None,
+):
     """The verdict over one site with these counts; `beside` bare steps are solved at another that stopped there."""
 
     def tally(found: int, of: int) -> Tally:
         return Tally(of, dict.fromkeys(WAYS, found))
 
     ways = {
-        "bare": tally(bare, 10), "protected": tally(0, 10), "round": tally(successes, attempts),
+        "bare": tally(bare, 10), "weakest": tally(min(bare, weakest), 10), "protected": tally(0, 10),
+        "round": tally(successes, attempts),
         "control": tally(control, attempts),
     }  # fmt: skip
     one = ReconstructionAnswer(dict.fromkeys(MODEL_NAMES, ways), 0.9, 0.7, 40, dp=True, moved=True)
@@ -73,7 +83,7 @@ def test_a_private_round_of_enough_patients_passes_the_certification_alone(priva
     rows = {row[1:4:1]: row[3:] for row in certified.tables[0].rows if row[0] == "quantum model"}
     bare = next(row for row in certified.tables[0].rows if "bare" in row[1] and row[2] == "all attacks")
     assert bare[3:5] == (16, 16)  # nothing protects a single patient's step
-    assert len(rows) == 12
+    assert len(rows) == 20
     assert any("signed but not encrypted" in sentence for sentence in certified.sentences)
     chart = interval_chart(certified.figures[0].rows, title=certified.figures[0].title, **certified.figures[0].options)
     assert "<svg" in str(chart.svg)
@@ -95,6 +105,7 @@ def test_without_noise_the_sentence_says_so():
         ({"successes": 30, "attempts": 600}, Verdict.FAIL),
         ({"successes": 30, "attempts": 600, "control": 30}, Verdict.INCONCLUSIVE),  # no more than by chance
         ({"successes": 0, "attempts": 598, "bare": 4}, Verdict.INCONCLUSIVE),  # the attack does not work at all
+        ({"successes": 0, "attempts": 598, "weakest": 4}, Verdict.INCONCLUSIVE),  # at the first weights alone
         ({"successes": 0, "attempts": 0}, Verdict.NOT_ASSESSABLE),
         ({"successes": 0, "attempts": 0, "bare": 4}, Verdict.INCONCLUSIVE),  # not tried, since it would not work
         ({"successes": 0, "attempts": 598, "beside": 4}, Verdict.INCONCLUSIVE),  # not tried at one of the sites
@@ -149,19 +160,20 @@ def test_images_are_attacked_too_and_an_attack_without_power_stops_and_proves_no
     found = run_check(Reconstruction(), {"phantom-1": imaged}, settings=IMAGED, task="segmentation")
     assert found.verdict is Verdict.INCONCLUSIVE and found.sentences[0].startswith("No round of the quantum model")
     assert any("nothing stood in its way" in sentence for sentence in found.sentences)
+    assert any("belongs to the certification tier" in sentence for sentence in found.sentences)
     assert any("bare steps were solved at phantom-1" in sentence for sentence in found.sentences)
     attempts = {row[1]: row[3] for row in found.tables[0].rows if row[0] == "quantum model"}
-    assert list(attempts.values()) == [1, 0, 0, 0]
+    assert list(attempts.values()) == [1, 1, 0, 0, 0]
 
 
 def test_an_attack_that_solves_bare_images_goes_on_to_rounds(imaged, monkeypatch):
     """Noise for the similarity to beat: whatever is found then counts as the patient."""
     low = Yardstick(tau=-0.9, median=-0.9, n_private=34, n_public=6)
     monkeypatch.setattr("audits.domain.attacks.similarity.yardstick", lambda *_: low)
-    found = run_check(CertifiedReconstruction(), {"phantom-1": imaged}, settings=IMAGED | {"orders": 1, "restarts": 1},
-                      task="segmentation")  # fmt: skip
+    settings = IMAGED | {"orders": 1, "restarts": 1, "hops": 0}
+    found = run_check(CertifiedReconstruction(), {"phantom-1": imaged}, settings=settings, task="segmentation")
     attempts = {row[1]: row[3:5] for row in found.tables[0].rows if row[:3:2] == ("quantum model", "all attacks")}
-    assert [tuple(pair) for pair in attempts.values()] == [(1, 1), (1, 1), (34, 34), (34, 34)]
+    assert [tuple(pair) for pair in attempts.values()] == [(1, 1), (1, 1), (1, 1), (34, 34), (34, 34)]
 
 
 def test_public_copies_of_private_patients_leave_nothing_to_measure(private):
