@@ -32,7 +32,8 @@ _SALTS = """
         SELECT k.index, k.salt FROM core_patientkey k WHERE k.index IN (SELECT index FROM given)
     ), made AS (
         INSERT INTO core_patientkey (index, salt, created_at)
-        SELECT index, salt, clock_timestamp() FROM given g WHERE NOT EXISTS (SELECT FROM found f WHERE f.index = g.index)
+        SELECT index, salt, clock_timestamp() FROM given g
+        WHERE NOT EXISTS (SELECT FROM found f WHERE f.index = g.index)
         ORDER BY index ON CONFLICT DO NOTHING RETURNING index, salt
     )
     SELECT index, salt FROM found UNION ALL SELECT index, salt FROM made
