@@ -121,3 +121,21 @@ def test_phantom_patients_are_never_those_of_the_training_set():
     sent = [name for _, data in batches(source, "phantom-1", first=0, count=30, size=7) for name in data.record_ids]
     assert len(set(sent)) == 30
     assert not held & set(sent)
+
+
+@pytest.mark.django_db
+def test_a_rehearsal_scores_images_as_the_ingest_does(phantom_world):
+    from audits.runtime.inference import infer
+    from audits.runtime.ingest import score_mask
+    from audits.runtime.records import pack_mask
+    from audits.runtime.rehearsal import judge
+
+    version = make_deployment(phantom_world).version
+    data = generate("phantom-1", count=6, px=32)
+    metrics, flagged = judge(version, data)
+    for i in range(6):
+        (answer,) = infer(version, [data.x[i : i + 1]])
+        row = Prediction(shape=list(answer.mask.shape), output=pack_mask(answer.mask))
+        wanted = score_mask(data.y[i : i + 1].astype(bool), row).values
+        found = {name: values[i] for name, values in metrics.items() if not np.isnan(values[i])}
+        assert found == pytest.approx(dict(wanted)) and flagged[i] == answer.flagged
