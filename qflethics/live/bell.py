@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Callable
 
@@ -27,9 +26,10 @@ class Bell:
         self._task = asyncio.create_task(self._listen(), name="doorbell")
 
     async def stop(self) -> None:
-        self._task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._task
+        """End the subscription. Asked again until it has ended: a client that is just connecting may miss the first."""
+        while not self._task.done():
+            self._task.cancel()
+            await asyncio.wait({self._task}, timeout=0.2)
 
     async def _listen(self) -> None:
         while True:
