@@ -156,7 +156,8 @@ def test_an_amber_monitor_is_shown_to_those_who_watch(world):
         deployment=deployment, warnings={"window": "A gap."}, position=1, due_at=timezone.now() + timedelta(days=1)
     )
     assert set(told(world, "your decision is asked")) == {"officer_north", "officer_south"}
-    assert set(told(world, "monitor is amber")) == {"administrator", "auditor", "operator_north", "operator_south"}
+    others = {"administrator", "auditor", "operator_north", "operator_south"}
+    assert set(told(world, "an officer's decision is asked")) == others
 
 
 def test_audits_under_way_and_failed_ones_are_shown_until_repeated(world):
