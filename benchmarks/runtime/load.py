@@ -71,27 +71,31 @@ class Line:
             self.socket = None
 
 
-def run(port: int, prepared: list[list[bytes]], seconds: float) -> dict:
-    """Send each connection's requests one after another, until they are through or the time is."""
+def run(port: int, prepared: list[list[bytes]], seconds: float, interval: float) -> dict:
+    """Send each connection's requests until they are through or the time is: at once, or each at its due time.
+
+    With an `interval` between the requests of a connection, a request waits from the moment when it was due.
+    """
     took: list[list[tuple[float, int]]] = [[] for _ in prepared]
 
     def work(place: int, deadline: float) -> None:
         line = Line(port)
-        for data in prepared[place]:
-            started = time.perf_counter()
-            if started > deadline:
+        for number, data in enumerate(prepared[place]):
+            due = began + (number + place / len(prepared)) * interval if interval else time.perf_counter()
+            if due > deadline:
                 break
+            time.sleep(max(0.0, due - time.perf_counter()))
             status, _ = line.send(data)
-            took[place].append((time.perf_counter() - started, status))
+            took[place].append((time.perf_counter() - due, status))
         line.close()
 
-    started = time.perf_counter()
-    threads = [threading.Thread(target=work, args=(i, started + seconds)) for i in range(len(prepared))]
+    began = time.perf_counter()
+    threads = [threading.Thread(target=work, args=(i, began + seconds)) for i in range(len(prepared))]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    wall = time.perf_counter() - started
+    wall = time.perf_counter() - began
     every = [entry for entries in took for entry in entries]
     return {
         "seconds": wall,
@@ -108,6 +112,7 @@ def main() -> None:
     parser.add_argument("--requests", type=int, required=True, help="of each connection, at most")
     parser.add_argument("--size", type=int, required=True, help="events in a request")
     parser.add_argument("--seconds", type=float, required=True)
+    parser.add_argument("--rate", type=float, default=0, help="events a second in all; 0: as fast as answers come")
     options = parser.parse_args()
     key = sys.stdin.readline().strip()
     rng, run_id = random.Random(1), uuid.uuid4().hex[:8]  # noqa: S311 - made-up patients
@@ -120,7 +125,8 @@ def main() -> None:
     ]
     print("ready", flush=True)
     sys.stdin.readline()
-    print(json.dumps(run(options.port, prepared, options.seconds)), flush=True)
+    interval = options.size * options.connections / options.rate if options.rate else 0.0
+    print(json.dumps(run(options.port, prepared, options.seconds, interval)), flush=True)
 
 
 if __name__ == "__main__":

@@ -33,12 +33,14 @@ class Sent:
 class Sender:
     """A prepared sender; `go` lets it begin, `done` waits for it."""
 
-    def __init__(self, platform: Platform, *, connections: int, requests: int, size: int, seconds: float) -> None:
+    def __init__(
+        self, platform: Platform, *, connections: int, requests: int, size: int, seconds: float, rate: int = 0
+    ) -> None:
         self.size = size
         self.process = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.runtime.load", "--port", str(platform.port), "--path",
              platform.path("events"), "--connections", str(connections), "--requests", str(requests), "--size",
-             str(size), "--seconds", str(seconds)],
+             str(size), "--seconds", str(seconds), "--rate", str(rate)],
             cwd=ROOT, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         )  # fmt: skip
         self._tell(platform.secret)
