@@ -27,20 +27,20 @@ class HashedTextField(TextField):
 
 @HashedTextField.register_lookup
 class HashedExact(Exact):
-    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
         same, params = super().as_sql(compiler, connection)
         lhs, lhs_params = self.process_lhs(compiler, connection)
         rhs, rhs_params = self.process_rhs(compiler, connection)
-        return f"({HASH}({lhs}) = {HASH}({rhs}) AND {same})", [*lhs_params, *rhs_params, *params]
+        return f"({HASH}({lhs}) = {HASH}({rhs}) AND {same})", (*lhs_params, *rhs_params, *params)
 
 
 @HashedTextField.register_lookup
 class HashedIn(In):
-    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
         same, params = super().as_sql(compiler, connection)
         if not self.rhs_is_direct_value():
             return same, params
         lhs, lhs_params = self.process_lhs(compiler, connection)
         _, rhs_params = self.process_rhs(compiler, connection)
         hashes = ", ".join([f"{HASH}(%s)"] * len(rhs_params))
-        return f"({HASH}({lhs}) IN ({hashes}) AND {same})", [*lhs_params, *rhs_params, *params]
+        return f"({HASH}({lhs}) IN ({hashes}) AND {same})", (*lhs_params, *rhs_params, *params)

@@ -184,7 +184,7 @@ def _feed_back(appeal: Appeal, label: int | None, mask: str | None, actor: User)
         raise Conflict("The patient of this case was erased, so no outcome can be told. Decide without a label.")
     told = {"mask": mask} if mask else {"label": label}
     body = json.dumps({"records": [{"event_key": str(appeal.case_name), **told}]}).encode()
-    outcomes_create(deployment=appeal.deployment, caller=actor, body=Body(body), idempotency_key=None)
+    outcomes_create(deployment_id=appeal.deployment_id, caller=actor, body=Body(body), idempotency_key=None)
     return Feedback.TOLD
 
 

@@ -116,7 +116,7 @@ def read_records(body: bytes, kind: type[_Record], most: int) -> list[_Record]:
         raise ApplicationError(f'Expected a JSON object {{"records": [...]}}: {error}') from None
     if not 1 <= len(envelope.records) <= most:
         raise BadRecords(f"Expected 1 to {most} records, got {len(envelope.records)}. Nothing was stored.")
-    found: list[PredictionIn] = []
+    found: list[_Record] = []
     refusals, seen = Refusals(), set()
     for index, raw in enumerate(envelope.records):
         try:

@@ -55,7 +55,7 @@ def test_hours_and_days_hold_the_same_sums_and_every_outcome_is_counted_once(dep
 
 def test_what_was_summed_before_there_were_days_is_filled_in_by_the_migration(deployment):
     """Outcomes were then counted by their metrics alone."""
-    backfill = import_module("audits.runtime.migrations.0051_backfill")
+    backfill = import_module("audits.runtime.migrations.0009_backfill")
     for hour in (3, 9):
         add(deployment, NOW.replace(hour=hour), served=2, told=(1.0, 0.0, 1.0))
     hours = list(Rollup.objects.order_by("hour", "metric").values_list("hour", "metric", "n", "total"))

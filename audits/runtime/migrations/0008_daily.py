@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('audits_runtime', '0040_amber'),
+        ('audits_runtime', '0007_amber'),
         ('models_registry', '0002_sealed'),
     ]
 

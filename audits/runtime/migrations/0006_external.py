@@ -55,7 +55,7 @@ END $$;
 
 
 class Migration(migrations.Migration):
-    dependencies = [("audits_runtime", "0020_incidents"), ("models_registry", "0001_initial")]
+    dependencies = [("audits_runtime", "0005_incidents"), ("models_registry", "0001_initial")]
     operations = [
         migrations.RunSQL(COLUMNS, NO_COLUMNS),
         migrations.CreateModel(

@@ -14,7 +14,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0003_external_auditor'),
-        ('audits_runtime', '0010_appeals_and_reviews'),
+        ('audits_runtime', '0004_appeals_and_reviews'),
         ('models_registry', '0002_sealed'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

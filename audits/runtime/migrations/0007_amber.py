@@ -14,7 +14,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0003_external_auditor'),
-        ('audits_runtime', '0030_external'),
+        ('audits_runtime', '0006_external'),
         ('models_registry', '0002_sealed'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

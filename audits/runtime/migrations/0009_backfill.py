@@ -19,7 +19,7 @@ FROM audits_runtime_rollup GROUP BY 1, 2, 3, 4, 5
 
 
 class Migration(migrations.Migration):
-    dependencies = [("audits_runtime", "0050_daily")]
+    dependencies = [("audits_runtime", "0008_daily")]
     operations = [
         migrations.RunSQL(TOLD, "DELETE FROM audits_runtime_rollup WHERE metric = 'told'"),
         migrations.RunSQL(DAYS, migrations.RunSQL.noop),
