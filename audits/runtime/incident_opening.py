@@ -12,6 +12,7 @@ from typing import Any
 
 from django.conf import settings
 
+from audits.domain.incidents.clocks import clock_book
 from audits.runtime.models import Halt, Incident, LookBack, MonitorState
 
 HARM_IS_MORE = {"fpr"}  # metrics of which the group with the higher value is the harmed one
@@ -40,8 +41,12 @@ def harmed_group(alarm: dict[str, Any]) -> tuple[str, str]:
 
 
 def regimes_of(halt: Halt) -> list[str]:
-    """The laws that a deployment is under: those of its approved policy, else the platform's."""
-    return list(halt.deployment.policy.get("regimes", settings.REGULATORY_REGIMES))
+    """The laws that a deployment is under: those of its approved policy, else the platform's that its status allows."""
+    policy = halt.deployment.policy
+    if "regimes" in policy:
+        return list(policy["regimes"])
+    exempt = clock_book().not_under.get(policy.get("regulatory", ""), ())
+    return [name for name in settings.REGULATORY_REGIMES if name not in exempt]
 
 
 def _began(halt: Halt) -> tuple[datetime, str]:

@@ -48,11 +48,13 @@ class ClockBook:
     Attributes
     ----------
     regimes, facts : mapping of key to the sentence that a person answers with yes, no or not known
+    not_under : mapping of a deployment's regulatory status to the regimes that it is not under
     """
 
     regimes: Mapping[str, str]
     facts: Mapping[str, str]
     clocks: tuple[Clock, ...]
+    not_under: Mapping[str, tuple[str, ...]]
 
     @property
     def questions(self) -> dict[str, str]:
@@ -100,7 +102,11 @@ def read_book(content: Mapping[str, Any]) -> ClockBook:
         Clock(**{**row, "needs": tuple(row["needs"]), "unless": tuple(row.get("unless", ()))})
         for row in content["clocks"]
     )
-    book = ClockBook(dict(content["regimes"]), dict(content["facts"]), clocks)
+    not_under = {status: tuple(names) for status, names in content.get("not_under", {}).items()}
+    book = ClockBook(dict(content["regimes"]), dict(content["facts"]), clocks, not_under)
+    for status, names in not_under.items():
+        if unknown := set(names) - set(book.regimes):
+            raise ValueError(f"{status}: expected regimes among {sorted(book.regimes)}, got {sorted(unknown)}")
     for clock in clocks:
         if clock.regime not in book.regimes:
             raise ValueError(f"clock {clock.key}: expected a regime among {sorted(book.regimes)}, got {clock.regime!r}")

@@ -141,6 +141,23 @@ def test_the_deployments_policy_says_which_laws_it_is_under(world):
     assert states.pop("hipaa_404") == "undetermined" and set(states.values()) == {"does_not_apply"}
 
 
+@pytest.mark.parametrize(
+    ("policy", "under"),
+    [
+        ({"regulatory": "marked"}, {"mdr", "ai_act", "gdpr", "hipaa"}),
+        ({"regulatory": "in_house"}, {"mdr", "ai_act", "gdpr", "hipaa"}),
+        ({"regulatory": "investigational"}, {"ai_act", "gdpr", "hipaa"}),
+        ({"regulatory": "investigational", "regimes": ["mdr"]}, {"mdr"}),
+    ],
+)
+def test_the_regulatory_status_leaves_out_laws_unless_the_policy_names_them(world, policy, under):
+    halt = halt_create(
+        deployment_id=make_deployment(world, policy=policy).id, reason="The gap is over 0.1.", position=3
+    )
+    known = incidents.facts_of(fresh(halt.incident)).known
+    assert {name for name in ("mdr", "ai_act", "gdpr", "hipaa") if known[name]} == under
+
+
 def test_the_approved_downtime_plan_is_enough_and_shown(world, client_of):
     deployment = make_deployment(world, policy={"downtime_plan": "Readers work without it."})
     incident = halt_create(deployment_id=deployment.id, reason="The gap is over 0.1.", position=3).incident

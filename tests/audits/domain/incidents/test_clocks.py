@@ -82,3 +82,10 @@ def test_a_book_that_names_what_it_does_not_define_is_refused(changes, words):
         read_book(content)
     with pytest.raises(ValueError, match="one key"):
         read_book({**content, "clocks": [row, row]})
+    with pytest.raises(ValueError, match="expected regimes"):
+        read_book({**content, "clocks": [row], "not_under": {"research": ["dora"]}})
+
+
+def test_research_is_under_no_law_of_products():
+    assert BOOK.not_under["research"] == ("mdr", "ai_act")
+    assert "marked" not in BOOK.not_under and "in_house" not in BOOK.not_under
