@@ -69,8 +69,8 @@ def decision_make(
     """
     from audits.runtime import services  # it imports the monitor, which asks for decisions
 
-    reason = services._reason(reason)
-    institution = services._officer_institutions(actor, deployment, "decide on its warnings")[0]
+    reason = services.checked_reason(reason)
+    institution = services.officer_institutions(actor, deployment, "decide on its warnings")[0]
     if decision not in Decision.values:
         raise ApplicationError(f"Expected a decision among {', '.join(Decision.values)}, got {decision!r}.")
     review_at = None if decision == Decision.HALT else _review(review_on)

@@ -15,7 +15,7 @@ from audits.runtime.ingest import outcomes_create
 from audits.runtime.models import Appeal, Batch, Prediction, Review
 from audits.runtime.models_appeals import today
 from audits.runtime.rows import Body
-from audits.runtime.services import _reason as readable
+from audits.runtime.services import checked_reason as readable
 from core.context import governed
 from core.errors import ApplicationError, Conflict, Forbidden
 from core.roles import Role

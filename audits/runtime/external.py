@@ -22,9 +22,7 @@ from audits.runtime.declared import Declared
 from audits.runtime.halting import deployment_prepare
 from audits.runtime.idempotency import check_key, claim, keep
 from audits.runtime.names import CaseName, events_taken, new_names, taken
-from audits.runtime.records import _Bad as Bad
-from audits.runtime.records import _text as check_text
-from audits.runtime.records import attributes_of, unpack_mask
+from audits.runtime.records import Bad, attributes_of, check_text, unpack_mask
 from audits.runtime.rollups import AFTER_HALT, SERVED, RollupSums, group_key
 from audits.runtime.rows import Body, EventIn, MaskIn, Rows, read_rows
 from core.context import governed

@@ -100,7 +100,7 @@ class Refusals:
         )
 
 
-class _Bad(Exception):
+class Bad(Exception):
     def __init__(self, name: str, message: str) -> None:
         self.name, self.message = name, message
 
@@ -126,8 +126,8 @@ def read_records(body: bytes, kind: type[_Record], most: int) -> list[_Record]:
             refusals.add(index, path.rstrip("`") or "record", reason)
             continue
         try:
-            _text("event_key", record.event_key)
-        except _Bad as bad:
+            check_text("event_key", record.event_key)
+        except Bad as bad:
             refusals.add(index, bad.name, bad.message)
             continue
         if record.event_key in seen:
@@ -145,7 +145,7 @@ def check_cases(records: list[PredictionIn], declared: Declared) -> list[Case]:
     for index, record in enumerate(records):
         try:
             cases.append(_case(record, declared, read))
-        except _Bad as bad:
+        except Bad as bad:
             refusals.add(index, bad.name, bad.message, record.event_key)
     refusals.raise_if_any()
     return cases
@@ -177,7 +177,7 @@ Read = Callable[[PredictionIn, Declared, list[str]], NDArray[np.float32]]
 
 def _case(record: PredictionIn, declared: Declared, read: Read) -> Case:
     patient = str(record.patient)
-    _text("patient", patient)
+    check_text("patient", patient)
     warnings: list[str] = []
     x = read(record, declared, warnings)
     return Case(record.event_key, patient, attributes_of(record.attributes, declared, warnings), x, warnings)
@@ -187,7 +187,7 @@ def attributes_of(given: Mapping[str, str], declared: Declared, warnings: list[s
     """Free text never becomes a group: what the sites did not count is "unknown", and said so."""
     if extra := sorted(set(given) - set(declared.groups)):
         names = ", ".join(declared.groups) or "none"
-        raise _Bad(f"attributes.{extra[0][:40]}", f"expected only the attributes of the version ({names})")
+        raise Bad(f"attributes.{extra[0][:40]}", f"expected only the attributes of the version ({names})")
     out = {}
     for name, groups in declared.groups.items():
         group = given.get(name, UNKNOWN)
@@ -201,10 +201,10 @@ def attributes_of(given: Mapping[str, str], declared: Declared, warnings: list[s
 
 def _features(record: PredictionIn, declared: Declared, warnings: list[str]) -> NDArray[np.float32]:
     if record.features is None or record.image is not None:
-        raise _Bad("features", "expected a list of features (this version reads records, not images)")
+        raise Bad("features", "expected a list of features (this version reads records, not images)")
     (length,) = declared.shapes[0]
     if len(record.features) != length:
-        raise _Bad("features", f"expected {length} numbers, got {len(record.features)}")
+        raise Bad("features", f"expected {length} numbers, got {len(record.features)}")
     x = _finite("features", np.asarray(record.features, dtype=np.float64))
     outside = np.flatnonzero((x < 0) | (x > 1))
     names = declared.feature_names if len(declared.feature_names) == length else tuple(map(str, range(length)))
@@ -217,19 +217,19 @@ def _features(record: PredictionIn, declared: Declared, warnings: list[str]) -> 
 def _image(record: PredictionIn, declared: Declared, warnings: list[str]) -> NDArray[np.float32]:
     image = record.image
     if image is None or record.features is not None:
-        raise _Bad("image", "expected an image (this version reads images, not lists of features)")
+        raise Bad("image", "expected an image (this version reads images, not lists of features)")
     if tuple(image.shape[-3:]) not in declared.shapes or len(image.shape) not in (3, 4):
         wanted = " or ".join(str(list(shape)) for shape in declared.shapes)
-        raise _Bad("image.shape", f"expected {wanted}, or slices of it in front, got {str(image.shape)[:80]}")
+        raise Bad("image.shape", f"expected {wanted}, or slices of it in front, got {str(image.shape)[:80]}")
     slices = image.shape[0] if len(image.shape) == 4 else 1
     if not 1 <= slices <= MAX_SLICES:
-        raise _Bad("image.shape", f"expected 1 to {MAX_SLICES} slices, got {slices}")
+        raise Bad("image.shape", f"expected 1 to {MAX_SLICES} slices, got {slices}")
     dtype = _DTYPES[image.dtype]
     size = int(np.prod(image.shape)) * dtype.itemsize
     try:
         data = _base64("image.data", image.data, size, f"{image.dtype} values of shape {image.shape}")
     except ValueError as error:
-        raise _Bad("image.data", str(error)) from None
+        raise Bad("image.data", str(error)) from None
     x = np.frombuffer(data, dtype=dtype).reshape(slices, *image.shape[-3:])
     if image.dtype == "uint8":
         return (x / np.float32(255)).astype(np.float32)
@@ -245,7 +245,7 @@ def _finite(name: str, values: NDArray) -> NDArray[np.float32]:
         x = values.astype(np.float32)
     if not np.isfinite(x).all():
         place = int(np.flatnonzero(~np.isfinite(x))[0])
-        raise _Bad(name, f"expected finite numbers, got {values.flat[place]} at place {place}")
+        raise Bad(name, f"expected finite numbers, got {values.flat[place]} at place {place}")
     return x
 
 
@@ -261,9 +261,9 @@ def _base64(name: str, text: str, size: int, what: str) -> bytes:
     return data
 
 
-def _text(name: str, value: str) -> None:
+def check_text(name: str, value: str) -> None:
     """Names go to the database and into messages: short, printable, no control characters."""
     if not 1 <= len(value) <= MAX_TEXT:
-        raise _Bad(name, f"expected 1 to {MAX_TEXT} characters, got {len(value)}")
+        raise Bad(name, f"expected 1 to {MAX_TEXT} characters, got {len(value)}")
     if not value.isprintable():
-        raise _Bad(name, "expected printable characters, got a control character or half a surrogate pair")
+        raise Bad(name, "expected printable characters, got a control character or half a surrogate pair")

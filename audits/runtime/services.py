@@ -39,8 +39,8 @@ def deployment_halt(*, deployment: Deployment, reason: str, actor: User, site: s
     ApplicationError
         If no such site takes part.
     """
-    reason = _reason(reason)
-    _officer_institutions(actor, deployment, "halt it")
+    reason = checked_reason(reason)
+    officer_institutions(actor, deployment, "halt it")
     if site and site not in (known := sites_of(deployment)):
         raise ApplicationError(
             f"Expected a site among {', '.join(known)}; got {site!r}. Leave it out to halt them all."
@@ -75,7 +75,7 @@ def reinstatement_vote(*, halt: Halt, reason: str, actor: User, evidence: NamedE
         If the halt is closed, the officer or the institution has voted already, an earlier vote names other evidence,
         or the chain's registry holds the deployment halted or revoked.
     """
-    reason = _reason(reason)
+    reason = checked_reason(reason)
     deployment, institutions = check_voter(halt=halt, actor=actor)
     with governed(action="deployment.reinstate", actor=actor.id, reason=reason):
         # The same order of locks as the monitor takes: its row, then the deployment.
@@ -107,7 +107,7 @@ def check_voter(*, halt: Halt, actor: User) -> tuple[Deployment, list[Institutio
         As `reinstatement_vote`.
     """
     deployment = Deployment.objects.select_related("version__model", "approval").get(id=halt.deployment_id)
-    institutions = _officer_institutions(actor, deployment, "reinstate it")
+    institutions = officer_institutions(actor, deployment, "reinstate it")
     if halt.halted_by_id == actor.id:
         raise Forbidden("You ordered this halt. Two other officers, of two institutions, must judge it.")
     refuse_deployer(actor, deployment)
@@ -189,7 +189,7 @@ def _check_open(halt: Halt, deployment: Deployment) -> None:
         raise Conflict(f"{deployment} is {deployment.get_state_display().lower()}, so it cannot be reinstated.")
 
 
-def _officer_institutions(actor: User, deployment: Deployment, what: str) -> list[Institution]:
+def officer_institutions(actor: User, deployment: Deployment, what: str) -> list[Institution]:
     """Where in the deployment's federation the actor is an ethics officer."""
     held = (
         Institution.objects.filter(
@@ -222,7 +222,7 @@ def _voting_institution(halt: Halt, actor: User, institutions: list[Institution]
     )
 
 
-def _reason(text: str) -> str:
+def checked_reason(text: str) -> str:
     """A reason that can be stored and read: it stands in the ledger for good."""
     reason = text.strip() if isinstance(text, str) else ""
     if not MIN_REASON <= len(reason) <= MAX_REASON:
