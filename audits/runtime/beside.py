@@ -10,7 +10,7 @@ from typing import Any
 from django.db.models import Sum
 
 from audits.domain.monitor.policy import CROSS
-from audits.runtime.models import MonitorState, Rollup
+from audits.runtime.models import DailyRollup, MonitorState
 from audits.runtime.monitoring import policy_of
 from federation.domain.group_rates import Sums
 from models_registry.binding import latest_audit
@@ -62,7 +62,7 @@ def site_gaps(deployment: Deployment) -> list[SiteGap]:
         return []
     sums: dict[tuple[str, str, str, str], Sums] = {}
     rows = (
-        Rollup.objects.filter(deployment=deployment, metric__in=[m for m in policy.metrics if m in TITLES])
+        DailyRollup.objects.filter(deployment=deployment, metric__in=[m for m in policy.metrics if m in TITLES])
         .order_by()
         .values("site", "attributes", "metric")
         .annotate(count=Sum("n"), sum=Sum("total"), squares=Sum("total_sq"))

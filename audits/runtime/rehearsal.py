@@ -20,6 +20,7 @@ from audits.domain.traffic import Halted, Traffic, drive
 from audits.runtime import gateway, ingest, monitoring
 from audits.runtime.inference import infer
 from audits.runtime.models import DeploymentCounter, Halt, MonitorState
+from audits.runtime.rows import Body
 from core.errors import ApplicationError, Conflict, Locked
 from core.roles import Role
 from federation.domain.data.dataset import SiteData, Source
@@ -62,16 +63,20 @@ class ServiceGate:
 
     def predict(self, records: list[dict[str, Any]], key: str) -> dict[str, Any]:
         try:
-            return gateway.predictions_create(**self._request(records, key))
+            return gateway.predictions_create(
+                deployment=self.deployment, caller=self.caller, body=_body(records), idempotency_key=key
+            )
         except Locked as error:
             raise Halted({"message": error.message, **error.extra}) from error
 
     def tell(self, records: list[dict[str, Any]], key: str) -> None:
-        ingest.outcomes_create(**self._request(records, key))
+        ingest.outcomes_create(
+            deployment_id=self.deployment.id, caller=self.caller, body=Body(_body(records)), idempotency_key=key
+        )
 
-    def _request(self, records: list[dict[str, Any]], key: str) -> dict[str, Any]:
-        body = json.dumps({"records": records}).encode()
-        return {"deployment": self.deployment, "caller": self.caller, "body": body, "idempotency_key": key}
+
+def _body(records: list[dict[str, Any]]) -> bytes:
+    return json.dumps({"records": records}).encode()
 
 
 def rehearse(

@@ -21,7 +21,7 @@ from audits.runtime.cases import case_columns, outcome_of, outcomes_named, predi
 from audits.runtime.gateway import caller_site
 from audits.runtime.halting import deployment_prepare
 from audits.runtime.idempotency import check_key, claim, keep
-from audits.runtime.models import DeploymentCounter, Outcome, Prediction, Review, Rollup
+from audits.runtime.models import DailyRollup, DeploymentCounter, Outcome, Prediction, Review
 from audits.runtime.records import MAX_REVIEWS, Refusals, ReviewIn, read_records
 from audits.runtime.rollups import SERVED, Rate, rate, rollups_add
 from core.context import governed
@@ -133,7 +133,7 @@ def reviews_judge(deployment_id: uuid.UUID, at: datetime, outcomes: Sequence[Out
 def reliance_of(deployment: Deployment) -> list[Reliance]:
     """One row a site, by name, and in front of them all sites together; read from the roll-ups."""
     found = (
-        Rollup.objects.filter(deployment=deployment, metric__in=[SERVED, ACCEPTED, OVERRODE, WRONG])
+        DailyRollup.objects.filter(deployment=deployment, metric__in=[SERVED, ACCEPTED, OVERRODE, WRONG])
         .order_by()
         .values("site", "metric")
         .annotate(count=Sum("n"), sum=Sum("total"))

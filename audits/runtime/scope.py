@@ -11,7 +11,7 @@ from django.db.models import Sum
 from django.utils import timezone
 
 from audits.runtime.halting import deployment_prepare
-from audits.runtime.models import DeploymentCounter, Rollup
+from audits.runtime.models import DailyRollup, DeploymentCounter
 from audits.runtime.records import BadRecords, PredictionIn, Refusals
 from audits.runtime.rollups import rollups_add
 from core.errors import Forbidden
@@ -82,7 +82,7 @@ def refuse_records(deployment: Deployment, site: str, records: Sequence[Predicti
 
 
 def refused_of(deployment: Deployment) -> list[Refused]:
-    rows = Rollup.objects.filter(deployment=deployment, metric__startswith=REFUSED).order_by("site", "metric")
+    rows = DailyRollup.objects.filter(deployment=deployment, metric__startswith=REFUSED).order_by("site", "metric")
     return [
         Refused(row["site"], LIMITS[row["metric"].removeprefix(REFUSED)], row["count"])
         for row in rows.values("site", "metric").annotate(count=Sum("n"))

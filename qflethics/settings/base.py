@@ -207,6 +207,12 @@ SPECTACULAR_SETTINGS = {
         "ExternalAuditState": "audits.predeployment.models_external.ExternalAudit.State",
         "ExternalDataState": "audits.predeployment.models_external.ExternalData.State",
         "ExternalRunState": "audits.predeployment.models_external.ExternalRun.State",
+        "UseKind": "models_registry.models.ApprovalRequest.Kind",
+        "AmberDecision": "audits.runtime.models_amber.AmberDecision.Decision",
+        "ReviewDecision": "audits.runtime.models_reviews.Review.Decision",
+        "AppealState": "audits.runtime.models_appeals.Appeal.State",
+        "IncidentState": "audits.runtime.models_incidents.Incident.State",
+        "NoticeState": "audits.runtime.models_notices.Notice.State",
     },
 }
 

@@ -142,7 +142,10 @@ def quantum_gram(x: Floats, order: KernelOrder, *, rng: np.random.Generator | No
     amplitudes = np.concatenate([states(x[rows], order.bandwidth) for rows in _blocks(n, STATES_AT_ONCE)])
     for rows in _blocks(n, ROWS_AT_ONCE):
         overlap = amplitudes[rows].conj() @ amplitudes[rows.start :].T
-        gram[rows, rows.start :] = np.minimum(overlap.real**2 + overlap.imag**2, 1.0)
+        fidelity = np.minimum(overlap.real**2 + overlap.imag**2, 1.0)
+        own = fidelity[:, : len(fidelity)]  # of two records in either order: a matrix product may round them apart
+        own[:] = np.triu(own) + np.triu(own, 1).T
+        gram[rows, rows.start :] = fidelity
         gram[rows.start :, rows] = gram[rows, rows.start :].T
     if order.shots is not None:
         if rng is None:
