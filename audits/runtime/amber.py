@@ -108,6 +108,7 @@ def context(deployment: Deployment, user: User) -> dict[str, Any]:
     decided = AmberDecision.objects.decided().filter(deployment=deployment).select_related("decided_by", "institution")
     return {
         "amber_open": opened,
+        "amber_told": list(opened.warnings.values()) if opened else [],
         "amber_decided": list(decided[:10]),
         "amber_form": AmberForm(auto_id="amber_%s") if opened and user.may("deployment.halt") else None,
     }

@@ -106,7 +106,7 @@ def monitor_view(deployment: Deployment) -> dict[str, Any]:
         "monitor": monitor,
         "waiting_note": f"by the monitor, {place.waiting:,} wait",
         "note": told.get("note", ""),
-        "alarms": told.get("alarms", []),
+        "alarms": sorted(told.get("alarms", []), key=_first_crossed),
         "watched": bool(told.get("streams")),
         "quorum": quorum(),
         "epoch": {"number": len(told.get("epochs", [])), "start": summary.epoch_start(told)},
@@ -118,6 +118,11 @@ def monitor_view(deployment: Deployment) -> dict[str, Any]:
         "serving": deployment.state == Deployment.State.ACTIVE,
         "batches": [(batch, seqs.get(str(batch.id))) for batch in batches],
     }
+
+
+def _first_crossed(alarm: dict[str, Any]) -> tuple[bool, int]:
+    """Halts before warnings, and what crossed its limit first before what followed from it."""
+    return alarm["level"] != "halt", alarm["position"]
 
 
 def gap_chart(told: dict) -> Chart | None:
