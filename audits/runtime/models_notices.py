@@ -74,5 +74,10 @@ class Notice(GovernedModel):
         ]
         indexes = [models.Index(fields=["state", "-created_at"], name="notice_by_state")]
 
+    @property
+    def event_words(self) -> str:
+        """What happened, as a page says it: the last part of the event's name."""
+        return self.event.rpartition(".")[2]
+
     def __str__(self) -> str:
         return f"{self.event} by {self.get_channel_display().lower()} ({self.state})"

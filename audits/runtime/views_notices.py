@@ -49,7 +49,7 @@ def notice_list(request: HttpRequest) -> HttpResponse:
     ]
     context = {
         "page": Paginator(related, PAGE).get_page(request.GET.get("page")), "tabs": tabs,
-        "mail_folder": "" if settings.EMAIL_HOST else settings.EMAIL_FILE_PATH,
+        "no_mail_server": not settings.EMAIL_HOST,
         "may_send": request.user.may("notice.send"), "may_manage": request.user.may("webhook.manage"),  # type: ignore[union-attr]
     }  # fmt: skip
     return render(request, "audits_runtime/notices.html", context)
