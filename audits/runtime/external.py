@@ -13,13 +13,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db import connection
 from django.utils import timezone
 
 from audits.runtime.admission import Admitted, admit
 from audits.runtime.batches import NULL, batch_enter, cell, copy_lines, instant
+from audits.runtime.counting import numbers_take
 from audits.runtime.declared import Declared
-from audits.runtime.halting import deployment_prepare
 from audits.runtime.idempotency import check_key, claim, keep
 from audits.runtime.names import CaseName, events_taken, new_names, taken
 from audits.runtime.records import Bad, attributes_of, check_text, unpack_mask
@@ -210,7 +209,7 @@ def _write(batch: Batched, events: Sequence[Event], names: Sequence[CaseName], s
             sums.add(batch.at, group, {AFTER_HALT: 1.0}, count)
             marked += count
     copy_lines("prediction", lines)
-    first = _count(sender.deployment.id, len(events))
+    first = numbers_take(sender.deployment.id, "predictions", len(events))
     batch_enter(
         deployment=sender.deployment, kind="prediction", site=sender.site, batch_id=batch.id, at=batch.at,
         leaves=leaves, first_position=first,
@@ -261,24 +260,6 @@ class Wording:
             f'"deployment":"{self.deployment}","event_key":"',
             f'","flagged":{"true" if flagged else "false"},"kind":"event","made_at":"',
         )
-
-
-def _count(deployment_id: uuid.UUID, rows: int) -> int:
-    """Count the events with what was served here, from which number on. No limit: they were made already.
-
-    The counter's row lock orders batches and roll-ups. It is taken late, as it holds up the other requests.
-    """
-    for _ in range(2):
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "UPDATE audits_runtime_deploymentcounter SET predictions = predictions + %s WHERE deployment_id = %s "
-                "RETURNING predictions",
-                [rows, deployment_id],
-            )
-            if found := cursor.fetchone():
-                return found[0] - rows + 1
-        deployment_prepare(deployment_id)
-    raise LookupError(f"deployment {deployment_id} has no counter")
 
 
 def _answer(batch: Batched, events: Sequence[Event], marked: int, rows: Rows) -> dict:

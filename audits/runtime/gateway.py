@@ -10,14 +10,14 @@ import uuid
 from dataclasses import replace
 from datetime import datetime
 
-from django.db import connection
 from django.urls import reverse
 from django.utils import timezone
 
 from audits.runtime.amber import most_predictions
 from audits.runtime.batches import batch_write
+from audits.runtime.counting import numbers_take
 from audits.runtime.declared import declared_by, site_of
-from audits.runtime.halting import deployment_prepare, refuse_unless_active
+from audits.runtime.halting import refuse_unless_active
 from audits.runtime.idempotency import check_key, claim, keep
 from audits.runtime.inference import Answer, infer
 from audits.runtime.locks import lock_shared
@@ -204,29 +204,15 @@ def _shown(case: Case, answer: Answer, page: str) -> dict:
 
 
 def _count(deployment: Deployment, rows: int) -> int:
-    """Count what is served, from which number on; an approval or a decision on a warning may limit it.
-
-    The counter's row lock also orders the batches for the monitor, and the roll-ups.
-    """
+    """Count what is served, from which number on; an approval or a decision on a warning may limit it."""
     most = most_predictions(deployment)
-    for _ in range(2):
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "UPDATE audits_runtime_deploymentcounter SET predictions = predictions + %s WHERE deployment_id = %s "
-                "RETURNING predictions",
-                [rows, deployment.id],
-            )
-            found = cursor.fetchone()
-        if found:
-            break
-        deployment_prepare(deployment.id)
-    if not found:
-        raise LookupError(f"deployment {deployment.id} has no counter")
-    if most is not None and found[0] > most:
+    first = numbers_take(deployment.id, "predictions", rows)
+    served = first - 1
+    if most is not None and served + rows > most:
         raise Conflict(
-            f"The approval of {deployment} allows {most} predictions; {found[0] - rows} were served and this request "
-            f"asks for {rows} more. A new approval is needed to go on.",
+            f"The approval of {deployment} allows {most} predictions; {served} were served and this request asks for "
+            f"{rows} more. A new approval is needed to go on.",
             max_predictions=most,
-            served=found[0] - rows,
+            served=served,
         )
-    return found[0] - rows + 1
+    return first

@@ -21,7 +21,7 @@ from audits.runtime import corrections
 from audits.runtime.admission import Admitted, admit
 from audits.runtime.batches import batch_write
 from audits.runtime.corrections import Corrected
-from audits.runtime.halting import deployment_prepare
+from audits.runtime.counting import numbers_take
 from audits.runtime.idempotency import check_key, claim, keep
 from audits.runtime.models import Outcome
 from audits.runtime.names import events_taken, index_of, literal, taken, told_names
@@ -106,7 +106,7 @@ def outcomes_create(*, deployment_id: uuid.UUID, caller, body: Body, idempotency
             return stored
         again = _claimed(deployment_id, rows, told, now)
         told = [row for number, row in enumerate(told) if number not in again]
-        first = _positions(deployment_id, len(told))
+        first = numbers_take(deployment_id, "outcomes", len(told))
         _write(sender.deployment, sender.site, batch_id, now, first, told)
         answer = _answer(batch_id, now, first, told) | rows.faults.told
         keep(scope=scope, key=key, answer=answer)
@@ -170,22 +170,6 @@ def _answer(batch_id: uuid.UUID, now: datetime, first: int, told: Sequence[Told]
         "at": now.isoformat(),
         "positions": {"first": first, "last": first + len(told) - 1},
     }
-
-
-def _positions(deployment_id: uuid.UUID, rows: int) -> int:
-    """The first of `rows` new positions. The row stays locked until the commit: no gap, no overtaking."""
-    for _ in range(2):
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "UPDATE audits_runtime_deploymentcounter SET outcomes = outcomes + %s WHERE deployment_id = %s "
-                "RETURNING outcomes",
-                [rows, deployment_id],
-            )
-            found = cursor.fetchone()
-        if found:
-            return found[0] - rows + 1
-        deployment_prepare(deployment_id)
-    raise LookupError(f"deployment {deployment_id} has no counter")
 
 
 # --- joining and scoring -------------------------------------------------------------------------------------------

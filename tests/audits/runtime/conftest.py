@@ -119,11 +119,11 @@ def tell():
 
     def write(deployment, cases, *, site="north"):
         """`cases`: (sex, label, flagged) of each."""
-        from audits.runtime import ingest
+        from audits.runtime import counting, ingest
 
         now, batch_id = timezone.now(), uuid.uuid4()
         with governed(action="outcome.record"):
-            first = ingest._positions(deployment.id, len(cases))
+            first = counting.numbers_take(deployment.id, "outcomes", len(cases))
             rows = []
             for i, (sex, ill, flagged) in enumerate(cases):
                 scored = ingest.score_label(bool(flagged), bool(ill))
