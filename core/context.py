@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
 from django.db import connection, transaction
 
 from core import vault
+from core.said import SETTING, Said
 
 ERASED_REASON = "[not kept: the writer's key was erased]"
 _REASON = "reason"  # what a sealed reason is bound to
@@ -42,16 +43,11 @@ def governed(*, action: str, actor: uuid.UUID | None = None, reason: str = "") -
     who = actor or _actor.get()
     outermost = not connection.in_atomic_block
     with transaction.atomic():
-        values = {
-            "qfl.actor": str(who or ""),
-            "qfl.action": action,
-            "qfl.reason": _sealed_reason(who, reason),
-            "qfl.request": _request_id.get(),
-        }
-        before = {} if outermost else _current(values)  # the database forgets it all when the transaction ends
-        _apply(values)
+        said = Said(who, action, _request_id.get(), _sealed_reason(who, reason))
+        before = "" if outermost else _current()  # the database forgets it all when the transaction ends
+        _apply(said.text())
         yield
-        if before and not connection.needs_rollback:
+        if not outermost and not connection.needs_rollback:
             _apply(before)  # an outer transaction gets its own context back
 
 
@@ -71,16 +67,12 @@ def _sealed_reason(actor: uuid.UUID | None, reason: str) -> str:
         return ERASED_REASON  # the deed is recorded all the same
 
 
-def _current(names: Iterable[str]) -> dict[str, str]:
-    settings = list(names)
+def _current() -> str:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT " + ", ".join("current_setting(%s, true)" for _ in settings), settings)
-        return dict(zip(settings, (value or "" for value in cursor.fetchone()), strict=True))
+        cursor.execute("SELECT current_setting(%s, true)", [SETTING])
+        return cursor.fetchone()[0] or ""
 
 
-def _apply(values: dict[str, str]) -> None:
+def _apply(context: str) -> None:
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT " + ", ".join("set_config(%s, %s, true)" for _ in values),
-            [item for pair in values.items() for item in pair],
-        )
+        cursor.execute("SELECT set_config(%s, %s, true)", [SETTING, context])

@@ -5,6 +5,8 @@ import uuid
 from django.db import models
 from django.utils import timezone
 
+from core.said import Said, read
+
 
 class GovernedModel(models.Model):
     """A row that the ledger follows: opaque UUID key, creation time. Its Meta lists `triggers = captured(...)`."""
@@ -27,10 +29,7 @@ class Outbox(models.Model):
     operation = models.TextField()  # INSERT UPDATE DELETE, or BATCH READ HEARTBEAT from `capture.record`
     object_id = models.TextField()
     body = models.JSONField()
-    actor = models.UUIDField(null=True)  # opaque here; accounts stands on a higher floor
-    action = models.TextField(blank=True)
-    reason = models.TextField(blank=True)
-    request_id = models.TextField(blank=True)
+    context = models.TextField(null=True)  # noqa: DJ001 - as the session's setting stood, see `core.said`
 
     class Meta:
         db_table = "core_outbox"
@@ -38,6 +37,11 @@ class Outbox(models.Model):
 
     def __str__(self) -> str:
         return f"{self.operation} {self.table} {self.object_id}"
+
+    @property
+    def said(self) -> Said:
+        """Who, what and why."""
+        return read(self.context)
 
 
 class Job(models.Model):

@@ -76,9 +76,9 @@ def kind_columns(table: str, operation: str) -> bytes:
     return _columns(8) + _word(table) + _word(operation)
 
 
-def context_columns(actor: str | None, action: str, reason: str, request_id: str) -> bytes:
+def context_columns(actor: UUID | None, action: str, reason: str, request_id: str) -> bytes:
     """The columns of a body that say who, what and why."""
-    who = _NULL if actor is None else _length(16) + UUID(actor).bytes
+    who = _NULL if actor is None else _length(16) + actor.bytes
     return _columns(7) + who + _word(action) + _word(reason) + _word(request_id)
 
 

@@ -12,17 +12,19 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any, NamedTuple
+from uuid import UUID
 
 import msgspec
 
+from core.said import read
 from provenance import copying
 from provenance.domain import commit
 from provenance.domain.canonical import canonical, encode_floats
 from provenance.domain.merkle import hash_leaf
 from provenance.domain.tiles import Frontier
 
-# id, at (microseconds since 1970), table, operation, object_id, body, actor, action, reason, request_id
-Waiting = tuple[int, int, str, str, str, str, str | None, str, str, str]
+# id, at (microseconds since 1970), table, operation, object_id, body, context
+Waiting = tuple[int, int, str, str, str, str, str | None]
 _ROW_OPERATIONS = {"INSERT", "UPDATE", "DELETE", "REBASELINE"}
 _decode = msgspec.json.Decoder(dict[str, str | None]).decode
 _encode = msgspec.json.Encoder(order="sorted").encode
@@ -33,20 +35,21 @@ _shapes: dict[str, Callable[[str], Any]] = {}  # table -> decoder of rows with t
 class _Context(NamedTuple):
     """Who, what and why, as many rows of a transaction share it."""
 
+    actor: UUID | None
     members: dict[str, str | None]
     before_row: bytes  # a body up to its row
     columns: bytes  # see `copying.context_columns`
 
 
-def make(frontier: Frontier, waiting: Sequence[Waiting], pseudonyms: Mapping[str, str]) -> copying.Rows:
+def make(frontier: Frontier, waiting: Sequence[Waiting], pseudonyms: Mapping[UUID, str]) -> copying.Rows:
     """The rows of the log for waiting ones, in their order; the frontier grows by them."""
     rows, salts = copying.Rows(), os.urandom(commit.SALT_BYTES * len(waiting))
     leaf_hashes = []
-    for number, (outbox_id, at, table, operation, object_id, text, actor, *why) in enumerate(waiting):
+    for number, (outbox_id, at, table, operation, object_id, text, why) in enumerate(waiting):
         seq, salt = frontier.size + number, salts[commit.SALT_BYTES * number : commit.SALT_BYTES * (number + 1)]
-        context = _context(actor, *why)
+        context = _context(why)
         body = _body(context, table, operation, text)
-        frame = _frame(table, operation, pseudonyms[actor] if actor else None)
+        frame = _frame(table, operation, pseudonyms[context.actor] if context.actor else None)
         leaf = frame.fill(object_id, seq, at, commit.commitment(salt, body))
         leaf_hash = hash_leaf(leaf)
         leaf_hashes.append(leaf_hash)
@@ -63,10 +66,11 @@ def _frame(table: str, operation: str, pseudonym: str | None) -> commit.LeafFram
 
 
 @lru_cache(maxsize=1024)
-def _context(actor: str | None, action: str, reason: str, request_id: str) -> _Context:
-    members = {"action": action, "actor": actor, "reason": reason, "request": request_id}
+def _context(text: str | None) -> _Context:
+    actor, action, request_id, reason = read(text)
+    members = {"action": action, "actor": str(actor) if actor else None, "reason": reason, "request": request_id}
     columns = copying.context_columns(actor, action, reason, request_id)
-    return _Context(members, _encode(members)[:-1] + b',"row":', columns)
+    return _Context(actor, members, _encode(members)[:-1] + b',"row":', columns)
 
 
 def _body(context: _Context, table: str, operation: str, text: str) -> bytes:

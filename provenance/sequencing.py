@@ -19,6 +19,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import connection, transaction
 
 from core import vault
+from core.said import read
 from provenance import copying, entering
 from provenance.domain import commit
 from provenance.domain.tiles import Frontier, edge_widths
@@ -30,13 +31,11 @@ CHUNK = 4_000  # rows that are made while the ones before them are written; halv
 SWITCH_SECONDS = 0.0001  # the thread that feeds the database waits no longer than this for the one that makes rows
 _WAITING = f"""
     DECLARE waiting NO SCROLL CURSOR FOR
-    SELECT id, (date_part('epoch', "at") * 1000000)::bigint, "table", operation, object_id, body::text, actor::text,
-           action, reason, request_id
+    SELECT id, (date_part('epoch', "at") * 1000000)::bigint, "table", operation, object_id, body::text, context
     FROM core_outbox ORDER BY id LIMIT {BATCH}
 """  # noqa: S608 - a constant of ours
-_ACTORS = f"""
-    SELECT DISTINCT actor::text FROM (SELECT actor FROM core_outbox ORDER BY id LIMIT {BATCH}) waiting
-    WHERE actor IS NOT NULL
+_CONTEXTS = f"""
+    SELECT DISTINCT context FROM (SELECT context FROM core_outbox ORDER BY id LIMIT {BATCH}) waiting
 """  # noqa: S608 - a constant of ours
 _NEXT = f"FETCH {CHUNK} FROM waiting"
 _database = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sequencer")  # speaks on the one connection, in order
@@ -71,15 +70,15 @@ def sequence(frontier: Frontier) -> int:
     sys.setswitchinterval(SWITCH_SECONDS)
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_WAITING)
-        cursor.execute(_ACTORS)  # one look ahead: a question in the middle would have to wait for the pipeline
-        actors = pseudonyms_of([actor for (actor,) in cursor.fetchall()])
+        cursor.execute(_CONTEXTS)  # one look ahead: a question in the middle would have to wait for the pipeline
+        actors = pseudonyms_of(actors_of(context for (context,) in cursor.fetchall()))
         with connection.wrap_database_errors:  # the pipeline goes past Django, its errors should not
             _pipeline(cursor.cursor, frontier, actors)
         cursor.execute("CLOSE waiting")
     return frontier.size - first
 
 
-def _pipeline(cursor: Any, frontier: Frontier, actors: dict[str, str]) -> None:
+def _pipeline(cursor: Any, frontier: Frontier, actors: dict[UUID, str]) -> None:
     """Make the entries of a chunk while the database writes the chunk before and reads the one after.
 
     One connection, one thread on it at a time: whoever else asks the database waits until its queue has run dry.
@@ -87,7 +86,7 @@ def _pipeline(cursor: Any, frontier: Frontier, actors: dict[str, str]) -> None:
     coming: deque[Future[Any]] = deque(_database.submit(_take, cursor) for _ in range(2))
     try:
         while waiting := coming.popleft().result().fetchall():
-            if strangers := {row[6] for row in waiting if row[6]} - actors.keys():  # committed since the look ahead
+            if strangers := actors_of(row[6] for row in waiting) - actors.keys():  # committed since the look ahead
                 wait(coming)
                 actors |= pseudonyms_of(strangers)
             first = frontier.size
@@ -116,17 +115,21 @@ def _enter(cursor: Any, copies: Sequence[copying.Copy], first: int, end: int) ->
     return _take(cursor)
 
 
-def pseudonyms_of(actors: Collection[str]) -> dict[str, str]:
+def actors_of(contexts: Iterable[str | None]) -> set[UUID]:
+    """Who is named by them."""
+    return {said.actor for said in map(read, set(contexts)) if said.actor}
+
+
+def pseudonyms_of(actors: Collection[UUID]) -> dict[UUID, str]:
     """Each actor's pseudonym under the actor's own key, which an erasure shreds (`core.vault`): asked anew each batch.
 
     Of somebody erased meanwhile it is a random one, so that nothing new links to what stands in the log.
     """
-    known = {actor: UUID(actor) for actor in actors}
     try:
-        vault.warm(known.values())
+        vault.warm(actors)
     except ImproperlyConfigured:
         logger.warning("a key does not open; its actor is found below")
-    return {actor: pseudonym_of(subject) for actor, subject in known.items()}
+    return {actor: pseudonym_of(actor) for actor in actors}
 
 
 def pseudonym_of(actor: UUID) -> str:

@@ -17,12 +17,11 @@ import psycopg2
 
 from benchmarks.frame import QUICK_RUNS, Measure, alternate, compared
 from benchmarks.platform import durability
+from core.said import SETTING, Said
 
 COLUMNS = "(id, name, state, score, version, details, changed_at)"
 ROW = "(%s, %s, %s, %s, %s, %s, %s)"
-CONTEXT = (
-    "SELECT set_config('qfl.actor', %s, true), set_config('qfl.action', %s, true), set_config('qfl.reason', %s, true)"
-)
+CONTEXT = "SELECT set_config(%s, %s, true)"
 TURNS = 41
 DETAILS = json.dumps({"site": "north", "dice": "0.8123", "rounds": 12, "note": "a decision of ordinary size"})
 
@@ -67,7 +66,7 @@ def _inserts(opened, table: str, commits: int) -> Callable[[], float]:
 
 def _in_context(opened, commits: int) -> Callable[[], float]:
     """The same as `core.context.governed` does it: a transaction that first says who, what and why."""
-    said = [str(uuid.uuid4()), "bench.insert", "because the benchmark asks"]
+    said = [SETTING, Said(uuid.uuid4(), "bench.insert", reason="because the benchmark asks").text()]
     insert = f"INSERT INTO bench_governed {COLUMNS} VALUES {ROW}"  # noqa: S608 - constants
 
     def run() -> float:

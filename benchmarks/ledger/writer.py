@@ -9,6 +9,7 @@ import time
 import psycopg2
 
 from benchmarks.ledger.overhead import COLUMNS, ROW, row
+from core.said import SETTING, Said
 
 
 def main(seconds: float) -> None:
@@ -16,7 +17,7 @@ def main(seconds: float) -> None:
     opened = psycopg2.connect(os.environ["DATABASE_URL"])
     opened.autocommit = True
     with opened.cursor() as cursor:
-        cursor.execute("SELECT set_config('qfl.action', 'bench.insert', false)")
+        cursor.execute("SELECT set_config(%s, %s, false)", (SETTING, Said(action="bench.insert").text()))
         insert = f"INSERT INTO bench_governed {COLUMNS} VALUES {ROW}"  # noqa: S608 - constants
         print("ready", flush=True)
         sys.stdin.readline()

@@ -12,7 +12,8 @@ pytestmark = pytest.mark.django_db
 
 
 def actions() -> list[tuple[str, str]]:
-    return list(Outbox.objects.filter(operation="UPDATE").order_by("id").values_list("action", "reason"))
+    changes = Outbox.objects.filter(operation="UPDATE").order_by("id")
+    return [(change.said.action, change.said.reason) for change in changes]
 
 
 def test_an_inner_action_gives_the_outer_one_back():

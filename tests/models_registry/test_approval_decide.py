@@ -147,7 +147,7 @@ def test_the_voiding_is_recorded_under_its_own_action(world: World, approval: Ap
         decide(approval, world.people.officer_north)
 
     entry = Outbox.objects.filter(table="models_registry_approvalrequest").latest("id")
-    assert (entry.action, entry.reason) == ("approval.void", "changed: the weights of the quantum model")
+    assert (entry.said.action, entry.said.reason) == ("approval.void", "changed: the weights of the quantum model")
 
 
 def test_a_request_waits_for_the_right_people(world: World, approval: ApprovalRequest) -> None:

@@ -301,7 +301,7 @@ def test_salts_and_clear_reasons_stay_out_of_the_capture(people):
 
     proposal = opened(people, rationale="Because Dr Jones asked for it.")
     with connection.cursor() as cursor:
-        cursor.execute("SELECT body::text || reason FROM core_outbox")
+        cursor.execute("SELECT body::text || context FROM core_outbox")
         told = "".join(row[0] for row in cursor.fetchall())
     assert proposal.commitment in told and "Jones" not in told
     assert bytes(proposal.subject_salt).hex() not in told and bytes(proposal.commitment_salt).hex() not in told

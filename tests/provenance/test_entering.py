@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.said import Said
 from provenance import copying, entering
 from provenance.domain.canonical import canonical
 from provenance.domain.commit import LeafFrame, leaf_bytes, parse_leaf
@@ -16,14 +17,14 @@ from provenance.domain.merkle import hash_leaf, root_of
 from provenance.domain.tiles import Frontier
 
 CONTEXT = {"action": "model.release", "actor": None, "reason": 'said "so"', "request": "r-1"}
+SAID = Said(None, "model.release", "r-1", 'said "so"').text()
 VALUES = st.one_of(st.none(), st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), max_size=30))
 NAMES = st.sampled_from(["id", "name", "a", "Z", "created_at", "of", "class", "no identifier", 'quo"ted'])
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def body_of(text: str, *, operation: str = "UPDATE", context: dict = CONTEXT) -> bytes:
-    said = entering._context(context["actor"], context["action"], context["reason"], context["request"])
-    return entering._body(said, "models_registry_version", operation, text)
+def body_of(text: str, *, operation: str = "UPDATE", context: str = SAID) -> bytes:
+    return entering._body(entering._context(context), "models_registry_version", operation, text)
 
 
 @given(st.lists(st.dictionaries(NAMES, VALUES), min_size=1, max_size=4))
@@ -68,12 +69,13 @@ def test_a_time_outside_the_calendar_is_refused(at):
 
 
 def test_each_row_gets_its_own_salt_place_and_context():
-    one, two = str(uuid.UUID(int=1)), str(uuid.UUID(int=2))
+    one, two = uuid.UUID(int=1), uuid.UUID(int=2)
+    of_one, of_two = (Said(who, "a", "r", "why").text() for who in (one, two))
     waiting = [
-        (10, 5, "t", "INSERT", "x", '{"id":"x"}', one, "a", "why", "r"),
-        (11, 6, "u", "DELETE", "y", '{"id":"y"}', two, "a", "why", "r"),
-        (12, 7, "t", "INSERT", "x", '{"id":"x"}', None, "", "", ""),
-        (13, 8, "t", "INSERT", "x", '{"id":"x"}', one, "a", "why", "r"),
+        (10, 5, "t", "INSERT", "x", '{"id":"x"}', of_one),
+        (11, 6, "u", "DELETE", "y", '{"id":"y"}', of_two),
+        (12, 7, "t", "INSERT", "x", '{"id":"x"}', None),
+        (13, 8, "t", "INSERT", "x", '{"id":"x"}', of_one),
     ]
     frontier = Frontier()
     rows = entering.make(frontier, waiting, {one: "psn:1", two: "psn:2"})

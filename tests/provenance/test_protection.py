@@ -84,8 +84,8 @@ def test_the_application_cannot_drop_a_trigger():
 @pytest.mark.parametrize(
     "statement",
     [
-        'INSERT INTO core_outbox (at, "table", operation, object_id, body, action, reason, request_id) '
-        "VALUES (now(), 'accounts_user', 'INSERT', 'x', '{}', '', '', '')",
+        'INSERT INTO core_outbox (at, "table", operation, object_id, body) '
+        "VALUES (now(), 'accounts_user', 'INSERT', 'x', '{}')",
         "SELECT core_outbox_insert('accounts_user', 'INSERT', 'x', '{}'::jsonb)",
         "UPDATE core_outbox SET body = '{}'",
         "DELETE FROM core_outbox",
@@ -195,7 +195,9 @@ def test_an_owner_who_forges_a_waiting_row_cannot_be_prevented_but_is_shown(log,
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("function", ["core_capture", "core_capture_accounts_institution"])
+@pytest.mark.parametrize(
+    "function", ["core_capture", "core_capture_new_accounts_institution", "core_capture_old_accounts_institution"]
+)
 def test_the_application_cannot_hang_a_capture_on_a_table_of_its_own(function):
     """It would write entries of rows that never were."""
     said = attempt(

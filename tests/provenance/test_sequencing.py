@@ -163,7 +163,7 @@ def test_chunks_keep_the_order_and_every_actor_has_a_pseudonym(log, monkeypatch,
     start = log.frontier.size
     monkeypatch.setattr(sequencing, "_NEXT", "FETCH 7 FROM waiting")
     if not ahead:
-        monkeypatch.setattr(sequencing, "_ACTORS", "SELECT NULL::text WHERE false")
+        monkeypatch.setattr(sequencing, "_CONTEXTS", "SELECT NULL::text WHERE false")
     for turn in range(10):
         with governed(action="test", actor=people[turn % 3].id):
             for number in range(4):

@@ -63,5 +63,5 @@ def test_each_change_is_on_its_way_into_the_ledger(stranger):
     run("add", "https://a.example", "--key", stranger.vkeys[0], "--reason", "our auditor")
     run("off", "auditor.example/w", "--reason", "it lied")
     found = Outbox.objects.filter(table="provenance_witness").order_by("id")
-    assert [change.action for change in found] == ["witness.register", "witness.deactivate"]
-    assert all(change.reason for change in found)  # sealed: `core.context`
+    assert [change.said.action for change in found] == ["witness.register", "witness.deactivate"]
+    assert all(change.said.reason for change in found)  # sealed: `core.context`

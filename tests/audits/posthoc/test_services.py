@@ -41,7 +41,7 @@ def test_a_request_is_a_row_and_a_job(day, today, tomorrow):
     assert report.state == Report.State.QUEUED
     assert Job.objects.get(kind="report.render").payload == {"report": str(report.id)}
     row = Outbox.objects.filter(table="audits_posthoc_report").last()
-    assert (row.action, row.actor) == ("report.create", day.people.auditor.id)
+    assert (row.said.action, row.said.actor) == ("report.create", day.people.auditor.id)
 
 
 def test_a_period_runs_forwards_and_not_into_the_future(day, today, tomorrow):
@@ -98,7 +98,7 @@ def test_the_report_stands_in_the_ledger_with_its_digests(day, today, tomorrow, 
     run_job(report)
     row = Outbox.objects.filter(table="audits_posthoc_report").last()
     report.refresh_from_db()
-    assert (row.action, row.body["pdf_digest"]) == ("report.finish", report.pdf_digest)
+    assert (row.said.action, row.body["pdf_digest"]) == ("report.finish", report.pdf_digest)
 
 
 def test_running_the_job_twice_changes_nothing(day, today, tomorrow):

@@ -37,7 +37,7 @@ def test_an_amber_monitor_asks_for_a_decision_by_a_day_once(deployment, asked, t
     assert timedelta(days=13) < asked.due_at - timezone.now() <= timedelta(days=14)
     assert any(key.startswith("not_shown_fair:tpr:sex:") for key in asked.warnings)
     entry = Outbox.objects.get(table="audits_runtime_amberdecision", operation="INSERT")
-    assert entry.action == "monitor.warn"
+    assert entry.said.action == "monitor.warn"
     tell(deployment, stream(100, {"female": 0.8, "male": 0.9}, seed=2))
     monitoring.fold_deployment(deployment.id)
     assert AmberDecision.objects.count() == 1
@@ -51,7 +51,8 @@ def test_to_continue_takes_a_reason_and_a_day_of_review_and_covers_the_same_warn
     tell(deployment, stream(50, {"female": 0.8, "male": 0.9}, seed=3))
     monitoring.fold_deployment(deployment.id)
     assert not AmberDecision.objects.open().exists()
-    entry = Outbox.objects.get(table="audits_runtime_amberdecision", operation="UPDATE", action="monitor.continue")
+    changes = Outbox.objects.filter(table="audits_runtime_amberdecision", operation="UPDATE")
+    (entry,) = [change for change in changes if change.said.action == "monitor.continue"]
     assert WHY not in str(entry.body)  # sealed
 
 

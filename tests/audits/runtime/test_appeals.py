@@ -49,8 +49,8 @@ def test_an_appeal_carries_its_case_its_grounds_and_the_day_it_is_due(world, dep
     assert appeal.event_key == alias(deployment, "a")
     assert appeal.due_on == today() + dt.timedelta(days=30)
     entry = Outbox.objects.get(table="audits_runtime_appeal")
-    assert (entry.actor, entry.action) == (world.people.officer_north.id, "appeal.file")
-    assert opened_reason(entry.actor, entry.reason) == WHY
+    assert (entry.said.actor, entry.said.action) == (world.people.officer_north.id, "appeal.file")
+    assert opened_reason(entry.said.actor, entry.said.reason) == WHY
 
 
 def test_the_ledger_holds_neither_the_name_of_the_case_nor_clear_grounds(appeal):

@@ -46,7 +46,7 @@ def test_the_address_of_a_case_names_nobody_and_its_reading_is_recorded(world, p
     for expected in ("No human has reviewed this answer", "Operating range not measured", "Nobody has contested it"):
         assert expected in said, expected
     entry = Outbox.objects.get(table="runtime_prediction", operation="READ")
-    assert (entry.actor, entry.action) == (world.people.clinician.id, "prediction.read")
+    assert (entry.said.actor, entry.said.action) == (world.people.clinician.id, "prediction.read")
 
 
 @pytest.mark.parametrize(

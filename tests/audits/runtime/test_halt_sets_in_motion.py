@@ -51,7 +51,7 @@ def test_every_halt_opens_an_incident_and_asks_for_an_anchor(world, deployment, 
     assert (look_back.attribute, look_back.group) == ("sex", "female")
     assert AnchorRequest.objects.get().object_id == str(halt.id)
     actions = Outbox.objects.filter(table__in=["audits_runtime_incident", "audits_runtime_lookback"])
-    assert {entry.action for entry in actions} == {"deployment.halt"}
+    assert {entry.said.action for entry in actions} == {"deployment.halt"}
 
 
 def test_a_halt_that_is_rolled_back_leaves_nothing(deployment):

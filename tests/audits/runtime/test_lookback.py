@@ -105,7 +105,7 @@ def test_marks_are_bulk_own_and_in_the_ledger(world, incident, clinician):
     mark = LookBackMark.objects.get()
     assert (mark.site, len(mark.cases)) == ("north", 3)
     entry = Outbox.objects.get(table="audits_runtime_lookbackmark")
-    assert (entry.actor, entry.action) == (clinician.id, "lookback.reread")
+    assert (entry.said.actor, entry.said.action) == (clinician.id, "lookback.reread")
     assert sorted(json.loads(entry.body["cases"])) == sorted(mark.cases)
     assert lookback.cases_mark(incident=incident, what="reread", result="confirmed", actor=clinician, cases=None) == 0
     (foreign,) = LookBackCase.objects.filter(site="south")
@@ -165,7 +165,7 @@ def test_the_export_is_the_sites_own_and_the_reading_is_recorded(incident, clini
         LookBackCase.objects.filter(site="north").values_list("event_key", flat=True)
     )
     entry = Outbox.objects.get(operation="READ")
-    assert (entry.actor, entry.action, entry.object_id) == (
+    assert (entry.said.actor, entry.said.action, entry.object_id) == (
         clinician.id, "lookback.export", str(incident.look_back.id),
     )  # fmt: skip
     assert entry.body == {"site": "north", "cases": "3"}

@@ -59,7 +59,7 @@ def test_the_halt_is_in_the_ledger_and_told_to_the_rest_of_the_platform(deployme
     fold_all(deployment)
     halt = Halt.objects.get()
     entry = Outbox.objects.get(table="audits_runtime_halt")
-    assert (entry.action, entry.reason, entry.actor) == ("deployment.halt", halt.reason, None)
+    assert (entry.said.action, entry.said.reason, entry.said.actor) == ("deployment.halt", halt.reason, None)
     changed = Outbox.objects.filter(table="models_registry_deployment", operation="UPDATE").get()
     assert changed.body["state"] == "halted"
     event = DomainEvent.objects.get(kind="deployment.halted")

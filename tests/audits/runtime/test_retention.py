@@ -63,7 +63,7 @@ def test_a_month_that_nobody_keeps_goes_with_its_names_and_the_ledger_is_told(ol
     assert OLD not in retention.stored_months()
     assert Prediction.objects.count() == 1 == EventKey.objects.count()
     entry = Outbox.objects.get(table="audits_runtime_retiredmonth")
-    assert (entry.body["month"], entry.body["root"], entry.action) == ("2015-03-01", gone.root, "retention.drop")
+    assert (entry.body["month"], entry.body["root"], entry.said.action) == ("2015-03-01", gone.root, "retention.drop")
     replayed = predictions_replay()  # a dropped month is no loss
     assert (replayed.expected, replayed.found, replayed.problems) == (1, 1, [])
     assert Batch.objects.count() == 2

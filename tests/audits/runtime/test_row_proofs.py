@@ -50,9 +50,9 @@ def test_a_row_verifies_against_the_root_in_its_batchs_entry(world, served, clie
 def test_the_reading_is_recorded(world, served, client_of):
     ask(client_of(world.people.auditor), served, NAMES[0])
     row = Outbox.objects.get()
-    assert (row.operation, row.table, row.action) == ("READ", "runtime_prediction", "prediction.prove")
+    assert (row.operation, row.table, row.said.action) == ("READ", "runtime_prediction", "prediction.prove")
     assert row.object_id == str(Batch.objects.get().id)
-    assert row.actor == world.people.auditor.id
+    assert row.said.actor == world.people.auditor.id
 
 
 def test_only_the_site_that_asked_and_the_platform_see_it(world, served, client_of):

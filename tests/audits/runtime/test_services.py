@@ -45,8 +45,8 @@ def test_one_officer_halts_at_once(world, deployment, person):
     assert deployment.state == Deployment.State.HALTED
     assert (halt.automatic, halt.halted_by, halt.reason) == (False, actor, WHY)
     entry = Outbox.objects.get(table="audits_runtime_halt")
-    assert (entry.actor, entry.action) == (actor.id, "deployment.halt")
-    assert opened_reason(entry.actor, entry.reason) == WHY
+    assert (entry.said.actor, entry.said.action) == (actor.id, "deployment.halt")
+    assert opened_reason(entry.said.actor, entry.said.reason) == WHY
 
 
 @pytest.mark.parametrize("person", NOT_OFFICERS)
@@ -90,8 +90,8 @@ def test_two_officers_of_two_institutions_reinstate(world, deployment, automatic
     assert automatic_halt.closed_at is not None
     assert [epoch["halt"] for epoch in MonitorState.objects.get().summary["epochs"]] == [str(automatic_halt.id)]
     entry = Outbox.objects.filter(table="models_registry_deployment", operation="UPDATE").order_by("id").last()
-    assert entry.action == "deployment.reinstate"
-    assert "starts anew after outcome 0" in entry.reason
+    assert entry.said.action == "deployment.reinstate"
+    assert "starts anew after outcome 0" in entry.said.reason
 
 
 def test_who_halted_by_hand_does_not_vote(deployment, reviewers, vote):

@@ -75,7 +75,7 @@ def test_reading_a_body_is_recorded_in_the_ledger_itself(world, changed, log, cl
     client_of(world.people.officer_north).get(reverse("ledger_entry", args=[changed.seq]))
     row = Outbox.objects.latest("id")
     assert (row.table, row.operation, row.object_id) == ("provenance_body", "READ", str(changed.seq))
-    assert row.actor == world.people.officer_north.id
+    assert row.said.actor == world.people.officer_north.id
     log.drain()
     page = client_of(world.people.auditor).get(reverse("ledger") + "?operation=READ").content.decode()
     assert "Ledger content" in page

@@ -158,7 +158,7 @@ def test_a_search_in_the_protected_content_is_recorded_as_a_reading(world, log, 
     client.get(reverse("ledger"), {"action": "federation.describe", "actor": "platform"})
     row = Outbox.objects.get()
     assert (row.operation, row.object_id, row.body) == ("READ", "search", {"by": "actor, action"})
-    assert row.actor == world.people.auditor.id
+    assert row.said.actor == world.people.auditor.id
 
 
 def test_others_do_not_and_are_told_why(world, changed, client_of):

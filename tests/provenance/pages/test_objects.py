@@ -90,8 +90,8 @@ def test_a_bundle_holds_every_entry_about_it_and_the_ledger_notes_that_it_was_ta
     assert bundle.complete
     assert all(entry.body and not entry.redaction for entry in bundle.entries)
     row = Outbox.objects.get()
-    assert (row.operation, row.object_id, row.action) == ("READ", changed.object_id, "ledger.bundle")
-    assert row.actor == world.people.auditor.id
+    assert (row.operation, row.object_id, row.said.action) == ("READ", changed.object_id, "ledger.bundle")
+    assert row.said.actor == world.people.auditor.id
 
 
 def test_what_a_person_may_not_read_is_withheld_and_still_proved(world, changed, client_of):

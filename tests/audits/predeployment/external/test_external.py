@@ -87,7 +87,7 @@ def test_everything_a_board_does_is_captured_for_the_ledger(external):
     services.external_close(external=external, actor=external.auditor)
     written = Outbox.objects.filter(table__startswith="audits_predeployment_external")
     assert {row.table.rsplit("_", 1)[1] for row in written} == {"externalaudit", "externaldata", "externalfinding"}
-    assert {row.action for row in written} >= {
+    assert {row.said.action for row in written} >= {
         "external.invite", "external.upload", "external.data_ready", "external.finding", "external.close",
     }  # fmt: skip
     assert "Secret words." not in str([row.body for row in written])
