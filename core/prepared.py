@@ -33,10 +33,13 @@ class Prepared:
         places = ", ".join(f"%({name})s" for name in names)
         self.call = f"EXECUTE {self.name}" + (f" ({places})" if names else "")
 
-    def execute(self, cursor: Any, values: Mapping[str, Any]) -> None:
-        """Run it on a cursor of Django's, preparing it on this connection first if that was not done yet."""
+    def execute(self, cursor: Any, values: Mapping[str, Any], *, before: str = "") -> None:
+        """Run it on a cursor of Django's, preparing it on this connection first if that was not done yet.
+
+        `before`: statements that are sent with it in one message, each ended by a semicolon.
+        """
         held = _held.setdefault(cursor.connection, set())
         if self.name not in held:
             cursor.execute(self.prepare)
             held.add(self.name)
-        cursor.execute(self.call, values)
+        cursor.execute(before + self.call, values)
