@@ -13,6 +13,8 @@ from core import vault
 
 ERASED_REASON = "[not kept: the writer's key was erased]"
 _REASON = "reason"  # what a sealed reason is bound to
+_NAMES = ("qfl.actor", "qfl.action", "qfl.reason", "qfl.request")
+TELL = "SELECT " + ", ".join(f"set_config('{name}', %({name})s, true)" for name in _NAMES) + ";"
 _request_id: ContextVar[str] = ContextVar("request_id", default="")
 _actor: ContextVar[uuid.UUID | None] = ContextVar("actor", default=None)
 
@@ -39,15 +41,9 @@ def governed(*, action: str, actor: uuid.UUID | None = None, reason: str = "") -
     An actor's reason is sealed under the actor's key before the database sees it (`opened_reason` reads it): people
     write of people. The platform's own words stay clear.
     """
-    who = actor or _actor.get()
     outermost = not connection.in_atomic_block
     with transaction.atomic():
-        values = {
-            "qfl.actor": str(who or ""),
-            "qfl.action": action,
-            "qfl.reason": _sealed_reason(who, reason),
-            "qfl.request": _request_id.get(),
-        }
+        values = _values(action, actor or _actor.get(), reason)
         before = {} if outermost else _current(values)  # the database forgets it all when the transaction ends
         _apply(values)
         yield
@@ -55,11 +51,30 @@ def governed(*, action: str, actor: uuid.UUID | None = None, reason: str = "") -
             _apply(before)  # an outer transaction gets its own context back
 
 
+@contextmanager
+def governed_by_first(*, action: str, actor: uuid.UUID, reason: str) -> Iterator[dict[str, str]]:
+    """As `governed`, for a transaction of its own whose first statement sends `TELL` along, with the values given here.
+
+    A question less, where hundreds of transactions a second are small.
+    """
+    with transaction.atomic():
+        yield _values(action, actor, reason)
+
+
 def opened_reason(actor: uuid.UUID | None, stored: str) -> str | None:
     """A recorded reason in clear; None if its writer's key was erased."""
     if actor is None or not vault.is_sealed(stored):
         return stored
     return vault.open(actor, stored, _REASON)
+
+
+def _values(action: str, actor: uuid.UUID | None, reason: str) -> dict[str, str]:
+    return {
+        "qfl.actor": str(actor or ""),
+        "qfl.action": action,
+        "qfl.reason": _sealed_reason(actor, reason),
+        "qfl.request": _request_id.get(),
+    }
 
 
 def _sealed_reason(actor: uuid.UUID | None, reason: str) -> str:
@@ -80,7 +95,4 @@ def _current(names: Iterable[str]) -> dict[str, str]:
 
 def _apply(values: dict[str, str]) -> None:
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT " + ", ".join("set_config(%s, %s, true)" for _ in values),
-            [item for pair in values.items() for item in pair],
-        )
+        cursor.execute(TELL, values)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import re
 import secrets
 import uuid
 from collections.abc import Mapping, Sequence
@@ -45,8 +46,22 @@ BATCH = """
         %(rows)s::integer, {first}, %(root)s::text, %(salt)s::bytea, %(caller)s::uuid {after}
 """
 _BATCH = Prepared(BATCH.format(first="%(first)s::bigint", after=""))
+_TYPES = {
+    "received_at": "timestamptz", "deployment_id": "uuid", "batch_id": "uuid", "batch_index": "integer",
+    "attributes": "jsonb", "score": "float8", "flagged": "boolean", "output": "bytea", "shape": "jsonb",
+    "warnings": "jsonb", "made_at": "timestamptz", "after_halt": "boolean",
+}  # fmt: skip
+_PREDICTED = COLUMNS["prediction"][1]
+# A few predictions from their lines' cells, a list a column: within another statement, where COPY cannot be.
+FEW = f"""
+    INSERT INTO runtime_prediction ({", ".join(_PREDICTED)})
+    SELECT {", ".join(f"{column}::{_TYPES.get(column, 'text')}" for column in _PREDICTED)}
+    FROM unnest({", ".join(f"%(few_{column})s::text[]" for column in _PREDICTED)}) AS f({", ".join(_PREDICTED)})
+    WHERE {{when}}
+"""  # noqa: S608 - constants
 NULL = "\\N"
-_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+_WRITTEN = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
+_ESCAPES, _UNESCAPED, _ESCAPED = str.maketrans(_WRITTEN), {v: k for k, v in _WRITTEN.items()}, re.compile(r"\\.")
 
 
 @dataclass(frozen=True)
@@ -130,6 +145,13 @@ def copy_lines(kind: str, lines: Sequence[str]) -> None:
         cursor.copy_expert(f"COPY {table} ({names}) FROM STDIN", io.StringIO("\n".join(lines) + "\n"))
 
 
+def few_values(lines: Sequence[str]) -> dict[str, list[str | None]]:
+    """Of the places in `FEW`, from lines as COPY reads them."""
+    cells = [[uncell(text) for text in line.split("\t")] for line in lines]
+    columns = zip(*cells, strict=True) if cells else ([] for _ in _PREDICTED)
+    return {f"few_{column}": list(values) for column, values in zip(_PREDICTED, columns, strict=True)}
+
+
 def batch_values(
     *,
     deployment_id: uuid.UUID,
@@ -168,6 +190,13 @@ def cell(value: Any) -> str:
     elif isinstance(value, bool):
         return "t" if value else "f"
     return str(value).translate(_ESCAPES)
+
+
+def uncell(text: str) -> str | None:
+    """What COPY reads from a cell that `cell` wrote."""
+    if text == NULL:
+        return None
+    return _ESCAPED.sub(lambda found: _UNESCAPED[found[0]], text) if "\\" in text else text
 
 
 def batch_rows(batch: Batch) -> list[Row]:

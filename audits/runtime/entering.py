@@ -7,23 +7,25 @@ are joined from the parts that other ways in run one by one, so each part stands
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from django.db import connection
 
-from audits.runtime.batches import BATCH, batch_announce
+from audits.runtime.batches import BATCH, FEW, batch_announce, copy_lines, few_values
 from audits.runtime.counting import TAKE, counted
 from audits.runtime.idempotency import CLAIM, KEEP, Claim
 from audits.runtime.names import ENTER, ENTERED, CaseName, names_values, not_entered
 from audits.runtime.rollups import ADD, RollupSums
+from core.context import TELL
 from core.prepared import Prepared
 from core.pseudonyms import SALTED, SALTS, PatientsAsked
 
+AT_ONCE = 20  # rows up to which the closing statement stores them itself; COPY is faster for more
 # Each part waits for the one before: locks are taken in the order in which every way in takes them.
-_MINE = "(SELECT so FROM mine)"
+_MINE, _COUNTED = "(SELECT so FROM mine)", "EXISTS (SELECT FROM counted)"
 _OPEN = Prepared(f"""
     WITH claim AS ({CLAIM.format()}),
     mine AS MATERIALIZED (SELECT %(key)s::text IS NULL OR EXISTS (SELECT FROM claim) AS so),
@@ -34,8 +36,9 @@ _OPEN = Prepared(f"""
 _CLOSE = Prepared(f"""
     WITH counted AS ({TAKE.format(kind="predictions")}),
     batch AS ({BATCH.format(first="first", after="FROM counted")} RETURNING first_position),
+    stored AS ({FEW.format(when=_COUNTED)}),
     {ADD.format(after="counted,")},
-    kept AS ({KEEP.format(when="EXISTS (SELECT FROM counted)")})
+    kept AS ({KEEP.format(when=_COUNTED)})
     SELECT first_position FROM batch
 """)
 
@@ -57,27 +60,36 @@ class Opened:
 
 
 def batch_open(
-    *, claim: Claim, site: str, patients: Sequence[str], deployment_id: uuid.UUID, names: Sequence[CaseName],
-    at: datetime,
+    *, told: Mapping[str, str], claim: Claim, site: str, patients: Sequence[str], deployment_id: uuid.UUID,
+    names: Sequence[CaseName], at: datetime,
 ) -> Opened | None:  # fmt: skip
     """Take the request's key, then find or make the patients' salts and enter the cases' names.
+
+    `told` is what the transaction is recorded under (`core.context.governed_by_first`).
 
     None: another request has the key, and nothing was done.
     """
     asked = PatientsAsked(site, patients)
     with connection.cursor() as cursor:
-        _OPEN.execute(cursor, {**claim.values, **asked.values, **names_values(deployment_id, "prediction", names, at)})
+        values = names_values(deployment_id, "prediction", names, at)
+        _OPEN.execute(cursor, {**told, **claim.values, **asked.values, **values}, before=TELL)
         mine, salted, entered = cursor.fetchone()
     return Opened(asked.pseudonyms(salted), not_entered(names, entered)) if mine else None
 
 
-def batch_close(*, batch: dict[str, Any], sums: RollupSums, claim: Claim, answer: dict) -> int:
-    """Count the rows, enter their batch into the ledger, add up the sums and keep the answer. Returns the first number.
+def batch_close(
+    *, batch: dict[str, Any], lines: Sequence[str], sums: RollupSums, claim: Claim, answer: dict
+) -> int:  # fmt: skip
+    """Store the rows, count them, enter their batch into the ledger, add up the sums and keep the answer.
 
-    Run it last: the counter's row is locked from here to the commit.
+    Returns the first number. Run it last: the counter's row is locked from here to the commit.
     """
+    few = lines if len(lines) <= AT_ONCE else []
+    if not few:
+        copy_lines("prediction", lines)
     values = {
-        **sums.values(batch["deployment"], batch["site"]), **claim.values, **batch, "answer": claim.sealed(answer),
+        **sums.values(batch["deployment"], batch["site"]), **claim.values, **batch, **few_values(few),
+        "answer": claim.sealed(answer),
     }  # fmt: skip
 
     def close() -> int | None:

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from django.utils import timezone
 
 from audits.runtime.admission import Admitted, admit
-from audits.runtime.batches import NULL, batch_values, cell, copy_lines, instant
+from audits.runtime.batches import NULL, batch_values, cell, instant
 from audits.runtime.declared import Declared
 from audits.runtime.entering import batch_close, batch_open
 from audits.runtime.idempotency import Claim, check_key
@@ -24,7 +24,7 @@ from audits.runtime.names import CaseName, new_names, taken
 from audits.runtime.records import Bad, attributes_of, check_text, unpack_mask
 from audits.runtime.rollups import AFTER_HALT, SERVED, RollupSums, group_key
 from audits.runtime.rows import Body, EventIn, MaskIn, Rows, read_rows
-from core.context import governed
+from core.context import governed_by_first
 from provenance.domain.canonical import canonical
 
 CLOCKS_APART = timedelta(minutes=5)  # how far ahead of ours a caller's clock may be
@@ -94,10 +94,11 @@ def events_create(*, deployment_id: uuid.UUID, caller, body: Body, idempotency_k
     rows, events = _checked(rows, sender.declared, now)
     names = new_names(deployment_id, [event.event_key for event in events])
     batch = Batched(sender, uuid.uuid4(), now)
-    with governed(action="event.record", actor=caller.id, reason=f"{len(events)} told by {sender.site}"):
+    reason = f"{len(events)} told by {sender.site}"
+    with governed_by_first(action="event.record", actor=caller.id, reason=reason) as told:
         opened = batch_open(
-            claim=claim, site=sender.site, patients=[event.patient for event in events], deployment_id=deployment_id,
-            names=names, at=now,
+            told=told, claim=claim, site=sender.site, patients=[event.patient for event in events],
+            deployment_id=deployment_id, names=names, at=now,
         )  # fmt: skip
         if opened is None:
             return claim.stored()
@@ -106,14 +107,14 @@ def events_create(*, deployment_id: uuid.UUID, caller, body: Body, idempotency_k
             name = names[number].name
             rows.faults.add(rows.places[number], "event_key", taken("prediction", name), name)
         rows.faults.settle(len(events) - len(opened.again))
-        told = enumerate(zip(events, names, opened.subjects, strict=True))
-        new = [row for number, row in told if number not in again]
-        leaves, sums, marked = _written(batch, new)
+        found = enumerate(zip(events, names, opened.subjects, strict=True))
+        new = [row for number, row in found if number not in again]
+        leaves, lines, sums, marked = _written(batch, new)
         answer = _answer(batch, [event for event, _, _ in new], marked, rows)
         values = batch_values(
             deployment_id=deployment_id, kind="prediction", site=sender.site, batch_id=batch.id, at=now, leaves=leaves
         )
-        batch_close(batch=values, sums=sums, claim=claim, answer=answer)
+        batch_close(batch=values, lines=lines, sums=sums, claim=claim, answer=answer)
     return answer
 
 
@@ -195,8 +196,10 @@ def _size(mask: MaskIn) -> int:
 # --- writing -------------------------------------------------------------------------------------------------------
 
 
-def _written(batch: Batched, rows: Sequence[tuple[Event, CaseName, str]]) -> tuple[list[bytes], RollupSums, int]:
-    """Store the events. Returns their leaves, the sums over them, and how many carry the mark."""
+def _written(
+    batch: Batched, rows: Sequence[tuple[Event, CaseName, str]]
+) -> tuple[list[bytes], list[str], RollupSums, int]:
+    """The events' leaves, the lines that store them, the sums over them, and how many carry the mark."""
     leaves, lines = [], []
     groups: Counter[tuple[str, bool, bool]] = Counter()
     sender, wording = batch.sender, Wording(batch)
@@ -212,8 +215,7 @@ def _written(batch: Batched, rows: Sequence[tuple[Event, CaseName, str]]) -> tup
         if after:
             sums.add(batch.at, group, {AFTER_HALT: 1.0}, count)
             marked += count
-    copy_lines("prediction", lines)
-    return leaves, sums, marked
+    return leaves, lines, sums, marked
 
 
 class Wording:

@@ -7,11 +7,11 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from accounts.models import Institution
+from accounts.models import ApiKey, Institution
 from audits.runtime import halting
 from audits.runtime.batches import batch_intact, batch_rows, leaf
 from audits.runtime.models import Batch, DeploymentCounter, EventKey, Halt, Outcome, Prediction, Rollup
-from core.models import Outbox
+from core.models import IdempotencyKey, Outbox
 from models_registry.models import Deployment
 from provenance.domain.canonical import canonical
 
@@ -317,3 +317,26 @@ def test_only_a_site_of_the_federation_with_the_right_to_it_records(world, deplo
     stranger = caller_class(other, world.people.administrator, ("event.record",))
     assert stranger.post(deployment, "events", body).status_code == 404
     assert not Prediction.objects.exists()
+
+
+def test_a_key_that_is_revoked_or_expired_is_refused_at_the_next_request(deployment, elsewhere):
+    """The key is asked for at every request, so that its revocation holds at once."""
+    now = timezone.now()
+    assert elsewhere.post(deployment, "events", {"records": [event("a")]}).status_code == 200
+    for changed in ({"revoked_at": now}, {"expires_at": now}, {"actions": ["outcome.record"]}):
+        before = ApiKey.objects.values(*changed).get()
+        ApiKey.objects.update(**changed)
+        answer = elsewhere.post(deployment, "events", {"records": [event("b")]})
+        assert answer.status_code == (403 if "actions" in changed else 401)
+        assert set(answer.json()) == {"code", "message"}
+        ApiKey.objects.update(**before)
+    assert elsewhere.post(deployment, "events", {"records": [event("b")]}).status_code == 200
+
+
+def test_the_first_event_of_a_deployment_makes_its_counter(deployment, elsewhere):
+    DeploymentCounter.objects.all().delete()
+    assert (
+        elsewhere.post(deployment, "events", {"records": [event("a")]}, **{"Idempotency-Key": "k"}).status_code == 200
+    )
+    assert DeploymentCounter.objects.get().predictions == Batch.objects.get().first_position == 1
+    assert IdempotencyKey.objects.get().status == 200
