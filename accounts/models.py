@@ -149,9 +149,10 @@ class Membership(GovernedModel):
 
 
 _KEY_FIELDS = (
-    "id", "created_at", "name", "prefix", "digest", "institution_id", "actions", "issued_by_id", "expires_at", "revoked_at",
+    "id", "created_at", "name", "prefix", "digest", "institution_id", "actions", "issued_by_id", "expires_at",
+    "revoked_at",
 )  # fmt: skip
-_KEY = Prepared(f"SELECT {', '.join(_KEY_FIELDS)} FROM accounts_apikey WHERE prefix = %(prefix)s::text")
+_KEY = Prepared(f"SELECT {', '.join(_KEY_FIELDS)} FROM accounts_apikey WHERE prefix = %(prefix)s::text")  # noqa: S608 - constants
 
 
 class ApiKey(GovernedModel):

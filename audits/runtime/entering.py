@@ -25,14 +25,15 @@ from core.pseudonyms import SALTED, SALTS, PatientsAsked
 
 AT_ONCE = 20  # rows up to which the closing statement stores them itself; COPY is faster for more
 # Each part waits for the one before: locks are taken in the order in which every way in takes them.
+_AFTER_SALTS = "(SELECT so FROM mine) AND (SELECT count(*) FROM made) >= 0"
 _MINE, _COUNTED = "(SELECT so FROM mine)", "EXISTS (SELECT FROM counted)"
 _OPEN = Prepared(f"""
     WITH claim AS ({CLAIM.format()}),
     mine AS MATERIALIZED (SELECT %(key)s::text IS NULL OR EXISTS (SELECT FROM claim) AS so),
     {SALTS.format(when=_MINE)},
-    names AS ({ENTER.format(when=f"{_MINE} AND (SELECT count(*) FROM made) >= 0")})
+    names AS ({ENTER.format(when=_AFTER_SALTS)})
     SELECT {_MINE}, {SALTED}, {ENTERED.format()}
-""")
+""")  # noqa: S608 - constants
 _CLOSE = Prepared(f"""
     WITH counted AS ({TAKE.format(kind="predictions")}),
     batch AS ({BATCH.format(first="first", after="FROM counted")} RETURNING first_position),
@@ -40,7 +41,7 @@ _CLOSE = Prepared(f"""
     {ADD.format(after="counted,")},
     kept AS ({KEEP.format(when=_COUNTED)})
     SELECT first_position FROM batch
-""")
+""")  # noqa: S608 - constants
 
 
 @dataclass(frozen=True)

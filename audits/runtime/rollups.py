@@ -38,7 +38,7 @@ ADD = f"""
         ) AS s(h, g, m, n, t, q)
     ), hourly AS ({_UPSERT.format(table="audits_runtime_rollup", begin="h")}),
     daily AS ({_UPSERT.format(table="audits_runtime_dailyrollup", begin="date_trunc('day', h, 'UTC')")})
-"""
+"""  # noqa: S608 - constants
 _ADD = Prepared(f"WITH {ADD.format(after='')} SELECT")
 _PLACES = ("hours", "groups", "metrics", "ns", "totals", "squares")
 
