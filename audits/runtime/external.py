@@ -25,6 +25,7 @@ from audits.runtime.records import Bad, attributes_of, check_text, unpack_mask
 from audits.runtime.rollups import AFTER_HALT, SERVED, RollupSums, group_key
 from audits.runtime.rows import Body, EventIn, MaskIn, Rows, read_rows
 from core.context import governed_by_first
+from federation.domain.group_rates import THRESHOLD
 from provenance.domain.canonical import canonical
 
 CLOCKS_APART = timedelta(minutes=5)  # how far ahead of ours a caller's clock may be
@@ -164,8 +165,6 @@ def _event(record: EventIn, group: Group, task: str, latest: datetime) -> Event:
     if record.label is not None:
         flagged = record.label == 1
     elif record.score is not None:
-        from federation.domain.learning.evaluation import THRESHOLD  # loads torch, which pages do without
-
         flagged = record.score >= THRESHOLD
     else:
         raise Bad("score", "expected score (0 to 1), label (0 or 1) or both")
