@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import secrets
 import uuid
 from collections.abc import Iterable
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
-from django.db import models
+from django.db import connection, models
 from django.db.models import Q
 from django.utils import timezone
 
@@ -15,6 +16,7 @@ from core import vault
 from core.capture import captured
 from core.fields import BlindIndexField, SealedEmailField, SealedTextField
 from core.models import GovernedModel
+from core.prepared import Prepared
 from core.roles import LABELS, Role, allowed
 
 
@@ -146,6 +148,13 @@ class Membership(GovernedModel):
         return f"{self.user}: {self.get_role_display()}"
 
 
+_KEY_FIELDS = (
+    "id", "created_at", "name", "prefix", "digest", "institution_id", "actions", "issued_by_id", "expires_at",
+    "revoked_at",
+)  # fmt: skip
+_KEY = Prepared(f"SELECT {', '.join(_KEY_FIELDS)} FROM accounts_apikey WHERE prefix = %(prefix)s::text")  # noqa: S608 - constants
+
+
 class ApiKey(GovernedModel):
     """A machine's key: scoped to actions and one institution, stored as a hash, shown once."""
 
@@ -181,7 +190,10 @@ class ApiKey(GovernedModel):
         parts = presented.split("_", 2)
         if len(parts) != 3 or parts[0] != "qfl":
             return None
-        key = cls.objects.select_related("institution").filter(prefix=parts[1]).first()
+        with connection.cursor() as cursor:  # asked at every request, so that a revocation holds at once
+            _KEY.execute(cursor, {"prefix": parts[1]})
+            row = cursor.fetchone()
+        key = row and cls(**{**dict(zip(_KEY_FIELDS, row, strict=True)), "actions": json.loads(row[6])})
         digest = hashlib.sha256(parts[2].encode()).hexdigest()
         if key is None or not secrets.compare_digest(key.digest, digest):
             return None

@@ -18,18 +18,28 @@ logger = logging.getLogger(__name__)
 CHANNEL = "live"  # no site's user may publish here (federation.provisioning)
 TIMEOUT_SECONDS = 0.25
 SILENT_SECONDS = 5.0  # after a failure nothing is tried
+MOST_TOPICS = 1000  # that are remembered
+SPARE_SECONDS = 0.2  # nobody looks more often
 _silent_until = 0.0
+_rung: dict[str, float] = {}  # topic -> when it was last rung for by this process
 
 
-def ring(topic: str) -> None:
-    """Ring for a topic ("deployment:<uuid>") when the transaction commits."""
-    transaction.on_commit(lambda: _publish(topic), robust=True)
+def ring(topic: str, *, spare: bool = False) -> None:
+    """Ring for a topic ("deployment:<uuid>") when the transaction commits.
+
+    A `spare` ring is left out shortly after another: what happens hundreds of times a second is seen soon enough.
+    """
+    transaction.on_commit(lambda: _publish(topic, spare), robust=True)
 
 
-def _publish(topic: str) -> None:
+def _publish(topic: str, spare: bool) -> None:
     global _silent_until
-    if time.monotonic() < _silent_until:
+    now = time.monotonic()
+    if now < _silent_until or (spare and now < _rung.get(topic, 0.0) + SPARE_SECONDS):
         return
+    if len(_rung) > MOST_TOPICS:
+        _rung.clear()
+    _rung[topic] = now
     try:
         _client(settings.REDIS_URL).publish(CHANNEL, topic)
     except (redis.RedisError, OSError) as error:

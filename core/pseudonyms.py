@@ -15,19 +15,23 @@ import secrets
 import unicodedata
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from typing import Any
 
 from django.conf import settings
 from django.db import connection
 
 from core.keyfiles import given_or_made
+from core.prepared import Prepared
 
 SALT_BYTES = 32
 MIN_KEY_BYTES = 32
 _PSEUDONYM = "patient pseudonym"
-# The salts that are there, and new ones for the rest, in the order of the indexes as every request makes them.
-_SALTS = """
-    WITH given AS (
-        SELECT decode(i, 'hex') AS index, decode(s, 'hex') AS salt FROM unnest(%s::text[], %s::text[]) AS n(i, s)
+# The salts that are there, and new ones for the rest, in the order of the indexes as every request makes them: common
+# table expressions for a statement that goes on with `found` and `made`. `when` may hold them back.
+SALTS = """
+    given AS (
+        SELECT decode(i, 'hex') AS index, decode(s, 'hex') AS salt
+        FROM unnest(%(patients)s::text[], %(patient_salts)s::text[]) AS n(i, s) WHERE {when}
     ), found AS (
         SELECT k.index, k.salt FROM core_patientkey k WHERE k.index IN (SELECT index FROM given)
     ), made AS (
@@ -36,8 +40,37 @@ _SALTS = """
         WHERE NOT EXISTS (SELECT FROM found f WHERE f.index = g.index)
         ORDER BY index ON CONFLICT DO NOTHING RETURNING index, salt
     )
-    SELECT index, salt FROM found UNION ALL SELECT index, salt FROM made
 """
+# Each index with its salt, all in one value.
+SALTED = "(SELECT string_agg(index || salt, ''::bytea) FROM (TABLE found UNION ALL TABLE made) AS s)"
+_ASK = Prepared(f"WITH {SALTS.format(when='true')} SELECT {SALTED}")
+
+
+class PatientsAsked:
+    """A site's patients in the given order: what is asked of the database, and what is made of its answer.
+
+    The same number at two sites is two people. `values` are those of the places in `SALTS`.
+    """
+
+    def __init__(self, site: str, patients: Sequence[str]) -> None:
+        self.patients, self.index = patients, _patient_index(site, patients)
+        self.wanted = sorted(set(self.index.values()))
+        drawn = _cut(secrets.token_bytes(SALT_BYTES * len(self.wanted)), SALT_BYTES)
+        self.values = {"patients": _array(self.wanted), "patient_salts": _array(drawn)}
+
+    def pseudonyms(self, salted: bytes | memoryview | None) -> list[str]:
+        """The pseudonyms, from the value of `SALTED`. Salts that another request made at this moment are asked for."""
+        salts = {found[:32]: found[32:] for found in _cut(bytes(salted or b""), 32 + SALT_BYTES)}
+        if missed := [found for found in self.wanted if found not in salts]:
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    "SELECT index, salt FROM core_patientkey "
+                    "WHERE index IN (SELECT decode(i, 'hex') FROM unnest(%s::text[]) AS n(i))",
+                    [_array(missed)],
+                )
+                salts |= {bytes(found): bytes(salt) for found, salt in cursor.fetchall()}
+        key = _key(_PSEUDONYM)
+        return [_pseudonym(key, salts[index], index) for index in map(self.index.__getitem__, self.patients)]
 
 
 def blind(purpose: str, text: str) -> str:
@@ -59,26 +92,13 @@ def blind_address(purpose: str, text: str) -> str:
 def patient_pseudonyms(site: str, patients: Sequence[str]) -> list[str]:
     """The pseudonyms of a site's patients, in the given order; a patient seen for the first time gets a salt.
 
-    The same number at two sites is two people. One query, or two where another request makes the same patient's salt at
-    the same moment.
+    One query, or two where another request makes the same patient's salt at the same moment.
     """
-    index, key = _patient_index(site, patients), _key(_PSEUDONYM)
-    wanted = sorted(set(index.values()))
-    drawn = secrets.token_bytes(SALT_BYTES * len(wanted)).hex()
-    width = 2 * SALT_BYTES
+    asked = PatientsAsked(site, patients)
     with connection.cursor() as cursor:
-        cursor.execute(
-            _SALTS, [_array(wanted), "{" + ",".join(drawn[at : at + width] for at in range(0, len(drawn), width)) + "}"]
-        )
-        salts = {bytes(found): bytes(salt) for found, salt in cursor.fetchall()}
-        if missed := [found for found in wanted if found not in salts]:
-            cursor.execute(
-                "SELECT index, salt FROM core_patientkey "
-                "WHERE index IN (SELECT decode(i, 'hex') FROM unnest(%s::text[]) AS n(i))",
-                [_array(missed)],
-            )
-            salts |= {bytes(found): bytes(salt) for found, salt in cursor.fetchall()}
-    return [_pseudonym(key, salts[index[patient]], index[patient]) for patient in patients]
+        _ASK.execute(cursor, asked.values)
+        (salted,) = cursor.fetchone()
+    return asked.pseudonyms(salted)
 
 
 def patient_forget(site: str, patient: str) -> str | None:
@@ -93,6 +113,11 @@ def patient_forget(site: str, patient: str) -> str | None:
 def _array(values: Iterable[bytes]) -> str:
     """Many byte strings as one literal, which the database reads much faster than a list of literals."""
     return "{" + ",".join([value.hex() for value in values]) + "}"
+
+
+def _cut(whole: Any, width: int) -> list[Any]:
+    """A row of equal pieces, taken apart."""
+    return [whole[at : at + width] for at in range(0, len(whole), width)]
 
 
 def _patient_index(site: str, patients: Sequence[str]) -> dict[str, bytes]:

@@ -5,17 +5,19 @@ from drf_spectacular.views import SpectacularAPIView
 from provenance.metrics import metrics as ledger_metrics
 from qflethics.home import views as home
 
+# What machines ask hundreds of times a second comes first: an address is looked for from the top.
 API: list[URLPattern | URLResolver] = [
+    path("", include("audits.runtime.api.urls")),
     path("", include("federation.api.urls")),
     path("", include("models_registry.api.urls")),
     path("", include("audits.predeployment.api.urls")),
-    path("", include("audits.runtime.api.urls")),
     path("", include("audits.posthoc.api.urls")),
     path("", include("provenance.api.urls")),
     path("schema/", SpectacularAPIView.as_view(), name="api_schema"),
 ]
 
 urlpatterns = [
+    path("api/v1/", include(API)),
     path("", home.home, name="home"),
     path("login/", home.SignIn.as_view(), name="login"),
     path("logout/", auth.LogoutView.as_view(), name="logout"),
@@ -29,7 +31,6 @@ urlpatterns = [
     path("", include("audits.runtime.urls")),
     path("", include("audits.posthoc.urls")),
     path("", include("provenance.urls")),
-    path("api/v1/", include(API)),
 ]
 
 handler400 = "qflethics.home.views.bad_request"

@@ -5,7 +5,7 @@ import uuid
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.exceptions import AuthenticationFailed
 
-from accounts.models import ApiKey
+from accounts.models import ApiKey, Institution
 from core import context
 from core.roles import Role
 
@@ -24,7 +24,10 @@ class Machine:
 
     def __init__(self, key: ApiKey) -> None:
         self.key, self.pk, self.id = key, key.pk, key.pk
-        self.institution = key.institution
+
+    @property
+    def institution(self) -> Institution:
+        return self.key.institution
 
     @property
     def institution_ids(self) -> frozenset[uuid.UUID]:

@@ -12,12 +12,13 @@ from django.db import connection
 from audits.runtime.declared import Declared, declared_by
 from audits.runtime.locks import key_of
 from core.errors import Forbidden, NotFound
+from core.prepared import Prepared
 from models_registry.models import Deployment
 
-# Two statements in one message: the second reads what is committed once the first has waited for a halt under way. The
-# lock is held for this reading alone, so that a large batch never delays a halt.
-_ADMIT = """
-    SELECT pg_advisory_xact_lock_shared(%(key)s);
+# Two statements in one transaction: the second reads what is committed once the first has waited for a halt under way.
+# The lock is held for this reading alone, so that a large batch never delays a halt.
+_LOCK = "SELECT pg_advisory_xact_lock_shared(%(key)s);"
+_ADMIT = Prepared("""
     SELECT d.state,
         mine.seen, mine.site, h.created_at, h.closed_at
     FROM models_registry_deployment d
@@ -27,8 +28,8 @@ _ADMIT = """
         WHERE p.federation_id = m.federation_id AND p.institution_id = ANY(%(institutions)s::uuid[])
     ) AS mine
     LEFT JOIN audits_runtime_halt h ON h.deployment_id = d.id AND h.site IN ('', mine.site)
-    WHERE d.id = %(deployment)s
-"""
+    WHERE d.id = %(deployment)s::uuid
+""")
 _ALWAYS = datetime.min.replace(tzinfo=UTC)
 
 
@@ -72,10 +73,9 @@ def admit(deployment_id: uuid.UUID, caller) -> Admitted:
         If the caller's institution takes no part in its federation (any more).
     """
     with connection.cursor() as cursor:
-        institutions = [str(institution) for institution in caller.institution_ids]
-        cursor.execute(
-            _ADMIT, {"key": key_of(deployment_id), "institutions": institutions, "deployment": deployment_id}
-        )
+        institutions = list(caller.institution_ids)
+        values = {"key": key_of(deployment_id), "institutions": institutions, "deployment": deployment_id}
+        _ADMIT.execute(cursor, values, before=_LOCK)
         rows = cursor.fetchall()
     if not rows or not (rows[0][1] or caller.sees_all):
         raise NotFound("There is no such deployment, or none that you may see.")

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import uuid
-from typing import Literal
+from collections.abc import Callable
+from typing import Literal, TypeVar
 
 from django.db import connection
 
 from audits.runtime.halting import deployment_prepare
+from core.prepared import Prepared
 
-_TAKE = {
-    kind: f"UPDATE audits_runtime_deploymentcounter SET {kind} = {kind} + %s WHERE deployment_id = %s RETURNING {kind}"  # noqa: S608 - two constants
-    for kind in ("predictions", "outcomes")
-}
+TAKE = """
+    UPDATE audits_runtime_deploymentcounter SET {kind} = {kind} + %(rows)s::integer
+    WHERE deployment_id = %(deployment)s::uuid RETURNING {kind} - %(rows)s::integer + 1 AS first
+"""
+_TAKE = {kind: Prepared(TAKE.format(kind=kind)) for kind in ("predictions", "outcomes")}
+T = TypeVar("T")
 
 
 def numbers_take(deployment_id: uuid.UUID, kind: Literal["predictions", "outcomes"], rows: int) -> int:
@@ -26,10 +30,26 @@ def numbers_take(deployment_id: uuid.UUID, kind: Literal["predictions", "outcome
     LookupError
         If there is no such deployment.
     """
-    for _ in range(2):
+
+    def take() -> int | None:
         with connection.cursor() as cursor:
-            cursor.execute(_TAKE[kind], [rows, deployment_id])
-            if found := cursor.fetchone():
-                return found[0] - rows + 1
+            _TAKE[kind].execute(cursor, {"rows": rows, "deployment": deployment_id})
+            found = cursor.fetchone()
+        return found and found[0]
+
+    return counted(deployment_id, take)
+
+
+def counted(deployment_id: uuid.UUID, take: Callable[[], T | None]) -> T:
+    """What `take` gives; if it finds no counter, it is made and `take` is called again.
+
+    Raises
+    ------
+    LookupError
+        If there is no such deployment.
+    """
+    for _ in range(2):
+        if (found := take()) is not None:
+            return found
         deployment_prepare(deployment_id)
     raise LookupError(f"deployment {deployment_id} has no counter")

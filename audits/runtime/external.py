@@ -16,16 +16,16 @@ from datetime import datetime, timedelta
 from django.utils import timezone
 
 from audits.runtime.admission import Admitted, admit
-from audits.runtime.batches import NULL, batch_enter, cell, copy_lines, instant
-from audits.runtime.counting import numbers_take
+from audits.runtime.batches import NULL, batch_values, cell, instant
 from audits.runtime.declared import Declared
-from audits.runtime.idempotency import check_key, claim, keep
-from audits.runtime.names import CaseName, events_taken, new_names, taken
+from audits.runtime.entering import batch_close, batch_open
+from audits.runtime.idempotency import Claim, check_key
+from audits.runtime.names import CaseName, new_names, taken
 from audits.runtime.records import Bad, attributes_of, check_text, unpack_mask
 from audits.runtime.rollups import AFTER_HALT, SERVED, RollupSums, group_key
 from audits.runtime.rows import Body, EventIn, MaskIn, Rows, read_rows
-from core.context import governed
-from core.pseudonyms import patient_pseudonyms
+from core.context import governed_by_first
+from federation.domain.group_rates import THRESHOLD
 from provenance.domain.canonical import canonical
 
 CLOCKS_APART = timedelta(minutes=5)  # how far ahead of ours a caller's clock may be
@@ -89,27 +89,33 @@ def events_create(*, deployment_id: uuid.UUID, caller, body: Body, idempotency_k
     sender = admit(deployment_id, caller)
     key = check_key(idempotency_key)
     digest = hashlib.sha256(body.data).hexdigest() + (" partial" if body.partial else "")
-    scope = f"event:{deployment_id}:{caller.id}"
+    claim = Claim.of(f"event:{deployment_id}:{caller.id}", key, digest)
     rows = read_rows(body, EventIn)
     now = timezone.now()
     rows, events = _checked(rows, sender.declared, now)
     names = new_names(deployment_id, [event.event_key for event in events])
     batch = Batched(sender, uuid.uuid4(), now)
-    with governed(action="event.record", actor=caller.id, reason=f"{len(events)} told by {sender.site}"):
-        stored = claim(scope=scope, key=key, request_digest=digest)
-        if stored is not None:
-            return stored
-        subjects = patient_pseudonyms(sender.site, [event.patient for event in events])
-        again = events_taken(deployment_id, "prediction", names, now)
+    reason = f"{len(events)} told by {sender.site}"
+    with governed_by_first(action="event.record", actor=caller.id, reason=reason) as told:
+        opened = batch_open(
+            told=told, claim=claim, site=sender.site, patients=[event.patient for event in events],
+            deployment_id=deployment_id, names=names, at=now,
+        )  # fmt: skip
+        if opened is None:
+            return claim.stored()
+        again = set(opened.again)
         for number in again:
             name = names[number].name
             rows.faults.add(rows.places[number], "event_key", taken("prediction", name), name)
-        rows.faults.settle(len(events) - len(again))
-        gone = set(again)
-        found = [n for n in range(len(events)) if n not in gone]
-        marked = _write(batch, [events[n] for n in found], [names[n] for n in found], [subjects[n] for n in found])
-        answer = _answer(batch, [events[n] for n in found], marked, rows)
-        keep(scope=scope, key=key, answer=answer)
+        rows.faults.settle(len(events) - len(opened.again))
+        found = enumerate(zip(events, names, opened.subjects, strict=True))
+        new = [row for number, row in found if number not in again]
+        leaves, lines, sums, marked = _written(batch, new)
+        answer = _answer(batch, [event for event, _, _ in new], marked, rows)
+        values = batch_values(
+            deployment_id=deployment_id, kind="prediction", site=sender.site, batch_id=batch.id, at=now, leaves=leaves
+        )
+        batch_close(batch=values, lines=lines, sums=sums, claim=claim, answer=answer)
     return answer
 
 
@@ -159,8 +165,6 @@ def _event(record: EventIn, group: Group, task: str, latest: datetime) -> Event:
     if record.label is not None:
         flagged = record.label == 1
     elif record.score is not None:
-        from federation.domain.learning.evaluation import THRESHOLD  # loads torch, which pages do without
-
         flagged = record.score >= THRESHOLD
     else:
         raise Bad("score", "expected score (0 to 1), label (0 or 1) or both")
@@ -191,12 +195,14 @@ def _size(mask: MaskIn) -> int:
 # --- writing -------------------------------------------------------------------------------------------------------
 
 
-def _write(batch: Batched, events: Sequence[Event], names: Sequence[CaseName], subjects: Sequence[str]) -> int:
-    """Store the events, their batch, and the sums over them. Returns how many carry the mark."""
+def _written(
+    batch: Batched, rows: Sequence[tuple[Event, CaseName, str]]
+) -> tuple[list[bytes], list[str], RollupSums, int]:
+    """The events' leaves, the lines that store them, the sums over them, and how many carry the mark."""
     leaves, lines = [], []
     groups: Counter[tuple[str, bool, bool]] = Counter()
     sender, wording = batch.sender, Wording(batch)
-    for number, (event, name, subject) in enumerate(zip(events, names, subjects, strict=True)):
+    for number, (event, name, subject) in enumerate(rows):
         after = bool(sender.stopped) and sender.was_stopped(event.made_at)
         leaf, line = wording.write(number, event, name.alias, subject, after)
         leaves.append(leaf)
@@ -208,14 +214,7 @@ def _write(batch: Batched, events: Sequence[Event], names: Sequence[CaseName], s
         if after:
             sums.add(batch.at, group, {AFTER_HALT: 1.0}, count)
             marked += count
-    copy_lines("prediction", lines)
-    first = numbers_take(sender.deployment.id, "predictions", len(events))
-    batch_enter(
-        deployment=sender.deployment, kind="prediction", site=sender.site, batch_id=batch.id, at=batch.at,
-        leaves=leaves, first_position=first,
-    )  # fmt: skip
-    sums.write(sender.deployment.id, sender.site)
-    return marked
+    return leaves, lines, sums, marked
 
 
 class Wording:

@@ -14,16 +14,31 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db import connection
 
 from audits.runtime.models import EventKey
 from audits.runtime.records import Refusals
+from core.prepared import Prepared
 from core.pseudonyms import blind_all
 
 _SALT_BYTES = 16
 _ALIAS = b"qfl-ethics/case-alias/v1\n"
 ONE_NAME_EACH = "give each case a name of its own"
+# In the order of their indexes, so that two batches with common names wait for one another instead of in a circle.
+ENTER = """
+    INSERT INTO runtime_event_key (deployment_id, kind, event_key, received_at, alias, salt)
+    SELECT %(deployment)s::uuid, %(kind)s::text, k, %(at)s::timestamptz, coalesce(a, ''), decode(coalesce(s, ''), 'hex')
+    FROM unnest(%(cases)s::text[], %(aliases)s::text[], %(case_salts)s::text[]) AS n(k, a, s)
+    WHERE {when} ORDER BY k ON CONFLICT DO NOTHING RETURNING event_key
+"""
+# Which were entered; null if all were, as there may be thousands.
+ENTERED = """
+    (SELECT CASE WHEN count(*) < cardinality(%(cases)s::text[]) THEN coalesce(array_agg(event_key), '{{}}') END
+     FROM names)
+"""
+_ENTER = Prepared(f"WITH names AS ({ENTER.format(when='true')}) SELECT {ENTERED.format()}")
 _ARTICLES = {"prediction": "a prediction", "outcome": "an outcome"}
 
 
@@ -90,24 +105,28 @@ def claim_events(
 def events_taken(deployment_id: uuid.UUID, kind: str, cases: Sequence[CaseName], at: datetime) -> list[int]:
     """Enter the events and return which of them were there already, by their place.
 
-    The primary key refuses a second one, also from a request at the same moment. In the order of their indexes, so that
-    two batches with common names wait for one another instead of in a circle.
+    The primary key refuses a second one, also from a request at the same moment.
     """
     with connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO runtime_event_key (deployment_id, kind, event_key, received_at, alias, salt) "
-            "SELECT %s, %s, k, %s, coalesce(a, ''), decode(coalesce(s, ''), 'hex') "
-            "FROM unnest(%s::text[], %s::text[], %s::text[]) AS n(k, a, s) "
-            "ORDER BY k ON CONFLICT DO NOTHING RETURNING event_key",
-            [
-                deployment_id, kind, at, literal([case.index for case in cases]),
-                literal([case.alias for case in cases if case.alias]),
-                literal([case.salt.hex() for case in cases if case.salt]),
-            ],
-        )  # fmt: skip
-        if cursor.rowcount == len(cases):
-            return []
-        new = {index for (index,) in cursor.fetchall()}
+        _ENTER.execute(cursor, names_values(deployment_id, kind, cases, at))
+        (entered,) = cursor.fetchone()
+    return not_entered(cases, entered)
+
+
+def names_values(deployment_id: uuid.UUID, kind: str, cases: Sequence[CaseName], at: datetime) -> dict[str, Any]:
+    """Of the places in `ENTER`."""
+    return {
+        "deployment": deployment_id, "kind": kind, "at": at, "cases": literal([case.index for case in cases]),
+        "aliases": literal([case.alias for case in cases if case.alias]),
+        "case_salts": literal([case.salt.hex() for case in cases if case.salt]),
+    }  # fmt: skip
+
+
+def not_entered(cases: Sequence[CaseName], entered: Sequence[str] | None) -> list[int]:
+    """From the value of `ENTERED`: the places of the cases that were there already."""
+    if entered is None:
+        return []
+    new = set(entered)
     return [number for number, case in enumerate(cases) if case.index not in new]
 
 

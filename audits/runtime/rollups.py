@@ -12,6 +12,7 @@ from typing import Any
 
 from django.db import connection
 
+from core.prepared import Prepared
 from federation.domain.group_rates import Sums
 
 Z_95 = 1.959963984540054
@@ -22,15 +23,24 @@ NO_RATES = (TOLD, SCORE, CORRECTED, AFTER_HALT)  # nor are names with a dot: wha
 
 _UPSERT = """
     INSERT INTO {table} AS r (deployment_id, hour, site, attributes, metric, n, total, total_sq)
-    SELECT %s, {begin}, %s, g::jsonb, m, sum(n)::bigint, sum(t), sum(q)
-    FROM unnest(%s::timestamptz[], %s::text[], %s::text[], %s::bigint[], %s::float8[], %s::float8[])
-        AS s(h, g, m, n, t, q)
+    SELECT %(deployment)s::uuid, {begin}, %(site)s::text, g, m, sum(n)::bigint, sum(t), sum(q) FROM sums
     GROUP BY 2, 4, 5
     ON CONFLICT (deployment_id, hour, site, attributes, metric)
     DO UPDATE SET n = r.n + EXCLUDED.n, total = r.total + EXCLUDED.total, total_sq = r.total_sq + EXCLUDED.total_sq
 """
-_HOURLY = _UPSERT.format(table="audits_runtime_rollup", begin="h")
-_DAILY = _UPSERT.format(table="audits_runtime_dailyrollup", begin="date_trunc('day', h, 'UTC')")
+# Both sums, as common table expressions. What stands in `after` is done first: the counter's lock orders the writers.
+ADD = f"""
+    sums AS (
+        SELECT h, g::jsonb AS g, m, n, t, q
+        FROM {{after}} unnest(
+            %(hours)s::timestamptz[], %(groups)s::text[], %(metrics)s::text[], %(ns)s::bigint[], %(totals)s::float8[],
+            %(squares)s::float8[]
+        ) AS s(h, g, m, n, t, q)
+    ), hourly AS ({_UPSERT.format(table="audits_runtime_rollup", begin="h")}),
+    daily AS ({_UPSERT.format(table="audits_runtime_dailyrollup", begin="date_trunc('day', h, 'UTC')")})
+"""  # noqa: S608 - constants
+_ADD = Prepared(f"WITH {ADD.format(after='')} SELECT")
+_PLACES = ("hours", "groups", "metrics", "ns", "totals", "squares")
 
 
 @dataclass(frozen=True)
@@ -79,13 +89,16 @@ class RollupSums:
             more = Sums(times, times * value, times * value * value)
             self.sums[key] = self.sums[key] + more if key in self.sums else more
 
-    def write(self, deployment_id: uuid.UUID, site: str) -> None:
+    def values(self, deployment_id: uuid.UUID, site: str) -> dict[str, Any]:
+        """Of the places in `ADD`; in an order that all writers share."""
         rows = [(*key, s.n, s.total, s.total_sq) for key, s in sorted(self.sums.items(), key=lambda item: item[0])]
-        if rows:
-            columns: list[list[Any]] = [list(column) for column in zip(*rows, strict=True)]
+        columns = [list(column) for column in zip(*rows, strict=True)] or [[] for _ in _PLACES]
+        return {"deployment": deployment_id, "site": site, **dict(zip(_PLACES, columns, strict=True))}
+
+    def write(self, deployment_id: uuid.UUID, site: str) -> None:
+        if self.sums:
             with connection.cursor() as cursor:
-                for statement in (_HOURLY, _DAILY):
-                    cursor.execute(statement, [deployment_id, site, *columns])
+                _ADD.execute(cursor, self.values(deployment_id, site))
 
 
 def rate(s: Sums) -> Rate:

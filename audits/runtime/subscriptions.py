@@ -7,7 +7,7 @@ from typing import Any
 from django.db.models.signals import post_save
 
 from accounts.erasure import when_erased
-from audits.runtime.models import Batch, Halt, MonitorState, Reinstatement
+from audits.runtime.models import Halt, MonitorState, Reinstatement
 from audits.runtime.planning import forecast_of
 from core import doorbell, events, jobs
 from models_registry.models import Deployment
@@ -66,7 +66,7 @@ def _notice_send(payload: dict) -> jobs.Effects | None:
 
 
 def _changed(instance: Any, **_: Any) -> None:
-    """Gateway, monitor and officers need not know that somebody watches: what they save rings by itself."""
+    """Monitor and officers need not know that somebody watches: what they save rings by itself."""
     if isinstance(instance, Deployment):
         deployment_id = instance.id
     else:
@@ -74,7 +74,7 @@ def _changed(instance: Any, **_: Any) -> None:
     doorbell.ring(f"deployment:{deployment_id}")
 
 
-for _model in (Batch, MonitorState, Halt, Reinstatement, Deployment):
+for _model in (MonitorState, Halt, Reinstatement, Deployment):
     post_save.connect(_changed, sender=_model, dispatch_uid=f"live.{_model.__name__}")
 when_erased("patient", _patient_erased)
 events.on("deployment.created", "runtime.prepare", _deployment_created)

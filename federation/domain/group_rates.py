@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 CLASSIFICATION_METRICS = ("tpr", "fpr", "accuracy")
 SEGMENTATION_METRICS = ("dice", "tpr", "fpr")
+THRESHOLD = 0.5  # a patient is flagged when the score reaches it; here, as those who only compare do without torch
 
 
 @dataclass(frozen=True)

@@ -76,7 +76,7 @@ def programs(*, ports: Ports, sites: dict[str, Path]) -> list[Program]:
         Program("beat", module("celery", "-A", "qflethics.celery", "beat", "--loglevel=WARNING")),
         Program("anchor", manage("run_anchor")),
         Program("web", module("gunicorn", "qflethics.wsgi:application", "--bind", f"127.0.0.1:{ports.web}",
-                "--workers=2", "--worker-class=gthread", "--threads=4", "--timeout=120", "--log-level=warning",
+                "--workers=4", "--worker-class=gthread", "--threads=2", "--timeout=120", "--log-level=warning",
                 "--access-logfile=-")),
         Program("live", module("uvicorn", "qflethics.asgi:application", "--host=127.0.0.1", f"--port={ports.live}",
                 "--timeout-graceful-shutdown=2", "--log-level=warning", "--lifespan=off"),

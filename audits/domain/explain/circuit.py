@@ -19,7 +19,8 @@ from torch import Tensor, nn
 
 from audits.domain.robustness.scores import scored
 from federation.domain.data.dataset import SiteData
-from federation.domain.learning.evaluation import THRESHOLD, predict, segmentation_metrics
+from federation.domain.group_rates import THRESHOLD
+from federation.domain.learning.evaluation import predict, segmentation_metrics
 from federation.domain.models.base import Model
 from federation.domain.models.bottleneck import ClassicalBottleneck, QuantumBottleneck
 from federation.domain.quantum.circuits import CircuitShape

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from federation.domain.data.dataset import SiteData
-from federation.domain.learning.evaluation import THRESHOLD, predict, segmentation_metrics
+from federation.domain.group_rates import THRESHOLD
+from federation.domain.learning.evaluation import predict, segmentation_metrics
 from federation.domain.models.base import Model
 
 Images = NDArray[np.float32]

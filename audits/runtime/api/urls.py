@@ -3,15 +3,15 @@ from django.urls import include, path
 from audits.runtime.api import amber, appeals, batches, reviews, views
 
 urlpatterns = [
-    path("", include("audits.runtime.api.incident_urls")),
+    path("deployments/<uuid:deployment_id>/events", batches.EventsView.as_view(), name="api_events"),
+    path("deployments/<uuid:deployment_id>/outcomes", batches.OutcomesView.as_view(), name="api_outcomes"),
     path("deployments/<uuid:deployment_id>/predictions", views.PredictionsView.as_view(), name="api_predictions"),
+    path("", include("audits.runtime.api.incident_urls")),
     path(
         "deployments/<uuid:deployment_id>/predictions/<path:event_key>/proof",
         views.PredictionProofView.as_view(),
         name="api_prediction_proof",
     ),
-    path("deployments/<uuid:deployment_id>/events", batches.EventsView.as_view(), name="api_events"),
-    path("deployments/<uuid:deployment_id>/outcomes", batches.OutcomesView.as_view(), name="api_outcomes"),
     path(
         "deployments/<uuid:deployment_id>/outcomes/<path:event_key>", batches.OutcomeView.as_view(), name="api_outcome"
     ),

@@ -14,10 +14,9 @@ import torch
 from numpy.typing import NDArray
 
 from federation.domain.data.dataset import SiteData, Task
-from federation.domain.group_rates import Cell, tabulate
+from federation.domain.group_rates import THRESHOLD, Cell, tabulate
 from federation.domain.models.base import REPRESENTATION_SIZE, Model, as_batch
 
-THRESHOLD = 0.5
 # A lesion burden is large from this share of a patient's pixels, over all his slices.
 LARGE_BURDEN_FRACTION = 0.03
 ROWS_AT_ONCE = 128

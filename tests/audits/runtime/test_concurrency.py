@@ -6,10 +6,22 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.db import connection, transaction
+from django.utils import timezone
 
 from audits.runtime import halting, monitoring, services
 from audits.runtime.batches import batch_intact
-from audits.runtime.models import Batch, DeploymentCounter, EventKey, Halt, MonitorState, Outcome, Prediction, Review
+from audits.runtime.models import (
+    Batch,
+    DailyRollup,
+    DeploymentCounter,
+    EventKey,
+    Halt,
+    MonitorState,
+    Outcome,
+    Prediction,
+    Review,
+    Rollup,
+)
 from core.errors import Conflict
 from models_registry.models import Deployment
 
@@ -272,3 +284,34 @@ def test_a_case_that_two_contest_at_once_has_one_appeal(world, deployment, north
 
     people = (world.people.clinician, world.people.officer_north)
     assert sorted(together(*(lambda p=p: contest(p) for p in people))) == ["first", "late"]
+
+
+def test_single_events_at_once_are_each_stored_once_with_gapless_numbers(world, deployment, caller_class):
+    """Eight senders tell single events of the same few patients, twice under each key, some names under four.
+
+    Every answer is of a commit of its own: one batch, one row, one number; a retry gets the answer that is stored.
+    """
+    sender = caller_class(world.people.north, world.people.administrator, ("event.record",))
+    at = timezone.now().isoformat()
+
+    def tell(who: int):
+        statuses = []
+        for n in range(12):
+            row = {"event_key": f"e{n}" if n % 4 == 0 else f"{who % 4}-{n}", "patient": n % 3, "at": at, "label": 1}
+            key = {"Idempotency-Key": f"{who % 4}-{n}"}
+            answer = sender.post(deployment, "events", {"records": [row]}, **key)
+            statuses.append((row["event_key"], answer.status_code, answer.json().get("batch")))
+        return statuses
+
+    told = [one for mine in together(*(lambda who=who: tell(who) for who in range(8))) for one in mine]
+    batches = {name: {batch for other, _, batch in told if other == name and batch} for name, *_ in told}
+    assert all(len(found) == 1 for found in batches.values())  # a retry is answered with the batch of the first
+    assert {status for _, status, _ in told} == {200, 422}
+    assert {name for name, status, _ in told if status == 422} == {"e0", "e4", "e8"}
+    stored = len(batches)
+    assert (
+        Prediction.objects.count() == EventKey.objects.count() == stored == DeploymentCounter.objects.get().predictions
+    )
+    assert sorted(Batch.objects.values_list("first_position", flat=True)) == list(range(1, stored + 1))
+    assert all(batch_intact(batch) for batch in Batch.objects.all())
+    assert Rollup.objects.get(metric="selection_rate").n == DailyRollup.objects.get(metric="selection_rate").n == stored

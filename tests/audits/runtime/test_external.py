@@ -1,17 +1,20 @@
 import gzip
+import io
 import json
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
-from accounts.models import Institution
+from accounts.models import ApiKey, Institution
 from audits.runtime import halting
-from audits.runtime.batches import batch_intact, batch_rows, leaf
+from audits.runtime.batches import batch_intact, batch_rows, cell, leaf, uncell
+from audits.runtime.entering import AT_ONCE
 from audits.runtime.models import Batch, DeploymentCounter, EventKey, Halt, Outcome, Prediction, Rollup
-from core.models import Outbox
+from core.models import IdempotencyKey, Outbox
 from models_registry.models import Deployment
 from provenance.domain.canonical import canonical
 
@@ -317,3 +320,47 @@ def test_only_a_site_of_the_federation_with_the_right_to_it_records(world, deplo
     stranger = caller_class(other, world.people.administrator, ("event.record",))
     assert stranger.post(deployment, "events", body).status_code == 404
     assert not Prediction.objects.exists()
+
+
+def test_a_key_that_is_revoked_or_expired_is_refused_at_the_next_request(deployment, elsewhere):
+    """The key is asked for at every request, so that its revocation holds at once."""
+    now = timezone.now()
+    assert elsewhere.post(deployment, "events", {"records": [event("a")]}).status_code == 200
+    for changed in ({"revoked_at": now}, {"expires_at": now}, {"actions": ["outcome.record"]}):
+        before = ApiKey.objects.values(*changed).get()
+        ApiKey.objects.update(**changed)
+        answer = elsewhere.post(deployment, "events", {"records": [event("b")]})
+        assert answer.status_code == (403 if "actions" in changed else 401)
+        assert set(answer.json()) == {"code", "message"}
+        ApiKey.objects.update(**before)
+    assert elsewhere.post(deployment, "events", {"records": [event("b")]}).status_code == 200
+
+
+def test_the_first_event_of_a_deployment_makes_its_counter(deployment, elsewhere):
+    DeploymentCounter.objects.all().delete()
+    assert (
+        elsewhere.post(deployment, "events", {"records": [event("a")]}, **{"Idempotency-Key": "k"}).status_code == 200
+    )
+    assert DeploymentCounter.objects.get().predictions == Batch.objects.get().first_position == 1
+    assert IdempotencyKey.objects.get().status == 200
+
+
+@pytest.mark.parametrize("rows", [1, AT_ONCE, AT_ONCE + 1])
+def test_few_rows_and_many_are_stored_alike(deployment, elsewhere, rows):
+    """Few are stored by the closing statement, many by COPY: the bytes that the root binds are the same."""
+    records = [event(f"e{n}", score=None if n % 2 else 1e-9, label=n % 2 or None, attributes={}) for n in range(rows)]
+    told = elsewhere.post(deployment, "events", {"records": records}).json()
+    batch = Batch.objects.get(id=told["batch"])
+    assert batch_intact(batch) and batch.rows == rows
+    assert [row.score for row in batch_rows(batch)[:2]] == [1e-9, None][:rows]
+
+
+@pytest.mark.parametrize("text", ["", "a\tb\nc\rd", "\\N", "\\\\x00", "é\\", '{"a": "\\t"}'])
+def test_a_cell_is_read_as_copy_reads_it(text):
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TEMPORARY TABLE written (cell text) ON COMMIT DROP")
+        cursor.copy_expert("COPY written FROM STDIN", io.StringIO(cell(text) + "\n"))
+        cursor.execute("SELECT cell FROM written")
+        assert cursor.fetchone() == (text,) == (uncell(cell(text)),)
+    assert uncell(cell(None)) is None
+    assert uncell(cell(b"\x00\xff")) == "\\x00ff"

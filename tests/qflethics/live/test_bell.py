@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
+from types import SimpleNamespace
 
 import pytest
 import redis
 from asgiref.sync import async_to_sync, sync_to_async
 from django.conf import settings
 from django.db import transaction
+from django.utils import timezone
 
-from audits.runtime.models import Batch, Halt, MonitorState
+from audits.runtime.batches import batch_write
+from audits.runtime.models import Halt, MonitorState, Outcome
 from core import doorbell
 from models_registry.models import Deployment
 from qflethics.live import bell, watch
@@ -33,6 +36,7 @@ def deployment():
 @pytest.fixture(autouse=True)
 def _nothing_has_failed_yet(monkeypatch):
     monkeypatch.setattr(doorbell, "_silent_until", 0.0)
+    monkeypatch.setattr(doorbell, "_rung", {})
 
 
 def subscriptions() -> int:
@@ -83,12 +87,21 @@ def test_fifty_viewers_share_one_subscription_and_one_look_and_leave_nothing_beh
     assert watch._watches == {} and bell._bells == {}
 
 
+def one_batch(deployment, position: int = 1) -> None:
+    row = Outcome(
+        received_at=timezone.now(), deployment_id=deployment.id, position=position, event_key="a",
+        batch_id=uuid.uuid4(), batch_index=0, site="north", attributes={}, stratum=0, values={},
+    )  # fmt: skip
+    batch_write(
+        deployment=deployment, kind="outcome", site="north", batch_id=row.batch_id, rows=[row],
+        first_position=position,
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize(
     "save",
     [
-        lambda deployment: Batch.objects.create(
-            deployment=deployment, kind="prediction", site="north", rows=1, root="0" * 64, salt=b""
-        ),
+        one_batch,
         lambda deployment: MonitorState.objects.create(deployment=deployment),
         lambda deployment: Halt.objects.create(deployment=deployment, automatic=True, reason="Gap", position=5),
         lambda deployment: deployment.save(update_fields=["state"]),
@@ -99,13 +112,25 @@ def test_whatever_changes_a_deployment_rings_once_it_is_committed(deployment, sa
     with redis.Redis.from_url(settings.REDIS_URL).pubsub(ignore_subscribe_messages=True) as ear:
         ear.subscribe(doorbell.CHANNEL)
         ear.get_message(timeout=1)
+        doorbell._rung.clear()  # of what the fixtures saved
         with transaction.atomic():
             save(Deployment.objects.get(id=deployment.id))
             assert ear.get_message(timeout=0.05) is None
-        message = None
-        while message is None:
-            message = ear.get_message(timeout=5)
+        message = ear.get_message(timeout=5) or ear.get_message(timeout=5)
+        assert message is not None
         assert message["data"].decode() == f"deployment:{deployment.id}"
+
+
+def test_of_many_batches_a_second_not_each_rings_and_a_halt_always_does(deployment, monkeypatch):
+    heard: list[str] = []
+    monkeypatch.setattr(doorbell, "_client", lambda url: SimpleNamespace(publish=lambda _, topic: heard.append(topic)))
+    doorbell._rung.clear()
+    for position in range(1, 4):
+        with transaction.atomic():
+            one_batch(deployment, position)
+    assert len(heard) == 1
+    Halt.objects.create(deployment=deployment, automatic=True, reason="Gap", position=5)
+    assert len(heard) == 2
 
 
 def test_a_broker_that_is_away_costs_the_writer_no_error_and_is_not_asked_again_at_once(deployment, monkeypatch):
