@@ -20,6 +20,7 @@ from audits.runtime.batches import NULL, batch_enter, cell, copy_lines, instant
 from audits.runtime.counting import numbers_take
 from audits.runtime.declared import Declared
 from audits.runtime.idempotency import check_key, claim, keep
+from audits.runtime.inputs import check_inputs, inputs_keep
 from audits.runtime.names import CaseName, events_taken, new_names, taken
 from audits.runtime.records import Bad, attributes_of, check_text, unpack_mask
 from audits.runtime.rollups import AFTER_HALT, SERVED, RollupSums, group_key
@@ -110,6 +111,8 @@ def events_create(*, deployment_id: uuid.UUID, caller, body: Body, idempotency_k
         marked = _write(batch, [events[n] for n in found], [names[n] for n in found], [subjects[n] for n in found])
         answer = _answer(batch, [events[n] for n in found], marked, rows)
         keep(scope=scope, key=key, answer=answer)
+    told = (rows.records[n].inputs for n in found)
+    inputs_keep(deployment_id, sender.site, [inputs for inputs in told if inputs is not None])
     return answer
 
 
@@ -126,6 +129,8 @@ def _checked(rows: Rows[EventIn], declared: Declared, now: datetime) -> tuple[Ro
             group = groups.get(key)
             if group is None:
                 group = groups[key] = _group(record.attributes, declared)
+            if record.inputs is not None:
+                check_inputs(record.inputs, declared)
             events.append(_event(record, group, declared.task, latest))
         except Bad as bad:
             rows.faults.add(rows.places[number], bad.name, bad.message, record.event_key)

@@ -28,6 +28,7 @@ from audits.domain.monitor.policy import FED_BY_PREDICTIONS, MonitorPolicy, Poli
 from audits.runtime import amber, feeds, summary
 from audits.runtime.declared import declared_by
 from audits.runtime.halting import deployment_prepare, halt_create
+from audits.runtime.inputs import inputs_begin, inputs_fold
 from audits.runtime.models import DeploymentCounter, MonitorState
 from core.errors import Conflict
 from federation.domain.round_metrics import gated_metrics
@@ -135,14 +136,18 @@ def fold_deployment(deployment_id: uuid.UUID) -> bool:
     """Fold what came since the cursors, and halt if the evidence suffices. True if there may be more at once."""
     with transaction.atomic():
         row = _locked(deployment_id)
-        deployment = Deployment.objects.select_related("version__model").get(id=deployment_id)
+        deployment = Deployment.objects.select_related("version__model", "approval").get(id=deployment_id)
         epoch = _resume(row, deployment)
         if epoch is None:  # no two groups to compare: the cursors move, the page says why
             return _pass_over(row)
         more, points = _advance(epoch, row)
         if more is None:
             return False
-        found = [*alarms(_merged(epoch), epoch.policy), *_drift_alarms(epoch, deployment)]
+        found = [
+            *alarms(_merged(epoch), epoch.policy),
+            *_drift_alarms(epoch, deployment),
+            *inputs_fold(deployment, epoch.policy.alpha),
+        ]
         _save(row, epoch, found, points)
         amber.decision_ask(deployment=deployment, found=found, monitor=row)
         halts = [alarm for alarm in found if alarm.level == "halt"]
@@ -217,6 +222,7 @@ def epoch_begin(*, deployment_id: uuid.UUID, halt_id: uuid.UUID) -> int:
     epochs = [*row.summary.get("epochs", []), _epoch(counter.outcomes, str(halt_id))]
     row.summary = {"epochs": epochs}
     row.state = {}
+    inputs_begin(deployment_id)
     if policy is not None:
         epoch = Epoch(policy, begin(policy, position=row.position), ServedState.begin(policy, counter.predictions))
         _save(row, epoch, [], [summary.point(_merged(epoch), policy)])

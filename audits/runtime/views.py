@@ -17,6 +17,7 @@ from audits.runtime import amber, dashboard, presentation, services
 from audits.runtime.beside import beside
 from audits.runtime.forms import HaltForm, ReinstatementForm
 from audits.runtime.forms_amber import AmberForm
+from audits.runtime.input_pages import input_drift
 from audits.runtime.models import Batch, Halt
 from core.errors import ApplicationError
 from models_registry.models import Deployment
@@ -43,6 +44,7 @@ def deployment(request: HttpRequest, deployment_id: uuid.UUID) -> HttpResponse:
     user: Any = request.user
     choice = dashboard.choose(found, request.GET)
     context = {**_shown(found, choice), **dashboard.controls(choice), **beside(found)}
+    context |= input_drift(found)
     context |= amber.context(found, user)
     actions = _actions(request, found, context["place"])
     fragment = f"{reverse('deployment_live', args=[found.id])}?{urlencode({'seen': actions['mark'], **choice.query})}"

@@ -36,6 +36,11 @@ class EventInput(serializers.Serializer):
     score = serializers.FloatField(min_value=0, max_value=1, required=False)
     label = serializers.ChoiceField([0, 1], required=False, help_text="without it, a score of 0.5 or more is 1")  # type: ignore[assignment]
     mask = MaskInput(required=False, help_text="of versions that segment, in the place of a label")
+    inputs = serializers.ListField(
+        child=serializers.FloatField(), required=False,
+        help_text="what the model read, scaled as in training: its features; of an image mean, spread and 99th "
+        "percentile of the intensity of each channel. Counted into histograms of 20 cases or more, never stored",
+    )  # fmt: skip
 
 
 class EventsInput(serializers.Serializer):
