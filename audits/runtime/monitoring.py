@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import uuid
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
@@ -18,18 +17,17 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from audits.domain.monitor.alarms import Alarm, alarms
-from audits.domain.monitor.batch import fold_batch
 from audits.domain.monitor.betting import MonitorState as Fold
-from audits.domain.monitor.betting import OutcomeEvent, begin, fold_all
-from audits.domain.monitor.columns import columns_of
-from audits.domain.monitor.drift import DriftState, fold_scores
+from audits.domain.monitor.betting import begin
 from audits.domain.monitor.drift import warnings as drift_warnings
 from audits.domain.monitor.policy import FED_BY_PREDICTIONS, MonitorPolicy, PolicyError
 from audits.runtime import amber, feeds, summary
 from audits.runtime.declared import declared_by
+from audits.runtime.epochs import Epoch, Replay, ServedState, canonical, fold_some
 from audits.runtime.halting import deployment_prepare, halt_create
 from audits.runtime.inputs import inputs_begin, inputs_fold
 from audits.runtime.models import DeploymentCounter, MonitorState
+from audits.runtime.retention import months_gone
 from core.errors import Conflict
 from federation.domain.round_metrics import gated_metrics
 from models_registry.models import Deployment
@@ -37,62 +35,8 @@ from models_registry.models import Deployment
 AT_ONCE = 10_000  # outcomes, and predictions, folded in one transaction
 STEP = 25  # outcomes between two points of the drawn history
 POINTS = 400  # of the history at most, from one transaction
-VECTORISED = 100  # from so many events on, the batch fold is the faster one; both give the same bits
 _SETTINGS = ("threshold", "alpha", "arl", "bets", "detectors", "min_pairs", "window", "queue", "advisory")
 _LISTS = ("bets", "detectors", "advisory")
-
-
-@dataclass
-class Epoch:
-    """Where one run of the monitor stands."""
-
-    policy: MonitorPolicy
-    fold: Fold
-    served: ServedState
-
-
-@dataclass(frozen=True)
-class ServedState:
-    """The part that predictions feed: their streams' fold, and the drift of the scores."""
-
-    start: int  # predictions that were counted before the epoch
-    cursor: int
-    fold: Fold
-    drift: DriftState
-
-    def as_dict(self) -> dict:
-        return {
-            "start": self.start, "cursor": self.cursor, "fold": json.loads(self.fold.to_json()),
-            "drift": self.drift.as_dict(),
-        }  # fmt: skip
-
-    @classmethod
-    def from_dict(cls, raw: dict) -> ServedState:
-        return cls(
-            raw["start"], raw["cursor"], Fold.from_json(_canonical(raw["fold"])), DriftState.from_dict(raw["drift"])
-        )
-
-    @classmethod
-    def begin(cls, policy: MonitorPolicy, start: int) -> ServedState:
-        return cls(start, start, begin(policy, position=start), DriftState())
-
-    def on(self, served: feeds.Served, policy: MonitorPolicy, key: str) -> ServedState:
-        """After more predictions."""
-        drift = fold_scores(self.drift, served.scores, key=key, alpha=policy.alpha)
-        return ServedState(self.start, served.cursor, fold_some(self.fold, served.events, policy), drift)
-
-
-@dataclass(frozen=True)
-class Replay:
-    """The monitor folded again from the stored outcomes and predictions, beside what it had written."""
-
-    position: int
-    again: str  # canonical JSON of the state
-    stored: str
-
-    @property
-    def equal(self) -> bool:
-        return self.again == self.stored
 
 
 def policy_of(deployment: Deployment) -> MonitorPolicy | None:
@@ -123,13 +67,6 @@ def waiting() -> list[uuid.UUID]:
         Q(outcomes__gt=F("deployment__monitor__position")) | Q(predictions__gt=F("deployment__monitor__predictions"))
     )
     return list(rows.order_by("deployment_id").values_list("deployment_id", flat=True))
-
-
-def fold_some(fold: Fold, events: list[OutcomeEvent], policy: MonitorPolicy) -> Fold:
-    """Fold events, few one by one and many at once: the same bits."""
-    if len(events) < VECTORISED:
-        return fold_all(fold, events, policy)
-    return fold_batch(fold, columns_of(events, policy), policy)
 
 
 def fold_deployment(deployment_id: uuid.UUID) -> bool:
@@ -237,7 +174,10 @@ def replay(deployment: Deployment) -> Replay:
     if not row.state:
         return Replay(row.position, "", "")
     policy = MonitorPolicy.from_dict(row.state["policy"])
-    fold = begin(policy, position=summary.epoch_start(row.summary))
+    start = summary.epoch_start(row.summary)
+    if gone := months_gone(deployment.id, start, row.state.get("predictions", {}).get("start")):
+        return Replay(start, "", "", gone)
+    fold = begin(policy, position=start)
     known = ServedState.from_dict(row.state["predictions"]) if "predictions" in row.state else None
     while fold.position < row.position:
         most = min(AT_ONCE, row.position - fold.position)
@@ -253,7 +193,7 @@ def replay(deployment: Deployment) -> Replay:
             served, more = served.on(next_, policy, str(deployment.id)), next_.more
         again["predictions"] = served.as_dict()
     stored = {name: row.state[name] for name in again}
-    return Replay(fold.position, _canonical(again), _canonical(stored))
+    return Replay(fold.position, canonical(again), canonical(stored))
 
 
 def _locked(deployment_id: uuid.UUID) -> MonitorState:
@@ -268,7 +208,7 @@ def _resume(row: MonitorState, deployment: Deployment) -> Epoch | None:
     """Where the epoch stands; a new deployment begins its first one. None if there is nothing to compare."""
     if row.state:
         policy, stored = MonitorPolicy.from_dict(row.state["policy"]), row.state.get("predictions")
-        fold = Fold.from_json(_canonical(row.state["fold"]))
+        fold = Fold.from_json(canonical(row.state["fold"]))
         if stored is None:  # begun by a release that did not look at predictions: from now on it does
             counter = DeploymentCounter.objects.get(deployment_id=row.deployment_id)
             return Epoch(policy, fold, ServedState.begin(policy, counter.predictions))
@@ -298,7 +238,3 @@ def _save(row: MonitorState, epoch: Epoch | None, found: list[Alarm], points: li
     row.amber = any(alarm.level == "amber" for alarm in found) or policy is None
     row.updated_at = timezone.now()
     row.save(update_fields=["position", "predictions", "state", "summary", "amber", "updated_at"])
-
-
-def _canonical(state: dict) -> str:
-    return json.dumps(state, sort_keys=True, separators=(",", ":"))

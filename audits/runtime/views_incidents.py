@@ -13,8 +13,8 @@ from django.views.decorators.http import require_GET, require_POST
 
 from accounts.access import requires
 from audits.runtime import forms_incidents as forms
-from audits.runtime import incidents, lookback, services
-from audits.runtime.forms import ReinstatementForm
+from audits.runtime import incidents, lookback, services, withdrawing
+from audits.runtime.forms import ReinstatementForm, WithdrawForm
 from audits.runtime.models import Incident, IncidentTask, Notice
 from audits.runtime.timeline import timeline
 from core import vault
@@ -66,6 +66,7 @@ def _page(
     manages = found.state != Incident.State.CLOSED and incidents.manages(request.user, found)  # type: ignore[arg-type]
     offered = {name: kind(incident=found) for name, kind in FORMS.items()} if manages else {}
     facts = incidents.facts_of(found)
+    votes = list(found.halt.reinstatements.standing().select_related("officer", "institution"))  # type: ignore[attr-defined]
     context: dict[str, Any] = {
         "incident": found, "halt": found.halt, "facts": facts, "clocks": incidents.clocks_of(found),
         "missing": incidents.missing(found), "next_state": Incident.NEXT.get(Incident.State(found.state)),
@@ -80,7 +81,8 @@ def _page(
             sent=Count("id", filter=Q(state="sent")), queued=Count("id", filter=Q(state="queued")),
             dead=Count("id", filter=Q(state="dead")),
         ),
-        "votes": list(found.halt.reinstatements.select_related("officer", "institution")),
+        "votes": votes, "withdrawable": [vote for vote in votes if withdrawing.may_withdraw(vote, request.user)],
+        "withdraw_form": WithdrawForm(auto_id="withdraw_%s"), "deployment": found.deployment,
         "vote_form": _vote_form(request, found), "forms": {**offered, **(bound or {})},
     }  # fmt: skip
     return render(request, "audits_runtime/incident.html", context, status=status)

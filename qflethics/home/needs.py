@@ -76,7 +76,7 @@ def link(name: str, *arguments: object) -> str:
 def _halts(user: User) -> Iterator[Need]:
     """Open halts: officers who have not voted are asked to; everyone else must know that nothing is served."""
     for halt in Halt.objects.standing().for_user(user).select_related("deployment").prefetch_related("reinstatements"):
-        votes = list(halt.reinstatements.all())
+        votes = halt.votes
         asked = user.may("deployment.reinstate") and any(m.user_id == user.pk for m in voters(halt))
         cause = f"Halted by {halt.author}" if halt.source != "officer" else "An officer halted it"
         where = f" at {halt.site}" if halt.site else ""

@@ -73,7 +73,7 @@ def _evidence(alarm: dict[str, Any], plain: str, logarithm: str) -> float | None
 
 
 def _reinstatement(halt: Halt, window: Window) -> dict[str, Any] | None:
-    votes = [vote for vote in halt.reinstatements.all() if vote.created_at < window.until]
+    votes = [vote for vote in halt.votes if vote.created_at < window.until]
     if halt.closed_at is None or halt.closed_at >= window.until or len(votes) < 2:
         return None
     return {
