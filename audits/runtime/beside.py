@@ -10,7 +10,7 @@ from typing import Any
 from django.db.models import Sum
 
 from audits.domain.monitor.policy import CROSS
-from audits.runtime import history
+from audits.runtime import feeds, history
 from audits.runtime.models import DailyRollup, MonitorState
 from audits.runtime.monitoring import policy_of
 from federation.domain.group_rates import Sums
@@ -47,7 +47,7 @@ def beside(deployment: Deployment) -> dict[str, Any]:
     drift["classifies"] = deployment.version.config["task"] == "classification"
     return {
         "drift": drift, "site_gaps": site_gaps(deployment), "privacy": privacy_leg(deployment),
-        "marked": history.marked(deployment),
+        "marked": history.marked(deployment), "appealed": len(feeds.appealed(deployment.id)),
     }  # fmt: skip
 
 

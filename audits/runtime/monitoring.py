@@ -34,6 +34,7 @@ from models_registry.models import Deployment
 
 AT_ONCE = 10_000  # outcomes, and predictions, folded in one transaction
 STEP = 25  # outcomes between two points of the drawn history
+FEWEST_TOLD, MOST_APPEALED = 20, 0.1  # outcomes, and the share of them from appeals above which the monitor warns
 POINTS = 400  # of the history at most, from one transaction
 _SETTINGS = ("threshold", "alpha", "arl", "bets", "detectors", "min_pairs", "window", "queue", "advisory")
 _LISTS = ("bets", "detectors", "advisory")
@@ -51,6 +52,7 @@ def policy_of(deployment: Deployment) -> MonitorPolicy | None:
         name: tuple(given[name]) if name in _LISTS else given[name] for name in _SETTINGS if name in given
     }
     options.setdefault("threshold", settings.BIAS_THRESHOLD)
+    options["excluded"] = () if given.get("appeal_outcomes") == "counted" else (feeds.APPEAL,)
     groups = {name: tuple(names) for name, names in given.get("groups", declared.groups).items() if len(names) > 1}
     metrics = tuple(given.get("metrics", gated_metrics(declared.task)))
     if not groups or not metrics:
@@ -84,6 +86,7 @@ def fold_deployment(deployment_id: uuid.UUID) -> bool:
             *alarms(_merged(epoch), epoch.policy),
             *_drift_alarms(epoch, deployment),
             *inputs_fold(deployment, epoch.policy.alpha),
+            *_appeal_alarms(deployment, epoch),
         ]
         _save(row, epoch, found, points)
         amber.decision_ask(deployment=deployment, found=found, monitor=row)
@@ -136,6 +139,22 @@ def _drift_alarms(epoch: Epoch, deployment: Deployment) -> list[Alarm]:
         Alarm("amber", rule, "score", "", "", "", None, None, 0, 0.0, None, drift.n, sentence)
         for rule, sentence in told
     ]
+
+
+def _appeal_alarms(deployment: Deployment, epoch: Epoch) -> list[Alarm]:
+    """Contested cases are no random sample: where they are much of what is known, a person must know it."""
+    told = epoch.fold.position
+    appealed = len(feeds.appealed(deployment.id)) if told >= FEWEST_TOLD else 0
+    if appealed <= MOST_APPEALED * told:
+        return []
+    left_out = "the monitor leaves them out, and learns from the others alone"
+    counted = "the monitor counts them, so that its promise does not hold"
+    sentence = (
+        f"{appealed:,} of {told:,} outcomes came from appeals, which are no random sample; "
+        f"{left_out if feeds.APPEAL in epoch.policy.excluded else counted}. Ask the sites for the outcomes of all "
+        "cases, or of a random sample."
+    )
+    return [Alarm("amber", "appeals", "outcomes", "origin", feeds.APPEAL, "", None, None, 0, 0.0, None, told, sentence)]
 
 
 def _halt(deployment_id: uuid.UUID, position: int, halts: list[Alarm]) -> None:

@@ -191,5 +191,5 @@ def test_the_number_of_queries_does_not_grow_with_the_rows(
         tell(deployment, stream(100, {"female": 0.8, "male": 0.8}, seed=seed))
     monitoring.fold_deployment(deployment.id)
     client = client_of(world.people.auditor)
-    with django_assert_max_num_queries(36):
+    with django_assert_max_num_queries(37):
         client.get(page(deployment))
