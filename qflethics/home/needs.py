@@ -15,7 +15,7 @@ from audits.posthoc.models import Report
 from audits.predeployment import policies
 from audits.predeployment.models import AuditRun, ExternalAudit, ExternalFinding
 from audits.runtime.appeals import waiting_for
-from audits.runtime.incidents import clocks_of, with_details
+from audits.runtime.incident_state import clocks_of, with_details
 from audits.runtime.models import AmberDecision, Halt, Incident
 from audits.runtime.services import voters
 from core.models import Job
