@@ -125,7 +125,7 @@ def marks_of(deployment: Deployment, window: Window) -> list[Mark]:
     """What happened within the window: halts, reinstatements, warnings that asked for a decision, and the decisions."""
     marks = [*_halt_marks(deployment, window), *_amber_marks(deployment, window)]
     within = [mark for mark in marks if window.since <= mark.at <= window.until]  # type: ignore[operator]
-    return sorted(within, key=lambda mark: mark.at)[-MOST_MARKS:]  # type: ignore[arg-type,return-value]
+    return sorted(within, key=lambda mark: mark.at)[-MOST_MARKS:]
 
 
 def _halt_marks(deployment: Deployment, window: Window) -> Iterator[Mark]:

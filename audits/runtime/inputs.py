@@ -14,6 +14,7 @@ import uuid
 from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from django.db import DatabaseError, connection, transaction
@@ -89,7 +90,7 @@ def inputs_keep(deployment_id: uuid.UUID, site: str, given: Sequence[Sequence[fl
 def _write(deployment_id: uuid.UUID, site: str, cells: NDArray[np.uint8], now: datetime) -> None:
     """Add to the newest period, or begin one: a period never changes once there is a later one."""
     hour = now.replace(minute=0, second=0, microsecond=0)
-    row = {
+    row: dict[str, Any] = {
         "deployment": deployment_id, "site": site, "hour": hour, "cases": len(cells),
         "counts": counts_of(cells).ravel().tolist(),
     }  # fmt: skip

@@ -78,7 +78,7 @@ def fold_deployment(deployment_id: uuid.UUID) -> bool:
         deployment = Deployment.objects.select_related("version__model", "approval").get(id=deployment_id)
         epoch = _resume(row, deployment)
         if epoch is None:  # no two groups to compare: the cursors move, the page says why
-            return _pass_over(row)
+            return _pass_over(row, deployment)
         more, points = _advance(epoch, row)
         if more is None:
             return False
@@ -112,12 +112,14 @@ def _advance(epoch: Epoch, row: MonitorState) -> tuple[bool | None, list[dict]]:
     return len(events) == AT_ONCE or served.more, points
 
 
-def _pass_over(row: MonitorState) -> bool:
+def _pass_over(row: MonitorState, deployment: Deployment) -> bool:
     counter = DeploymentCounter.objects.get(deployment_id=row.deployment_id)
     if (row.position, row.predictions) == (counter.outcomes, counter.predictions):
         return False
     row.position, row.predictions = counter.outcomes, counter.predictions
     _save(row, None, [], [])
+    alarm = Alarm("amber", "unwatched", "", "", "", "", None, None, 0, 0.0, None, row.position, summary.UNWATCHED)
+    amber.decision_ask(deployment=deployment, found=[alarm], monitor=row)
     return False
 
 

@@ -140,7 +140,7 @@ def voters(halt: Halt) -> list[Membership]:
     """The officers who may still vote on a halt: of institutions that have not voted, and who did not deploy it."""
     if halt.closed_at is not None:
         return []
-    standing = halt.reinstatements.standing()  # type: ignore[attr-defined]
+    standing = halt.reinstatements.standing()
     rows = (
         Membership.objects.filter(
             role=Role.ETHICS_OFFICER,

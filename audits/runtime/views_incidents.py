@@ -66,7 +66,7 @@ def _page(
     manages = found.state != Incident.State.CLOSED and incidents.manages(request.user, found)  # type: ignore[arg-type]
     offered = {name: kind(incident=found) for name, kind in FORMS.items()} if manages else {}
     facts = incident_state.facts_of(found)
-    votes = list(found.halt.reinstatements.standing().select_related("officer", "institution"))  # type: ignore[attr-defined]
+    votes = list(found.halt.reinstatements.standing().select_related("officer", "institution"))
     context: dict[str, Any] = {
         "incident": found, "halt": found.halt, "facts": facts, "clocks": incident_state.clocks_of(found),
         "missing": incident_state.missing(found), "next_state": Incident.NEXT.get(Incident.State(found.state)),
@@ -81,7 +81,8 @@ def _page(
             sent=Count("id", filter=Q(state="sent")), queued=Count("id", filter=Q(state="queued")),
             dead=Count("id", filter=Q(state="dead")),
         ),
-        "votes": votes, "withdrawable": [vote for vote in votes if withdrawing.may_withdraw(vote, request.user)],
+        "votes": votes,
+        "withdrawable": [vote for vote in votes if withdrawing.may_withdraw(vote, request.user)],  # type: ignore[arg-type]
         "withdraw_form": WithdrawForm(auto_id="withdraw_%s"), "deployment": found.deployment,
         "vote_form": _vote_form(request, found), "forms": {**offered, **(bound or {})},
     }  # fmt: skip

@@ -5,7 +5,7 @@ import pytest
 from audits.runtime import feeds, monitoring
 from audits.runtime.halting import deployment_prepare
 from audits.runtime.management.commands.run_monitor import Command
-from audits.runtime.models import DeploymentCounter, Halt, MonitorState
+from audits.runtime.models import AmberDecision, DeploymentCounter, Halt, MonitorState
 from audits.runtime.summary import KEPT_POINTS
 from core.models import DomainEvent, Job, Outbox
 from federation.models import DataManifest
@@ -138,6 +138,8 @@ def test_without_two_groups_the_monitor_says_that_it_watches_nothing(deployment,
     row = MonitorState.objects.get()
     assert (row.position, row.amber) == (30, True)
     assert "cannot halt" in row.summary["note"]
+    asked = AmberDecision.objects.get(deployment=deployment)  # amber, and so a person must decide
+    assert list(asked.warnings.values()) == [row.summary["note"]]
 
 
 def test_unknown_is_no_group(world, deployment):
