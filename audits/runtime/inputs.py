@@ -71,7 +71,7 @@ def check_inputs(given: Sequence[float], declared: Declared) -> None:
 
 def inputs_keep(deployment_id: uuid.UUID, site: str, given: Sequence[Sequence[float] | NDArray]) -> None:
     """Count the inputs of cases that were accepted, one row each. Never fails; call it after the commit."""
-    if not given:
+    if len(given) == 0:
         return
     cells = cells_of(np.asarray(given, dtype=np.float64)[:, :MOST_INPUTS])
     key = (deployment_id, site)

@@ -2,6 +2,8 @@ import json
 
 import pytest
 
+from audits.domain.monitor.betting import begin
+from audits.domain.monitor.betting import fold_all as fold_all_of
 from audits.runtime import feeds, monitoring
 from audits.runtime.halting import deployment_prepare
 from audits.runtime.management.commands.run_monitor import Command
@@ -85,7 +87,7 @@ def test_the_state_is_the_same_bytes_however_the_outcomes_are_split(deployment, 
         fold_all(deployment)
     policy = monitoring.policy_of(deployment)
     events = feeds.outcomes_after(deployment.id, 0, 400, policy)
-    whole = monitoring.fold_all(monitoring.begin(policy), events, policy)
+    whole = fold_all_of(begin(policy), events, policy)
     stored = MonitorState.objects.get().state["fold"]
     assert json.dumps(stored, sort_keys=True, separators=(",", ":")) == whole.to_json()
     replayed = monitoring.replay(deployment)
