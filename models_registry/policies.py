@@ -49,6 +49,8 @@ _RANGES: dict[str, tuple[type, float, float]] = {  # what a requester may set: k
 }
 # Whether predictions need the officers' approval on the chain: refused without it, served with a warning, not asked.
 CHAIN = ("required", "alarm", "off")
+# Whether outcomes that appeals told count in the monitor: contested cases are no random sample.
+APPEAL_OUTCOMES = ("excluded", "counted")
 APPEAL_DAYS = 30  # by when an appeal against a prediction is decided (GDPR Art. 12(3): a month)
 MOST_PLAN = 4000  # characters of a downtime plan
 CHAIN_MAX_AGE_S = 60  # how old the chain's word may be; the anchor worker reads it every 5 s
@@ -69,6 +71,7 @@ def policy_of(*, version: Version, kind: str, chosen: Mapping[str, Any] | None =
         **MONITOR,
         "metrics": list(gated_metrics(version.config["task"])),
         "max_predictions": MAX_PREDICTIONS[ApprovalRequest.Kind(kind)],
+        "appeal_outcomes": "excluded",
     }
     ranges = {
         **_RANGES,
@@ -112,7 +115,15 @@ def _checked_plan(value: Any) -> str:
     return text
 
 
-_CHECKS = {"regimes": _checked_regimes, "downtime_plan": _checked_plan}
+def _checked_appeals(value: Any) -> str:
+    if value not in APPEAL_OUTCOMES:
+        raise ApplicationError(
+            f"Policy appeal_outcomes: expected one of {', '.join(APPEAL_OUTCOMES)}; got {str(value)[:80]!r}."
+        )
+    return str(value)
+
+
+_CHECKS = {"regimes": _checked_regimes, "downtime_plan": _checked_plan, "appeal_outcomes": _checked_appeals}
 
 
 def _checked(name: str, value: Any, number: type, low: float, high: float) -> float:

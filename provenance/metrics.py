@@ -38,7 +38,8 @@ class Metric:
     meaning: str
     value: float
     labels: Mapping[str, str] = field(default_factory=dict)
-    kind: Literal["gauge", "counter"] = "gauge"
+    kind: Literal["gauge", "counter", "histogram"] = "gauge"
+    suffix: str = ""  # of a histogram's sample: _bucket, _sum or _count
 
 
 SOURCES: list[Callable[[], list[Metric]]] = []
@@ -92,8 +93,8 @@ def exposition(metrics: list[Metric]) -> str:
         if metric.name not in lines:
             lines[metric.name] = [f"# HELP {metric.name} {metric.meaning}", f"# TYPE {metric.name} {metric.kind}"]
         labels = ",".join(f'{key}="{_escaped(value)}"' for key, value in metric.labels.items())
-        value = f"{float(metric.value):.15g}"
-        lines[metric.name].append(f"{metric.name}{{{labels}}} {value}" if labels else f"{metric.name} {value}")
+        value, name = f"{float(metric.value):.15g}", metric.name + metric.suffix
+        lines[metric.name].append(f"{name}{{{labels}}} {value}" if labels else f"{name} {value}")
     return "\n".join(line for group in lines.values() for line in group) + "\n"
 
 

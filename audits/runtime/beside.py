@@ -10,6 +10,7 @@ from typing import Any
 from django.db.models import Sum
 
 from audits.domain.monitor.policy import CROSS
+from audits.runtime import feeds, history
 from audits.runtime.models import DailyRollup, MonitorState
 from audits.runtime.monitoring import policy_of
 from federation.domain.group_rates import Sums
@@ -44,7 +45,10 @@ def beside(deployment: Deployment) -> dict[str, Any]:
     monitor = MonitorState.objects.filter(deployment=deployment).first()
     drift = dict(monitor.summary.get("drift", {})) if monitor else {}
     drift["classifies"] = deployment.version.config["task"] == "classification"
-    return {"drift": drift, "site_gaps": site_gaps(deployment), "privacy": privacy_leg(deployment)}
+    return {
+        "drift": drift, "site_gaps": site_gaps(deployment), "privacy": privacy_leg(deployment),
+        "marked": history.marked(deployment), "appealed": len(feeds.appealed(deployment.id)),
+    }  # fmt: skip
 
 
 def privacy_leg(deployment: Deployment) -> dict[str, Any]:

@@ -17,10 +17,9 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection
-from django.db.models import Sum
 
 from audits.runtime.declared import site_of
-from audits.runtime.models import DailyRollup, EventKey, Outcome
+from audits.runtime.models import EventKey, Outcome
 from audits.runtime.names import CaseName, events_taken, index_of, known_names, literal
 from audits.runtime.rollups import CORRECTED, SERVED, RollupSums
 from core.capture import record
@@ -88,11 +87,6 @@ def take_back(sums: RollupSums, group: str, was: Corrected, now: datetime) -> No
     counted = {name: value for name, value in was.values.items() if name != SERVED}
     sums.add(was.first_told, group, counted, -1)
     sums.add(now, group, {CORRECTED: 1.0})
-
-
-def corrections_counted(deployment: Deployment) -> int:
-    """How many corrections were told."""
-    return DailyRollup.objects.filter(deployment=deployment, metric=CORRECTED).aggregate(n=Sum("n"))["n"] or 0
 
 
 def history(*, deployment: Deployment, event_key: str, caller: Any) -> list[Outcome]:

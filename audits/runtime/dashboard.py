@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,7 +15,7 @@ from audits.runtime import history
 from audits.runtime.declared import declared_by
 from audits.runtime.forms_history import RANGES, HistoryForm
 from audits.runtime.history import DAY, Window
-from audits.runtime.models import Halt
+from audits.runtime.models import AmberDecision, Halt
 from audits.runtime.rollups import SERVED, Rate
 from audits.runtime.streams import METRICS
 from core.charts import Chart, Mark, Series, line_chart
@@ -22,7 +23,7 @@ from federation.domain.round_metrics import gated_metrics
 from federation.models import Participant
 from models_registry.models import Deployment
 
-MOST_MARKS = 20  # halts and reinstatements drawn, the newest
+MOST_MARKS = 20  # drawn, the newest
 
 
 @dataclass(frozen=True)
@@ -82,8 +83,9 @@ def controls(choice: Choice) -> dict[str, Any]:
 def charts(deployment: Deployment, choice: Choice) -> dict[str, Any]:
     """Everything below the controls."""
     window = choice.window
-    marks = halt_marks(deployment, window)
+    marks = marks_of(deployment, window)
     return {
+        "window_marked": history.marked(deployment, window),
         "window": window,
         "window_last": window.until - timedelta(minutes=1),
         "traffic": traffic_chart(deployment, window, marks),
@@ -119,17 +121,34 @@ def rates_chart(deployment: Deployment, choice: Choice, marks: list[Mark]) -> Ch
     )  # fmt: skip
 
 
-def halt_marks(deployment: Deployment, window: Window) -> list[Mark]:
-    """Halts and reinstatements within the window."""
+def marks_of(deployment: Deployment, window: Window) -> list[Mark]:
+    """What happened within the window: halts, reinstatements, warnings that asked for a decision, and the decisions."""
+    marks = [*_halt_marks(deployment, window), *_amber_marks(deployment, window)]
+    within = [mark for mark in marks if window.since <= mark.at <= window.until]  # type: ignore[operator]
+    return sorted(within, key=lambda mark: mark.at)[-MOST_MARKS:]
+
+
+def _halt_marks(deployment: Deployment, window: Window) -> Iterator[Mark]:
     rows = Halt.objects.filter(deployment=deployment).filter(
         Q(created_at__range=(window.since, window.until)) | Q(closed_at__range=(window.since, window.until))
     )
-    marks = []
-    for created_at, closed_at in rows.values_list("created_at", "closed_at")[:MOST_MARKS]:
-        marks.append(Mark(created_at, "Halted", "halt"))
+    if window.site:
+        rows = rows.filter(site__in=("", window.site))
+    for created_at, closed_at, site in rows.values_list("created_at", "closed_at", "site")[:MOST_MARKS]:
+        where = f" at {site}" if site else ""
+        yield Mark(created_at, f"Halted{where}", "halt")
         if closed_at:
-            marks.append(Mark(closed_at, "Reinstated", "pass"))
-    return marks
+            yield Mark(closed_at, f"Reinstated{where}", "pass")
+
+
+def _amber_marks(deployment: Deployment, window: Window) -> Iterator[Mark]:
+    rows = AmberDecision.objects.filter(deployment=deployment).filter(
+        Q(created_at__range=(window.since, window.until)) | Q(decided_at__range=(window.since, window.until))
+    )
+    for created_at, decided_at, decision in rows.values_list("created_at", "decided_at", "decision")[:MOST_MARKS]:
+        yield Mark(created_at, "Amber", "warn")
+        if decided_at and decision != AmberDecision.Decision.HALT:  # that one is a halt, and marked so
+            yield Mark(decided_at, f"Decided: {decision}", "info")
 
 
 def group_table(deployment: Deployment, window: Window) -> dict[str, Any]:

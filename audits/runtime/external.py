@@ -20,6 +20,7 @@ from audits.runtime.batches import NULL, batch_values, cell, instant
 from audits.runtime.declared import Declared
 from audits.runtime.entering import batch_close, batch_open
 from audits.runtime.idempotency import Claim, check_key
+from audits.runtime.inputs import check_inputs, inputs_keep
 from audits.runtime.names import CaseName, new_names, taken
 from audits.runtime.records import Bad, attributes_of, check_text, unpack_mask
 from audits.runtime.rollups import AFTER_HALT, SERVED, RollupSums, group_key
@@ -108,14 +109,16 @@ def events_create(*, deployment_id: uuid.UUID, caller, body: Body, idempotency_k
             name = names[number].name
             rows.faults.add(rows.places[number], "event_key", taken("prediction", name), name)
         rows.faults.settle(len(events) - len(opened.again))
-        found = enumerate(zip(events, names, opened.subjects, strict=True))
-        new = [row for number, row in found if number not in again]
+        found = [number for number in range(len(events)) if number not in again]
+        new = [(events[n], names[n], opened.subjects[n]) for n in found]
         leaves, lines, sums, marked = _written(batch, new)
         answer = _answer(batch, [event for event, _, _ in new], marked, rows)
         values = batch_values(
             deployment_id=deployment_id, kind="prediction", site=sender.site, batch_id=batch.id, at=now, leaves=leaves
         )
         batch_close(batch=values, lines=lines, sums=sums, claim=claim, answer=answer)
+    given = (rows.records[n].inputs for n in found)
+    inputs_keep(deployment_id, sender.site, [inputs for inputs in given if inputs is not None])
     return answer
 
 
@@ -132,6 +135,8 @@ def _checked(rows: Rows[EventIn], declared: Declared, now: datetime) -> tuple[Ro
             group = groups.get(key)
             if group is None:
                 group = groups[key] = _group(record.attributes, declared)
+            if record.inputs is not None:
+                check_inputs(record.inputs, declared)
             events.append(_event(record, group, declared.task, latest))
         except Bad as bad:
             rows.faults.add(rows.places[number], bad.name, bad.message, record.event_key)

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from audits.domain.monitor.betting import OutcomeEvent
 from audits.domain.monitor.calibration import calibration_case
 from audits.domain.monitor.policy import FED_BY_PREDICTIONS, MonitorPolicy
-from audits.runtime.models import Batch, DeploymentCounter, Outcome, Prediction
+from audits.runtime.models import Appeal, Batch, DeploymentCounter, Outcome, Prediction
 from audits.runtime.rollups import SCORE
 
+APPEAL = "appeal"  # an origin of outcomes, as a policy may exclude it
 SELECTION, CALIBRATION = "selection_rate", "calibration"
 BATCHES = 500  # prediction batches read at once
 
@@ -43,17 +44,27 @@ class Served:
 
 
 def outcomes_after(deployment_id: uuid.UUID, position: int, most: int, policy: MonitorPolicy) -> Iterator[OutcomeEvent]:
-    """The next outcomes; what predictions feed is left out, it comes from `served_after`."""
+    """The next outcomes; what predictions feed is left out, it comes from `served_after`.
+
+    An outcome of an origin that the policy excludes moves the cursor and carries no value.
+    """
     rows = Outcome.objects.filter(deployment_id=deployment_id, position__gt=position, position__lte=position + most)
-    derives = CALIBRATION in policy.metrics
-    for at, attributes, stratum, stored in rows.order_by("position").values_list(
-        "position", "attributes", "stratum", "values"
+    derives, left_out = CALIBRATION in policy.metrics, appealed(deployment_id) if APPEAL in policy.excluded else set()
+    for at, alias, attributes, stratum, stored in rows.order_by("position").values_list(
+        "position", "event_key", "attributes", "stratum", "values"
     ):
+        stored = {} if alias in left_out else stored
         values = {name: value for name, value in stored.items() if name not in FED_BY_PREDICTIONS}
         score_bin = None
         if derives and SCORE in values and stratum in (0, 1):
             values[CALIBRATION], score_bin = calibration_case(values[SCORE], stratum)
         yield OutcomeEvent(at, attributes, values, str(stratum), score_bin)
+
+
+def appealed(deployment_id: uuid.UUID) -> set[str]:
+    """The cases (aliases) whose outcome an appeal told. Appeal and outcome are committed together, and both stay."""
+    rows = Appeal.objects.filter(deployment_id=deployment_id, feedback=Appeal.Feedback.TOLD)
+    return set(rows.values_list("event_key", flat=True))
 
 
 def served_after(deployment_id: uuid.UUID, cursor: int, ordinal: int, most: int, *, until: int | None = None) -> Served:

@@ -27,6 +27,16 @@ class HaltForm(forms.Form):
         self.fields["site"].choices = choices  # type: ignore[attr-defined]
 
 
+class WithdrawForm(forms.Form):
+    reason = forms.CharField(
+        label="Why is the vote withdrawn?",
+        help_text="For instance that it names the wrong evidence. It is written to the ledger.",
+        min_length=MIN_REASON,
+        max_length=MAX_REASON,
+        widget=forms.Textarea(attrs={"rows": 2}),
+    )
+
+
 class ReinstatementForm(forms.Form):
     """The first vote names the evidence; the next ones vote on that, by the digest that their page showed."""
 

@@ -6,7 +6,7 @@ from django import forms
 from django.utils import timezone
 
 from audits.domain.incidents.clocks import clock_book
-from audits.runtime import incidents
+from audits.runtime import incident_state, incidents
 from audits.runtime.models import Incident, LookBackCase, LookBackMark
 from core.roles import Role
 
@@ -45,7 +45,7 @@ class FactsForm(OfIncident):
     )  # fmt: skip
 
     def prepare(self) -> None:
-        facts = incidents.facts_of(self.incident)
+        facts = incident_state.facts_of(self.incident)
         self.fields["aware_at"].initial = facts.aware_at
         words = {value: key for key, value in KNOWN.items()}
         for name, question in clock_book().questions.items():

@@ -20,10 +20,11 @@ from audits.runtime.declared import declared_by, site_of
 from audits.runtime.halting import refuse_unless_active
 from audits.runtime.idempotency import check_key, claim, keep
 from audits.runtime.inference import Answer, infer
+from audits.runtime.inputs import inputs_keep
 from audits.runtime.locks import lock_shared
 from audits.runtime.models import Prediction
 from audits.runtime.names import CaseName, claim_events, new_names
-from audits.runtime.operating import judge, operating_of
+from audits.runtime.operating import inputs_of_case, judge, operating_of
 from audits.runtime.records import (
     MAX_PREDICTIONS,
     Case,
@@ -108,6 +109,7 @@ def predictions_create(*, deployment: Deployment, caller, body: bytes, idempoten
             values=[(row.attributes, {SERVED: float(row.flagged)}) for row in rows],
         )  # fmt: skip
         keep(scope=scope, key=key, answer=answer)
+    inputs_keep(deployment.id, site, [case.inputs for case in cases])
     return answer
 
 
@@ -123,8 +125,10 @@ def caller_site(caller, deployment: Deployment) -> str:
 
 def _judged(deployment: Deployment, case: Case) -> Case:
     """The case with its place against the operating range, and the warnings that follow."""
-    found = judge(operating_of(deployment), declared_by(deployment.version), case.x)
-    return replace(case, place=found.place, warnings=[*case.warnings, *found.warnings])
+    declared = declared_by(deployment.version)
+    inputs = inputs_of_case(declared, case.x)
+    found = judge(operating_of(deployment), declared, inputs)
+    return replace(case, place=found.place, warnings=[*case.warnings, *found.warnings], inputs=inputs)
 
 
 def _answers(deployment: Deployment, cases: list[Case]) -> list[Answer]:

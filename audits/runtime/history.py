@@ -16,7 +16,7 @@ from django.db.models.fields.json import KeyTextTransform
 
 from audits.runtime.forms_history import SPANS, HistoryForm
 from audits.runtime.models import DailyRollup, Rollup
-from audits.runtime.rollups import NO_RATES, SERVED, TOLD, Rate, rate
+from audits.runtime.rollups import AFTER_HALT, CORRECTED, NO_RATES, SERVED, TOLD, Rate, rate
 from federation.domain.group_rates import Sums
 from models_registry.models import Deployment
 
@@ -135,6 +135,13 @@ def group_rates(deployment: Deployment, window: Window) -> dict[str, dict[str, d
         .annotate(count=Sum("n"), sum=Sum("total"), squares=Sum("total_sq"))
     )
     return _by_group((row["attributes"], row["metric"], Sums(row["count"], row["sum"], row["squares"])) for row in rows)
+
+
+def marked(deployment: Deployment, window: Window | None = None) -> dict[str, int]:
+    """How many predictions were made elsewhere while it was halted, and how many outcomes corrected, in the window."""
+    rows = _within(deployment, window) if window else DailyRollup.objects.filter(deployment=deployment)
+    found = rows.filter(metric__in=(AFTER_HALT, CORRECTED)).order_by().values_list("metric").annotate(Sum("n"))
+    return {AFTER_HALT: 0, CORRECTED: 0} | dict(found)
 
 
 def outcomes_an_hour(deployment: Deployment, now: datetime) -> float | None:

@@ -19,7 +19,7 @@ from django.db.models import Count, Q
 from django.utils import timezone
 
 from accounts.models import User
-from audits.runtime import incidents
+from audits.runtime import incident_state, incidents
 from audits.runtime.declared import site_of
 from audits.runtime.models import Halt, Incident, LookBack, LookBackCase, LookBackMark, MonitorState
 from audits.runtime.names import known_names
@@ -142,7 +142,7 @@ def look_back_change(*, look_back: LookBack, since: datetime, whole: bool, reaso
     ApplicationError
         If the beginning is not between the deployment's and the halt.
     """
-    incident = incidents.with_details(Incident.objects.all()).get(id=look_back.incident_id)
+    incident = incident_state.with_details(Incident.objects.all()).get(id=look_back.incident_id)
     text = incidents.clean(reason, "a reason", incidents.MIN_TEXT, 2000)
     if not incidents.manages(actor, incident):
         raise Forbidden("Only an ethics officer of an institution that takes part sets the period of the look-back.")

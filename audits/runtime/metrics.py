@@ -12,7 +12,7 @@ from datetime import datetime
 from django.db.models import Case, Count, IntegerField, Q, Value, When
 from django.utils import timezone
 
-from audits.runtime import streams
+from audits.runtime import latency, streams
 from audits.runtime.models import DeploymentCounter, Halt, MonitorState, Outcome
 from models_registry.models import Deployment
 from provenance.metrics import Metric
@@ -35,7 +35,8 @@ def runtime_metrics(now: datetime | None = None) -> list[Metric]:
         Metric(
             "qfl_deployments_left_out", "Deployments beyond those shown here.",
             max(0, Deployment.objects.count() - len(found)),
-        )
+        ),
+        *latency.figures(),
     ]  # fmt: skip
     for deployment in found:
         labels = {"deployment": str(deployment.id)}
@@ -48,7 +49,7 @@ def runtime_metrics(now: datetime | None = None) -> list[Metric]:
     return out
 
 
-def _of(deployment: Deployment, labels: Mapping[str, str], halts: Mapping[bool, int]) -> Iterator[Metric]:
+def _of(deployment: Deployment, labels: Mapping[str, str], halts: Mapping[str, int]) -> Iterator[Metric]:
     version = deployment.version
     named = {
         **labels, "name": deployment.name, "model": str(version.model), "version": str(version.number),
@@ -60,10 +61,10 @@ def _of(deployment: Deployment, labels: Mapping[str, str], halts: Mapping[bool, 
             "qfl_deployment_state", "1 for the state that the deployment is in, else 0.", deployment.state == state,
             {**labels, "state": state},
         )  # fmt: skip
-    for automatic, who in ((True, "monitor"), (False, "officer")):
+    for who in ("monitor", "officer", "chain"):
         yield Metric(
-            "qfl_deployment_halts_total", "Halts so far, by who decided.", halts.get(automatic, 0),
-            {**labels, "by": who}, kind="counter",
+            "qfl_deployment_halts_total", "Halts so far, by who decided.", halts.get(who, 0), {**labels, "by": who},
+            kind="counter",
         )  # fmt: skip
 
 
@@ -136,6 +137,11 @@ def _waiting_since(monitor: MonitorState, waiting: int, now: datetime) -> float:
 def _halts(ids: list) -> dict:
     rows = Halt.objects.filter(deployment__in=ids).order_by().values_list("deployment_id")
     counted = rows.annotate(
-        monitor=Count("pk", filter=Q(automatic=True)), officer=Count("pk", filter=Q(automatic=False))
+        monitor=Count("pk", filter=Q(automatic=True)),
+        officer=Count("pk", filter=Q(halted_by__isnull=False)),
+        chain=Count("pk", filter=Q(automatic=False, halted_by__isnull=True)),  # as `Halt.source`
     )
-    return {deployment_id: {True: monitor, False: officer} for deployment_id, monitor, officer in counted}
+    return {
+        deployment_id: {"monitor": monitor, "officer": officer, "chain": chain}
+        for deployment_id, monitor, officer, chain in counted
+    }

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import uuid
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
@@ -18,80 +17,27 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from audits.domain.monitor.alarms import Alarm, alarms
-from audits.domain.monitor.batch import fold_batch
 from audits.domain.monitor.betting import MonitorState as Fold
-from audits.domain.monitor.betting import OutcomeEvent, begin, fold_all
-from audits.domain.monitor.columns import columns_of
-from audits.domain.monitor.drift import DriftState, fold_scores
+from audits.domain.monitor.betting import begin
 from audits.domain.monitor.drift import warnings as drift_warnings
 from audits.domain.monitor.policy import FED_BY_PREDICTIONS, MonitorPolicy, PolicyError
 from audits.runtime import amber, feeds, summary
 from audits.runtime.declared import declared_by
+from audits.runtime.epochs import Epoch, Replay, ServedState, canonical, fold_some
 from audits.runtime.halting import deployment_prepare, halt_create
+from audits.runtime.inputs import inputs_begin, inputs_fold
 from audits.runtime.models import DeploymentCounter, MonitorState
+from audits.runtime.retention import months_gone
 from core.errors import Conflict
 from federation.domain.round_metrics import gated_metrics
 from models_registry.models import Deployment
 
 AT_ONCE = 10_000  # outcomes, and predictions, folded in one transaction
 STEP = 25  # outcomes between two points of the drawn history
+FEWEST_TOLD, MOST_APPEALED = 20, 0.1  # outcomes, and the share of them from appeals above which the monitor warns
 POINTS = 400  # of the history at most, from one transaction
-VECTORISED = 100  # from so many events on, the batch fold is the faster one; both give the same bits
 _SETTINGS = ("threshold", "alpha", "arl", "bets", "detectors", "min_pairs", "window", "queue", "advisory")
 _LISTS = ("bets", "detectors", "advisory")
-
-
-@dataclass
-class Epoch:
-    """Where one run of the monitor stands."""
-
-    policy: MonitorPolicy
-    fold: Fold
-    served: ServedState
-
-
-@dataclass(frozen=True)
-class ServedState:
-    """The part that predictions feed: their streams' fold, and the drift of the scores."""
-
-    start: int  # predictions that were counted before the epoch
-    cursor: int
-    fold: Fold
-    drift: DriftState
-
-    def as_dict(self) -> dict:
-        return {
-            "start": self.start, "cursor": self.cursor, "fold": json.loads(self.fold.to_json()),
-            "drift": self.drift.as_dict(),
-        }  # fmt: skip
-
-    @classmethod
-    def from_dict(cls, raw: dict) -> ServedState:
-        return cls(
-            raw["start"], raw["cursor"], Fold.from_json(_canonical(raw["fold"])), DriftState.from_dict(raw["drift"])
-        )
-
-    @classmethod
-    def begin(cls, policy: MonitorPolicy, start: int) -> ServedState:
-        return cls(start, start, begin(policy, position=start), DriftState())
-
-    def on(self, served: feeds.Served, policy: MonitorPolicy, key: str) -> ServedState:
-        """After more predictions."""
-        drift = fold_scores(self.drift, served.scores, key=key, alpha=policy.alpha)
-        return ServedState(self.start, served.cursor, fold_some(self.fold, served.events, policy), drift)
-
-
-@dataclass(frozen=True)
-class Replay:
-    """The monitor folded again from the stored outcomes and predictions, beside what it had written."""
-
-    position: int
-    again: str  # canonical JSON of the state
-    stored: str
-
-    @property
-    def equal(self) -> bool:
-        return self.again == self.stored
 
 
 def policy_of(deployment: Deployment) -> MonitorPolicy | None:
@@ -106,6 +52,7 @@ def policy_of(deployment: Deployment) -> MonitorPolicy | None:
         name: tuple(given[name]) if name in _LISTS else given[name] for name in _SETTINGS if name in given
     }
     options.setdefault("threshold", settings.BIAS_THRESHOLD)
+    options["excluded"] = () if given.get("appeal_outcomes") == "counted" else (feeds.APPEAL,)
     groups = {name: tuple(names) for name, names in given.get("groups", declared.groups).items() if len(names) > 1}
     metrics = tuple(given.get("metrics", gated_metrics(declared.task)))
     if not groups or not metrics:
@@ -124,25 +71,23 @@ def waiting() -> list[uuid.UUID]:
     return list(rows.order_by("deployment_id").values_list("deployment_id", flat=True))
 
 
-def fold_some(fold: Fold, events: list[OutcomeEvent], policy: MonitorPolicy) -> Fold:
-    """Fold events, few one by one and many at once: the same bits."""
-    if len(events) < VECTORISED:
-        return fold_all(fold, events, policy)
-    return fold_batch(fold, columns_of(events, policy), policy)
-
-
 def fold_deployment(deployment_id: uuid.UUID) -> bool:
     """Fold what came since the cursors, and halt if the evidence suffices. True if there may be more at once."""
     with transaction.atomic():
         row = _locked(deployment_id)
-        deployment = Deployment.objects.select_related("version__model").get(id=deployment_id)
+        deployment = Deployment.objects.select_related("version__model", "approval").get(id=deployment_id)
         epoch = _resume(row, deployment)
         if epoch is None:  # no two groups to compare: the cursors move, the page says why
-            return _pass_over(row)
+            return _pass_over(row, deployment)
         more, points = _advance(epoch, row)
         if more is None:
             return False
-        found = [*alarms(_merged(epoch), epoch.policy), *_drift_alarms(epoch, deployment)]
+        found = [
+            *alarms(_merged(epoch), epoch.policy),
+            *_drift_alarms(epoch, deployment),
+            *inputs_fold(deployment, epoch.policy.alpha),
+            *_appeal_alarms(deployment, epoch),
+        ]
         _save(row, epoch, found, points)
         amber.decision_ask(deployment=deployment, found=found, monitor=row)
         halts = [alarm for alarm in found if alarm.level == "halt"]
@@ -167,12 +112,14 @@ def _advance(epoch: Epoch, row: MonitorState) -> tuple[bool | None, list[dict]]:
     return len(events) == AT_ONCE or served.more, points
 
 
-def _pass_over(row: MonitorState) -> bool:
+def _pass_over(row: MonitorState, deployment: Deployment) -> bool:
     counter = DeploymentCounter.objects.get(deployment_id=row.deployment_id)
     if (row.position, row.predictions) == (counter.outcomes, counter.predictions):
         return False
     row.position, row.predictions = counter.outcomes, counter.predictions
     _save(row, None, [], [])
+    alarm = Alarm("amber", "unwatched", "", "", "", "", None, None, 0, 0.0, None, row.position, summary.UNWATCHED)
+    amber.decision_ask(deployment=deployment, found=[alarm], monitor=row)
     return False
 
 
@@ -196,6 +143,22 @@ def _drift_alarms(epoch: Epoch, deployment: Deployment) -> list[Alarm]:
     ]
 
 
+def _appeal_alarms(deployment: Deployment, epoch: Epoch) -> list[Alarm]:
+    """Contested cases are no random sample: where they are much of what is known, a person must know it."""
+    told = epoch.fold.position
+    appealed = len(feeds.appealed(deployment.id)) if told >= FEWEST_TOLD else 0
+    if appealed <= MOST_APPEALED * told:
+        return []
+    left_out = "the monitor leaves them out, and learns from the others alone"
+    counted = "the monitor counts them, so that its promise does not hold"
+    sentence = (
+        f"{appealed:,} of {told:,} outcomes came from appeals, which are no random sample; "
+        f"{left_out if feeds.APPEAL in epoch.policy.excluded else counted}. Ask the sites for the outcomes of all "
+        "cases, or of a random sample."
+    )
+    return [Alarm("amber", "appeals", "outcomes", "origin", feeds.APPEAL, "", None, None, 0, 0.0, None, told, sentence)]
+
+
 def _halt(deployment_id: uuid.UUID, position: int, halts: list[Alarm]) -> None:
     first = min(halts, key=lambda alarm: (alarm.position, alarm.rule))
     with suppress(Conflict):  # an officer was first: it is stopped, and the alarm stands in the monitor's summary
@@ -217,6 +180,7 @@ def epoch_begin(*, deployment_id: uuid.UUID, halt_id: uuid.UUID) -> int:
     epochs = [*row.summary.get("epochs", []), _epoch(counter.outcomes, str(halt_id))]
     row.summary = {"epochs": epochs}
     row.state = {}
+    inputs_begin(deployment_id)
     if policy is not None:
         epoch = Epoch(policy, begin(policy, position=row.position), ServedState.begin(policy, counter.predictions))
         _save(row, epoch, [], [summary.point(_merged(epoch), policy)])
@@ -231,7 +195,10 @@ def replay(deployment: Deployment) -> Replay:
     if not row.state:
         return Replay(row.position, "", "")
     policy = MonitorPolicy.from_dict(row.state["policy"])
-    fold = begin(policy, position=summary.epoch_start(row.summary))
+    start = summary.epoch_start(row.summary)
+    if gone := months_gone(deployment.id, start, row.state.get("predictions", {}).get("start")):
+        return Replay(start, "", "", gone)
+    fold = begin(policy, position=start)
     known = ServedState.from_dict(row.state["predictions"]) if "predictions" in row.state else None
     while fold.position < row.position:
         most = min(AT_ONCE, row.position - fold.position)
@@ -247,7 +214,7 @@ def replay(deployment: Deployment) -> Replay:
             served, more = served.on(next_, policy, str(deployment.id)), next_.more
         again["predictions"] = served.as_dict()
     stored = {name: row.state[name] for name in again}
-    return Replay(fold.position, _canonical(again), _canonical(stored))
+    return Replay(fold.position, canonical(again), canonical(stored))
 
 
 def _locked(deployment_id: uuid.UUID) -> MonitorState:
@@ -262,7 +229,7 @@ def _resume(row: MonitorState, deployment: Deployment) -> Epoch | None:
     """Where the epoch stands; a new deployment begins its first one. None if there is nothing to compare."""
     if row.state:
         policy, stored = MonitorPolicy.from_dict(row.state["policy"]), row.state.get("predictions")
-        fold = Fold.from_json(_canonical(row.state["fold"]))
+        fold = Fold.from_json(canonical(row.state["fold"]))
         if stored is None:  # begun by a release that did not look at predictions: from now on it does
             counter = DeploymentCounter.objects.get(deployment_id=row.deployment_id)
             return Epoch(policy, fold, ServedState.begin(policy, counter.predictions))
@@ -292,7 +259,3 @@ def _save(row: MonitorState, epoch: Epoch | None, found: list[Alarm], points: li
     row.amber = any(alarm.level == "amber" for alarm in found) or policy is None
     row.updated_at = timezone.now()
     row.save(update_fields=["position", "predictions", "state", "summary", "amber", "updated_at"])
-
-
-def _canonical(state: dict) -> str:
-    return json.dumps(state, sort_keys=True, separators=(",", ":"))

@@ -77,17 +77,21 @@ def inputs_named(declared: Declared) -> tuple[str, ...]:
     return declared.feature_names if declared.task == "classification" else image_inputs(declared.feature_names)
 
 
-def judge(operating: Operating, declared: Declared, x: NDArray[np.float32]) -> Judged:
-    """Hold one case against the ranges.
+def inputs_of_case(declared: Declared, x: NDArray[np.float32]) -> NDArray[np.float64]:
+    """The values of a case's inputs, in the order of `inputs_named`.
 
     Parameters
     ----------
     x : ndarray, shape (1, d) or (slices, channels, height, width)
     """
+    return x[0].astype(float) if declared.task == "classification" else image_figures(x)
+
+
+def judge(operating: Operating, declared: Declared, values: NDArray[np.float64]) -> Judged:
+    """Hold one case's inputs, as `inputs_of_case` gives them, against the ranges."""
     if not operating.ranges:
         return Judged(Place.UNKNOWN, [])
     names = inputs_named(declared)
-    values = x[0].astype(float) if declared.task == "classification" else image_figures(x)
     known = [i for i, name in enumerate(names) if name in operating.ranges] if len(names) == len(values) else []
     low, high = (np.array([operating.ranges[names[i]][end] for i in known], dtype=float) for end in (0, 1))
     mine = values[known]

@@ -53,7 +53,7 @@ def standing(deployment: Deployment) -> Standing:
     state, title, text = _words(deployment, open_halt, monitor)
     return Standing(
         state=state, title=title, text=text, halt=open_halt,
-        votes=list(open_halt.reinstatements.select_related("officer", "institution")) if open_halt else [],
+        votes=list(open_halt.reinstatements.standing().select_related("officer", "institution")) if open_halt else [],
         voters=services.voters(open_halt) if open_halt else [],
         halt_seq=ledger_seqs([open_halt.id]).get(str(open_halt.id)) if open_halt else None,
         evidence=_evidence(open_halt), position=monitor.position if monitor else 0,

@@ -27,6 +27,12 @@ class HaltQuerySet(_OfDeployment):
         return self.standing().filter(site="")
 
 
+class VoteQuerySet(models.QuerySet):
+    def standing(self) -> VoteQuerySet:
+        """Those that count: not withdrawn."""
+        return self.filter(withdrawn_at__isnull=True)
+
+
 class IncidentQuerySet(_OfDeployment):
     def not_closed(self) -> IncidentQuerySet:
         return self.exclude(state="closed")

@@ -70,6 +70,8 @@ class Case:
     x : ndarray of float32, shape (1, d) or (slices, channels, height, width)
     attributes : attribute to group; every declared attribute, "unknown" where it was not given
     place : where it lies against the operating range of the approved card
+    inputs : ndarray, shape (d,)
+        What is compared with that range; counted, and not stored.
     """
 
     event_key: str
@@ -78,6 +80,7 @@ class Case:
     x: NDArray[np.float32]
     warnings: list[str] = field(default_factory=list)
     place: Place = Place.UNKNOWN
+    inputs: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
 
 
 @dataclass

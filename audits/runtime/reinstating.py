@@ -79,7 +79,7 @@ def evidence_from_document(*, data: bytes, name: str) -> NamedEvidence:
 
 def evidence_of_votes(halt: Halt) -> NamedEvidence | None:
     """What the votes so far name; the next one must name the same."""
-    vote = halt.reinstatements.first()
+    vote = next(iter(halt.votes), None)
     if vote is None:
         return None
     return NamedEvidence(vote.evidence_kind, vote.evidence_digest, vote.evidence_source, str(vote.evidence_name))
@@ -110,7 +110,7 @@ def check_same(halt: Halt, given: NamedEvidence) -> None:
     if before is not None and before.digest != given.digest:
         raise Conflict(
             f"Expected the evidence that the first vote names, {before.digest}; got {given.digest}. All votes on a "
-            "halt rest on the same evidence."
+            "halt rest on the same evidence; a vote that names the wrong one is withdrawn by its officer."
         )
 
 

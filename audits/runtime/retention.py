@@ -8,12 +8,14 @@ held against an old export. Figures by hour (the roll-ups) stay: they name nobod
 from __future__ import annotations
 
 import logging
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from django.conf import settings
 from django.db import OperationalError, connection
+from django.db.models import Q
 from django.utils import timezone
 
 from audits.runtime.models import Batch, RetiredMonth
@@ -93,10 +95,30 @@ def month_retire(*, first: date) -> RetiredMonth:
 
 def retired(batches: Sequence[Batch]) -> set:
     """Of these batches, the ids of those whose rows went with their month."""
-    months = set(RetiredMonth.objects.values_list("month", flat=True))
+    months = _retired_months()
+    return {b.id for b in batches if _months_of(b) & months} if months else set()
+
+
+def months_gone(deployment_id: uuid.UUID, outcomes: int, predictions: int | None) -> tuple[date, ...]:
+    """Retired months with rows of a deployment after these positions: what a monitor's epoch cannot be folded from."""
+    months = _retired_months()
     if not months:
-        return set()
-    return {b.id for b in batches if {_month(b.created_at), _month(b.created_at - AROUND)} & months}
+        return ()
+    after = Q(kind="outcome", first_position__gt=outcomes)
+    if predictions is not None:
+        after |= Q(kind="prediction", first_position__gt=predictions)
+    past = max(map(_start, months)) + timedelta(days=31) + AROUND
+    found = Batch.objects.filter(after, deployment=deployment_id, created_at__lt=past).only("id", "created_at")
+    return tuple(sorted({month for batch in found for month in _months_of(batch) & months}))
+
+
+def _retired_months() -> set[date]:
+    return set(RetiredMonth.objects.values_list("month", flat=True))
+
+
+def _months_of(batch: Batch) -> set[date]:
+    """In which its rows may lie."""
+    return {_month(batch.created_at), _month(batch.created_at - AROUND)}
 
 
 def _keeper(first: date, today: date) -> str:
@@ -121,14 +143,18 @@ def _month(at: datetime) -> date:
     return at.astimezone(UTC).date().replace(day=1)
 
 
+def _start(first: date) -> datetime:
+    return datetime(first.year, first.month, 1, tzinfo=UTC)
+
+
 def _batches(first: date):
-    start = datetime(first.year, first.month, 1, tzinfo=UTC)
+    start = _start(first)
     past = datetime(first.year + first.month // 12, first.month % 12 + 1, 1, tzinfo=UTC)
     return Batch.objects.filter(created_at__gte=start, created_at__lt=past + AROUND)
 
 
 def _rows(table: str, first: date) -> int:
-    start = datetime(first.year, first.month, 1, tzinfo=UTC)
+    start = _start(first)
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT count(*) FROM {table} WHERE received_at >= %s "  # noqa: S608 - our own tables

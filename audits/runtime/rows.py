@@ -31,6 +31,7 @@ class EventIn(msgspec.Struct, forbid_unknown_fields=True):
     score: Annotated[float, msgspec.Meta(ge=0, le=1)] | None = None
     label: Literal[0, 1] | None = None
     mask: MaskIn | None = None
+    inputs: list[float] | None = None  # what the model read, for the drift of its inputs; counted and not stored
 
 
 class OutcomeIn(msgspec.Struct, forbid_unknown_fields=True):

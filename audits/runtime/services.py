@@ -91,7 +91,7 @@ def reinstatement_vote(*, halt: Halt, reason: str, actor: User, evidence: NamedE
             halt=halt, officer=actor, institution=institution, reason=reason, evidence_kind=evidence.kind,
             evidence_digest=evidence.digest, evidence_source=evidence.source, evidence_name=evidence.name,
         )  # fmt: skip
-        votes = list(halt.reinstatements.all())
+        votes = halt.votes
         officers, places = {v.officer_id for v in votes}, {v.institution_id for v in votes}
         if len(officers) >= settings.OFFICERS_REQUIRED and len(places) >= settings.INSTITUTIONS_REQUIRED:
             _reinstate(halt, deployment)
@@ -140,7 +140,7 @@ def voters(halt: Halt) -> list[Membership]:
     """The officers who may still vote on a halt: of institutions that have not voted, and who did not deploy it."""
     if halt.closed_at is not None:
         return []
-    voted = halt.reinstatements.values_list("institution_id", flat=True)
+    standing = halt.reinstatements.standing()
     rows = (
         Membership.objects.filter(
             role=Role.ETHICS_OFFICER,
@@ -149,8 +149,8 @@ def voters(halt: Halt) -> list[Membership]:
             institution__participations__federation=halt.deployment.version.model.federation_id,
             institution__participations__is_active=True,
         )
-        .exclude(institution__in=voted)
-        .exclude(user__in=halt.reinstatements.values_list("officer_id", flat=True))
+        .exclude(institution__in=standing.values_list("institution_id", flat=True))
+        .exclude(user__in=standing.values_list("officer_id", flat=True))
         .exclude(user__in=list(deployers(halt.deployment)))
         .exclude(user__in=Membership.objects.filter(role=Role.ADMINISTRATOR, is_active=True).values("user"))
     )
@@ -210,9 +210,12 @@ def officer_institutions(actor: User, deployment: Deployment, what: str) -> list
 
 
 def _voting_institution(halt: Halt, actor: User, institutions: list[Institution]) -> Institution:
-    votes = list(halt.reinstatements.all())
+    votes = halt.votes
     if any(vote.officer_id == actor.id for vote in votes):
-        raise Conflict("You have voted on this halt already. The next vote must come from an officer elsewhere.")
+        raise Conflict(
+            "You have voted on this halt already. The next vote must come from an officer elsewhere; if yours names "
+            "the wrong evidence, withdraw it and vote again."
+        )
     voted = {vote.institution_id for vote in votes}
     for institution in institutions:
         if institution.id not in voted:

@@ -28,10 +28,15 @@ def _rows(incident: Incident) -> Iterator[dict[str, Any]]:
     where = f" at {halt.site}" if halt.site else ""
     yield _event(halt.created_at, f"Halted{where}", halt.id, halt.author, detail=str(halt.reason), state="halted")
     yield _event(incident.created_at, "Incident opened with the halt", incident.id)
-    for vote in halt.reinstatements.select_related("officer", "institution"):
+    for vote in halt.reinstatements.select_related("officer", "institution", "withdrawn_by"):
         yield _event(
             vote.created_at, f"Vote to reinstate, of {vote.institution}", vote.id, str(vote.officer), str(vote.reason)
         )
+        if vote.withdrawn_at:
+            yield _event(
+                vote.withdrawn_at, f"Vote of {vote.institution} withdrawn", vote.id, str(vote.withdrawn_by),
+                str(vote.withdrawn_why),
+            )  # fmt: skip
     if halt.closed_at:
         yield _event(halt.closed_at, "Reinstated", halt.id, state="reinstated")
     for record in incident.records.all():

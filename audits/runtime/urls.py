@@ -12,6 +12,7 @@ urlpatterns = [
     path("deployments/<uuid:deployment_id>/halt/", views.deployment_halt, name="deployment_halt"),
     path("deployments/<uuid:deployment_id>/amber/", views.deployment_amber, name="deployment_amber"),
     path("deployments/<uuid:deployment_id>/reinstate/", views.deployment_reinstate, name="deployment_reinstate"),
+    path("deployments/<uuid:deployment_id>/reinstate/withdraw/", views.vote_withdraw, name="vote_withdraw"),
     path("predictions/find/", case_views.prediction_find, name="prediction_find"),
     path(_CASE, case_views.prediction, name="prediction"),
     path(_CASE + "review/", case_views.prediction_review, name="prediction_review"),

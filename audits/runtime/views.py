@@ -13,10 +13,11 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts.access import requires
-from audits.runtime import amber, dashboard, presentation, services
+from audits.runtime import amber, dashboard, presentation, services, withdrawing
 from audits.runtime.beside import beside
-from audits.runtime.forms import HaltForm, ReinstatementForm
+from audits.runtime.forms import HaltForm, ReinstatementForm, WithdrawForm
 from audits.runtime.forms_amber import AmberForm
+from audits.runtime.input_pages import input_drift
 from audits.runtime.models import Batch, Halt
 from core.errors import ApplicationError
 from models_registry.models import Deployment
@@ -43,6 +44,7 @@ def deployment(request: HttpRequest, deployment_id: uuid.UUID) -> HttpResponse:
     user: Any = request.user
     choice = dashboard.choose(found, request.GET)
     context = {**_shown(found, choice), **dashboard.controls(choice), **beside(found)}
+    context |= input_drift(found)
     context |= amber.context(found, user)
     actions = _actions(request, found, context["place"])
     fragment = f"{reverse('deployment_live', args=[found.id])}?{urlencode({'seen': actions['mark'], **choice.query})}"
@@ -105,6 +107,17 @@ def deployment_reinstate(request: HttpRequest, deployment_id: uuid.UUID) -> Http
     return redirect("deployment", deployment_id=found.id)
 
 
+@require_POST
+@requires("deployment.reinstate")
+def vote_withdraw(request: HttpRequest, deployment_id: uuid.UUID) -> HttpResponse:
+    found = _get(request, deployment_id)
+    vote = withdrawing.vote_of(found, request.POST.get("vote"))
+    form = WithdrawForm(request.POST)
+    withdrawing.vote_withdraw(vote=vote, reason=_reason(form), actor=request.user)  # type: ignore[arg-type]
+    messages.success(request, f"The vote of {vote.institution} is withdrawn and counts no more.")
+    return redirect("deployment", deployment_id=found.id)
+
+
 def _visible(request: HttpRequest) -> QuerySet[Deployment]:
     return Deployment.objects.for_user(request.user).select_related("version__model__federation")
 
@@ -133,10 +146,12 @@ def _actions(request: HttpRequest, found: Deployment, place: presentation.Standi
         "halts": [(halt, seqs.get(str(halt.id))) for halt in halts],
         "halt_form": HaltForm(sites=services.sites_of(found)) if active and user.may("deployment.halt") else None,
         "vote_form": ReinstatementForm(of=place.halt) if place.halt and presentation.may_vote(user, place) else None,
+        "withdrawable": [vote for vote in place.votes if withdrawing.may_withdraw(vote, user)],
+        "withdraw_form": WithdrawForm(auto_id="withdraw_%s") if user.may("deployment.reinstate") else None,
     }
 
 
-def _reason(form: HaltForm | ReinstatementForm) -> str:
+def _reason(form: HaltForm | ReinstatementForm | WithdrawForm) -> str:
     if not form.is_valid():
         name = next(iter(form.errors))
         raise ApplicationError(f"{form.fields[name].label} {' '.join(map(str, form.errors[name]))}")

@@ -13,8 +13,8 @@ from django.views.decorators.http import require_GET, require_POST
 
 from accounts.access import requires
 from audits.runtime import forms_incidents as forms
-from audits.runtime import incidents, lookback, services
-from audits.runtime.forms import ReinstatementForm
+from audits.runtime import incident_state, incidents, lookback, services, withdrawing
+from audits.runtime.forms import ReinstatementForm, WithdrawForm
 from audits.runtime.models import Incident, IncidentTask, Notice
 from audits.runtime.timeline import timeline
 from core import vault
@@ -32,7 +32,7 @@ STATES = [("", "All"), ("not_closed", "Not closed"), *Incident.State.choices]
 @requires("incident.view")
 def incident_list(request: HttpRequest) -> HttpResponse:
     wanted = request.GET.get("state", "")
-    rows = incidents.with_details(Incident.objects.for_user(request.user))
+    rows = incident_state.with_details(Incident.objects.for_user(request.user))
     if wanted == "not_closed":
         rows = rows.not_closed()
     elif wanted in Incident.State.values:
@@ -50,13 +50,13 @@ def incident(request: HttpRequest, incident_id: uuid.UUID) -> HttpResponse:
 
 
 def get_incident(request: HttpRequest, incident_id: uuid.UUID) -> Incident:
-    return get_object_or_404(incidents.with_details(Incident.objects.for_user(request.user)), id=incident_id)
+    return get_object_or_404(incident_state.with_details(Incident.objects.for_user(request.user)), id=incident_id)
 
 
-def _next_due(found: Incident) -> incidents.ClockView | None:
+def _next_due(found: Incident) -> incident_state.ClockView | None:
     if found.state == Incident.State.CLOSED:
         return None
-    return next((view for view in incidents.clocks_of(found) if view.running), None)
+    return next((view for view in incident_state.clocks_of(found) if view.running), None)
 
 
 def _page(
@@ -65,22 +65,25 @@ def _page(
     vault.warm(record.author_id for record in found.records.all())
     manages = found.state != Incident.State.CLOSED and incidents.manages(request.user, found)  # type: ignore[arg-type]
     offered = {name: kind(incident=found) for name, kind in FORMS.items()} if manages else {}
-    facts = incidents.facts_of(found)
+    facts = incident_state.facts_of(found)
+    votes = list(found.halt.reinstatements.standing().select_related("officer", "institution"))
     context: dict[str, Any] = {
-        "incident": found, "halt": found.halt, "facts": facts, "clocks": incidents.clocks_of(found),
-        "missing": incidents.missing(found), "next_state": Incident.NEXT.get(Incident.State(found.state)),
+        "incident": found, "halt": found.halt, "facts": facts, "clocks": incident_state.clocks_of(found),
+        "missing": incident_state.missing(found), "next_state": Incident.NEXT.get(Incident.State(found.state)),
         "notes": [
-            (kind, incidents.note_of(found, kind))
+            (kind, incident_state.note_of(found, kind))
             for kind in (incidents.Kind.DOWNTIME, incidents.Kind.ROOT_CAUSE, incidents.Kind.ACTION)
         ],
-        "approved_plan": incidents.approved_plan(found),
+        "approved_plan": incident_state.approved_plan(found),
         "tasks": list(found.tasks.all()), "events": timeline(found), "manages": manages,
         "counts": lookback.counts_of(found), "own_site": lookback.own_site(request.user, found),
         "notices": Notice.objects.filter(halt=found.halt).aggregate(
             sent=Count("id", filter=Q(state="sent")), queued=Count("id", filter=Q(state="queued")),
             dead=Count("id", filter=Q(state="dead")),
         ),
-        "votes": list(found.halt.reinstatements.select_related("officer", "institution")),
+        "votes": votes,
+        "withdrawable": [vote for vote in votes if withdrawing.may_withdraw(vote, request.user)],  # type: ignore[arg-type]
+        "withdraw_form": WithdrawForm(auto_id="withdraw_%s"), "deployment": found.deployment,
         "vote_form": _vote_form(request, found), "forms": {**offered, **(bound or {})},
     }  # fmt: skip
     return render(request, "audits_runtime/incident.html", context, status=status)

@@ -14,8 +14,8 @@ TONES = {
     "PASS": "good", "VERIFIED": "good", "evidenced": "good", "approved": "good",
     "FAIL": "bad", "FAILED": "bad", "rejected": "bad", "revoked": "bad", "high": "bad",
     "INCONCLUSIVE": "caution", "NOT VERIFIED": "caution", "medium": "caution", "still standing": "caution",
-    "automatic halt": "caution", "manual halt": "caution", "Pass": "good", "Fail": "bad", "Inconclusive": "caution",
-    "Flagged for review": "caution",
+    "automatic halt": "caution", "manual halt": "caution", "halt by chain": "caution",
+    "Pass": "good", "Fail": "bad", "Inconclusive": "caution", "Flagged for review": "caution",
 }  # fmt: skip
 
 

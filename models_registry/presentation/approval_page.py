@@ -109,6 +109,10 @@ def _policy(approval: ApprovalRequest) -> list[tuple[str, object]]:
         ("Detectors that halt", ", ".join(policy.get("detectors", []))),
         ("Groups compared", groups),
         ("Too small to be compared", ", ".join(policy.get("not_compared", [])) or "none"),
+        (
+            "Outcomes from appeals",
+            "counted" if policy.get("appeal_outcomes") == "counted" else "left out",
+        ),
         ("Days to decide an appeal", policy.get("appeal_days", APPEAL_DAYS)),
         *scope_words(policy),
     ]

@@ -141,7 +141,8 @@ def _api_key(institution: Institution, actor: User) -> str:
         )
         _, secret = ApiKey.issue(
             name="Demonstration", institution=institution, issued_by=actor,
-            actions=["prediction.request", "outcome.record"], expires_at=timezone.now() + timedelta(days=30),
+            actions=["prediction.request", "event.record", "outcome.record"],
+            expires_at=timezone.now() + timedelta(days=30),
         )  # fmt: skip
     return secret
 

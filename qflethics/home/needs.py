@@ -15,7 +15,7 @@ from audits.posthoc.models import Report
 from audits.predeployment import policies
 from audits.predeployment.models import AuditRun, ExternalAudit, ExternalFinding
 from audits.runtime.appeals import waiting_for
-from audits.runtime.incidents import clocks_of, with_details
+from audits.runtime.incident_state import clocks_of, with_details
 from audits.runtime.models import AmberDecision, Halt, Incident
 from audits.runtime.services import voters
 from core.models import Job
@@ -76,7 +76,7 @@ def link(name: str, *arguments: object) -> str:
 def _halts(user: User) -> Iterator[Need]:
     """Open halts: officers who have not voted are asked to; everyone else must know that nothing is served."""
     for halt in Halt.objects.standing().for_user(user).select_related("deployment").prefetch_related("reinstatements"):
-        votes = list(halt.reinstatements.all())
+        votes = halt.votes
         asked = user.may("deployment.reinstate") and any(m.user_id == user.pk for m in voters(halt))
         cause = f"Halted by {halt.author}" if halt.source != "officer" else "An officer halted it"
         where = f" at {halt.site}" if halt.site else ""

@@ -62,7 +62,10 @@ def deployment_fingerprint(deployment: uuid.UUID) -> str:
     counted = DeploymentCounter.objects.filter(pk=deployment).values_list("predictions", "outcomes").first()
     monitor = MonitorState.objects.filter(pk=deployment).values_list("position", "amber", "updated_at").first()
     halts = Halt.objects.filter(deployment=deployment).aggregate(
-        halts=Count("pk", distinct=True), closed=Max("closed_at"), votes=Count("reinstatements")
+        halts=Count("pk", distinct=True),
+        closed=Max("closed_at"),
+        votes=Count("reinstatements"),
+        withdrawn=Count("reinstatements__withdrawn_at"),
     )
     return _short(state, counted, monitor, halts)
 

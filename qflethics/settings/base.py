@@ -46,6 +46,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "core.middleware.RequestIdMiddleware",
+    "audits.runtime.latency.TimingMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -236,6 +237,7 @@ AUDIT_ANSWER_SECONDS = {
 }
 INFERENCE_WORKERS = int(env.number("INFERENCE_WORKERS", 2))  # cases predicted at once by a web process, a thread each
 INFERENCE_WAIT_SECONDS = env.number("INFERENCE_WAIT_SECONDS", 10)  # for a free one; then the caller is told to retry
+REQUEST_TIMES_SECONDS = env.number("REQUEST_TIMES_SECONDS", 10)  # how often a web process adds up what it measured
 AUDIT_CHECKS: tuple[str, ...] | None = None  # the checks of the policy that we ship; None: all of them
 OFFICERS_REQUIRED = 2
 INSTITUTIONS_REQUIRED = 2

@@ -8,3 +8,4 @@ PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # speed; p
 AUDIT_CHECKS = (
     "bias_score", "bias_score_baseline", "epsilon", "quantum_mmd", "lime", "aif360", "representation",
 )  # fmt: skip
+REQUEST_TIMES_SECONDS = float("inf")  # never in the middle of a test that counts statements

@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone
 from playwright.sync_api import Browser, expect, sync_playwright
 
-from audits.runtime import monitoring
+from audits.runtime import inputs, monitoring
 from audits.runtime.models import DeploymentCounter
-from audits.runtime.rollups import SERVED, rollups_add
+from audits.runtime.rollups import AFTER_HALT, CORRECTED, SERVED, rollups_add
 from core import context
 from tests.audits.runtime import conftest
 from tests.e2e.browser import launch
@@ -51,6 +52,20 @@ def past(deployment, days: int) -> None:
                                         "accuracy": float(rng.random() < 0.85)}) for sex, _ in rows],
             )  # fmt: skip
     DeploymentCounter.objects.update_or_create(deployment=deployment, defaults={"predictions": total})
+
+
+def drifting(deployment) -> None:
+    """1,200 cases of a ward whose first input rises half way, with corrections and use while halted."""
+    rng = np.random.default_rng(2)
+    for block in range(12):
+        values = rng.beta(2, 5, (100, 4))
+        values[:, 0] += 0.3 * (block >= 6)
+        inputs.inputs_keep(deployment.id, "north", values)
+        with transaction.atomic():
+            inputs.inputs_fold(deployment, 0.05)
+    for metric in (AFTER_HALT, CORRECTED):
+        values = [({"sex": "female"}, {metric: 1.0})] * 3
+        rollups_add(deployment_id=deployment.id, at=timezone.now(), site="north", values=values)
 
 
 @pytest.fixture(scope="module")
@@ -112,9 +127,12 @@ def test_the_page_is_for_everybody_empty_in_use_and_halted(sign_in, live_server,
     look(page, f"empty-{scheme}-{size}", faults)
 
     past(deployment, 14)
+    drifting(deployment)
     tell(deployment, stream(600, {"female": 0.62, "male": 0.9}))
     monitoring.fold_deployment(deployment.id)
     page.goto(address, wait_until="load")
+    for words in ("Inputs that changed most", "a at north", "Used while halted", "Decisions on warnings"):
+        expect(page.get_by_text(words).first).to_be_visible()
     look(page, f"use-{scheme}-{size}", faults)
 
     tell(deployment, stream(1500, {"female": 0.3, "male": 0.9}, seed=2))

@@ -19,10 +19,11 @@ References
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
+
+from audits.domain.monitor import histograms
 
 BINS = 10
 BLOCK = 500  # scores in the reference, and in each block after it
@@ -122,10 +123,7 @@ def fold_scores(state: DriftState, scores: Iterable[float], *, key: str, alpha: 
 
 def stability_index(state: DriftState) -> float | None:
     """PSI of the last whole block against the first; 0: equal; None before there are two blocks."""
-    if state.last is None:
-        return None
-    pairs = [(_share(a), _share(b)) for a, b in zip(state.reference, state.last, strict=True)]
-    return sum((b - a) * math.log(b / a) for a, b in pairs)
+    return None if state.last is None else histograms.stability_index(state.reference, state.last)
 
 
 def estimated_accuracy(state: DriftState) -> tuple[float | None, float | None]:
@@ -157,11 +155,6 @@ def warnings(state: DriftState, *, alpha: float, scores_are_probabilities: bool 
              "measurement.")
         )  # fmt: skip
     return out
-
-
-def _share(count: int) -> float:
-    """Half a score is added to each part, so that an empty one has a finite logarithm."""
-    return (count + 0.5) / (BLOCK + 0.5 * BINS)
 
 
 def _uniform(key: str, number: int) -> float:

@@ -81,6 +81,8 @@ class MonitorPolicy:
         Cases of one group that may wait for a partner, per stream and stratum.
     advisory : tuple of str
         Metrics whose streams warn where others halt: their gaps may have a lawful cause, such as prevalence.
+    excluded : tuple of str
+        Origins of outcomes that bet nothing, because their cases are no random sample ("appeal").
     """
 
     metrics: tuple[str, ...]
@@ -94,6 +96,7 @@ class MonitorPolicy:
     window: int = 100
     queue: int = 64
     advisory: tuple[str, ...] = ()
+    excluded: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse settings under which the promises above would not hold."""
@@ -197,7 +200,7 @@ class MonitorPolicy:
 
     def as_dict(self) -> dict:
         """Plain JSON. What is not used is left out, so that policies of earlier releases keep their digest."""
-        used = {"advisory": list(self.advisory)} if self.advisory else {}
+        used = {name: list(getattr(self, name)) for name in ("advisory", "excluded") if getattr(self, name)}
         return used | {
             "metrics": list(self.metrics),
             "groups": {name: list(names) for name, names in sorted(self.groups.items())},
@@ -226,6 +229,7 @@ class MonitorPolicy:
             window=raw["window"],
             queue=raw["queue"],
             advisory=tuple(raw.get("advisory", ())),
+            excluded=tuple(raw.get("excluded", ())),
         )
 
     @cached_property

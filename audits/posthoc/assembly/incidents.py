@@ -11,6 +11,7 @@ from audits.posthoc.assembly.records import deployment_id
 from audits.posthoc.assembly.window import Window, identifier, instant, label, prose
 from audits.runtime.models import Halt
 
+_KINDS = {"officer": "manual halt", "chain": "halt by chain"}
 _LARGEST_LOG = 700.0  # e^700 is the largest power that a double holds with room to spare
 
 
@@ -29,7 +30,7 @@ def incidents(window: Window) -> list[dict[str, Any]]:
 def _incident(halt: Halt, window: Window) -> dict[str, Any]:
     figures = _figures(halt.alarm) if halt.automatic else {}
     complete = halt.automatic and all(figures.get(k) is not None for k in ("metric", "gap", "wealth", "threshold"))
-    kind = "manual halt" if not halt.automatic else "automatic halt" if complete else "incident"
+    kind = _KINDS[halt.source] if not halt.automatic else "automatic halt" if complete else "incident"
     description = halt.reason + (f" At {halt.site} alone." if halt.site else "")
     if kind == "incident":
         description = f"Automatic halt whose detector figures are not on record. {description}"
@@ -72,7 +73,7 @@ def _evidence(alarm: dict[str, Any], plain: str, logarithm: str) -> float | None
 
 
 def _reinstatement(halt: Halt, window: Window) -> dict[str, Any] | None:
-    votes = [vote for vote in halt.reinstatements.all() if vote.created_at < window.until]
+    votes = [vote for vote in halt.votes if vote.created_at < window.until]
     if halt.closed_at is None or halt.closed_at >= window.until or len(votes) < 2:
         return None
     return {

@@ -206,7 +206,7 @@ class Incident(Record, frozen=True, kw_only=True):
     """A halt or another incident; detector figures are None where no detector raised it."""
 
     id: Identifier
-    kind: Literal["automatic halt", "manual halt", "incident"]
+    kind: Literal["automatic halt", "manual halt", "halt by chain", "incident"]
     deployment: Identifier | None = None  # None: not about one deployment
     at: Instant
     description: Text

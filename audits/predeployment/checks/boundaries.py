@@ -45,6 +45,9 @@ class BoundaryAnswer:
     cells : mapping of attribute to mapping of group to int or None
         Audit patients; None stands for 1 or 2.
     scores : mapping of "inside" or "outside" to PairedSums of both models
+    histograms : mapping of input to counts
+        Of the training patients, in the cells of `audits.domain.monitor.histograms`; no cell holds 1 or 2. What the
+        running model's inputs are held against.
     """
 
     patients: int
@@ -55,6 +58,7 @@ class BoundaryAnswer:
     by_input: Mapping[str, int]
     cells: Mapping[str, Mapping[str, int | None]]
     scores: Mapping[str, PairedSums]
+    histograms: Mapping[str, list[int]]
 
 
 class Boundaries(Check):
@@ -76,6 +80,8 @@ class Boundaries(Check):
     def measure(self, at: AtSite) -> Mapping[str, Any]:
         import numpy as np
 
+        from audits.domain.monitor.histograms import MOST_INPUTS, cells_of, counts_of
+        from audits.domain.monitor.histograms import shareable as in_cells
         from audits.domain.robustness.operating_range import OperatingRange, inputs_of
         from audits.domain.robustness.paired import EVERYONE, LEAST, pair_up, shareable
         from audits.domain.robustness.scores import patient_scores
@@ -84,10 +90,11 @@ class Boundaries(Check):
         if data.n_patients < LEAST:
             raise NotMeasured(f"{data.n_patients} audit patients are too few for sums that single nobody out")
         names, values = inputs_of(data)
-        trained = OperatingRange.of(inputs_of(train)[1])
+        seen = inputs_of(train)[1]
+        trained = OperatingRange.of(seen)
         answer: dict[str, Any] = {
             "patients": data.n_patients, "trained": train.n_patients, "shape": list(data.x.shape[1:]), "ranges": None,
-            "outside": None, "by_input": {}, "scores": {}, "cells": {},
+            "outside": None, "by_input": {}, "scores": {}, "cells": {}, "histograms": {},
         }  # fmt: skip
         for attribute, groups in sorted(data.groups.items()):
             sizes = {str(name): int((groups == name).sum()) for name in np.unique(groups)}
@@ -99,6 +106,10 @@ class Boundaries(Check):
             [name, round(float(low), 4), round(float(high), 4)]
             for name, low, high in zip(names, trained.low, trained.high, strict=True)
         ]
+        answer["histograms"] = {
+            name: in_cells(counts, LEAST).tolist()
+            for name, counts in zip(names, counts_of(cells_of(seen[:, :MOST_INPUTS])), strict=False)
+        }
         answer["outside"] = int(out.any(axis=1).sum())
         by_input = {name: int(count) for name, count in zip(names, out.sum(axis=0), strict=True)}
         answer["by_input"] = {name: count for name, count in by_input.items() if count >= LEAST}
@@ -123,6 +134,7 @@ class Boundaries(Check):
         try:
             ranges = None if raw["ranges"] is None else _ranges(raw["ranges"])
             scores = {side: PairedSums.from_list(raw["scores"][side]) for side in SIDES if side in raw["scores"]}
+            histograms = _histograms(raw.get("histograms", {}), trained)
         except (TypeError, ValueError) as error:
             raise AnswerError(str(error)) from error
         if sum(pair.n for pair in scores.values()) > patients:
@@ -130,7 +142,7 @@ class Boundaries(Check):
         cells = {str(name): _cells(groups, patients) for name, groups in raw["cells"].items()}
         return BoundaryAnswer(
             patients, trained, tuple(int(side) for side in raw["shape"]), ranges, outside, dict(raw["by_input"]), cells,
-            scores,
+            scores, histograms,
         )  # fmt: skip
 
     def conclude(self, gathered: Gathered) -> Result:
@@ -146,6 +158,7 @@ class Boundaries(Check):
             "shapes": sorted({answer.shape for answer in sites.values()}),
             "cells": [dict(zip(("site", "attribute", "group", "n", "state"), row, strict=True)) for row in cells],
             "not_measured": dict(gathered.absent), "no_range": sorted(sites.keys() - ranged.keys()),
+            "histograms": {site: dict(answer.histograms) for site, answer in ranged.items() if answer.histograms},
         }  # fmt: skip
         tables = (
             Table(
@@ -190,6 +203,20 @@ def _ranges(raw: Any) -> dict[str, tuple[float, float]]:
         raise ValueError("expected each input once")
     if not all(isfinite(low) and isfinite(high) and low <= high for low, high in out.values()):
         raise ValueError("expected ranges of finite numbers, the lower one first")
+    return out
+
+
+def _histograms(raw: Any, trained: int) -> dict[str, list[int]]:
+    """A site of an earlier release tells none."""
+    from audits.domain.monitor.histograms import CELLS, MOST_INPUTS
+
+    out = {str(name): list(counts) for name, counts in raw.items()}
+    if len(out) > MOST_INPUTS or any(len(counts) != CELLS for counts in out.values()):
+        raise ValueError(f"expected histograms of {CELLS} cells, of {MOST_INPUTS} inputs at most")
+    if not all(type(n) is int and n >= 0 for counts in out.values() for n in counts):
+        raise ValueError("expected histograms of counts")
+    if any(sum(counts) > trained for counts in out.values()):
+        raise ValueError(f"expected histograms of at most {trained} training patients")
     return out
 
 

@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from audits.runtime import corrections, external, ingest
+from audits.runtime import corrections, external, feeds, ingest
 from audits.runtime.api.bodies import JSON, NDJSON, batch_body
 from audits.runtime.models import Outcome
 from models_registry.models import Deployment
@@ -36,6 +36,11 @@ class EventInput(serializers.Serializer):
     score = serializers.FloatField(min_value=0, max_value=1, required=False)
     label = serializers.ChoiceField([0, 1], required=False, help_text="without it, a score of 0.5 or more is 1")  # type: ignore[assignment]
     mask = MaskInput(required=False, help_text="of versions that segment, in the place of a label")
+    inputs = serializers.ListField(
+        child=serializers.FloatField(), required=False,
+        help_text="what the model read, scaled as in training: its features; of an image mean, spread and 99th "
+        "percentile of the intensity of each channel. Counted into histograms of 20 cases or more, never stored",
+    )  # fmt: skip
 
 
 class EventsInput(serializers.Serializer):
@@ -86,10 +91,14 @@ class OutcomesOutput(BatchOutput):
 class OutcomeRowOutput(serializers.ModelSerializer):
     at = serializers.DateTimeField(source="received_at")
     values = serializers.SerializerMethodField(help_text="metric values of this row")
+    origin = serializers.SerializerMethodField(help_text="who told it: the site, or an appeal's decision")
 
     class Meta:
         model = Outcome
-        fields = ["position", "at", "batch_id", "stratum", "values", "corrects"]
+        fields = ["position", "at", "batch_id", "stratum", "values", "corrects", "origin"]
+
+    def get_origin(self, row: Outcome) -> str:
+        return feeds.APPEAL if row.corrects is None and row.event_key in self.context["appealed"] else "site"
 
     def get_values(self, row: Outcome) -> dict[str, float]:
         return row.values if row.correction is None else row.correction
@@ -138,4 +147,5 @@ class OutcomeView(APIView):
         found = Deployment.objects.for_user(request.user).select_related("version__model")
         deployment = get_object_or_404(found, id=deployment_id)
         rows = corrections.history(deployment=deployment, event_key=event_key, caller=request.user)
-        return Response(OutcomeRowOutput(rows, many=True).data)
+        context = {"appealed": feeds.appealed(deployment.id)}
+        return Response(OutcomeRowOutput(rows, many=True, context=context).data)

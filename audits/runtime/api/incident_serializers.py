@@ -6,7 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from audits.runtime import incidents, lookback
+from audits.runtime import incident_state, incidents, lookback
 from audits.runtime.models import (
     Incident,
     IncidentRecord,
@@ -139,10 +139,10 @@ class IncidentDetailOutput(IncidentOutput):
         fields = [*IncidentOutput.Meta.fields, "records", "tasks", "look_back", "clocks", "missing", "sites"]
 
     def get_clocks(self, incident: Incident) -> list[dict[str, Any]]:
-        return list(ClockOutput(incidents.clocks_of(incident), many=True).data)
+        return list(ClockOutput(incident_state.clocks_of(incident), many=True).data)
 
     def get_missing(self, incident: Incident) -> list[str]:
-        return incidents.missing(incident)
+        return incident_state.missing(incident)
 
     def get_sites(self, incident: Incident) -> list[dict[str, Any]]:
         return list(SiteCountOutput(lookback.counts_of(incident), many=True).data)

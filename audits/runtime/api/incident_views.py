@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.models import Institution
-from audits.runtime import incidents, lookback, notices, webhooks
+from audits.runtime import incident_state, incidents, lookback, notices, webhooks
 from audits.runtime.api import incident_serializers as shapes
 from audits.runtime.models import Incident, IncidentTask, LookBackCase, Notice, WebhookSubscription
 
@@ -30,7 +30,7 @@ class IncidentsView(ListAPIView):
 
 class _OfIncident(APIView):
     def incident(self) -> Incident:
-        found = incidents.with_details(Incident.objects.for_user(self.request.user))
+        found = incident_state.with_details(Incident.objects.for_user(self.request.user))
         return get_object_or_404(found, id=self.kwargs["incident_id"])
 
     def given(self, shape: type) -> dict[str, Any]:

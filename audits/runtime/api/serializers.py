@@ -102,7 +102,7 @@ class VoteOutput(serializers.ModelSerializer):
         model = Reinstatement
         fields = [
             "id", "halt", "officer", "institution", "reason", "evidence_kind", "evidence_digest", "evidence_source",
-            "evidence_name", "created_at",
+            "evidence_name", "created_at", "withdrawn_at", "withdrawn_by", "withdrawn_why",
         ]  # fmt: skip
 
 

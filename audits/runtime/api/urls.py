@@ -22,6 +22,11 @@ urlpatterns = [
     path(
         "deployments/<uuid:deployment_id>/reinstatements", views.ReinstatementsView.as_view(), name="api_reinstatements"
     ),
+    path(
+        "deployments/<uuid:deployment_id>/reinstatements/<uuid:vote_id>/withdraw",
+        views.VoteWithdrawView.as_view(),
+        name="api_vote_withdraw",
+    ),
     path("deployments/<uuid:deployment_id>/reviews", reviews.ReviewsView.as_view(), name="api_reviews"),
     path("appeals", appeals.Appeals.as_view(), name="api_appeals"),
     path("appeals/<uuid:pk>", appeals.AppealDetail.as_view(), name="api_appeal"),

@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from audits.runtime import gateway, reinstating, services
+from audits.runtime import gateway, reinstating, services, withdrawing
 from audits.runtime.api import serializers
 from audits.runtime.api.bodies import TooLarge
 from audits.runtime.models import DeploymentCounter, Halt, MonitorState
@@ -127,3 +127,18 @@ class ReinstatementsView(_OfDeployment):
         evidence = reinstating.evidence_given(halt, told)
         vote = services.reinstatement_vote(halt=halt, reason=told["reason"], actor=actor, evidence=evidence)  # type: ignore[arg-type]
         return Response(serializers.VoteOutput(vote).data, status=201)
+
+
+class VoteWithdrawView(_OfDeployment):
+    action_name = "deployment.reinstate"
+
+    @extend_schema(
+        request=serializers.ReasonInput, responses=serializers.VoteOutput, operation_id="reinstatement_withdraw"
+    )
+    def post(self, request: Request, deployment_id: uuid.UUID, vote_id: uuid.UUID) -> Response:
+        """Take back a vote before the halt is closed; it stays on record and counts no more."""
+        given = serializers.ReasonInput(data=request.data)
+        given.is_valid(raise_exception=True)
+        vote = withdrawing.vote_of(self.deployment(), vote_id)
+        vote = withdrawing.vote_withdraw(vote=vote, reason=given.validated_data["reason"], actor=request.user)  # type: ignore[arg-type]
+        return Response(serializers.VoteOutput(vote).data)

@@ -80,6 +80,11 @@ def test_an_automatic_halt_shows_what_the_detector_saw_and_who_ended_it(day, win
     assert manual["deployment"] == records.deployments(window)[0]["id"]
 
 
+def test_a_halt_that_nobody_here_decided_is_the_chains(day, window):
+    Halt.objects.filter(id=day.standing.id).update(halted_by=None, reason=Clear("Halted on the chain."))
+    assert [halt["kind"] for halt in incidents.incidents(window)] == ["automatic halt", "halt by chain"]
+
+
 def test_a_halt_is_reported_as_it_stood_when_the_period_ended(day, window, today):
     Halt.objects.filter(id=day.ended.id).update(closed_at=window.until + dt.timedelta(hours=1))
     assert incidents.incidents(window)[0]["reinstatement"] is None

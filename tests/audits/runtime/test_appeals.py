@@ -3,8 +3,9 @@ import datetime as dt
 import pytest
 
 from accounts.models import Membership
+from audits.domain.monitor.policy import MonitorPolicy
 from audits.runtime import appeals, monitoring, reviews
-from audits.runtime.models import Appeal, MonitorState, Outcome
+from audits.runtime.models import AmberDecision, Appeal, MonitorState, Outcome
 from audits.runtime.models_appeals import today
 from core.context import opened_reason
 from core.errors import ApplicationError, Conflict, Forbidden, NotFound
@@ -181,6 +182,66 @@ def test_the_label_reaches_the_monitor_as_an_outcome(deployment, appeal, clinici
     assert (told.event_key, told.stratum, told.values["accuracy"]) == (alias(deployment, "a"), label, float(right))
     monitoring.fold_deployment(deployment.id)
     assert MonitorState.objects.get(deployment=deployment).position == 1
+
+
+def contested(deployment, caller, cases, clinician, officer, n: int) -> None:
+    """So many cases, each contested, and each outcome told by the appeal's decision."""
+    names = [f"c{i}" for i in range(n)]
+    records = [cases(name, sex="male" if i % 2 else "female") for i, name in enumerate(names)]
+    caller.post(deployment, "predictions", {"records": records})
+    for name in names:
+        appeal = appeals.appeal_take(appeal=file(deployment, officer, name), actor=clinician)
+        decide(appeal, clinician, "changed", label=said_label(appeal, right=False))
+
+
+def fold(deployment) -> MonitorState:
+    monitoring.fold_deployment(deployment.id)
+    return MonitorState.objects.get(deployment=deployment)
+
+
+@pytest.mark.parametrize(("policy", "pairs"), [({}, 0), ({"appeal_outcomes": "counted"}, 2)])
+def test_what_appeals_told_bets_nothing_unless_the_policy_counts_it(world, north, cases, clinician, policy, pairs):
+    deployment = make_deployment(world, policy=policy)
+    contested(deployment, north, cases, clinician, world.people.officer_north, 4)
+    row = fold(deployment)
+    assert row.position == 4
+    assert next(s for s in row.summary["streams"] if s["metric"] == "accuracy")["pairs"] == pairs
+    assert monitoring.replay(deployment).equal
+
+
+def test_an_epoch_that_counted_appeals_goes_on_as_it_began(deployment, north, cases, clinician, world):
+    contested(deployment, north, cases, clinician, world.people.officer_north, 2)
+    row = fold(deployment)
+    del row.state["policy"]["excluded"]  # begun by an earlier release
+    policy = MonitorPolicy.from_dict(row.state["policy"])
+    assert policy.excluded == () and "excluded" not in policy.as_dict()
+
+
+def test_many_outcomes_from_appeals_turn_the_monitor_amber(world, deployment, north, cases, clinician, client_of):
+    officer = world.people.officer_north
+    contested(deployment, north, cases, clinician, officer, 3)
+    names = [f"d{i}" for i in range(26)]
+    north.post(deployment, "predictions", {"records": [cases(name) for name in names]})
+    told = [{"event_key": name, "label": 1} for name in names]
+    north.post(deployment, "outcomes", {"records": told[:17]})
+    assert [a["sentence"][:41] for a in fold(deployment).summary["alarms"] if a["rule"] == "appeals"] == [
+        "3 of 20 outcomes came from appeals, which"
+    ]
+    assert any(key.startswith("appeals:") for key in AmberDecision.objects.get().warnings)
+    north.post(deployment, "outcomes", {"records": told[17:]})
+    north.post(deployment, "predictions", {"records": [cases("e")]})
+    north.post(deployment, "outcomes", {"records": [{"event_key": "e", "label": 1}]})
+    assert not [a for a in fold(deployment).summary["alarms"] if a["rule"] == "appeals"]  # 3 of 30: a tenth
+    client = client_of(officer)
+    assert "3 outcomes came from appeals" in client.get(f"/deployments/{deployment.id}/").content.decode()
+    for name, origin in (("c0", "appeal"), ("d0", "site")):
+        (row,) = client.get(f"/api/v1/deployments/{deployment.id}/outcomes/{name}").json()
+        assert row["origin"] == origin
+
+
+def test_a_policy_says_excluded_or_counted_and_nothing_else(world):
+    with pytest.raises(ApplicationError, match="expected one of excluded, counted"):
+        make_deployment(world, policy={"appeal_outcomes": "some"})
 
 
 def test_without_a_label_nothing_is_told(appeal, clinician):

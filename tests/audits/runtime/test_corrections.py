@@ -4,7 +4,7 @@ from django.utils import timezone
 from accounts.models import Institution
 from audits.runtime import history, monitoring
 from audits.runtime.batches import batch_intact
-from audits.runtime.corrections import corrections_counted
+from audits.runtime.history import marked
 from audits.runtime.models import Batch, DeploymentCounter, MonitorState, Outcome, Rollup
 from core.models import Outbox
 
@@ -70,7 +70,7 @@ def test_the_figures_follow_the_truth_as_it_is_known_now(told, caller):
     rates = rates_now(told)["sex"]["female"]
     assert (rates["tpr"].n, rates["fpr"].n, rates["accuracy"].n) == (1, 0, 1)
     assert rates_now(told)["sex"]["male"]["tpr"].n == 1
-    assert corrections_counted(told) == 2
+    assert marked(told) == {"after_halt": 0, "corrected": 2}
     assert all(row.n >= 0 for row in Rollup.objects.all())
 
 

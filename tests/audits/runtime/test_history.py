@@ -12,11 +12,11 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from audits.runtime import dashboard, history, monitoring
+from audits.runtime import amber, dashboard, history, monitoring
 from audits.runtime.halting import halt_create
 from audits.runtime.history import DAY, HOUR, Window
-from audits.runtime.models import DailyRollup, Rollup
-from audits.runtime.rollups import SERVED, TOLD, rollups_add
+from audits.runtime.models import AmberDecision, DailyRollup, Rollup
+from audits.runtime.rollups import AFTER_HALT, CORRECTED, SERVED, TOLD, rollups_add
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 11, 28, 10, 20, tzinfo=UTC)
@@ -141,12 +141,60 @@ def test_halts_and_reinstatements_within_the_window_are_marked(deployment):
     halt = halt_create(deployment_id=deployment.id, reason="The gap is over 0.1.", position=3)
     now = timezone.now()
     week = dashboard.choose(deployment, {}, now).window
-    assert [m.words for m in dashboard.halt_marks(deployment, week)] == ["Halted"]
+    assert [m.words for m in dashboard.marks_of(deployment, week)] == ["Halted"]
     halt.closed_at = now
     halt.save(update_fields=["closed_at"])
-    assert [m.words for m in dashboard.halt_marks(deployment, week)] == ["Halted", "Reinstated"]
+    assert [m.words for m in dashboard.marks_of(deployment, week)] == ["Halted", "Reinstated"]
     early = Window("days", now - 9 * DAY, now - 8 * DAY)
-    assert dashboard.halt_marks(deployment, early) == []
+    assert dashboard.marks_of(deployment, early) == []
+
+
+def test_a_halt_of_one_site_is_marked_on_the_lines_of_that_site_and_of_all(deployment):
+    halt_create(deployment_id=deployment.id, reason="The gap is over 0.1.", position=3, site="north")
+    now = timezone.now()
+    found = {
+        site: [
+            m.words for m in dashboard.marks_of(deployment, dashboard.choose(deployment, {"site": site}, now).window)
+        ]
+        for site in ("", "north", "south")
+    }
+    assert found == {"": ["Halted at north"], "north": ["Halted at north"], "south": []}
+
+
+def test_a_warning_is_marked_when_it_came_and_when_an_officer_answered_it(deployment, world):
+    now = timezone.now()
+    asked = AmberDecision.objects.create(
+        deployment=deployment, warnings={"window:tpr:sex:female:male": "A gap."}, position=120,
+        created_at=now - 2 * DAY, due_at=now + DAY,
+    )  # fmt: skip
+    week = dashboard.choose(deployment, {}, now).window
+    assert [(m.words, m.tone) for m in dashboard.marks_of(deployment, week)] == [("Amber", "warn")]
+    amber.decision_make(
+        deployment=deployment, decision="continue", reason="The scanner is watched.", review_on=(now + 9 * DAY).date(),
+        actor=world.people.officer_north,
+    )  # fmt: skip
+    assert [m.words for m in dashboard.marks_of(deployment, week)] == ["Amber", "Decided: continue"]
+    assert [m.at for m in dashboard.marks_of(deployment, week)][0] == asked.created_at
+    add(deployment, now - DAY, served=4)
+    drawn = dashboard.traffic_chart(deployment, week, dashboard.marks_of(deployment, week)).svg
+    assert "Amber" in drawn and "Decided: continue" in drawn
+
+
+def test_what_was_made_while_halted_and_what_was_corrected_is_said_in_words(deployment, client_of, world):
+    at = timezone.now()
+    add(deployment, at, served=4, told=(1.0,))
+    for metric, times in ((AFTER_HALT, 3), (CORRECTED, 1)):
+        rollups_add(
+            deployment_id=deployment.id, at=at, site="north", values=[({"sex": "female"}, {metric: 1.0})] * times
+        )
+    shown = words(client_of(world.people.officer_north).get(reverse("deployment", args=[deployment.id])))
+    assert "3 predictions in this window were made elsewhere while the deployment was halted." in shown
+    assert "1 outcome was corrected." in shown
+    assert "Predictions made elsewhere while it was halted: 3. Outcomes corrected so far: 1;" in shown
+    other = words(
+        client_of(world.people.officer_north).get(reverse("deployment", args=[deployment.id]) + "?site=south")
+    )
+    assert "in this window were made elsewhere" not in other
 
 
 def page(client, deployment, query=""):
@@ -213,7 +261,7 @@ def test_the_page_reads_sums_and_never_the_rows(world, deployment, client_of, te
             page(client, deployment, query)
         tables = " ".join(row["sql"] for row in asked.captured_queries)
         assert "runtime_prediction" not in tables and "runtime_outcome" not in tables
-        assert len(asked) <= 30
+        assert len(asked) <= 35
         hourly = [row["sql"] for row in asked.captured_queries if '"audits_runtime_rollup"' in row["sql"]]
         assert all('"audits_runtime_rollup"."hour" >' in sql for sql in hourly)  # a week at most, by the index
 

@@ -5,7 +5,7 @@ from django.db import DatabaseError
 from django.urls import reverse
 from django.utils import timezone
 
-from audits.runtime import incidents
+from audits.runtime import incident_state, incidents
 from audits.runtime.halting import halt_create
 from audits.runtime.lookback import look_back_build
 from audits.runtime.models import Incident, IncidentRecord
@@ -22,7 +22,7 @@ NO_FACTS = dict.fromkeys(("serious", "death", "public_threat", "widespread", "pe
 
 
 def fresh(incident) -> Incident:
-    return incidents.with_details(Incident.objects).get(id=incident.id)
+    return incident_state.with_details(Incident.objects).get(id=incident.id)
 
 
 @pytest.fixture
@@ -93,21 +93,21 @@ def test_an_incident_whose_look_back_waits_is_not_closed(incident):
     Incident.objects.filter(id=incident.id).update(state="resolved")
     incident.look_back.built_at = None
     incident.look_back.save(update_fields=["built_at"])
-    assert any("still being made" in lack for lack in incidents.missing(fresh(incident)))
+    assert any("still being made" in lack for lack in incident_state.missing(fresh(incident)))
 
 
 def test_clocks_run_from_the_moment_of_awareness_and_are_marked_when_overdue(incident, officer):
-    assert {view.state for view in incidents.clocks_of(incident)} == {"undetermined"}
+    assert {view.state for view in incident_state.clocks_of(incident)} == {"undetermined"}
     aware = timezone.now() - timedelta(hours=73)
     incidents.incident_facts(
         incident=incident, known={**NO_FACTS, "serious": True, "personal_breach": True}, aware_at=aware, actor=officer
     )
-    views = {view.clock.key: view for view in incidents.clocks_of(fresh(incident))}
+    views = {view.clock.key: view for view in incident_state.clocks_of(fresh(incident))}
     assert views["gdpr_33"].due == aware + timedelta(hours=72)
     assert (views["gdpr_33"].state, views["gdpr_33"].overdue, views["gdpr_33"].badge) == ("applies", True, "overdue")
     assert (views["mdr_serious"].state, views["mdr_serious"].overdue) == ("applies", False)
     assert (views["mdr_death"].state, views["hipaa_404"].state) == ("does_not_apply", "does_not_apply")
-    running = [view.clock.key for view in incidents.clocks_of(fresh(incident)) if view.running]
+    running = [view.clock.key for view in incident_state.clocks_of(fresh(incident)) if view.running]
     assert running[0] == "gdpr_33"
 
 
@@ -125,7 +125,7 @@ def test_an_officers_answer_comes_before_the_facts(incident, officer):
         incident=incident, clock="gdpr_33", answer="does_not_apply", text="No personal data left us.", actor=officer
     )
     incidents.incident_clock(incident=incident, clock="mdr_serious", answer="done", text="BfArM 4711", actor=officer)
-    views = {view.clock.key: view for view in incidents.clocks_of(fresh(incident))}
+    views = {view.clock.key: view for view in incident_state.clocks_of(fresh(incident))}
     assert (views["gdpr_33"].state, views["gdpr_33"].why) == ("does_not_apply", "No personal data left us.")
     assert (views["mdr_serious"].state, views["mdr_serious"].running) == ("done", False)
 
@@ -133,11 +133,11 @@ def test_an_officers_answer_comes_before_the_facts(incident, officer):
 def test_the_deployments_policy_says_which_laws_it_is_under(world):
     deployment = make_deployment(world, policy={"regimes": ["hipaa"]})
     halt = halt_create(deployment_id=deployment.id, reason="The gap is over 0.1.", position=3)
-    known = incidents.facts_of(fresh(halt.incident)).known
+    known = incident_state.facts_of(fresh(halt.incident)).known
     assert {name: known[name] for name in ("mdr", "ai_act", "gdpr", "hipaa")} == {
         "mdr": False, "ai_act": False, "gdpr": False, "hipaa": True,
     }  # fmt: skip
-    states = {view.clock.key: view.state for view in incidents.clocks_of(fresh(halt.incident))}
+    states = {view.clock.key: view.state for view in incident_state.clocks_of(fresh(halt.incident))}
     assert states.pop("hipaa_404") == "undetermined" and set(states.values()) == {"does_not_apply"}
 
 
@@ -154,14 +154,14 @@ def test_the_regulatory_status_leaves_out_laws_unless_the_policy_names_them(worl
     halt = halt_create(
         deployment_id=make_deployment(world, policy=policy).id, reason="The gap is over 0.1.", position=3
     )
-    known = incidents.facts_of(fresh(halt.incident)).known
+    known = incident_state.facts_of(fresh(halt.incident)).known
     assert {name for name in ("mdr", "ai_act", "gdpr", "hipaa") if known[name]} == under
 
 
 def test_the_approved_downtime_plan_is_enough_and_shown(world, client_of):
     deployment = make_deployment(world, policy={"downtime_plan": "Readers work without it."})
     incident = halt_create(deployment_id=deployment.id, reason="The gap is over 0.1.", position=3).incident
-    assert incidents.missing(fresh(incident)) == ["a responsible officer"]
+    assert incident_state.missing(fresh(incident)) == ["a responsible officer"]
     page = client_of(world.people.clinician).get(reverse("incident", args=[incident.id])).content.decode()
     assert "Readers work without it." in page
 

@@ -7,7 +7,7 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from audits.runtime import incidents, lookback
+from audits.runtime import incident_state, lookback
 from audits.runtime.halting import halt_create
 from audits.runtime.models import Incident, LookBackCase, LookBackMark, MonitorState, Outcome, Prediction
 from audits.runtime.names import known_names
@@ -42,7 +42,7 @@ def build(look_back) -> None:
 def incident(deployment, served):
     halt = halt_create(deployment_id=deployment.id, reason="The gap is over 0.1.", position=9, alarm=ALARM)
     build(halt.incident.look_back)
-    return incidents.with_details(Incident.objects).get(id=halt.incident.id)
+    return incident_state.with_details(Incident.objects).get(id=halt.incident.id)
 
 
 @pytest.fixture
@@ -140,8 +140,8 @@ def test_closing_waits_for_the_last_disclosure(world, incident, clinician):
     Incident.objects.filter(id=incident.id).update(state="resolved")
 
     def lacks():
-        found = incidents.with_details(Incident.objects).get(id=incident.id)
-        return [lack for lack in incidents.missing(found) if "look-back" in lack]
+        found = incident_state.with_details(Incident.objects).get(id=incident.id)
+        return [lack for lack in incident_state.missing(found) if "look-back" in lack]
 
     assert lacks() == ["re-reading and disclosure of 4 cases of the look-back"]
     for who in (clinician, world.people.officer_south):

@@ -11,10 +11,10 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from audits.runtime import metrics, monitoring, services
+from audits.runtime import latency, metrics, monitoring, services
 from audits.runtime.models import MonitorState, Outcome
 from models_registry.models import Deployment
-from provenance.metrics import exposition
+from provenance.metrics import Metric, exposition
 from tests.factories.registry import make_deployment
 
 pytestmark = pytest.mark.django_db
@@ -106,24 +106,72 @@ def test_no_patient_case_or_site_is_told(deployment, north, cases, client):
     text = client.get("/metrics").content.decode()
     assert f'qfl_deployment_predictions_total{{deployment="{deployment.id}"}} 1\n' in text
     assert "# TYPE qfl_deployment_predictions_total counter" in text
+    assert "# TYPE qfl_request_seconds histogram" not in text  # nothing was added up yet
     for secret in ("case-seven", "mrn-", "north"):
         assert secret not in text
 
 
-def names(deployment, tell, stream) -> set[str]:
+def everything(deployment, tell, stream) -> list[Metric]:
     tell(deployment, stream(400, FAIR))
     monitoring.fold_deployment(deployment.id)
-    return {metric.name for metric in metrics.runtime_metrics()}
+    timed(("predictions", 200, 0.02))
+    return metrics.runtime_metrics()
+
+
+def names(deployment, tell, stream) -> set[str]:
+    return {metric.name for metric in everything(deployment, tell, stream)}
+
+
+def timed(*requests: tuple[str, int, float]) -> None:
+    times = latency.Times()
+    for request in requests:
+        times.add(*request)
+    times.write()
+
+
+def named(text: str) -> set[str]:
+    """The figures that a text names; of a histogram also by its samples."""
+    return {re.sub(r"(?<=_seconds)_(bucket|sum|count)$", "", name) for name in re.findall(r"qfl_\w+", text)}
+
+
+def test_durations_of_all_processes_are_added_up_into_one_histogram():
+    timed(("predictions", 200, 0.004), ("predictions", 201, 0.3), ("predictions", 503, 99.0))
+    timed(("predictions", 200, 0.005), ("events", 200, 0.2))  # another process
+    found = {(*m.labels.values(), m.suffix): m.value for m in metrics.runtime_metrics() if m.name == latency.NAME}
+    buckets = [found["predictions", "2xx", str(bound), "_bucket"] for bound in (0.005, 0.25, 0.5, 10.0)]
+    assert buckets == [2, 2, 3, 3]
+    assert found["predictions", "2xx", "+Inf", "_bucket"] == found["predictions", "2xx", "_count"] == 3
+    assert found["predictions", "2xx", "_sum"] == pytest.approx(0.309)
+    assert found["predictions", "5xx", "10.0", "_bucket"] == 0 and found["predictions", "5xx", "_count"] == 1
+    text = exposition(metrics.runtime_metrics())
+    assert text.count("# TYPE qfl_request_seconds histogram") == 1
+    assert 'qfl_request_seconds_bucket{request="events",code="2xx",le="0.25"} 1\n' in text
+
+
+def test_requests_of_clinical_systems_are_timed_whatever_the_answer(deployment, north, cases, client, monkeypatch):
+    monkeypatch.setattr(latency, "TIMES", latency.Times())
+    north.post(deployment, "predictions", {"records": [cases("a")]})
+    north.post(deployment, "outcomes", {"records": [{"event_key": "nobody", "label": 1}]})
+    client.get("/metrics")
+    assert {key: sum(counts) for key, (counts, _) in latency.TIMES.counted.items()} == {
+        ("predictions", "2xx"): 1, ("outcomes", "4xx"): 1,
+    }  # fmt: skip
+
+
+def test_what_the_database_does_not_take_fails_no_request(monkeypatch):
+    monkeypatch.setattr(latency, "_ADD", "SELECT nothing FROM nowhere WHERE %s = %s OR %s IS NULL OR %s = 0")
+    timed(("predictions", 200, 0.004))
+    assert not [m for m in metrics.runtime_metrics() if m.name == latency.NAME]
 
 
 def test_every_figure_is_described_with_its_type_and_labels_and_no_other_is(deployment, tell, stream):
-    tell(deployment, stream(400, FAIR))
-    monitoring.fold_deployment(deployment.id)
-    found = metrics.runtime_metrics()
+    found = everything(deployment, tell, stream)
     page = (OPERATIONS / "metrics.md").read_text()
     described = dict(re.findall(r"^\| `(qfl_\w+)` \| (\w+) \|", page, re.M))
     assert described == {metric.name: metric.kind for metric in found}
-    known = {metric.name: set(metric.labels) for metric in found}
+    known: dict[str, set[str]] = {}
+    for metric in found:
+        known[metric.name] = known.get(metric.name, set()) | set(metric.labels)
     for name, labels in re.findall(r"^\| `(qfl_\w+)` \| \w+ \| ((?:`\w+` ?)*)\|", page, re.M):
         assert set(re.findall(r"`(\w+)`", labels)) == known[name], name
 
@@ -134,7 +182,7 @@ def test_the_dashboard_is_grafana_data_and_names_only_figures_and_labels_that_ex
     assert len({panel["id"] for panel in dashboard["panels"]}) == len(dashboard["panels"]) > 8
     existing = names(deployment, tell, stream)
     text = json.dumps(dashboard)
-    used = set(re.findall(r"qfl_\w+", text))
+    used = named(text)
     assert used <= existing
     assert existing - used == set(), "a figure that no panel shows"
     labels = {label for metric in metrics.runtime_metrics() for label in metric.labels}
@@ -143,7 +191,7 @@ def test_the_dashboard_is_grafana_data_and_names_only_figures_and_labels_that_ex
 
 
 def test_the_alerts_name_only_figures_that_exist(deployment, tell, stream):
-    assert set(re.findall(r"qfl_\w+", (OPERATIONS / "metrics.md").read_text())) <= names(deployment, tell, stream)
+    assert named((OPERATIONS / "metrics.md").read_text()) <= names(deployment, tell, stream)
 
 
 def test_lines_of_one_name_stand_together(world, deployment):

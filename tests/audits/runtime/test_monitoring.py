@@ -2,10 +2,12 @@ import json
 
 import pytest
 
+from audits.domain.monitor.betting import begin
+from audits.domain.monitor.betting import fold_all as fold_all_of
 from audits.runtime import feeds, monitoring
 from audits.runtime.halting import deployment_prepare
 from audits.runtime.management.commands.run_monitor import Command
-from audits.runtime.models import DeploymentCounter, Halt, MonitorState
+from audits.runtime.models import AmberDecision, DeploymentCounter, Halt, MonitorState
 from audits.runtime.summary import KEPT_POINTS
 from core.models import DomainEvent, Job, Outbox
 from federation.models import DataManifest
@@ -85,7 +87,7 @@ def test_the_state_is_the_same_bytes_however_the_outcomes_are_split(deployment, 
         fold_all(deployment)
     policy = monitoring.policy_of(deployment)
     events = feeds.outcomes_after(deployment.id, 0, 400, policy)
-    whole = monitoring.fold_all(monitoring.begin(policy), events, policy)
+    whole = fold_all_of(begin(policy), events, policy)
     stored = MonitorState.objects.get().state["fold"]
     assert json.dumps(stored, sort_keys=True, separators=(",", ":")) == whole.to_json()
     replayed = monitoring.replay(deployment)
@@ -138,6 +140,8 @@ def test_without_two_groups_the_monitor_says_that_it_watches_nothing(deployment,
     row = MonitorState.objects.get()
     assert (row.position, row.amber) == (30, True)
     assert "cannot halt" in row.summary["note"]
+    asked = AmberDecision.objects.get(deployment=deployment)  # amber, and so a person must decide
+    assert list(asked.warnings.values()) == [row.summary["note"]]
 
 
 def test_unknown_is_no_group(world, deployment):

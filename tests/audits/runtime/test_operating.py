@@ -2,12 +2,19 @@ import numpy as np
 import pytest
 
 from audits.domain.robustness.operating_range import OperatingRange, Place, image_figures, place_of
+from audits.runtime import operating as gateway_operating
 from audits.runtime.declared import Declared
-from audits.runtime.operating import Operating, judge
+from audits.runtime.operating import Operating
 from tests.factories.registry import make_deployment, make_version
 
 TABLE = Declared("classification", ((4,),), ("a", "b", "c", "d"), {})
 IMAGES = Declared("segmentation", ((1, 4, 4),), ("flair",), {})
+
+
+def judge(ranges, declared, x):
+    return gateway_operating.judge(ranges, declared, gateway_operating.inputs_of_case(declared, x))
+
+
 RANGES = {"a": (0.1, 0.9), "b": (0.2, 0.4), "c": (0.0, 1.0), "d": (0.5, 0.6)}
 
 

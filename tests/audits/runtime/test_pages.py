@@ -4,13 +4,17 @@ import re
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
+from django.utils.html import escape
 
 from audits.runtime import monitoring, services
 from audits.runtime.halting import halt_create
 from audits.runtime.models import Halt, Reinstatement
+from federation.domain.messages import digest
+from models_registry.card_facts import privacy_words
 from models_registry.models import Deployment
+from models_registry.services import evidence_record
 from tests.factories.people import make_reviewers
-from tests.factories.registry import make_deployment
+from tests.factories.registry import make_deployment, make_version
 
 pytestmark = pytest.mark.django_db
 
@@ -191,5 +195,22 @@ def test_the_number_of_queries_does_not_grow_with_the_rows(
         tell(deployment, stream(100, {"female": 0.8, "male": 0.8}, seed=seed))
     monitoring.fold_deployment(deployment.id)
     client = client_of(world.people.auditor)
-    with django_assert_max_num_queries(32):
+    with django_assert_max_num_queries(37):
         client.get(page(deployment))
+
+
+def test_the_privacy_leg_stands_beside_fairness(world, client_of):
+    version = make_version(world)
+    attack = {
+        "check_id": "membership", "principle": "privacy", "title": "Membership inference", "verdict": "pass",
+        "sentence": "The attack is no better than chance.",
+    }  # fmt: skip
+    evidence_record(
+        version=version, kind="predeployment_audit", source_id=version.id, verdict="pass", digest=digest({"a": 1}),
+        summary={"checks": [attack]},
+    )  # fmt: skip
+    deployment = make_deployment(world, version=version)
+    shown = client_of(world.people.officer_north).get(f"/deployments/{deployment.id}/").content.decode()
+    panel = shown[shown.index('id="privacy"') :]
+    for expected in (privacy_words(version), "Membership inference", "The attack is no better than chance."):
+        assert str(escape(expected)) in panel

@@ -1,15 +1,16 @@
 import os
 import uuid
 from datetime import UTC, date, datetime
+from io import StringIO
 
 import psycopg2
 import pytest
-from django.core.management import call_command
-from django.db import DatabaseError, connection
+from django.core.management import CommandError, call_command
+from django.db import DatabaseError, connection, transaction
 
-from audits.runtime import retention
+from audits.runtime import monitoring, retention
 from audits.runtime.batches import batch_write
-from audits.runtime.models import Batch, EventKey, Prediction, RetiredMonth
+from audits.runtime.models import Batch, DeploymentCounter, EventKey, MonitorState, Prediction, RetiredMonth
 from audits.runtime.names import claim_events, new_names
 from audits.runtime.partitions import ensure_partitions
 from audits.runtime.replaying import predictions_replay
@@ -69,6 +70,33 @@ def test_a_month_that_nobody_keeps_goes_with_its_names_and_the_ledger_is_told(ol
     assert Batch.objects.count() == 2
     assert retention.months_retire() == []
     assert ensure_partitions() == 0
+
+
+def replayed(deployment) -> str:
+    out = StringIO()
+    call_command("replay_monitor", str(deployment.id), stdout=out)
+    return out.getvalue()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_epoch_that_reaches_into_a_dropped_month_is_not_replayable_and_that_is_no_failure(old_month, north, cases):
+    Batch.objects.update(first_position=1)
+    DeploymentCounter.objects.update_or_create(deployment=old_month, defaults={"predictions": 2})
+    monitoring.fold_deployment(old_month.id)
+    assert "equal to the last digit" in replayed(old_month)
+    retention.months_retire()
+    assert monitoring.replay(old_month).outcome == "not replayable"
+    assert "NOT REPLAYABLE: month 2015-03 retired" in replayed(old_month)
+    with transaction.atomic():
+        monitoring.epoch_begin(deployment_id=old_month.id, halt_id=old_month.id)  # the next epoch has all its rows
+    north.post(old_month, "predictions", {"records": [cases("new")]})
+    monitoring.fold_deployment(old_month.id)
+    assert "equal to the last digit" in replayed(old_month)
+    state = MonitorState.objects.get()
+    state.state["predictions"]["drift"]["n"] += 1
+    state.save()
+    with pytest.raises(CommandError, match="1 of 1 differ"):
+        replayed(old_month)
 
 
 @pytest.mark.django_db(transaction=True)

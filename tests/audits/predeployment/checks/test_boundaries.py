@@ -129,3 +129,35 @@ def test_answers_that_cannot_be_are_refused(benches, change):
     raw, fixed = raw_answer(benches["north"])
     with pytest.raises(AnswerError):
         read_answer(CHECK, "north", raw | change, fixed)
+
+
+def test_each_site_tells_a_histogram_of_its_training_patients_that_singles_nobody_out(benches):
+    found = run_check(CHECK, benches)
+    told = found.evidence["histograms"]
+    assert sorted(told) == ["north", "south"] and len(told["north"]["age"]) == 22
+    counts = [n for inputs in told.values() for histogram in inputs.values() for n in histogram]
+    assert not any(0 < n < 3 for n in counts)
+    assert sum(told["north"]["age"]) == benches["north"].splits.train.n_patients
+
+
+@pytest.mark.parametrize(
+    "histograms",
+    [
+        {"age": [1] * 21},
+        {"age": [-1] + [0] * 21},
+        {"age": [10**9] + [0] * 21},
+        {"age": [0.5] * 22},
+        [["age"]],
+        {"a": 1},
+    ],
+)
+def test_histograms_that_cannot_be_are_refused(benches, histograms):
+    raw, fixed = raw_answer(benches["north"])
+    with pytest.raises(AnswerError):
+        read_answer(CHECK, "north", {**raw, "histograms": histograms}, fixed)
+
+
+def test_a_site_of_an_earlier_release_tells_no_histogram(benches):
+    raw, fixed = raw_answer(benches["north"])
+    del raw["histograms"]
+    assert read_answer(CHECK, "north", raw, fixed)[0].histograms == {}
