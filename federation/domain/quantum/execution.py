@@ -32,7 +32,7 @@ class Outcome:
     values : tuple of tuples of ndarray
         For each tape one array for each measurement.
     facts : dict
-        Device, backend with versions, shots, seed, circuits, qubits, depth in native gates, noise model.
+        Device, backend with versions, shots, seed, circuits, qubits, depth of the largest circuit in native gates, noise model.
     """
 
     values: tuple[tuple[NDArray[np.float64], ...], ...]
@@ -128,7 +128,7 @@ def _arrays(result: Any, measurements: int) -> tuple[NDArray[np.float64], ...]:
 
 def _facts(device: str, tapes: Sequence[Any], shots: int | None, seed: int, noise: NoiseModel | None) -> dict[str, Any]:
     native = noise.native if noise else NATIVE
-    depths = [int(in_gates(tape, native).graph.get_depth()) for tape in tapes]
+    largest = max(tapes, key=lambda tape: len(tape.operations))
     name = _PENNYLANE_NAMES.get(device, "aer_simulator")
     packages = _DISTRIBUTIONS.get(device, ("pennylane",))
     return {
@@ -138,6 +138,6 @@ def _facts(device: str, tapes: Sequence[Any], shots: int | None, seed: int, nois
         "seed": seed if shots else None,
         "circuits": len(tapes),
         "n_qubits": max(len(tape.wires) for tape in tapes),
-        "depth": max(depths),
+        "depth": int(in_gates(largest, native).graph.get_depth()),
         "noise": noise.facts if noise else None,
     }
