@@ -32,7 +32,8 @@ class Outcome:
     values : tuple of tuples of ndarray
         For each tape one array for each measurement.
     facts : dict
-        Device, backend with versions, shots, seed, circuits, qubits, depth of the largest circuit in native gates, noise model.
+        Device, backend with versions, shots, seed, circuits, qubits, depth of the largest circuit in native gates, and
+        the noise model.
     """
 
     values: tuple[tuple[NDArray[np.float64], ...], ...]
