@@ -1,10 +1,10 @@
 """The registry of devices on which a circuit may run: data, and the refusals that follow from the data.
 
 Nothing here imports PennyLane, Qiskit or Azure: a device's packages are looked up only when it is asked for, and
-imported only when it runs (`execution.run` for local devices, the providers for remote ones). Credentials are named,
+imported only when it runs (`device_runs.run` for local devices, the providers for remote ones). Credentials are named,
 never held: their values stay in the environment.
 
-To add a device: one entry in `DEVICES`; if it is local, one branch in `execution`; if it is remote, one provider.
+To add a device: one entry in `DEVICES`; if it is local, one branch in `device_runs`; if it is remote, one provider.
 """
 
 from __future__ import annotations
