@@ -62,7 +62,7 @@ class Price:
     declared: bool = False
 
     def __post_init__(self) -> None:
-        figures = [value for value in vars(self).values() if type(value) is float]
+        figures = [value for value in vars(self).values() if type(value) in {int, float}]
         if not self.source or any(not 0 <= value < float("inf") for value in figures):
             raise ValueError("expected a price's source and figures of 0 or more")
 
