@@ -6,6 +6,7 @@ by `patient_index`, because Dice computed per slice is decided by empty slices.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
@@ -32,7 +33,8 @@ class Refusal:
 
     file: str
     line: int | None
-    reason: str
+    reason: str  # names nobody: manifests count it
+    detail: str = ""  # what came and what to do, for the site alone
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ class LoadReport:
             "found": self.found,
             "used": self.used,
             "imputed": dict(self.imputed),
-            "refused": [{"file": r.file, "line": r.line, "reason": r.reason} for r in self.refused],
+            "refused": [{"file": r.file, "line": r.line, "reason": r.reason, "detail": r.detail} for r in self.refused],
             "notes": list(self.notes),
         }
 
@@ -119,6 +121,11 @@ class Splits:
     train: SiteData
     validation: SiteData
     audit: SiteData
+
+
+def simulated_site(patient: str, n_sites: int) -> int:
+    """The simulated site of a patient, 0 to `n_sites` - 1: the same in every copy and subset of the data."""
+    return int.from_bytes(hashlib.sha256(patient.encode()).digest(), "big") % n_sites
 
 
 class Source(Protocol):

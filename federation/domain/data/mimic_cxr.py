@@ -24,7 +24,6 @@ References
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -33,7 +32,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from federation.domain.data.dataset import DataError, LoadReport, Refusal, SiteData, SiteInfo, Task
+from federation.domain.data.dataset import DataError, LoadReport, Refusal, SiteData, SiteInfo, Task, simulated_site
 from federation.domain.data.image_files import area_mean, read_jpeg
 from federation.domain.data.mimic_demographics import groups_of
 from federation.domain.data.mimic_studies import (
@@ -147,7 +146,9 @@ class MimicCxrSource:
         present = {folder.name[1:] for folder in (self.root / "files").glob("p1[0-9]") if folder.is_dir()}
         here = sorted(subject for subject in everybody if subject[:2] in present)
         chosen = here[: self.patients]
-        mine = {subject: everybody[subject] for subject in chosen if site_of(subject, self.n_sites) == site_index}
+        mine = {
+            subject: everybody[subject] for subject in chosen if simulated_site(subject, self.n_sites) == site_index
+        }
         notes = [
             f"simulated site: SHA-256 of the patient's id modulo {self.n_sites}; all patients are of one hospital",
             *([f"subset of the {len(chosen)} lowest of {len(here)} patient ids"] if len(chosen) < len(here) else []),
@@ -197,8 +198,3 @@ class MimicCxrSource:
 
     def _image_notes(self) -> list[str]:
         return [f"features: means of {self.px} x {self.px} equal areas of the whole image, over and under mid-grey"]
-
-
-def site_of(subject: str, n_sites: int) -> int:
-    """The simulated site of a patient, 0 to `n_sites` - 1: the same in every copy and subset of the data."""
-    return int.from_bytes(hashlib.sha256(subject.encode()).digest(), "big") % n_sites
