@@ -106,6 +106,7 @@ KINDS: Mapping[str, Kind] = {
             "sites": Option(int, 1, mimic_cxr.MAX_SITES),
             "px": Option(int, mimic_cxr.MIN_PX, mimic_cxr.MAX_PX),
             "patients": Option(int, 1, 1_000_000),
+            "form": Choice(mimic_cxr.FORM_CHOICES),
         },
     ),
     "phantom": Kind(
