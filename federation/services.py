@@ -109,8 +109,8 @@ def _configuration(
     shapes = {tuple(manifest.content["shape"]) for manifest in held.values()}
     if len(shapes) != 1:
         raise ValueError(f"expected one shape of data at all sites, got {sorted(shapes)}; align their preparation")
-    inputs = next(iter(shapes))[0]
-    primary, baseline = default_specs(federation.task, inputs)  # type: ignore[arg-type]
+    shape = next(iter(shapes))
+    primary, baseline = default_specs(federation.task, shape[0], images=len(shape) == 3)  # type: ignore[arg-type]
     chosen = LocalConfig.from_dict(local) if local else _recommended(federation.task)
     if epsilon_budget is None and chosen.dp is not None:
         epsilon_budget = 10.0

@@ -88,6 +88,11 @@ class SiteData:
     def n_patients(self) -> int:
         return len(self.record_ids)
 
+    @property
+    def imaged(self) -> bool:
+        """Whether a row is an image, not a row of a table; a classification can be of either."""
+        return self.x.ndim == 4
+
     def take(self, patients: NDArray[np.int64]) -> SiteData:
         """The same data restricted to some patients (indices into `record_ids`), in the given order."""
         patients = np.asarray(patients, dtype=np.int64)
