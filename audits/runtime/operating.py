@@ -74,7 +74,7 @@ def _usable(row: Mapping[str, Any]) -> bool:
 
 def inputs_named(declared: Declared) -> tuple[str, ...]:
     """What has a range: the columns of a table, three figures of each channel of an image."""
-    return declared.feature_names if declared.task == "classification" else image_inputs(declared.feature_names)
+    return image_inputs(declared.feature_names) if declared.imaged else declared.feature_names
 
 
 def judge(operating: Operating, declared: Declared, x: NDArray[np.float32]) -> Judged:
@@ -87,7 +87,7 @@ def judge(operating: Operating, declared: Declared, x: NDArray[np.float32]) -> J
     if not operating.ranges:
         return Judged(Place.UNKNOWN, [])
     names = inputs_named(declared)
-    values = x[0].astype(float) if declared.task == "classification" else image_figures(x)
+    values = image_figures(x) if declared.imaged else x[0].astype(float)
     known = [i for i, name in enumerate(names) if name in operating.ranges] if len(names) == len(values) else []
     low, high = (np.array([operating.ranges[names[i]][end] for i in known], dtype=float) for end in (0, 1))
     mine = values[known]
@@ -95,7 +95,7 @@ def judge(operating: Operating, declared: Declared, x: NDArray[np.float32]) -> J
     if place in (Place.INSIDE, Place.UNKNOWN):
         return Judged(place, [])
     outside = np.flatnonzero(OperatingRange(low, high).outside(mine))
-    kind = "features" if declared.task == "classification" else "image"
+    kind = "image" if declared.imaged else "features"
     said = [
         f"{kind}.{names[known[i]]}: {mine[i]:.4g} is outside the operating range {low[i]:g} to {high[i]:g}"
         for i in outside[:LISTED]
