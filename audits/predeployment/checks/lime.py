@@ -146,7 +146,8 @@ def _explained_images(at: AtSite) -> SiteExplanation:
     area = data.y.astype(bool).sum(axis=(1, 2)) if outlined else data.y
     diseased = np.unique(data.patient_index[area > 0])
     if len(diseased) < LEAST_RECORDS:
-        raise NotMeasured(f"{len(diseased)} ill audit patients are too few; {LEAST_RECORDS} are needed")
+        who = "audit patients with a lesion" if outlined else "ill audit patients"
+        raise NotMeasured(f"{len(diseased)} {who} are too few; {LEAST_RECORDS} are needed")
     chosen = diseased[_some(at, len(diseased), "image_records")]
     rows = np.array([int(np.argmax(np.where(data.patient_index == patient, area, -1))) for patient in chosen])
 

@@ -8,6 +8,8 @@ the file it had in hand is refused.
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import logging
 import os
 import selectors
@@ -17,7 +19,7 @@ import sys
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal
+from typing import IO, Any, Literal
 
 from numpy.typing import NDArray
 
@@ -27,7 +29,7 @@ from federation.domain.data.reader_limits import LIMITS
 
 logger = logging.getLogger(__name__)
 _PROJECT = Path(__file__).resolve().parents[3]
-_START_SECONDS = 60
+_START_SECONDS, _PIPE_BYTES = 60, 2**20
 _REMEDY = "Copy the file again from the original set; if it is as published, leave the patient out."
 
 
@@ -113,6 +115,7 @@ class GuardedReader:
             cwd="/",
             env={"PYTHONPATH": str(_PROJECT), "PATH": os.defpath, "LANG": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1"},
         )
+        _widen(process.stdout)
         ready = self._receive(process, _START_SECONDS)
         if ready.status != REFUSED or "confined" not in ready.facts:
             raise BadFrame("no greeting")
@@ -142,6 +145,13 @@ class GuardedReader:
                 return found
 
             return unpack(receive, most_bytes=self.limits.image_bytes)
+
+
+def _widen(pipe: IO[bytes] | None) -> None:
+    """Let a pipe hold more at a time, where the system can: an image is millions of bytes, a pipe thousands."""
+    if pipe is not None and (request := getattr(fcntl, "F_SETPIPE_SZ", None)):
+        with contextlib.suppress(OSError):  # a limit of the system for this user
+            fcntl.fcntl(pipe, request, _PIPE_BYTES)
 
 
 def _ending(process: subprocess.Popen[bytes]) -> str:

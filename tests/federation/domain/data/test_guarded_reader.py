@@ -75,9 +75,9 @@ def refused(reader, path):
 def test_bombs_are_refused_in_words_and_the_process_tree_stays_small(bombs):
     assert all(path.stat().st_size < 10**6 for _, path in bombs.values())
     listed = json.dumps({name: (kind, str(path)) for name, (kind, path) in bombs.items()})
-    run = subprocess.run(
-        [sys.executable, "-c", WORKER, listed], capture_output=True, text=True, cwd=PROJECT, check=True
-    )
+    # A process takes over the peak of the one that starts it: a shell stands between this test's and the worker's.
+    command = ["sh", "-c", '"$@"; exit $?', "sh", sys.executable, "-c", WORKER, listed]
+    run = subprocess.run(command, capture_output=True, text=True, cwd=PROJECT, check=True)
     said, peaks = json.loads(run.stdout)
     assert {name: text for name, text in said.items() if REFUSALS[name] not in text} == {}
     assert sum(peaks) < MOST_TREE_BYTES
