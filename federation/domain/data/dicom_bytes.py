@@ -46,7 +46,7 @@ def read_dicom(path: Path, limits: ReaderLimits) -> tuple[NDArray[Any], dict[str
             raise CannotRead("a DICOM file", "bytes without the mark DICM", _AGAIN)
     try:
         _check_syntax(read_file_meta_info(path).get("TransferSyntaxUID"))
-        dataset = pydicom.dcmread(path, specific_tags=_TAGS)  # type: ignore[arg-type]
+        dataset = pydicom.dcmread(path, specific_tags=_TAGS)
         inverted = _check_header(dataset, limits)
         image = dataset.pixel_array
     except (CannotRead, MemoryError):

@@ -45,7 +45,7 @@ def pack(answer: Answer) -> tuple[bytes, memoryview]:
     sides = (*image.shape, 0, 0, 0)[:3]
     code = DTYPES.index(image.dtype.newbyteorder("<").str)
     head = HEADER.pack(MAGIC, answer.status, code, image.ndim, *sides, len(facts), image.nbytes)
-    return head + facts, memoryview(image.reshape(-1).view(np.uint8))
+    return head + facts, image.reshape(-1).view(np.uint8).data
 
 
 def unpack(receive: Callable[[int], bytearray], *, most_bytes: int) -> Answer:
