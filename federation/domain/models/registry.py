@@ -76,9 +76,9 @@ def default_specs(task: Task, n_inputs: int, *, images: bool = False) -> tuple[d
         baseline = {"kind": "mlp_classifier", "inputs": n_inputs, **twin}
     elif task == "segmentation":
         twin = {"hidden": matching_hidden_units(DEFAULT_CHANNELS[-1], shape), "outputs": DEFAULT_QUBITS}
-        images = {"inputs": n_inputs, "channels": list(DEFAULT_CHANNELS)}
-        primary = {"kind": "hybrid_unet", **images, **circuit}
-        baseline = {"kind": "unet", **images, **twin}
+        shared = {"inputs": n_inputs, "channels": list(DEFAULT_CHANNELS)}
+        primary = {"kind": "hybrid_unet", **shared, **circuit}
+        baseline = {"kind": "unet", **shared, **twin}
     else:
         raise ValueError(f"expected the task classification or segmentation, got {task!r}")
     _check(primary)
