@@ -12,7 +12,7 @@ export PYTHONUNBUFFERED := 1
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-demo: $(VENV)/.installed  ## start everything and live through the life of a model (ARGS=--exit, DATA=heart:PATH|lgg:PATH|mimic_cxr:PATH)
+demo: $(VENV)/.installed  ## start everything and live through the life of a model (ARGS=--exit, DATA=heart:PATH|lgg:PATH|brats:PATH|mimic_cxr:PATH)
 	@$(BIN)/python -m qflethics.launcher.demo $(ARGS)
 
 test: $(VENV)/.installed-dev $(CONTRACTS) $(SLITHER)  ## the whole suite (WORKERS=2, each with servers of its own; ARGS are given to pytest)

@@ -40,11 +40,11 @@ class RunForm(forms.Form):
         "1 a strong one. Only used with differential privacy.",
     )  # fmt: skip
 
-    def __init__(self, *args, task: str, **kwargs) -> None:
+    def __init__(self, *args, task: str, images: bool = False, **kwargs) -> None:
         super().__init__(*args, **kwargs)
-        self.task = task
+        self.recommended = default_config(task, images=images)  # type: ignore[arg-type]
         self.fields["seed"].initial = secrets.randbelow(10_000)
-        if default_config(task).dp is None:  # type: ignore[arg-type]
+        if self.recommended.dp is None:
             del self.fields["privacy"], self.fields["epsilon_budget"]
         elif self.data.get("privacy") == NONE:
             self.fields["epsilon_budget"].required = False
@@ -54,7 +54,7 @@ class RunForm(forms.Form):
         chosen = self.cleaned_data
         arguments = {"name": chosen["name"], "rounds": chosen["rounds"], "seed": chosen["seed"]}
         if chosen.get("privacy") == NONE:
-            without = {**default_config(self.task).as_dict(), "dp": None}  # type: ignore[arg-type]
+            without = {**self.recommended.as_dict(), "dp": None}
             return {**arguments, "local": without, "epsilon_budget": None}
         if chosen.get("privacy") == RECOMMENDED:
             return {**arguments, "epsilon_budget": chosen["epsilon_budget"]}

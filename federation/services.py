@@ -109,9 +109,9 @@ def _configuration(
     shapes = {tuple(manifest.content["shape"]) for manifest in held.values()}
     if len(shapes) != 1:
         raise ValueError(f"expected one shape of data at all sites, got {sorted(shapes)}; align their preparation")
-    inputs = next(iter(shapes))[0]
-    primary, baseline = default_specs(federation.task, inputs)  # type: ignore[arg-type]
-    chosen = LocalConfig.from_dict(local) if local else _recommended(federation.task)
+    shape = next(iter(shapes))
+    primary, baseline = default_specs(federation.task, shape[0], images=len(shape) == 3)  # type: ignore[arg-type]
+    chosen = LocalConfig.from_dict(local) if local else _recommended(federation.task, images=len(shape) == 3)
     if epsilon_budget is None and chosen.dp is not None:
         epsilon_budget = 10.0
     return RunConfig(
@@ -125,10 +125,16 @@ def _configuration(
     )
 
 
-def _recommended(task: str) -> LocalConfig:
+def _recommended(task: str, *, images: bool) -> LocalConfig:
     from federation.domain.learning.defaults import default_config
 
-    return default_config(task)  # type: ignore[arg-type]
+    return default_config(task, images=images)  # type: ignore[arg-type]
+
+
+def holds_images(federation: Federation) -> bool:
+    """Whether the sites' records are images, not rows of a table, as far as a manifest says it."""
+    latest = DataManifest.objects.filter(participant__federation=federation).order_by("-created_at").first()
+    return latest is not None and len(latest.content["shape"]) == 3
 
 
 def consent_decide(*, run: TrainingRun, participant: Participant, decision: str, reason: str, actor: User) -> Consent:

@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.db.models import Count, Q
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
@@ -41,7 +41,11 @@ def federations(request: HttpRequest) -> HttpResponse:
 @require_safe
 def federation(request: HttpRequest, federation_id: uuid.UUID) -> HttpResponse:
     found = get_object_or_404(Federation.objects.for_user(request.user), id=federation_id)
-    return _federation_page(request, found, RunForm(task=found.task))
+    return _federation_page(request, found, _form(found))
+
+
+def _form(found: Federation, *data: QueryDict) -> RunForm:
+    return RunForm(*data, task=found.task, images=services.holds_images(found))
 
 
 def _federation_page(request: HttpRequest, found: Federation, form: RunForm, status: int = 200) -> HttpResponse:
@@ -60,7 +64,7 @@ def _federation_page(request: HttpRequest, found: Federation, form: RunForm, sta
 @require_POST
 def run_propose(request: HttpRequest, federation_id: uuid.UUID) -> HttpResponse:
     found = get_object_or_404(Federation.objects.for_user(request.user), id=federation_id)
-    form = RunForm(request.POST, task=found.task)
+    form = _form(found, request.POST)
     if not form.is_valid():
         return _federation_page(request, found, form, status=400)
     proposed = services.run_propose(federation=found, actor=_person(request), **form.proposal())

@@ -135,7 +135,7 @@ def prediction_records(data: SiteData, names: list[str]) -> list[dict[str, Any]]
             "patient": data.record_ids[i],
             "attributes": {attribute: str(groups[i]) for attribute, groups in data.groups.items()},
         }
-        if data.task == "classification":
+        if not data.imaged:
             record["features"] = [float(value) for value in rows[0]]
         else:
             pixels = np.rint(np.clip(rows, 0, 1) * 255).astype(np.uint8)
@@ -161,7 +161,7 @@ def degraded(data: SiteData, how: Degrade, *, rng: np.random.Generator) -> SiteD
     if how.attribute not in data.groups:
         raise ValueError(f"expected an attribute among {', '.join(sorted(data.groups))}, got {how.attribute!r}")
     chosen = np.flatnonzero(data.groups[how.attribute] == how.group)
-    if data.task == "classification":
+    if not data.imaged:
         return replace(data, x=_permuted(data, chosen[rng.random(len(chosen)) < how.strength], rng))
     rows = np.isin(data.patient_index, chosen)
     x = data.x.copy()

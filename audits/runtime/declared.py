@@ -33,6 +33,11 @@ class Declared:
     feature_names: tuple[str, ...]
     groups: Mapping[str, tuple[str, ...]]
 
+    @property
+    def imaged(self) -> bool:
+        """Whether a record is an image, not a row of a table: a classification can be of either."""
+        return len(self.shapes[0]) == 3
+
 
 def declared_by(version: Version) -> Declared:
     return _declared(version.id)

@@ -74,7 +74,7 @@ def _usable(row: Mapping[str, Any]) -> bool:
 
 def inputs_named(declared: Declared) -> tuple[str, ...]:
     """What has a range: the columns of a table, three figures of each channel of an image."""
-    return declared.feature_names if declared.task == "classification" else image_inputs(declared.feature_names)
+    return image_inputs(declared.feature_names) if declared.imaged else declared.feature_names
 
 
 def inputs_of_case(declared: Declared, x: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -84,7 +84,7 @@ def inputs_of_case(declared: Declared, x: NDArray[np.float32]) -> NDArray[np.flo
     ----------
     x : ndarray, shape (1, d) or (slices, channels, height, width)
     """
-    return x[0].astype(float) if declared.task == "classification" else image_figures(x)
+    return image_figures(x) if declared.imaged else x[0].astype(float)
 
 
 def judge(operating: Operating, declared: Declared, values: NDArray[np.float64]) -> Judged:
@@ -99,7 +99,7 @@ def judge(operating: Operating, declared: Declared, values: NDArray[np.float64])
     if place in (Place.INSIDE, Place.UNKNOWN):
         return Judged(place, [])
     outside = np.flatnonzero(OperatingRange(low, high).outside(mine))
-    kind = "features" if declared.task == "classification" else "image"
+    kind = "image" if declared.imaged else "features"
     said = [
         f"{kind}.{names[known[i]]}: {mine[i]:.4g} is outside the operating range {low[i]:g} to {high[i]:g}"
         for i in outside[:LISTED]

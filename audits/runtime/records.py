@@ -144,7 +144,7 @@ def read_records(body: bytes, kind: type[_Record], most: int) -> list[_Record]:
 def check_cases(records: list[PredictionIn], declared: Declared) -> list[Case]:
     """Check each record against what the version was trained on."""
     cases, refusals = [], Refusals()
-    read = _features if declared.task == "classification" else _image
+    read = _image if declared.imaged else _features
     for index, record in enumerate(records):
         try:
             cases.append(_case(record, declared, read))
@@ -225,6 +225,8 @@ def _image(record: PredictionIn, declared: Declared, warnings: list[str]) -> NDA
         wanted = " or ".join(str(list(shape)) for shape in declared.shapes)
         raise Bad("image.shape", f"expected {wanted}, or slices of it in front, got {str(image.shape)[:80]}")
     slices = image.shape[0] if len(image.shape) == 4 else 1
+    if slices > 1 and declared.task == "classification":
+        raise Bad("image.shape", f"expected one image (this version was trained on one a patient), got {slices}")
     if not 1 <= slices <= MAX_SLICES:
         raise Bad("image.shape", f"expected 1 to {MAX_SLICES} slices, got {slices}")
     dtype = _DTYPES[image.dtype]

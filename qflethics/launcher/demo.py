@@ -1,6 +1,6 @@
 """`make demo`: from nothing to a governed, halted and reported model, and a platform to click through.
 
-python -m qflethics.launcher.demo [--exit]   (DATA=heart:PATH|lgg:PATH|mimic_cxr:PATH|phantom, PORT=8000)
+python -m qflethics.launcher.demo [--exit]   (DATA=heart:PATH|lgg:PATH|brats:PATH|mimic_cxr:PATH|phantom, PORT=8000)
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ class World:
     participants: dict[str, Participant]
 
 
-def make_federation(people: People, task: str = "classification") -> World:
+def make_federation(people: People, task: str = "classification", shape: list[int] | None = None) -> World:
     federation = Federation.objects.create(
         name="Trial", purpose="Testing", data_title="Test data", task=task, synthetic=True
     )
@@ -35,7 +35,7 @@ def make_federation(people: People, task: str = "classification") -> World:
         content = {
             "format": 1, "source": "test", "title": "Test data", "synthetic": True, "site": institution.slug,
             "task": task, "n_patients": 10_000, "n_rows": 10_000,
-            "shape": [4] if task == "classification" else [1, 32, 32],
+            "shape": shape or ([4] if task == "classification" else [1, 32, 32]),
             "groups": {"sex": {"female": 5000, "male": 5000}}, "feature_names": ["a", "b", "c", "d"],
             "report": {"found": 10_000, "used": 10_000, "imputed": {}, "refused": {}, "notes": []},
             "sha256": digest(institution.slug),
@@ -47,7 +47,8 @@ def make_federation(people: People, task: str = "classification") -> World:
 
 def make_run(world: World, *, state: str = TrainingRun.State.PROPOSED, rounds: int = 1) -> TrainingRun:
     task = world.federation.task
-    primary, baseline = default_specs(task, 4 if task == "classification" else 1)
+    shape = next(iter(world.participants.values())).manifests.get().content["shape"]
+    primary, baseline = default_specs(task, shape[0], images=len(shape) == 3)
     config = RunConfig(
         task=task, models={"primary": primary, "baseline": baseline}, rounds=rounds, seed=1,
         local=LocalConfig(epochs=1, batch_size=16, learning_rate=0.01), epsilon_budget=None,

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from PIL import Image
 
+from tests.factories.image_bombs import write_dicom
+
 METADATA_COLUMNS = (
     *("dicom_id", "subject_id", "study_id", "PerformedProcedureStepDescription", "ViewPosition", "Rows", "Columns"),
     *("StudyDate", "StudyTime", "ProcedureCodeSequence_CodeMeaning", "ViewCodeSequence_CodeMeaning"),
@@ -35,6 +37,7 @@ class Study:
     date: str = "21800506"
     time: str = "213014.53100000002"
     pixels: np.ndarray | None = None
+    dicom_of: tuple | None = None  # written as DICOM instead: stored values, and whether the smallest is white
 
     @property
     def name(self):
@@ -96,7 +99,12 @@ def write_mimic(root, patients, *, packed=True, race_column="race"):
             for view in study.views:
                 path = image_path(root, patient, study, view)
                 path.parent.mkdir(parents=True, exist_ok=True)
-                Image.fromarray(pixels).save(path, quality=95)
+                if study.dicom_of is None:
+                    Image.fromarray(pixels).save(path, quality=95)
+                else:
+                    stored, inverted = study.dicom_of
+                    meaning = "MONOCHROME1" if inverted else "MONOCHROME2"
+                    write_dicom(path.with_suffix(".dcm"), stored, meaning=meaning)
                 described = [study.dicom(view), patient.subject, study.name, "CHEST (PA AND LAT)", view]
                 metadata.append([*described, *pixels.shape, study.date, study.time, "CHEST", "", "Erect"])
             if study.labels is not None:

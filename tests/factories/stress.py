@@ -58,7 +58,7 @@ def imaging_models() -> dict[str, Model]:
 
 
 def _trained(data: SiteData, config: LocalConfig) -> dict[str, Model]:
-    specs = default_specs(data.task, data.x.shape[1])
+    specs = default_specs(data.task, data.x.shape[1], images=data.imaged)
     models = {name: build(spec, seed=1) for name, spec in zip(MODEL_NAMES, specs, strict=True)}
     for model in models.values():
         train_local(model, data, config, seed=1)
@@ -74,6 +74,24 @@ def tabular_benches(n: int = 120, *, models: dict[str, Model] | None = None) -> 
 def imaging_benches(patients: int = 60) -> dict[str, Bench]:
     source = PhantomSource(patients=patients, n_sites=2, px=16)
     return {site.code: bench_of(source.load(site.code), imaging_models()) for site in source.sites()}
+
+
+def labelled(data: SiteData) -> SiteData:
+    """Phantoms to classify: whether a patient's tumour is larger than that of half of them."""
+    area = data.y.sum(axis=(1, 2))
+    return replace(data, task="classification", y=(area > np.median(area)).astype(np.int64))
+
+
+@cache
+def image_classifiers() -> dict[str, Model]:
+    """The chest classifier and its twin, trained on phantoms until they know a large tumour."""
+    data = labelled(PhantomSource(patients=240, n_sites=1, px=16, seed=9).load("phantom-1"))
+    return _trained(data, LocalConfig(epochs=20, batch_size=16, learning_rate=0.005))
+
+
+def classified_image_benches(patients: int = 120) -> dict[str, Bench]:
+    source = PhantomSource(patients=patients, n_sites=2, px=16)
+    return {site.code: bench_of(labelled(source.load(site.code)), image_classifiers()) for site in source.sites()}
 
 
 def with_audit(bench: Bench, audit: SiteData) -> Bench:

@@ -245,6 +245,16 @@ def test_segmentation_offers_no_privacy_choice_and_says_so():
     assert 'name="privacy"' not in text and "loss of privacy is not bounded" in text
 
 
+def test_labelled_images_are_proposed_with_the_chest_classifier_and_its_twin():
+    world = make_federation(make_people(), shape=[1, 32, 32])
+    text = page(world, "administrator", "federation", world.federation.id)
+    assert 'name="privacy"' not in text and "loss of privacy is not bounded" in text
+    propose(world)
+    config = TrainingRun.objects.get().config
+    assert [config["models"][name]["kind"] for name in ("primary", "baseline")] == ["chest_vqc", "chest_cnn"]
+    assert config["local"]["dp"] is None and config["local"]["learning_rate"] == 0.005
+
+
 def test_consents_of_all_sites_approve_the_run_and_an_administrator_starts_it(world, run):
     for who in ("operator_north", "operator_south"):
         text = page(world, who, "run", run.id)

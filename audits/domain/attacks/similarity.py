@@ -117,7 +117,8 @@ def yardstick(private: Records, public: Records) -> Yardstick:
 
 
 def attack_view(data: SiteData, side: int) -> SiteData:
-    """Patients as they are attacked: rows as they are; of an imaged patient the slice with most of the lesion, small.
+    """Patients as they are attacked: rows as they are; of an imaged patient the slice with most of the lesion (or the
+    one image), small.
 
     Fewer pixels are easier to reconstruct, so this errs on the side of the attacker.
 
@@ -128,7 +129,8 @@ def attack_view(data: SiteData, side: int) -> SiteData:
         where at least half of a pixel is lesion.
     """
     if data.task == "classification":
-        return data.take(np.arange(data.n_patients))
+        whole = data.take(np.arange(data.n_patients))
+        return replace(whole, x=shrunk(whole.x, side)) if data.imaged else whole
     area = data.y.astype(bool).sum(axis=(1, 2))
     chosen = [int(np.argmax(np.where(data.patient_index == p, area, -1))) for p in range(data.n_patients)]
     x, y = shrunk(data.x[chosen], side), shrunk(data.y[chosen][:, None].astype(np.float32), side)[:, 0] >= 0.5

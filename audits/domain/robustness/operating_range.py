@@ -54,7 +54,7 @@ def inputs_of(data: SiteData) -> tuple[tuple[str, ...], NDArray[np.float64]]:
     names : tuple of str, length d
     values : ndarray, shape (n, d)
     """
-    if data.task == "classification":
+    if not data.imaged:
         rows = np.zeros((data.n_patients, data.x.shape[1]))
         rows[data.patient_index] = data.x
         return data.feature_names, rows

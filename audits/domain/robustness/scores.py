@@ -58,7 +58,7 @@ def some_patients(data: SiteData, most: int, rng: np.random.Generator) -> SiteDa
 
 
 def some_slices(data: SiteData, most: int) -> SiteData:
-    """At most `most` slices a patient: those with most of the lesion, then evenly spaced ones. Tables stay as they are.
+    """At most `most` slices a patient: those with most of the lesion, then evenly spaced ones. Without outlines, all.
 
     What is measured on some slices is a score of these slices, not of the whole volume.
     """

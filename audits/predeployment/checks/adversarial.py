@@ -71,7 +71,7 @@ class Adversarial(Check):
         from audits.domain.robustness.scores import flagged, some_patients, some_slices
 
         chosen = at.settings
-        tabular = at.task == "classification"
+        tabular = not at.imaged
         most = chosen["patients" if tabular else "images"]
         data = some_slices(some_patients(at.audit, most, at.rng("patients")), chosen["slices"])
         parts = shareable(data.groups, data.n_patients)

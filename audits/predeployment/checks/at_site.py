@@ -93,6 +93,11 @@ class AtSite:
     def task(self) -> str:
         return self.audit.task
 
+    @property
+    def imaged(self) -> bool:
+        """Whether records are images, not rows of a table: a classification can be of either."""
+        return self.audit.imaged
+
 
 def copy_of(model: Model) -> Model:
     """The same network with weights of its own."""

@@ -166,7 +166,7 @@ def _features(data: SiteData, attribute: str) -> np.ndarray:
 
     from audits.domain.attacks.attribute import columns_without, image_summary
 
-    if data.task == "segmentation":
+    if data.imaged:
         return image_summary(data.x, data.patient_index, data.n_patients)
     order = np.argsort(data.patient_index)
     return data.x[order][:, columns_without(data.feature_names, attribute)].astype(float)

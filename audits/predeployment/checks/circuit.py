@@ -78,7 +78,7 @@ class Circuit(Check):
         if not isinstance(core, QuantumBottleneck):
             return {"circuit": None}
         chosen = at.settings
-        most = chosen["patients" if at.task == "classification" else "images"]
+        most = chosen["images" if at.imaged else "patients"]
         data, seen = (
             some_slices(some_patients(part, most, at.rng(name)), chosen["slices"])
             for name, part in (("patients", at.audit), ("background", at.train))
@@ -96,8 +96,8 @@ class Circuit(Check):
                 sums[case, "", ""], moved[case] = pair, change
             shares[name], exact[name] = _shares(at, name, ablation)
         shape = core.circuit.shape
-        tabular = data.task == "classification"
-        feeds = encoded(core, seen.x.std(axis=0).astype(float), data.feature_names) if tabular else []
+        spread = None if data.imaged else seen.x.std(axis=0).astype(float)
+        feeds = [] if spread is None else encoded(core, spread, data.feature_names)
         return {
             "circuit": {"n_qubits": shape.n_qubits, "layers": shape.layers, "entangling": shape.entangling},
             "patients": data.n_patients, "rows": to_rows(sums), "moved": moved, "shares": shares, "exact": exact,

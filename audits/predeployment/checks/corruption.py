@@ -35,12 +35,12 @@ if TYPE_CHECKING:
     from audits.predeployment.checks.at_site import AtSite
 
 WORDS = {
-    "classification": {
+    "table": {
         "noise": "errors of measurement",
         "missing": "missing values",
         "unit_slip": "values ten times too large or small",
     },
-    "segmentation": {
+    "image": {
         "noise": "noise",
         "blur": "blur",
         "bias_field": "uneven brightness",
@@ -80,7 +80,8 @@ class Corruption(Check):
         corrupt = _corrupter(at)
         clean = {name: patient_scores(at.models[name], data) for name in MODELS}
         sums: dict[Key, PairedSums] = {}
-        kinds = WORDS[data.task]
+        what = "image" if data.imaged else "table"
+        kinds = WORDS[what]
         for number, kind in enumerate(kinds):
             for severity in SEVERITIES:
                 at.tell(f"{kinds[kind]}, {SEVERITIES[severity]}", 3 * number + severity, 3 * len(kinds))
@@ -92,19 +93,23 @@ class Corruption(Check):
                     f"twins/{kind}/{severity}", after["primary"], after["baseline"], {EVERYONE: parts[EVERYONE]}
                 )
         counts = {"flagged by primary": flagged(at.models["primary"], data)}
-        return {"patients": data.n_patients, "task": data.task, "counts": counts, "rows": to_rows(sums)}
+        return {"patients": data.n_patients, "of": what, "counts": counts, "rows": to_rows(sums)}
 
     def read(self, site: str, raw: Mapping[str, Any], settings: Mapping[str, Any]) -> StressAnswer:
-        kinds = WORDS.get(str(raw.get("task")), {})
+        kinds = WORDS.get(str(raw.get("of")), {})
         return read_stress(raw, cases=_cases(kinds), counts=COUNTS)
 
     def conclude(self, gathered: Gathered) -> Result:
         from audits.domain.robustness.drops import worst_drop
         from audits.domain.robustness.paired import EVERYONE
 
-        chosen, task, kinds = gathered.settings, gathered.task, WORDS[gathered.task]
+        chosen, task = gathered.settings, gathered.task
         tolerated, confidence, severity = chosen["tolerated_drop"], chosen["confidence"], chosen["severity"]
         sums = sums_of(gathered)
+        kinds = next(
+            (words for words in WORDS.values() if all((f"primary/{kind}/1", *EVERYONE) in sums for kind in words)),
+            WORDS["table"],
+        )
         rules = {
             "tolerated": tolerated, "confidence": confidence, "min_count": chosen["min_count"],
             "binary": task == "classification",
@@ -179,7 +184,7 @@ def _corrupter(at: AtSite) -> Any:
     from audits.domain.robustness.attacks import measured_columns
     from federation.domain.data.heart import MEASURES
 
-    if at.task == "segmentation":
+    if at.imaged:
         return lambda kind, x, severity: corruptions.IMAGE[kind](x, severity, at.rng(kind, severity))
     seen = at.train.x if at.train.n_patients else at.audit.x
     scales = {name: measure.scale for name, measure in MEASURES.items()}

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from audits.domain.robustness.auc import SiteAuc
     from audits.domain.robustness.paired import Key, PairedSums
     from audits.predeployment.checks.at_site import AtSite
+    from federation.domain.data.dataset import SiteData
 
 SHOWN, CURVES = 10, 3
 STEPS = 16  # of a curve, as `explain.glass_box.BINS`
@@ -75,8 +76,8 @@ class PriceOfOpacity(Check):
         if at.audit.n_patients < LEAST:
             raise NotMeasured(f"{at.audit.n_patients} audit patients are too few; {LEAST} are needed")
         at.tell("training the readable model", 1, 2)
-        tabular = at.task == "classification"
-        names, box, score, probability = _tabular(at) if tabular else _pixels(at)
+        classifies = at.task == "classification"
+        names, box, score, probability = _tabular(at) if classifies else _pixels(at)
         at.tell("scoring both models", 2, 2)
         everyone = {("", ""): score == score}
         sums: dict[Key, PairedSums] = {}
@@ -155,9 +156,21 @@ def _tabular(at: AtSite) -> tuple[tuple[str, ...], GlassBox, NDArray[np.float64]
     ill = int(at.train.y.sum())
     if min(ill, len(at.train.y) - ill) < LEAST_OF_EACH:
         raise NotMeasured(f"the readable model needs {LEAST_OF_EACH} ill and {LEAST_OF_EACH} healthy training patients")
-    box = fit(at.train.x, at.train.y, bags=at.settings["bags"], seed=int(at.rng("machine").integers(2**31)))
-    probability = box.probability(at.audit.x)
-    return at.audit.feature_names, box, scored(probability, at.audit), probability[_by_patient(at)]
+    names, rows = _columns(at.audit)
+    seed = int(at.rng("machine").integers(2**31))
+    box = fit(_columns(at.train)[1], at.train.y, bags=at.settings["bags"], seed=seed)
+    probability = box.probability(rows)
+    return names, box, scored(probability, at.audit), probability[_by_patient(at)]
+
+
+def _columns(data: SiteData) -> tuple[tuple[str, ...], NDArray[np.floating]]:
+    """What people can read of each row: its columns; of an image, the mean, spread and peak of each channel."""
+    from audits.domain.robustness.operating_range import inputs_of
+
+    if not data.imaged:
+        return data.feature_names, data.x
+    names, figures = inputs_of(data)
+    return names, figures[data.patient_index]
 
 
 def _pixels(at: AtSite) -> tuple[tuple[str, ...], GlassBox, NDArray[np.float64], None]:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from federation.domain.models.base import Model
 
 SHOWN = 10
-KINDS = {"classification": "tabular", "segmentation": "image"}
+KINDS = ("tabular", "image")
 _RULES = ("required", "margin", "lesion_required", "most_on_one")
 
 
@@ -65,7 +65,7 @@ class Lime(Check):
     libraries = ("lime", "numpy", "scikit-image", "scikit-learn", "torch")
 
     def measure(self, at: AtSite) -> Mapping[str, Any]:
-        explain = _explained_rows if at.task == "classification" else _explained_images
+        explain = _explained_images if at.imaged else _explained_rows
         return {"settings": dict(at.settings), **explain(at).as_dict()}
 
     def read(self, site: str, raw: Mapping[str, Any], settings: Mapping[str, Any]) -> SiteExplanation:
@@ -75,7 +75,7 @@ class Lime(Check):
             other = sorted(name for name in {*came, *settings} if came.get(name) != settings.get(name))
             names = ", ".join(f"{name}={settings.get(name)!r}" for name in other)
             raise AnswerError(f"expected explanations with the registered settings {names}; got others")
-        if raw["kind"] not in KINDS.values():
+        if raw["kind"] not in KINDS:
             raise AnswerError(f"expected tabular or image explanations, got {raw['kind']!r}")
         most = settings["row_records" if raw["kind"] == "tabular" else "image_records"]
         return SiteExplanation.from_dict(raw, most=most)
@@ -84,8 +84,9 @@ class Lime(Check):
         from audits.domain.explain.conclusion import Rules, combine
 
         sites = {site: answers[0] for site, answers in gathered.answers.items()}
-        if strange := sorted(site for site, found in sites.items() if found.kind != KINDS[gathered.task]):
-            raise ValueError(f"expected {KINDS[gathered.task]} explanations, got others from {', '.join(strange)}")
+        if gathered.task == "segmentation" and any(found.kind != "image" for found in sites.values()):
+            strange = ", ".join(sorted(site for site, found in sites.items() if found.kind != "image"))
+            raise ValueError(f"expected image explanations, got others from {strange}")
         chosen = gathered.settings
         found = combine(sites, Rules(**{name: chosen[name] for name in _RULES}))
         rcf = found.rcf
@@ -134,17 +135,19 @@ def _explained_rows(at: AtSite) -> SiteExplanation:
 
 
 def _explained_images(at: AtSite) -> SiteExplanation:
-    """Of some patients with a lesion, drawn at random, the slice that holds most of it."""
+    """Of some ill patients, drawn at random, the image; if lesions are outlined, the slice that holds most of it."""
     import numpy as np
 
     from audits.domain.explain.conclusion import LEAST_RECORDS, SiteExplanation
     from audits.domain.explain.lime_image import explain_images
 
     data, settings, seed = at.audit, _image_settings(at.settings), _seed(at)
-    area = data.y.astype(bool).sum(axis=(1, 2))
+    outlined = data.task == "segmentation"
+    area = data.y.astype(bool).sum(axis=(1, 2)) if outlined else data.y
     diseased = np.unique(data.patient_index[area > 0])
     if len(diseased) < LEAST_RECORDS:
-        raise NotMeasured(f"{len(diseased)} audit patients with a lesion are too few; {LEAST_RECORDS} are needed")
+        who = "audit patients with a lesion" if outlined else "ill audit patients"
+        raise NotMeasured(f"{len(diseased)} {who} are too few; {LEAST_RECORDS} are needed")
     chosen = diseased[_some(at, len(diseased), "image_records")]
     rows = np.array([int(np.argmax(np.where(data.patient_index == patient, area, -1))) for patient in chosen])
 
@@ -152,13 +155,13 @@ def _explained_images(at: AtSite) -> SiteExplanation:
         return lambda record: at.tell(what, record + 1, of)
 
     scores = explain_images(
-        _lesion(at.models["primary"]), data.x[rows], lesions=data.y[rows].astype(bool), settings=settings, seed=seed,
-        tell=told("explaining answers", len(rows)),
+        _illness(at.models["primary"]), data.x[rows], lesions=data.y[rows].astype(bool) if outlined else None,
+        settings=settings, seed=seed, tell=told("explaining answers", len(rows)),
     )  # fmt: skip
     few = rows[: at.settings["control_records"]]
     controls = {
         name: explain_images(
-            _lesion(model), data.x[few], settings=settings, seed=seed, scores_only=True,
+            _illness(model), data.x[few], settings=settings, seed=seed, scores_only=True,
             tell=told(f"control: {name}", len(few)),
         )
         for name, model in _controls(at).items()
@@ -178,11 +181,16 @@ def _controls(at: AtSite) -> dict[str, Model]:
     return {"weights": randomised(model, at.rng("weights")), **({"labels": blind} if blind is not None else {})}
 
 
-def _lesion(model: Model) -> Callable[[NDArray[np.float32]], NDArray[np.floating]]:
+def _illness(model: Model) -> Callable[[NDArray[np.float32]], NDArray[np.floating]]:
+    """How sure the model is that an image is of an ill patient."""
     from audits.domain.explain.lime_image import lesion_score
     from federation.domain.learning.evaluation import predict
 
-    return lambda images: lesion_score(predict(model, images, "segmentation").probability)
+    def score(images: NDArray[np.float32]) -> NDArray[np.floating]:
+        probability = predict(model, images, model.task).probability
+        return probability if model.task == "classification" else lesion_score(probability)
+
+    return score
 
 
 def _some(at: AtSite, count: int, setting: str) -> NDArray[np.int64]:

@@ -111,7 +111,7 @@ class Membership(Check):
         }  # fmt: skip
 
     def _rounds(self, at: AtSite) -> int:
-        most = at.settings["most_rounds" if at.task == "classification" else "image_rounds"]
+        most = at.settings["image_rounds" if at.imaged else "most_rounds"]
         return min(at.bench.config.rounds, int(most))
 
     def read(self, site: str, raw: Mapping[str, Any], settings: Mapping[str, Any]) -> MembershipAnswer:
@@ -180,7 +180,7 @@ def _shadowed(at: AtSite, member: NDArray[np.bool_]) -> NDArray[np.int64]:
     """Whom shadows are trained on, in their order: everyone in a table, some of each kind of imaged patients."""
     import numpy as np
 
-    if at.task == "classification":
+    if not at.imaged:
         return np.arange(len(member))
     most, drawn = at.settings["images"] // 2, at.rng("shadowed").permutation(len(member))
     return np.sort(np.concatenate([drawn[member[drawn]][:most], drawn[~member[drawn]][:most]]))

@@ -73,7 +73,7 @@ class ModelInversion(Check):
             )
         cohorts = {"train": attack_view(at.train, side).x, "audit": attack_view(at.audit, side).x}
         public = validation.x
-        if at.task == "segmentation":
+        if at.imaged:
             cohorts = {name: x[at.rng(name).permutation(len(x))[:MOST_IMAGES]] for name, x in cohorts.items()}
             public = shrunk(public[at.rng("public").permutation(len(public))[:MOST_PUBLIC]], side)
         try:
@@ -81,9 +81,7 @@ class ModelInversion(Check):
             tau = yardstick(np.concatenate(list(cohorts.values())), public).tau
         except NoYardstickError as reason:
             raise NotMeasured(str(reason)) from reason
-        starts, steps = (
-            at.settings[key if at.task == "classification" else f"image_{key}"] for key in ("starts", "steps")
-        )
+        starts, steps = (at.settings[f"image_{key}" if at.imaged else key] for key in ("starts", "steps"))
         counts: dict[str, Any] = {}
         for name in MODELS:
             inverted = invert(

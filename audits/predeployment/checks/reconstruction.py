@@ -81,8 +81,8 @@ class Reconstruction(Check):
         mine = at.rng("parts").permutation(train.n_patients + audit.n_patients) % at.shards == at.shard
         pool = joined(train, audit)
         picked = at.rng("patients", at.shard).permutation(np.flatnonzero(mine))
-        single = pool.take(np.sort(picked[: at.settings["patients" if at.task == "classification" else "images"]]))
-        dummies = at.settings["dummies"] if at.task == "classification" else 4
+        single = pool.take(np.sort(picked[: at.settings["images" if at.imaged else "patients"]]))
+        dummies = 4 if at.imaged else at.settings["dummies"]
         effort = Effort(_search(at), dummies, at.settings["hops"])
         everyone, dp = np.ones(single.n_patients, dtype=bool), at.bench.config.local.dp
         tallies: dict[str, Any] = {}
@@ -120,7 +120,7 @@ class Reconstruction(Check):
             )
         train, audit = attack_view(at.train, side), attack_view(at.audit, side)
         public = validation.x
-        if at.task == "segmentation":
+        if at.imaged:
             rows = np.sort(at.rng("public").permutation(len(public))[:MOST_PUBLIC])
             public = shrunk(public[rows], side)
         try:
@@ -204,7 +204,7 @@ class Reconstruction(Check):
 def _search(at: AtSite) -> Search:
     from audits.domain.attacks.inversion import Search
 
-    return Search(at.settings["steps" if at.task == "classification" else "image_steps"], at.settings["restarts"])
+    return Search(at.settings["image_steps" if at.imaged else "steps"], at.settings["restarts"])
 
 
 def _starts(at: AtSite, name: str) -> list[tuple[str, Model]]:

@@ -132,10 +132,14 @@ class ShotAttack(Check):
         from audits.domain.robustness.paired import EVERYONE, merged
 
         silent = [answer is None for answer in gathered.each]
-        if any(silent) and ("qubits" in gathered.config.get("models", {}).get("primary", {}) or not all(silent)):
+        spec = gathered.config.get("models", {}).get("primary", {})
+        fed_rows = (
+            "qubits" in spec and "channels" not in spec
+        )  # behind convolutions the exact gradient is attacked alone
+        if any(silent) and (fed_rows or not all(silent)):
             raise AnswerError("expected attacks on one and the same circuit from every site, got none from some")
         if all(silent):
-            return Result(Verdict.NOT_APPLICABLE, ("This model has no circuit between its inputs and its answer.",))
+            return Result(Verdict.NOT_APPLICABLE, ("No circuit takes this model's inputs directly.",))
         chosen, confidence = gathered.settings, gathered.settings["confidence"]
         sums = merged(answer.sums.sums for answer in gathered.each)
         drops = {

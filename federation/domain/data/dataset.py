@@ -6,6 +6,7 @@ by `patient_index`, because Dice computed per slice is decided by empty slices.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
@@ -32,7 +33,8 @@ class Refusal:
 
     file: str
     line: int | None
-    reason: str
+    reason: str  # names nobody: manifests count it
+    detail: str = ""  # what came and what to do, for the site alone
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ class LoadReport:
             "found": self.found,
             "used": self.used,
             "imputed": dict(self.imputed),
-            "refused": [{"file": r.file, "line": r.line, "reason": r.reason} for r in self.refused],
+            "refused": [{"file": r.file, "line": r.line, "reason": r.reason, "detail": r.detail} for r in self.refused],
             "notes": list(self.notes),
         }
 
@@ -86,6 +88,11 @@ class SiteData:
     def n_patients(self) -> int:
         return len(self.record_ids)
 
+    @property
+    def imaged(self) -> bool:
+        """Whether a row is an image, not a row of a table; a classification can be of either."""
+        return self.x.ndim == 4
+
     def take(self, patients: NDArray[np.int64]) -> SiteData:
         """The same data restricted to some patients (indices into `record_ids`), in the given order."""
         patients = np.asarray(patients, dtype=np.int64)
@@ -119,6 +126,11 @@ class Splits:
     train: SiteData
     validation: SiteData
     audit: SiteData
+
+
+def simulated_site(patient: str, n_sites: int) -> int:
+    """The simulated site of a patient, 0 to `n_sites` - 1: the same in every copy and subset of the data."""
+    return int.from_bytes(hashlib.sha256(patient.encode()).digest(), "big") % n_sites
 
 
 class Source(Protocol):

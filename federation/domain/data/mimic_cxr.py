@@ -4,17 +4,18 @@
 
     ROOT/mimic-cxr-2.0.0-metadata.csv.gz             one row an image: patient, study, view, date
     ROOT/mimic-cxr-2.0.0-chexpert.csv.gz             one row a study: fourteen observations
-    ROOT/files/p10/p10000032/s50414267/<dicom>.jpg   8-bit grey, histogram-equalised by the publishers
+    ROOT/files/p10/p10000032/s50414267/<dicom>.jpg   8-bit grey, histogram-equalised by the publishers; or <dicom>.dcm
     ROOT/hosp/{patients,admissions}.csv.gz           of MIMIC-IV; a link to its folder will do
 
 Tables may also lie there uncompressed. All patients are of one hospital, so the sites are simulated: a patient belongs
 to the site that a hash of his id picks. The set's own split is not read, because each site splits its own patients.
 
-A record is a patient, through his earliest frontal radiograph. The image becomes the means of px x px equal areas, each
-told in two features: how much brighter than mid-grey it is, and how much darker, both in [0, 1]. Nothing is learned
-from the data. (The plain mean has half of every feature alike for all patients. On synthetic effusions, under the
-default privacy noise, the quantum classifier then reached an accuracy of 0.51 and 0.63; so encoded, 0.65 in three runs
-of three, which is all that could be learned.)
+A record is a patient, through his earliest frontal radiograph, read from the JPEG or, where there is none, the DICOM of
+MIMIC-CXR. The image becomes the means of px x px equal areas. They stay an image (`form`), for the networks of
+`models.chest`, or each is told in two features, for the tabular classifiers: how much brighter than mid-grey it is, and
+how much darker, both in [0, 1]. Nothing is learned from the data. (The plain mean has half of every feature alike for
+all patients. On synthetic effusions, under the default privacy noise, the quantum classifier then reached an accuracy
+of 0.51 and 0.63; so encoded, 0.65 in three runs of three, which is all that could be learned.)
 
 References
 ----------
@@ -24,7 +25,6 @@ References
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -33,9 +33,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from federation.domain.data.dataset import DataError, LoadReport, Refusal, SiteData, SiteInfo, Task
-from federation.domain.data.image_files import area_mean, read_jpeg
+from federation.domain.data.dataset import DataError, LoadReport, Refusal, SiteData, SiteInfo, Task, simulated_site
+from federation.domain.data.guarded_reader import GuardedReader
+from federation.domain.data.image_files import area_mean
 from federation.domain.data.mimic_demographics import groups_of
+from federation.domain.data.mimic_pixels import Radiographs
 from federation.domain.data.mimic_studies import (
     ANY_FINDING,
     CONTRADICTORY,
@@ -50,7 +52,11 @@ from federation.domain.data.mimic_studies import (
 TASK: Task = "classification"
 LABEL_CHOICES = (ANY_FINDING, *LABELS)
 UNCERTAIN_CHOICES = ("drop", "positive", "negative")
-MAX_SITES, MIN_PX, MAX_PX, DEFAULT_PX = 64, 4, 32, 8
+FORM_CHOICES = ("areas", "image")
+MAX_SITES, DEFAULT_PX = 64, 8
+MIN_PX, MAX_PX = 4, 256
+_PX_OF_FORM = {"areas": (MIN_PX, 32), "image": (16, MAX_PX)}
+WHITE = np.float32(255)
 MID_GREY = 127.5  # of 0 to 255; the mean of an image whose histogram is equalised
 _PIXELS_PER_AREA = 8  # a side, at least, where the file has them: large files are decoded at 1/2, 1/4 or 1/8
 _REMEDY = "Give the folder of MIMIC-CXR-JPG 2 that holds files/ and the tables mimic-cxr-2.0.0-*.csv.gz."
@@ -71,10 +77,12 @@ class MimicCxrSource:
         What becomes of patients whose report is unsure.
     n_sites : int
         Sites ``mimic-cxr-1`` to ``mimic-cxr-<n_sites>``.
-    px : int, 4 to 32
-        Areas a side: a record has 2 * px * px features.
+    px : int, 4 to 32, or as an image 16 to 256
+        Areas a side: a record has 2 * px * px features, or is an image of px x px pixels.
     patients : int or None
         A declared subset for trials, of all sites together: those with the lowest ids. Ids were drawn at random.
+    form : "areas" or "image"
+        What the model gets: features of the areas, or the areas as an image.
     """
 
     root: Path
@@ -83,10 +91,17 @@ class MimicCxrSource:
     n_sites: int = 4
     px: int = DEFAULT_PX
     patients: int | None = None
+    form: str = "areas"
     name = "mimic_cxr"
     title = "MIMIC-CXR chest radiographs (one hospital, simulated sites)"
     task = TASK
     synthetic = False
+
+    def __post_init__(self) -> None:
+        low, high = _PX_OF_FORM[self.form]
+        if not low <= self.px <= high or (self.form == "image" and self.px % 4):
+            step = " and a multiple of 4" if self.form == "image" else ""
+            raise ValueError(f"form={self.form} with px={self.px}, which takes px from {low} to {high}{step}")
 
     def sites(self) -> tuple[SiteInfo, ...]:
         numbers = range(1, self.n_sites + 1)
@@ -98,7 +113,8 @@ class MimicCxrSource:
         Returns
         -------
         SiteData
-            `x` of shape (n, 2 * px * px): for the area means of the image stretched to a square, row by row from the
+            `x` as an image of shape (n, 1, px, px), 0 black and 1 white, stretched to a square; as areas of shape
+            (n, 2 * px * px): for the area means of the image stretched to a square, row by row from the
             upper left, first the brightness over mid-grey (1 white, 0 grey or darker), then the darkness under it (1
             black, 0 grey or brighter). `y` is 1 where the label is present. Patients in the order of their ids.
             Groups: ``sex``, ``race`` (see `mimic_demographics`) and ``age_band`` at the radiograph.
@@ -118,26 +134,22 @@ class MimicCxrSource:
             expected, got = f"patients of {site} with a frontal radiograph and a label", f"none of {len(candidates)}"
             raise DataError(str(self.root), expected=expected, got=got, remedy=_REMEDY)
         used = {subject: image for subject, image in candidates.items() if image is not None and subject in truth}
+        x, image_notes = self._images(used)
         groups, demographic_notes = groups_of(self.root, {subject: image.year for subject, image in used.items()})
         return SiteData(
             site=site,
             task=self.task,
             record_ids=tuple(f"p{subject}" for subject in used),
-            x=self._features(used),
+            x=x,
             y=np.array([truth[subject] for subject in used], dtype=np.int64),
             patient_index=np.arange(len(used), dtype=np.int64),
             groups=groups,
-            feature_names=tuple(
-                f"{side} row {i + 1} column {j + 1}"
-                for side in ("bright", "dark")
-                for i in range(self.px)
-                for j in range(self.px)
-            ),
+            feature_names=self._feature_names(),
             report=LoadReport(
                 found=len(candidates),
                 used=len(used),
                 refused=refused,
-                notes=(*selection_notes, *label_notes, *self._image_notes(), *demographic_notes),
+                notes=(*selection_notes, *label_notes, *image_notes, *demographic_notes),
             ),
         )
 
@@ -147,7 +159,9 @@ class MimicCxrSource:
         present = {folder.name[1:] for folder in (self.root / "files").glob("p1[0-9]") if folder.is_dir()}
         here = sorted(subject for subject in everybody if subject[:2] in present)
         chosen = here[: self.patients]
-        mine = {subject: everybody[subject] for subject in chosen if site_of(subject, self.n_sites) == site_index}
+        mine = {
+            subject: everybody[subject] for subject in chosen if simulated_site(subject, self.n_sites) == site_index
+        }
         notes = [
             f"simulated site: SHA-256 of the patient's id modulo {self.n_sites}; all patients are of one hospital",
             *([f"subset of the {len(chosen)} lowest of {len(here)} patient ids"] if len(chosen) < len(here) else []),
@@ -186,19 +200,28 @@ class MimicCxrSource:
         ]
         return truth, tuple(refused), notes
 
-    def _features(self, used: Mapping[str, Radiograph]) -> NDArray[np.float32]:
+    def _images(self, used: Mapping[str, Radiograph]) -> tuple[NDArray[np.float32], list[str]]:
         """One image in memory at a time."""
-        x = np.empty((len(used), 2 * self.px * self.px), dtype=np.float32)
-        for row, (subject, image) in enumerate(used.items()):
-            pixels = read_jpeg(self.root / image.path(subject), least=self.px, enough=self.px * _PIXELS_PER_AREA)
-            over = area_mean(pixels, self.px).ravel() / MID_GREY - 1
-            x[row] = np.concatenate([over, -over])
-        return np.clip(x, 0, 1, out=x)
+        means = np.empty((len(used), self.px, self.px), dtype=np.float32)
+        with GuardedReader("dicom") as reader:
+            radiographs = Radiographs(reader)
+            for row, (subject, image) in enumerate(used.items()):
+                path = self.root / image.path(subject)
+                pixels = radiographs.read(path, least=self.px, enough=self.px * _PIXELS_PER_AREA)
+                means[row] = area_mean(pixels, self.px)
+        what = f"means of {self.px} x {self.px} equal areas of the whole image"
+        notes = [f"images: {what}"] if self.form == "image" else [f"features: {what}, over and under mid-grey"]
+        if radiographs.from_dicom:
+            notes.append(
+                f"{radiographs.from_dicom} of {len(used)} radiographs read from DICOM, greyed as the JPEGs were"
+            )
+        if self.form == "image":
+            return np.clip(means[:, None] / WHITE, 0, 1), notes
+        over = means.reshape(len(used), -1) / MID_GREY - 1
+        return np.clip(np.concatenate([over, -over], axis=1), 0, 1), notes
 
-    def _image_notes(self) -> list[str]:
-        return [f"features: means of {self.px} x {self.px} equal areas of the whole image, over and under mid-grey"]
-
-
-def site_of(subject: str, n_sites: int) -> int:
-    """The simulated site of a patient, 0 to `n_sites` - 1: the same in every copy and subset of the data."""
-    return int.from_bytes(hashlib.sha256(subject.encode()).digest(), "big") % n_sites
+    def _feature_names(self) -> tuple[str, ...]:
+        if self.form == "image":
+            return ("radiograph",)
+        places = [f"row {i + 1} column {j + 1}" for i in range(self.px) for j in range(self.px)]
+        return tuple(f"{side} {place}" for side in ("bright", "dark") for place in places)

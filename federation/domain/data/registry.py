@@ -1,8 +1,8 @@
 """From a line of configuration to a data source, and from a site's data to the facts that may leave the site.
 
 A spec is ``name:path?option=value&option=value``: ``heart:/data/heart``, ``lgg:/data/kaggle_3m?px=64&slices=6``,
-``mimic_cxr:/data/mimic?label=pneumonia&sites=4``, ``phantom`` or ``phantom:?patients=500&sites=4&bias=0.0&seed=7``. To
-add a set: one file with a `Source`, one entry in `KINDS`.
+``brats:/data/brats?region=core``, ``mimic_cxr:/data/mimic?label=pneumonia&sites=4``, ``phantom`` or
+``phantom:?patients=500&sites=4&bias=0.0&seed=7``. To add a set: one file with a `Source`, one entry in `KINDS`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from urllib.parse import parse_qsl
 import numpy as np
 from numpy.typing import NDArray
 
-from federation.domain.data import lgg, mimic_cxr, phantom
+from federation.domain.data import brats, brats_volume, lgg, mimic_cxr, phantom
+from federation.domain.data.brats import BratsSource
 from federation.domain.data.dataset import DataError, SiteData, Source
 from federation.domain.data.heart import HeartSource
 from federation.domain.data.lgg import LggSource
@@ -80,6 +81,16 @@ def _fields(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 KINDS: Mapping[str, Kind] = {
+    "brats": Kind(
+        lambda path, options: BratsSource(path, **_fields(options)),
+        needs_path=True,
+        options={
+            "px": Option(int, 16, brats.FULL_PX),
+            "slices": Option(int, 1, 155),
+            "region": Choice(brats_volume.REGIONS),
+            "sites": Option(int, 1, brats.MAX_SITES),
+        },
+    ),
     "heart": Kind(lambda path, options: HeartSource(path, **options), needs_path=True, options={}),
     "lgg": Kind(
         lambda path, options: LggSource(path, **options),
@@ -95,6 +106,7 @@ KINDS: Mapping[str, Kind] = {
             "sites": Option(int, 1, mimic_cxr.MAX_SITES),
             "px": Option(int, mimic_cxr.MIN_PX, mimic_cxr.MAX_PX),
             "patients": Option(int, 1, 1_000_000),
+            "form": Choice(mimic_cxr.FORM_CHOICES),
         },
     ),
     "phantom": Kind(

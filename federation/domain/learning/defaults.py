@@ -28,14 +28,22 @@ _DP = {
 }
 
 
-def default_config(task: Task) -> LocalConfig:
-    """Recommended local training for one round: classification with differential privacy, segmentation without.
+def default_config(task: Task, *, images: bool = False) -> LocalConfig:
+    """Recommended local training for one round: rows of a table with differential privacy, images without.
+
+    Parameters
+    ----------
+    images : bool
+        Classification: the records are images. The convolutions do not learn at the rate of `private_config` (AUC 0.5
+        at 0.03, 0.87 to 0.91 at 0.005, on 300 phantoms).
 
     Raises
     ------
     ValueError
         For an unknown task.
     """
+    if task == "classification" and images:
+        return LocalConfig(epochs=3, batch_size=16, learning_rate=0.005)
     if task == "segmentation":
         return LocalConfig(epochs=1, batch_size=8, learning_rate=0.005)
     return private_config(task)

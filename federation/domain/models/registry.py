@@ -14,6 +14,7 @@ import torch
 from federation.domain.data.dataset import Task
 from federation.domain.models.base import Model
 from federation.domain.models.bottleneck import matching_hidden_units
+from federation.domain.models.chest import chest_cnn, chest_specs, chest_vqc
 from federation.domain.models.hybrid_unet import hybrid_unet
 from federation.domain.models.unet import unet
 from federation.domain.models.vqc_classifier import mlp_classifier, vqc_classifier
@@ -42,12 +43,14 @@ class _Kind:
 _KINDS = {
     "vqc_classifier": _Kind("classification", ("inputs", "qubits", "layers", "entangling"), vqc_classifier),
     "mlp_classifier": _Kind("classification", ("inputs", "hidden", "outputs"), mlp_classifier),
+    "chest_vqc": _Kind("classification", ("inputs", "channels", "qubits", "layers", "entangling"), chest_vqc),
+    "chest_cnn": _Kind("classification", ("inputs", "channels", "hidden", "outputs"), chest_cnn),
     "hybrid_unet": _Kind("segmentation", ("inputs", "channels", "qubits", "layers", "entangling"), hybrid_unet),
     "unet": _Kind("segmentation", ("inputs", "channels", "hidden", "outputs"), unet),
 }
 
 
-def default_specs(task: Task, n_inputs: int) -> tuple[dict[str, Any], dict[str, Any]]:
+def default_specs(task: Task, n_inputs: int, *, images: bool = False) -> tuple[dict[str, Any], dict[str, Any]]:
     """The quantum model that a run trains and its classical twin of nearly the same number of parameters.
 
     Parameters
@@ -55,6 +58,8 @@ def default_specs(task: Task, n_inputs: int) -> tuple[dict[str, Any], dict[str, 
     task : "classification" or "segmentation"
     n_inputs : int, >= 1
         Features of a row, or channels of an image.
+    images : bool
+        Classification: the records are images, not rows.
 
     Returns
     -------
@@ -63,15 +68,17 @@ def default_specs(task: Task, n_inputs: int) -> tuple[dict[str, Any], dict[str, 
     """
     circuit = {"qubits": DEFAULT_QUBITS, "layers": DEFAULT_LAYERS, "entangling": True}
     shape = CircuitShape(DEFAULT_QUBITS, DEFAULT_LAYERS)
-    if task == "classification":
+    if task == "classification" and images:
+        primary, baseline = chest_specs(n_inputs, circuit)
+    elif task == "classification":
         twin = {"hidden": matching_hidden_units(n_inputs, shape), "outputs": DEFAULT_QUBITS}
         primary = {"kind": "vqc_classifier", "inputs": n_inputs, **circuit}
         baseline = {"kind": "mlp_classifier", "inputs": n_inputs, **twin}
     elif task == "segmentation":
         twin = {"hidden": matching_hidden_units(DEFAULT_CHANNELS[-1], shape), "outputs": DEFAULT_QUBITS}
-        images = {"inputs": n_inputs, "channels": list(DEFAULT_CHANNELS)}
-        primary = {"kind": "hybrid_unet", **images, **circuit}
-        baseline = {"kind": "unet", **images, **twin}
+        shared = {"inputs": n_inputs, "channels": list(DEFAULT_CHANNELS)}
+        primary = {"kind": "hybrid_unet", **shared, **circuit}
+        baseline = {"kind": "unet", **shared, **twin}
     else:
         raise ValueError(f"expected the task classification or segmentation, got {task!r}")
     _check(primary)

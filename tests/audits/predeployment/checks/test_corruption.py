@@ -70,7 +70,7 @@ def test_too_few_patients_are_not_assessable(benches):
     assert run_check(CHECK, tiny).verdict is Verdict.NOT_ASSESSABLE
 
 
-@pytest.mark.parametrize("change", [{"task": "none"}, {"rows": []}, {"counts": {}}, {"patients": True}])
+@pytest.mark.parametrize("change", [{"of": "none"}, {"rows": []}, {"counts": {}}, {"patients": True}])
 def test_answers_that_cannot_be_are_refused(benches, change):
     fixed = settings_of(CHECK)
     at = AtSite(CHECK.id, "north", benches["north"], fixed, SEED, 0, 1, {}, lambda *_: None)

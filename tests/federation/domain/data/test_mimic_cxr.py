@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from federation.domain.data.mimic_cxr import MimicCxrSource, site_of
+from federation.domain.data.dataset import simulated_site
+from federation.domain.data.mimic_cxr import MimicCxrSource
 from federation.domain.data.mimic_demographics import RACE_BEGINNINGS, race_group
 from federation.domain.data.mimic_studies import METADATA, earliest_frontal
 from federation.domain.data.registry import manifest, open_source
@@ -167,7 +168,7 @@ def test_sites_share_all_patients_out_and_a_patient_never_moves(tmp_path):
         data = fewer.load(code)
         assert data.record_ids == tuple(i for i in ids if i <= "p10000011")
         assert "subset of the 12 lowest of 24 patient ids" in data.report.notes
-    assert [site_of(p.subject, 3) for p in people[:4]] == [2, 2, 1, 1]  # by `sha256sum`
+    assert [simulated_site(p.subject, 3) for p in people[:4]] == [2, 2, 1, 1]  # by `sha256sum`
 
 
 def test_a_copy_without_some_top_folders_is_declared(tmp_path):

@@ -56,8 +56,8 @@ def test_a_spec_opens_its_source(spec, source):
 @pytest.mark.parametrize(
     ("spec", "says"),
     [
-        ("", "a data set named heart, lgg, mimic_cxr, phantom, got ''"),
-        ("brats:/data", "a data set named heart, lgg, mimic_cxr, phantom, got 'brats'"),
+        ("", "a data set named brats, heart, lgg, mimic_cxr, phantom, got ''"),
+        ("ixi:/data", "a data set named brats, heart, lgg, mimic_cxr, phantom, got 'ixi'"),
         ("heart", "a folder after heart:, got none"),
         ("lgg:?px=64", "a folder after lgg:, got none"),
         ("mimic_cxr", "a folder after mimic_cxr:, got none"),

@@ -6,7 +6,10 @@ from torch.func import functional_call, grad, vmap
 
 from federation.domain.models.registry import build, default_specs
 
-ALL = [*default_specs("classification", 13), *default_specs("segmentation", 2)]
+ALL = [
+    *(*default_specs("classification", 13), *default_specs("segmentation", 2)),
+    *default_specs("classification", 2, images=True),
+]
 KINDS = [spec["kind"] for spec in ALL]
 
 
@@ -114,3 +117,31 @@ def test_rows_that_do_not_fit_are_refused():
 def test_the_hybrid_takes_every_usual_image_size(side):
     with torch.inference_mode():
         assert build(ALL[2])(torch.zeros(1, 2, side, side)).shape == (1, side, side)
+
+
+@pytest.mark.parametrize("n_inputs", [1, 3])
+def test_the_chest_classifier_its_twin_and_its_ablation_differ_in_the_core_alone(n_inputs):
+    primary, twin = default_specs("classification", n_inputs, images=True)
+    models = [build(spec, seed=4) for spec in (primary, twin, {**primary, "entangling": False})]
+    quantum, classical, ablation = models
+    assert classical.n_parameters == pytest.approx(quantum.n_parameters, rel=0.02)
+    assert ablation.n_parameters == quantum.n_parameters and not ablation.facts()["quantum"]["entangling"]
+    stems = [{n: v for n, v in model.state_dict().items() if n.startswith("stages")} for model in models]
+    assert all(torch.equal(stem[name], value) for stem in stems for name, value in stems[0].items())
+    x = torch.rand((3, n_inputs, 32, 48), generator=torch.Generator().manual_seed(2))
+    assert not torch.allclose(quantum.represent(x), ablation.represent(x), atol=1e-4)
+
+
+@pytest.mark.parametrize("shape", [(2, 2, 32, 32), (2, 1, 18, 32), (2, 1, 12, 12), (2, 64), (2, 1, 260, 32)])
+def test_a_chest_classifier_refuses_what_is_no_image_of_its_shape(shape):
+    with pytest.raises(ValueError, match="expected images of shape"):
+        build(default_specs("classification", 1, images=True)[0])(torch.zeros(shape))
+
+
+def test_a_chest_classifier_tells_quadrants_apart():
+    """The same shadow at the base and at the apex is not the same finding."""
+    model = build(default_specs("classification", 1, images=True)[1], seed=1)
+    x = torch.zeros((2, 1, 32, 32))
+    x[0, 0, 4:12, 4:12], x[1, 0, 20:28, 4:12] = 1, 1
+    first, second = model(x)
+    assert abs(first - second) > 1e-4
