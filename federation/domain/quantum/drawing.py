@@ -117,13 +117,13 @@ def _endings(plan: Plan) -> list[str]:
     readout = plan.readout
     if readout.kind != "expval":
         return [readout.kind if wire in readout.wires else "" for wire in range(plan.n_qubits)]
-    used = {word for observable in readout.observables for _, word in observable.terms}
-    return [
-        " ".join(
-            sorted({word[wire] if word.count("I") == len(word) - 1 else word for word in used if word[wire] != "I"})
-        )
-        for wire in range(plan.n_qubits)
-    ]
+    words = sorted({word for observable in readout.observables for _, word in observable.terms})
+    return [" ".join(_seen(word, wire) for word in words if word[wire] != "I") for wire in range(plan.n_qubits)]
+
+
+def _seen(word: str, wire: int) -> str:
+    """What a wire's ending says of a Pauli word: the letter alone if the word is about no other wire."""
+    return word[wire] if word.count("I") == len(word) - 1 else word
 
 
 def _y(wire: int) -> float:

@@ -32,7 +32,7 @@ def executor(function: Callable[..., Any], *, n_qubits: int, n_inputs: int, weig
 
 
 class PennyLaneExecutor(nn.Module):
-    """A quantum function on PennyLane's `default.qubit`, one sample after another, differentiated by backpropagation."""
+    """A quantum function on PennyLane's `default.qubit`, one sample after another, by backpropagation."""
 
     def __init__(self, function: Callable[..., Any], n_qubits: int) -> None:
         super().__init__()
