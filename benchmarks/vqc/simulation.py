@@ -1,7 +1,7 @@
 """The batched executor beside PennyLane's TorchLayer: values, weight and input gradients of one circuit.
 
-RX angle embedding, three strongly entangling layers, every <Z>, two threads. The peer (`default.qubit`, backpropagation)
-is measured alternately with ours in the same process and in double precision, its only one. Where it ends in
+RX angle embedding, three strongly entangling layers, every <Z>, two threads. The peer (`default.qubit` with
+backpropagation) is measured alternately with ours in the same process and in double precision, its only one. Where it ends in
 reasonable time, `lightning.qubit` with its adjoint gradient is shown in the note: it takes no batches.
 """
 

@@ -1,12 +1,11 @@
 """A plan made ready to run: tables of numbers for one precision on one device.
 
-States are kept as ``(2^n, batch)``, amplitudes first: a permutation then moves whole rows, a shared phase is one number a
-row, and both halves of a Kronecker product are large matrix products without a transposition.
+States are kept as ``(2^n, batch)``, amplitudes first: a permutation then moves whole rows, a shared phase is one number
+a row, and both halves of a Kronecker product are large matrix products without a transposition.
 """
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -171,8 +170,13 @@ def _local_steps(steps: Sequence[Step], plan: Plan, fused: bool) -> int:
 
 def _fuse(items: Sequence[TurnItem | PhaseItem | PermuteItem]) -> tuple[Item, ...]:
     fused: list[Item] = []
-    for loads, group in itertools.groupby(items, key=lambda item: isinstance(item, PhaseItem) and item.loads):
-        fused += group if loads else [Block(tuple(group))]
+    for item in items:
+        if isinstance(item, PhaseItem) and item.loads:
+            fused.append(item)
+        elif fused and isinstance(fused[-1], Block):
+            fused[-1] = Block((*fused[-1].items, item))
+        else:
+            fused.append(Block((item,)))
     return tuple(fused)
 
 

@@ -5,10 +5,10 @@ The plan is compiled once for each precision and device (`program`) and then run
 * What untouched wires begin with is a product state, computed wire by wire without any gate.
 * Every gate is a real rotation about Y, a diagonal, or a permutation of amplitudes (`lowering`), and like gates are one
   step. A layer of rotations is two Kronecker halves; a ring of CNOT gates is one reordering of rows.
-* Up to 6 qubits everything between two loadings of the inputs is one matrix, and until the first re-loading the states
-  are real numbers.
-* The derivative is the circuit run backwards, written by hand. Under `torch.func` (DP-SGD's gradients by sample) and for
-  second derivatives autograd takes the plain way instead.
+* Up to 6 qubits everything between two loadings of the inputs is one matrix, and until the first of these matrices the
+  states are real numbers.
+* The derivative is the circuit run backwards, written by hand. Under `torch.func` (DP-SGD's gradients by sample) and
+  for second derivatives autograd takes the plain way instead.
 
 The precision follows the inputs: float64 runs in complex128, everything else in complex64.
 """

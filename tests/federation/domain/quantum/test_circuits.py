@@ -119,7 +119,7 @@ def test_an_unknown_kind_is_refused_with_those_that_exist(words):
 
 def test_the_recorder_knows_gates_alone():
     with pytest.raises(AttributeError, match="RX"):
-        Recorder(2).QubitUnitary
+        Recorder(2).QubitUnitary()
     with pytest.raises(TypeError, match="1 angles"):
         Recorder(2).RX(wires=0)
 

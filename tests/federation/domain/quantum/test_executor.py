@@ -34,7 +34,7 @@ class Drawn:
         values = []
         for constant, factor, source, index in self.angles:
             one = {"input": inputs[..., index % INPUTS], "weight": weights[index % WEIGHTS], "none": 0.0}[source]
-            values.append(constant + factor * one)
+            values.append(torch.as_tensor(constant + factor * one, dtype=torch.float64))
         if self.name in ADJOINT:
             qml.adjoint(ADJOINT[self.name](wires=self.wires))
         else:
@@ -143,10 +143,14 @@ def test_one_qubit_alone(way):
         compare(2, function_of([*gate, gate[0]], [(1.0, "ZI"), (1.0, "YI")]))
 
 
-def pair(inputs, weights):
+def entangle(inputs, weights):
     qml.RX(inputs[..., 0], wires=0)
     qml.RY(weights[0], wires=1)
     qml.CNOT(wires=[0, 1])
+
+
+def pair(inputs, weights):
+    entangle(inputs, weights)
     return qml.expval(qml.PauliZ(0)), qml.expval(0.5 * qml.PauliX(0) @ qml.PauliX(1) + 2 * qml.PauliZ(1))
 
 
@@ -181,7 +185,7 @@ def test_probabilities_of_some_wires_are_pennylanes_in_their_order_and_have_grad
 
 
 def sampled(inputs, weights):
-    pair(inputs, weights)
+    entangle(inputs, weights)
     return qml.sample()
 
 
@@ -201,7 +205,7 @@ def test_samples_follow_the_probabilities_and_the_seed():
 
 
 def zs(inputs, weights):
-    pair(inputs, weights)
+    entangle(inputs, weights)
     return [qml.expval(qml.PauliZ(0)), qml.expval(3 * qml.PauliZ(0) @ qml.PauliZ(1))]
 
 
