@@ -1,8 +1,8 @@
 """The batched executor beside PennyLane's TorchLayer: values, weight and input gradients of one circuit.
 
 RX angle embedding, three strongly entangling layers, every <Z>, two threads. The peer (`default.qubit` with
-backpropagation) is measured alternately with ours in the same process and in double precision, its only one. Where it ends in
-reasonable time, `lightning.qubit` with its adjoint gradient is shown in the note: it takes no batches.
+backpropagation) is measured alternately with ours in the same process and in double precision, its only one. Where it
+ends in reasonable time, `lightning.qubit` with its adjoint gradient is shown in the note: it takes no batches.
 """
 
 from __future__ import annotations

@@ -89,6 +89,16 @@ class CircuitShape:
     def n_parameters(self) -> int:
         return math.prod(self.weight_shape)
 
+    @property
+    def embedding_words(self) -> str:
+        """How the inputs are loaded, for a reader."""
+        if self.embedding == "amplitude":
+            return "amplitudes of the first state"
+        if not self.reupload:
+            return f"{self.embedding} angles, loaded once"
+        each = "pair of layers" if self.ansatz == "mirrored" else "layer"
+        return f"{self.embedding} angles, re-uploaded before each {each}"
+
     def number(self, layer: int) -> int:
         """The number that the layer at this place has in the whole circuit: another one if layers were taken out."""
         return layer
@@ -141,8 +151,9 @@ def circuit(angles: Any, weights: Any, *, shape: CircuitShape, qml: Any = None) 
         1 means that the qubit is surely 0, -1 that it is surely 1.
     """
     if qml is None:
-        import pennylane as qml
+        import pennylane
 
+        qml = pennylane
     wires = range(shape.n_qubits)
     if shape.embedding == "amplitude":
         qml.AmplitudeEmbedding(angles, wires=wires, pad_with=0.0, normalize=True)

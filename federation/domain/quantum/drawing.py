@@ -55,7 +55,8 @@ def text(plan: Plan) -> str:
 
 def svg(plan: Plan) -> str:
     """The circuit as one SVG element without scripts and styles; its title says what it is."""
-    columns, parts, left = _columns(plan), [], 40.0
+    columns, left = _columns(plan), 40.0
+    parts: list[str] = []
     for column in columns:
         width = max(len(label) for mark in column for label in mark.labels) * LETTER + PAD
         middle = left + PAD + width / 2

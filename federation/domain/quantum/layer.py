@@ -10,9 +10,9 @@ from federation.domain.quantum.simulator import StatevectorSimulator
 
 
 class QuantumLayer(nn.Module):
-    """Map (batch, n_qubits) angles in radians to (batch, n_qubits) expectation values in [-1, 1].
+    """Map (batch, n_inputs) angles in radians, or amplitudes, to (batch, n_qubits) expectation values in [-1, 1].
 
-    The only state is `weights`, the Euler angles of shape `shape.weight_shape`, in radians.
+    The only state is `weights`, the angles of shape `shape.weight_shape`, in radians. It runs where its inputs are.
     """
 
     def __init__(self, shape: CircuitShape) -> None:
@@ -34,5 +34,6 @@ class QuantumLayer(nn.Module):
             "depth": self.shape.depth,
             "n_parameters": self.shape.n_parameters,
             "entangling": self.shape.entangling,
-            "embedding": "RX angles, re-uploaded before each layer",
+            "embedding": self.shape.embedding_words,
+            "ansatz": self.shape.ansatz,
         }

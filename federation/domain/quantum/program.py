@@ -141,9 +141,10 @@ def build(plan: Plan, *, dtype: torch.dtype, device: torch.device) -> Program:
     split = _local_steps(steps, plan, fused)
     maker = _Maker(plan, dtype, device)
     local, rest = maker.local(steps[:split]), steps[split:]
-    last = None
+    last: Tensor | None = None
     if plan.readout.kind == "expval" and not flips and rest and isinstance(rest[-1], Permute):
-        *rest, last = rest
+        last = _order(rest[-1], n)
+        rest = rest[:-1]
     items = maker.items(rest)
     halves = (n,) if fused else (n // 2, n - n // 2)
     return Program(
@@ -151,7 +152,7 @@ def build(plan: Plan, *, dtype: torch.dtype, device: torch.device) -> Program:
         turns=len(maker.turns), fused=fused,
         shared=maker.table(maker.shared_angles()), sample=maker.table(maker.sample_angles), local=local,
         loads=tuple(maker.loads.values()), signs=maker.phase_signs(), items=_fuse(items) if fused else items,
-        groups=maker.groups(None if last is None else _order(last, n)),
+        groups=maker.groups(last),
         generators=tuple(_generators(wires).to(device) for wires in halves),
     )  # fmt: skip
 

@@ -47,6 +47,7 @@ class StatevectorSimulator(nn.Module):
 
     def __init__(self, circuit: CircuitShape | Plan, weight_shape: tuple[int, ...] | None = None) -> None:
         super().__init__()
+        self.weight_shape: tuple[int, ...]
         if isinstance(circuit, CircuitShape):
             self.plan, self.weight_shape = plan_of(circuit), circuit.weight_shape
         else:

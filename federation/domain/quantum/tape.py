@@ -2,8 +2,8 @@
 
 The circuit's function is called on one sample of random inputs and weights that carry gradients. Each angle on the
 tape is then a number with a graph behind it, and its derivatives say which inputs and weights it is made of. A second
-call on other numbers must give the same gates and the angles that the first one predicts; a circuit that branches on values or
-computes with more than sums and constant factors does not, and is left to PennyLane.
+call on other numbers must give the same gates and the angles that the first one predicts; a circuit that branches on
+values or computes with more than sums and constant factors does not, and is left to PennyLane.
 
 Imports PennyLane; `circuits.plan_of` gives the platform's own circuits without.
 """
