@@ -172,7 +172,10 @@ def _forwards(items: Sequence[Item], state: Tensor, given: Values, kept: _Kept) 
     for item in items:
         if isinstance(item, Block):
             inner = _Kept(torch.eye(state.shape[0], dtype=given.phases.dtype, device=state.device))
-            matrix = _forwards(item.items, inner.before, given, inner)
+            first = item.items[0]
+            if isinstance(first, TurnItem):  # a turn of the identity is its own matrix
+                inner.after.append(_complex(given.turn(first)[0]))
+            matrix = _forwards(item.items[len(inner.after) :], inner.last, given, inner)
             kept.blocks.append((matrix, inner))
             state = _multiplied(matrix, state)
         elif isinstance(item, PermuteItem):
@@ -212,18 +215,23 @@ def _backwards(program: Program, given: Values, kept: _Kept, start: Tensor, grad
     return adjoint, _shared_gradient(program, found, grad), _sample_gradient(program, found, grad)
 
 
-def _items_back(items: Sequence[Item], adjoint: Tensor, given: Values, kept: _Kept, found: _Gradients) -> Tensor:
+def _items_back(
+    items: Sequence[Item], adjoint: Tensor, given: Values, kept: _Kept, found: _Gradients, *, to_start: bool = True
+) -> Tensor:
+    """Collect the gradients, and take the adjoint to the state before the items if somebody wants it there."""
     blocks = list(kept.blocks)
     for place in range(len(items) - 1, -1, -1):
         item, after = items[place], kept.after[place]
         if isinstance(item, Block):
             matrix, inner = blocks.pop()
             before = kept.after[place - 1] if place else kept.before
-            _items_back(item.items, adjoint @ before.mH.to(adjoint.dtype), given, inner, found)
+            _items_back(item.items, adjoint @ before.mH.to(adjoint.dtype), given, inner, found, to_start=False)
             adjoint = matrix.mH @ adjoint
         elif isinstance(item, TurnItem):
             matrices = given.turn(item)
             found.turns[item.index] = turn_back(adjoint, after, matrices)
+            if place == 0 and not to_start:
+                break
             adjoint = turn(adjoint, tuple(matrix.mT for matrix in matrices))
         elif isinstance(item, PermuteItem):
             adjoint = adjoint[item.inverse]
