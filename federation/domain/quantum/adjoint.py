@@ -82,10 +82,14 @@ def run(program: Program, start: Tensor, given: Values) -> Tensor:
 
 def _plain(item: Item, state: Tensor, given: Values) -> Tensor:
     if isinstance(item, Block):
-        matrix = torch.eye(state.shape[0], dtype=given.phases.dtype, device=state.device)
-        for inner in item.items:
+        first, rest = item.items[0], item.items[1:]
+        if isinstance(first, TurnItem):  # a turn of the identity is its own matrix
+            matrix = _complex(given.turn(first)[0])
+        else:
+            matrix, rest = torch.eye(state.shape[0], dtype=given.phases.dtype, device=state.device), item.items
+        for inner in rest:
             matrix = _plain(inner, matrix, given)
-        return matrix @ state.to(matrix.dtype)
+        return _multiplied(matrix, state)
     if isinstance(item, TurnItem):
         return turn(_complex(state), given.turn(item))
     if isinstance(item, PhaseItem):

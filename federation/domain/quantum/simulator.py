@@ -108,7 +108,7 @@ class StatevectorSimulator(nn.Module):
         _check_memory(program, len(inputs), inputs.device)
         shared, sample = _angles(program.shared, weights, None), _angles(program.sample, weights, inputs)
         start = self._start(program, inputs, shared, sample)
-        execute = plain if transformed else Adjoint.apply
+        execute = plain if transformed or not torch.is_grad_enabled() else Adjoint.apply  # the latter keeps states
         return execute(program, start, shared, sample)
 
     def _program(self, dtype: torch.dtype, device: torch.device) -> Program:
