@@ -94,6 +94,8 @@ def _plain(item: Item, state: Tensor, given: Values) -> Tensor:
         return turn(_complex(state), given.turn(item))
     if isinstance(item, PhaseItem):
         return state * given.phase(item)
+    if not torch.is_grad_enabled():
+        return state[item.order]
     return Permuted.apply(state, item.order, item.inverse)
 
 
