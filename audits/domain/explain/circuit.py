@@ -131,8 +131,10 @@ def gate_cases(shape: CircuitShape) -> dict[str, Ablated]:
     gates = [(layer, control) for layer in layers for control, _ in shape.cnots(layer)]
 
     def part(kept: tuple[int, ...], cut: list[tuple[int, int]]) -> Ablated:
-        rest = {"embedding": shape.embedding, "reupload": shape.reupload, "ansatz": shape.ansatz}
-        return Ablated(shape.n_qubits, len(kept), shape.entangling, kept, frozenset(cut), **rest)
+        return Ablated(
+            shape.n_qubits, len(kept), shape.entangling, kept, frozenset(cut),
+            embedding=shape.embedding, reupload=shape.reupload, ansatz=shape.ansatz,
+        )  # fmt: skip
 
     out = {"entanglers": part(layers, gates)} if gates else {}
     if gates and shape.layers > 1:
