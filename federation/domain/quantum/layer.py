@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
 from federation.domain.quantum.circuits import CircuitShape
+from federation.domain.quantum.initial import initial_weights
 from federation.domain.quantum.simulator import StatevectorSimulator
-
-# Small angles start the circuit near the identity, where gradients do not vanish with the number of qubits
-# (review of barren plateaus: arXiv:2405.00781).
-INITIAL_ANGLE_STD = 0.1
 
 
 class QuantumLayer(nn.Module):
-    """Map (batch, n_qubits) angles in radians to (batch, n_qubits) expectation values in [-1, 1].
+    """Map (batch, n_inputs) angles in radians, or amplitudes, to (batch, n_qubits) expectation values in [-1, 1].
 
-    The only state is `weights`, the Euler angles of shape `shape.weight_shape`, in radians.
+    The only state is `weights`, the angles of shape `shape.weight_shape`, in radians. It runs where its inputs are.
     """
 
     def __init__(self, shape: CircuitShape) -> None:
         super().__init__()
         self.shape = shape
         self.simulator = StatevectorSimulator(shape)
-        self.weights = nn.Parameter(INITIAL_ANGLE_STD * torch.randn(shape.weight_shape))
+        self.weights = nn.Parameter(initial_weights(shape))
 
     def forward(self, angles: Tensor) -> Tensor:
         return self.simulator(angles, self.weights)
@@ -38,5 +34,6 @@ class QuantumLayer(nn.Module):
             "depth": self.shape.depth,
             "n_parameters": self.shape.n_parameters,
             "entangling": self.shape.entangling,
-            "embedding": "RX angles, re-uploaded before each layer",
+            "embedding": self.shape.embedding_words,
+            "ansatz": self.shape.ansatz,
         }
