@@ -1,0 +1,181 @@
+"""What is run on a device: a trained classifier on some patients, and what its answers mean.
+
+The linear map before the circuit and the logit after it stay here; the device sees one bound circuit a patient, which
+is what "encoded features leave the house" means. What leaves the site afterwards are the figures of `Figures.as_dict`
+alone.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from federation.domain.data.dataset import SiteData
+from federation.domain.models.base import Model, as_batch
+from federation.domain.quantum.circuits import CircuitShape, circuit
+from federation.domain.quantum.devices import find
+from federation.domain.quantum.providers.program import Counts, Program, program_of, z_values
+
+MIN_PATIENTS = 10  # figures of fewer patients could point at one of them
+CONFIDENCE = 0.95
+_NORMAL = 1.959963984540054  # two-sided 95 %
+_HERE = {"simulator": "default.qubit", "aer": "qiskit.aer"}  # PennyLane's name, where it is not ours
+
+
+class NotForDevices(ValueError):
+    """This model or these patients cannot be run on a device; the message says why."""
+
+
+@dataclass(frozen=True)
+class Share:
+    """A share of patients with its Wilson interval at 95 %."""
+
+    value: float
+    lower: float
+    upper: float
+
+
+@dataclass(frozen=True)
+class Figures:
+    """A classifier on a device, beside the exact simulation and its classical twin, on the same patients.
+
+    Attributes
+    ----------
+    n : int
+        Patients.
+    device, simulator, twin : Share
+        Accuracy of each.
+    changed : Share
+        Patients whom the device puts on the other side than the exact simulation does.
+    z_error : float
+        Root mean square difference of the expectation values from the exact ones.
+    z_shot_noise : float
+        What the finite number of shots alone would make of it; more is the device's own error.
+    """
+
+    n: int
+    shots: int
+    device: Share
+    simulator: Share
+    twin: Share
+    changed: Share
+    z_error: float
+    z_shot_noise: float
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def shape_of(model: Model) -> CircuitShape:
+    """The circuit of a tabular classifier; refuses every other model."""
+    if model.spec["kind"] != "vqc_classifier":
+        raise NotForDevices(
+            f"expected a vqc_classifier, got a {model.spec['kind']}: a device runs one circuit a patient, and a model "
+            "with a circuit at each position of an image needs thousands"
+        )
+    return model.bottleneck.circuit.shape  # type: ignore[union-attr, return-value]
+
+
+def chosen(data: SiteData, patients: int) -> SiteData:
+    """The first so many of the patients, in an order that does not depend on the order of the files."""
+    if min(patients, data.n_patients) < MIN_PATIENTS:
+        raise NotForDevices(
+            f"expected at least {MIN_PATIENTS} held-out patients, got {min(patients, data.n_patients)}: figures of fewer "
+            "could point at one of them"
+        )
+    order = sorted(range(data.n_patients), key=lambda index: data.record_ids[index])[:patients]
+    return data.take(np.array(order))
+
+
+def programs_of(model: Model, x: NDArray[np.float32]) -> list[Program]:
+    """One circuit a patient, his features and the trained angles bound into it."""
+    import pennylane as qml
+
+    shape, trained = shape_of(model), model.bottleneck.circuit.weights.detach().double().numpy()  # type: ignore[union-attr]
+    with torch.no_grad():
+        angles = math.pi / 2 * torch.tanh(model.bottleneck.to_angles(as_batch(x)))  # type: ignore[operator, union-attr]
+    made = []
+    for row in angles.double().numpy():
+        with qml.queuing.AnnotatedQueue() as queue:
+            circuit(row, trained, shape=shape)
+        made.append(program_of(qml.tape.QuantumScript.from_queue(queue), shape.n_qubits))
+    return made
+
+
+def run_here(device: str, programs: Sequence[Program], *, shots: int, seed: int) -> list[Counts]:
+    """Sample the programs on a device of this machine."""
+    import pennylane as qml
+
+    spec = find(device)
+    spec.require_installed()
+    n = programs[0].n_qubits
+    # Aer takes its seed when it runs, the others when they are made
+    seeded = {"seed_simulator": seed} if device == "aer" else {} if device == "default.mixed" else {"seed": seed}
+    if device == "default.mixed":
+        np.random.seed(seed)  # noqa: NPY002 - this device of PennyLane reads no other generator
+    machine = qml.device(_HERE.get(device, device), wires=n, **seeded)
+    tapes = [_tape(program, [qml.counts(wires=range(n))], shots) for program in programs]
+    return [{str(bits): int(times) for bits, times in seen.items()} for seen in qml.execute(tapes, machine)]
+
+
+def exact_probabilities(program: Program) -> NDArray[np.float64]:
+    """Probability of each bit string, wire 0 first, without noise."""
+    import pennylane as qml
+
+    tape = _tape(program, [qml.probs(wires=range(program.n_qubits))], None)
+    return np.asarray(qml.execute([tape], qml.device("default.qubit", wires=program.n_qubits))[0])
+
+
+def figures(model: Model, twin: Model, data: SiteData, counts: Sequence[Counts], *, shots: int) -> Figures:
+    """What the device's counts say of these patients, beside the exact simulation and the twin."""
+    exact, truth = _exact_z(model, data.x), data.y.astype(bool)
+    measured = z_values(counts, exact.shape[1])
+    by_device, by_simulator = _flagged(model, measured), _flagged(model, exact)
+    with torch.no_grad():
+        by_twin = (twin(as_batch(data.x)) >= 0).numpy()
+    return Figures(
+        n=data.n_patients,
+        shots=shots,
+        device=share(int((by_device == truth).sum()), len(truth)),
+        simulator=share(int((by_simulator == truth).sum()), len(truth)),
+        twin=share(int((by_twin == truth).sum()), len(truth)),
+        changed=share(int((by_device != by_simulator).sum()), len(truth)),
+        z_error=float(np.sqrt(np.mean((measured - exact) ** 2))),
+        z_shot_noise=float(np.sqrt(np.mean((1 - exact**2) / shots))),
+    )
+
+
+def share(count: int, n: int) -> Share:
+    """`count` of `n` with Wilson's interval, which stays within 0 and 1."""
+    p, z = count / n, _NORMAL
+    middle = (p + z * z / (2 * n)) / (1 + z * z / n)
+    half = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / (1 + z * z / n)
+    return Share(p, max(0.0, middle - half), min(1.0, middle + half))
+
+
+def _exact_z(model: Model, x: NDArray[np.float32]) -> NDArray[np.float64]:
+    with torch.no_grad():
+        return model.bottleneck(as_batch(x)).double().numpy()  # type: ignore[operator]
+
+
+def _flagged(model: Model, z: NDArray[np.float64]) -> NDArray[np.bool_]:
+    with torch.no_grad():
+        logits = model.head(torch.from_numpy(z.astype(np.float32))).squeeze(-1)  # type: ignore[operator]
+    return (logits >= 0).numpy()
+
+
+def _tape(program: Program, measurements: list[Any], shots: int | None) -> Any:
+    import pennylane as qml
+
+    made = {"rx": qml.RX, "ry": qml.RY, "rz": qml.RZ}
+    gates = [
+        qml.CNOT(wires=gate.qubits) if gate.name == "cx" else made[gate.name](gate.angle, wires=gate.qubits)
+        for gate in program.gates
+    ]
+    return qml.tape.QuantumScript(gates, measurements, shots=shots)
