@@ -13,7 +13,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from federation.domain.quantum.device_work import exact_probabilities, share
+from federation.domain.quantum.device_figures import share
+from federation.domain.quantum.device_work import exact_probabilities
 from federation.domain.quantum.providers.program import Counts, Gate, Program, program_of
 
 Check = Literal["readout", "quantum_volume"]

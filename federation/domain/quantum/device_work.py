@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -19,57 +18,16 @@ from numpy.typing import NDArray
 from federation.domain.data.dataset import SiteData
 from federation.domain.models.base import Model, as_batch
 from federation.domain.quantum.circuits import CircuitShape, circuit
+from federation.domain.quantum.device_figures import Figures, share
 from federation.domain.quantum.devices import find
 from federation.domain.quantum.providers.program import Counts, Program, program_of, z_values
 
 MIN_PATIENTS = 10  # figures of fewer patients could point at one of them
-CONFIDENCE = 0.95
-_NORMAL = 1.959963984540054  # two-sided 95 %
 _HERE = {"simulator": "default.qubit", "aer": "qiskit.aer"}  # PennyLane's name, where it is not ours
 
 
 class NotForDevices(ValueError):
     """This model or these patients cannot be run on a device; the message says why."""
-
-
-@dataclass(frozen=True)
-class Share:
-    """A share of patients with its Wilson interval at 95 %."""
-
-    value: float
-    lower: float
-    upper: float
-
-
-@dataclass(frozen=True)
-class Figures:
-    """A classifier on a device, beside the exact simulation and its classical twin, on the same patients.
-
-    Attributes
-    ----------
-    n : int
-        Patients.
-    device, simulator, twin : Share
-        Accuracy of each.
-    changed : Share
-        Patients whom the device puts on the other side than the exact simulation does.
-    z_error : float
-        Root mean square difference of the expectation values from the exact ones.
-    z_shot_noise : float
-        What the finite number of shots alone would make of it; more is the device's own error.
-    """
-
-    n: int
-    shots: int
-    device: Share
-    simulator: Share
-    twin: Share
-    changed: Share
-    z_error: float
-    z_shot_noise: float
-
-    def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 def shape_of(model: Model) -> CircuitShape:
@@ -149,14 +107,6 @@ def figures(model: Model, twin: Model, data: SiteData, counts: Sequence[Counts],
         z_error=float(np.sqrt(np.mean((measured - exact) ** 2))),
         z_shot_noise=float(np.sqrt(np.mean((1 - exact**2) / shots))),
     )
-
-
-def share(count: int, n: int) -> Share:
-    """`count` of `n` with Wilson's interval, which stays within 0 and 1."""
-    p, z = count / n, _NORMAL
-    middle = (p + z * z / (2 * n)) / (1 + z * z / n)
-    half = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / (1 + z * z / n)
-    return Share(p, max(0.0, middle - half), min(1.0, middle + half))
 
 
 def _exact_z(model: Model, x: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -58,7 +58,7 @@ class AzureClient:
 
     def __init__(self, *, connection: str, target: str, timeout: tuple[float, float] = TIMEOUT_SECONDS) -> None:
         spec = find("azure")
-        self.device, self.target, self.max_programs = spec.name, target, spec.max_circuits_per_job or 1
+        self.device, self.machine, self.max_programs = spec.name, target, spec.max_circuits_per_job or 1
         found = _CONNECTION.fullmatch(connection.strip())
         if found is None:
             raise RequestRefused(
@@ -105,7 +105,7 @@ class AzureClient:
             "id": name,
             "name": key,
             "providerId": "ionq",
-            "target": self.target,
+            "target": self.machine,
             "containerUri": container,
             "inputDataUri": urlunsplit(urlsplit(blob)._replace(query="")),
             "inputDataFormat": "ionq.circuit.v1",

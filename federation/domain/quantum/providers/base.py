@@ -47,6 +47,7 @@ class Client(Protocol):
     """A provider's machine."""
 
     device: str
+    machine: str  # the provider's name of it
     max_programs: int  # in one task
 
     def find(self, key: str) -> str | None:
@@ -110,6 +111,25 @@ def submit_once(client: Client, programs: Sequence[Program], *, shots: int, tag:
     return found
 
 
+def look(client: Client, tasks: Sequence[str]) -> Progress:
+    """The state of all tasks as one. Those after the first that is not done are not asked for."""
+    seen = []
+    for task in tasks:
+        seen.append(client.progress(task))
+        if seen[-1].state in {State.WAITING, State.RUNNING}:
+            break
+    found = overall(seen)
+    if len(tasks) == 1 or found.state not in {State.WAITING, State.RUNNING}:
+        return found
+    return Progress(State.RUNNING if len(seen) > 1 else found.state, f"{len(seen) - 1} of {len(tasks)} tasks done")
+
+
+def collect(client: Client, tasks: Sequence[str], n_programs: int, *, n_qubits: int, shots: int) -> list[Counts]:
+    """The counts of all tasks that `submit_once` handed in, a program each."""
+    parts = batches(n_programs, n_qubits=n_qubits, shots=shots, size=client.max_programs)
+    return [seen for task, part in zip(tasks, parts, strict=True) for seen in client.counts(task, part)]
+
+
 def overall(progress: Sequence[Progress]) -> Progress:
     """The state of several tasks as one: failed if any has failed, done only if all are done."""
     for state in (State.FAILED, State.CANCELLED):
@@ -118,10 +138,8 @@ def overall(progress: Sequence[Progress]) -> Progress:
                 return one
     if all(one.state == State.DONE for one in progress):
         return Progress(State.DONE)
-    done = sum(one.state == State.DONE for one in progress)
     waiting = all(one.state == State.WAITING for one in progress)
-    note = f"{done} of {len(progress)} tasks done" if len(progress) > 1 else progress[0].note
-    return Progress(State.WAITING if waiting else State.RUNNING, note)
+    return Progress(State.WAITING if waiting else State.RUNNING, progress[-1].note)
 
 
 def checked(device: str, counts: list[Counts], batch: Batch) -> list[Counts]:

@@ -55,7 +55,7 @@ class IbmClient:
         timeout: tuple[float, float] = TIMEOUT_SECONDS, clock: Callable[[], float] = time.monotonic,
     ) -> None:  # fmt: skip
         spec = find("ibm")
-        self.device, self.backend, self.max_programs = spec.name, backend, spec.max_circuits_per_job or 1
+        self.device, self.machine, self.max_programs = spec.name, backend, spec.max_circuits_per_job or 1
         self._api_key, self._instance, self._clock = token, instance, clock
         self._url, self._iam_url = checked_url(self.device, url), checked_url(self.device, iam_url)
         self._wire = Wire(self.device, timeout=timeout)
@@ -82,7 +82,7 @@ class IbmClient:
     def submit(self, programs: Sequence[Program], *, shots: int, key: str) -> str:
         body = {
             "program_id": "sampler",
-            "backend": self.backend,
+            "backend": self.machine,
             "tags": [key],
             "params": {
                 "pubs": [[self.compile(program), None, shots] for program in programs],
@@ -128,15 +128,15 @@ class IbmClient:
             getattr(circuit, gate.name)(*arguments)
         circuit.measure_all()
         compiled = transpile(
-            circuit, basis_gates=self.machine["basis_gates"], coupling_map=self.machine["coupling_map"],
+            circuit, basis_gates=self.gates["basis_gates"], coupling_map=self.gates["coupling_map"],
             optimization_level=1, seed_transpiler=7,
         )  # fmt: skip
         return qasm3.dumps(compiled)
 
     @cached_property
-    def machine(self) -> dict[str, Any]:
+    def gates(self) -> dict[str, Any]:
         """The machine's gates and couplings, asked for once."""
-        found = self._get(f"/backends/{quote(self.backend, safe='')}/configuration", None)
+        found = self._get(f"/backends/{quote(self.machine, safe='')}/configuration", None)
         if not isinstance(found, dict) or not isinstance(found.get("basis_gates"), list):
             raise self._wire.malformed("basis_gates of the machine", repr(found)[:60])
         return {"basis_gates": found["basis_gates"], "coupling_map": found.get("coupling_map")}

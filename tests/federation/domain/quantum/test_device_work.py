@@ -8,6 +8,7 @@ import pytest
 from federation.domain.data.dataset import LoadReport, SiteData
 from federation.domain.models.registry import build, default_specs
 from federation.domain.quantum.device_checks import check_programs, read_check
+from federation.domain.quantum.device_figures import Figures, share
 from federation.domain.quantum.device_work import (
     NotForDevices,
     chosen,
@@ -15,7 +16,6 @@ from federation.domain.quantum.device_work import (
     figures,
     programs_of,
     run_here,
-    share,
 )
 from federation.domain.quantum.providers.program import Gate, Program
 
