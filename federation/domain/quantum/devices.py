@@ -1,0 +1,290 @@
+"""The registry of devices on which a circuit may run: data, and the refusals that follow from the data.
+
+Nothing here imports PennyLane, Qiskit or Azure: a device's packages are looked up only when it is asked for, and
+imported only when it runs (`execution.run` for local devices, the providers for remote ones). Credentials are named,
+never held: their values stay in the environment.
+
+To add a device: one entry in `DEVICES`; if it is local, one branch in `execution`; if it is remote, one provider.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from federation.domain.quantum.device_errors import (
+    ConsentMissing,
+    ExtraNotInstalled,
+    MissingCredentials,
+    ShotsRefused,
+    TooManyQubits,
+    UnknownDevice,
+    UnsupportedOption,
+)
+
+EXTRA = "requirements-hardware.txt"
+BYTES_PER_AMPLITUDE = 16  # complex128
+WORKING_COPIES = 4  # state, the next state, and what the gates and the gradient keep beside them
+MEMORY_SHARE = 0.5  # of what is free: the rest belongs to the other processes of the machine
+
+
+@dataclass(frozen=True)
+class Price:
+    """What a run on a device is charged, in one currency. Prices change: `source` says where and when each was read.
+
+    Attributes
+    ----------
+    per_circuit, per_shot : float
+    per_one_qubit_gate_shot, per_two_qubit_gate_shot : float
+        Per gate and shot.
+    minimum_per_circuit : float
+        Charged at least, or on top where `minimum_is_base`.
+    per_second : float
+        Per second of the processor; `seconds_per_shot` then bounds the time from below, so the cost is a lower bound.
+    declared : bool
+        True where the user declared it, False where the provider published it.
+    """
+
+    source: str
+    currency: str = "USD"
+    per_circuit: float = 0.0
+    per_shot: float = 0.0
+    per_one_qubit_gate_shot: float = 0.0
+    per_two_qubit_gate_shot: float = 0.0
+    minimum_per_circuit: float = 0.0
+    minimum_is_base: bool = False
+    per_second: float = 0.0
+    seconds_per_shot: float = 0.0
+    declared: bool = False
+
+    def __post_init__(self) -> None:
+        figures = [value for value in vars(self).values() if type(value) is float]
+        if not self.source or any(not 0 <= value < float("inf") for value in figures):
+            raise ValueError("expected a price's source and figures of 0 or more")
+
+    @property
+    def is_lower_bound(self) -> bool:
+        return self.per_second > 0
+
+    def of_circuit(self, shots: int, one_qubit_gates: float, two_qubit_gates: float) -> float:
+        """Cost of one circuit with so many gates (after compiling, as the provider counts them)."""
+        by_gate = one_qubit_gates * self.per_one_qubit_gate_shot + two_qubit_gates * self.per_two_qubit_gate_shot
+        used = self.per_circuit + shots * (self.per_shot + by_gate + self.seconds_per_shot * self.per_second)
+        return used + self.minimum_per_circuit if self.minimum_is_base else max(used, self.minimum_per_circuit)
+
+
+@dataclass(frozen=True)
+class DeviceSpec:
+    """What is known of a device before anything of it is imported.
+
+    Attributes
+    ----------
+    name : str
+        As configurations, consents and the ledger spell it.
+    kind : "local" or "cloud"
+        On a cloud device encoded features leave the house, so it needs the site's consent.
+    max_qubits : int
+        A hard limit; simulated devices are also limited by memory.
+    state : "vector", "matrix" or None
+        What a simulation holds: 2^n or 4^n amplitudes; None where nothing is simulated here.
+    analytic : bool
+        Whether it can answer without shots, with exact expectation values.
+    noise : bool
+        Whether a noise model of ours can be given to it.
+    max_shots : int
+        Per circuit.
+    max_circuits_per_job : int or None
+        Circuits that one submission may hold; None for local devices.
+    modules : tuple of str
+        Python modules it needs.
+    credentials, settings : tuple of str
+        Names of environment variables that must be set: secrets, and the rest (which machine, which workspace).
+    price : Price or None
+        None where nothing is charged, or where no price is known: `kind` tells which.
+    """
+
+    name: str
+    title: str
+    kind: Literal["local", "cloud"]
+    max_qubits: int
+    state: Literal["vector", "matrix"] | None
+    analytic: bool
+    noise: bool
+    max_shots: int
+    max_circuits_per_job: int | None = None
+    modules: tuple[str, ...] = ("pennylane",)
+    credentials: tuple[str, ...] = ()
+    settings: tuple[str, ...] = ()
+    price: Price | None = None
+
+    @property
+    def needs_consent(self) -> bool:
+        return self.kind == "cloud"
+
+    def memory_bytes(self, n_qubits: int) -> int:
+        """Memory that simulating one circuit takes, about; 0 where nothing is simulated here."""
+        if self.state is None:
+            return 0
+        amplitudes = 2**n_qubits if self.state == "vector" else 4**n_qubits
+        return WORKING_COPIES * BYTES_PER_AMPLITUDE * amplitudes
+
+    def missing_modules(self) -> list[str]:
+        return [name for name in self.modules if not _installed(name)]
+
+    def missing_variables(self, environ: Mapping[str, str] = os.environ) -> list[str]:
+        return [name for name in (*self.credentials, *self.settings) if not environ.get(name)]
+
+    def require_installed(self) -> None:
+        missing = self.missing_modules()
+        if missing:
+            raise ExtraNotInstalled(
+                self.name,
+                expected="the packages of the hardware extra",
+                got=f"no {', '.join(missing)}",
+                remedy=f"Install them: pip install -r {EXTRA}, and start the worker again.",
+            )
+
+    def require_credentials(self, environ: Mapping[str, str] = os.environ) -> None:
+        missing = self.missing_variables(environ)
+        if missing:
+            raise MissingCredentials(
+                self.name,
+                expected=f"the environment variables {', '.join((*self.credentials, *self.settings))}",
+                got=f"no {', '.join(missing)}",
+                remedy="Set them in the worker's environment; they are never stored in the database.",
+            )
+
+    def require_consent(self, consented: Collection[str]) -> None:
+        """Refuse a cloud device unless its very name is among those that the site consented to."""
+        if self.needs_consent and self.name not in consented:
+            raise ConsentMissing(
+                self.name,
+                expected="the site's consent to this cloud device, because encoded features leave the house",
+                got=f"consent to {', '.join(sorted(consented))}" if consented else "none",
+                remedy="Ask the site to consent to a run that names this device, or choose a local device.",
+            )
+
+    def require_qubits(self, n_qubits: int, *, free_bytes: int | None = None) -> None:
+        """Refuse what the device or the memory cannot hold.
+
+        Parameters
+        ----------
+        free_bytes : int, optional
+            Memory that is free; asked of the system if absent.
+        """
+        if not 1 <= n_qubits <= self.max_qubits:
+            raise TooManyQubits(
+                self.name,
+                expected=f"1 to {self.max_qubits} qubits",
+                got=str(n_qubits),
+                remedy="Encode fewer features, or choose a larger device.",
+            )
+        needed = self.memory_bytes(n_qubits)
+        budget = int(MEMORY_SHARE * (free_bytes if free_bytes is not None else free_memory()))
+        if needed > budget:
+            raise TooManyQubits(
+                self.name,
+                expected=f"a circuit that fits {budget / 2**30:.2f} GiB (half of the free memory)",
+                got=f"{n_qubits} qubits, which take about {needed / 2**30:.2f} GiB",
+                remedy="Use fewer qubits, or a machine with more memory.",
+            )
+
+    def require_shots(self, shots: int | None) -> None:
+        if shots is None:
+            if not self.analytic:
+                raise ShotsRefused(
+                    self.name,
+                    expected=f"1 to {self.max_shots} shots: this device can only sample",
+                    got="none",
+                    remedy="Name the number of shots.",
+                )
+        elif not 1 <= shots <= self.max_shots:
+            raise ShotsRefused(
+                self.name,
+                expected=f"1 to {self.max_shots} shots a circuit",
+                got=str(shots),
+                remedy="Ask for fewer shots, or run the circuit several times with different seeds.",
+            )
+
+    def require_noise(self, noise: object | None) -> None:
+        if noise is not None and not self.noise:
+            able = ", ".join(spec.name for spec in DEVICES.values() if spec.noise)
+            raise UnsupportedOption(
+                self.name,
+                expected="no noise model, because the device is noiseless or has its own noise",
+                got="one",
+                remedy=f"Leave it out, or choose one of {able}.",
+            )
+
+
+_SPECS = (
+    DeviceSpec(
+        "simulator", "Batched torch state vector", "local", max_qubits=20, state="vector", analytic=True, noise=False,
+        max_shots=10_000_000, modules=("torch", "pennylane"),
+    ),
+    DeviceSpec(
+        "lightning.qubit", "PennyLane Lightning state vector", "local", max_qubits=26, state="vector", analytic=True,
+        noise=False, max_shots=10_000_000, modules=("pennylane", "pennylane_lightning"),
+    ),
+    DeviceSpec(
+        "default.mixed", "PennyLane density matrix, with a noise model", "local", max_qubits=12, state="matrix",
+        analytic=True, noise=True, max_shots=10_000_000,
+    ),
+    DeviceSpec(
+        "aer", "Qiskit Aer, sampled, with a noise model", "local", max_qubits=26, state="vector", analytic=False,
+        noise=True, max_shots=1_000_000, modules=("pennylane", "pennylane_qiskit", "qiskit_aer"),
+    ),
+    DeviceSpec(
+        "ibm", "IBM Quantum processor, through Qiskit Runtime", "cloud", max_qubits=127, state=None, analytic=False,
+        noise=False, max_shots=100_000, max_circuits_per_job=300,
+        modules=("pennylane", "pennylane_qiskit", "qiskit_ibm_runtime"),
+        credentials=("IBM_QUANTUM_TOKEN",), settings=("IBM_QUANTUM_INSTANCE", "IBM_QUANTUM_BACKEND"),
+    ),
+    DeviceSpec(
+        "azure", "Azure Quantum target, such as IonQ", "cloud", max_qubits=36, state=None, analytic=False, noise=False,
+        max_shots=10_000, max_circuits_per_job=1, modules=("pennylane", "pennylane_qiskit", "azure.quantum"),
+        credentials=("AZURE_QUANTUM_CONNECTION_STRING",), settings=("AZURE_QUANTUM_TARGET",),
+        price=Price(
+            source="Azure Quantum documentation, pricing of IonQ without error mitigation, page of 2024-12-05; other "
+            "targets differ: declare their price",
+            per_one_qubit_gate_shot=0.000220, per_two_qubit_gate_shot=0.000975, minimum_per_circuit=12.4166,
+            minimum_is_base=True,
+        ),
+    ),
+)  # fmt: skip
+DEVICES: Mapping[str, DeviceSpec] = {spec.name: spec for spec in _SPECS}
+
+
+def find(name: str) -> DeviceSpec:
+    """The device of this name.
+
+    Raises
+    ------
+    UnknownDevice
+        If there is none; the message names those that there are.
+    """
+    if name not in DEVICES:
+        raise UnknownDevice(
+            name or "(no name)", expected=f"a device among {', '.join(DEVICES)}", got=repr(name), remedy="Name one."
+        )
+    return DEVICES[name]
+
+
+def _installed(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:  # a package above it is missing
+        return False
+
+
+def free_memory() -> int:
+    """Bytes of memory that a process may still take, caches that can be dropped included."""
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        return next(1024 * int(line.split()[1]) for line in lines if line.startswith("MemAvailable:"))
+    except (OSError, StopIteration, ValueError):
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES")

@@ -1,0 +1,302 @@
+"""What a run on a device would take, said before anything is run: circuits, shots and cost.
+
+A gradient on a device is not free: the parameter-shift rule [1]_ runs two more circuits for each angle (four for a
+controlled rotation), for every input. That is why training on hardware is for a handful of patients, and why a circuit
+at every position of an image is not for hardware at all.
+
+References
+----------
+.. [1] Wierichs et al., "General parameter-shift rules for quantum gradients", Quantum 6, 677 (2022).
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from federation.domain.quantum.device_errors import LimitExceeded
+from federation.domain.quantum.devices import DeviceSpec, Price, find
+
+MANY_CIRCUITS = 1000  # above this, on a cloud device, the estimate warns that the work suits a simulator
+
+
+@dataclass(frozen=True)
+class Job:
+    """Work for one device. It can be frozen in JSON (`as_dict`) and read back (`from_dict`).
+
+    Attributes
+    ----------
+    device : str
+        Name in the registry.
+    n_qubits : int
+    evaluations : int
+        Forward passes: one input, one set of weights. An image with a circuit at each of 8 x 8 positions counts 64.
+    shots : int or None
+        Per circuit; None for exact expectation values.
+    gradients : int
+        Evaluations of which the gradient is taken too.
+    shift_circuits : int
+        Circuits that the parameter-shift gradient of one evaluation takes; `job_of_tape` counts them.
+    bases : int
+        Circuits per evaluation, because observables that do not commute are measured apart.
+    folds : tuple of float, each >= 1
+        Scale factors of zero-noise extrapolation: each is a circuit of its own, that many times as long.
+    calibrations : int
+        Circuits that calibrate the readout.
+    one_qubit_gates, two_qubit_gates : int
+        Of one circuit as the device runs it.
+    """
+
+    device: str
+    n_qubits: int
+    evaluations: int
+    shots: int | None
+    gradients: int = 0
+    shift_circuits: int = 0
+    bases: int = 1
+    folds: tuple[float, ...] = (1.0,)
+    calibrations: int = 0
+    one_qubit_gates: int = 0
+    two_qubit_gates: int = 0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "folds", tuple(self.folds))
+        counts = {k: v for k, v in vars(self).items() if k not in {"device", "shots", "folds"}}
+        for name, value in counts.items():
+            least = 1 if name in {"n_qubits", "evaluations", "bases"} else 0
+            if not isinstance(value, int) or isinstance(value, bool) or value < least:
+                raise ValueError(f"expected {name} to be a whole number of at least {least}, got {value!r}")
+        if self.shots is not None and (not isinstance(self.shots, int) or isinstance(self.shots, bool)):
+            raise ValueError(f"expected shots to be a whole number or none, got {self.shots!r}")
+        if self.gradients > self.evaluations:
+            raise ValueError(f"expected at most {self.evaluations} gradients, got {self.gradients}")
+        if not self.folds or not all(math.isfinite(fold) and fold >= 1 for fold in self.folds):
+            raise ValueError(f"expected scale factors of at least 1, got {self.folds}")
+
+    @property
+    def runs(self) -> int:
+        """Circuits at each scale factor."""
+        return (self.evaluations + self.gradients * self.shift_circuits) * self.bases
+
+    @property
+    def circuits(self) -> int:
+        return self.runs * len(self.folds) + self.calibrations
+
+    def as_dict(self) -> dict[str, Any]:
+        return {**asdict(self), "folds": list(self.folds)}
+
+    @classmethod
+    def from_dict(cls, raw: Mapping[str, Any]) -> Job:
+        """Read what `as_dict` wrote. Raises ValueError on anything else."""
+        try:
+            return cls(**{**raw, "folds": tuple(raw["folds"])})
+        except (TypeError, KeyError) as error:
+            raise ValueError(f"expected the fields of a job on a device, got {sorted(raw)}") from error
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a run may take at most; None is no limit."""
+
+    circuits: int | None = None
+    shots: int | None = None  # over all circuits
+    cost: float | None = None  # in the currency of the device's price
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a job would take.
+
+    Attributes
+    ----------
+    circuits, shots : int
+        In all; `shots` is 0 where the device answers exactly.
+    submissions : int
+        How many jobs the provider will see; 0 on a local device.
+    cost : float or None
+        0 on a local device. None where no price is known: declare one.
+    currency : str
+    basis : str
+        Where the price comes from, and whether the cost is only a lower bound.
+    warnings : tuple of str
+    """
+
+    job: Job
+    circuits: int
+    shots: int
+    submissions: int
+    cost: float | None
+    currency: str
+    basis: str
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """One sentence for people."""
+        shots = f"{self.shots:,} shots" if self.shots else "exact expectation values"
+        cost = (
+            "cost unknown" if self.cost is None else f"{self.cost:,.2f} {self.currency}" if self.cost else "no charge"
+        )
+        return f"{self.circuits:,} circuits on {self.job.device}, {shots}, {cost} ({self.basis})."
+
+    def as_dict(self) -> dict[str, Any]:
+        return {**asdict(self), "job": self.job.as_dict(), "warnings": list(self.warnings)}
+
+
+def estimate(job: Job, *, price: Price | None = None) -> Estimate:
+    """What a job would take. Nothing is imported or contacted.
+
+    Parameters
+    ----------
+    price : Price, optional
+        One that the user declared; it replaces the registry's.
+
+    Raises
+    ------
+    UnknownDevice, ShotsRefused, TooManyQubits
+    """
+    spec = find(job.device)
+    spec.require_shots(job.shots)
+    if spec.state is None:
+        spec.require_qubits(job.n_qubits)
+    price = price or spec.price
+    cost, basis = _cost(job, spec, price)
+    return Estimate(
+        job=job,
+        circuits=job.circuits,
+        shots=job.circuits * (job.shots or 0),
+        submissions=math.ceil(job.circuits / (spec.max_circuits_per_job or job.circuits)) if spec.needs_consent else 0,
+        cost=cost,
+        currency=price.currency if price else "",
+        basis=basis,
+        warnings=_warnings(job, spec, cost),
+    )
+
+
+def admit(
+    job: Job,
+    *,
+    consented: Collection[str] = (),
+    limits: Limits | None = None,
+    price: Price | None = None,
+    noise: object | None = None,
+    environ: Mapping[str, str] = os.environ,
+    free_bytes: int | None = None,
+) -> Estimate:
+    """Every question that can be answered before a job is run, in the order in which a person can answer them.
+
+    Parameters
+    ----------
+    consented : collection of str
+        Names of the cloud devices to which the site consented for this run.
+    limits : Limits, optional
+    noise : NoiseModel, optional
+    environ : mapping
+        The environment of the process that would run the job.
+
+    Raises
+    ------
+    DeviceError
+        One of its kinds; the message says what to do.
+    """
+    spec = find(job.device)
+    spec.require_qubits(job.n_qubits, free_bytes=free_bytes)
+    spec.require_noise(noise)
+    found = estimate(job, price=price)
+    spec.require_consent(consented)
+    _require_limits(found, limits or Limits())
+    spec.require_installed()
+    spec.require_credentials(environ)
+    return found
+
+
+def job_of_tape(device: str, tape: Any, *, evaluations: int, shots: int | None, gradients: int = 0) -> Job:
+    """The job of running one circuit for many inputs, its gates and its gradient counted by PennyLane.
+
+    Parameters
+    ----------
+    tape : qml.tape.QuantumScript
+        Its trainable parameters are those of which the gradient is taken; templates are counted as their gates.
+    """
+    import pennylane as qml
+
+    plain = in_gates(tape)
+    groups, _ = qml.transforms.split_non_commuting(plain)
+    widths = [len(gate.wires) for gate in plain.operations]
+    return Job(
+        device=device,
+        n_qubits=len(tape.wires),
+        evaluations=evaluations,
+        shots=shots,
+        gradients=gradients,
+        shift_circuits=len(qml.gradients.param_shift(plain)[0]) if gradients else 0,
+        bases=len(groups),
+        one_qubit_gates=widths.count(1),
+        two_qubit_gates=widths.count(2),
+    )
+
+
+def in_gates(tape: Any) -> Any:
+    """The tape with its templates written out in the gates that hardware has: RX, RY, RZ and CNOT."""
+    import pennylane as qml
+
+    (plain,), _ = qml.transforms.decompose(tape, gate_set={"RX", "RY", "RZ", "CNOT"})
+    return plain
+
+
+def _cost(job: Job, spec: DeviceSpec, price: Price | None) -> tuple[float | None, str]:
+    if not spec.needs_consent:
+        return 0.0, "runs on this machine"
+    if price is None:
+        return None, "no price is known; declare what your contract says"
+    shots = job.shots or 0
+    gates = job.one_qubit_gates, job.two_qubit_gates
+    each = [price.of_circuit(shots, fold * gates[0], fold * gates[1]) for fold in job.folds]
+    cost = job.runs * sum(each) + job.calibrations * price.of_circuit(shots, job.n_qubits, 0)
+    origin = "declared" if price.declared else "published"
+    return cost, f"{origin}: {price.source}" + (
+        "; a lower bound, time before the first shot not counted" * price.is_lower_bound
+    )
+
+
+def _warnings(job: Job, spec: DeviceSpec, cost: float | None) -> tuple[str, ...]:
+    said = []
+    if spec.needs_consent:
+        said.append("Encoded features leave the house: the site must consent to exactly this device.")
+        if job.circuits > MANY_CIRCUITS:
+            said.append(
+                f"{job.circuits:,} circuits are too many for most machines' queues. Hardware is for a classifier of "
+                "tabular records; a circuit at every position of an image belongs on a simulator."
+            )
+        if cost is None:
+            said.append("No cost limit can be kept without a price.")
+    if job.gradients:
+        said.append(
+            f"The gradient takes {job.shift_circuits:,} circuits of the {job.shift_circuits + 1:,} for each record "
+            "(parameter-shift rule)."
+        )
+    return tuple(said)
+
+
+def _require_limits(found: Estimate, limits: Limits) -> None:
+    checks = (("circuits", found.circuits, limits.circuits), ("shots", found.shots, limits.shots))
+    for name, value, most in checks:
+        if most is not None and value > most:
+            raise LimitExceeded(
+                found.job.device,
+                expected=f"at most {most:,} {name}",
+                got=f"{value:,}",
+                remedy="Take fewer records, shots or gradients, or have the run's limit raised.",
+            )
+    if limits.cost is not None and (found.cost is None or found.cost > limits.cost):
+        raise LimitExceeded(
+            found.job.device,
+            expected=f"a cost of at most {limits.cost:,.2f} {found.currency}".rstrip(),
+            got="an unknown cost" if found.cost is None else f"{found.cost:,.2f} ({found.basis})",
+            remedy="Declare a price."
+            if found.cost is None
+            else "Take fewer records or shots, or have the limit raised.",
+        )

@@ -1,0 +1,121 @@
+import pennylane as qml
+import pytest
+import torch
+
+from federation.domain.quantum import device_errors as errors
+from federation.domain.quantum.circuits import CircuitShape, circuit
+from federation.domain.quantum.devices import Price
+from federation.domain.quantum.estimates import Job, Limits, admit, estimate, job_of_tape
+
+CREDENTIALS = {"IBM_QUANTUM_TOKEN": "t", "IBM_QUANTUM_INSTANCE": "i", "IBM_QUANTUM_BACKEND": "b"}
+
+
+def test_circuits_of_a_training_step_are_counted():
+    # 10 records forward in 2 bases; 8 of them with 24 shifted circuits each; 3 scale factors; 2 calibrations
+    job = Job("aer", 4, 10, 100, gradients=8, shift_circuits=24, bases=2, folds=(1, 3, 5), calibrations=2)
+    assert job.runs == (10 + 8 * 24) * 2
+    assert job.circuits == 404 * 3 + 2
+    found = estimate(job)
+    assert (found.shots, found.submissions, found.cost) == (121_400, 0, 0)
+    assert found.text == "1,214 circuits on aer, 121,400 shots, no charge (runs on this machine)."
+    assert "24 circuits of the 25" in found.warnings[0]
+
+
+def test_exact_values_take_no_shots():
+    assert estimate(Job("simulator", 4, 10, None)).text.startswith("10 circuits on simulator, exact expectation values")
+
+
+def test_a_published_price_by_gate_is_multiplied_out():
+    # IonQ: 12.4166 + 1000 * (6 * .00022 + 3 * .000975), and folded three times
+    one = estimate(Job("azure", 3, 2, 1000, one_qubit_gates=6, two_qubit_gates=3))
+    assert one.cost == pytest.approx(2 * (12.4166 + 1000 * (6 * 0.00022 + 3 * 0.000975)))
+    assert (one.submissions, one.currency) == (2, "USD") and "published" in one.basis and "2024-12-05" in one.basis
+    folded = estimate(Job("azure", 3, 2, 1000, folds=(1, 3), one_qubit_gates=6, two_qubit_gates=3))
+    assert folded.cost == pytest.approx(4 * 12.4166 + 2 * 4 * 1000 * (6 * 0.00022 + 3 * 0.000975))
+
+
+def test_without_a_price_the_cost_is_unknown_and_a_declared_one_is_used():
+    job = Job("ibm", 4, 301, 4000)
+    assert estimate(job).cost is None and "cost unknown" in estimate(job).text and estimate(job).submissions == 2
+    declared = Price("contract 7", per_second=1.5, seconds_per_shot=0.001, declared=True)
+    found = estimate(job, price=declared)
+    assert found.cost == pytest.approx(301 * 4 * 1.5) and "lower bound" in found.basis and "declared" in found.basis
+
+
+def test_a_circuit_at_every_position_of_an_image_is_warned_of_on_the_cloud_only():
+    positions = 8 * 8 * 20
+    assert any("belongs on a simulator" in text for text in estimate(Job("ibm", 4, positions, 1000)).warnings)
+    assert estimate(Job("simulator", 4, positions, None)).warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("limits", "message"),
+    [
+        (Limits(circuits=9), "at most 9 circuits, got 10"),
+        (Limits(shots=999), "at most 999 shots, got 1,000"),
+        (Limits(cost=4.99), r"at most 4\.99 USD, got 5\.00"),
+    ],
+)
+def test_a_job_over_a_limit_is_refused(limits, message):
+    price = Price("contract", per_circuit=0.5, declared=True)
+    job = Job("ibm", 4, 10, 100)
+    admit(job, consented=["ibm"], limits=Limits(10, 1000, 5.0), price=price, environ=CREDENTIALS)
+    with pytest.raises(errors.LimitExceeded, match=message):
+        admit(job, consented=["ibm"], limits=limits, price=price, environ=CREDENTIALS)
+
+
+def test_a_cost_limit_cannot_be_kept_without_a_price():
+    with pytest.raises(errors.LimitExceeded, match="unknown cost. Declare a price"):
+        admit(Job("ibm", 4, 10, 100), consented=["ibm"], limits=Limits(cost=1), environ=CREDENTIALS)
+
+
+@pytest.mark.parametrize(
+    ("job", "how", "error"),
+    [
+        (Job("nowhere", 4, 1, 10), {}, errors.UnknownDevice),
+        (Job("aer", 4, 1, None), {}, errors.ShotsRefused),
+        (Job("azure", 4, 1, 10_001), {"consented": ["azure"]}, errors.ShotsRefused),
+        (Job("default.mixed", 12, 1, 10), {"free_bytes": 2**30}, errors.TooManyQubits),
+        (Job("ibm", 4, 1, 10), {"consented": ["azure"]}, errors.ConsentMissing),
+        (Job("ibm", 4, 1, 10), {"consented": ["ibm"], "environ": {}}, errors.MissingCredentials),
+        (Job("simulator", 4, 1, 10), {"noise": object()}, errors.UnsupportedOption),
+    ],
+)
+def test_admission_refuses_with_a_typed_error(job, how, error):
+    with pytest.raises(error):
+        admit(job, **how)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"evaluations": 0}, {"n_qubits": True}, {"gradients": 2}, {"folds": ()}, {"folds": (0.5,)}, {"shots": 1.5},
+        {"bases": 0}, {"calibrations": -1},
+    ],
+)  # fmt: skip
+def test_a_job_that_makes_no_sense_is_refused(bad):
+    with pytest.raises(ValueError, match="expected"):
+        Job(**{"device": "aer", "n_qubits": 2, "evaluations": 1, "shots": 10, **bad})
+
+
+def test_a_job_travels_as_json():
+    job = Job("aer", 4, 10, 100, folds=(1, 3))
+    assert Job.from_dict(job.as_dict()) == job
+    for raw in ({**job.as_dict(), "more": 1}, {"device": "aer"}):
+        with pytest.raises(ValueError, match="expected the fields of a job"):
+            Job.from_dict(raw)
+
+
+def test_a_tape_is_counted_as_pennylane_runs_it():
+    shape = CircuitShape(3, 2)
+    angles, weights = torch.ones(3), torch.ones(shape.weight_shape)
+    tape = qml.tape.make_qscript(circuit)(angles, weights, shape=shape)
+    job = job_of_tape("aer", tape, evaluations=5, shots=100, gradients=5)
+    # 2 layers x 3 qubits: RX and the three rotations of Rot; two circuits for each of these 24 angles
+    assert (job.n_qubits, job.one_qubit_gates, job.two_qubit_gates, job.bases) == (3, 24, 6, 1)
+    assert job.shift_circuits == 48 and job.circuits == 5 * 49
+
+
+def test_observables_that_do_not_commute_take_a_circuit_each():
+    tape = qml.tape.QuantumScript([qml.RX(0.1, 0)], [qml.expval(qml.Z(0)), qml.expval(qml.X(0))])
+    assert job_of_tape("aer", tape, evaluations=1, shots=10).circuits == 2
