@@ -124,7 +124,15 @@ class DeviceConsent(GovernedModel):
     class Meta:
         ordering = ["created_at"]
         triggers = captured(
-            "id", "created_at", "run_id", "participant_id", "device", "config_hash", "decision", "reason", "decided_by_id"
+            "id",
+            "created_at",
+            "run_id",
+            "participant_id",
+            "device",
+            "config_hash",
+            "decision",
+            "reason",
+            "decided_by_id",
         )
 
     def __str__(self) -> str:
