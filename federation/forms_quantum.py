@@ -146,5 +146,3 @@ def evaluable_runs(user: User):
         .prefetch_related("federation__participants__institution")
         .order_by("-created_at")
     )
-
-

@@ -74,8 +74,8 @@ class QuantumJob(GovernedModel):
     class Meta:
         ordering = ["-created_at"]
         triggers = captured(
-            "id", "created_at", "device", "purpose", "institution_id", "participant_id", "run_id", "consent_id", "qubits",
-            "circuits", "shots", "estimate", "cost", "cost_limit", "min_quantum_volume", "health_check_id",
+            "id", "created_at", "device", "purpose", "institution_id", "participant_id", "run_id", "consent_id",
+            "qubits", "circuits", "shots", "estimate", "cost", "cost_limit", "min_quantum_volume", "health_check_id",
             "requested_by_id", "retry_of_id", "state", "machine", "provider_tasks", "submitted_at", "finished_at",
             "result", "result_digest", "error", "cancelled_by_id",
         )  # fmt: skip

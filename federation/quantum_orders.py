@@ -210,8 +210,8 @@ def _estimate(order: Order) -> estimates.Estimate:
         spec = order.run.config["models"]["primary"]
         if spec["kind"] != "vqc_classifier":
             raise ApplicationError(
-                f"Expected a run of a tabular classifier (vqc_classifier), got {spec['kind']}: a circuit at each position "
-                "of an image is thousands of circuits a patient. Evaluate that model on the simulator."
+                f"Expected a run of a tabular classifier (vqc_classifier), got {spec['kind']}: a circuit at each "
+                "position of an image is thousands of circuits a patient. Evaluate that model on the simulator."
             )
         shape = CircuitShape(spec["qubits"], spec["layers"], spec["entangling"])
         qubits, circuits = shape.n_qubits, order.patients
@@ -233,12 +233,12 @@ def _estimate(order: Order) -> estimates.Estimate:
 def _admit(
     order: Order, found: estimates.Estimate, actor: User
 ) -> tuple[DeviceConsent | None, QuantumJob | None]:  # fmt: skip
-    """Every reason to refuse, in the order in which a person can mend them. Returns the consent and the health check."""
+    """Every reason to refuse, in the order in which a person can mend them. Returns consent and health check."""
     spec = find(order.device)
     spec.require_qubits(found.job.n_qubits)
     consent = None
     if order.purpose == Purpose.EVALUATION:
-        assert order.run is not None and order.participant is not None  # noqa: S101 - `_estimate` has refused it
+        assert order.run and order.participant  # noqa: S101, PT018 - `_estimate` has refused it
         if not actor.sees_all and order.participant.institution_id not in actor.institution_ids:
             raise NotFound("There is no such site within your reach.")
         _evaluable(order.run, order.participant)
@@ -275,8 +275,8 @@ def _health(order: Order) -> QuantumJob | None:
         raise Conflict(f"{wanted}; it has never been measured. Order that check first.")
     if newest.finished_at < timezone.now() - HEALTH_IS_FRESH:
         raise Conflict(
-            f"{wanted}; it was last measured on {newest.finished_at:%d %b %Y}, more than {HEALTH_IS_FRESH.days} days ago. "
-            "Order the check again."
+            f"{wanted}; it was last measured on {newest.finished_at:%d %b %Y}, more than {HEALTH_IS_FRESH.days} days "
+            "ago. Order the check again."
         )
     measured = (newest.result or {}).get("quantum_volume")
     if not measured or measured < order.min_quantum_volume:

@@ -96,7 +96,7 @@ def device_rows(user: User) -> list[DeviceRow]:
 
 
 def usage_rows(user: User) -> list[tuple[str, Used]]:
-    """This month's use and limits: of the own institutions; for the platform's people, of all."""
+    """Use and limits of the month: of the own institutions; for the platform's people, of all."""
     if user.sees_all:
         known: Iterable[Institution] = Institution.objects.filter(participations__isnull=False).distinct()
         return [("The platform", used_this_month(None)), *((str(i), used_this_month(i)) for i in known)]
@@ -144,7 +144,10 @@ def _measured(job: QuantumJob | None) -> Measured | None:
         return None
     result = job.result
     if job.purpose == Purpose.READOUT:
-        words, state = f"{100 * result['mean']:.2f} % of bits wrong, the worst qubit {100 * result['worst']['error']:.2f} %", "reported"
+        words, state = (
+            f"{100 * result['mean']:.2f} % of bits wrong, the worst qubit {100 * result['worst']['error']:.2f} %",
+            "reported",
+        )
     elif result["passed"]:
         words, state = f"{result['quantum_volume']} confirmed", "pass"
     else:
@@ -164,7 +167,10 @@ def _facts(job: QuantumJob) -> list[tuple[str, Any]]:
         ("Estimated cost", cost),
         ("Price", estimate.get("basis")),
         ("Cost limit of the order", limit or "none"),
-        ("Required quantum volume", f"at least {job.min_quantum_volume}" if job.min_quantum_volume else "none required"),
+        (
+            "Required quantum volume",
+            f"at least {job.min_quantum_volume}" if job.min_quantum_volume else "none required",
+        ),
         ("Counts against", str(job.institution) if job.institution else "the platform"),
         ("Ordered by", str(job.requested_by)),
     ]
@@ -178,7 +184,9 @@ def _steps(job: QuantumJob) -> list[dict[str, Any]]:
     ended = job.state in QuantumJob.ENDED
     handed = "done" if job.submitted_at else "skipped" if ended else "current"
     last = {State.FINISHED: "done", State.FAILED: "blocked", State.CANCELLED: "skipped"}.get(State(job.state))
-    label = {State.FINISHED: "Finished", State.FAILED: "Failed", State.CANCELLED: "Cancelled"}.get(State(job.state), "Result")
+    label = {State.FINISHED: "Finished", State.FAILED: "Failed", State.CANCELLED: "Cancelled"}.get(
+        State(job.state), "Result"
+    )
     return [
         {"label": "Ordered", "state": "done", "when": job.created_at, "note": ""},
         {"label": "Handed in", "state": handed, "when": job.submitted_at, "note": job.machine},
@@ -205,5 +213,6 @@ def _chart(job: QuantumJob) -> Any:
         return None
     return interval_chart(
         [(label, share.value, share.lower, share.upper, "info") for label, share in rows],
-        title="Accuracy on the same patients", x_label="Share of patients decided rightly, with 95 % interval", size="s",
+        threshold=None, title="Accuracy on the same patients", size="s",
+        x_label="Share of patients decided rightly, with 95 % interval",
     )  # fmt: skip

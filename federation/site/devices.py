@@ -85,9 +85,10 @@ def _allowed(order: Message) -> DeviceSpec:
     spec = find(str(order.body["device"]))
     allowed = [name.strip() for name in os.environ.get(ALLOWED, "").split(",")]
     if spec.needs_consent and spec.name not in allowed:
+        held = ", ".join(filter(None, allowed)) or "nothing"
         raise OrderRefused(
-            f"expected {spec.name} in {ALLOWED} of this site's worker, got {', '.join(filter(None, allowed)) or 'nothing'}; "
-            "its operator sets it, beside the consent given on the platform"
+            f"expected {spec.name} in {ALLOWED} of this site's worker, got {held}; its operator sets it, beside the "
+            "consent given on the platform"
         )
     return spec
 

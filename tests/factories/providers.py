@@ -166,8 +166,8 @@ class _Handler(BaseHTTPRequestHandler):
             assert (asked["program_id"], asked["backend"], asked["params"]["version"]) == ("sampler", BACKEND, 2)
             name = f"job{len(self.state.jobs):04d}"
             self.state.jobs[name] = {
-                "id": name, "tags": asked["tags"], "pubs": asked["params"]["pubs"], "waits": self.state.polls_until_done,
-                "status": "Queued",
+                "id": name, "tags": asked["tags"], "pubs": asked["params"]["pubs"],
+                "waits": self.state.polls_until_done, "status": "Queued",
             }  # fmt: skip
             return 200, {"id": name, "backend": BACKEND}
         name, _, verb = path.removeprefix("/jobs/").partition("/")

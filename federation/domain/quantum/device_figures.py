@@ -58,7 +58,8 @@ class Figures:
         except (TypeError, KeyError) as error:
             raise ValueError(f"expected the figures of a run on a device, got {str(raw)[:80]}") from error
         numbers = [found.z_error, found.z_shot_noise, *(v for s in shares.values() for v in vars(s).values())]
-        if not all(isinstance(number, int | float) and math.isfinite(number) for number in numbers):
+        counted = all(type(count) is int and count > 0 for count in (found.n, found.shots))
+        if not counted or not all(isinstance(number, int | float) and math.isfinite(number) for number in numbers):
             raise ValueError("expected finite figures of a run on a device")
         return found
 

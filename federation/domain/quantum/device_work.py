@@ -27,7 +27,7 @@ _HERE = {"simulator": "default.qubit", "aer": "qiskit.aer"}  # PennyLane's name,
 
 
 class NotForDevices(ValueError):
-    """This model or these patients cannot be run on a device; the message says why."""
+    """A model, or patients, that cannot be run on a device; the message says why."""
 
 
 def shape_of(model: Model) -> CircuitShape:
@@ -44,8 +44,8 @@ def chosen(data: SiteData, patients: int) -> SiteData:
     """The first so many of the patients, in an order that does not depend on the order of the files."""
     if min(patients, data.n_patients) < MIN_PATIENTS:
         raise NotForDevices(
-            f"expected at least {MIN_PATIENTS} held-out patients, got {min(patients, data.n_patients)}: figures of fewer "
-            "could point at one of them"
+            f"expected at least {MIN_PATIENTS} held-out patients, got {min(patients, data.n_patients)}: figures of "
+            "fewer could point at one of them"
         )
     order = sorted(range(data.n_patients), key=lambda index: data.record_ids[index])[:patients]
     return data.take(np.array(order))

@@ -157,7 +157,8 @@ class AzureClient:
             times = round(share * batch.shots)
             if abs(times - share * batch.shots) > 1e-3:
                 raise MalformedAnswer(
-                    self.device, expected="shares that are whole numbers of shots", got=f"{share} of {batch.shots} shots",
+                    self.device, expected="shares that are whole numbers of shots",
+                    got=f"{share} of {batch.shots} shots",
                     remedy="An ideal simulator answers with probabilities: name a machine, or a simulator with noise.",
                 )  # fmt: skip
             if times and 0 <= state < 2**batch.n_qubits:

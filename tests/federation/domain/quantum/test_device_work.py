@@ -78,3 +78,17 @@ def test_quantum_volume_passes_a_noiseless_device_and_fails_a_coin():
     coin = [{format(state, "03b"): 25 for state in range(8)} for _ in programs]
     failed = read_check("quantum_volume", programs, coin)
     assert failed["heavy"] == 0.5 and not failed["passed"] and failed["quantum_volume"] is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"device": None}, {"device": {"value": float("nan"), "lower": 0.0, "upper": 1.0}}, {"z_error": float("inf")},
+     {"more": 1}, {"twin": {"value": 0.5}}, {"z_error": "0.1"}],
+)  # fmt: skip
+def test_what_is_no_figures_is_refused(change):
+    part = {"value": 0.5, "lower": 0.25, "upper": 0.75}
+    good = {"n": 10, "shots": 5, "device": part, "simulator": part, "twin": part, "changed": part, "z_error": 0.1,
+            "z_shot_noise": 0.1}  # fmt: skip
+    assert Figures.from_dict(good).as_dict() == good
+    with pytest.raises(ValueError, match="figures"):
+        Figures.from_dict({**good, **change})

@@ -181,8 +181,8 @@ def test_credentials_come_from_the_environment_and_appear_in_no_error(server, pr
         ("nonsense", "ionq.qpu", "connection string"),
         ("SubscriptionId=s;ResourceGroupName=g;WorkspaceName=w;ApiKey=k;QuantumEndpoint=http://example.org/;", "ionq.x",
          "https"),
-        ("SubscriptionId=s;ResourceGroupName=g;WorkspaceName=w;ApiKey=k;QuantumEndpoint=https://example.org/;", "rigetti.x",
-         "IonQ"),
+        ("SubscriptionId=s;ResourceGroupName=g;WorkspaceName=w;ApiKey=k;QuantumEndpoint=https://example.org/;",
+         "rigetti.x", "IonQ"),
     ],
 )  # fmt: skip
 def test_a_workspace_that_cannot_be_used_is_refused_before_anything_is_sent(connection, target, says):
