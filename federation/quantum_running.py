@@ -164,7 +164,7 @@ def _ask_site(job: QuantumJob, kind: str, number: int) -> None:
             "tag": job.tag, "seed": seed_of(job), "tasks": job.provider_tasks, "config": run.config,  # type: ignore[union-attr]
             "config_hash": run.config_hash, "consent": str(job.consent_id or ""),  # type: ignore[union-attr]
         },
-        attachments={} if kind == "device_cancel" else done.weights,
+        attachments={} if kind == "device_cancel" else done.weights,  # type: ignore[union-attr]
     )  # fmt: skip
 
 

@@ -26,7 +26,7 @@ class QuantumJobQuerySet(models.QuerySet):
         return self.filter(models.Q(institution__isnull=True) | models.Q(institution__in=user.institution_ids))
 
     def open(self) -> QuantumJobQuerySet:
-        return self.filter(state__in=self.model.OPEN)
+        return self.filter(state__in=["queued", "submitted", "running"])
 
     def health_of(self, device: str, purpose: str) -> QuantumJobQuerySet:
         """Finished checks of one kind, the newest first."""

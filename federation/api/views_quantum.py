@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from typing import Any
 
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema
@@ -101,10 +102,10 @@ class QuantumConsents(ListAPIView):
     queryset = DeviceConsent.objects.none()
 
     def get_queryset(self):
-        runs = TrainingRun.objects.for_user(self.request.user)
-        found = DeviceConsent.objects.filter(run__in=runs)
-        if not self.request.user.sees_all:
-            found = found.filter(participant__institution__in=self.request.user.institution_ids)
+        user: Any = self.request.user
+        found = DeviceConsent.objects.filter(run__in=TrainingRun.objects.for_user(user))
+        if not user.sees_all:
+            found = found.filter(participant__institution__in=user.institution_ids)
         return found.select_related("participant").order_by("-created_at")
 
     @extend_schema(request=serializers.DeviceConsentInput, responses={201: serializers.DeviceConsentOutput})

@@ -55,7 +55,7 @@ def programs_of(model: Model, x: NDArray[np.float32]) -> list[Program]:
     """One circuit a patient, his features and the trained angles bound into it."""
     import pennylane as qml
 
-    shape, trained = shape_of(model), model.bottleneck.circuit.weights.detach().double().numpy()  # type: ignore[union-attr]
+    shape, trained = shape_of(model), model.bottleneck.circuit.weights.detach().double().numpy()  # type: ignore[operator, union-attr]
     with torch.no_grad():
         angles = math.pi / 2 * torch.tanh(model.bottleneck.to_angles(as_batch(x)))  # type: ignore[operator, union-attr]
     made = []

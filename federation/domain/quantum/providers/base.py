@@ -81,7 +81,7 @@ def open_client(device: str, environ: Mapping[str, str] = os.environ) -> Client:
     from federation.domain.quantum.providers.ibm import IbmClient
 
     spec = find(device)
-    clients = {"ibm": IbmClient, "azure": AzureClient}
+    clients: dict[str, type[IbmClient] | type[AzureClient]] = {"ibm": IbmClient, "azure": AzureClient}
     if spec.name not in clients:
         raise ValueError(f"expected a device of a provider ({', '.join(clients)}), got {device!r}, which runs here")
     spec.require_credentials(environ)
