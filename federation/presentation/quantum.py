@@ -157,7 +157,13 @@ def _measured(job: QuantumJob | None) -> Measured | None:
 
 def _facts(job: QuantumJob) -> list[tuple[str, Any]]:
     estimate = job.estimate
-    cost = None if job.cost is None else f"{job.cost:,.2f} {estimate.get('currency', '')}".strip()
+    cost = (
+        None
+        if job.cost is None
+        else f"{job.cost:,.2f} {estimate.get('currency', '')}".strip()
+        if job.cost
+        else "no charge"
+    )
     limit = None if job.cost_limit is None else f"{job.cost_limit:,.2f} {estimate.get('currency', '')}".strip()
     rows: list[tuple[str, Any]] = [
         ("Device", DEVICES[job.device].title if job.device in DEVICES else job.device),
@@ -189,7 +195,7 @@ def _steps(job: QuantumJob) -> list[dict[str, Any]]:
     )
     return [
         {"label": "Ordered", "state": "done", "when": job.created_at, "note": ""},
-        {"label": "Handed in", "state": handed, "when": job.submitted_at, "note": job.machine},
+        {"label": "Handed in", "state": handed, "when": job.submitted_at, "note": ""},
         {"label": label, "state": last or ("current" if job.submitted_at else "upcoming"), "when": job.finished_at,
          "note": ""},
     ]  # fmt: skip
@@ -200,10 +206,10 @@ def _figure_rows(job: QuantumJob) -> list[tuple[str, Any]]:
         return []
     found = Figures.from_dict(job.result)
     return [
-        ("Quantum model on the device", found.device),
-        ("Quantum model, exact simulation", found.simulator),
+        ("On the device", found.device),
+        ("Exact simulation", found.simulator),
         ("Classical twin", found.twin),
-        ("Patients whom the device decides otherwise than the simulation", found.changed),
+        ("Decided otherwise than by the simulation", found.changed),
     ]
 
 
@@ -213,6 +219,6 @@ def _chart(job: QuantumJob) -> Any:
         return None
     return interval_chart(
         [(label, share.value, share.lower, share.upper, "info") for label, share in rows],
-        threshold=None, title="Accuracy on the same patients", size="s",
-        x_label="Share of patients decided rightly, with 95 % interval",
+        threshold=None, title="Accuracy on the same patients",
+        x_label="Share of patients decided rightly",
     )  # fmt: skip
