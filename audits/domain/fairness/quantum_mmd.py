@@ -19,9 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audits.domain.fairness.quantum_kernel import BACKEND, LAYERS, KernelOrder, circuit_depth, quantum_gram, rbf_gram
-from audits.domain.quantum.sampling import clopper_pearson
 from audits.domain.verdict import Verdict
 from federation.domain.data.dataset import UNKNOWN
+from federation.domain.intervals import clopper_pearson
 
 Floats = NDArray[np.float64]
 MIN_PER_GROUP = 5

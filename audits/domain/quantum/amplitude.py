@@ -24,7 +24,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from audits.domain.quantum.sampling import clopper_pearson
+from federation.domain.intervals import clopper_pearson
 
 Sample = Callable[[int, int], int]
 _ROUNDING = 1e-9

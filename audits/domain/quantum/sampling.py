@@ -8,17 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from federation.domain.intervals import clopper_pearson
+
 MOST_READS = 2**40
-
-
-def clopper_pearson(found: int, drawn: int, confidence: float) -> tuple[float, float]:
-    """Exact interval of a rate from `found` of `drawn` independent reads; `drawn` >= 1."""
-    from scipy.special import betaincinv  # not at the top: pages load the checks, which load this
-
-    tail = (1 - confidence) / 2
-    lower = float(betaincinv(found, drawn - found + 1, tail)) if found > 0 else 0.0
-    upper = float(betaincinv(found + 1, drawn - found, 1 - tail)) if found < drawn else 1.0
-    return lower, upper
 
 
 def hypergeometric(found: int, drawn: int, records: int, confidence: float) -> tuple[float, float]:

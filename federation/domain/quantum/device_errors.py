@@ -41,3 +41,7 @@ class LimitExceeded(DeviceError):
 
 class UnsupportedOption(DeviceError):
     """The device cannot do what is asked of it: a noise model on a noiseless device, a local run of a cloud device."""
+
+
+class UnusableCircuit(DeviceError):
+    """A gate, an angle or a measurement that the device cannot run."""

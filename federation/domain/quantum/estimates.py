@@ -19,6 +19,7 @@ from typing import Any
 
 from federation.domain.quantum.device_errors import LimitExceeded
 from federation.domain.quantum.devices import DeviceSpec, Price, find
+from federation.domain.quantum.noise import in_gates
 
 MANY_CIRCUITS = 1000  # above this, on a cloud device, the estimate warns that the work suits a simulator
 
@@ -237,14 +238,6 @@ def job_of_tape(device: str, tape: Any, *, evaluations: int, shots: int | None, 
         one_qubit_gates=widths.count(1),
         two_qubit_gates=widths.count(2),
     )
-
-
-def in_gates(tape: Any) -> Any:
-    """The tape with its templates written out in the gates that hardware has: RX, RY, RZ and CNOT."""
-    import pennylane as qml
-
-    (plain,), _ = qml.transforms.decompose(tape, gate_set={"RX", "RY", "RZ", "CNOT"})
-    return plain
 
 
 def _cost(job: Job, spec: DeviceSpec, price: Price | None) -> tuple[float | None, str]:
