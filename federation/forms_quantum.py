@@ -48,7 +48,7 @@ class EvaluationForm(_OrderForm):
     )  # fmt: skip
     min_quantum_volume = forms.TypedChoiceField(
         required=False, coerce=int, empty_value=None, label="Required quantum volume",
-        choices=[("", "None required"), *((2**n, f"At least {2**n}") for n in range(2, 9))],
+        choices=[("", "None required"), *((2**n, f"At least {2**n}") for n in range(2, 7))],
         help_text="Measured on this device within the last 7 days; otherwise the order is refused.",
     )  # fmt: skip
     field_order = ("subject", "device", "patients", "shots", "min_quantum_volume", "cost_limit", "price_per_shot")
@@ -94,8 +94,8 @@ class CheckForm(_OrderForm):
 
     def clean(self) -> dict:
         cleaned = super().clean() or {}
-        if cleaned.get("purpose") == QuantumJob.Purpose.VOLUME and not 2 <= (cleaned.get("qubits") or 2) <= 10:
-            self.add_error("qubits", "Expected 2 to 10 qubits: the ideal outcome is computed here to compare with.")
+        if cleaned.get("purpose") == QuantumJob.Purpose.VOLUME and not 2 <= (cleaned.get("qubits") or 2) <= 6:
+            self.add_error("qubits", "Expected 2 to 6 qubits: a volume of 64 is the largest that is tested.")
         return cleaned
 
     def order(self) -> Order:

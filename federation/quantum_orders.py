@@ -24,7 +24,7 @@ from federation.models import DeviceConsent, Participant, QuantumJob, QuantumLim
 Purpose, State = QuantumJob.Purpose, QuantumJob.State
 DEFAULT_SHOTS_PER_MONTH, DEFAULT_COST_PER_MONTH = 1_000_000, Decimal("200.00")
 HEALTH_IS_FRESH = timedelta(days=7)
-CHECK_CIRCUITS = {Purpose.READOUT: 2, Purpose.VOLUME: 100}  # device_checks.n_programs, which loads torch
+CHECK_CIRCUITS = {Purpose.READOUT: 2, Purpose.VOLUME: 100}  # of health, which loads torch
 # One random unitary on two qubits becomes so many gates.
 PAIR_ONE_QUBIT_GATES, PAIR_TWO_QUBIT_GATES = 15, 3
 

@@ -48,13 +48,13 @@ def submit(payload: dict) -> jobs.Effects | None:
 
 
 def _submit_here(job: QuantumJob) -> jobs.Effects:
-    from federation.domain.quantum.device_checks import check_programs, read_check
+    from federation.domain.quantum.device_checks import check_programs
     from federation.domain.quantum.device_work import run_here
 
     programs = check_programs(job.purpose, job.qubits, seed=seed_of(job))  # type: ignore[arg-type]
     if not find(job.device).needs_consent:
         counts = run_here(job.device, programs, shots=job.shots, seed=seed_of(job))
-        result = read_check(job.purpose, programs, counts)  # type: ignore[arg-type]
+        result = _judged(job, counts)
         return lambda: _finished(job, result, machine="the platform's own machine")
     client = base.open_client(job.device)
     tasks = base.submit_once(client, programs, shots=job.shots, tag=job.tag)
@@ -74,16 +74,19 @@ def poll(payload: dict) -> jobs.Effects | None:
 
 
 def _look(job: QuantumJob, number: int) -> jobs.Effects:
-    from federation.domain.quantum.device_checks import check_programs, read_check
-
     client = base.open_client(job.device)
     found = base.look(client, job.provider_tasks)
     if found.state != base.State.DONE:
         return lambda: _stands(job, found.state.value, found.note, number)
     counts = base.collect(client, job.provider_tasks, job.circuits, n_qubits=job.qubits, shots=job.shots)
-    programs = check_programs(job.purpose, job.qubits, seed=seed_of(job))  # type: ignore[arg-type]
-    result = read_check(job.purpose, programs, counts)  # type: ignore[arg-type]
+    result = _judged(job, counts)
     return lambda: _finished(job, result)
+
+
+def _judged(job: QuantumJob, counts: list[dict[str, int]]) -> dict[str, Any]:
+    from federation.domain.quantum.device_checks import read_check
+
+    return read_check(job.purpose, counts, job.qubits, seed=seed_of(job), device=job.device)  # type: ignore[arg-type]
 
 
 @jobs.handles("quantum.cancel")

@@ -47,8 +47,8 @@ class QuantumOrderInput(serializers.Serializer):
         needed = ("run", "site", "patients") if evaluation else ("qubits",)
         if missing := [name for name in needed if attrs.get(name) is None]:
             raise serializers.ValidationError({name: ["This purpose needs it."] for name in missing})
-        if attrs["purpose"] == QuantumJob.Purpose.VOLUME and not 2 <= attrs["qubits"] <= 10:
-            raise serializers.ValidationError({"qubits": ["Expected 2 to 10 qubits for quantum volume."]})
+        if attrs["purpose"] == QuantumJob.Purpose.VOLUME and not 2 <= attrs["qubits"] <= 6:
+            raise serializers.ValidationError({"qubits": ["Expected 2 to 6 qubits for quantum volume."]})
         return attrs
 
 

@@ -50,7 +50,7 @@ class DeviceRow:
 
     @property
     def where(self) -> str:
-        return "Cloud: encoded features leave the house" if self.spec.needs_consent else "This machine, or the site's"
+        return "Cloud" if self.spec.needs_consent else "Local"
 
 
 @dataclass(frozen=True)
@@ -144,26 +144,18 @@ def _measured(job: QuantumJob | None) -> Measured | None:
         return None
     result = job.result
     if job.purpose == Purpose.READOUT:
-        words, state = (
-            f"{100 * result['mean']:.2f} % of bits wrong, the worst qubit {100 * result['worst']['error']:.2f} %",
-            "reported",
-        )
-    elif result["passed"]:
-        words, state = f"{result['quantum_volume']} confirmed", "pass"
+        words = f"{100 * result['mean']:.2f} % of bits wrong, at worst {100 * result['value']:.2f} %"
+    elif result["quantum_volume"]:
+        words = f"{result['quantum_volume']} confirmed"
     else:
-        words, state = f"{result['tried']} tried, not confirmed", "fail"
-    return Measured(job, words, state, job.finished_at, job.finished_at < timezone.now() - HEALTH_IS_FRESH)
+        words = f"{result['tried']} tried, not confirmed"
+    return Measured(job, words, result["verdict"], job.finished_at, job.finished_at < timezone.now() - HEALTH_IS_FRESH)
 
 
 def _facts(job: QuantumJob) -> list[tuple[str, Any]]:
     estimate = job.estimate
-    cost = (
-        None
-        if job.cost is None
-        else f"{job.cost:,.2f} {estimate.get('currency', '')}".strip()
-        if job.cost
-        else "no charge"
-    )
+    priced = None if job.cost is None else f"{job.cost:,.2f} {estimate.get('currency', '')}".strip()
+    cost = priced if job.cost != 0 else "no charge"
     limit = None if job.cost_limit is None else f"{job.cost_limit:,.2f} {estimate.get('currency', '')}".strip()
     rows: list[tuple[str, Any]] = [
         ("Device", DEVICES[job.device].title if job.device in DEVICES else job.device),
@@ -188,7 +180,7 @@ def _facts(job: QuantumJob) -> list[tuple[str, Any]]:
 def _steps(job: QuantumJob) -> list[dict[str, Any]]:
     """Ordered, handed in, ended, as a timeline."""
     ended = job.state in QuantumJob.ENDED
-    handed = "done" if job.submitted_at else "skipped" if ended else "current"
+    handed = "done" if job.submitted_at else "upcoming" if ended else "current"
     last = {State.FINISHED: "done", State.FAILED: "blocked", State.CANCELLED: "skipped"}.get(State(job.state))
     label = {State.FINISHED: "Finished", State.FAILED: "Failed", State.CANCELLED: "Cancelled"}.get(
         State(job.state), "Result"

@@ -123,6 +123,7 @@ def make_check(people, *, device: str = "ibm", volume: int | None = 64, days_ago
         device=device, purpose="quantum_volume", qubits=6, circuits=100, shots=100, estimate={}, cost=Decimal("1"),
         requested_by=people.administrator, state="finished", created_at=at, submitted_at=at, finished_at=at,
         machine="ibm_test", result_digest="0" * 64,
-        result={"qubits": 6, "circuits": 100, "heavy": 0.78, "lower": 0.7 if volume else 0.6, "passed": bool(volume),
+        result={"verdict": "pass" if volume else "inconclusive", "value": 0.78, "lower": 0.7 if volume else 0.6,
+                "upper": 0.86, "threshold": 2 / 3, "text": "0.780 of the outcomes are heavy.",
                 "quantum_volume": volume, "tried": 64},
     )  # fmt: skip

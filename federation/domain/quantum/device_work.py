@@ -19,11 +19,9 @@ from federation.domain.data.dataset import SiteData
 from federation.domain.models.base import Model, as_batch
 from federation.domain.quantum.circuits import CircuitShape, circuit
 from federation.domain.quantum.device_figures import Figures, share
-from federation.domain.quantum.devices import find
 from federation.domain.quantum.providers.program import Counts, Program, program_of, z_values
 
 MIN_PATIENTS = 10  # figures of fewer patients could point at one of them
-_HERE = {"simulator": "default.qubit", "aer": "qiskit.aer"}  # PennyLane's name, where it is not ours
 
 
 class NotForDevices(ValueError):
@@ -70,24 +68,16 @@ def run_here(device: str, programs: Sequence[Program], *, shots: int, seed: int)
     """Sample the programs on a device of this machine."""
     import pennylane as qml
 
-    spec = find(device)
-    spec.require_installed()
+    from federation.domain.quantum.execution import run
+
     n = programs[0].n_qubits
-    # Aer takes its seed when it runs, the others when they are made
-    seeded = {"seed_simulator": seed} if device == "aer" else {} if device == "default.mixed" else {"seed": seed}
-    if device == "default.mixed":
-        np.random.seed(seed)  # noqa: NPY002 - this device of PennyLane reads no other generator
-    machine = qml.device(_HERE.get(device, device), wires=n, **seeded)
-    tapes = [_tape(program, [qml.counts(wires=range(n))], shots) for program in programs]
-    return [{str(bits): int(times) for bits, times in seen.items()} for seen in qml.execute(tapes, machine)]
-
-
-def exact_probabilities(program: Program) -> NDArray[np.float64]:
-    """Probability of each bit string, wire 0 first, without noise."""
-    import pennylane as qml
-
-    tape = _tape(program, [qml.probs(wires=range(program.n_qubits))], None)
-    return np.asarray(qml.execute([tape], qml.device("default.qubit", wires=program.n_qubits))[0])
+    tapes = [_tape(program, [qml.probs(wires=range(n))]) for program in programs]
+    outcome = run(device, tapes, shots=shots, seed=seed)
+    found = []
+    for (shares,) in outcome.values:
+        times = np.rint(shares * shots).astype(int)  # relative frequencies of whole shots
+        found.append({format(state, f"0{n}b"): int(times[state]) for state in np.flatnonzero(times)})
+    return found
 
 
 def figures(model: Model, twin: Model, data: SiteData, counts: Sequence[Counts], *, shots: int) -> Figures:
@@ -120,7 +110,7 @@ def _flagged(model: Model, z: NDArray[np.float64]) -> NDArray[np.bool_]:
     return (logits >= 0).numpy()
 
 
-def _tape(program: Program, measurements: list[Any], shots: int | None) -> Any:
+def _tape(program: Program, measurements: list[Any]) -> Any:
     import pennylane as qml
 
     made = {"rx": qml.RX, "ry": qml.RY, "rz": qml.RZ}
@@ -128,4 +118,4 @@ def _tape(program: Program, measurements: list[Any], shots: int | None) -> Any:
         qml.CNOT(wires=gate.qubits) if gate.name == "cx" else made[gate.name](gate.angle, wires=gate.qubits)
         for gate in program.gates
     ]
-    return qml.tape.QuantumScript(gates, measurements, shots=shots)
+    return qml.tape.QuantumScript(gates, measurements)

@@ -12,7 +12,6 @@ from federation.domain.quantum.device_figures import Figures, share
 from federation.domain.quantum.device_work import (
     NotForDevices,
     chosen,
-    exact_probabilities,
     figures,
     programs_of,
     run_here,
@@ -64,20 +63,22 @@ def test_wilson_by_hand():
 
 def test_a_readout_error_is_found_where_it_is():
     counts = [{"00": 900, "01": 100}, {"11": 950, "10": 50}]
-    found = read_check("readout", check_programs("readout", 2, seed=0), counts)
-    assert [qubit["error"] for qubit in found["qubits"]] == [0.0, 0.075]
-    assert found["worst"]["false_one"] == 0.1 and found["mean"] == pytest.approx(0.0375)
+    found = read_check("readout", counts, 2, seed=0, device="aer")
+    assert found["qubits"] == [{"false_one": 0.0, "false_zero": 0.0}, {"false_one": 0.1, "false_zero": 0.05}]
+    assert (found["value"], found["verdict"]) == (0.1, "fail") and found["mean"] == pytest.approx(0.0375)
 
 
 def test_quantum_volume_passes_a_noiseless_device_and_fails_a_coin():
     programs = check_programs("quantum_volume", 3, seed=5)
     assert programs == check_programs("quantum_volume", 3, seed=5)
-    assert exact_probabilities(programs[0]).sum() == pytest.approx(1)
-    found = read_check("quantum_volume", programs, run_here("simulator", programs, shots=100, seed=1))
-    assert found["passed"] and found["quantum_volume"] == 8 and 0.75 < found["heavy"] < 0.9
+    counts = run_here("simulator", programs, shots=100, seed=1)
+    found = read_check("quantum_volume", counts, 3, seed=5, device="simulator")
+    assert (found["verdict"], found["quantum_volume"]) == ("pass", 8) and 0.75 < found["value"] < 0.9
+    other = read_check("quantum_volume", counts, 3, seed=6, device="simulator")  # judged by other circuits
+    assert other["quantum_volume"] is None
     coin = [{format(state, "03b"): 25 for state in range(8)} for _ in programs]
-    failed = read_check("quantum_volume", programs, coin)
-    assert failed["heavy"] == 0.5 and not failed["passed"] and failed["quantum_volume"] is None
+    failed = read_check("quantum_volume", coin, 3, seed=5, device="simulator")
+    assert (failed["value"], failed["verdict"], failed["quantum_volume"]) == (0.5, "fail", None)
 
 
 @pytest.mark.parametrize(
