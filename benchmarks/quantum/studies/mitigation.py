@@ -1,8 +1,8 @@
 """What mitigation is worth at equal shots: ``python -m benchmarks.quantum.studies.mitigation``.
 
 Forty random circuits of 4 qubits and 3 layers (RY, a chain of CNOT gates), measured in Z of the first times Z of the
-last qubit. Prints the rows of the tables in docs/design/quantum-devices.md. The shots of folded circuits and of calibration
-count.
+last qubit. Prints the rows of the tables in docs/design/quantum-devices.md. The shots of folded circuits and of the
+calibration count.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import sys
 import numpy as np
 import pennylane as qml
 
-from federation.domain.quantum.execution import run
+from federation.domain.quantum.device_runs import run
 from federation.domain.quantum.health import read_counts, readout_circuits
 from federation.domain.quantum.mitigation import (
     Calibration,

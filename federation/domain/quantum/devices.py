@@ -1,10 +1,10 @@
 """The registry of devices on which a circuit may run: data, and the refusals that follow from the data.
 
 Nothing here imports PennyLane, Qiskit or Azure: a device's packages are looked up only when it is asked for, and
-imported only when it runs (`execution.run` for local devices, the providers for remote ones). Credentials are named,
+imported only when it runs (`device_runs.run` for local devices, the providers for remote ones). Credentials are named,
 never held: their values stay in the environment.
 
-To add a device: one entry in `DEVICES`; if it is local, one branch in `execution`; if it is remote, one provider.
+To add a device: one entry in `DEVICES`; if it is local, one branch in `device_runs`; if it is remote, one provider.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Price:
     declared: bool = False
 
     def __post_init__(self) -> None:
-        figures = [value for value in vars(self).values() if type(value) is float]
+        figures = [value for value in vars(self).values() if type(value) in {int, float}]
         if not self.source or any(not 0 <= value < float("inf") for value in figures):
             raise ValueError("expected a price's source and figures of 0 or more")
 

@@ -64,6 +64,8 @@ class Job:
     two_qubit_gates: int = 0
 
     def __post_init__(self) -> None:
+        if not isinstance(self.device, str):
+            raise ValueError(f"expected the name of a device, got {self.device!r}")
         object.__setattr__(self, "folds", tuple(self.folds))
         counts = {k: v for k, v in vars(self).items() if k not in {"device", "shots", "folds"}}
         for name, value in counts.items():

@@ -23,8 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from federation.domain.intervals import clopper_pearson
+from federation.domain.quantum.device_runs import Outcome, run
 from federation.domain.quantum.devices import find
-from federation.domain.quantum.execution import Outcome, run
 from federation.domain.quantum.noise import NoiseModel
 
 Verdict = Literal["PASS", "FAIL", "INCONCLUSIVE"]
@@ -115,7 +115,7 @@ def judge_volume(
     outcomes : sequence of ndarray, shape (2^m,)
         Probabilities or relative frequencies, in the order of the circuits.
     facts : mapping
-        As in `execution.Outcome`.
+        As in `device_runs.Outcome`.
     """
     shares = np.array([p[circuit.heavy].sum() for circuit, p in zip(circuits, outcomes, strict=True)])
     mean, n = float(shares.mean()), len(shares)

@@ -19,7 +19,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from federation.domain.quantum.execution import run
+from federation.domain.quantum.device_runs import run
 from federation.domain.quantum.health import ReadoutCounts
 from federation.domain.quantum.noise import NATIVE, NoiseModel, in_native_gates
 

@@ -98,7 +98,12 @@ def test_prices_add_up():
     assert base.of_circuit(4, 9, 9) == 8
     timed = Price("s", per_second=2.0, seconds_per_shot=0.25)
     assert timed.of_circuit(4, 0, 0) == 2 and timed.is_lower_bound
-    for bad in ({"source": ""}, {"source": "s", "per_shot": -1.0}, {"source": "s", "per_shot": float("nan")}):
+    for bad in (
+        {"source": ""},
+        {"source": "s", "per_shot": -1.0},
+        {"source": "s", "per_shot": -1},
+        {"source": "s", "per_shot": float("nan")},
+    ):
         with pytest.raises(ValueError, match="expected a price's source"):
             Price(**bad)
 

@@ -90,7 +90,7 @@ def test_admission_refuses_with_a_typed_error(job, how, error):
     "bad",
     [
         {"evaluations": 0}, {"n_qubits": True}, {"gradients": 2}, {"folds": ()}, {"folds": (0.5,)}, {"shots": 1.5},
-        {"bases": 0}, {"calibrations": -1},
+        {"bases": 0}, {"calibrations": -1}, {"device": ["aer"]},
     ],
 )  # fmt: skip
 def test_a_job_that_makes_no_sense_is_refused(bad):

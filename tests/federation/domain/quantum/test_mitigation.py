@@ -2,7 +2,7 @@ import numpy as np
 import pennylane as qml
 import pytest
 
-from federation.domain.quantum.execution import run
+from federation.domain.quantum.device_runs import run
 from federation.domain.quantum.health import ReadoutCounts, read_counts, readout_circuits
 from federation.domain.quantum.mitigation import (
     Calibration,

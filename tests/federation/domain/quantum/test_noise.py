@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from federation.domain.quantum.circuits import CircuitShape, qnode
-from federation.domain.quantum.execution import run
+from federation.domain.quantum.device_runs import run
 from federation.domain.quantum.noise import GateNoise, NoiseModel, Readout, in_native_gates, noisy_qnode
 
 FULL = NoiseModel(

@@ -5,7 +5,7 @@ import pennylane as qml
 import pytest
 
 from federation.domain.quantum import device_errors as errors
-from federation.domain.quantum.execution import run
+from federation.domain.quantum.device_runs import run
 from federation.domain.quantum.noise import GateNoise, NoiseModel
 
 SHOTS = 20_000
