@@ -68,7 +68,7 @@ def run_here(device: str, programs: Sequence[Program], *, shots: int, seed: int)
     """Sample the programs on a device of this machine."""
     import pennylane as qml
 
-    from federation.domain.quantum.execution import run
+    from federation.domain.quantum.device_runs import run
 
     n = programs[0].n_qubits
     tapes = [_tape(program, [qml.probs(wires=range(n))]) for program in programs]
