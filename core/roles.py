@@ -33,6 +33,8 @@ MATRIX: dict[str, frozenset[Role]] = {
     "run.start": frozenset({Role.ADMINISTRATOR}),
     "run.control": frozenset({Role.ADMINISTRATOR}),  # pause, resume, abort
     "consent.give": frozenset({Role.SITE_OPERATOR}),
+    "quantum.view": _STAFF,
+    "quantum.order": frozenset({Role.ADMINISTRATOR}),  # order, cancel, retry, set limits
     "model.view": _ALL,
     "version.view": _ALL | _OUTSIDE,  # and its card
     "card.edit": frozenset({Role.ADMINISTRATOR}),

@@ -16,3 +16,18 @@ class RunQuerySet(models.QuerySet):
         if user.sees_all:
             return self
         return self.filter(federation__participants__institution__in=user.institution_ids).distinct()
+
+
+class QuantumJobQuerySet(models.QuerySet):
+    def for_user(self, user) -> QuantumJobQuerySet:
+        """Jobs of the user's institutions, and the platform's own checks of devices, which concern everybody."""
+        if user.sees_all:
+            return self
+        return self.filter(models.Q(institution__isnull=True) | models.Q(institution__in=user.institution_ids))
+
+    def open(self) -> QuantumJobQuerySet:
+        return self.filter(state__in=["queued", "submitted", "running"])
+
+    def health_of(self, device: str, purpose: str) -> QuantumJobQuerySet:
+        """Finished checks of one kind, the newest first."""
+        return self.filter(device=device, purpose=purpose, state="finished").order_by("-finished_at")

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from federation import views
+from federation import views, views_quantum
 
 urlpatterns = [
     path("federations/", views.federations, name="federations"),
@@ -13,4 +13,13 @@ urlpatterns = [
     path("runs/<uuid:run_id>/pause/", views.run_pause, name="run_pause"),
     path("runs/<uuid:run_id>/resume/", views.run_resume, name="run_resume"),
     path("runs/<uuid:run_id>/abort/", views.run_abort, name="run_abort"),
+    path("quantum/", views_quantum.quantum, name="quantum"),
+    path("quantum/limits/", views_quantum.quantum_limit, name="quantum_limit"),
+    path("quantum/jobs/", views_quantum.quantum_jobs, name="quantum_jobs"),
+    path("quantum/jobs/<uuid:job_id>/", views_quantum.quantum_job, name="quantum_job"),
+    path("quantum/jobs/<uuid:job_id>/cancel/", views_quantum.quantum_cancel, name="quantum_cancel"),
+    path("quantum/jobs/<uuid:job_id>/retry/", views_quantum.quantum_retry, name="quantum_retry"),
+    path("quantum/order/", views_quantum.quantum_order, name="quantum_order"),
+    path("quantum/consents/", views_quantum.quantum_consents, name="quantum_consents"),
+    path("quantum/consents/answer/", views_quantum.quantum_consent, name="quantum_consent"),
 ]

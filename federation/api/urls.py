@@ -1,6 +1,6 @@
 from django.urls import path
 
-from federation.api import views
+from federation.api import views, views_quantum
 
 urlpatterns = [
     path("federations", views.Federations.as_view(), name="api_federations"),
@@ -14,4 +14,11 @@ urlpatterns = [
     path("runs/<uuid:run_id>/resume", views.RunResume.as_view(), name="api_run_resume"),
     path("runs/<uuid:run_id>/abort", views.RunAbort.as_view(), name="api_run_abort"),
     path("runs/<uuid:run_id>/events", views.RunEvents.as_view(), name="api_run_events"),
+    path("quantum/devices", views_quantum.QuantumDevices.as_view(), name="api_quantum_devices"),
+    path("quantum/estimates", views_quantum.QuantumEstimates.as_view(), name="api_quantum_estimates"),
+    path("quantum/jobs", views_quantum.QuantumJobs.as_view(), name="api_quantum_jobs"),
+    path("quantum/jobs/<uuid:job_id>", views_quantum.QuantumJobDetail.as_view(), name="api_quantum_job"),
+    path("quantum/jobs/<uuid:job_id>/cancel", views_quantum.QuantumJobCancel.as_view(), name="api_quantum_job_cancel"),
+    path("quantum/jobs/<uuid:job_id>/retry", views_quantum.QuantumJobRetry.as_view(), name="api_quantum_job_retry"),
+    path("quantum/consents", views_quantum.QuantumConsents.as_view(), name="api_quantum_consents"),
 ]

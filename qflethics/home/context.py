@@ -13,6 +13,7 @@ from federation.models import Federation
 _NAVIGATION = (  # label, url name, icon, action that the role matrix must allow, first part of the path
     ("Home", "home", "home", "home.view", ""),
     ("Federations", "federations", "federation", "federation.view", "federations runs"),
+    ("Quantum devices", "quantum", "atom", "quantum.view", "quantum"),
     ("Models", "models", "model", "model.view", "models versions"),
     ("Audits", "audits", "audit", "audit.view", "audits"),
     ("External audits", "external_audits", "hospital", "external.view", "external-audits"),

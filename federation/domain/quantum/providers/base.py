@@ -1,0 +1,166 @@
+"""What every provider's client can do, and how a task is handed in exactly once.
+
+A worker may be killed between sending a request and noting the answer. So every task has a key that is made from
+what asked for it, never at random; the key travels with the task, and before a task is handed in again the provider is
+asked whether it already has it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from federation.domain.quantum.devices import find
+from federation.domain.quantum.providers.errors import MalformedAnswer
+from federation.domain.quantum.providers.program import Counts, Program
+
+
+class State(StrEnum):
+    WAITING = "waiting"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a task stands at the provider; `note` is the provider's own words on it, if it said any."""
+
+    state: State
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What a result must match: so many programs of so many qubits, each run so many times."""
+
+    n_programs: int
+    n_qubits: int
+    shots: int
+
+
+class Client(Protocol):
+    """A provider's machine."""
+
+    device: str
+    machine: str  # the provider's name of it
+    max_programs: int  # in one task
+
+    def find(self, key: str) -> str | None:
+        """The provider's id of the task with this key; None if it has none."""
+        ...
+
+    def submit(self, programs: Sequence[Program], *, shots: int, key: str) -> str:
+        """Hand in one task and return the provider's id of it."""
+        ...
+
+    def progress(self, task: str) -> Progress: ...
+
+    def counts(self, task: str, batch: Batch) -> list[Counts]:
+        """What was measured, a program each; `batch` says what was asked."""
+        ...
+
+    def cancel(self, task: str) -> None:
+        """Ask for the end of a task; one that has ended is left as it is."""
+        ...
+
+
+def open_client(device: str, environ: Mapping[str, str] = os.environ) -> Client:
+    """The client of a cloud device, with credentials out of the environment.
+
+    Raises
+    ------
+    DeviceError
+        If the device is unknown or local, or credentials are missing.
+    """
+    from federation.domain.quantum.providers.azure import AzureClient
+    from federation.domain.quantum.providers.ibm import IbmClient
+
+    spec = find(device)
+    clients: dict[str, type[IbmClient] | type[AzureClient]] = {"ibm": IbmClient, "azure": AzureClient}
+    if spec.name not in clients:
+        raise ValueError(f"expected a device of a provider ({', '.join(clients)}), got {device!r}, which runs here")
+    spec.require_credentials(environ)
+    return clients[spec.name].from_environment(environ)
+
+
+def batches(n_programs: int, *, n_qubits: int, shots: int, size: int) -> list[Batch]:
+    """How so many programs are split into tasks of at most `size`."""
+    return [Batch(min(size, n_programs - start), n_qubits, shots) for start in range(0, n_programs, size)]
+
+
+def submit_once(client: Client, programs: Sequence[Program], *, shots: int, tag: str) -> list[str]:
+    """Hand in all programs and return the provider's ids, in order. Called again with the same tag, nothing is doubled.
+
+    Parameters
+    ----------
+    tag : str
+        Made from what asks for it; the same for the same request.
+    """
+    found = []
+    for number, start in enumerate(range(0, len(programs), client.max_programs)):
+        key = f"{tag}-{number}"
+        task = client.find(key)
+        if task is None:
+            task = client.submit(programs[start : start + client.max_programs], shots=shots, key=key)
+        found.append(task)
+    return found
+
+
+def look(client: Client, tasks: Sequence[str]) -> Progress:
+    """The state of all tasks as one. Those after the first that is not done are not asked for."""
+    seen = []
+    for task in tasks:
+        seen.append(client.progress(task))
+        if seen[-1].state in {State.WAITING, State.RUNNING}:
+            break
+    found = overall(seen)
+    if len(tasks) == 1 or found.state not in {State.WAITING, State.RUNNING}:
+        return found
+    return Progress(State.RUNNING if len(seen) > 1 else found.state, f"{len(seen) - 1} of {len(tasks)} tasks done")
+
+
+def collect(client: Client, tasks: Sequence[str], n_programs: int, *, n_qubits: int, shots: int) -> list[Counts]:
+    """The counts of all tasks that `submit_once` handed in, a program each."""
+    parts = batches(n_programs, n_qubits=n_qubits, shots=shots, size=client.max_programs)
+    return [seen for task, part in zip(tasks, parts, strict=True) for seen in client.counts(task, part)]
+
+
+def overall(progress: Sequence[Progress]) -> Progress:
+    """The state of several tasks as one: failed if any has failed, done only if all are done."""
+    for state in (State.FAILED, State.CANCELLED):
+        for one in progress:
+            if one.state == state:
+                return one
+    if all(one.state == State.DONE for one in progress):
+        return Progress(State.DONE)
+    waiting = all(one.state == State.WAITING for one in progress)
+    return Progress(State.WAITING if waiting else State.RUNNING, progress[-1].note)
+
+
+def checked(device: str, counts: list[Counts], batch: Batch) -> list[Counts]:
+    """The counts, if they are what was asked for.
+
+    Raises
+    ------
+    MalformedAnswer
+        If programs, bits or shots are missing or too many.
+    """
+    wrong = ""
+    if len(counts) != batch.n_programs:
+        wrong = f"{len(counts)} programs"
+    for seen in counts:
+        if any(len(bits) != batch.n_qubits or set(bits) - {"0", "1"} for bits in seen):
+            wrong = f"bits like {next(iter(seen))!r}"
+        elif any(times < 0 for times in seen.values()) or sum(seen.values()) != batch.shots:
+            wrong = f"{sum(seen.values())} shots"
+    if wrong:
+        raise MalformedAnswer(
+            device, expected=f"{batch.n_programs} programs of {batch.n_qubits} bits and {batch.shots} shots", got=wrong,
+            remedy="Nothing was taken from this result. Order the run again, or ask the provider.",
+        )  # fmt: skip
+    return counts

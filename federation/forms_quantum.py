@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+from decimal import Decimal
+
+from django import forms
+
+from accounts.models import Institution, User
+from federation.domain.quantum.devices import DEVICES
+from federation.models import DeviceConsent, QuantumJob, TrainingRun
+from federation.quantum_orders import Order
+
+RUNS_OFFERED = 100
+_DEVICES = [(spec.name, f"{spec.title} ({spec.name})") for spec in DEVICES.values()]
+
+
+class _OrderForm(forms.Form):
+    """What every order names."""
+
+    device = forms.ChoiceField(choices=_DEVICES, label="Device")
+    shots = forms.IntegerField(
+        min_value=1, max_value=10_000_000, initial=1000, label="Shots per circuit",
+        help_text="How often each circuit is run and measured. The error falls with the square root of it.",
+    )  # fmt: skip
+    cost_limit = forms.DecimalField(
+        min_value=0, max_digits=12, decimal_places=4, required=False, label="Cost limit",
+        help_text="A cloud device needs one: an order whose estimate is above it is refused.",
+    )  # fmt: skip
+    price_per_shot = forms.DecimalField(
+        min_value=0, max_digits=12, decimal_places=6, required=False, label="Price per shot",
+        help_text="What your contract says, where no price is known here or another one holds.",
+    )  # fmt: skip
+
+    def _common(self) -> dict:
+        names = ("device", "shots", "cost_limit", "price_per_shot")
+        return {name: self.cleaned_data.get(name) for name in names}
+
+
+class EvaluationForm(_OrderForm):
+    """A trained classifier on a device. The site's own worker runs it."""
+
+    subject = forms.ChoiceField(
+        label="Run and site", help_text="Finished runs of a tabular quantum classifier, each with the sites it names.",
+        error_messages={"invalid_choice": "Expected a finished run of a tabular classifier and one of its sites."},
+    )  # fmt: skip
+    patients = forms.IntegerField(
+        min_value=10, max_value=10_000, initial=50, label="Patients",
+        help_text="At most so many of the site's validation patients, one circuit each; at least 10.",
+    )  # fmt: skip
+    min_quantum_volume = forms.TypedChoiceField(
+        required=False, coerce=int, empty_value=None, label="Required quantum volume",
+        choices=[("", "None required"), *((2**n, f"At least {2**n}") for n in range(2, 7))],
+        help_text="Measured on this device within the last 7 days; otherwise the order is refused.",
+    )  # fmt: skip
+    field_order = ("subject", "device", "patients", "shots", "min_quantum_volume", "cost_limit", "price_per_shot")
+
+    def __init__(self, *args, user: User, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        self._offered = {}
+        for run in evaluable_runs(user)[:RUNS_OFFERED]:
+            for participant in run.federation.participants.all():
+                own = user.sees_all or participant.institution_id in user.institution_ids
+                if own and participant.site in run.config["data_digests"]:
+                    self._offered[f"{run.id}:{participant.id}"] = (run, participant)
+        self.fields["subject"].choices = [  # type: ignore[attr-defined]
+            (key, f"{run.federation.name}: {run.name}, {participant}")
+            for key, (run, participant) in self._offered.items()
+        ]
+
+    def order(self) -> Order:
+        run, participant = self._offered[self.cleaned_data["subject"]]
+        return Order(
+            purpose=QuantumJob.Purpose.EVALUATION, run=run, participant=participant,
+            patients=self.cleaned_data["patients"], min_quantum_volume=self.cleaned_data["min_quantum_volume"],
+            **self._common(),
+        )  # fmt: skip
+
+
+class CheckForm(_OrderForm):
+    """A check of a device's health; it carries no patient's data."""
+
+    purpose = forms.ChoiceField(
+        label="Check",
+        choices=[(p.value, p.label) for p in (QuantumJob.Purpose.READOUT, QuantumJob.Purpose.VOLUME)],
+        help_text="Readout takes 2 circuits; quantum volume takes 100 random ones, as wide as they are deep.",
+    )
+    qubits = forms.IntegerField(
+        min_value=1, max_value=127, initial=4, label="Qubits",
+        help_text="Quantum volume is confirmed as 2 to the power of this: 6 qubits for a volume of 64.",
+    )  # fmt: skip
+    field_order = ("purpose", "device", "qubits", "shots", "cost_limit", "price_per_shot")
+
+    def __init__(self, *args, user: User, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+
+    def clean(self) -> dict:
+        cleaned = super().clean() or {}
+        if cleaned.get("purpose") == QuantumJob.Purpose.VOLUME and not 2 <= (cleaned.get("qubits") or 2) <= 6:
+            self.add_error("qubits", "Expected 2 to 6 qubits: a volume of 64 is the largest that is tested.")
+        return cleaned
+
+    def order(self) -> Order:
+        return Order(purpose=self.cleaned_data["purpose"], qubits=self.cleaned_data["qubits"], **self._common())
+
+
+FORMS: dict[str, type[EvaluationForm] | type[CheckForm]] = {"evaluation": EvaluationForm, "check": CheckForm}
+
+
+class JobFilter(forms.Form):
+    state = forms.ChoiceField(
+        choices=[("", "Any state"), *((s.value, s.value.capitalize()) for s in QuantumJob.State)], required=False
+    )
+    device = forms.ChoiceField(choices=[("", "Any device"), *_DEVICES], required=False)
+    purpose = forms.ChoiceField(choices=[("", "Any purpose"), *QuantumJob.Purpose.choices], required=False)
+
+    def wanted(self) -> dict[str, str]:
+        """What is filtered by. A value that does not exist filters nothing."""
+        return {name: value for name, value in self.cleaned_data.items() if value} if self.is_valid() else {}
+
+
+class DeviceConsentForm(forms.Form):
+    run = forms.UUIDField()
+    device = forms.ChoiceField(choices=[(s.name, s.name) for s in DEVICES.values() if s.needs_consent])
+    decision = forms.ChoiceField(choices=DeviceConsent.Decision)
+    reason = forms.CharField(max_length=2000, required=False)
+
+
+class LimitForm(forms.Form):
+    """The monthly limits of an institution, or of the platform itself."""
+
+    institution = forms.ModelChoiceField(
+        Institution.objects.all(), required=False, label="Institution", empty_label="The platform (checks of devices)"
+    )
+    shots_per_month = forms.IntegerField(min_value=0, max_value=10**12, label="Shots a month")
+    cost_per_month = forms.DecimalField(
+        min_value=Decimal(0), max_digits=12, decimal_places=2, label="Cost a month",
+        help_text="In the currency of the devices' prices. Both limits count cloud devices alone.",
+    )  # fmt: skip
+
+
+def evaluable_runs(user: User):
+    """Finished runs of a tabular quantum classifier, the newest first."""
+    return (
+        TrainingRun.objects.for_user(user)
+        .filter(state=TrainingRun.State.FINISHED, config__models__primary__kind="vqc_classifier")
+        .select_related("federation")
+        .prefetch_related("federation__participants__institution")
+        .order_by("-created_at")
+    )

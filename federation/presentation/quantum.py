@@ -1,0 +1,216 @@
+"""What the pages of devices and of runs on them show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.core.paginator import Page, Paginator
+from django.urls import reverse
+from django.utils import timezone
+
+from accounts.models import Institution, User
+from core.charts import interval_chart
+from federation.domain.quantum.device_figures import Figures
+from federation.domain.quantum.devices import DEVICES, DeviceSpec
+from federation.forms_quantum import evaluable_runs
+from federation.models import DeviceConsent, Participant, QuantumJob, TrainingRun
+from federation.quantum_orders import HEALTH_IS_FRESH, Used, used_this_month
+
+Purpose, State = QuantumJob.Purpose, QuantumJob.State
+PER_PAGE = 20
+CONSENT_WORDS = {
+    None: ("requested", "Not answered"),
+    DeviceConsent.Decision.GIVEN: ("consented", "Consents"),
+    DeviceConsent.Decision.REFUSED: ("refused", "Refuses"),
+    DeviceConsent.Decision.WITHDRAWN: ("withdrawn", "Withdrawn"),
+}
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The newest check of one kind on one device."""
+
+    job: QuantumJob
+    words: str
+    state: str
+    at: datetime
+    stale: bool
+
+
+@dataclass(frozen=True)
+class DeviceRow:
+    spec: DeviceSpec
+    missing_modules: list[str]
+    missing_variables: list[str]  # names alone
+    readout: Measured | None
+    volume: Measured | None
+
+    @property
+    def where(self) -> str:
+        return "Cloud" if self.spec.needs_consent else "Local"
+
+
+@dataclass(frozen=True)
+class ConsentRow:
+    run: TrainingRun
+    participant: Participant
+    spec: DeviceSpec
+    consent: DeviceConsent | None
+
+    @property
+    def state(self) -> tuple[str, str]:
+        return CONSENT_WORDS[DeviceConsent.Decision(self.consent.decision) if self.consent else None]
+
+    @property
+    def given(self) -> bool:
+        return self.consent is not None and self.consent.decision == DeviceConsent.Decision.GIVEN
+
+
+def tabs(current: str, user: User) -> list[dict[str, Any]]:
+    named = [("Devices", "quantum"), ("Jobs", "quantum_jobs"), ("Consents", "quantum_consents")]
+    if user.may("quantum.order"):
+        named.append(("Order a run", "quantum_order"))
+    return [{"label": label, "url": reverse(name), "current": name == current} for label, name in named]
+
+
+def device_rows(user: User) -> list[DeviceRow]:
+    """Every device with its newest checks: two queries in all."""
+    visible = QuantumJob.objects.for_user(user).filter(state=State.FINISHED)
+    newest: dict[tuple[str, str], QuantumJob] = {}
+    checks = visible.exclude(purpose=Purpose.EVALUATION).order_by("device", "purpose", "-finished_at")
+    for job in checks.distinct("device", "purpose"):
+        newest[job.device, job.purpose] = job
+    return [
+        DeviceRow(
+            spec=spec,
+            missing_modules=spec.missing_modules(),
+            missing_variables=spec.missing_variables(),
+            readout=_measured(newest.get((spec.name, Purpose.READOUT))),
+            volume=_measured(newest.get((spec.name, Purpose.VOLUME))),
+        )
+        for spec in DEVICES.values()
+    ]
+
+
+def usage_rows(user: User) -> list[tuple[str, Used]]:
+    """Use and limits of the month: of the own institutions; for the platform's people, of all."""
+    if user.sees_all:
+        known: Iterable[Institution] = Institution.objects.filter(participations__isnull=False).distinct()
+        return [("The platform", used_this_month(None)), *((str(i), used_this_month(i)) for i in known)]
+    own = Institution.objects.filter(id__in=user.institution_ids)
+    return [(str(institution), used_this_month(institution)) for institution in own]
+
+
+def consent_page(user: User, number: str | None) -> tuple[Page, list[ConsentRow]]:
+    """A page of runs, and for each the answers of the sites within this person's reach to each cloud device."""
+    page = Paginator(evaluable_runs(user), PER_PAGE).get_page(number)
+    latest = {
+        (c.run_id, c.participant_id, c.device): c
+        for c in DeviceConsent.objects.filter(run__in=[run.id for run in page]).select_related("decided_by")
+    }
+    cloud = [spec for spec in DEVICES.values() if spec.needs_consent]
+    rows = [
+        ConsentRow(run, participant, spec, latest.get((run.id, participant.id, spec.name)))
+        for run in page
+        for participant in run.federation.participants.all()
+        if participant.site in run.config["data_digests"]
+        and (user.sees_all or participant.institution_id in user.institution_ids)
+        for spec in cloud
+    ]
+    return page, rows
+
+
+def job_context(job: QuantumJob, user: User) -> dict[str, Any]:
+    orders = user.may("quantum.order")
+    return {
+        "job": job,
+        "spec": DEVICES.get(job.device),
+        "facts": _facts(job),
+        "steps": _steps(job),
+        "figures": _figure_rows(job),
+        "chart": _chart(job),
+        "readout": job.result if job.purpose == Purpose.READOUT and job.result else None,
+        "volume": job.result if job.purpose == Purpose.VOLUME and job.result else None,
+        "may_cancel": orders and job.is_open,
+        "may_retry": orders and job.state in {State.FAILED, State.CANCELLED},
+    }
+
+
+def _measured(job: QuantumJob | None) -> Measured | None:
+    if job is None or job.result is None or job.finished_at is None:
+        return None
+    result = job.result
+    if job.purpose == Purpose.READOUT:
+        words = f"{100 * result['mean']:.2f} % of bits wrong, at worst {100 * result['value']:.2f} %"
+    elif result["quantum_volume"]:
+        words = f"{result['quantum_volume']} confirmed"
+    else:
+        words = f"{result['tried']} tried, not confirmed"
+    return Measured(job, words, result["verdict"], job.finished_at, job.finished_at < timezone.now() - HEALTH_IS_FRESH)
+
+
+def _facts(job: QuantumJob) -> list[tuple[str, Any]]:
+    estimate = job.estimate
+    priced = None if job.cost is None else f"{job.cost:,.2f} {estimate.get('currency', '')}".strip()
+    cost = priced if job.cost != 0 else "no charge"
+    limit = None if job.cost_limit is None else f"{job.cost_limit:,.2f} {estimate.get('currency', '')}".strip()
+    rows: list[tuple[str, Any]] = [
+        ("Device", DEVICES[job.device].title if job.device in DEVICES else job.device),
+        ("Machine", job.machine or None),
+        ("Qubits", job.qubits),
+        ("Circuits × shots", f"{job.circuits:,} × {job.shots:,} = {job.total_shots:,} shots"),
+        ("Estimated cost", cost),
+        ("Price", estimate.get("basis")),
+        ("Cost limit of the order", limit or "none"),
+        (
+            "Required quantum volume",
+            f"at least {job.min_quantum_volume}" if job.min_quantum_volume else "none required",
+        ),
+        ("Counts against", str(job.institution) if job.institution else "the platform"),
+        ("Ordered by", str(job.requested_by)),
+    ]
+    if job.participant:
+        rows.insert(0, ("Patients of", f"{job.participant}, validation set, at its own worker"))
+    return rows
+
+
+def _steps(job: QuantumJob) -> list[dict[str, Any]]:
+    """Ordered, handed in, ended, as a timeline."""
+    ended = job.state in QuantumJob.ENDED
+    handed = "done" if job.submitted_at else "upcoming" if ended else "current"
+    last = {State.FINISHED: "done", State.FAILED: "blocked", State.CANCELLED: "skipped"}.get(State(job.state))
+    label = {State.FINISHED: "Finished", State.FAILED: "Failed", State.CANCELLED: "Cancelled"}.get(
+        State(job.state), "Result"
+    )
+    return [
+        {"label": "Ordered", "state": "done", "when": job.created_at, "note": ""},
+        {"label": "Handed in", "state": handed, "when": job.submitted_at, "note": ""},
+        {"label": label, "state": last or ("current" if job.submitted_at else "upcoming"), "when": job.finished_at,
+         "note": ""},
+    ]  # fmt: skip
+
+
+def _figure_rows(job: QuantumJob) -> list[tuple[str, Any]]:
+    if job.purpose != Purpose.EVALUATION or not job.result:
+        return []
+    found = Figures.from_dict(job.result)
+    return [
+        ("On the device", found.device),
+        ("Exact simulation", found.simulator),
+        ("Classical twin", found.twin),
+        ("Decided otherwise than by the simulation", found.changed),
+    ]
+
+
+def _chart(job: QuantumJob) -> Any:
+    rows = _figure_rows(job)[:3]
+    if not rows:
+        return None
+    return interval_chart(
+        [(label, share.value, share.lower, share.upper, "info") for label, share in rows],
+        threshold=None, title="Accuracy on the same patients",
+        x_label="Share of patients decided rightly",
+    )  # fmt: skip

@@ -1,0 +1,106 @@
+"""A site evaluates a trained classifier on a quantum device. The worker holds the key to the provider; figures leave.
+
+Nothing is kept between the orders: circuits follow from the order, and the provider's tasks from a tag in it, so an
+order that is asked again after a crash hands in nothing twice.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from federation.domain.messages import Message
+from federation.domain.quantum.devices import DeviceSpec, find
+from federation.domain.quantum.providers import base
+from federation.domain.quantum.providers.errors import Transient
+from federation.site.handlers import Answer, OrderRefused, Site, Tell, frozen_config, handles, load_models
+
+ALLOWED = "SITE_CLOUD_DEVICES"
+
+
+@handles("device_submit")
+def submit(site: Site, order: Message, tell: Tell) -> Answer:
+    """Hand the circuits in, or run them at once on a device of this machine."""
+    from federation.domain.quantum.device_work import run_here
+
+    spec, shots = _allowed(order), int(order.body["shots"])
+    work = _Work(site, order)
+    if not spec.needs_consent:
+        counts = run_here(spec.name, work.programs, shots=shots, seed=int(order.body["seed"]))
+        return {"machine": "the site's own machine", "result": work.figures(counts)}, {}
+    try:
+        client = base.open_client(spec.name)
+        _same_machine(order, client)
+        tasks = base.submit_once(client, work.programs, shots=shots, tag=order.body["tag"])
+    except Transient as error:
+        return _later(error), {}
+    return {"machine": client.machine, "tasks": tasks}, {}
+
+
+@handles("device_poll")
+def poll(site: Site, order: Message, tell: Tell) -> Answer:
+    """Say where the tasks stand; when they are done, what they say of the patients."""
+    spec, tasks = _allowed(order), list(order.body["tasks"])
+    try:
+        client = base.open_client(spec.name)
+        found = base.look(client, tasks)
+        if found.state != base.State.DONE:
+            return {"state": found.state.value, "note": found.note}, {}
+        work, shots = _Work(site, order), int(order.body["shots"])
+        counts = base.collect(client, tasks, len(work.programs), n_qubits=work.programs[0].n_qubits, shots=shots)
+    except Transient as error:
+        return _later(error), {}
+    return {"state": found.state.value, "result": work.figures(counts)}, {}
+
+
+@handles("device_cancel", quick=True)
+def cancel(site: Site, order: Message, tell: Tell) -> Answer:
+    client = base.open_client(_allowed(order).name)
+    for task in order.body["tasks"]:
+        client.cancel(task)
+    return {}, {}
+
+
+class _Work:
+    """The circuits that an order stands for: the run's model on the validation patients, who are never the audit's."""
+
+    def __init__(self, site: Site, order: Message) -> None:
+        from federation.domain.quantum.device_work import chosen, programs_of
+
+        config = frozen_config(site, order)
+        self.models = load_models(order, config)
+        self.shots = int(order.body["shots"])
+        self.data = chosen(site.splits(config.seed).validation, int(order.body["patients"]))
+        self.programs = programs_of(self.models["primary"], self.data.x)
+
+    def figures(self, counts: list[dict[str, int]]) -> dict[str, Any]:
+        from federation.domain.quantum.device_work import figures
+
+        found = figures(self.models["primary"], self.models["baseline"], self.data, counts, shots=self.shots)
+        return found.as_dict()
+
+
+def _allowed(order: Message) -> DeviceSpec:
+    """The device, if the site's own environment allows it: the platform's word alone opens no door."""
+    spec = find(str(order.body["device"]))
+    allowed = [name.strip() for name in os.environ.get(ALLOWED, "").split(",")]
+    if spec.needs_consent and spec.name not in allowed:
+        held = ", ".join(filter(None, allowed)) or "nothing"
+        raise OrderRefused(
+            f"expected {spec.name} in {ALLOWED} of this site's worker, got {held}; its operator sets it, beside the "
+            "consent given on the platform"
+        )
+    return spec
+
+
+def _same_machine(order: Message, client: base.Client) -> None:
+    wanted = order.body.get("machine")
+    if wanted and wanted != client.machine:
+        raise OrderRefused(
+            f"the order requires the health of {wanted}, this site's worker is set to {client.machine}; set it to the "
+            "same machine, or have this one measured"
+        )
+
+
+def _later(error: Transient) -> dict[str, Any]:
+    return {"state": "later", "note": str(error), "retry_after_seconds": error.retry_after_seconds}

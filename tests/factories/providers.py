@@ -1,0 +1,324 @@
+"""A server on this machine that speaks the wire formats of IBM Quantum and Azure Quantum, faults included.
+
+What is handed in is read off the wire (OpenQASM 3 or IonQ's JSON) and run on Qiskit Aer, so a circuit that was written
+down wrongly gives wrong counts. Nothing leaves the machine.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import math
+import re
+import threading
+from collections import Counter
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+API_KEY, CRN, BACKEND = "key-of-the-test", "crn:v1:test:public:quantum-computing:here:a/1:2::", "ibm_test"
+BASIS, COUPLING = ["rz", "sx", "x", "cz"], [[0, 1], [1, 0], [1, 2], [2, 1], [2, 3], [3, 2], [3, 4], [4, 3]]
+WORKSPACE = "/subscriptions/s-1/resourceGroups/g/providers/Microsoft.Quantum/workspaces/w"
+_LINE = re.compile(r"(?P<name>\w+)(?:\((?P<angle>[^)]*)\))?\s+(?P<operands>[^;]+);")
+
+
+@dataclass
+class Fault:
+    """The answer to the next request whose path contains `part`, instead of the true one.
+
+    `after` carries the request out first, and then answers wrongly: what a broken connection does.
+    """
+
+    part: str
+    status: int = 500
+    body: bytes = b'{"errors": [{"code": 1, "message": "The stand-in was told to fail", "solution": "Try again"}]}'
+    headers: dict[str, str] = field(default_factory=dict)
+    method: str = ""
+    after: bool = False
+    drop: bool = False  # close the connection without an answer
+
+
+@dataclass
+class StandIn:
+    """The state of both providers. Tests read and change it."""
+
+    url: str = ""
+    jobs: dict[str, dict[str, Any]] = field(default_factory=dict)
+    blobs: dict[str, bytes] = field(default_factory=dict)
+    faults: list[Fault] = field(default_factory=list)
+    requests: list[tuple[str, str]] = field(default_factory=list)
+    polls_until_done: int = 0  # each look at a job takes one away from what it still waits
+    fails: bool = False  # jobs end in failure
+    readout_error: float = 0.0  # share of bits that Aer is told to flip when it reads
+
+    def environment(self, provider: str) -> dict[str, str]:
+        if provider == "ibm":
+            return {
+                "IBM_QUANTUM_TOKEN": API_KEY, "IBM_QUANTUM_INSTANCE": CRN, "IBM_QUANTUM_BACKEND": BACKEND,
+                "IBM_QUANTUM_URL": f"{self.url}/api/v1", "IBM_IAM_URL": self.url,
+            }  # fmt: skip
+        connection = (
+            f"SubscriptionId=s-1;ResourceGroupName=g;WorkspaceName=w;ApiKey={API_KEY};QuantumEndpoint={self.url}/;"
+        )
+        return {"AZURE_QUANTUM_CONNECTION_STRING": connection, "AZURE_QUANTUM_TARGET": "ionq.qpu.test"}
+
+    def sent(self, method: str, part: str) -> int:
+        """How often such a request came."""
+        return sum(1 for verb, path in self.requests if verb == method and part in path)
+
+
+@contextmanager
+def stand_in():
+    """The server, running while the block runs."""
+    state = StandIn()
+    handler = type("Handler", (_Handler,), {"state": state})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server.daemon_threads = True
+    state.url = f"http://127.0.0.1:{server.server_address[1]}"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread.start()
+    try:
+        yield state
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+class Refused(Exception):
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class _Handler(BaseHTTPRequestHandler):
+    state: StandIn
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *args: Any) -> None:
+        pass
+
+    def _answer(self) -> None:
+        length = int(self.headers.get("Content-Length") or 0)
+        body = self.rfile.read(length)
+        self.state.requests.append((self.command, self.path))
+        fault = next(
+            (f for f in self.state.faults if f.part in self.path and f.method in {"", self.command}), None
+        )  # fmt: skip
+        if fault is not None:
+            self.state.faults.remove(fault)
+            if fault.after:
+                self._route(body)
+            if fault.drop:
+                self.close_connection = True
+                return
+            self._send(fault.status, fault.body, fault.headers)
+            return
+        try:
+            status, answer = self._route(body)
+        except Refused as error:
+            status, answer = error.status, {"errors": [{"code": error.status, "message": str(error)}]}
+        self._send(status, answer if isinstance(answer, bytes) else json.dumps(answer).encode(), {})
+
+    do_GET = do_POST = do_PUT = _answer
+
+    def _send(self, status: int, body: bytes, headers: dict[str, str]) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def _route(self, body: bytes) -> tuple[int, Any]:
+        parts = urlsplit(self.path)
+        if parts.path == "/identity/token":
+            form = parse_qs(body.decode())
+            if form.get("apikey") != [API_KEY]:
+                raise Refused(400, "Provided API key could not be found.")
+            return 200, {"access_token": "token-of-an-hour", "expires_in": 3600, "token_type": "Bearer"}
+        if parts.path.startswith("/api/v1"):
+            if self.headers.get("Authorization") != "Bearer token-of-an-hour" or self.headers.get("Service-CRN") != CRN:
+                raise Refused(401, "The token is not valid")
+            assert self.headers.get("IBM-API-Version")
+            return self._ibm(parts.path.removeprefix("/api/v1"), parse_qs(parts.query), body)
+        if parts.path.startswith(WORKSPACE):
+            if self.headers.get("x-ms-quantum-api-key") != API_KEY:
+                raise Refused(401, "Access denied")
+            assert "api-version" in parts.query
+            return self._azure(parts.path.removeprefix(WORKSPACE), body)
+        if parts.path.startswith("/storage/"):
+            if "sig=test" not in parts.query:
+                raise Refused(403, "The address is not signed")
+            return self._storage(parts.path, body)
+        raise Refused(404, f"No such path: {parts.path}")
+
+    def _ibm(self, path: str, query: dict[str, list[str]], body: bytes) -> tuple[int, Any]:
+        if path == f"/backends/{BACKEND}/configuration":
+            return 200, {"backend_name": BACKEND, "n_qubits": 5, "basis_gates": BASIS, "coupling_map": COUPLING}
+        if path == "/jobs" and self.command == "GET":
+            wanted = set(query.get("tags", []))
+            found = [_ibm_job(job) for job in self.state.jobs.values() if wanted <= set(job["tags"])]
+            return 200, {"jobs": found, "count": len(found), "limit": 10, "offset": 0}
+        if path == "/jobs":
+            asked = json.loads(body)
+            assert (asked["program_id"], asked["backend"], asked["params"]["version"]) == ("sampler", BACKEND, 2)
+            name = f"job{len(self.state.jobs):04d}"
+            self.state.jobs[name] = {
+                "id": name, "tags": asked["tags"], "pubs": asked["params"]["pubs"],
+                "waits": self.state.polls_until_done, "status": "Queued",
+            }  # fmt: skip
+            return 200, {"id": name, "backend": BACKEND}
+        name, _, verb = path.removeprefix("/jobs/").partition("/")
+        job = self._job(name)
+        if verb == "cancel":
+            if job["status"] not in {"Queued", "Running"}:
+                raise Refused(409, "Job already in terminal state")
+            job["status"] = "Cancelled"
+            return 204, b""
+        if verb == "results":
+            results = []
+            for text, _, shots in job["pubs"]:
+                counts = run_gates(*read_qasm3(text), shots=shots, readout_error=self.state.readout_error)
+                samples = [hex(int(bits[::-1], 2)) for bits, times in counts.items() for _ in range(times)]
+                results.append(
+                    {"data": {"meas": {"samples": samples, "num_bits": len(next(iter(counts)))}}, "metadata": {}}
+                )
+            return 200, {"results": results, "metadata": {"version": 2}}
+        self._tick(job, "Queued", "Running", "Failed" if self.state.fails else "Completed")
+        return 200, _ibm_job(job)
+
+    def _azure(self, path: str, body: bytes) -> tuple[int, Any]:
+        if path == "/storage/sasUri":
+            name = json.loads(body)["containerName"]
+            return 200, {"sasUri": f"{self.state.url}/storage/{name}?sig=test"}
+        name = path.removeprefix("/jobs/")
+        if name.endswith(":cancel"):
+            job = self._job(name.removesuffix(":cancel"))
+            if job["status"] in {"Succeeded", "Failed", "Cancelled"}:
+                raise Refused(409, "The job has ended")
+            job["status"] = "Cancelled"
+            return 200, {}
+        if self.command == "PUT":
+            asked = json.loads(body)
+            assert asked["id"] == name and asked["inputDataFormat"] == "ionq.circuit.v1"
+            if name in self.state.jobs:
+                raise Refused(409, "A job with this id exists")
+            self.state.jobs[name] = {**asked, "status": "Waiting", "waits": self.state.polls_until_done}
+        job = self._job(name)
+        if self.command == "GET":
+            self._tick(job, "Waiting", "Executing", "Failed" if self.state.fails else "Succeeded")
+        shown = {key: value for key, value in job.items() if key != "waits"}
+        if job["status"] == "Succeeded":
+            self._finish(job)
+            shown["outputDataUri"] = f"{self.state.url}/storage/job-{name}/rawOutputData?sig=test"
+        if job["status"] == "Failed":
+            shown["errorData"] = {"code": "Broken", "message": "The ions fell out of the trap"}
+        return 200, shown
+
+    def _finish(self, job: dict[str, Any]) -> None:
+        place, shots = f"/storage/job-{job['id']}", job["inputParams"]["shots"]
+        n_qubits, gates = read_ionq(json.loads(self.state.blobs[f"{place}/inputData"]))
+        counts = run_gates(n_qubits, gates, shots=shots, readout_error=self.state.readout_error)
+        histogram = {str(int(bits[::-1], 2)): times / shots for bits, times in counts.items()}
+        self.state.blobs.setdefault(f"{place}/rawOutputData", json.dumps({"histogram": histogram}).encode())
+
+    def _storage(self, path: str, body: bytes) -> tuple[int, Any]:
+        if self.command == "PUT":
+            assert self.headers.get("x-ms-blob-type") == "BlockBlob"
+            self.state.blobs[path] = body
+            return 201, b""
+        if path not in self.state.blobs:
+            raise Refused(404, "BlobNotFound")
+        return 200, self.state.blobs[path]
+
+    def _job(self, name: str) -> dict[str, Any]:
+        if name not in self.state.jobs:
+            raise Refused(404, f"Job {name} not found")
+        return self.state.jobs[name]
+
+    def _tick(self, job: dict[str, Any], waiting: str, running: str, ended: str) -> None:
+        """Looking at a job moves it on."""
+        if job["status"] not in {waiting, running}:
+            return
+        job["waits"] -= 1
+        job["status"] = ended if job["waits"] < 0 else running
+
+
+def _ibm_job(job: dict[str, Any]) -> dict[str, Any]:
+    state: dict[str, Any] = {"status": job["status"]}
+    if job["status"] == "Failed":
+        state |= {"reason": "The machine lost its calibration", "reason_code": 1517, "reason_solution": "Run it again"}
+    return {"id": job["id"], "backend": BACKEND, "state": state, "status": job["status"], "tags": job["tags"],
+            "program": {"id": "sampler"}, "created": "2026-01-01T00:00:00Z"}  # fmt: skip
+
+
+Gates = list[tuple[str, float | None, tuple[int, ...]]]
+
+
+def read_qasm3(text: str) -> tuple[list[int], Gates]:
+    """What of OpenQASM 3 a compiled circuit has: gates on physical qubits, then one measurement a bit."""
+    gates: Gates = []
+    measured: dict[int, int] = {}
+    assert text.startswith("OPENQASM 3"), text[:40]
+    for line in text.splitlines():
+        if found := re.match(r"meas\[(\d+)\] = measure (?:\$|q\[)(\d+)\]?;", line):
+            measured[int(found[1])] = int(found[2])
+        elif (found := _LINE.fullmatch(line.strip())) and found["name"] in {*BASIS, "rx", "ry", "cx"}:
+            qubits = tuple(int(number) for number in re.findall(r"(?:\$|q\[)(\d+)", found["operands"]))
+            gates.append((found["name"], _angle(found["angle"]), qubits))
+        elif not re.match(r"(OPENQASM|include|qubit|bit|barrier|//)|$", line):
+            raise AssertionError(f"not read: {line}")
+    return [measured[bit] for bit in sorted(measured)], gates
+
+
+def read_ionq(circuit: dict[str, Any]) -> tuple[list[int], Gates]:
+    gates: Gates = []
+    for gate in circuit["circuit"]:
+        if gate["gate"] == "cnot":
+            gates.append(("cx", None, (gate["control"], gate["target"])))
+        else:
+            gates.append((gate["gate"], gate["rotation"], (gate["target"],)))
+    return list(range(circuit["qubits"])), gates
+
+
+def run_gates(measured: list[int], gates: Gates, *, shots: int, readout_error: float = 0.0) -> Counter[str]:
+    """Counts on Qiskit Aer, as bit strings that begin with the first measured qubit."""
+    from qiskit import QuantumCircuit
+    from qiskit_aer import AerSimulator
+    from qiskit_aer.noise import NoiseModel, ReadoutError
+
+    n = max([*measured, *(qubit for _, _, qubits in gates for qubit in qubits)]) + 1
+    circuit = QuantumCircuit(n, len(measured))
+    for name, angle, qubits in gates:
+        getattr(circuit, name)(*((angle,) if angle is not None else ()), *qubits)
+    circuit.measure(measured, range(len(measured)))
+    noise = None
+    if readout_error:
+        noise = NoiseModel()
+        e = readout_error
+        noise.add_all_qubit_readout_error(ReadoutError([[1 - e, e], [e, 1 - e]]))
+    found = AerSimulator(noise_model=noise, seed_simulator=11).run(circuit, shots=shots).result().get_counts()
+    return Counter({bits[::-1]: times for bits, times in found.items()})
+
+
+def _angle(text: str | None) -> float | None:
+    """A number, or what Qiskit writes for fractions of pi."""
+    if text is None:
+        return None
+
+    def value(node: ast.expr) -> float:
+        if isinstance(node, ast.Constant):
+            return float(node.value)
+        if isinstance(node, ast.Name) and node.id == "pi":
+            return math.pi
+        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+            return -value(node.operand)
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
+            return value(node.left) * value(node.right)
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
+            return value(node.left) / value(node.right)
+        raise AssertionError(f"not a number: {text}")
+
+    return value(ast.parse(text, mode="eval").body)

@@ -1,0 +1,394 @@
+"""Runs on devices: what is refused before a device hears of it, and how they go on, whoever dies in between."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.utils import timezone
+
+from core import jobs
+from core.errors import ApplicationError, Conflict, Forbidden
+from core.models import Job, Outbox
+from federation import quantum_orders, quantum_running
+from federation.models import DeviceConsent, QuantumJob, SiteOrder, TrainingRun
+from federation.quantum_orders import Order
+from tests.factories.people import make_people
+from tests.factories.providers import Fault, stand_in
+from tests.factories.quantum import make_bench, make_check
+
+pytestmark = pytest.mark.django_db
+State = QuantumJob.State
+CLOUD = ("ibm", "azure")
+
+
+@pytest.fixture
+def bench(tmp_path):
+    return make_bench(make_people(), tmp_path)
+
+
+@pytest.fixture
+def server(monkeypatch):
+    with stand_in() as running:
+        for provider in CLOUD:
+            for name, value in running.environment(provider).items():
+                monkeypatch.setenv(name, value)
+        monkeypatch.setenv("SITE_CLOUD_DEVICES", "ibm, azure")
+        yield running
+
+
+def order(bench, order_: Order) -> QuantumJob:
+    return quantum_orders.quantum_order(order=order_, actor=bench.world.people.administrator)
+
+
+def check(device: str, purpose: str = "readout", **changes) -> Order:
+    given = {"device": device, "purpose": purpose, "shots": 300, "qubits": 3, **changes}
+    if device in CLOUD:
+        given = {"cost_limit": Decimal("5"), "price_per_shot": Decimal("0.001"), **given}
+    return Order(**given)
+
+
+# --- how they go on --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("device", ["simulator", "aer"])
+def test_a_device_of_the_site_answers_at_once_and_only_figures_leave(bench, device):
+    job = order(bench, bench.evaluation(device))
+    assert job.state == State.QUEUED and job.estimate["cost"] == 0
+    bench.work()
+    job.refresh_from_db()
+    assert (job.state, job.error) == (State.FINISHED, "")
+    assert job.result["n"] == 12 and set(job.result) == {
+        "n", "shots", "device", "simulator", "twin", "changed", "z_error", "z_shot_noise",
+    }  # fmt: skip
+    answer = SiteOrder.objects.get()
+    assert answer.answer_attachments == {} and set(answer.answer) == {"machine", "result", "seconds"}
+    assert len(job.result_digest) == 64 and job.finished_at
+
+
+@pytest.mark.parametrize("device", CLOUD)
+def test_a_cloud_device_is_handed_in_polled_and_read(bench, server, device):
+    bench.consent(device)
+    server.polls_until_done = 1
+    job = order(bench, bench.evaluation(device))
+    bench.work()
+    job.refresh_from_db()
+    assert job.state == State.SUBMITTED and job.machine in {"ibm_test", "ionq.qpu.test"}
+    assert job.provider_tasks == list(server.jobs) and len(server.jobs) == (1 if device == "ibm" else 12)
+    bench.work(times=16)
+    job.refresh_from_db()
+    assert (job.state, job.error) == (State.FINISHED, "")
+    assert job.result["n"] == 12 and job.result["z_error"] < 4 * job.result["z_shot_noise"]
+
+
+@pytest.mark.parametrize("device", CLOUD)
+def test_a_check_runs_from_the_platform_and_finds_the_error_of_the_device(bench, server, device):
+    server.readout_error = 0.1
+    job = order(bench, check(device))
+    bench.work(times=3)
+    job.refresh_from_db()
+    assert (job.state, job.error) == (State.FINISHED, "")
+    assert job.result["mean"] == pytest.approx(0.1, abs=0.04) and job.institution is None
+
+
+def test_every_step_stands_in_the_ledger(bench, server):
+    job = order(bench, check("ibm"))
+    bench.work(times=3)
+    rows = Outbox.objects.filter(table="federation_quantumjob", object_id=str(job.id)).order_by("id")
+    assert [row.action for row in rows] == ["quantum.order", "quantum.submit", "quantum.finish"]
+    assert list(server.jobs)[0] in str(rows[1].body["provider_tasks"])
+    assert rows[2].body["result_digest"]
+    assert "key-of-the-test" not in str([row.body for row in rows])
+
+
+# --- whoever dies ----------------------------------------------------------------------------------------------------
+
+
+def test_a_worker_killed_between_handing_in_and_noting_it_hands_in_once(bench, server, monkeypatch):
+    job = order(bench, check("ibm"))
+    queued = Job.objects.get(kind="quantum.submit")
+
+    def killed(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(jobs, "_finish", killed)
+        with pytest.raises(KeyboardInterrupt):
+            jobs.run(queued.id)
+    job.refresh_from_db()
+    assert (job.state, len(server.jobs)) == (State.QUEUED, 1)  # the provider has it, we do not know
+    Job.objects.filter(id=queued.id).update(lease_until=timezone.now() - timedelta(seconds=1))
+    bench.work(times=3)
+    job.refresh_from_db()
+    assert job.state == State.FINISHED and job.provider_tasks == list(server.jobs)
+    assert server.sent("POST", "/api/v1/jobs") == 1
+
+
+def test_a_site_that_is_asked_twice_hands_in_once(bench, server):
+    bench.consent()
+    job = order(bench, bench.evaluation("ibm"))
+    bench.run_jobs()
+    asked = SiteOrder.objects.get()
+    server.faults.append(Fault("/jobs", method="POST", after=True, drop=True))
+    bench.deliver(asked)  # the connection broke after the provider took it
+    bench.work(times=5)
+    job.refresh_from_db()
+    assert job.state == State.FINISHED and len(server.jobs) == 1
+
+
+def test_the_provider_says_when_to_ask_again(bench, server):
+    job = order(bench, check("ibm"))
+    server.faults.append(Fault("/jobs", status=429, headers={"Retry-After": "120"}))
+    before = timezone.now()
+    bench.run_jobs(delayed=False)
+    job.refresh_from_db()
+    waiting = Job.objects.get(kind="quantum.submit", payload__number=1)
+    assert job.state == State.QUEUED and "limit of requests" in job.note
+    assert 110 < (waiting.next_run_at - before).total_seconds() < 130
+    bench.work(times=3)
+    job.refresh_from_db()
+    assert job.state == State.FINISHED and job.note == ""
+
+
+@pytest.mark.parametrize(
+    ("fault", "says"),
+    [
+        ({"status": 401}, "Renew the key"),
+        ({"status": 404}, "Check the names"),
+        ({"status": 200, "body": b"[1]"}, "format"),
+    ],
+)
+def test_what_cannot_succeed_fails_with_what_to_do(bench, server, fault, says):
+    job = order(bench, check("ibm"))
+    server.faults.append(Fault("/jobs", **fault))
+    bench.work()
+    job.refresh_from_db()
+    assert job.state == State.FAILED and says in job.error and job.result is None
+
+
+def test_a_task_that_fails_at_the_provider_says_why(bench, server):
+    server.fails = True
+    job = order(bench, check("ibm"))
+    bench.work(times=2)
+    job.refresh_from_db()
+    assert job.state == State.FAILED and "lost its calibration" in job.error
+
+
+def test_a_fault_that_nobody_foresaw_ends_the_row_too(bench, server, monkeypatch):
+    job = order(bench, check("ibm"))
+    monkeypatch.setattr(quantum_running, "_submit_here", lambda job: 1 / 0)
+    bench.work(times=7)
+    job.refresh_from_db()
+    assert job.state == State.FAILED and "given up" in job.error
+
+
+def test_a_provider_that_never_finishes_is_given_up(bench, server):
+    server.polls_until_done = 1000
+    job = order(bench, check("ibm"))
+    bench.work()
+    QuantumJob.objects.filter(id=job.id).update(submitted_at=timezone.now() - timedelta(days=8))
+    bench.work()
+    job.refresh_from_db()
+    assert job.state == State.FAILED and "7 days" in job.error
+
+
+# --- cancel and retry ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("where", ["platform", "site"])
+def test_a_cancelled_run_is_cancelled_at_the_provider(bench, server, where):
+    server.polls_until_done = 1000
+    bench.consent()
+    job = order(bench, check("ibm") if where == "platform" else bench.evaluation("ibm"))
+    bench.work(times=2)
+    quantum_orders.quantum_cancel(job=job, actor=bench.world.people.administrator)
+    bench.work(times=2)
+    job.refresh_from_db()
+    assert job.state == State.CANCELLED and job.cancelled_by == bench.world.people.administrator
+    assert [task["status"] for task in server.jobs.values()] == ["Cancelled"]
+    with pytest.raises(Conflict, match="only|Only"):
+        quantum_orders.quantum_cancel(job=job, actor=bench.world.people.administrator)
+
+
+def test_a_run_cancelled_while_it_is_handed_in_is_cancelled_at_the_provider(bench, server):
+    server.polls_until_done = 1000
+    job = order(bench, check("ibm"))
+    effects = quantum_running.submit({"job": str(job.id), "number": 0})
+    quantum_orders.quantum_cancel(job=job, actor=bench.world.people.administrator)
+    effects()
+    bench.work()
+    assert [task["status"] for task in server.jobs.values()] == ["Cancelled"]
+
+
+def test_a_retry_is_a_row_of_its_own_with_a_task_of_its_own(bench, server):
+    server.fails = True
+    job = order(bench, check("ibm"))
+    with pytest.raises(Conflict, match="failed or was cancelled"):
+        quantum_orders.quantum_retry(job=job, actor=bench.world.people.administrator)
+    bench.work(times=2)
+    server.fails = False
+    job.refresh_from_db()
+    again = quantum_orders.quantum_retry(job=job, actor=bench.world.people.administrator)
+    bench.work(times=3)
+    again.refresh_from_db()
+    assert again.state == State.FINISHED and again.retry_of == job and len(server.jobs) == 2
+    assert (again.cost, again.shots, again.qubits) == (job.cost, job.shots, job.qubits)
+
+
+# --- what is refused -------------------------------------------------------------------------------------------------
+
+
+def refused(bench, order_: Order) -> str:
+    with pytest.raises(ApplicationError) as caught:
+        order(bench, order_)
+    assert not QuantumJob.objects.filter(purpose=order_.purpose).exclude(state="finished").exists()
+    preview = quantum_orders.quantum_preview(order=order_, actor=bench.world.people.administrator)
+    assert preview.refusal == caught.value.message  # the page says it before
+    return caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"device": "ibm", "cost_limit": Decimal("5"), "price_per_shot": Decimal("0.001")}, "consent"),
+        ({"device": "nowhere"}, "a device among"),
+        ({"shots": 0}, "shots"),
+        ({"shots": 10**9}, "shots"),
+        ({"patients": 0}, "at least 1"),
+    ],
+)
+def test_an_evaluation_is_refused_before_it_is_ordered(bench, server, change, says):
+    assert says in refused(bench, bench.evaluation(**change))
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"qubits": 200}, "1 to 127 qubits"),
+        ({"price_per_shot": None}, "No price"),
+        ({"cost_limit": None}, "cost limit"),
+        ({"cost_limit": Decimal("0.1")}, "at most 0.1"),
+        ({"min_quantum_volume": 64}, "never been measured"),
+    ],
+)
+def test_a_check_of_a_cloud_device_is_refused_before_it_is_ordered(bench, server, change, says):
+    assert says in refused(bench, check("ibm", **change))
+
+
+def test_missing_credentials_are_named_and_never_shown(bench, monkeypatch):
+    monkeypatch.delenv("IBM_QUANTUM_TOKEN", raising=False)
+    assert "IBM_QUANTUM_TOKEN" in refused(bench, check("ibm"))
+
+
+def test_a_consent_is_for_exactly_that_device_run_and_configuration(bench, server):
+    bench.consent("azure")
+    assert "consent" in refused(bench, bench.evaluation("ibm"))
+    consent = bench.consent("ibm")
+    TrainingRun.objects.filter(id=bench.run.id).update(config_hash="0" * 64)
+    bench.run.refresh_from_db()
+    assert "consent" in refused(bench, bench.evaluation("ibm"))
+    TrainingRun.objects.filter(id=bench.run.id).update(config_hash=consent.config_hash)
+    bench.run.refresh_from_db()
+    assert order(bench, bench.evaluation("ibm")).consent == consent
+
+
+def test_a_withdrawal_stops_what_is_open_and_what_is_to_come(bench, server):
+    server.polls_until_done = 1000
+    bench.consent()
+    job = order(bench, bench.evaluation("ibm"))
+    bench.work()
+    quantum_orders.device_consent_decide(
+        run=bench.run, participant=bench.north, device="ibm", decision="withdrawn", reason="Changed our mind",
+        actor=bench.world.people.operator_north,
+    )  # fmt: skip
+    bench.work(times=2)
+    job.refresh_from_db()
+    assert job.state == State.CANCELLED and [task["status"] for task in server.jobs.values()] == ["Cancelled"]
+    preview = quantum_orders.quantum_preview(
+        order=bench.evaluation("ibm"), actor=bench.world.people.administrator
+    )  # fmt: skip
+    assert "consent" in preview.refusal
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "says"),
+    [
+        ({"actor": "operator_south"}, Forbidden, "answers for its own data"),
+        ({"device": "aer"}, ApplicationError, "no consent is asked"),
+        ({"device": "nowhere"}, ApplicationError, "a device among"),
+        ({"decision": "maybe"}, ApplicationError, "Expected a decision"),
+        ({"decision": "withdrawn", "reason": "x"}, Conflict, "no consent to withdraw"),
+        ({"decision": "refused"}, ApplicationError, "Say why"),
+    ],
+)
+def test_an_answer_that_is_none_is_refused(bench, change, error, says):
+    given = {"device": "ibm", "decision": "given", "reason": "", "actor": "operator_north", **change}
+    actor = getattr(bench.world.people, given.pop("actor"))
+    with pytest.raises(error, match=says):
+        quantum_orders.device_consent_decide(run=bench.run, participant=bench.north, actor=actor, **given)
+    assert not DeviceConsent.objects.exists()
+
+
+def test_the_site_has_the_last_word(bench, server, monkeypatch):
+    monkeypatch.setenv("SITE_CLOUD_DEVICES", "azure")
+    bench.consent()
+    job = order(bench, bench.evaluation("ibm"))
+    bench.work()
+    job.refresh_from_db()
+    assert job.state == State.FAILED and "SITE_CLOUD_DEVICES" in job.error and not server.jobs
+
+
+def test_too_few_patients_are_refused_at_the_site(bench):
+    job = order(bench, bench.evaluation("simulator", patients=5))
+    bench.work()
+    job.refresh_from_db()
+    assert job.state == State.FAILED and "at least 10" in job.error
+
+
+@pytest.mark.parametrize(
+    ("volume", "days", "says"),
+    [(64, 8, "more than 7 days ago"), (32, 1, "32 was confirmed"), (None, 1, "64 was tried, not confirmed")],
+)
+def test_a_required_quantum_volume_must_be_met_and_fresh(bench, server, volume, days, says):
+    make_check(bench.world.people, volume=volume, days_ago=days)
+    bench.consent()
+    assert says in refused(bench, bench.evaluation("ibm", min_quantum_volume=64))
+
+
+def test_a_met_requirement_is_recorded_and_binds_the_machine(bench, server, monkeypatch):
+    measured = make_check(bench.world.people)
+    bench.consent()
+    job = order(bench, bench.evaluation("ibm", min_quantum_volume=64))
+    assert job.health_check == measured
+    monkeypatch.setenv("IBM_QUANTUM_BACKEND", "another")
+    bench.work()
+    job.refresh_from_db()
+    assert job.state == State.FAILED and "ibm_test" in job.error and not server.jobs
+
+
+def test_the_limits_of_a_month_hold_for_all_orders_together(bench, server):
+    bench.consent()
+    limit = {"institution": bench.world.people.north, "cost_per_month": Decimal("100")}
+    admin = bench.world.people.administrator
+    quantum_orders.quantum_limit_set(shots_per_month=4000, actor=admin, **limit)
+    order(bench, bench.evaluation("ibm"))  # 12 x 200 = 2400
+    with pytest.raises(Conflict, match="2,400 of 4,000"):
+        order(bench, bench.evaluation("ibm"))
+    order(bench, bench.evaluation("aer"))  # a device of the house costs nothing
+    quantum_orders.quantum_limit_set(shots_per_month=10_000, actor=admin, **limit | {"cost_per_month": Decimal("3")})
+    with pytest.raises(Conflict, match="2.40 of 3.00"):
+        order(bench, bench.evaluation("ibm"))
+    used = quantum_orders.used_this_month(bench.world.people.north)
+    assert (used.shots, used.cost) == (2400, Decimal("2.4"))
+    assert quantum_orders.used_this_month(None).shots == 0
+    with pytest.raises(ApplicationError, match="0 or more"):
+        quantum_orders.quantum_limit_set(shots_per_month=-1, actor=admin, **limit)
+
+
+def test_images_and_unfinished_runs_are_not_for_devices(bench):
+    TrainingRun.objects.filter(id=bench.run.id).update(state="running")
+    bench.run.refresh_from_db()
+    assert "finished run" in refused(bench, bench.evaluation())
+    bench.run.config["models"]["primary"]["kind"] = "hybrid_unet"
+    assert "thousands of circuits" in refused(bench, bench.evaluation())

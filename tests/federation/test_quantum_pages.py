@@ -1,0 +1,213 @@
+"""Pages and API of quantum devices: who may, for whom they do not exist, and what they say."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from federation import quantum_orders
+from federation.models import DeviceConsent, QuantumJob, QuantumLimit
+from tests.factories.people import make_people
+from tests.factories.quantum import make_bench, make_check
+
+pytestmark = pytest.mark.django_db
+EVALUATION = {"kind": "evaluation", "device": "simulator", "patients": "12", "shots": "200"}
+CHECK = {"kind": "check", "purpose": "readout", "device": "simulator", "qubits": "3", "shots": "300"}
+
+
+@pytest.fixture
+def bench(tmp_path, monkeypatch):
+    for name in ("IBM_QUANTUM_TOKEN", "IBM_QUANTUM_INSTANCE", "IBM_QUANTUM_BACKEND"):
+        monkeypatch.delenv(name, raising=False)
+    return make_bench(make_people(), tmp_path)
+
+
+def signed_in(bench, who: str) -> Client:
+    client = Client()
+    client.force_login(getattr(bench.world.people, who), backend="django.contrib.auth.backends.ModelBackend")
+    return client
+
+
+def page(bench, who: str, name: str, *args, query: str = "") -> str:
+    response = signed_in(bench, who).get(reverse(name, args=args) + query)
+    assert response.status_code == 200, response.status_code
+    return " ".join(response.content.decode().split())
+
+
+def evaluation(bench, **changes) -> QuantumJob:
+    return quantum_orders.quantum_order(
+        order=bench.evaluation(**changes), actor=bench.world.people.administrator
+    )  # fmt: skip
+
+
+def call(bench, who: str, method: str, path: str, body: dict | None = None):
+    data = {} if method == "GET" else {"data": json.dumps(body or {}), "content_type": "application/json"}
+    return getattr(signed_in(bench, who), method.lower())(f"/api/v1/quantum/{path}", **data)
+
+
+def test_empty_pages_say_what_belongs_there(bench):
+    assert "No run on a device yet" in page(bench, "auditor", "quantum_jobs")
+    assert "No run on a device matches" in page(bench, "auditor", "quantum_jobs", query="?state=failed")
+    assert "not measured" in page(bench, "auditor", "quantum")
+    bench.run.state = "aborted"
+    bench.run.save(update_fields=["state"])
+    assert "Nothing to consent to" in page(bench, "operator_north", "quantum_consents")
+    assert "No model to evaluate" in page(bench, "administrator", "quantum_order")
+
+
+def test_devices_show_health_with_date_and_credentials_by_name_alone(bench, monkeypatch):
+    make_check(bench.world.people, days_ago=9)
+    said = page(bench, "auditor", "quantum")
+    assert "64 confirmed" in said and "Stale" in said and "IBM_QUANTUM_TOKEN" in said
+    monkeypatch.setenv("IBM_QUANTUM_TOKEN", "do-not-show-this")
+    said = page(bench, "auditor", "quantum")
+    assert "do-not-show-this" not in said and "IBM_QUANTUM_TOKEN" not in said
+
+
+def test_an_order_is_shown_its_estimate_before_it_is_made(bench):
+    client, url = signed_in(bench, "administrator"), reverse("quantum_order")
+    order = {**EVALUATION, "subject": f"{bench.run.id}:{bench.north.id}"}
+    seen = client.post(url, order)
+    assert seen.status_code == 200 and not QuantumJob.objects.exists()
+    assert "12 circuits on simulator, 2,400 shots, no charge" in seen.content.decode()
+    made = client.post(url, {**order, "confirm": "yes"})
+    job = QuantumJob.objects.get()
+    assert made["Location"] == reverse("quantum_job", args=[job.id])
+    bench.work()
+    said = page(bench, "officer_north", "quantum_job", job.id)
+    assert "Classical twin" in said and "95 % CI" in said and "12 × 200 = 2,400" in said
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"subject": "nobody:nowhere"}, "Expected a finished run"),
+        ({"shots": "0"}, "greater than or equal to 1"),
+        ({"patients": "3"}, "greater than or equal to 10"),
+        ({"device": "abacus"}, "valid choice"),
+        ({"device": "ibm", "cost_limit": "5", "price_per_shot": "0.001"}, "would be refused"),
+        ({"shots": "ten"}, "whole number"),
+    ],
+)
+def test_a_bad_order_comes_back_with_what_is_wrong_and_nothing_lost(bench, change, says):
+    order = {**EVALUATION, "subject": f"{bench.run.id}:{bench.north.id}", **change}
+    answer = signed_in(bench, "administrator").post(reverse("quantum_order"), order)
+    assert answer.status_code == 400 and says in answer.content.decode()
+    assert f'value="{order["patients"]}"' in answer.content.decode()
+    assert not QuantumJob.objects.exists()
+
+
+def test_an_unknown_kind_of_order_is_no_server_error(bench):
+    assert signed_in(bench, "administrator").get(reverse("quantum_order") + "?kind=x").status_code == 400
+
+
+def test_a_check_is_ordered_and_read(bench):
+    client = signed_in(bench, "administrator")
+    client.post(reverse("quantum_order"), {**CHECK, "confirm": "yes"})
+    bench.work()
+    job = QuantumJob.objects.get()
+    assert job.state == "finished", job.error
+    assert "Readout error by qubit" in page(bench, "operator_south", "quantum_job", job.id)
+    assert "0.00 % of bits wrong" in page(bench, "auditor", "quantum")
+
+
+def test_jobs_are_filtered_and_paged(bench):
+    for _ in range(21):
+        make_check(bench.world.people)
+    evaluation(bench)
+    assert "Page 1 of 2" in page(bench, "auditor", "quantum_jobs") or "page=2" in page(bench, "auditor", "quantum_jobs")
+    said = page(bench, "auditor", "quantum_jobs", query="?state=queued&device=simulator&purpose=evaluation")
+    assert said.count('<th scope="row">') == 1
+    assert page(bench, "auditor", "quantum_jobs", query="?state=nonsense&page=99")
+
+
+def test_jobs_of_another_institution_do_not_exist(bench):
+    own, check = evaluation(bench), make_check(bench.world.people)
+    for who, own_status in (("officer_north", 200), ("officer_south", 404), ("outsider", 404), ("auditor", 200)):
+        client = signed_in(bench, who)
+        assert client.get(reverse("quantum_job", args=[own.id])).status_code == own_status, who
+        assert client.get(reverse("quantum_job", args=[check.id])).status_code == 200, who
+        assert call(bench, who, "GET", f"jobs/{own.id}").status_code == own_status, who
+        assert (str(own.id) in page(bench, who, "quantum_jobs")) == (own_status == 200), who
+
+
+def test_cancel_and_retry_are_offered_when_they_can_be_done(bench):
+    job = evaluation(bench)
+    assert "Cancel the run" in page(bench, "administrator", "quantum_job", job.id)
+    assert "Cancel the run" not in page(bench, "officer_north", "quantum_job", job.id)
+    client = signed_in(bench, "administrator")
+    client.post(reverse("quantum_cancel", args=[job.id]))
+    said = page(bench, "administrator", "quantum_job", job.id)
+    assert "Retry" in said and "data-confirm=" in said and "Cancel the run" not in said
+    again = client.post(reverse("quantum_retry", args=[job.id]))
+    new = QuantumJob.objects.get(retry_of=job)
+    assert again["Location"] == reverse("quantum_job", args=[new.id])
+    refused = client.post(reverse("quantum_retry", args=[new.id]))
+    assert refused.status_code == 409 or refused.status_code == 302
+    assert QuantumJob.objects.count() == 2
+
+
+def test_a_site_consents_and_withdraws_on_the_page(bench):
+    client = signed_in(bench, "operator_north")
+    said = page(bench, "operator_north", "quantum_consents")
+    assert said.count("Give consent<") == 2 and "Hospital south" not in said
+    answer = {"run": str(bench.run.id), "device": "ibm", "decision": "given"}
+    assert client.post(reverse("quantum_consent"), answer).status_code == 302
+    assert DeviceConsent.objects.get().participant == bench.north
+    assert "Withdraw<" in page(bench, "operator_north", "quantum_consents")
+    client.post(reverse("quantum_consent"), {**answer, "decision": "withdrawn", "reason": "Enough"})
+    assert DeviceConsent.objects.last().decision == "withdrawn"
+    assert "Enough" in page(bench, "officer_north", "quantum_consents")
+    outside = signed_in(bench, "operator_south").post(reverse("quantum_consent"), {**answer, "device": "aer"})
+    assert outside.status_code in {302, 400} and DeviceConsent.objects.count() == 2
+
+
+def test_an_administrator_sets_limits(bench):
+    client, url = signed_in(bench, "administrator"), reverse("quantum_limit")
+    assert client.post(url, {"shots_per_month": "-1", "cost_per_month": "x"}).status_code == 400
+    north = bench.world.people.north
+    client.post(url, {"institution": north.id, "shots_per_month": "5000", "cost_per_month": "12.50"})
+    assert QuantumLimit.objects.get().institution == north
+    assert "5,000" in page(bench, "officer_north", "quantum") and "12.50" in page(bench, "auditor", "quantum")
+
+
+def test_the_api_does_what_the_pages_do(bench):
+    devices = call(bench, "auditor", "GET", "devices").json()
+    assert {device["name"] for device in devices} >= {"simulator", "aer", "ibm", "azure"}
+    order = {"purpose": "evaluation", "device": "simulator", "shots": 200, "patients": 12, "run": str(bench.run.id),
+             "site": "north"}  # fmt: skip
+    estimate = call(bench, "administrator", "POST", "estimates", order).json()
+    assert (estimate["circuits"], estimate["shots"], estimate["cost"], estimate["refusal"]) == (12, 2400, 0.0, "")
+    made = call(bench, "administrator", "POST", "jobs", order)
+    assert made.status_code == 201 and made.json()["state"] == "queued"
+    bench.work()
+    found = call(bench, "officer_north", "GET", f"jobs/{made.json()['id']}").json()
+    assert found["state"] == "finished" and found["result"]["n"] == 12
+    assert call(bench, "auditor", "GET", "jobs?state=finished").json()["results"][0]["id"] == found["id"]
+    assert call(bench, "auditor", "GET", "jobs?state=x").status_code == 400
+    consent = {"run": str(bench.run.id), "device": "ibm", "decision": "given"}
+    assert call(bench, "operator_north", "POST", "consents", consent).status_code == 201
+    assert call(bench, "officer_south", "GET", "consents").json()["results"] == []
+    cloud = {**order, "device": "ibm", "cost_limit": "5", "price_per_shot": "0.001"}
+    waiting = call(bench, "administrator", "POST", "jobs", cloud).json()
+    assert Decimal(waiting["cost"]) == Decimal("2.4")
+    assert call(bench, "administrator", "POST", f"jobs/{waiting['id']}/retry").status_code == 409
+    assert call(bench, "administrator", "POST", f"jobs/{waiting['id']}/cancel").json()["state"] == "cancelled"
+    assert call(bench, "administrator", "POST", f"jobs/{waiting['id']}/retry").json()["retry_of"] == waiting["id"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"shots": 0}, {"run": None}, {"site": "elsewhere"}, {"patients": 2}, {"device": "x"}, {"purpose": "x"},
+     {"purpose": "quantum_volume", "qubits": 40}, {"purpose": "readout", "qubits": None}],
+)  # fmt: skip
+def test_a_bad_order_by_api_is_refused_with_the_reason(bench, change):
+    order = {"purpose": "evaluation", "device": "simulator", "shots": 200, "patients": 12, "run": str(bench.run.id),
+             "site": "north", **change}  # fmt: skip
+    answer = call(bench, "administrator", "POST", "jobs", order)
+    assert answer.status_code in {400, 404} and answer.json()["message"]
+    assert not QuantumJob.objects.exists()
