@@ -34,10 +34,11 @@ format: $(VENV)/.installed-dev  ## format the code
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-lock: $(VENV)/.installed-dev  ## resolve requirements.in and requirements-dev.in anew
+lock: $(VENV)/.installed-dev  ## resolve requirements*.in anew
 	@$(BIN)/pip-compile -q --strip-extras --no-annotate --no-emit-index-url --no-emit-find-links --no-emit-trusted-host -o requirements.txt requirements.in
+	@$(BIN)/pip-compile -q --strip-extras --no-annotate --no-emit-index-url --no-emit-find-links --no-emit-trusted-host -o requirements-hardware.txt requirements-hardware.in
 	@$(BIN)/pip-compile -q --strip-extras --no-annotate --no-emit-index-url --no-emit-find-links --no-emit-trusted-host -o requirements-dev.txt requirements-dev.in
-	@sed -i 's/+cpu$$//' requirements.txt requirements-dev.txt
+	@sed -i 's/+cpu$$//' requirements.txt requirements-dev.txt requirements-hardware.txt
 
 bench: $(VENV)/.installed-dev  ## measure an area beside its peers (NAME=ledger, QUICK=1 for a shorter run)
 	@$(BIN)/pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt
