@@ -153,7 +153,7 @@ def test_gradients_are_those_of_the_energy(seed, blocks):
 
 @pytest.mark.parametrize(
     ("solve", "n", "told"),
-    [(exact.solve, 23, "use annealing"), (qaoa.solve, 21, "20 free bits"), (vqe.solve, 19, "at most 18 bits")],
+    [(exact.solve, 23, "use annealing"), (qaoa.solve, 21, "20 free bits"), (vqe.solve, 17, "at most 16 bits")],
 )
 def test_what_does_not_fit_in_memory_is_refused(solve, n, told):
     with pytest.raises(ProblemError, match=told):
