@@ -1,4 +1,4 @@
-"""Recording proposed thresholds: a person says that these are the ones to be decided on. The model goes on as it was."""
+"""Recording proposed thresholds: a person says that these are to be considered. The model goes on as it was."""
 
 from __future__ import annotations
 

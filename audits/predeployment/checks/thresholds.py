@@ -108,10 +108,11 @@ class Thresholds(Check):
         if not proposals:
             return Result(Verdict.NOT_ASSESSABLE, tuple(reasons) or ("No attribute of the patients is recorded.",))
         beside = {p.attribute: _fairlearn(p, choosing, judging) for p in proposals}
-        first = max(proposals, key=lambda p: p.before.gap)
+        proposals.sort(key=lambda p: -p.before.gap)
+        first = proposals[0]
         return Result(
             Verdict.NOT_ASSESSABLE,
-            (*map(_sentence, sorted(proposals, key=lambda p: p is not first)), _solved(proposals), _NO_CHANGE, *reasons),
+            (*map(_sentence, proposals), _solved(proposals), _NO_CHANGE, *reasons),
             first.after_gap.value, first.after_gap.lower, first.after_gap.upper, level=method.LEVEL,
             change="Nothing would: these figures inform.",
             tables=tuple(t for p in proposals for t in (_choices(p), _outcomes(p, beside[p.attribute]), _solvers(p))),
@@ -221,8 +222,8 @@ def _solvers(p: Proposal) -> Table:
                "Evaluations", "Shots", "Layers", "Backend")  # fmt: skip
     note = (
         f"{table.n_bits} bits, {table.n_states} allowed choices, seeds {table.seeds[0]} to {table.seeds[-1]}. "
-        "P(optimum) is that of one draw, with its interval over seeds; Found, the share of seeds whose best draw is the "
-        "optimum."
+        "P(optimum) is that of one draw, with its interval over seeds; Found, the share of seeds whose best draw is "
+        "the optimum."
     )
     return Table(f"Solvers for {p.attribute}", columns, rows, note)
 
