@@ -1,6 +1,7 @@
 """Simulated annealing [1]_: many runs at once, each decision redrawn by its costs while the temperature falls.
 
-Blocks are kept by redrawing a whole block at a time (heat bath), so no run ever leaves the allowed choices.
+Blocks are kept by redrawing a whole block at a time (heat bath), so no run ever leaves the allowed choices. Free bits
+are also exchanged in pairs, because a penalty on how many are 1 stops every single move once it is cold.
 
 References
 ----------
@@ -18,7 +19,8 @@ from federation.domain.quantum.solvers.ising import Floats, Qubo
 from federation.domain.quantum.solvers.solution import Solution
 
 RUNS, SWEEPS = 20, 100
-COLDEST = 1e-3  # of the starting temperature
+COLDEST = 1e-6  # of the starting temperature: a penalty sets that, and the differences below it are to be told apart
+STILL = 5  # passes at the end that only go down
 
 
 def solve(problem: Qubo, *, seed: int = 0, runs: int = RUNS, sweeps: int = SWEEPS) -> Solution:
@@ -36,9 +38,11 @@ def solve(problem: Qubo, *, seed: int = 0, runs: int = RUNS, sweeps: int = SWEEP
     both = problem.quadratic + problem.quadratic.T
     bits = _start(problem, runs, rng)
     hottest = float((np.abs(problem.linear) + np.abs(both).sum(axis=1)).max()) or 1.0
-    for temperature in (*np.geomspace(hottest, COLDEST * hottest, sweeps), 0.0):
+    for temperature in (*np.geomspace(hottest, COLDEST * hottest, sweeps), *[0.0] * STILL):
         for rows in _decisions(problem):
             _redraw(bits, rows, problem.linear[rows] + bits @ both[:, rows], temperature, rng, bool(problem.blocks))
+            if not problem.blocks and problem.n_bits > 1:
+                _exchange(bits, problem.linear, both, temperature, rng)
     energies = problem.constant + bits @ problem.linear + np.einsum("ri,ij,rj->r", bits, problem.quadratic, bits)
     seconds = time.perf_counter() - started
     best, known = int(np.argmin(energies)), problem.extremes
@@ -47,7 +51,8 @@ def solve(problem: Qubo, *, seed: int = 0, runs: int = RUNS, sweeps: int = SWEEP
         None if known is None else float(problem.optimal(energies).mean()),
         None if known is None else float(problem.optimal(problem.spectrum).mean()),
         None if known is None else known.ratio(float(energies.mean())),
-        1.0, runs * (sweeps + 1) * len(problem.dims), None, seed, "numpy, heat bath", None, seconds,
+        1.0, runs * (sweeps + STILL) * len(problem.dims) * (1 if problem.blocks else 2), None, seed, "numpy, heat bath",
+        None, seconds,
     )  # fmt: skip
 
 
@@ -78,6 +83,19 @@ def _redraw(
         bits[:, rows] = chosen[:, None] == np.arange(cost.shape[1])
     else:
         bits[:, rows.start] = chosen
+
+
+def _exchange(bits: Floats, linear: Floats, both: Floats, temperature: float, rng: np.random.Generator) -> None:
+    """Try to let two bits of every run change places; `bits` is changed. Equal bits stay as they are."""
+    runs = np.arange(len(bits))
+    first, second = rng.integers(0, bits.shape[1], (2, len(bits)))
+    turn = bits[runs, second] - bits[runs, first]  # what the first bit gains: 1, 0 or -1
+    at_first, at_second = ((bits * both[place]).sum(axis=1) + linear[place] for place in (first, second))
+    change = turn * (at_first - at_second) - turn**2 * both[first, second]
+    limit = temperature * rng.exponential(size=len(bits))
+    moved = np.where(change <= limit, turn, 0.0)
+    bits[runs, first] += moved
+    bits[runs, second] -= moved
 
 
 def _chosen(cost: Floats, temperature: float, rng: np.random.Generator) -> NDArray[np.int64]:

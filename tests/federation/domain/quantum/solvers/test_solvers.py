@@ -160,6 +160,14 @@ def test_what_does_not_fit_in_memory_is_refused(solve, n, told):
         solve(drawn(n, 0))
 
 
+def test_annealing_finds_the_best_of_a_given_number_of_bits():
+    # 4 of 12 bits, kept by a penalty a thousand times the differences that matter.
+    gain = np.random.default_rng(0).random(12) / 100
+    problem = Qubo.of(-gain + 10 * (1 - 8), np.triu(np.full((12, 12), 20.0), 1), 160)
+    found = annealing.solve(problem, seed=1)
+    assert found.energy == pytest.approx(-np.sort(gain)[-4:].sum(), abs=1e-9) and found.p_optimum > 0.5
+
+
 def test_annealing_runs_where_the_optimum_is_not_known():
     found = annealing.solve(drawn(30, 0), runs=4, sweeps=30)
     assert (found.p_optimum, found.p_uniform, found.ratio) == (None, None, None) and found.energy < 0
