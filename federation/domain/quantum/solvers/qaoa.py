@@ -132,20 +132,21 @@ class Ansatz:
         return energy, gradient.ravel()
 
     def _into(self, psi: Complex) -> Complex:
-        return self._apply(psi, [basis.T for basis in self.bases])
+        return self._apply(psi, [np.ascontiguousarray(basis.T) for basis in self.bases])
 
     def _back(self, psi: Complex) -> Complex:
         return self._apply(psi, list(self.bases))
 
     @staticmethod
     def _apply(psi: Complex, matrices: list[Floats]) -> Complex:
-        """A real matrix on each axis. Real and imaginary parts ride along as a last axis: half the work of complex."""
-        values, before = psi.view(float), 1
+        """A real matrix on each axis: on the first, which then goes last, until all are back in their places.
+
+        Real and imaginary parts are columns of one real product, which is half the work of a complex one.
+        """
         for matrix in matrices:
-            size = len(matrix)
-            values = np.matmul(matrix, values.reshape(before, size, -1))
-            before *= size
-        return np.ascontiguousarray(values).reshape(-1).view(complex)
+            columns = psi.reshape(len(matrix), -1)
+            psi = np.ascontiguousarray((matrix @ columns.view(float)).view(complex).T)
+        return psi.reshape(-1)
 
 
 def _ramp(depth: int) -> Floats:
