@@ -40,6 +40,7 @@ MATRIX: dict[str, frozenset[Role]] = {
     "card.edit": frozenset({Role.ADMINISTRATOR}),
     "audit.view": _STAFF | _OUTSIDE,
     "audit.start": frozenset({Role.ADMINISTRATOR, Role.ETHICS_OFFICER}),
+    "thresholds.record": frozenset({Role.ADMINISTRATOR, Role.ETHICS_OFFICER}),
     "external.view": _STAFF | _OUTSIDE,
     "external.invite": frozenset({Role.ADMINISTRATOR}),
     "external.work": _OUTSIDE,

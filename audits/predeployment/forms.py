@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django import forms
@@ -66,6 +67,23 @@ class AuditStopForm(forms.Form):
     reason = forms.CharField(
         max_length=500, widget=forms.Textarea(attrs={"rows": 2}), help_text="It becomes part of the record."
     )
+
+
+class ThresholdsForm(forms.Form):
+    """Which of an audit's proposals to record, and why."""
+
+    attribute = forms.ChoiceField(label="Thresholds by")
+    reason = forms.CharField(
+        max_length=500, widget=forms.Textarea(attrs={"rows": 2}), help_text="It becomes part of the record."
+    )
+
+    def __init__(self, *args: Any, attributes: Sequence[str], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["attribute"].choices = [(name, name.replace("_", " ")) for name in attributes]  # type: ignore[attr-defined]
+
+    @property
+    def complaint(self) -> str:
+        return " ".join(f"{self.fields[name].label or name}: {errors[0]}" for name, errors in self.errors.items())
 
 
 class _AuditField(forms.ModelChoiceField):

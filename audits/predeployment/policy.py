@@ -38,6 +38,7 @@ _SHIPPED: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "bias_score_baseline": ("informs", "informs", TIERS),
     "mdss": ("informs", "informs", TIERS),
     "calibration": ("informs", "informs", TIERS),
+    "thresholds": ("informs", "informs", TIERS),
     "fairlearn": ("informs", "informs", TIERS),
     "aif360": ("informs", "informs", TIERS),
     "representation": ("informs", "informs", TIERS),

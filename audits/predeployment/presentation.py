@@ -31,6 +31,7 @@ ALLOWS = {
 _WORDS: dict[str, dict[str, tuple[str, str]]] = {
     "quantum_mmd": {"pass": ("not_flagged", "Not flagged"), "fail": ("warning", "Flagged for review")},
     "aif360": {"not_assessable": ("reported", "Reported")},
+    "thresholds": {"not_assessable": ("reported", "Reported")},
 }
 _END_OF_SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z0-9])")
 _ASKS = {

@@ -10,6 +10,7 @@ urlpatterns = [
     path("audits/<uuid:audit_id>/", views.audit_detail, name="audit"),
     path("audits/<uuid:audit_id>/progress/", views.audit_progress, name="audit_progress"),
     path("audits/<uuid:audit_id>/stop/", views.audit_stop, name="audit_stop"),
+    path("audits/<uuid:audit_id>/thresholds/", views.thresholds_record, name="thresholds_record"),
     path("audits/<uuid:audit_id>/compare/", views.audit_compare, name="audit_compare"),
     path("audits/<uuid:audit_id>/report.pdf", views.audit_report, {"kind": "pdf"}, name="audit_report_pdf"),
     path("audits/<uuid:audit_id>/report.json", views.audit_report, {"kind": "json"}, name="audit_report_json"),

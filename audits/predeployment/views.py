@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 from django.contrib import messages
 from django.core.paginator import Paginator
@@ -11,10 +12,10 @@ from django.views.decorators.http import require_GET, require_POST
 from accounts.access import requires
 from accounts.models import User
 from audits.downloads import download_recorded
-from audits.predeployment import policies, presentation, progress, report, results, services
+from audits.predeployment import policies, presentation, progress, report, results, services, thresholds
 from audits.predeployment.comparison import comparison_of
 from audits.predeployment.external.pages import found_on
-from audits.predeployment.forms import AuditFilterForm, AuditStartForm, AuditStopForm, CompareForm
+from audits.predeployment.forms import AuditFilterForm, AuditStartForm, AuditStopForm, CompareForm, ThresholdsForm
 from audits.predeployment.models import AuditPolicy, AuditRun
 from core.errors import ApplicationError
 from federation.domain.messages import canonical
@@ -54,7 +55,18 @@ def audit_detail(request: HttpRequest, audit_id: uuid.UUID) -> HttpResponse:
     context = presentation.page_of(audit) | may | found_on(audit.version, person)
     if audit.state == AuditRun.State.RUNNING:
         context["stop_form"] = AuditStopForm()
+    if audit.state == AuditRun.State.FINISHED:
+        context |= _thresholds(audit, person)
     return render(request, "audits_predeployment/audit.html", context)
+
+
+def _thresholds(audit: AuditRun, person: User) -> dict[str, Any]:
+    """What is on record of the proposed thresholds, and the form that records one."""
+    recorded = thresholds.recorded_of(audit)
+    done = {evidence.summary["attribute"] for evidence in recorded}
+    open_ones = [name for name in thresholds.proposals_of(audit) if name not in done]
+    form = ThresholdsForm(attributes=open_ones) if open_ones and person.may("thresholds.record") else None
+    return {"thresholds_recorded": recorded, "thresholds_form": form}
 
 
 @requires("audit.view")
@@ -141,4 +153,16 @@ def audit_stop(request: HttpRequest, audit_id: uuid.UUID) -> HttpResponse:
     stopped = services.audit_stop(audit=audit, reason=form.cleaned_data["reason"], actor=request.user)
     kept = "The fail that it had found stands." if stopped.verdict else "Nothing is concluded from it."
     messages.success(request, f"The audit was stopped. {kept}")
+    return redirect("audit", audit.id)
+
+
+@requires("thresholds.record")
+@require_POST
+def thresholds_record(request: HttpRequest, audit_id: uuid.UUID) -> HttpResponse:
+    audit = get_object_or_404(_audits(request), id=audit_id)
+    form = ThresholdsForm(request.POST, attributes=list(thresholds.proposals_of(audit)))
+    if not form.is_valid():
+        raise ApplicationError(f"Nothing was recorded. {form.complaint}")
+    thresholds.proposal_record(audit=audit, actor=request.user, **form.cleaned_data)  # type: ignore[arg-type]
+    messages.success(request, "The proposal is on record as evidence. The model goes on deciding as before.")
     return redirect("audit", audit.id)

@@ -10,6 +10,8 @@ from accounts.models import User
 from models_registry.binding import AUDIT, OUTSIDE
 from models_registry.models import Evidence, Version
 
+THRESHOLDS = "threshold_proposal"  # thresholds by group that people recorded from an audit's proposal
+
 
 def link(name: str, *arguments: object) -> str:
     try:
@@ -22,6 +24,8 @@ def evidence_link(evidence: Evidence) -> str:
     """The page of what found it."""
     if evidence.kind.startswith(OUTSIDE):
         return link("external_audit", evidence.summary.get("external"))
+    if evidence.kind == THRESHOLDS:
+        return link("audit", evidence.summary.get("audit"))
     return link("audit", evidence.source_id) if evidence.kind == AUDIT else ""
 
 

@@ -14,11 +14,12 @@ from models_registry.cards import completeness
 from models_registry.models import Card, Evidence, Version
 from models_registry.policies import manifests_of
 from models_registry.presentation import figures, life
-from models_registry.presentation.links import evidence_link, link, outside
+from models_registry.presentation.links import THRESHOLDS, evidence_link, link, outside
 
 _KINDS = {
     AUDIT: "Pre-deployment audit",
     "external_audit": "Outside board: checks",
+    THRESHOLDS: "Thresholds by group, as proposed",
     "external_finding": "Outside board: finding",
 }
 

@@ -75,6 +75,7 @@ EXPECTED: dict[str, dict[str, str]] = {
     "audit_stop": {"POST": "AO"},
     "audit_new": {"GET": "AO"},
     "audit_compare": {"GET": STAFF + "X"},
+    "thresholds_record": {"POST": "AO"},
     "audit_result": {"GET": STAFF + "X"},
     "audit_report_pdf": {"GET": STAFF + "X"},
     "audit_report_json": {"GET": STAFF + "X"},

@@ -21,6 +21,7 @@ _BUILT_IN: dict[str, str] = {
     "representation": "representation:Representation",
     "mdss": "mdss:SubgroupSearch",
     "calibration": "calibration:Calibration",
+    "thresholds": "thresholds:Thresholds",
     "target_population": "target_population:TargetPopulation",
     "fairlearn": "fairlearn:Fairlearn",
     "epsilon": "epsilon:Epsilon",

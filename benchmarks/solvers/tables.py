@@ -1,0 +1,29 @@
+"""A table of solvers as rows of a benchmark: P(optimum) of one draw, with wall time beside exact listing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from benchmarks.frame import Measure
+from federation.domain.quantum.solvers.comparison import Comparison
+
+
+def rows(name: str, table: Comparison) -> Iterator[Measure]:
+    """`value` is P(optimum), `peer_value` that of a draw at random; the rest is in the note."""
+    exact = table.rows[0]
+    for row in table.rows:
+        metric = f"{name}.{row.solver.replace(' ', '_')}"
+        if row.refused:
+            yield Measure(metric, None, "P(optimum)", note=row.refused)
+            continue
+        p, uniform = row.p_optimum, row.p_uniform
+        note = f"{table.n_bits} bits, {table.n_states} choices; found {row.found}, {row.evaluations} evaluations"
+        if p.lower is not None and p.upper is not None:
+            note += f", P(optimum) 95 % {p.lower:.4f} to {p.upper:.4f} over seeds"
+        if row.ratio.mean is not None:
+            note += f", approximation ratio {row.ratio.mean:.3f}"
+        if row.seconds and exact.seconds:
+            note += f", {1000 * row.seconds:.2f} ms, {row.seconds / exact.seconds:.0f} times exact listing"
+        ratio = p.mean / uniform if p.mean is not None and uniform else None
+        runs = 1 if row.solver == "exact" else len(table.seeds)
+        yield Measure(metric, p.mean, "P(optimum)", "a draw at random", uniform, ratio, runs, None, note)

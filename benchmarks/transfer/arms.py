@@ -1,0 +1,89 @@
+"""The arms of one seed: from scratch, with a frozen and with a tuned encoder; each with both heads and one budget.
+
+All arms have the same layers, rounds, learning rates to choose from, and patients. The rate and the round are chosen by
+the loss on validation patients; test patients are scored once, at the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from federation.domain.data.dataset import SiteData, Splits
+from federation.domain.learning import transfer
+from federation.domain.learning.config import LocalConfig
+from federation.domain.models.base import Model
+from federation.domain.models.registry import build
+
+RATES = (0.01, 0.03)
+ROUNDS, EPOCHS = 30, 2
+SCRATCH, FROZEN, TUNED = "scratch", "frozen", "tuned"
+STARTS = (SCRATCH, FROZEN, TUNED)
+
+
+@dataclass(frozen=True)
+class Seed:
+    """What one seed found: test rows, with the logits of each arm.
+
+    `arms` maps (start, head) to logits of shape (rows,); `sent` to the bytes of one site's update.
+    """
+
+    label: NDArray[np.bool_]
+    site: NDArray[np.str_]
+    patient: NDArray[np.str_]
+    arms: dict[tuple[str, str], NDArray[np.float64]]
+    sent: dict[tuple[str, str], int]
+
+
+def run_arms(source: Model, poor: Sequence[Splits], *, batch: int, seed: int) -> Seed:
+    """Train and score every arm on the poor sites.
+
+    Parameters
+    ----------
+    source : Model
+        Trained at the rich sites. Its untrained like, with weights of its own, is the encoder of the arms from scratch.
+    poor : one `Splits` a site, of classification data
+    batch : patients in a step
+    """
+    given = transfer.encoder_of(source)
+    fresh = transfer.encoder_of(build(source.spec, seed=10_000 + seed))
+    features = [_each(split, given) for split in poor]
+    arms, sent = {}, {}
+    for kind in transfer.HEADS:
+        head = transfer.new_head(kind, given.n_features, seed=seed)
+        for start in STARTS:
+            data = features if start == FROZEN else poor
+            model = head if start == FROZEN else transfer.Transferred(fresh if start == SCRATCH else given, head)
+            found = _tuned(model, data, batch=batch, seed=seed)
+            arms[start, kind] = np.concatenate([transfer.scores(found.model, split.audit) for split in data])
+            sent[start, kind] = found.bytes_per_update
+    test = [split.audit for split in poor]
+    return Seed(
+        np.concatenate([site.y for site in test]).astype(bool),
+        np.concatenate([np.full(len(site.x), site.site) for site in test]),
+        np.concatenate([np.array(site.record_ids)[site.patient_index] for site in test]),
+        arms, sent,
+    )  # fmt: skip
+
+
+def _each(split: Splits, encoder: transfer.Encoder) -> Splits:
+    return Splits(*(transfer.encoded(encoder, part) for part in (split.train, split.validation, split.audit)))
+
+
+def _tuned(model: Model, data: Sequence[Splits], *, batch: int, seed: int) -> transfer.Trained:
+    train, validation = [split.train for split in data], [split.validation for split in data]
+    found = [
+        transfer.train_federated(
+            model, train, validation, LocalConfig(EPOCHS, batch, rate), rounds=ROUNDS, seed=seed
+        )
+        for rate in RATES
+    ]  # fmt: skip
+    return min(found, key=lambda trained: min(trained.losses))
+
+
+def first_patients(data: SiteData, most: int | None) -> SiteData:
+    """At most so many patients of a site; None for all."""
+    return data if most is None else data.take(np.arange(min(most, data.n_patients)))

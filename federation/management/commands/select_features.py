@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+from functools import reduce
+from operator import add
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from federation.domain.data.dataset import DataError, split
+from federation.domain.data.registry import open_source
+from federation.domain.learning import feature_selection as method
+from federation.domain.quantum.solvers.comparison import SEEDS, Row, compare
+
+
+class Command(BaseCommand):
+    help = "Chooses columns for an encoder from the sites' counts, by every solver. Reads data; changes nothing."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("data", help="a tabular data set as a run names it, e.g. heart:/data/heart")
+        parser.add_argument("--columns", type=int, default=6, help="how many to choose")
+        parser.add_argument(
+            "--among", type=int, default=method.MAX_SCREENED, help="how many of the most telling ones to choose among"
+        )
+        parser.add_argument("--redundancy", type=float, default=1.0, help="what repeating one another costs; 0 or more")
+        parser.add_argument("--seed", type=int, default=0, help="of the split; only training patients are counted")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if options["redundancy"] < 0 or options["seed"] < 0:
+            raise CommandError("Expected a redundancy and a seed of 0 or more.")
+        if not 2 <= options["among"] <= method.MAX_SCREENED:
+            raise CommandError(f"Expected to choose among 2 to {method.MAX_SCREENED} columns, got {options['among']}.")
+        try:
+            source = open_source(options["data"])
+            sites = [split(source.load(site.code), seed=options["seed"]).train for site in source.sites()]
+            counts = reduce(add, (method.pair_counts(site) for site in sites))
+            few = method.screened(counts, options["among"])
+            problem = method.selection_qubo(few, options["columns"], redundancy=options["redundancy"])
+        except (DataError, method.SelectionError) as error:
+            raise CommandError(str(error)) from error
+        self.stdout.write(
+            f"{counts.n} training patients of {len(sites)} sites; {options['columns']} of the {len(few.names)} columns "
+            f"that tell most of the label, of {len(counts.names)}."
+        )
+        self.stdout.write(f"{'top by information':20} {', '.join(method.top_k(counts, options['columns']))}")
+        for row in compare(problem).rows:
+            self.stdout.write(f"{row.solver:20} {_told(row, few)}")
+        self.stdout.write(f"P(optimum) is that of one draw, as a mean over {len(SEEDS)} seeds. Exact listing decides.")
+
+
+def _told(row: Row, counts: method.PairCounts) -> str:
+    if row.best is None:
+        return row.refused
+    names = ", ".join(method.chosen(counts, row.best.bits))
+    p = "unknown" if row.p_optimum.mean is None else f"{row.p_optimum.mean:.2g} (at random {row.p_uniform:.2g})"
+    return f"{names}; cost {row.best.energy:.4f}, P(optimum) {p}, {1000 * (row.seconds or 0):.1f} ms"

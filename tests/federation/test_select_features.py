@@ -1,0 +1,51 @@
+from io import StringIO
+
+import numpy as np
+import pytest
+from django.core.management import CommandError, call_command
+
+
+@pytest.fixture
+def heart(tmp_path):
+    """Four small hospitals where the kind of chest pain tells the diagnosis and exercise angina repeats it."""
+    rng = np.random.default_rng(0)
+    for name in ("cleveland", "hungarian", "switzerland", "va"):
+        lines = []
+        for _ in range(60):
+            ill = int(rng.integers(0, 2))
+            pain = int(rng.random() < (0.9 if ill else 0.1))
+            lines.append(
+                f"{rng.integers(40, 70)},{rng.integers(0, 2)},{4 if pain else 1},{rng.integers(100, 160)},"
+                f"{rng.integers(150, 300)},0,0,{rng.integers(100, 180)},{pain},{rng.random() * 2:.1f},1,0,3,{ill}"
+            )
+        (tmp_path / f"processed.{name}.data").write_text("\n".join(lines))
+    return f"heart:{tmp_path}"
+
+
+def said(*arguments: str) -> str:
+    out = StringIO()
+    call_command("select_features", *arguments, stdout=out)
+    return out.getvalue()
+
+
+def test_every_solver_says_its_choice_beside_the_common_one(heart):
+    lines = {line[:20].strip(): line[21:] for line in said(heart, "--columns", "1", "--among", "6").splitlines()}
+    assert {"top by information", "exact", "annealing", "uniform draws", "QAOA", "VQE"} <= set(lines)
+    told = ("cp_1", "cp_4", "exang")
+    assert lines["top by information"] in told and lines["exact"].split(";")[0] in told
+    assert "P(optimum) 1 " in lines["exact"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["phantom:?patients=20"], "expected rows"),
+        (["nothing:x"], "expected a data set named"),
+        (["HEART", "--columns", "0"], "expected to choose from 1"),
+        (["HEART", "--among", "17"], "among 2 to 16"),
+        (["HEART", "--redundancy", "-1"], "0 or more"),
+    ],
+)
+def test_what_cannot_be_chosen_is_told(heart, arguments, message):
+    with pytest.raises(CommandError, match=message):
+        said(*(heart if text == "HEART" else text for text in arguments))
