@@ -109,8 +109,10 @@ def _configuration(
     shapes = {tuple(manifest.content["shape"]) for manifest in held.values()}
     if len(shapes) != 1:
         raise ValueError(f"expected one shape of data at all sites, got {sorted(shapes)}; align their preparation")
-    inputs = next(iter(shapes))[0]
-    primary, baseline = default_specs(federation.task, inputs)  # type: ignore[arg-type]
+    inputs, *sides = next(iter(shapes))
+    if len(sides) > 2:
+        raise ValueError(f"expected rows or images, got slabs of {sides[0]} slices; load the set without slab")
+    primary, baseline = default_specs(federation.task, inputs, min(sides, default=None))  # type: ignore[arg-type]
     chosen = LocalConfig.from_dict(local) if local else _recommended(federation.task)
     if epsilon_budget is None and chosen.dp is not None:
         epsilon_budget = 10.0

@@ -127,7 +127,7 @@ def train(site: Site, order: Message, tell: Tell) -> Answer:
             tell({"model": name, "step": step.step, "steps": step.steps, "loss": step.loss})
 
         seed = site.home.secret_seed(f"{order.key}:{name}")
-        result = train_local(model, data, config.local, seed=seed, progress=progress)
+        result = train_local(model, data, config.local, seed=seed, done=done, progress=progress)
         updates[name] = weights.to_bytes(result.state)
         report["models"][name] = {
             "loss": result.mean_loss,
