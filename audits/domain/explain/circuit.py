@@ -49,8 +49,8 @@ class Ablated(CircuitShape):
     def cnots(self, layer: int) -> tuple[tuple[int, int], ...]:
         return tuple(pair for pair in super().cnots(layer) if (self.kept[layer], pair[0]) not in self.cut)
 
-    def reach(self, layer: int) -> int:
-        return super().reach(self.kept[layer])
+    def number(self, layer: int) -> int:
+        return self.kept[layer]
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,8 @@ def gate_cases(shape: CircuitShape) -> dict[str, Ablated]:
     gates = [(layer, control) for layer in layers for control, _ in shape.cnots(layer)]
 
     def part(kept: tuple[int, ...], cut: list[tuple[int, int]]) -> Ablated:
-        return Ablated(shape.n_qubits, len(kept), shape.entangling, kept, frozenset(cut))
+        rest = {"embedding": shape.embedding, "reupload": shape.reupload, "ansatz": shape.ansatz}
+        return Ablated(shape.n_qubits, len(kept), shape.entangling, kept, frozenset(cut), **rest)
 
     out = {"entanglers": part(layers, gates)} if gates else {}
     if gates and shape.layers > 1:

@@ -1,27 +1,39 @@
-"""The variational quantum circuit of the platform, written once, in PennyLane.
+"""The variational quantum circuits of the platform, written once, in PennyLane.
 
-Data re-uploading [1]_: before each strongly entangling layer [2]_ the inputs are loaded again as RX rotations, so that
-the output is a richer Fourier series of the input than with a single loading. On simulators `simulator` runs the same
-circuit many times faster and is tested equal to this one; every other device runs this one.
+Data re-uploading [1]_: before each layer the inputs are loaded again as rotations, so that the output is a richer
+Fourier series of the input than with a single loading. Layers are strongly entangling [2]_, hardware efficient [3]_, or
+mirrored: pairs in which the second undoes the first when training starts, so that gradients do not vanish with the
+number of qubits [4]_. Inputs may be the amplitudes of the first state instead of angles.
 
-PennyLane takes seconds to import and a site worker never needs it, so it is imported only where a circuit is built.
+On simulators `simulator` runs the same circuit many times faster and is tested equal to this one; every other device
+runs this one. PennyLane takes seconds to import and a site worker never needs it, so it is imported only where a circuit
+is built for it; `plan_of` builds the same circuit with a `Recorder` in the place of PennyLane.
 
 References
 ----------
 .. [1] Perez-Salinas et al., "Data re-uploading for a universal quantum classifier", Quantum 4, 226 (2020).
 .. [2] Schuld et al., "Circuit-centric quantum classifiers", Phys. Rev. A 101, 032308 (2020).
+.. [3] Kandala et al., "Hardware-efficient variational quantum eigensolver for small molecules", Nature 549 (2017).
+.. [4] Grant et al., "An initialization strategy for addressing barren plateaus", Quantum 3, 214 (2019).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import functools
+import math
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from federation.domain.quantum.plan import Plan
+from federation.domain.quantum.recorder import Recorder, input_symbols, weight_symbols
 
 if TYPE_CHECKING:
     import pennylane as qml
 
 MIN_QUBITS, MAX_QUBITS = 2, 10
 MAX_LAYERS = 12
+EMBEDDINGS = ("RX", "RY", "RZ", "amplitude")
+ANSATZES = ("strong", "hardware", "mirrored")
 
 
 @dataclass(frozen=True)
@@ -31,80 +43,153 @@ class CircuitShape:
     Attributes
     ----------
     n_qubits : int, 2 to 10
-        Also the number of inputs and of outputs.
+        Also the number of outputs.
     layers : int, 1 to 12
-        Each layer loads the inputs again, rotates each qubit and entangles.
+        Each rotates every qubit and entangles.
     entangling : bool
-        False leaves the CNOT gates out: the ablation that tells what entanglement is worth.
+        False leaves the entangling gates out: the ablation that tells what entanglement is worth.
+    embedding : "RX", "RY", "RZ" or "amplitude"
+        The rotation that loads one input on each qubit (RZ: after a Hadamard gate, because alone it would not be seen),
+        or 2^n_qubits inputs as the amplitudes of the first state.
+    reupload : bool
+        Load the inputs before each layer (before each pair if mirrored), not only once. Angles only.
+    ansatz : "strong", "hardware" or "mirrored"
+        Strong: three Euler angles a qubit, then a ring of CNOT gates whose reach grows with the layer. Hardware: RY and
+        RZ, then a chain of CZ gates. Mirrored: strong, each odd layer the mirror image of the layer before it.
     """
 
     n_qubits: int
     layers: int
     entangling: bool = True
+    embedding: str = field(default="RX", kw_only=True)
+    reupload: bool = field(default=True, kw_only=True)
+    ansatz: str = field(default="strong", kw_only=True)
 
     def __post_init__(self) -> None:
         if not MIN_QUBITS <= self.n_qubits <= MAX_QUBITS:
             raise ValueError(f"expected {MIN_QUBITS} to {MAX_QUBITS} qubits, got {self.n_qubits}")
         if not 1 <= self.layers <= MAX_LAYERS:
             raise ValueError(f"expected 1 to {MAX_LAYERS} layers, got {self.layers}")
+        if self.embedding not in EMBEDDINGS:
+            raise ValueError(f"expected an embedding, one of {', '.join(EMBEDDINGS)}, got {self.embedding!r}")
+        if self.ansatz not in ANSATZES:
+            raise ValueError(f"expected an ansatz, one of {', '.join(ANSATZES)}, got {self.ansatz!r}")
+
+    @property
+    def n_inputs(self) -> int:
+        return 2**self.n_qubits if self.embedding == "amplitude" else self.n_qubits
 
     @property
     def weight_shape(self) -> tuple[int, int, int]:
-        """Layers, qubits, and the three Euler angles of a rotation (radians)."""
-        return self.layers, self.n_qubits, 3
+        """Layers, qubits, and the angles of a qubit's rotations in a layer (radians)."""
+        return self.layers, self.n_qubits, 2 if self.ansatz == "hardware" else 3
 
     @property
     def n_parameters(self) -> int:
-        return 3 * self.layers * self.n_qubits
+        return math.prod(self.weight_shape)
+
+    def number(self, layer: int) -> int:
+        """What the layer at this place is the how-manieth of; another number only where layers were taken out."""
+        return layer
+
+    def mirrors(self, layer: int) -> bool:
+        """Is this layer the mirror image of the one before it: gates in reverse order?"""
+        return self.ansatz == "mirrored" and self.number(layer) % 2 == 1
+
+    def loads(self, layer: int) -> bool:
+        """Are the inputs loaded as angles before this layer?"""
+        if self.embedding == "amplitude":
+            return False
+        return layer == 0 or (self.reupload and not self.mirrors(layer))
 
     def cnots(self, layer: int) -> tuple[tuple[int, int], ...]:
-        """The (control, target) pairs of one layer in order: a ring whose reach grows with the layer."""
+        """The (control, target) pairs of one layer in order: a ring, or the chain of CZ gates of the hardware ansatz."""
         if not self.entangling:
             return ()
+        if self.ansatz == "hardware":
+            return tuple((wire, wire + 1) for wire in range(self.n_qubits - 1))
         reach = self.reach(layer)
-        return tuple((wire, (wire + reach) % self.n_qubits) for wire in range(self.n_qubits))
+        ring = tuple((wire, (wire + reach) % self.n_qubits) for wire in range(self.n_qubits))
+        return ring[::-1] if self.mirrors(layer) else ring
 
     def reach(self, layer: int) -> int:
         """Distance between control and target, as `qml.StronglyEntanglingLayers` chooses it by default."""
-        return layer % (self.n_qubits - 1) + 1
+        return (self.number(layer) - self.mirrors(layer)) % (self.n_qubits - 1) + 1
 
     @property
     def depth(self) -> int:
-        """Length of the longest chain of gates that must wait for one another (RX, Rot and CNOT count 1 each)."""
-        busy_until = [0] * self.n_qubits
-        for layer in range(self.layers):
-            busy_until = [time + 2 for time in busy_until]
-            for control, target in self.cnots(layer):
-                busy_until[control] = busy_until[target] = max(busy_until[control], busy_until[target]) + 1
-        return max(busy_until)
+        """Length of the longest chain of gates that must wait for one another."""
+        return plan_of(self).depth
 
 
-def circuit(angles: Any, weights: Any, *, shape: CircuitShape) -> list[Any]:
+def circuit(angles: Any, weights: Any, *, shape: CircuitShape, qml: Any = None) -> list[Any]:
     """The circuit as a PennyLane quantum function; call it inside a QNode.
 
     Parameters
     ----------
-    angles : array, shape (n_qubits,) or (batch, n_qubits)
-        RX angles in radians.
+    angles : array, shape (n_inputs,) or (batch, n_inputs)
+        Angles in radians, or amplitudes, which are normalised.
     weights : array, shape `shape.weight_shape`
-        Euler angles (phi, theta, omega) in radians.
+        Euler angles (phi, theta, omega), or (y, z) of the hardware ansatz, in radians.
+    qml : optional
+        What gates are taken from: PennyLane, or a `Recorder`.
 
     Returns
     -------
     list of n_qubits expectation values of Pauli Z in [-1, 1]
         1 means that the qubit is surely 0, -1 that it is surely 1.
     """
-    import pennylane as qml
+    if qml is None:
+        import pennylane as qml
 
     wires = range(shape.n_qubits)
+    if shape.embedding == "amplitude":
+        qml.AmplitudeEmbedding(angles, wires=wires, pad_with=0.0, normalize=True)
     for layer in range(shape.layers):
-        qml.AngleEmbedding(angles, wires=wires, rotation="X")
-        if shape.entangling:
-            qml.StronglyEntanglingLayers(weights[layer : layer + 1], wires=wires, ranges=[shape.reach(layer)])
-        else:
-            for wire in wires:
-                qml.Rot(*weights[layer, wire], wires=wire)
+        if shape.loads(layer):
+            _load(angles, shape, qml)
+        _layer(weights[layer], shape, layer, qml)
     return [qml.expval(qml.PauliZ(wire)) for wire in wires]
+
+
+def _load(angles: Any, shape: CircuitShape, qml: Any) -> None:
+    for wire in range(shape.n_qubits):
+        if shape.embedding == "RZ":
+            qml.Hadamard(wires=wire)
+        getattr(qml, shape.embedding)(angles[..., wire], wires=wire)
+
+
+def _layer(weights: Any, shape: CircuitShape, layer: int, qml: Any) -> None:
+    pairs = shape.cnots(layer)
+    if shape.mirrors(layer):
+        _entangle(pairs, qml.CNOT)
+        _rotate(weights, shape, qml)
+    else:
+        _rotate(weights, shape, qml)
+        _entangle(pairs, qml.CZ if shape.ansatz == "hardware" else qml.CNOT)
+
+
+def _rotate(weights: Any, shape: CircuitShape, qml: Any) -> None:
+    for wire in range(shape.n_qubits):
+        if shape.ansatz == "hardware":
+            qml.RY(weights[wire, 0], wires=wire)
+            qml.RZ(weights[wire, 1], wires=wire)
+        else:
+            qml.Rot(weights[wire, 0], weights[wire, 1], weights[wire, 2], wires=wire)
+
+
+def _entangle(pairs: tuple[tuple[int, int], ...], gate: Any) -> None:
+    for control, target in pairs:
+        gate(wires=[control, target])
+
+
+@functools.lru_cache(maxsize=256)
+def plan_of(shape: CircuitShape) -> Plan:
+    """The circuit as data, taken down without PennyLane."""
+    recorder = Recorder(shape.n_qubits)
+    angles, weights = input_symbols(shape.n_inputs), weight_symbols(shape.weight_shape)
+    outputs = circuit(angles, weights, shape=shape, qml=recorder)
+    return recorder.plan(outputs, n_inputs=shape.n_inputs, n_weights=shape.n_parameters)
 
 
 def qnode(shape: CircuitShape, *, device: qml.devices.Device | None = None, diff_method: str = "best") -> qml.QNode:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
 from federation.domain.quantum.circuits import CircuitShape
+from federation.domain.quantum.initial import initial_weights
 from federation.domain.quantum.simulator import StatevectorSimulator
-
-# Small angles start the circuit near the identity, where gradients do not vanish with the number of qubits
-# (review of barren plateaus: arXiv:2405.00781).
-INITIAL_ANGLE_STD = 0.1
 
 
 class QuantumLayer(nn.Module):
@@ -23,7 +19,7 @@ class QuantumLayer(nn.Module):
         super().__init__()
         self.shape = shape
         self.simulator = StatevectorSimulator(shape)
-        self.weights = nn.Parameter(INITIAL_ANGLE_STD * torch.randn(shape.weight_shape))
+        self.weights = nn.Parameter(initial_weights(shape))
 
     def forward(self, angles: Tensor) -> Tensor:
         return self.simulator(angles, self.weights)

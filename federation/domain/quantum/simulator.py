@@ -1,181 +1,208 @@
-"""A batched state-vector executor of `circuits.circuit` in plain PyTorch.
+"""A batched state-vector executor in plain PyTorch: it runs a `Plan`, whichever circuit that is.
 
-The trick is to watch the state between layers in the X basis. There the embedding ``RX(x_0) ... RX(x_n-1)`` is
-diagonal: a phase ``exp(-i/2 sum_j x_j z_j)`` on each amplitude, computed once per sample and used by every layer,
-because re-uploading loads the same angles again. What is left of a layer (change of basis, rotations, CNOT ring, change
-back) is the same for all samples: one shared matrix on few qubits, two Kronecker halves and an index permutation on
-more.
+The plan is compiled once for each precision and device (`program`) and then run for whole batches (`adjoint`):
 
-Changes of basis use the unnormalised Hadamard matrix of ones and minus ones, exact in every precision; the two
-factors 1/sqrt(2) per qubit and layer sit in the rotations. Nothing is done in place and nothing depends on values, so
-`torch.func.vmap` and `torch.func.grad` pass through, which DP-SGD needs.
+* What untouched wires begin with is a product state, computed wire by wire without any gate.
+* Every gate is a real rotation about Y, a diagonal, or a permutation of amplitudes (`lowering`), and like gates are one
+  step. A layer of rotations is two Kronecker halves; a ring of CNOT gates is one reordering of rows.
+* Up to 6 qubits everything between two loadings of the inputs is one matrix, and until the first re-loading the states
+  are real numbers.
+* The derivative is the circuit run backwards, written by hand. Under `torch.func` (DP-SGD's gradients by sample) and for
+  second derivatives autograd takes the plain way instead.
 
-The precision follows the inputs: float32 runs in complex64, float64 in complex128.
+The precision follows the inputs: float64 runs in complex128, everything else in complex64.
 """
 
 from __future__ import annotations
 
+import os
+from dataclasses import replace
+
 import torch
 from torch import Tensor, nn
 
-from federation.domain.quantum.circuits import CircuitShape
+from federation.domain.quantum.adjoint import Adjoint, local_vectors, plain
+from federation.domain.quantum.circuits import CircuitShape, plan_of
+from federation.domain.quantum.errors import NotFinite, TooLarge, Unsupported, WrongShape, ZeroNorm
+from federation.domain.quantum.plan import Plan, Readout
+from federation.domain.quantum.program import Program, Table, build
 
-# Up to here one 2^n by 2^n matrix a layer beats two halves (measured: 2.6 against 3.4 ms at 6 qubits, batch 256).
-MAX_FUSED_QUBITS = 6
+MAX_QUBITS = 26  # one state of complex128 is then 1 GiB
+SHARE_OF_MEMORY = 0.8
+SMALL = 2**28  # bytes
 
 
 class StatevectorSimulator(nn.Module):
-    """Exact (analytic, noiseless) expectation values of the circuit for a batch of inputs."""
+    """Exact (analytic, noiseless) expectation values or probabilities of a circuit for a batch of inputs.
 
-    signs: Tensor
-    readout: Tensor
-    orders: Tensor
-    inverses: Tensor
-    mixers: Tensor
-    left_hadamard: Tensor
-    right_hadamard: Tensor
+    It has no parameters and no state: tables are made for the device and the precision of the inputs it is given.
 
-    def __init__(self, shape: CircuitShape) -> None:
+    Parameters
+    ----------
+    circuit : CircuitShape or Plan
+    """
+
+    def __init__(self, circuit: CircuitShape | Plan) -> None:
         super().__init__()
-        self.shape = shape
-        n = shape.n_qubits
-        orders = torch.stack([_cnot_order(shape, layer) for layer in range(shape.layers)])
-        inverses = torch.argsort(orders, dim=1)
-        signs = _z_signs(n)
-        # Not persistent: they follow from the shape, so they never travel with the weights.
-        self.register_buffer("signs", signs, persistent=False)
-        # Permuting the last state and then summing with signs is summing with permuted signs.
-        self.register_buffer("readout", signs[inverses[-1]], persistent=False)
-        if n <= MAX_FUSED_QUBITS:
-            mixers = torch.stack([_hadamard(n)[:, inverse] for inverse in inverses])
-            self.register_buffer("mixers", mixers[:-1], persistent=False)
-        else:
-            self.register_buffer("orders", orders, persistent=False)
-            self.register_buffer("inverses", inverses, persistent=False)
-            self.register_buffer("left_hadamard", _hadamard(n // 2), persistent=False)
-            self.register_buffer("right_hadamard", _hadamard(n - n // 2), persistent=False)
+        self.plan = plan_of(circuit) if isinstance(circuit, CircuitShape) else circuit
+        self.weight_shape = circuit.weight_shape if isinstance(circuit, CircuitShape) else (circuit.n_weights,)
+        if self.plan.n_qubits > MAX_QUBITS:
+            raise TooLarge(
+                expected=f"at most {MAX_QUBITS} qubits",
+                got=f"{self.plan.n_qubits}, which is {2.0 ** (self.plan.n_qubits - 26):.0f} GiB for one state",
+                remedy="Use fewer qubits, or a PennyLane device that does not keep the whole state.",
+            )
+        self._programs: dict[tuple[torch.dtype, torch.device], Program] = {}
 
-    def forward(self, angles: Tensor, weights: Tensor) -> Tensor:
-        """Expectation value of Pauli Z on each qubit.
+    def forward(self, inputs: Tensor, weights: Tensor) -> Tensor:
+        """What the plan measures.
 
         Parameters
         ----------
-        angles : Tensor, shape (batch, n_qubits)
-            RX angles in radians, float32 or float64.
-        weights : Tensor, shape `shape.weight_shape`
-            Euler angles in radians, of the same dtype.
+        inputs : Tensor, shape (batch, n_inputs)
+            Angles in radians, or amplitudes, float32 or float64.
+        weights : Tensor, shape `weight_shape`, or any other with as many numbers
+            Angles in radians, of the same dtype.
 
         Returns
         -------
-        Tensor, shape (batch, n_qubits), in [-1, 1]
+        Tensor, shape (batch, observables) in the range of each observable, or (batch, 2^wires) probabilities
 
         Raises
         ------
-        ValueError
-            If the inputs have another shape.
+        CircuitError
+            If the inputs have another shape, are not finite, or if the states of the batch do not fit into memory.
         """
-        n = self.shape.n_qubits
-        if angles.dim() != 2 or angles.shape[1] != n:
-            raise ValueError(f"expected angles of shape (batch, {n}), got {tuple(angles.shape)}")
-        if weights.shape != self.shape.weight_shape:
-            raise ValueError(f"expected weights of shape {self.shape.weight_shape}, got {tuple(weights.shape)}")
-        exponent = angles @ (self.signs.to(angles.dtype).T / 2)
-        phase = torch.complex(torch.cos(exponent), -torch.sin(exponent))
-        gates = _scaled_rotations(weights)
-        run = self._run_fused if n <= MAX_FUSED_QUBITS else self._run_split
-        state = run(phase, gates)
-        return (state.real**2 + state.imag**2) @ self.readout.to(angles.dtype)
+        if self.plan.readout.kind == "sample":
+            raise WrongShape(
+                expected="a number of shots", got="none", remedy="Call `samples` for a circuit that returns samples."
+            )
+        out = self._outputs(inputs, weights)
+        return self._marginal(out) if self.plan.readout.kind == "probs" else out.T
 
-    def _run_fused(self, phase: Tensor, gates: Tensor) -> Tensor:
-        rotations = _kronecker(gates)
-        layers = self.mixers.to(phase.dtype) @ rotations[:-1]
-        state = phase
-        for layer in range(self.shape.layers - 1):
-            state = (state @ layers[layer].mT) * phase
-        return state @ rotations[-1].mT
+    def _outputs(self, inputs: Tensor, weights: Tensor) -> Tensor:
+        plan = self.plan
+        if inputs.dim() != 2 or inputs.shape[1] != plan.n_inputs:
+            raise WrongShape(
+                expected=f"inputs of shape (batch, {plan.n_inputs})", got=f"{tuple(inputs.shape)}",
+                remedy="Give one row of inputs for each sample.",
+            )  # fmt: skip
+        if weights.shape != self.weight_shape:
+            raise WrongShape(
+                expected=f"weights of shape {tuple(self.weight_shape)}", got=f"{tuple(weights.shape)}",
+                remedy="Give the weights of this circuit.",
+            )  # fmt: skip
+        dtype = torch.float64 if inputs.dtype == torch.float64 else torch.float32
+        inputs, weights = inputs.to(dtype), weights.to(dtype).flatten()
+        transformed = torch._C._are_functorch_transforms_active()
+        if not transformed:
+            _check_finite("inputs", inputs)
+            _check_finite("weights", weights)
+        program = self._program(dtype, inputs.device)
+        _check_memory(self.plan, program, len(inputs), dtype, inputs.device)
+        shared, sample = _angles(program.shared, weights, None), _angles(program.sample, weights, inputs)
+        start = self._start(program, inputs, shared, sample)
+        execute = plain if transformed else Adjoint.apply
+        return execute(program, start, shared, sample)
 
-    def _run_split(self, phase: Tensor, gates: Tensor) -> Tensor:
-        half = self.shape.n_qubits // 2
-        left, right = _kronecker(gates[:, :half]), _kronecker(gates[:, half:])
-        rows, columns = left.shape[-1], right.shape[-1]
-        left_hadamard, right_hadamard = self.left_hadamard.to(phase.dtype), self.right_hadamard.to(phase.dtype)
-        state = phase
-        for layer in range(self.shape.layers):
-            if layer > 0:
-                flat = _Permute.apply(
-                    state.reshape(-1, rows * columns), self.orders[layer - 1], self.inverses[layer - 1]
-                )
-                mixed = left_hadamard @ (flat.reshape(-1, rows, columns) @ right_hadamard)
-                state = mixed.reshape(-1, rows * columns) * phase
-            state = left[layer] @ (state.reshape(-1, rows, columns) @ right[layer].mT)
-        return state.reshape(-1, rows * columns)
+    def _program(self, dtype: torch.dtype, device: torch.device) -> Program:
+        key = dtype, device
+        if key not in self._programs:
+            self._programs[key] = build(self.plan, dtype=dtype, device=device)
+        return self._programs[key]
+
+    def _start(self, program: Program, inputs: Tensor, shared: Tensor, sample: Tensor) -> Tensor:
+        """The first states (2^n, batch), or one vector a wire."""
+        if self.plan.padding is None:
+            return local_vectors(program, shared, sample, len(inputs))
+        missing = 2**program.n - inputs.shape[1]
+        full = nn.functional.pad(inputs, (0, missing), value=self.plan.padding)
+        norm = full.norm(dim=1, keepdim=True)
+        if not torch._C._are_functorch_transforms_active() and not bool((norm > 0).all()):
+            raise ZeroNorm(
+                expected="amplitudes of which one at least is not zero", got="a sample of zeros",
+                remedy="Leave the sample out, or pad it with a number other than 0.",
+            )  # fmt: skip
+        return (full / norm).T
+
+    def _marginal(self, probabilities: Tensor) -> Tensor:
+        """Probabilities (2^n, batch) of all wires to (batch, 2^k) of those that are measured."""
+        n, wires = self.plan.n_qubits, self.plan.readout.wires
+        cube = probabilities.reshape(*[2] * n, -1)
+        others = [wire for wire in range(n) if wire not in wires]
+        return cube.permute(n, *wires, *others).reshape(cube.shape[-1], 2 ** len(wires), -1).sum(-1)
+
+    def probabilities(self, inputs: Tensor, weights: Tensor) -> Tensor:
+        """Probability of each outcome of the measured wires (all if expectation values are): (batch, 2^wires)."""
+        return self.measuring("probs")(inputs, weights)
+
+    def measuring(self, kind: str, wires: tuple[int, ...] = ()) -> StatevectorSimulator:
+        """The same circuit, measured in another way."""
+        wires = wires or self.plan.readout.wires or tuple(range(self.plan.n_qubits))
+        other = StatevectorSimulator(replace(self.plan, readout=Readout(kind, wires=wires)))  # type: ignore[arg-type]
+        other.weight_shape = self.weight_shape
+        return other
+
+    def samples(
+        self, inputs: Tensor, weights: Tensor, *, shots: int, generator: torch.Generator | None = None
+    ) -> Tensor:
+        """Measured bits of each shot, uint8 of shape (batch, shots, wires). The same generator gives the same bits."""
+        if shots < 1:
+            raise WrongShape(expected="one shot at least", got=f"{shots}", remedy="Ask for more shots.")
+        with torch.no_grad():
+            probabilities = self.probabilities(inputs, weights)
+        drawn = torch.multinomial(probabilities, shots, replacement=True, generator=generator)
+        bits = probabilities.shape[1].bit_length() - 1
+        shifts = torch.arange(bits - 1, -1, -1, device=drawn.device)
+        return (drawn[..., None] >> shifts & 1).to(torch.uint8)
+
+    def estimates(
+        self, inputs: Tensor, weights: Tensor, *, shots: int, generator: torch.Generator | None = None
+    ) -> Tensor:
+        """Expectation values of observables made of Z, as `shots` measurements would estimate them: no gradient."""
+        words = [word for observable in self.plan.readout.observables for _, word in observable.terms]
+        if any(letter in "XY" for word in words for letter in word):
+            raise Unsupported(expected="observables made of Z", got="X or Y", remedy="Run it on a PennyLane device.")
+        bits = self.measuring("probs", tuple(range(self.plan.n_qubits))).samples(
+            inputs, weights, shots=shots, generator=generator
+        )
+        columns = []
+        for observable in self.plan.readout.observables:
+            total = torch.zeros(len(inputs), dtype=inputs.dtype, device=inputs.device)
+            for coefficient, word in observable.terms:
+                seen = bits[..., [wire for wire, letter in enumerate(word) if letter == "Z"]]
+                total += coefficient * (1 - 2 * (seen.sum(-1) % 2).to(inputs.dtype)).mean(1)
+            columns.append(total)
+        return torch.stack(columns, 1)
 
 
-class _Permute(torch.autograd.Function):
-    """Reorder the columns; the gradient is the inverse reordering (autograd would scatter-add, which is far slower)."""
-
-    generate_vmap_rule = True
-
-    @staticmethod
-    def forward(state: Tensor, order: Tensor, inverse: Tensor) -> Tensor:
-        return state[:, order]
-
-    @staticmethod
-    def setup_context(ctx, inputs, output) -> None:
-        _, order, inverse = inputs
-        ctx.save_for_backward(order, inverse)
-
-    @staticmethod
-    def backward(ctx, grad):
-        order, inverse = ctx.saved_tensors
-        return _Permute.apply(grad, inverse, order), None, None
+def _angles(table: Table, weights: Tensor, inputs: Tensor | None) -> Tensor:
+    shared = torch.addmv(table.offset, table.by_weight, weights.to(table.offset.dtype))
+    return shared if inputs is None else shared[:, None] + table.by_input @ inputs.T
 
 
-def _scaled_rotations(weights: Tensor) -> Tensor:
-    """Rot(w) H / sqrt(2) for each layer and qubit: shape (layers, n, 2, 2), complex.
-
-    Rot = RZ(omega) RY(theta) RZ(phi) = [[a, -conj(b)], [b, conj(a)]]. `torch.polar` would be shorter, but its gradient
-    is wrong where the modulus is negative, as cos and sin of a half angle may be.
-    """
-    phi, theta, omega = weights.unbind(-1)
-    cos, sin = torch.cos(theta / 2) / 2, torch.sin(theta / 2) / 2
-    plus, minus = (phi + omega) / 2, (phi - omega) / 2
-    a = torch.complex(cos * torch.cos(plus), -cos * torch.sin(plus))
-    b = torch.complex(sin * torch.cos(minus), -sin * torch.sin(minus))
-    top = torch.stack([a - b.conj(), a + b.conj()], -1)
-    bottom = torch.stack([b + a.conj(), b - a.conj()], -1)
-    return torch.stack([top, bottom], -2)
+def _check_finite(name: str, tensor: Tensor) -> None:
+    if not bool(torch.isfinite(tensor).all()):
+        bad = int((~torch.isfinite(tensor)).sum())
+        raise NotFinite(
+            expected=f"{name} that are finite numbers", got=f"NaN or infinity in {bad} of {tensor.numel()} places",
+            remedy="Look for what made them: missing values in the data, or a learning rate that is too high.",
+        )  # fmt: skip
 
 
-def _kronecker(gates: Tensor) -> Tensor:
-    """Kronecker product over the qubits: (layers, k, 2, 2) to (layers, 2^k, 2^k)."""
-    product = gates[:, 0]
-    for qubit in range(1, gates.shape[1]):
-        size = 2 * product.shape[-1]
-        product = (product[:, :, None, :, None] * gates[:, qubit, None, :, None, :]).reshape(-1, size, size)
-    return product
+def _check_memory(plan: Plan, program: Program, batch: int, dtype: torch.dtype, device: torch.device) -> None:
+    """Refuse what would not fit; small batches are not worth the look."""
+    needed = program.kept_states * 2**plan.n_qubits * batch * 2 * dtype.itemsize
+    if needed < SMALL:
+        return
+    free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else _free_memory()
+    if needed > SHARE_OF_MEMORY * free:
+        raise TooLarge(
+            expected=f"states that fit into {SHARE_OF_MEMORY * free / 2**30:.1f} GiB",
+            got=f"{plan.n_qubits} qubits for {batch} samples at once, about {needed / 2**30:.1f} GiB",
+            remedy="Use smaller batches, fewer qubits, or float32.",
+        )
 
 
-def _hadamard(n_qubits: int) -> Tensor:
-    """Unnormalised H on each qubit: entries 1 and -1, shape (2^n, 2^n)."""
-    matrix = torch.ones(1, 1)
-    for _ in range(n_qubits):
-        matrix = torch.kron(matrix, torch.tensor([[1.0, 1.0], [1.0, -1.0]]))
-    return matrix
-
-
-def _cnot_order(shape: CircuitShape, layer: int) -> Tensor:
-    """`order` such that the state after the layer's CNOTs is ``state[order]`` (wire 0 is the most significant bit)."""
-    n = shape.n_qubits
-    index = torch.arange(2**n)
-    order = index
-    for control, target in shape.cnots(layer):
-        flipped = index ^ (((index >> (n - 1 - control)) & 1) << (n - 1 - target))
-        order = order[flipped]
-    return order
-
-
-def _z_signs(n_qubits: int) -> Tensor:
-    """Eigenvalue of Z on each wire for each basis state: shape (2^n, n)."""
-    index = torch.arange(2**n_qubits)
-    return torch.stack([1.0 - 2.0 * ((index >> (n_qubits - 1 - wire)) & 1) for wire in range(n_qubits)], 1)
+def _free_memory() -> int:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES")
