@@ -26,7 +26,7 @@ from federation.domain.models.registry import build
 from federation.domain.strategies.base import Update
 from federation.domain.strategies.fedavg import aggregate
 
-LOOK_EVERY = 5  # rounds between two looks at the training patients
+LOOK_EVERY = 10  # rounds between two looks at the training patients
 ENOUGH = 0.9
 
 

@@ -8,9 +8,9 @@ from federation.domain.learning.config import LocalConfig
 from federation.domain.models.registry import CHANNELS, unet_specs
 
 ROUNDS = 40
-LOCAL = LocalConfig(epochs=1, batch_size=2, learning_rate=0.003, schedule="cosine", augment="affine", slices=16)
+LOCAL = LocalConfig(epochs=1, batch_size=2, learning_rate=0.001, schedule="cosine", augment="full", slices=16)
 CONTEXT = 1
-HYBRID, TWIN = unet_specs(3, CHANNELS[:4])
+HYBRID, TWIN = unet_specs(3, CHANNELS[:4], standardise=True)
 BARE = {**HYBRID, "entangling": False}
 VOLUME = {"kind": "unet3d", "inputs": 3, "channels": [12, 24, 40, 64], "standardise": HYBRID["standardise"]}
 

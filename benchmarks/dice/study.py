@@ -21,9 +21,9 @@ Cell = tuple[str, int, int]  # row, seed, fold
 
 
 def cells(seeds: int, rows: Iterable[str] = (), folds: Iterable[int] = sets.REPORTED) -> list[Cell]:
-    """Every cell, seed after seed, so that what is finished is complete for as many seeds as possible."""
+    """Every cell, seed after seed and row after row, so that what is finished is complete as far as it goes."""
     chosen = [row for row in PLANS if not rows or row in rows]
-    return [(row, seed, fold) for seed in range(seeds) for fold in folds for row in chosen]
+    return [(row, seed, fold) for seed in range(seeds) for row in chosen for fold in folds]
 
 
 def finished(path: Path) -> list[dict[str, Any]]:
