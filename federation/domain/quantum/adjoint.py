@@ -14,7 +14,13 @@ import torch
 from torch import Tensor
 
 from federation.domain.quantum.kernels import (
-    Permuted, kronecker, product, product_back, rotations, turn, turn_back,
+    Permuted,
+    kronecker,
+    product,
+    product_back,
+    rotations,
+    turn,
+    turn_back,
 )  # fmt: skip
 from federation.domain.quantum.program import Block, Group, Item, PermuteItem, PhaseItem, Program, TurnItem
 
@@ -35,22 +41,22 @@ class Values:
 
 
 def values(program: Program, shared: Tensor, sample: Tensor) -> Values:
-    """The matrices and diagonals for some angles. What all samples share is made in double precision: it is small, and
-    the rounding of a sum of angles would reach every amplitude.
+    """The matrices and diagonals for some angles, which are always float64: they are few, and the rounding of an angle
+    would reach every amplitude.
     """
     n, end = program.n, program.before + program.turns * program.n
     gates = rotations(shared[program.before : end].reshape(program.turns, n))
     halves: tuple[Tensor, ...] = ()
     if program.turns:
         half = n // 2
-        halves = kronecker(gates[:, :half]).to(sample.dtype), kronecker(gates[:, half:]).to(sample.dtype)
+        halves = kronecker(gates[:, :half]).to(program.dtype), kronecker(gates[:, half:]).to(program.dtype)
         if program.fused:
             left, right = halves
             whole = left[:, :, None, :, None] * right[:, None, :, None, :]
             halves = (whole.reshape(-1, 2**n, 2**n),)
     phases = _unit(program.signs @ shared[end:].reshape(program.signs.shape[0], program.signs.shape[2], 1))
     loads = [_diagonal(program, number, sample) for number in range(len(program.loads))]
-    return Values(halves, phases.to(sample.dtype.to_complex()), loads)
+    return Values(halves, phases.to(program.dtype.to_complex()), loads)
 
 
 def _diagonal(program: Program, number: int, sample: Tensor) -> Tensor:
@@ -58,8 +64,8 @@ def _diagonal(program: Program, number: int, sample: Tensor) -> Tensor:
     angles = sample[load.rows]
     if load.local:
         one = _unit(angles / -2)
-        return product(torch.stack([one, one.conj()], 1), program.rows, program.columns)
-    return _unit(load.signs @ angles)
+        return product(torch.stack([one, one.conj()], 1), program.rows, program.columns, program.dtype)
+    return _unit(load.signs @ angles.to(program.dtype))
 
 
 def _unit(angles: Tensor) -> Tensor:
@@ -93,7 +99,7 @@ def _complex(state: Tensor) -> Tensor:
 
 def readout(groups: Sequence[Group], state: Tensor) -> Tensor:
     """Expectation values, or the probability of each basis state if there is no observable."""
-    total = None
+    state, total = _complex(state), None
     for group in groups:
         if group.flip is None:
             part = group.values @ (state.real**2 + state.imag**2)
@@ -108,7 +114,7 @@ def local_vectors(program: Program, shared: Tensor, sample: Tensor, batch: int) 
     zero = torch.tensor([[1.0], [0.0]], dtype=sample.dtype, device=sample.device).expand(program.n, 2, 1)
     found = zero
     for step in program.local:
-        angles = sample[step.rows] if step.sample else shared[step.rows, None].to(sample.dtype)
+        angles = sample[step.rows] if step.sample else shared[step.rows, None]
         if not step.turns:
             one = _unit(angles / -2)
             found = torch.stack([one, one.conj()], 1) * found
@@ -127,7 +133,7 @@ class Adjoint(torch.autograd.Function):
         given = values(program, shared, sample)
         ctx.program, ctx.given = program, given
         ctx.save_for_backward(start, shared, sample)
-        state = start if start.dim() == 2 else product(start, program.rows, program.columns)
+        state = start if start.dim() == 2 else product(start, program.rows, program.columns, program.dtype)
         ctx.states = _Kept(state)
         state = _forwards(program.items, state, given, ctx.states)
         return readout(program.groups, state)
@@ -145,7 +151,7 @@ class Adjoint(torch.autograd.Function):
 
 def plain(program: Program, start: Tensor, shared: Tensor, sample: Tensor) -> Tensor:
     """As `Adjoint.apply`, in calls that autograd and `torch.func` understand."""
-    state = start if start.dim() == 2 else product(start, program.rows, program.columns)
+    state = start if start.dim() == 2 else product(start, program.rows, program.columns, program.dtype)
     return run(program, state, values(program, shared, sample))
 
 
@@ -199,10 +205,9 @@ def _backwards(program: Program, given: Values, kept: _Kept, start: Tensor, grad
     adjoint = readout_back(program.groups, kept.last, grad)
     adjoint = _items_back(program.items, adjoint, given, kept, found)
     if start.dim() == 3:
-        if not start.is_complex():
-            adjoint = adjoint.real if adjoint.is_complex() else adjoint
+        adjoint = adjoint if start.is_complex() else adjoint.real
         adjoint = product_back(adjoint, start, program.rows, program.columns)
-    elif adjoint.is_complex():
+    else:
         adjoint = adjoint.real
     return adjoint, _shared_gradient(program, found, grad), _sample_gradient(program, found, grad)
 
@@ -246,16 +251,16 @@ def _shared_gradient(program: Program, found: _Gradients, like: Tensor) -> Tenso
 
 
 def _sample_gradient(program: Program, found: _Gradients, like: Tensor) -> Tensor:
-    total = like.new_zeros(len(program.sample.offset), like.shape[1])
+    total = like.new_zeros(len(program.sample.offset), like.shape[1], dtype=torch.float64)
     for index, sums in found.loads.items():
         load = program.loads[index]
-        total[load.rows] = load.signs.mT @ sums
+        total[load.rows] = (load.signs.mT @ sums).double()
     return total
 
 
 def readout_back(groups: Sequence[Group], state: Tensor, grad: Tensor) -> Tensor:
     """The adjoint of the last states."""
-    total = None
+    state, total = _complex(state), None
     for group in groups:
         if group.flip is None:
             part = state * (2 * (group.values.mT @ grad))

@@ -6,8 +6,8 @@ mirrored: pairs in which the second undoes the first when training starts, so th
 number of qubits [4]_. Inputs may be the amplitudes of the first state instead of angles.
 
 On simulators `simulator` runs the same circuit many times faster and is tested equal to this one; every other device
-runs this one. PennyLane takes seconds to import and a site worker never needs it, so it is imported only where a circuit
-is built for it; `plan_of` builds the same circuit with a `Recorder` in the place of PennyLane.
+runs this one. PennyLane takes seconds to import and a site worker never needs it, so it is imported only where a
+circuit is built for it; `plan_of` builds the same circuit with a `Recorder` in the place of PennyLane.
 
 References
 ----------
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 MIN_QUBITS, MAX_QUBITS = 2, 10
 MAX_LAYERS = 12
 EMBEDDINGS = ("RX", "RY", "RZ", "amplitude")
-ANSATZES = ("strong", "hardware", "mirrored")
+ANGLES = {"strong": 3, "hardware": 2, "mirrored": 6}  # of each qubit in a layer, by ansatz
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,8 @@ class CircuitShape:
         Load the inputs before each layer (before each pair if mirrored), not only once. Angles only.
     ansatz : "strong", "hardware" or "mirrored"
         Strong: three Euler angles a qubit, then a ring of CNOT gates whose reach grows with the layer. Hardware: RY and
-        RZ, then a chain of CZ gates. Mirrored: strong, each odd layer the mirror image of the layer before it.
+        RZ, then a chain of CZ gates. Mirrored: Euler angles before and after the ring, and each odd layer the mirror
+        image of the layer before it.
     """
 
     n_qubits: int
@@ -72,8 +73,8 @@ class CircuitShape:
             raise ValueError(f"expected 1 to {MAX_LAYERS} layers, got {self.layers}")
         if self.embedding not in EMBEDDINGS:
             raise ValueError(f"expected an embedding, one of {', '.join(EMBEDDINGS)}, got {self.embedding!r}")
-        if self.ansatz not in ANSATZES:
-            raise ValueError(f"expected an ansatz, one of {', '.join(ANSATZES)}, got {self.ansatz!r}")
+        if self.ansatz not in ANGLES:
+            raise ValueError(f"expected an ansatz, one of {', '.join(ANGLES)}, got {self.ansatz!r}")
 
     @property
     def n_inputs(self) -> int:
@@ -82,14 +83,14 @@ class CircuitShape:
     @property
     def weight_shape(self) -> tuple[int, int, int]:
         """Layers, qubits, and the angles of a qubit's rotations in a layer (radians)."""
-        return self.layers, self.n_qubits, 2 if self.ansatz == "hardware" else 3
+        return self.layers, self.n_qubits, ANGLES[self.ansatz]
 
     @property
     def n_parameters(self) -> int:
         return math.prod(self.weight_shape)
 
     def number(self, layer: int) -> int:
-        """What the layer at this place is the how-manieth of; another number only where layers were taken out."""
+        """The number that the layer at this place has in the whole circuit: another one if layers were taken out."""
         return layer
 
     def mirrors(self, layer: int) -> bool:
@@ -103,7 +104,7 @@ class CircuitShape:
         return layer == 0 or (self.reupload and not self.mirrors(layer))
 
     def cnots(self, layer: int) -> tuple[tuple[int, int], ...]:
-        """The (control, target) pairs of one layer in order: a ring, or the chain of CZ gates of the hardware ansatz."""
+        """The (control, target) pairs of one layer in order: a ring, or the chain of the hardware ansatz."""
         if not self.entangling:
             return ()
         if self.ansatz == "hardware":
@@ -160,13 +161,12 @@ def _load(angles: Any, shape: CircuitShape, qml: Any) -> None:
 
 
 def _layer(weights: Any, shape: CircuitShape, layer: int, qml: Any) -> None:
-    pairs = shape.cnots(layer)
-    if shape.mirrors(layer):
-        _entangle(pairs, qml.CNOT)
-        _rotate(weights, shape, qml)
-    else:
-        _rotate(weights, shape, qml)
-        _entangle(pairs, qml.CZ if shape.ansatz == "hardware" else qml.CNOT)
+    entangle = qml.CZ if shape.ansatz == "hardware" else qml.CNOT
+    _rotate(weights[:, :3], shape, qml)
+    for pair in shape.cnots(layer):
+        entangle(wires=list(pair))
+    if shape.ansatz == "mirrored":
+        _rotate(weights[:, 3:], shape, qml)
 
 
 def _rotate(weights: Any, shape: CircuitShape, qml: Any) -> None:
@@ -176,11 +176,6 @@ def _rotate(weights: Any, shape: CircuitShape, qml: Any) -> None:
             qml.RZ(weights[wire, 1], wires=wire)
         else:
             qml.Rot(weights[wire, 0], weights[wire, 1], weights[wire, 2], wires=wire)
-
-
-def _entangle(pairs: tuple[tuple[int, int], ...], gate: Any) -> None:
-    for control, target in pairs:
-        gate(wires=[control, target])
 
 
 @functools.lru_cache(maxsize=256)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class CircuitError(ValueError):
-    """A circuit, its inputs or its weights cannot be used. The message says what was expected, what came, what to do."""
+    """A circuit, its inputs or its weights cannot be used: what was expected, what came, what to do."""
 
     def __init__(self, *, expected: str, got: str, remedy: str) -> None:
         self.expected, self.got, self.remedy = expected, got, remedy

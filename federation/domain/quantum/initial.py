@@ -18,8 +18,8 @@ def initial_weights(shape: CircuitShape, generator: torch.Generator | None = Non
     """Weights to start training from, float32, shape `shape.weight_shape`.
 
     Small angles (normal, standard deviation 0.1). For the mirrored ansatz any angles in the even layers and their
-    inverse in the odd ones: each pair of layers is then the identity [1]_, and no pair is far from its neighbours. A
-    last layer without a partner has small angles.
+    inverse in the odd ones, so that each pair of layers is the identity [1]_; a last layer without a partner has small
+    angles.
 
     References
     ----------
@@ -30,6 +30,6 @@ def initial_weights(shape: CircuitShape, generator: torch.Generator | None = Non
         return small
     pairs = shape.layers // 2
     even = 2 * math.pi * torch.rand((pairs, *shape.weight_shape[1:]), generator=generator)
-    # The inverse of Rot(phi, theta, omega) is Rot(-omega, -theta, -phi).
+    # The inverse of Rot(phi, theta, omega) is Rot(-omega, -theta, -phi), and of two the second comes first.
     small[: 2 * pairs] = torch.stack([even, -even.flip(-1)], 1).reshape(2 * pairs, *shape.weight_shape[1:])
     return small

@@ -13,15 +13,18 @@ from torch import Tensor
 # --- forwards --------------------------------------------------------------------------------------------------------
 
 
-def product(vectors: Tensor, rows: int, columns: int) -> Tensor:
-    """The product state of one vector a wire: (n, 2, batch) to (rows * columns, batch)."""
+def product(vectors: Tensor, rows: int, columns: int, dtype: torch.dtype) -> Tensor:
+    """The product state of one vector a wire, (n, 2, batch) to (rows * columns, batch), in the precision of `dtype`."""
     half = rows.bit_length() - 1
-    left, right = _outer(vectors[:half])[-1], _outer(vectors[half:])[-1]
+    dtype = dtype.to_complex() if vectors.is_complex() else dtype
+    left, right = _outer(vectors[:half])[-1].to(dtype), _outer(vectors[half:])[-1].to(dtype)
     return (left[:, None] * right[None]).reshape(rows * columns, -1)
 
 
 def _outer(vectors: Tensor) -> list[Tensor]:
-    """The products of the first 1, 2, ... vectors."""
+    """The products of the first 1, 2, ... vectors; 1 if there is none."""
+    if not len(vectors):
+        return [vectors.new_ones(1, vectors.shape[-1])]
     found = [vectors[0]]
     for vector in vectors[1:]:
         last = found[-1]
@@ -37,6 +40,8 @@ def rotations(angles: Tensor) -> Tensor:
 
 def kronecker(gates: Tensor) -> Tensor:
     """Kronecker product over the wires: (turns, k, 2, 2) to (turns, 2^k, 2^k)."""
+    if not gates.shape[1]:
+        return gates.new_ones(gates.shape[0], 1, 1)
     found = gates[:, 0]
     for wire in range(1, gates.shape[1]):
         size = 2 * found.shape[-1]
@@ -86,12 +91,14 @@ def product_back(adjoint: Tensor, vectors: Tensor, rows: int, columns: int) -> T
     half = rows.bit_length() - 1
     lefts, rights = _outer(vectors[:half]), _outer(vectors[half:])
     cube = adjoint.reshape(rows, columns, -1)
-    left = (cube * rights[-1].conj()).sum(1)
-    right = (cube * lefts[-1].conj()[:, None]).sum(0)
+    left = (cube * rights[-1].conj().to(cube.dtype)).sum(1).to(vectors.dtype)
+    right = (cube * lefts[-1].conj().to(cube.dtype)[:, None]).sum(0).to(vectors.dtype)
     return torch.stack(_outer_back(left, lefts, vectors[:half]) + _outer_back(right, rights, vectors[half:]))
 
 
 def _outer_back(adjoint: Tensor, products: list[Tensor], vectors: Tensor) -> list[Tensor]:
+    if not len(vectors):
+        return []
     found: list[Tensor] = []
     for index in range(len(products) - 1, 0, -1):
         cube = adjoint.reshape(-1, 2, adjoint.shape[-1])

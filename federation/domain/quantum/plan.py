@@ -37,9 +37,7 @@ class Angle:
 
     def __add__(self, other: Angle | float) -> Angle:
         other = other if isinstance(other, Angle) else Angle(float(other))
-        return Angle(
-            self.offset + other.offset, _added(self.inputs, other.inputs), _added(self.weights, other.weights)
-        )
+        return Angle(self.offset + other.offset, _added(self.inputs, other.inputs), _added(self.weights, other.weights))
 
     def __mul__(self, factor: float) -> Angle:
         return Angle(self.offset * factor, _scaled(self.inputs, factor), _scaled(self.weights, factor))

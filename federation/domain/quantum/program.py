@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from federation.domain.quantum.lowering import Permute, Phase, Step, Turn, lower
-from federation.domain.quantum.plan import Angle, Observable, Plan
+from federation.domain.quantum.plan import Angle, Plan
 
 # Up to here everything between two loadings of the inputs becomes one matrix, which costs 4^n numbers to make.
 MAX_FUSED_QUBITS = 6
@@ -109,6 +109,7 @@ class Program:
         Of RY on each wire, flattened: for the whole state if `fused`, else for each half.
     """
 
+    dtype: torch.dtype  # of real numbers
     n: int
     rows: int
     columns: int
@@ -147,9 +148,9 @@ def build(plan: Plan, *, dtype: torch.dtype, device: torch.device) -> Program:
     items = maker.items(rest)
     halves = (n,) if fused else (n // 2, n - n // 2)
     return Program(
-        n=n, rows=rows, columns=columns, before=len(maker.local_angles),
+        dtype=dtype, n=n, rows=rows, columns=columns, before=len(maker.local_angles),
         turns=len(maker.turns), fused=fused,
-        shared=maker.table(maker.shared_angles(), torch.float64), sample=maker.table(maker.sample_angles, dtype), local=local,
+        shared=maker.table(maker.shared_angles()), sample=maker.table(maker.sample_angles), local=local,
         loads=tuple(maker.loads.values()), signs=maker.phase_signs(), items=_fuse(items) if fused else items,
         groups=maker.groups(None if last is None else _order(last, n)),
         generators=tuple(_generators(wires).to(device) for wires in halves),
@@ -245,7 +246,7 @@ class _Maker:
             signs[index, :, : len(phase)] = _signs(list(phase), self.n)
         return signs.to(self.device)
 
-    def table(self, angles: Sequence[Angle], dtype: torch.dtype) -> Table:
+    def table(self, angles: Sequence[Angle]) -> Table:
         offset = torch.tensor([angle.offset for angle in angles], dtype=torch.float64)
         by_weight = torch.zeros(len(angles), self.plan.n_weights, dtype=torch.float64)
         by_input = torch.zeros(len(angles), self.plan.n_inputs, dtype=torch.float64)
@@ -254,7 +255,7 @@ class _Maker:
                 by_weight[row, column] = coefficient
             for column, coefficient in angle.inputs:
                 by_input[row, column] = coefficient
-        return Table(*(tensor.to(self.device, dtype) for tensor in (offset, by_weight, by_input)))
+        return Table(*(tensor.to(self.device) for tensor in (offset, by_weight, by_input)))
 
     def groups(self, last: Tensor | None) -> tuple[Group, ...]:
         """The observables by the bits they flip. `last` is a final permutation that was left out: it is done here."""

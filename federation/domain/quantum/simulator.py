@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -40,12 +41,16 @@ class StatevectorSimulator(nn.Module):
     Parameters
     ----------
     circuit : CircuitShape or Plan
+    weight_shape : tuple of int, optional
+        Of a plan's weights; flat if absent.
     """
 
-    def __init__(self, circuit: CircuitShape | Plan) -> None:
+    def __init__(self, circuit: CircuitShape | Plan, weight_shape: tuple[int, ...] | None = None) -> None:
         super().__init__()
-        self.plan = plan_of(circuit) if isinstance(circuit, CircuitShape) else circuit
-        self.weight_shape = circuit.weight_shape if isinstance(circuit, CircuitShape) else (circuit.n_weights,)
+        if isinstance(circuit, CircuitShape):
+            self.plan, self.weight_shape = plan_of(circuit), circuit.weight_shape
+        else:
+            self.plan, self.weight_shape = circuit, weight_shape or (circuit.n_weights,)
         if self.plan.n_qubits > MAX_QUBITS:
             raise TooLarge(
                 expected=f"at most {MAX_QUBITS} qubits",
@@ -61,7 +66,7 @@ class StatevectorSimulator(nn.Module):
         ----------
         inputs : Tensor, shape (batch, n_inputs)
             Angles in radians, or amplitudes, float32 or float64.
-        weights : Tensor, shape `weight_shape`, or any other with as many numbers
+        weights : Tensor, shape `weight_shape`
             Angles in radians, of the same dtype.
 
         Returns
@@ -93,13 +98,13 @@ class StatevectorSimulator(nn.Module):
                 remedy="Give the weights of this circuit.",
             )  # fmt: skip
         dtype = torch.float64 if inputs.dtype == torch.float64 else torch.float32
-        inputs, weights = inputs.to(dtype), weights.to(dtype).flatten()
+        inputs, weights = inputs.to(dtype), weights.flatten()
         transformed = torch._C._are_functorch_transforms_active()
         if not transformed:
             _check_finite("inputs", inputs)
             _check_finite("weights", weights)
         program = self._program(dtype, inputs.device)
-        _check_memory(self.plan, program, len(inputs), dtype, inputs.device)
+        _check_memory(program, len(inputs), inputs.device)
         shared, sample = _angles(program.shared, weights, None), _angles(program.sample, weights, inputs)
         start = self._start(program, inputs, shared, sample)
         execute = plain if transformed else Adjoint.apply
@@ -136,12 +141,10 @@ class StatevectorSimulator(nn.Module):
         """Probability of each outcome of the measured wires (all if expectation values are): (batch, 2^wires)."""
         return self.measuring("probs")(inputs, weights)
 
-    def measuring(self, kind: str, wires: tuple[int, ...] = ()) -> StatevectorSimulator:
+    def measuring(self, kind: Literal["probs", "sample"], wires: tuple[int, ...] = ()) -> StatevectorSimulator:
         """The same circuit, measured in another way."""
         wires = wires or self.plan.readout.wires or tuple(range(self.plan.n_qubits))
-        other = StatevectorSimulator(replace(self.plan, readout=Readout(kind, wires=wires)))  # type: ignore[arg-type]
-        other.weight_shape = self.weight_shape
-        return other
+        return StatevectorSimulator(replace(self.plan, readout=Readout(kind, wires=wires)), self.weight_shape)
 
     def samples(
         self, inputs: Tensor, weights: Tensor, *, shots: int, generator: torch.Generator | None = None
@@ -177,8 +180,8 @@ class StatevectorSimulator(nn.Module):
 
 
 def _angles(table: Table, weights: Tensor, inputs: Tensor | None) -> Tensor:
-    shared = torch.addmv(table.offset, table.by_weight, weights.to(table.offset.dtype))
-    return shared if inputs is None else shared[:, None] + table.by_input @ inputs.T
+    shared = torch.addmv(table.offset, table.by_weight, weights.double())
+    return shared if inputs is None else torch.addmm(shared[:, None], table.by_input, inputs.double().T)
 
 
 def _check_finite(name: str, tensor: Tensor) -> None:
@@ -190,16 +193,16 @@ def _check_finite(name: str, tensor: Tensor) -> None:
         )  # fmt: skip
 
 
-def _check_memory(plan: Plan, program: Program, batch: int, dtype: torch.dtype, device: torch.device) -> None:
+def _check_memory(program: Program, batch: int, device: torch.device) -> None:
     """Refuse what would not fit; small batches are not worth the look."""
-    needed = program.kept_states * 2**plan.n_qubits * batch * 2 * dtype.itemsize
+    needed = program.kept_states * 2**program.n * batch * 2 * program.dtype.itemsize
     if needed < SMALL:
         return
     free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else _free_memory()
     if needed > SHARE_OF_MEMORY * free:
         raise TooLarge(
             expected=f"states that fit into {SHARE_OF_MEMORY * free / 2**30:.1f} GiB",
-            got=f"{plan.n_qubits} qubits for {batch} samples at once, about {needed / 2**30:.1f} GiB",
+            got=f"{program.n} qubits for {batch} samples at once, about {needed / 2**30:.1f} GiB",
             remedy="Use smaller batches, fewer qubits, or float32.",
         )
 

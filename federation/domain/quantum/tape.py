@@ -25,9 +25,7 @@ DIGITS = 12  # to which coefficients are rounded; what is left over is the noise
 REMEDY = "It runs through PennyLane instead, slowly."
 
 
-def compile_tape(
-    function: Callable[..., Any], *, n_qubits: int, n_inputs: int, weight_shape: tuple[int, ...]
-) -> Plan:
+def compile_tape(function: Callable[..., Any], *, n_qubits: int, n_inputs: int, weight_shape: tuple[int, ...]) -> Plan:
     """The plan of a PennyLane quantum function.
 
     Parameters
@@ -79,7 +77,7 @@ class _Reading:
         )
         flat = by_weight.flatten()
         offset = value - by_input @ self.inputs - flat @ self.weights.flatten()
-        return Angle(round(float(offset), DIGITS) + 0.0, _terms(by_input), _terms(flat))
+        return Angle(round(float(offset.detach()), DIGITS) + 0.0, _terms(by_input), _terms(flat))
 
 
 def _terms(coefficients: Tensor) -> tuple[tuple[int, float], ...]:
@@ -153,7 +151,7 @@ def _check(plan: Plan, other: _Reading) -> None:
         for angle, value in zip(gate.angles, op.data, strict=False):
             predicted = angle.offset + sum(inputs[i] * c for i, c in angle.inputs)
             predicted += sum(weights[i] * c for i, c in angle.weights)
-            same &= abs(predicted - float(value)) < 1e-9
+            same &= abs(predicted - float(qml.math.toarray(value))) < 1e-9
     if not same:
         raise Unsupported(
             expected="the same gates for all inputs, with angles that are sums of inputs and weights",

@@ -1,4 +1,6 @@
+import copy
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -7,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.func import grad, vmap
 
-from federation.domain.quantum.circuits import CircuitShape, qnode
+from federation.domain.quantum.circuits import CircuitShape, plan_of, qnode
+from federation.domain.quantum.errors import NotFinite, TooLarge, ZeroNorm
 from federation.domain.quantum.layer import QuantumLayer
 from federation.domain.quantum.simulator import StatevectorSimulator
 
@@ -90,3 +93,39 @@ def test_the_layer_keeps_its_angles_alone_and_says_how_it_was_run():
     assert (facts["shots"], facts["n_qubits"], facts["layers"], facts["n_parameters"]) == (None, 4, 3, 36)
     assert facts["depth"] == CircuitShape(4, 3).depth
     assert layer.double()(torch.zeros(1, 4, dtype=torch.float64)).dtype == torch.float64
+
+
+def test_angles_that_are_not_numbers_are_refused_with_what_to_do():
+    simulator, weights = StatevectorSimulator(CircuitShape(2, 1)), torch.zeros(1, 2, 3)
+    with pytest.raises(NotFinite, match="1 of 4 places. Look for"):
+        simulator(torch.tensor([[0.0, float("nan")], [0.0, 0.0]]), weights)
+    with pytest.raises(NotFinite, match="weights"):
+        simulator(torch.zeros(1, 2), weights + float("inf"))
+
+
+def test_a_sample_of_zeros_has_no_amplitudes():
+    simulator = StatevectorSimulator(CircuitShape(2, 1, embedding="amplitude"))
+    with pytest.raises(ZeroNorm, match="zeros"):
+        simulator(torch.tensor([[1.0, 0, 0, 0], [0, 0, 0, 0]]), torch.zeros(1, 2, 3))
+
+
+def test_states_that_do_not_fit_are_refused_before_they_are_made():
+    plan = plan_of(CircuitShape(2, 1))
+    with pytest.raises(TooLarge, match="at most 26 qubits, got 30, which is 16 GiB"):
+        StatevectorSimulator(replace(plan, n_qubits=30))
+    with pytest.raises(TooLarge, match="10 qubits for 1000000 samples.*smaller batches"):
+        StatevectorSimulator(CircuitShape(10, 2))(torch.zeros(1, 1).expand(1_000_000, 10), torch.zeros(2, 10, 3))
+
+
+def test_half_precision_is_answered_in_single():
+    layer = QuantumLayer(CircuitShape(2, 1))
+    assert layer(torch.zeros(1, 2, dtype=torch.bfloat16)).dtype == torch.float32
+
+
+def test_a_layer_can_be_copied_and_moved():
+    layer = QuantumLayer(CircuitShape(3, 2))
+    angles = torch.randn(2, 3)
+    out = layer(angles)
+    twin = copy.deepcopy(layer)
+    assert torch.equal(twin(angles), out)
+    assert torch.allclose(twin.double()(angles.double()).float(), out, atol=1e-6)

@@ -1,0 +1,262 @@
+"""Random circuits of every supported gate, run by the executor and by PennyLane."""
+
+import logging
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pennylane as qml
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from federation.domain.quantum import program
+from federation.domain.quantum.execution import PennyLaneExecutor, executor
+from federation.domain.quantum.plan import GATES, Plan
+from federation.domain.quantum.simulator import StatevectorSimulator
+from federation.domain.quantum.tape import compile_tape
+
+INPUTS, WEIGHTS, BATCH = 3, 5, 3
+ADJOINT = {"Adjoint(S)": qml.S, "Adjoint(T)": qml.T, "Adjoint(SX)": qml.SX}
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A gate with angles ``constant + factor * (an input, a weight, or nothing)``."""
+
+    name: str
+    wires: tuple[int, ...]
+    angles: tuple[tuple[float, float, str, int], ...]
+
+    def __call__(self, inputs: Any, weights: Any) -> None:
+        values = []
+        for constant, factor, source, index in self.angles:
+            one = {"input": inputs[..., index % INPUTS], "weight": weights[index % WEIGHTS], "none": 0.0}[source]
+            values.append(constant + factor * one)
+        if self.name in ADJOINT:
+            qml.adjoint(ADJOINT[self.name](wires=self.wires))
+        else:
+            getattr(qml, self.name)(*values, wires=self.wires)
+
+
+def gates(qubits: int, names: list[str]) -> st.SearchStrategy[Drawn]:
+    angle = st.tuples(
+        st.sampled_from([0.0, 0.3, -1.2]), st.sampled_from([1.0, -0.7]), st.sampled_from(["input", "weight", "none"]),
+        st.integers(0, 4),
+    )  # fmt: skip
+
+    def of(name: str) -> st.SearchStrategy[Drawn]:
+        wires, count = GATES[name]
+        on = st.permutations(range(qubits)).map(lambda order: tuple(order[: wires or 2]))
+        return st.builds(Drawn, st.just(name), on, st.tuples(*[angle] * count))
+
+    return st.sampled_from(names).flatmap(of)
+
+
+@st.composite
+def circuits(draw) -> tuple[int, list[Drawn], list[tuple[float, str]]]:
+    qubits = draw(st.integers(2, 4))
+    names = [name for name, (wires, _) in GATES.items() if wires <= qubits]
+    drawn = draw(st.lists(gates(qubits, names), min_size=3, max_size=14))
+    word = st.text("IXYZ", min_size=qubits, max_size=qubits)
+    return qubits, drawn, draw(st.lists(st.tuples(st.sampled_from([1.0, -0.5]), word), min_size=1, max_size=4))
+
+
+def function_of(drawn: list[Drawn], words: list[tuple[float, str]]) -> Callable[..., Any]:
+    def function(inputs: Any, weights: Any) -> Any:
+        for gate in drawn:
+            gate(inputs, weights)
+        return [
+            qml.expval(factor * qml.prod(*[getattr(qml, letter)(wire) for wire, letter in enumerate(word)]))
+            for factor, word in words
+        ]
+
+    return function
+
+
+def given_numbers() -> tuple[torch.Tensor, torch.Tensor]:
+    source = torch.Generator().manual_seed(3)
+    inputs = 2 * torch.randn(BATCH, INPUTS, generator=source, dtype=torch.float64)
+    return inputs.requires_grad_(), torch.randn(WEIGHTS, generator=source, dtype=torch.float64).requires_grad_()
+
+
+def outputs_and_gradients(run: Callable[..., Any]) -> tuple[torch.Tensor, ...]:
+    inputs, weights = given_numbers()
+    out = run(inputs, weights) + 0 * (inputs.sum() + weights.sum())  # a circuit may depend on neither
+    scale = torch.linspace(0.5, 1.5, out.numel(), dtype=out.dtype).reshape(out.shape)
+    found = torch.autograd.grad((out * scale).sum(), [inputs, weights], materialize_grads=True)
+    return out.detach(), *found
+
+
+def pennylane(qubits: int, function: Callable[..., Any]) -> Callable[..., Any]:
+    node = qml.QNode(function, qml.device("default.qubit", wires=qubits), interface="torch", diff_method="backprop")
+
+    def run(inputs: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+        return torch.stack([torch.stack(node(sample, weights)) for sample in inputs])
+
+    return run
+
+
+def compare(qubits: int, function: Callable[..., Any]) -> None:
+    plan = compile_tape(function, n_qubits=qubits, n_inputs=INPUTS, weight_shape=(WEIGHTS,))
+    assert Plan.from_json(plan.to_json()) == plan
+    expected = outputs_and_gradients(pennylane(qubits, function))
+    found = outputs_and_gradients(StatevectorSimulator(plan))
+    for name, mine, theirs in zip(("values", "by inputs", "by weights"), found, expected, strict=True):
+        assert (mine - theirs).abs().max() < 1e-10, name
+
+
+@pytest.fixture(params=["fused", "split"])
+def way(request, monkeypatch):
+    monkeypatch.setattr(program, "MAX_FUSED_QUBITS", 6 if request.param == "fused" else 0)
+
+
+@settings(max_examples=60, deadline=None)
+@given(circuits(), st.booleans())
+def test_any_circuit_equals_pennylanes(drawn, fused):
+    qubits, gates, words = drawn
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(program, "MAX_FUSED_QUBITS", 6 if fused else 0)
+        compare(qubits, function_of(gates, words))
+
+
+@pytest.mark.parametrize("name", GATES)
+@pytest.mark.parametrize("source", ["input", "weight"])
+def test_every_gate_equals_pennylanes(name, source, way):
+    wires, count = GATES[name]
+    on = (2, 0, 1)[: wires or 3]
+    angles = tuple((0.2 * k, 1.0 + k, source, k) for k in range(count))
+    load = ((0.4, 1.0, "input", 0), (1.1, 0.5, "weight", 1), (-0.3, 0.0, "none", 0))
+    before = [Drawn("Rot", (wire,), load) for wire in range(3)]
+    after = [Drawn("IsingXY", (0, 1), ((0.7, 0.0, "none", 0),)), Drawn("CRY", (1, 2), ((0.9, 0.0, "none", 0),))]
+    words = [(1.0, "ZII"), (1.0, "IXY"), (-0.5, "YZI"), (1.0, "IIZ")]
+    compare(3, function_of([*before, Drawn(name, on, angles), *after], words))
+
+
+def test_one_qubit_alone(way):
+    gate = Drawn("RX", (0,), ((0.0, 1.0, "input", 0),)), Drawn("RZ", (0,), ((0.0, 1.0, "weight", 0),))
+    if program.MAX_FUSED_QUBITS:
+        compare(1, function_of([*gate, gate[0]], [(1.0, "Z"), (1.0, "Y")]))
+    else:
+        compare(2, function_of([*gate, gate[0]], [(1.0, "ZI"), (1.0, "YI")]))
+
+
+def pair(inputs, weights):
+    qml.RX(inputs[..., 0], wires=0)
+    qml.RY(weights[0], wires=1)
+    qml.CNOT(wires=[0, 1])
+    return qml.expval(qml.PauliZ(0)), qml.expval(0.5 * qml.PauliX(0) @ qml.PauliX(1) + 2 * qml.PauliZ(1))
+
+
+def both(function, **changes):
+    return executor(function, **{"n_qubits": 2, "n_inputs": 1, "weight_shape": (1,), **changes})
+
+
+def test_the_values_of_a_small_circuit_by_hand():
+    """RX(x) on 0, RY(w) on 1, CNOT: <Z0> = cos x, <Z1> = cos x cos w, <X0 X1> = <X0> before the CNOT = 0."""
+    found = both(pair)(torch.tensor([[0.4]]), torch.tensor([0.9]))
+    expected = [math.cos(0.4), 2 * math.cos(0.4) * math.cos(0.9)]
+    assert found[0].tolist() == pytest.approx(expected, abs=1e-6)
+
+
+def probabilities(inputs, weights):
+    qml.RX(inputs[..., 0], wires=0)
+    qml.RY(weights[0], wires=2)
+    qml.CNOT(wires=[2, 1])
+    return qml.probs(wires=[2, 0])
+
+
+def test_probabilities_of_some_wires_are_pennylanes_in_their_order_and_have_gradients():
+    simulator = both(probabilities, n_qubits=3)
+    node = qml.QNode(probabilities, qml.device("default.qubit", wires=3), interface="torch")
+    ends = []
+    for run in (simulator, lambda x, w: torch.stack([node(sample, w) for sample in x])):
+        inputs = torch.tensor([[0.4], [2.0]], dtype=torch.float64, requires_grad=True)
+        weights = torch.tensor([0.9], dtype=torch.float64, requires_grad=True)
+        out = run(inputs, weights)
+        ends.append((out, *torch.autograd.grad((out * torch.arange(4)).sum(), [inputs, weights])))
+    assert all(torch.allclose(mine, theirs, atol=1e-12) for mine, theirs in zip(*ends, strict=True))
+
+
+def sampled(inputs, weights):
+    pair(inputs, weights)
+    return qml.sample()
+
+
+def test_samples_follow_the_probabilities_and_the_seed():
+    simulator = both(sampled)
+    inputs, weights = torch.tensor([[math.pi / 2]]), torch.tensor([0.0])
+
+    def draw(seed):
+        return simulator.samples(inputs, weights, shots=4000, generator=torch.Generator().manual_seed(seed))
+
+    bits = draw(1)
+    assert bits.shape == (1, 4000, 2) and torch.equal(bits, draw(1)) and not torch.equal(bits, draw(2))
+    assert torch.equal(bits[..., 0], bits[..., 1])  # a Bell pair
+    assert float(bits[..., 0].double().mean()) == pytest.approx(0.5, abs=5 * 0.5 / math.sqrt(4000))
+    with pytest.raises(ValueError, match="samples"):
+        simulator(inputs, weights)
+
+
+def zs(inputs, weights):
+    pair(inputs, weights)
+    return [qml.expval(qml.PauliZ(0)), qml.expval(3 * qml.PauliZ(0) @ qml.PauliZ(1))]
+
+
+def test_estimates_from_shots_lie_around_the_exact_values():
+    simulator, numbers = both(zs), (torch.tensor([[0.7], [1.9]]), torch.tensor([0.8]))
+    exact = simulator(*numbers)
+    found = simulator.estimates(*numbers, shots=10_000, generator=torch.Generator().manual_seed(0))
+    assert found.shape == exact.shape and not torch.equal(found, exact)
+    assert ((found - exact).abs() < 5 * torch.tensor([1.0, 3.0]) / 100).all()
+    with pytest.raises(ValueError, match="X or Y"):
+        both(pair).estimates(*numbers, shots=10)
+
+
+def squared(inputs, weights):
+    qml.RX(inputs[..., 0] ** 2, wires=0)
+    return qml.expval(qml.PauliZ(0))
+
+
+def matrix_observable(inputs, weights):
+    qml.RX(inputs[..., 0] + weights[0], wires=0)
+    return qml.expval(qml.Hermitian(torch.tensor([[1.0, 0], [0, -1]], dtype=torch.complex128), wires=0))
+
+
+def foreign_gate(inputs, weights):
+    qml.RX(inputs[..., 0], wires=0)
+    qml.QubitChannel([torch.eye(2)], wires=0)
+    return qml.expval(qml.PauliZ(0))
+
+
+@pytest.mark.parametrize("function", [squared, matrix_observable])
+def test_what_the_executor_cannot_run_goes_through_pennylane_and_one_line_says_so(function, caplog):
+    with caplog.at_level(logging.WARNING):
+        module = both(function)
+    assert isinstance(module, PennyLaneExecutor)
+    (line,) = caplog.records
+    assert function.__name__ in line.getMessage() and "through PennyLane" in line.getMessage()
+    out = module(torch.tensor([[0.5], [1.0]]), torch.tensor([0.25]))
+    angles = torch.tensor([0.25, 1.0]) if function is squared else torch.tensor([0.75, 1.25])
+    assert torch.allclose(out[:, 0], torch.cos(angles), atol=1e-6)
+
+
+def test_a_foreign_gate_is_refused_by_name():
+    with pytest.raises(ValueError, match="QubitChannel"):
+        compile_tape(foreign_gate, n_qubits=1, n_inputs=1, weight_shape=(1,))
+
+
+def test_a_second_derivative_is_that_of_the_derivative(way):
+    simulator = both(pair, n_qubits=2)
+    inputs = torch.tensor([[0.4], [1.0]], dtype=torch.float64, requires_grad=True)
+    weights = torch.tensor([0.9], dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(simulator, (inputs, weights))
+    assert torch.autograd.gradgradcheck(simulator, (inputs, weights))
+
+
+def test_something_else_than_a_plan_is_refused():
+    for text in ("{}", "[]", '{"readout": 1}'):
+        with pytest.raises(ValueError, match="plan"):
+            Plan.from_json(text)
