@@ -15,7 +15,6 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks.dice import data as sets
-from benchmarks.dice.graphs import GraphSteps
 from federation.domain.data.dataset import SiteData
 from federation.domain.learning.config import LocalConfig
 from federation.domain.learning.evaluation import predict, segmentation_metrics
@@ -91,7 +90,6 @@ def _trained(plan: Plan, train: Mapping[str, SiteData], *, seed: int, device: st
     inputs = next(iter(train.values())).x.shape[1]
     model = build({**plan.spec, "inputs": inputs}, seed=seed).to(device)
     twin = build(model.spec).to(device)
-    stepper = GraphSteps(twin, plan.local.misses) if device == "cuda" else None
     rows = {code: Rows.of(own, device) for code, own in train.items()}
     seen: list[list[float]] = []
     for number in range(plan.rounds):
@@ -106,7 +104,6 @@ def _trained(plan: Plan, train: Mapping[str, SiteData], *, seed: int, device: st
                 seed=_own(f"{seed}:{code}:{number}"),
                 done=number / plan.rounds,
                 rows=rows[code],
-                stepper=stepper,
             )
             updates.append(Update(code, result.state, result.n_records))
         load_state(model, aggregate(updates))

@@ -9,7 +9,7 @@ from federation.domain.models.registry import CHANNELS, unet_specs
 
 ROUNDS = 40
 LOCAL = LocalConfig(epochs=1, batch_size=2, learning_rate=0.001, schedule="cosine", augment="full", slices=16)
-CONTEXT = 1
+CONTEXT = 0
 HYBRID, TWIN = unet_specs(3, CHANNELS[:4], standardise=True)
 BARE = {**HYBRID, "entangling": False}
 VOLUME = {"kind": "unet3d", "inputs": 3, "channels": [12, 24, 40, 64], "standardise": HYBRID["standardise"]}

@@ -6,7 +6,6 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -76,40 +75,6 @@ class Rows:
         return cls(as_batch(data.x).to(device), y, data.patient_index, lesion, sequences)
 
 
-class Stepper(Protocol):
-    """Adam on one model, whose moments start afresh in each round."""
-
-    def start(self, learning_rate: float) -> None: ...
-
-    def step(self, x: Tensor, y: Tensor) -> float:
-        """One step down the mean loss of some rows; returns the loss before it."""
-        ...
-
-    def apply(self) -> None:
-        """One step along the gradients that the model holds."""
-        ...
-
-
-class EagerSteps:
-    """Steps as torch takes them, operation by operation."""
-
-    def __init__(self, model: Model, misses: float) -> None:
-        self.model, self.misses = model, misses
-
-    def start(self, learning_rate: float) -> None:
-        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=learning_rate)
-
-    def step(self, x: Tensor, y: Tensor) -> float:
-        self.model.zero_grad()
-        loss = loss_per_row(self.model(x), y, self.model.task, misses=self.misses).mean()
-        loss.backward()
-        self.apply()
-        return loss.item()
-
-    def apply(self) -> None:
-        self.optimizer.step()
-
-
 def train_local(
     model: Model,
     data: SiteData,
@@ -118,7 +83,6 @@ def train_local(
     seed: int,
     done: float = 0.0,
     rows: Rows | None = None,
-    stepper: Stepper | None = None,
     progress: Callable[[Progress], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
 ) -> TrainResult:
@@ -138,8 +102,6 @@ def train_local(
         Share of the run's rounds that lie behind, for the schedule of the learning rate.
     rows : Rows, optional
         Of `data`, where the model is; made of it if absent.
-    stepper : Stepper, optional
-        Who computes the steps and holds the optimiser; `EagerSteps` if absent.
     progress : callable, optional
         Called after each step.
     should_stop : callable, optional
@@ -157,15 +119,15 @@ def train_local(
     steps_per_epoch = math.ceil(data.n_patients / config.batch_size)
     steps = config.epochs * steps_per_epoch
     model.train()
-    stepper = stepper if stepper is not None else EagerSteps(model, config.misses)
-    stepper.start(config.rate_at(done))
+    optimizer = torch.optim.Adam(model.parameters(), lr=config.rate_at(done))
     losses: list[float] = []
     rows = rows if rows is not None else Rows.of(data, model.device)
-    taken = _steps(model, data, rows, config, stepper, seed=seed, steps=steps)
+    gradients = _gradients(model, data, rows, config, seed=seed, steps=steps)
     for step in range(1, steps + 1):
         if should_stop is not None and should_stop():
             raise TrainingStopped(f"stopped before step {step} of {steps}; there is no update")
-        loss = next(taken)
+        loss = next(gradients)
+        optimizer.step()
         if loss is not None:
             losses.append(loss)
         if progress is not None:
@@ -197,10 +159,10 @@ def _check(model: Model, data: SiteData) -> None:
         raise ValueError(f"expected at least one patient at {data.site}, got none; leave the site out of the round")
 
 
-def _steps(
-    model: Model, data: SiteData, whole: Rows, config: LocalConfig, stepper: Stepper, *, seed: int, steps: int
+def _gradients(
+    model: Model, data: SiteData, whole: Rows, config: LocalConfig, *, seed: int, steps: int
 ) -> Iterator[float | None]:
-    """Take one step after another; yields each step's loss, None under differential privacy."""
+    """Set the gradients of one step after another; yields each step's loss, None under differential privacy."""
     x, y = whole.x, whole.y
     if config.dp is None:
         rng = np.random.default_rng(seed)
@@ -211,7 +173,7 @@ def _steps(
                 images, masks = augmented(
                     images, masks, config.augment, hide=config.hide, sequences=whole.sequences, rng=rng
                 )
-            yield stepper.step(images, masks)
+            yield _plain_step(model, images, masks, config.misses)
         return
     stream = KeyedStream(seed)
     sample_rate = min(1.0, config.batch_size / data.n_patients)
@@ -222,7 +184,6 @@ def _steps(
         by_patient = patient_gradients(model, x[rows], y[rows], number, int(drawn.sum()))
         # Divided by the expected number of patients: the number drawn is not public.
         _private_step(model, by_patient, config.dp, stream, n_expected=sample_rate * data.n_patients)
-        stepper.apply()
         yield None
 
 
@@ -245,6 +206,13 @@ def _rows_of(patients: NDArray[np.int64], rows: Rows, most: int, rng: np.random.
         rest = own[~np.isin(own, ill)]
         chosen.append(np.sort(np.concatenate([ill, rest[: most - len(ill)]])))
     return np.concatenate(chosen)
+
+
+def _plain_step(model: Model, x: Tensor, y: Tensor, misses: float) -> float:
+    model.zero_grad()
+    loss = loss_per_row(model(x), y, model.task, misses=misses).mean()
+    loss.backward()
+    return loss.item()
 
 
 def _private_step(

@@ -113,7 +113,8 @@ class StatevectorSimulator(nn.Module):
     def _program(self, dtype: torch.dtype, device: torch.device) -> Program:
         key = dtype, device
         if key not in self._programs:
-            self._programs[key] = build(self.plan, dtype=dtype, device=device)
+            with torch.inference_mode(False):  # or who first answers and then trains would be refused by autograd
+                self._programs[key] = build(self.plan, dtype=dtype, device=device)
         return self._programs[key]
 
     def _start(self, program: Program, inputs: Tensor, shared: Tensor, sample: Tensor) -> Tensor:

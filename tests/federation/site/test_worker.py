@@ -74,7 +74,7 @@ def test_a_round_that_the_run_does_not_have_is_refused(site, coordinator, number
     asked.body["round"] = number
     answer = answer_to(site, messages.seal(asked, coordinator))
     assert answer is not None and not answer.ok
-    assert "expected the number of a round from 1 to 1" in answer.error
+    assert "expected the number of a round from 1 to 1" in answer.body["error"]
 
 
 def test_an_order_of_a_stranger_or_for_another_site_is_not_answered(site, coordinator):
