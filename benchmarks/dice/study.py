@@ -46,12 +46,15 @@ def go_on(
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a", encoding="utf-8") as file:
         for answer in _answers(todo, workers):
-            file.write(json.dumps(answer) + "\n")
-            file.flush()
+            if "failed" not in answer:
+                file.write(json.dumps(answer) + "\n")
+                file.flush()
             yield answer
 
 
 def _answers(todo: list[Any], workers: int) -> Iterator[dict[str, Any]]:
+    if not todo:
+        return
     if workers == 1:
         yield from map(_one, todo)
         return
