@@ -112,8 +112,9 @@ def _configuration(
     inputs, *sides = next(iter(shapes))
     if len(sides) > 2:
         raise ValueError(f"expected rows or images, got slabs of {sides[0]} slices; load the set without slab")
-    primary, baseline = default_specs(federation.task, inputs, min(sides, default=None))  # type: ignore[arg-type]
-    chosen = LocalConfig.from_dict(local) if local else _recommended(federation.task)
+    side = min(sides, default=None)
+    primary, baseline = default_specs(federation.task, inputs, side)  # type: ignore[arg-type]
+    chosen = LocalConfig.from_dict(local) if local else _recommended(federation.task, side)
     if epsilon_budget is None and chosen.dp is not None:
         epsilon_budget = 10.0
     return RunConfig(
@@ -127,10 +128,10 @@ def _configuration(
     )
 
 
-def _recommended(task: str) -> LocalConfig:
+def _recommended(task: str, side: int | None) -> LocalConfig:
     from federation.domain.learning.defaults import default_config
 
-    return default_config(task)  # type: ignore[arg-type]
+    return default_config(task, side)  # type: ignore[arg-type]
 
 
 def consent_decide(*, run: TrainingRun, participant: Participant, decision: str, reason: str, actor: User) -> Consent:

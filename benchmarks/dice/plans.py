@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from benchmarks.dice.cell import Plan
-from benchmarks.dice.data import SLAB
-from federation.domain.learning.config import LocalConfig
-from federation.domain.models.registry import CHANNELS, unet_specs
+from benchmarks.dice.data import PX, SLAB
+from federation.domain.learning.defaults import default_config
+from federation.domain.models.registry import default_specs
 
 ROUNDS = 40
-LOCAL = LocalConfig(epochs=1, batch_size=2, learning_rate=0.001, schedule="cosine", augment="full", slices=16)
+LOCAL = default_config("segmentation", PX)
 CONTEXT = 0
-HYBRID, TWIN = unet_specs(3, CHANNELS[:4], standardise=True)
+HYBRID, TWIN = default_specs("segmentation", 3, PX)
 BARE = {**HYBRID, "entangling": False}
 VOLUME = {"kind": "unet3d", "inputs": 3, "channels": [12, 24, 40, 64], "standardise": HYBRID["standardise"]}
 

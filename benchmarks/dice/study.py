@@ -44,7 +44,9 @@ def go_on(
     held = {(cell["row"], cell["seed"], cell["fold"]) for cell in finished(path)}
     todo = [(cell, plans[cell[0]], device, str(data)) for cell in wanted if cell not in held]
     path.parent.mkdir(parents=True, exist_ok=True)
+    whole = not path.exists() or path.read_bytes()[-1:] in (b"", b"\n")
     with path.open("a", encoding="utf-8") as file:
+        file.write("" if whole else "\n")  # a line that was cut off must not swallow the next one
         for answer in _answers(todo, workers):
             if "failed" not in answer:
                 file.write(json.dumps(answer) + "\n")

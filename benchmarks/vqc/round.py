@@ -1,10 +1,11 @@
-"""One federated round of the hybrid U-Net beside its classical twin: real images, five sites, the circuit in the loop."""
+"""One federated round of the hybrid U-Net beside its twin: real images, five sites, the circuit in the loop."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
 
+import numpy as np
 import torch
 
 from benchmarks.dice import data as sets
@@ -33,7 +34,7 @@ def measure(*, quick: bool, only: Sequence[str] = ()) -> Iterator[Measure]:
     torch.set_flush_denormal(True)
     held = dict(sets.sites())
     if quick:
-        held = {code: data.take(range(min(QUICK_PATIENTS, data.n_patients))) for code, data in held.items()}
+        held = {code: data.take(np.arange(min(QUICK_PATIENTS, data.n_patients))) for code, data in held.items()}
     models = [build(spec, seed=1) for spec in (HYBRID, TWIN)]
 
     def one_round(model) -> float:
@@ -54,9 +55,9 @@ def measure(*, quick: bool, only: Sequence[str] = ()) -> Iterator[Measure]:
     patients = sum(data.n_patients for data in held.values())
     circuits = models[0].core_runs((3, sets.PX, sets.PX))
     note = (
-        f"target: hybrid at most 1.5x its twin; {HYBRID['qubits']} qubits, {HYBRID['layers']} layers, {circuits} circuits "
-        f"an image, {patients} patients at {len(held)} sites, {LOCAL.slices} slices of each, {THREADS} threads; "
-        "value: hybrid / twin"
+        f"target: hybrid at most 1.5x its twin; {HYBRID['qubits']} qubits, {HYBRID['layers']} layers, {circuits} "
+        f"circuits an image, {patients} patients at {len(held)} sites, {LOCAL.slices} slices of each, "
+        f"{THREADS} threads; value: hybrid / twin"
     )
     row = compared(METRIC, hybrid, "s", better="lower", peer=f"{TWIN['kind']}, same size", theirs=classical, note=note)
     ratio = row.value / row.peer_value if row.value and row.peer_value else None

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from federation.domain.data.dataset import Task
+from federation.domain.learning.defaults import MEASURED_SIDE
 from federation.domain.models.base import Model
 from federation.domain.models.bottleneck import matching_hidden_units
 from federation.domain.models.hybrid_unet import hybrid_unet
@@ -23,11 +24,10 @@ from federation.domain.quantum.circuits import MAX_LAYERS, MAX_QUBITS, CircuitSh
 
 DEFAULT_QUBITS, DEFAULT_LAYERS = 4, 3
 UNET_QUBITS = 6
-MEASURED_SIDE = 64
 BOTTLENECK_SIDE = 8  # positions on each side at least
 SMALL_CHANNELS = (8, 16, 24)
 CHANNELS = (16, 32, 48, 64, 64, 64)
-STANDARDISE, VIEWS = False, 1
+STANDARDISE, VIEWS = True, 1
 
 # Audits read four outputs of the bottleneck, so there are never fewer.
 _INTEGER_RANGES = {
