@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from benchmarks.dice import data as sets
-from benchmarks.dice.study import cells, finished, go_on
+from benchmarks.dice.study import cells, finished, go_on, of_plans
 from benchmarks.dice.table import rows
 from benchmarks.frame import RESULTS, Measure, progress
 
@@ -31,5 +31,5 @@ def measure(*, quick: bool, only: Sequence[str] = ()) -> Iterator[Measure]:
     for answer in go_on(kept, wanted, device=device, workers=workers, data=sets.LGG):
         named = {key: answer.get(key) for key in ("row", "seed", "fold", "seconds", "failed")}
         progress(f"dice: {named}")
-    held = [cell for cell in finished(kept) if (cell["row"], cell["seed"], cell["fold"]) in set(wanted)]
+    held = [cell for cell in of_plans(finished(kept)) if (cell["row"], cell["seed"], cell["fold"]) in set(wanted)]
     yield from rows(held, sets.REPORTED)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import time
 from collections.abc import Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,12 @@ class Plan:
     context: int = 0
     slab: int = 0
     curve: bool = True  # look at the training patients every few rounds
+
+    @property
+    def digest(self) -> str:
+        """Names the plan in a results file: a cell of another plan is another cell."""
+        text = json.dumps(asdict(self), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def run(plan: Plan, *, fold: int, seed: int, device: str, path: Path) -> dict[str, Any]:

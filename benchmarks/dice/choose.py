@@ -8,44 +8,47 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from benchmarks.dice import data as sets
 from benchmarks.dice.cell import Plan
 from benchmarks.dice.study import go_on
 from federation.domain.learning.config import LocalConfig
-from federation.domain.models.registry import unet_specs
+from federation.domain.learning.defaults import default_config
+from federation.domain.models.registry import CHANNELS, unet_specs
 
-LOCAL = LocalConfig(epochs=1, batch_size=2, learning_rate=0.001, schedule="cosine", augment="full", slices=16)
-CHANNELS = (16, 32, 48, 64)
+LOCAL = default_config("segmentation", sets.PX)
 
 
 def _plan(
-    local: LocalConfig = LOCAL, channels=CHANNELS, *, rounds: int = 40, context: int = 1, twin=False, **spec
-) -> Plan:
-    specs = unet_specs(3, channels, **{"standardise": True, **spec})
-    return Plan(specs[twin], local, rounds, context=context, curve=False)
+    local: LocalConfig = LOCAL, channels: Sequence[int] = CHANNELS[:4], *, rounds: int = 40, context: int = 0,
+    twin: bool = False, **spec: Any,
+) -> Plan:  # fmt: skip
+    return Plan(unet_specs(3, channels, **spec)[twin], local, rounds, context=context, curve=False)
 
 
 CANDIDATES = {
     "first": _plan(),
+    "80 rounds": _plan(rounds=80),
     "rate 0.002": _plan(replace(LOCAL, learning_rate=0.002)),
     "misses 0.7": _plan(replace(LOCAL, misses=0.7)),
-    "80 rounds": _plan(rounds=80),
     "wide": _plan(channels=(24, 48, 72, 96)),
+    "neighbours": _plan(context=1),
     "affine": _plan(replace(LOCAL, augment="affine")),
-    "twin": _plan(twin=True),
-    "one slice": _plan(context=0),
     "hide 0.2": _plan(replace(LOCAL, hide=0.2)),
-    "batch 4": _plan(replace(LOCAL, batch_size=4)),
     "batch 1": _plan(replace(LOCAL, batch_size=1)),
+    "batch 4": _plan(replace(LOCAL, batch_size=4)),
+    "24 slices": _plan(replace(LOCAL, slices=24)),
     "views 2": _plan(views=2),
     "8 qubits": _plan(qubits=8),
-    "24 slices": _plan(replace(LOCAL, slices=24)),
-    "twin 0.002": _plan(replace(LOCAL, learning_rate=0.002), twin=True),
     "as given": _plan(standardise=False),
     "constant": _plan(replace(LOCAL, schedule="constant")),
+    "twin": _plan(twin=True),
+    "twin 0.002": _plan(replace(LOCAL, learning_rate=0.002), twin=True),
+    "twin 80 rounds": _plan(rounds=80, twin=True),
 }
 
 

@@ -37,11 +37,16 @@ def finished(path: Path) -> list[dict[str, Any]]:
     return [cell for cell in found if "row" in cell]
 
 
+def of_plans(found: list[dict[str, Any]], plans: Mapping[str, Any] = PLANS) -> list[dict[str, Any]]:
+    """The cells that were trained as the plans now say; what was trained otherwise is not compared with them."""
+    return [cell for cell in found if cell["row"] in plans and cell.get("plan") == plans[cell["row"]].digest]
+
+
 def go_on(
     path: Path, wanted: list[Cell], *, device: str, workers: int, data: Path, plans: Mapping[str, Any] = PLANS
 ) -> Iterator[dict[str, Any]]:
     """Run the cells that the file does not hold yet, and add each to it as soon as it is finished."""
-    held = {(cell["row"], cell["seed"], cell["fold"]) for cell in finished(path)}
+    held = {(cell["row"], cell["seed"], cell["fold"]) for cell in of_plans(finished(path), plans)}
     todo = [(cell, plans[cell[0]], device, str(data)) for cell in wanted if cell not in held]
     path.parent.mkdir(parents=True, exist_ok=True)
     whole = not path.exists() or path.read_bytes()[-1:] in (b"", b"\n")
@@ -74,7 +79,7 @@ def _one(job: tuple[Cell, Any, str, str]) -> dict[str, Any]:
     from benchmarks.dice.cell import run
 
     (row, seed, fold), plan, device, data = job
-    head = {"row": row, "seed": seed, "fold": fold}
+    head = {"row": row, "seed": seed, "fold": fold, "plan": plan.digest}
     try:
         return head | run(plan, fold=fold, seed=seed, device=device, path=Path(data))
     except Exception:  # noqa: BLE001 - one cell must not end a study of hours; it is not kept, and tried again

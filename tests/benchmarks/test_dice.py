@@ -94,10 +94,13 @@ def test_a_study_goes_on_where_it_stopped_and_keeps_no_failure(monkeypatch, tmp_
 
     monkeypatch.setattr(cell, "run", run)
     wanted = [("unet2d", 0, fold) for fold in (1, 2, 3)]
-    path.write_text(json.dumps({"row": "unet2d", "seed": 0, "fold": 1, "dice": {}}) + '\n{"row": "unet2d", "se')
+    held = {"row": "unet2d", "seed": 0, "fold": 1, "plan": study.PLANS["unet2d"].digest, "dice": {}}
+    path.write_text(
+        json.dumps(held | {"fold": 2, "plan": "other"}) + "\n" + json.dumps(held) + '\n{"row": "unet2d", "se'
+    )
     answers = list(study.go_on(path, wanted, device="cpu", workers=1, data=tmp_path))
     assert ran == [2, 3] and [("failed" in answer) for answer in answers] == [False, True]
-    assert [found["fold"] for found in study.finished(path)] == [1, 2]
+    assert [found["fold"] for found in study.of_plans(study.finished(path))] == [1, 2]
     list(study.go_on(path, wanted, device="cpu", workers=1, data=tmp_path))
     assert ran == [2, 3, 3]
 
