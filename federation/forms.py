@@ -40,9 +40,9 @@ class RunForm(forms.Form):
         "1 a strong one. Only used with differential privacy.",
     )  # fmt: skip
 
-    def __init__(self, *args, task: str, images: bool = False, **kwargs) -> None:
+    def __init__(self, *args, task: str, side: int | None = None, **kwargs) -> None:
         super().__init__(*args, **kwargs)
-        self.recommended = default_config(task, images=images)  # type: ignore[arg-type]
+        self.recommended = default_config(task, side)  # type: ignore[arg-type]
         self.fields["seed"].initial = secrets.randbelow(10_000)
         if self.recommended.dp is None:
             del self.fields["privacy"], self.fields["epsilon_budget"]

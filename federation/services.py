@@ -109,9 +109,12 @@ def _configuration(
     shapes = {tuple(manifest.content["shape"]) for manifest in held.values()}
     if len(shapes) != 1:
         raise ValueError(f"expected one shape of data at all sites, got {sorted(shapes)}; align their preparation")
-    shape = next(iter(shapes))
-    primary, baseline = default_specs(federation.task, shape[0], images=len(shape) == 3)  # type: ignore[arg-type]
-    chosen = LocalConfig.from_dict(local) if local else _recommended(federation.task, images=len(shape) == 3)
+    inputs, *sides = next(iter(shapes))
+    if len(sides) > 2:
+        raise ValueError(f"expected rows or images, got slabs of {sides[0]} slices; load the set without slab")
+    side = min(sides, default=None)
+    primary, baseline = default_specs(federation.task, inputs, side)  # type: ignore[arg-type]
+    chosen = LocalConfig.from_dict(local) if local else _recommended(federation.task, side)
     if epsilon_budget is None and chosen.dp is not None:
         epsilon_budget = 10.0
     return RunConfig(
@@ -125,16 +128,16 @@ def _configuration(
     )
 
 
-def _recommended(task: str, *, images: bool) -> LocalConfig:
+def _recommended(task: str, side: int | None) -> LocalConfig:
     from federation.domain.learning.defaults import default_config
 
-    return default_config(task, images=images)  # type: ignore[arg-type]
+    return default_config(task, side)  # type: ignore[arg-type]
 
 
-def holds_images(federation: Federation) -> bool:
-    """Whether the sites' records are images, not rows of a table, as far as a manifest says it."""
+def image_side(federation: Federation) -> int | None:
+    """Pixels of a side of the sites' images, as far as a manifest says it; None if they hold rows of a table."""
     latest = DataManifest.objects.filter(participant__federation=federation).order_by("-created_at").first()
-    return latest is not None and len(latest.content["shape"]) == 3
+    return None if latest is None else min(latest.content["shape"][1:], default=None)
 
 
 def consent_decide(*, run: TrainingRun, participant: Participant, decision: str, reason: str, actor: User) -> Consent:

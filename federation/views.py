@@ -45,7 +45,7 @@ def federation(request: HttpRequest, federation_id: uuid.UUID) -> HttpResponse:
 
 
 def _form(found: Federation, *data: QueryDict) -> RunForm:
-    return RunForm(*data, task=found.task, images=services.holds_images(found))
+    return RunForm(*data, task=found.task, side=services.image_side(found))
 
 
 def _federation_page(request: HttpRequest, found: Federation, form: RunForm, status: int = 200) -> HttpResponse:

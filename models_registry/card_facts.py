@@ -12,6 +12,8 @@ KINDS = {
     "vqc_classifier": "variational quantum classifier",
     "mlp_classifier": "multilayer perceptron",
     "hybrid_unet": "U-Net with a quantum bottleneck",
+    "unet2d": "U-Net with a classical bottleneck",
+    "unet3d": "U-Net in three dimensions",
     "unet": "U-Net",
 }
 
@@ -39,6 +41,7 @@ def model_type(version: Version) -> str:
         words += (
             f"; circuit of {quantum['n_qubits']} qubits, {quantum['layers']} layers, depth {quantum['depth']}, "
             f"{quantum['n_parameters']} parameters, on {quantum['backend']}"
+            + (f", {quantum['placement']}" if "placement" in quantum else "")
         )
     return f"{words}. Classical twin: {KINDS.get(baseline['kind'], baseline['kind'])}."
 
@@ -51,7 +54,7 @@ def quantum_facts(version: Version) -> dict[str, Any] | None:
     quantum = version.circuit.get("quantum")
     if not quantum:
         return None
-    names = ("backend", "shots", "n_qubits", "layers", "depth", "n_parameters", "entangling", "embedding")
+    names = ("backend", "shots", "n_qubits", "layers", "depth", "n_parameters", "entangling", "embedding", "placement")
     return {
         **{name: quantum.get(name) for name in names},
         "seed": version.config["seed"],

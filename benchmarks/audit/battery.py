@@ -41,8 +41,8 @@ def benches(spec: str, *, rounds: int = ROUNDS) -> dict[str, Bench]:
     source = open_source(spec)
     data = {site.code: source.load(site.code) for site in source.sites()}
     first = next(iter(data.values()))
-    specs = dict(zip(MODEL_NAMES, default_specs(first.task, first.x.shape[1], images=first.imaged), strict=True))
-    local = default_config(first.task, images=first.imaged)
+    specs = dict(zip(MODEL_NAMES, default_specs(first.task, first.x.shape[1], first.side), strict=True))
+    local = default_config(first.task, first.side)
     config = RunConfig(
         task=first.task, models=specs, rounds=rounds, seed=SEED, local=local,
         epsilon_budget=10.0 if local.dp else None, data_digests=dict.fromkeys(data, "0" * 64),

@@ -11,7 +11,8 @@ from federation.domain.messages import digest
 
 STRATEGIES = ("fedavg",)
 MODEL_NAMES = ("primary", "baseline")  # the quantum model under audit, and its classical twin
-FORMAT = 1
+FORMAT = 2
+FORMATS = (1, 2)  # 1: runs whose local training had four settings; they keep their hash
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,8 @@ class RunConfig:
         What the run may spend of each patient's privacy, over both models; None without differential privacy.
     data_digests : {site: SHA-256 of the site's manifest}
     strategy : str
+    format : 1 or 2
+        Of the frozen text, and so of the hash.
     """
 
     task: str
@@ -41,8 +44,11 @@ class RunConfig:
     epsilon_budget: float | None
     data_digests: Mapping[str, str]
     strategy: str = "fedavg"
+    format: int = FORMAT
 
     def __post_init__(self) -> None:
+        if self.format not in FORMATS:
+            raise ValueError(f"expected run configuration format {' or '.join(map(str, FORMATS))}, got {self.format!r}")
         if self.task not in {"classification", "segmentation"}:
             raise ValueError(f"expected the task classification or segmentation, got {self.task!r}")
         if set(self.models) != set(MODEL_NAMES):
@@ -58,12 +64,12 @@ class RunConfig:
 
     def as_dict(self) -> dict[str, Any]:
         return {
-            "format": FORMAT,
+            "format": self.format,
             "task": self.task,
             "models": {name: dict(spec) for name, spec in self.models.items()},
             "rounds": self.rounds,
             "seed": self.seed,
-            "local": self.local.as_dict(),
+            "local": self.local.as_format_1() if self.format == 1 else self.local.as_dict(),
             "epsilon_budget": self.epsilon_budget,
             "data_digests": dict(self.data_digests),
             "strategy": self.strategy,
@@ -72,10 +78,9 @@ class RunConfig:
     @classmethod
     def from_dict(cls, raw: Mapping[str, Any]) -> RunConfig:
         """Read what `as_dict` wrote. Raises ValueError on anything else."""
-        if raw.get("format") != FORMAT:
-            raise ValueError(f"expected run configuration format {FORMAT}, got {raw.get('format')!r}")
-        fields = {key: value for key, value in raw.items() if key != "format"}
-        return cls(**{**fields, "local": LocalConfig.from_dict(raw["local"])})
+        if "format" not in raw:
+            raise ValueError(f"expected run configuration format {' or '.join(map(str, FORMATS))}, got none")
+        return cls(**{**raw, "local": LocalConfig.from_dict(raw["local"])})
 
     @property
     def hash(self) -> str:

@@ -17,6 +17,8 @@ KIND_WORDS = {
     "vqc_classifier": "variational quantum classifier",
     "mlp_classifier": "multilayer perceptron",
     "hybrid_unet": "U-Net with a quantum core",
+    "unet2d": "U-Net with a classical core",
+    "unet3d": "U-Net in three dimensions",
     "unet": "U-Net with a classical core",
 }
 NO_PRIVACY = "No differential privacy: the loss of privacy is not bounded."
@@ -31,13 +33,15 @@ class CircuitFacts:
     depth: int
     n_parameters: int
     entangling: bool
+    stride: int = 0  # pixels from one circuit to the next; 0: one circuit for each input
 
     @property
     def words(self) -> str:
         entangled = "entangled by CNOT gates" if self.entangling else "without entanglement"
+        where = f"one at every {self.stride} x {self.stride} pixels" if self.stride else "one for each input"
         return (
             f"{self.n_qubits} qubits, {self.layers} layers {entangled}, depth {self.depth}, {self.n_parameters} "
-            "angles; simulated exactly, without shots or noise"
+            f"angles; {where}; simulated exactly, without shots or noise"
         )
 
 
@@ -68,6 +72,13 @@ def count_parameters(spec: Mapping[str, Any]) -> int | None:
     if kind in {"vqc_classifier", "mlp_classifier"}:
         core, outputs = _core(spec, spec["inputs"])
         return core + outputs + 1
+    if "standardise" in spec and kind in {"hybrid_unet", "unet2d"}:
+        widths = list(spec["channels"])
+        core, outputs = _core(spec, widths[-1])
+        pairs = list(zip(widths[:-1], widths[1:], strict=True))
+        downs = _block(spec["inputs"], widths[0]) + sum(_block(a, b) for a, b in pairs)
+        ups = sum(_block(a + b, a) for a, b in pairs)
+        return downs + ups + widths[0] + 1 + core + (widths[-1] + 1) * (outputs + 1)
     if kind in {"hybrid_unet", "unet"}:
         first, second, third = spec["channels"]
         core, outputs = _core(spec, third)
@@ -94,7 +105,8 @@ def _circuit(spec: Mapping[str, Any]) -> CircuitFacts | None:
     if "qubits" not in spec:
         return None
     shape = CircuitShape(spec["qubits"], spec["layers"], spec["entangling"])
-    return CircuitFacts(shape.n_qubits, shape.layers, shape.depth, shape.n_parameters, shape.entangling)
+    stride = 2 ** (len(spec["channels"]) - 1) if "standardise" in spec else 0
+    return CircuitFacts(shape.n_qubits, shape.layers, shape.depth, shape.n_parameters, shape.entangling, stride)
 
 
 def privacy_words(config: Mapping[str, Any]) -> str:
@@ -107,6 +119,29 @@ def privacy_words(config: Mapping[str, Any]) -> str:
         f"{config['epsilon_budget']:g} at δ = {dp['delta']:g}, over both models together. Noise multiplier "
         f"{dp['noise_multiplier']:g}, gradients clipped at {dp['max_grad_norm']:g}."
     )
+
+
+AUGMENT_WORDS = {
+    "flips": "images mirrored at random",
+    "affine": "images mirrored, turned, scaled and shifted at random",
+    "full": "images mirrored, turned, scaled, shifted and changed in contrast at random",
+}
+
+
+def _how(local: Mapping[str, Any]) -> str:
+    """What local training does besides; runs of before there was a choice say nothing."""
+    said = []
+    if local.get("schedule") == "cosine":
+        said.append("falling to nearly 0 along a half cosine")
+    if local.get("slices"):
+        said.append(f"{local['slices']} slices of each patient in a pass")
+    if local.get("augment", "none") != "none":
+        said.append(AUGMENT_WORDS[local["augment"]])
+    if local.get("hide"):
+        said.append(f"a sequence hidden in {local['hide']:.0%} of the images")
+    if local.get("misses", 0.5) != 0.5:
+        said.append(f"missed pixels weigh {local['misses']:g} and false ones {1 - local['misses']:g}")
+    return "".join(f"; {words}" for words in said)
 
 
 def consent_words(config: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -123,7 +158,7 @@ def consent_words(config: Mapping[str, Any]) -> list[tuple[str, str]]:
         (
             "Training at each site",
             f"{local['epochs']} pass{'es' if local['epochs'] != 1 else ''} over the patients a round, "
-            f"{local['batch_size']} patients a step, learning rate {local['learning_rate']:g}",
+            f"{local['batch_size']} patients a step, learning rate {local['learning_rate']:g}{_how(local)}",
         ),
         ("Privacy", privacy_words(config)),
         ("Seed", str(config["seed"])),

@@ -112,6 +112,14 @@ def send_manifest(site: Site, order: Message, tell: Tell) -> Answer:
     return {"manifest": site.manifest, "digest": digest(site.manifest)}, {}
 
 
+def _share_done(order: Message, config: RunConfig) -> float:
+    """Share of the run's rounds that lie behind, which the learning rate may follow."""
+    number = order.body.get("round")
+    if type(number) is not int or not 1 <= number <= config.rounds:
+        raise OrderRefused(f"expected the number of a round from 1 to {config.rounds}, got {number!r}")
+    return (number - 1) / config.rounds
+
+
 @handles("train")
 def train(site: Site, order: Message, tell: Tell) -> Answer:
     config = frozen_config(site, order)
@@ -119,6 +127,7 @@ def train(site: Site, order: Message, tell: Tell) -> Answer:
     if data.n_patients == 0:  # a very small site: it takes part, and its update weighs nothing
         nothing = {"loss": None, "steps": 0, "sample_rate": 1.0, "seconds": 0.0}
         return {"n_records": 0, "models": dict.fromkeys(MODEL_NAMES, nothing)}, dict(order.attachments)
+    done = _share_done(order, config)
     report: dict[str, Any] = {"n_records": data.n_patients, "models": {}}
     updates: dict[str, bytes] = {}
     for name, model in load_models(order, config).items():
@@ -127,7 +136,7 @@ def train(site: Site, order: Message, tell: Tell) -> Answer:
             tell({"model": name, "step": step.step, "steps": step.steps, "loss": step.loss})
 
         seed = site.home.secret_seed(f"{order.key}:{name}")
-        result = train_local(model, data, config.local, seed=seed, progress=progress)
+        result = train_local(model, data, config.local, seed=seed, done=done, progress=progress)
         updates[name] = weights.to_bytes(result.state)
         report["models"][name] = {
             "loss": result.mean_loss,

@@ -48,7 +48,7 @@ def make_federation(people: People, task: str = "classification", shape: list[in
 def make_run(world: World, *, state: str = TrainingRun.State.PROPOSED, rounds: int = 1) -> TrainingRun:
     task = world.federation.task
     shape = next(iter(world.participants.values())).manifests.get().content["shape"]
-    primary, baseline = default_specs(task, shape[0], images=len(shape) == 3)
+    primary, baseline = default_specs(task, shape[0], min(shape[1:], default=None))
     config = RunConfig(
         task=task, models={"primary": primary, "baseline": baseline}, rounds=rounds, seed=1,
         local=LocalConfig(epochs=1, batch_size=16, learning_rate=0.01), epsilon_budget=None,

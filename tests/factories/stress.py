@@ -58,7 +58,7 @@ def imaging_models() -> dict[str, Model]:
 
 
 def _trained(data: SiteData, config: LocalConfig) -> dict[str, Model]:
-    specs = default_specs(data.task, data.x.shape[1], images=data.imaged)
+    specs = default_specs(data.task, data.x.shape[1], data.side)
     models = {name: build(spec, seed=1) for name, spec in zip(MODEL_NAMES, specs, strict=True)}
     for model in models.values():
         train_local(model, data, config, seed=1)

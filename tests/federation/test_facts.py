@@ -14,6 +14,7 @@ CIRCUIT = {"qubits": 5, "layers": 2, "entangling": False}
 SPECS = [
     *default_specs("classification", 13),
     *default_specs("segmentation", 3),
+    *default_specs("segmentation", 9, 64),
     {"kind": "vqc_classifier", "inputs": 7, **CIRCUIT},
     {"kind": "mlp_classifier", "inputs": 7, "hidden": 6, "outputs": 5},
     {"kind": "hybrid_unet", "inputs": 1, "channels": [4, 8, 12], **CIRCUIT},
@@ -30,7 +31,7 @@ def test_says_nothing_about_the_size_of_a_kind_it_does_not_know():
     assert facts.count_parameters({"kind": "transformer", "inputs": 4}) is None
 
 
-@pytest.mark.parametrize("spec", [SPECS[0], SPECS[2], SPECS[4]], ids=lambda s: s["kind"])
+@pytest.mark.parametrize("spec", [SPECS[0], SPECS[2], SPECS[4], SPECS[6]], ids=lambda s: s["kind"])
 def test_circuit_facts_are_those_of_the_quantum_layer(spec):
     layer = build(spec).facts()["quantum"]
     circuit = facts._circuit(spec)

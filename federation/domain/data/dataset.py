@@ -93,6 +93,11 @@ class SiteData:
         """Whether a row is an image, not a row of a table; a classification can be of either."""
         return self.x.ndim == 4
 
+    @property
+    def side(self) -> int | None:
+        """Pixels of the shorter side of the images; None where a row is no image."""
+        return min(self.x.shape[2:]) if self.imaged else None
+
     def take(self, patients: NDArray[np.int64]) -> SiteData:
         """The same data restricted to some patients (indices into `record_ids`), in the given order."""
         patients = np.asarray(patients, dtype=np.int64)

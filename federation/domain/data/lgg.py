@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from federation.domain.data.dataset import DataError, LoadReport, Refusal, SiteData, SiteInfo, Task
 from federation.domain.data.image_files import area_mean, read_tiff
 from federation.domain.data.lgg_demographics import groups_of, read_table
+from federation.domain.data.volumes import as_slabs, with_context
 
 TASK: Task = "segmentation"
 SITES = tuple(SiteInfo(code, f"TCGA tissue source site {code.upper()}") for code in ("cs", "du", "ez", "fg", "ht"))
@@ -44,15 +45,25 @@ class LggSource:
         Side of the square images to return, at most that of the files.
     slices : int or None
         A declared subsample: that many slices a patient, evenly spaced; None takes all. A patient with fewer gives all.
+    context : int
+        So many neighbours on each side as further channels of a slice; 0: none.
+    slab : int
+        So many slices stacked into one row, for a network in three dimensions; 0: one slice a row.
     """
 
     root: Path
     px: int = DEFAULT_PX
     slices: int | None = None
+    context: int = 0
+    slab: int = 0
     name = "lgg"
     title = "TCGA lower-grade glioma MRI (five institutions)"
     task = TASK
     synthetic = False
+
+    def __post_init__(self) -> None:
+        if self.context and self.slab:
+            raise ValueError("expected context or slab, got both: a slab holds a slice's neighbours already")
 
     def sites(self) -> tuple[SiteInfo, ...]:
         return SITES
@@ -98,7 +109,7 @@ class LggSource:
             *demographic_notes,
             *((f"not read: {ignored} other entries beside the patients' folders",) if ignored else ()),
         )
-        return SiteData(
+        data = SiteData(
             site=site,
             task=self.task,
             record_ids=tuple(folder.name for folder in used),
@@ -109,6 +120,7 @@ class LggSource:
             feature_names=CHANNELS,
             report=LoadReport(found=len(folders), used=len(used), refused=refused, notes=notes),
         )
+        return as_slabs(data, self.slab) if self.slab else with_context(data, self.context)
 
     def _read(self, chosen: dict[Path, list[int]]) -> tuple[NDArray[np.float32], NDArray[np.uint8], int]:
         """Images in [0, 1], masks 0/1, and how many slices lost their whole (tiny) lesion in resampling."""

@@ -95,7 +95,12 @@ KINDS: Mapping[str, Kind] = {
     "lgg": Kind(
         lambda path, options: LggSource(path, **options),
         needs_path=True,
-        options={"px": Option(int, 16, lgg.FULL_PX), "slices": Option(int, 1, 10_000)},
+        options={
+            "px": Option(int, 16, lgg.FULL_PX),
+            "slices": Option(int, 1, 10_000),
+            "context": Option(int, 0, 3),
+            "slab": Option(int, 0, 128),
+        },
     ),
     "mimic_cxr": Kind(
         lambda path, options: MimicCxrSource(path, **_fields(options)),

@@ -93,14 +93,15 @@ def predict(model: Model, x: NDArray[np.float32], task: Task) -> Prediction:
             f"expected finite inputs, got {int((~np.isfinite(x)).sum())} NaN or infinite; impute or refuse"
         )
     with torch.inference_mode():
-        parts = [torch.sigmoid(model(batch)).numpy() for batch in _batches(x)]
+        parts = [torch.sigmoid(model(batch.to(model.device))).cpu().numpy() for batch in _batches(x)]
     probability = np.concatenate(parts)
     label = probability >= THRESHOLD
     if task == "classification":
         return Prediction(probability, label, np.maximum(probability, 1 - probability))
-    marked = label.sum(axis=(1, 2))
-    inside = (probability * label).sum(axis=(1, 2)) / np.maximum(marked, 1)
-    confidence = np.where(marked > 0, inside, 1 - probability.max(axis=(1, 2)))
+    pixels = tuple(range(1, label.ndim))
+    marked = label.sum(axis=pixels)
+    inside = (probability * label).sum(axis=pixels) / np.maximum(marked, 1)
+    confidence = np.where(marked > 0, inside, 1 - probability.max(axis=pixels))
     return Prediction(probability, label, confidence.astype(np.float32))
 
 
@@ -136,7 +137,7 @@ def segmentation_metrics(
 
     Parameters
     ----------
-    truth, mask : ndarray of bool, shape (m, height, width)
+    truth, mask : ndarray of bool, shape (m, height, width) or (m, depth, height, width)
         The lesion, and the pixels that the model marked.
     patient_index : ndarray of int64, shape (m,)
 
@@ -147,7 +148,9 @@ def segmentation_metrics(
     """
 
     def count(pixels: NDArray[np.bool_]) -> NDArray[np.float64]:
-        return np.bincount(patient_index, weights=pixels.sum(axis=(1, 2)), minlength=n_patients).astype(float)
+        return np.bincount(
+            patient_index, weights=pixels.reshape(len(pixels), -1).sum(axis=1), minlength=n_patients
+        ).astype(float)
 
     lesion, marked, both = count(truth), count(mask), count(truth & mask)
     healthy = count(np.ones_like(truth)) - lesion
@@ -178,9 +181,9 @@ def _segmented(data: SiteData, answer: Prediction, representation: NDArray[np.fl
     truth, n = data.y.astype(bool), data.n_patients
     metrics = segmentation_metrics(truth, answer.label, data.patient_index, n)
     score = np.zeros(n)
-    np.maximum.at(score, data.patient_index, answer.probability.max(axis=(1, 2)))
+    np.maximum.at(score, data.patient_index, answer.probability.reshape(len(truth), -1).max(axis=1))
     pixels = np.bincount(data.patient_index, minlength=n) * truth[0].size
-    burden = np.bincount(data.patient_index, weights=truth.sum(axis=(1, 2)), minlength=n) / pixels
+    burden = np.bincount(data.patient_index, weights=truth.reshape(len(truth), -1).sum(axis=1), minlength=n) / pixels
     stratum = (burden > 0).astype(np.int64) + (burden >= LARGE_BURDEN_FRACTION)
     return RecordOutcomes(
         data.task, data.record_ids, score, burden > 0, score >= THRESHOLD, stratum, representation, metrics

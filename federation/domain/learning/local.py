@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from federation.domain.data.dataset import SiteData
+from federation.domain.data.volumes import AT
+from federation.domain.learning.augment import augmented
 from federation.domain.learning.config import DPConfig, LocalConfig
 from federation.domain.learning.loss import loss_per_row
 from federation.domain.learning.privacy import KeyedStream, add_noise, clipped_sum, patient_gradients
@@ -55,12 +57,32 @@ class TrainResult:
     sample_rate: float  # share of the patients expected in one step, in (0, 1]; what the accountant needs
 
 
+@dataclass(frozen=True)
+class Rows:
+    """A site's rows where the model computes, so that many rounds need to carry them there but once."""
+
+    x: Tensor
+    y: Tensor
+    patient: NDArray[np.int64]
+    lesion: NDArray[np.bool_]  # whether a row has a lesion, or a record the disease
+    sequences: int  # channels of one slice
+
+    @classmethod
+    def of(cls, data: SiteData, device: torch.device | str = "cpu") -> Rows:
+        y = torch.from_numpy(data.y.astype(np.float32)).to(device)
+        lesion = data.y.reshape(len(data.y), -1).any(axis=1)
+        sequences = len({name.partition(AT)[0] for name in data.feature_names})
+        return cls(as_batch(data.x).to(device), y, data.patient_index, lesion, sequences)
+
+
 def train_local(
     model: Model,
     data: SiteData,
     config: LocalConfig,
     *,
     seed: int,
+    done: float = 0.0,
+    rows: Rows | None = None,
     progress: Callable[[Progress], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
 ) -> TrainResult:
@@ -76,6 +98,10 @@ def train_local(
         Decides shuffling or, under differential privacy, sampling and noise; the same seed gives the same weights on
         the same machine and number of threads. Under differential privacy it must be secret (`privacy.KeyedStream`),
         and another one each round: noise that is used twice cancels out.
+    done : float, 0 to under 1
+        Share of the run's rounds that lie behind, for the schedule of the learning rate.
+    rows : Rows, optional
+        Of `data`, where the model is; made of it if absent.
     progress : callable, optional
         Called after each step.
     should_stop : callable, optional
@@ -92,9 +118,11 @@ def train_local(
     started = time.perf_counter()
     steps_per_epoch = math.ceil(data.n_patients / config.batch_size)
     steps = config.epochs * steps_per_epoch
-    optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate)
+    model.train()
+    optimizer = torch.optim.Adam(model.parameters(), lr=config.rate_at(done))
     losses: list[float] = []
-    gradients = _gradients(model, data, config, seed=seed, steps=steps)
+    rows = rows if rows is not None else Rows.of(data, model.device)
+    gradients = _gradients(model, data, rows, config, seed=seed, steps=steps)
     for step in range(1, steps + 1):
         if should_stop is not None and should_stop():
             raise TrainingStopped(f"stopped before step {step} of {steps}; there is no update")
@@ -131,13 +159,21 @@ def _check(model: Model, data: SiteData) -> None:
         raise ValueError(f"expected at least one patient at {data.site}, got none; leave the site out of the round")
 
 
-def _gradients(model: Model, data: SiteData, config: LocalConfig, *, seed: int, steps: int) -> Iterator[float | None]:
+def _gradients(
+    model: Model, data: SiteData, whole: Rows, config: LocalConfig, *, seed: int, steps: int
+) -> Iterator[float | None]:
     """Set the gradients of one step after another; yields each step's loss, None under differential privacy."""
-    x, y = as_batch(data.x), torch.from_numpy(data.y.astype(np.float32))
+    x, y = whole.x, whole.y
     if config.dp is None:
-        for patients in _shuffled(data.n_patients, config, seed=seed):
-            rows = torch.from_numpy(np.flatnonzero(np.isin(data.patient_index, patients)))
-            yield _plain_step(model, x[rows], y[rows])
+        rng = np.random.default_rng(seed)
+        for patients in _shuffled(data.n_patients, config, rng):
+            rows = torch.from_numpy(_rows_of(patients, whole, config.slices, rng)).to(x.device)
+            images, masks = x[rows], y[rows]
+            if config.augment != "none" or config.hide:
+                images, masks = augmented(
+                    images, masks, config.augment, hide=config.hide, sequences=whole.sequences, rng=rng
+                )
+            yield _plain_step(model, images, masks, config.misses)
         return
     stream = KeyedStream(seed)
     sample_rate = min(1.0, config.batch_size / data.n_patients)
@@ -151,18 +187,30 @@ def _gradients(model: Model, data: SiteData, config: LocalConfig, *, seed: int, 
         yield None
 
 
-def _shuffled(n_patients: int, config: LocalConfig, *, seed: int) -> Iterator[NDArray[np.int64]]:
+def _shuffled(n_patients: int, config: LocalConfig, rng: np.random.Generator) -> Iterator[NDArray[np.int64]]:
     """Batches of patients, each patient once an epoch."""
-    rng = np.random.default_rng(seed)
     for _ in range(config.epochs):
         order = rng.permutation(n_patients)
         for start in range(0, n_patients, config.batch_size):
             yield order[start : start + config.batch_size]
 
 
-def _plain_step(model: Model, x: Tensor, y: Tensor) -> float:
+def _rows_of(patients: NDArray[np.int64], rows: Rows, most: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Rows of some patients, at most so many of each if `most` is not 0; lesions come first, up to half of them."""
+    if not most:
+        return np.flatnonzero(np.isin(rows.patient, patients))
+    chosen = []
+    for patient in patients:
+        own = rng.permutation(np.flatnonzero(rows.patient == patient))
+        ill = own[rows.lesion[own]][: most // 2]
+        rest = own[~np.isin(own, ill)]
+        chosen.append(np.sort(np.concatenate([ill, rest[: most - len(ill)]])))
+    return np.concatenate(chosen)
+
+
+def _plain_step(model: Model, x: Tensor, y: Tensor, misses: float) -> float:
     model.zero_grad()
-    loss = loss_per_row(model(x), y, model.task).mean()
+    loss = loss_per_row(model(x), y, model.task, misses=misses).mean()
     loss.backward()
     return loss.item()
 

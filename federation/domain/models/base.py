@@ -44,8 +44,22 @@ class Model(nn.Module):
         raise NotImplementedError
 
     @property
+    def placement(self) -> str:
+        """Where the core stands, in words; `core_runs` counts."""
+        return "once for each input"
+
+    def core_runs(self, shape: tuple[int, ...]) -> int:
+        """How often the core (on a hybrid: the circuit) runs for one input of this shape, without the batch."""
+        return 1
+
+    @property
     def n_parameters(self) -> int:
         return sum(parameter.numel() for parameter in self.parameters())
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are; the CPU without any."""
+        return next((parameter.device for parameter in self.parameters()), torch.device("cpu"))
 
     def facts(self) -> dict:
         """Kind, task, size and, on a hybrid, the facts of the circuit (None on a classical model)."""
@@ -56,7 +70,7 @@ class Model(nn.Module):
             "kind": self.spec["kind"],
             "task": self.task,
             "n_parameters": self.n_parameters,
-            "quantum": layers[0] if layers else None,
+            "quantum": layers[0] | {"placement": self.placement} if layers else None,
         }
 
 

@@ -16,16 +16,23 @@ class QuantumBottleneck(nn.Module):
 
     Angles are squashed to (-pi/2, pi/2), where the response of one rotation is one-to-one. The scale matters as much as
     the circuit: with twice the range, training on UCI heart was slower and five points worse in accuracy (3 seeds).
+
+    `centred`: angles from 0 to pi / layers instead. The layers load them again, so that a circuit that starts near the
+    identity (`quantum.layer`) turns each qubit from 0 to pi in all, and answers like a hidden tanh unit from the first
+    step. Angles around 0 start it on the crest of a cosine, where no gradient comes through; deep inside a network
+    it is then never heard (measured: Dice lost without the circuit 0.003).
     """
 
-    def __init__(self, n_features: int, shape: CircuitShape) -> None:
+    def __init__(self, n_features: int, shape: CircuitShape, *, centred: bool = False) -> None:
         super().__init__()
         self.n_outputs = shape.n_qubits
+        self.scale = math.pi / 2 / (shape.layers if centred else 1)
+        self.centre = self.scale if centred else 0.0
         self.to_angles = nn.Linear(n_features, shape.n_qubits)
         self.circuit = QuantumLayer(shape)
 
     def forward(self, features: Tensor) -> Tensor:
-        return self.circuit(math.pi / 2 * torch.tanh(self.to_angles(features)))
+        return self.circuit(self.centre + self.scale * torch.tanh(self.to_angles(features)))
 
 
 class ClassicalBottleneck(nn.Module):
@@ -39,6 +46,9 @@ class ClassicalBottleneck(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         return torch.tanh(self.out(torch.tanh(self.hidden(features))))
+
+
+Core = QuantumBottleneck | ClassicalBottleneck
 
 
 def matching_hidden_units(n_features: int, shape: CircuitShape) -> int:

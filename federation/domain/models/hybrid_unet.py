@@ -1,4 +1,4 @@
-"""The hybrid U-Net: the network of `unet` with a variational quantum circuit as its core."""
+"""The hybrid U-Net: one variational quantum circuit at each position of the bottleneck."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from federation.domain.models.bottleneck import QuantumBottleneck
-from federation.domain.models.unet import UNet
+from federation.domain.models.position_unet import PositionUNet
 from federation.domain.quantum.circuits import CircuitShape
 
 
-def hybrid_unet(spec: Mapping[str, Any]) -> UNet:
-    """``{"kind": "hybrid_unet", "inputs", "channels", "qubits": 4..10, "layers", "entangling"}``."""
+def hybrid_unet(spec: Mapping[str, Any]) -> PositionUNet:
+    """``{"kind": "hybrid_unet", "inputs", "channels", "standardise", "views", "qubits", "layers", "entangling"}``.
+
+    ``"entangling": false`` is its ablation: the same network without CNOT gates.
+    """
     shape = CircuitShape(spec["qubits"], spec["layers"], spec["entangling"])
-    return UNet(spec, lambda: QuantumBottleneck(spec["channels"][-1], shape))
+    return PositionUNet(spec, lambda: QuantumBottleneck(spec["channels"][-1], shape, centred=True))

@@ -35,7 +35,7 @@ class Trial:
     def configured(self, **local):
         manifest = self.ask("manifest", {}, {}).body["manifest"]
         shape, task = manifest["shape"], manifest["task"]
-        primary, baseline = default_specs(task, shape[0], images=True)
+        primary, baseline = default_specs(task, shape[0], shape[1])
         return manifest, RunConfig(
             task=task, models={"primary": primary, "baseline": baseline}, rounds=ROUNDS, seed=3,
             local=LocalConfig(**local), epsilon_budget=None, data_digests={self.code: digest(manifest)},

@@ -68,6 +68,15 @@ def test_the_same_order_again_gives_the_same_answer_without_training_again(site,
     assert first.sent == second.sent
 
 
+@pytest.mark.parametrize("number", [0, 2, True, "1", None])
+def test_a_round_that_the_run_does_not_have_is_refused(site, coordinator, number):
+    asked = order("train", run_config(site))
+    asked.body["round"] = number
+    answer = answer_to(site, messages.seal(asked, coordinator))
+    assert answer is not None and not answer.ok
+    assert "expected the number of a round from 1 to 1" in answer.body["error"]
+
+
 def test_an_order_of_a_stranger_or_for_another_site_is_not_answered(site, coordinator):
     config = run_config(site)
     assert answer_to(site, messages.seal(order("train", config), messages.new_key())) is None

@@ -9,16 +9,15 @@ import pytest
 import torch
 
 from audits.domain.verdict import Verdict
-from audits.predeployment.checks.at_site import AtSite, Bench, copy_of
+from audits.predeployment.checks.at_site import AtSite, copy_of
 from audits.predeployment.checks.base import AnswerError
 from audits.predeployment.checks.circuit import Circuit
 from audits.predeployment.checks.registry import check_of
 from audits.predeployment.checks.running import measure_at, read_answer, settings_of
 from core.charts import interval_chart
-from federation.domain.learning.evaluation import predict
 from federation.domain.models.registry import build
 from tests.factories.checks import SEED, run_check
-from tests.factories.stress import imaging_benches, imaging_models, tabular_benches, tabular_models, with_audit
+from tests.factories.stress import imaging_benches, tabular_benches, tabular_models, with_audit
 
 CHECK = Circuit()
 
@@ -93,23 +92,9 @@ def test_a_circuit_that_hears_one_wire_is_carried_by_it():
     assert any("no entangling gates" in sentence for sentence in result.sentences)
 
 
-def test_a_segmentation_that_listens_to_its_circuit_changes_without_it():
-    """The pooled features hardly differ between patients, so the network is made to listen closely."""
-    models = {name: copy_of(model) for name, model in imaging_models().items()}
-    benches, loud = imaging_benches(), models["primary"]
-    pooled = []
-    hook = loud.core.register_forward_pre_hook(lambda module, inputs: pooled.append(inputs[0]))
-    predict(loud, benches["phantom-1"].splits.train.x, "segmentation")
-    hook.remove()
-    generator = torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        loud.core.to_angles.weight.mul_(50)
-        loud.core.to_angles.bias.copy_(-(loud.core.to_angles.weight @ torch.cat(pooled).mean(dim=0)))
-        for layer in (loud.to_scale, loud.to_shift):
-            layer.weight.copy_(5 * torch.randn(layer.weight.shape, generator=generator))
-    changed_benches = {site: Bench(bench.splits, models, bench.config) for site, bench in benches.items()}
-    cases = run_check(CHECK, changed_benches, task="segmentation").evidence["cases"]
-    assert cases["primary/silent"]["moved"][0] > 0 and cases["primary/entanglers"]["moved"][0] > 0
+def test_a_segmentation_goes_through_its_circuits_and_changes_without_them():
+    cases = run_check(CHECK, imaging_benches(), task="segmentation").evidence["cases"]
+    assert cases["primary/silent"]["moved"][0] > 0.02 and cases["primary/entanglers"]["moved"][0] > 0
 
 
 def test_images_are_explained_through_the_whole_network():

@@ -13,7 +13,7 @@ PRIVATE: dict[str, Any] = {**PLAIN, "dp": {"noise_multiplier": 1.5, "max_grad_no
 @pytest.mark.parametrize("raw", [PLAIN, PRIVATE])
 def test_a_configuration_survives_json(raw):
     config = LocalConfig.from_dict(json.loads(json.dumps(raw)))
-    assert config.as_dict() == raw
+    assert config.as_format_1() == raw
     assert LocalConfig.from_dict(config.as_dict()) == config
 
 
@@ -34,6 +34,12 @@ def test_privacy_is_read_into_its_own_type():
         ({"dp": {"noise_multiplier": 1.0}}, r"missing \['delta', 'max_grad_norm'\]"),
         ({"dp": {**PRIVATE["dp"], "noise_multiplier": 0}}, "noise_multiplier"),
         ({"dp": {**PRIVATE["dp"], "delta": 1}}, "delta to be a number over 0"),
+        ({"schedule": "linear"}, "schedule to be one of constant, cosine, got 'linear'"),
+        ({"augment": "warp"}, "augment to be one of none, flips, affine, full"),
+        ({"hide": 1}, "hide to be a number from 0 to under 1, got 1"),
+        ({"slices": -1}, "slices to be an integer"),
+        ({"misses": 0}, "misses to be a number over 0"),
+        ({"dp": PRIVATE["dp"], "augment": "flips"}, "no augmentation, hiding, slices or misses with differential"),
         ({"momentum": 0.9}, r"unexpected \['momentum'\]"),
     ],
 )
@@ -53,3 +59,15 @@ def test_there_are_defaults_for_both_tasks_and_no_other():
     assert private_config("segmentation").dp is not None
     with pytest.raises(ValueError, match="regression"):
         default_config("regression")  # type: ignore[arg-type]
+
+
+def test_what_format_1_did_not_know_cannot_be_written_in_it():
+    with pytest.raises(ValueError, match="no augment, slices in a run of format 1"):
+        LocalConfig(1, 8, 0.01, augment="flips", slices=4).as_format_1()
+
+
+def test_a_cosine_falls_from_the_whole_rate_to_nearly_nothing():
+    config = LocalConfig(1, 8, 0.02, schedule="cosine")
+    assert [config.rate_at(share) for share in (0, 0.5)] == pytest.approx([0.02, 0.01])
+    assert config.rate_at(0.999) == pytest.approx(0.0002)
+    assert LocalConfig(1, 8, 0.02).rate_at(0.9) == 0.02

@@ -27,3 +27,17 @@ def test_rows_do_not_see_one_another():
     logits, target = torch.randn(3, 4, 4), (torch.rand(3, 4, 4) > 0.5).float()
     alone = torch.cat([loss_per_row(logits[i : i + 1], target[i : i + 1], "segmentation") for i in range(3)])
     assert torch.allclose(loss_per_row(logits, target, "segmentation"), alone)
+
+
+def test_missed_pixels_can_weigh_more_than_false_ones():
+    """Two pixels, one ill; confident and wrong once in each way: 1 - (0 + 0.5) / (0 + weight + 0.5), by hand."""
+    target = torch.tensor([[[1.0, 0.0]], [[0.0, 0.0]]])
+    logits = torch.tensor([[[-40.0, -40.0]], [[40.0, -40.0]]])
+    entropy = torch.tensor([20.0, 20.0])
+    missed, false = (loss_per_row(logits, target, "segmentation", misses=0.7) - entropy).tolist()
+    assert missed == pytest.approx(1 - 0.5 / 1.2, abs=1e-5) and false == pytest.approx(1 - 0.5 / 0.8, abs=1e-5)
+
+
+def test_a_slab_is_one_row():
+    target = torch.tensor([[[[1.0, 0.0]], [[0.0, 0.0]]]])
+    assert loss_per_row(200 * target - 100, target, "segmentation").tolist() == pytest.approx([0], abs=1e-6)

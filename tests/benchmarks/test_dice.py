@@ -1,0 +1,137 @@
+"""The comparison's folds, its going on where it stopped, and its table, on numbers made up by hand."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from benchmarks.dice import cell, study
+from benchmarks.dice import data as sets
+from benchmarks.dice.table import complete_seeds, interval, rows
+from federation.domain.data.dataset import LoadReport, SiteData
+from federation.domain.learning.config import LocalConfig
+from federation.domain.models.registry import unet_specs
+
+
+def site(code: str, n: int) -> SiteData:
+    """n patients of two slices; the lesion is the bright square."""
+    rng = np.random.default_rng([n, *code.encode()])
+    x = rng.random((2 * n, 3, 16, 16), dtype=np.float32) * 0.3
+    x[:, :, 4:10, 4:10] += 0.6
+    y = np.zeros((2 * n, 16, 16), dtype=np.uint8)
+    y[:, 4:10, 4:10] = 1
+    ids = tuple(f"TCGA_{code.upper()}_{i:04d}_19990101" for i in range(n))
+    names = ("pre-contrast", "flair", "post-contrast")
+    return SiteData(code, "segmentation", ids, x, y, np.repeat(np.arange(n), 2), {}, names, LoadReport(n, n))
+
+
+HELD = {"cs": site("cs", 6), "du": site("du", 9), "ez": site("ez", 1)}
+
+
+def test_folds_are_of_one_size_and_follow_from_the_ids_alone():
+    dealt = sets.folds(HELD)
+    assert np.bincount(list(dealt.values())).tolist() == [4, 4, 4, 4]
+    assert sets.folds({code: HELD[code] for code in reversed(HELD)}) == dealt
+
+
+def test_every_patient_is_held_out_once_and_never_beside_himself():
+    seen = []
+    for fold in range(sets.FOLDS):
+        outside, inside = sets.split(HELD, fold)
+        train = {name for part in outside.values() for name in part.record_ids}
+        test = {name for part in inside.values() for name in part.record_ids}
+        assert not train & test and len(train | test) == 16
+        seen += sorted(test)
+    assert sorted(seen) == sorted(name for part in HELD.values() for name in part.record_ids)
+
+
+def test_the_choosing_fold_is_never_reported():
+    assert sets.CHOOSING not in sets.REPORTED
+    assert all(fold in sets.REPORTED for _, _, fold in study.cells(2))
+
+
+def test_a_packed_set_is_the_set(tmp_path, monkeypatch):
+    quantised = {code: part.take(np.arange(part.n_patients)) for code, part in HELD.items()}
+    for part in quantised.values():
+        part.x[:] = np.rint(part.x * sets.LEVELS) / sets.LEVELS
+    monkeypatch.setattr(sets, "sites", lambda folder: quantised)
+    sets.pack(tmp_path / "set.npz")
+    for code, part in sets.unpack(tmp_path / "set.npz").items():
+        assert np.allclose(part.x, quantised[code].x, atol=1e-7) and np.array_equal(part.y, quantised[code].y)
+        assert part.record_ids == quantised[code].record_ids
+
+
+@pytest.mark.parametrize("where", ["federated", "central", "alone"])
+def test_a_cell_trains_and_answers_for_each_held_out_patient(monkeypatch, tmp_path, where):
+    monkeypatch.setattr(sets, "sites", lambda path: HELD)
+    spec = unet_specs(3, (4, 4, 8))[0]
+    plan = cell.Plan(spec, LocalConfig(2, 2, 0.01, augment="flips", slices=2), rounds=10, where=where)
+    answer = json.loads(json.dumps(cell.run(plan, fold=1, seed=0, device="cpu", path=tmp_path)))
+    held_out = {name[:12] for part in sets.split(HELD, 1)[1].values() for name in part.record_ids}
+    assert set(answer["dice"]) == held_out
+    assert np.mean(list(answer["dice"].values())) > 0.6
+    if where != "alone":
+        assert [number for number, _ in answer["curve"]] == [10] and set(answer["silent"]) == held_out
+
+
+def test_the_distance_is_that_of_the_surfaces():
+    one, two = np.zeros((5, 9, 9), bool), np.zeros((5, 9, 9), bool)
+    one[1:4, 2:5, 2:5] = two[1:4, 2:5, 4:7] = True
+    assert cell.hausdorff95(one, two) == pytest.approx(2)
+    assert cell.hausdorff95(one, one) == 0
+
+
+def test_a_study_goes_on_where_it_stopped_and_keeps_no_failure(monkeypatch, tmp_path):
+    path, ran = tmp_path / "cells.jsonl", []
+
+    def run(plan, *, fold, seed, device, path):
+        ran.append(fold)
+        if fold == 3:
+            raise RuntimeError("no memory")
+        return {"dice": {"p": 0.5}}
+
+    monkeypatch.setattr(cell, "run", run)
+    wanted = [("unet2d", 0, fold) for fold in (1, 2, 3)]
+    held = {"row": "unet2d", "seed": 0, "fold": 1, "plan": study.PLANS["unet2d"].digest, "dice": {}}
+    path.write_text(
+        json.dumps(held | {"fold": 2, "plan": "other"}) + "\n" + json.dumps(held) + '\n{"row": "unet2d", "se'
+    )
+    answers = list(study.go_on(path, wanted, device="cpu", workers=1, data=tmp_path))
+    assert ran == [2, 3] and [("failed" in answer) for answer in answers] == [False, True]
+    assert [found["fold"] for found in study.of_plans(study.finished(path))] == [1, 2]
+    list(study.go_on(path, wanted, device="cpu", workers=1, data=tmp_path))
+    assert ran == [2, 3, 3]
+
+
+def made_up(row, gap=0.0, seeds=(0, 1), folds=(1, 2), **more):
+    return [
+        {"row": row, "seed": seed, "fold": fold, "hd95": {f"{fold}a": 4.0}, "curve": [[10, 0.5], [20, 0.95]],
+         "dice": {f"{fold}a": 0.8 - gap, f"{fold}b": 0.6 - gap + 0.02 * seed}, **more}
+        for seed in seeds for fold in folds
+    ]  # fmt: skip
+
+
+def test_the_table_says_who_is_better_and_how_sure_it_is():
+    silent = {"1a": 0.1, "1b": 0.1, "2a": 0.1, "2b": 0.1}
+    cells = made_up("hybrid_unet", silent=silent) + made_up("unet2d", gap=-0.1)
+    cells += made_up("unet3d", seeds=(0,), folds=(1,))
+    found = {row.metric: row for row in rows(cells, (1, 2))}
+    assert found["dice.hybrid_unet"].value == pytest.approx(0.705)
+    assert found["dice.hybrid_unet"].runs == 2 and "4 held-out patients" in found["dice.hybrid_unet"].note
+    assert "after 20 rounds (4 of 4)" in found["dice.hybrid_unet"].note
+    assert found["dice.hybrid_minus_unet2d"].value == pytest.approx(-0.1)
+    assert "the hybrid is worse" in found["dice.hybrid_minus_unet2d"].note
+    assert found["dice.silenced_circuit"].value == pytest.approx(0.605)
+    assert "dice.unet3d" not in found  # a fold is missing
+
+
+def test_only_whole_seeds_count():
+    assert complete_seeds(made_up("x", seeds=(0,)) + made_up("x", seeds=(1,), folds=(1,)), (1, 2)) == [0]
+
+
+def test_an_interval_over_patients_covers_the_mean():
+    values = np.array([0.2, 0.4, 0.9, 0.7, 0.8])
+    low, high = interval(values)
+    assert low < values.mean() < high and (low, high) == interval(values)
