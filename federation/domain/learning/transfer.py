@@ -28,9 +28,11 @@ from federation.domain.learning.local import train_local
 from federation.domain.learning.loss import loss_per_row
 from federation.domain.learning.weights import State, load_state, state_of
 from federation.domain.models.base import Model, as_batch
+from federation.domain.models.blocks import standardised
 from federation.domain.models.bottleneck import QuantumBottleneck
+from federation.domain.models.pooled_unet import PooledUNet
+from federation.domain.models.position_unet import PositionUNet
 from federation.domain.models.registry import build, default_specs
-from federation.domain.models.unet import UNet
 from federation.domain.models.vqc_classifier import Classifier
 from federation.domain.strategies import fedavg
 from federation.domain.strategies.base import Update
@@ -65,14 +67,16 @@ class FirstLayer(Encoder):
 class WayDown(Encoder):
     """A U-Net's convolutions down to the bottleneck, averaged over the image."""
 
-    def __init__(self, model: UNet) -> None:
+    def __init__(self, model: PooledUNet | PositionUNet) -> None:
         super().__init__()
         self._network = (model,)  # in a tuple, so that only what is handed on counts as a part of this module
-        self.down1, self.down2, self.bottom = model.down1, model.down2, model.bottom
+        pooled = isinstance(model, PooledUNet)
+        self.downs = nn.ModuleList([model.down1, model.down2, model.bottom] if pooled else model.downs)
+        self.standardise = not pooled and model.spec["standardise"]
         self.n_features = model.spec["channels"][-1]
 
     def forward(self, x: Tensor) -> Tensor:
-        return self._network[0]._encode(x)[-1].mean(dim=(2, 3))
+        return self._network[0]._encode(standardised(x) if self.standardise else x)[-1].mean(dim=(2, 3))
 
 
 def encoder_of(model: Model) -> Encoder:
@@ -85,7 +89,7 @@ def encoder_of(model: Model) -> Encoder:
     """
     if isinstance(model, Classifier):
         return FirstLayer(copy.deepcopy(model))
-    if isinstance(model, UNet):
+    if isinstance(model, PooledUNet | PositionUNet):
         return WayDown(copy.deepcopy(model))
     raise TransferError(f"expected a classifier or a U-Net to take an encoder from, got {type(model).__name__}")
 

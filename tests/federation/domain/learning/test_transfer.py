@@ -8,6 +8,7 @@ from federation.domain.data.dataset import LoadReport, SiteData
 from federation.domain.learning import transfer
 from federation.domain.learning.config import LocalConfig
 from federation.domain.learning.weights import state_of
+from federation.domain.models.blocks import standardised
 from federation.domain.models.registry import build, default_specs
 
 CONFIG = LocalConfig(epochs=2, batch_size=16, learning_rate=0.03)
@@ -39,15 +40,20 @@ def test_the_encoder_of_a_classifier_is_its_first_layer(place):
     assert {p.shape for p in encoder.parameters()} == {layer.weight.shape, layer.bias.shape}
 
 
-@pytest.mark.parametrize("place", [0, 1], ids=["hybrid", "plain"])
-def test_the_encoder_of_a_unet_is_its_way_down(place):
-    model = build(default_specs("segmentation", 1)[place], seed=1)
+POOLED = {"kind": "unet", "inputs": 1, "channels": [8, 16, 24], "hidden": 4, "outputs": 4}
+
+
+@pytest.mark.parametrize("spec", [*default_specs("segmentation", 1), POOLED], ids=["hybrid", "plain", "pooled"])
+def test_the_encoder_of_a_unet_is_its_way_down(spec):
+    model = build(spec, seed=1)
     encoder, data = transfer.encoder_of(model), images("a", 2)
     features = transfer.encoded(encoder, data)
-    assert features.x.shape == (4, 24) and features.patient_index.tolist() == [0, 0, 1, 1]
-    expected = model._encode(torch.from_numpy(data.x))[-1].mean(dim=(2, 3)).detach().numpy()
+    assert features.x.shape == (4, spec["channels"][-1]) and features.patient_index.tolist() == [0, 0, 1, 1]
+    x = torch.from_numpy(data.x)
+    expected = model._encode(standardised(x) if spec.get("standardise") else x)[-1].mean(dim=(2, 3)).detach().numpy()
     np.testing.assert_allclose(features.x, expected, atol=1e-6)
-    down = sum(p.numel() for part in (model.down1, model.down2, model.bottom) for p in part.parameters())
+    ways = (model.down1, model.down2, model.bottom) if spec is POOLED else model.downs
+    down = sum(p.numel() for part in ways for p in part.parameters())
     assert sum(p.numel() for p in encoder.parameters()) == down  # neither core nor decoder travels
 
 
