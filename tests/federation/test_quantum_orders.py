@@ -96,7 +96,7 @@ def test_every_step_stands_in_the_ledger(bench, server):
     job = order(bench, check("ibm"))
     bench.work(times=3)
     rows = Outbox.objects.filter(table="federation_quantumjob", object_id=str(job.id)).order_by("id")
-    assert [row.action for row in rows] == ["quantum.order", "quantum.submit", "quantum.finish"]
+    assert [row.said.action for row in rows] == ["quantum.order", "quantum.submit", "quantum.finish"]
     assert list(server.jobs)[0] in str(rows[1].body["provider_tasks"])
     assert rows[2].body["result_digest"]
     assert "key-of-the-test" not in str([row.body for row in rows])

@@ -123,7 +123,7 @@ def test_a_vote_on_the_wrong_evidence_is_withdrawn_and_the_officers_go_on_with_t
     assert halt.closed_at is not None
     assert [v.evidence_digest == wrong.digest for v in halt.reinstatements.all()] == [True, False, False]
     entries = Outbox.objects.filter(object_id=str(first.id)).order_by("id")
-    assert [entry.action for entry in entries] == ["deployment.reinstate", "deployment.withdraw_vote"]
+    assert [entry.said.action for entry in entries] == ["deployment.reinstate", "deployment.withdraw_vote"]
 
 
 def test_a_withdrawn_vote_does_not_count_towards_the_quorum(halt, deployment, reviewers, vote):

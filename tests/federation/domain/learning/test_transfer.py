@@ -90,10 +90,10 @@ def test_a_tuned_image_encoder_learns_in_its_own_weights():
     images_in = torch.from_numpy(images("a", 2).x)
     model.head.head.weight.data.fill_(1.0)
     model(images_in).sum().backward()
-    assert model.encoder.down1[0].weight.grad is not None and source.down1[0].weight.grad is None
-    assert not any("up1" in name or "core" in name for name in state_of(model))
+    assert model.encoder.downs[0][0].weight.grad is not None and source.downs[0][0].weight.grad is None
+    assert not any("ups" in name or "core" in name for name in state_of(model))
     again = copy.deepcopy(model)
-    again.encoder.bottom[0].weight.data.zero_()
+    again.encoder.downs[-1][0].weight.data.zero_()
     assert not torch.equal(again(images_in), model(images_in))  # a copy computes with its own weights
 
 
