@@ -70,7 +70,7 @@ class Rows:
     @classmethod
     def of(cls, data: SiteData, device: torch.device | str = "cpu") -> Rows:
         y = torch.from_numpy(data.y.astype(np.float32)).to(device)
-        lesion = data.y.reshape(len(data.y), -1).any(axis=1)
+        lesion = np.asarray(data.y.reshape(len(data.y), -1).any(axis=1), dtype=np.bool_)
         sequences = len({name.partition(AT)[0] for name in data.feature_names})
         return cls(as_batch(data.x).to(device), y, data.patient_index, lesion, sequences)
 

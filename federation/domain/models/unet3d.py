@@ -46,7 +46,7 @@ class UNet3D(Model):
     def represent(self, x: Tensor) -> Tensor:
         self._check(x)
         x = standardised(x) if self.spec["standardise"] else x
-        part = self.net.model
+        part: Any = self.net.model
         while isinstance(part, nn.Sequential):  # down, the levels below, up
             x, part = part[0](x), part[1].submodule
         return torch.tanh(part(x).mean(dim=(2, 3, 4)))[:, :REPRESENTATION_SIZE]
