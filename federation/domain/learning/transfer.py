@@ -139,7 +139,7 @@ def presence(data: SiteData) -> SiteData:
     """Slices with masks as a task of their own: does this slice show a lesion? One label a slice."""
     if data.task != "segmentation":
         raise TransferError(f"expected images with masks, got data for {data.task}")
-    return replace(data, task="classification", y=data.y.any(axis=(1, 2)).astype(np.int64))
+    return replace(data, task="classification", y=np.asarray(data.y.any(axis=(1, 2)), dtype=np.int64))
 
 
 @dataclass(frozen=True)

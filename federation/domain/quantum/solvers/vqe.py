@@ -113,8 +113,8 @@ def _by_angle(psi: Floats, behind: Floats, n: int) -> Floats:
     found = np.zeros(n)
     for first in range(0, n, _TOGETHER):
         size = min(_TOGETHER, n - first)
-        parts = (vector.reshape(2**first, 2**size, -1) for vector in (behind, psi))
-        overlap = np.tensordot(*parts, axes=((0, 2), (0, 2)))
+        other, ours = (vector.reshape(2**first, 2**size, -1) for vector in (behind, psi))
+        overlap = np.tensordot(other, ours, axes=((0, 2), (0, 2)))
         for qubit in range(size):
             own = overlap.reshape(2**qubit, 2, 2 ** (size - 1 - qubit), 2**qubit, 2, -1)
             found[first + qubit] = np.einsum("abab->", own[:, 1, :, :, 0]) - np.einsum("abab->", own[:, 0, :, :, 1])
