@@ -14,6 +14,7 @@ from benchmarks.frame import Measure
 
 DRAWS = 10_000
 REFERENCE = "hybrid_unet"
+ENOUGH_SEEDS = 10  # under so many, an interval over patients says nothing about another training
 Cells = Sequence[Mapping[str, Any]]
 
 
@@ -85,6 +86,8 @@ def _difference(name: str, mine: Cells, theirs: Cells, seeds: int) -> Measure:
     gaps = np.array([ours[patient] - other[patient] for patient in sorted(set(ours) & set(other))])
     low, high = interval(gaps)
     verdict = "the hybrid is better" if low > 0 else "the hybrid is worse" if high < 0 else "no difference shown"
+    if seeds < ENOUGH_SEEDS:
+        verdict = f"no verdict from {seeds} of {ENOUGH_SEEDS} seeds: the interval does not cover another training"
     note = f"hybrid minus {name}, same patients and seeds; 95 % over patients {low:+.3f} to {high:+.3f}; {verdict}"
     return Measure(f"dice.hybrid_minus_{name}", float(gaps.mean()), "Dice", runs=seeds, note=note)
 
