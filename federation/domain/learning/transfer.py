@@ -70,9 +70,10 @@ class WayDown(Encoder):
     def __init__(self, model: PooledUNet | PositionUNet) -> None:
         super().__init__()
         self._network = (model,)  # in a tuple, so that only what is handed on counts as a part of this module
-        pooled = isinstance(model, PooledUNet)
-        self.downs = nn.ModuleList([model.down1, model.down2, model.bottom] if pooled else model.downs)
-        self.standardise = not pooled and model.spec["standardise"]
+        if isinstance(model, PooledUNet):
+            self.downs, self.standardise = nn.ModuleList([model.down1, model.down2, model.bottom]), False
+        else:
+            self.downs, self.standardise = model.downs, bool(model.spec["standardise"])
         self.n_features = model.spec["channels"][-1]
 
     def forward(self, x: Tensor) -> Tensor:
