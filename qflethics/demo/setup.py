@@ -22,12 +22,14 @@ from federation.provisioning import site_provision
 
 DOMAIN = "qfl-ethics.example"
 NAMES = {
+    "brats": "Brain tumours",
     "heart": "Heart disease",
     "lgg": "Lower-grade glioma",
     "mimic_cxr": "Chest radiographs",
     "phantom": "Brain phantoms",
 }
 PURPOSES = {
+    "brats": "Outline brain tumours in four MRI sequences, to support the radiologist's measurement.",
     "heart": "Find coronary heart disease from routine examinations, to support the cardiologist's referral.",
     "lgg": "Outline the FLAIR abnormality of lower-grade gliomas in MRI, to support the radiologist's measurement.",
     "mimic_cxr": "Flag chest radiographs that show the chosen finding, to put them first on the radiologist's list.",

@@ -23,7 +23,7 @@ from tests.factories.registry import make_version
 
 def make_heart_version(world: World, monkeypatch) -> Version:
     specs = federation.default_specs
-    monkeypatch.setattr(federation, "default_specs", lambda task, _: specs(task, len(FEATURES)))
+    monkeypatch.setattr(federation, "default_specs", lambda task, *_: specs(task, len(FEATURES)))
     for manifest in DataManifest.objects.all():
         content = {**manifest.content, "source": "heart", "shape": [len(FEATURES)], "feature_names": list(FEATURES)}
         DataManifest.objects.filter(id=manifest.id).update(content=content)

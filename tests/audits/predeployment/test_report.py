@@ -55,8 +55,8 @@ def test_a_download_is_an_entry_of_the_ledger_and_changes_neither_report_nor_aud
     for kind in ("json", "pdf"):
         data = client.get(reverse(f"audit_report_{kind}", args=[audit.id])).content
         told = Outbox.objects.filter(operation="READ").latest("id")
-        assert (told.table, told.object_id, told.actor) == ("provenance_body", str(audit.id), people.auditor.id)
-        assert told.action == "report.download"
+        assert (told.table, told.object_id, told.said.actor) == ("provenance_body", str(audit.id), people.auditor.id)
+        assert told.said.action == "report.download"
         assert told.body == {"report": kind, "sha256": hashlib.sha256(data).hexdigest()}
     sequence_all()
     assert report_json(audit) == before
