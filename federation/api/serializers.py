@@ -63,7 +63,7 @@ class RunOutput(serializers.ModelSerializer):
 
 
 class ConsentInput(serializers.Serializer):
-    decision = serializers.ChoiceField(choices=Consent.Decision.values)
+    decision = serializers.ChoiceField(choices=Consent.Decision.choices)
     reason = serializers.CharField(max_length=2000, required=False, allow_blank=True, default="")
 
 

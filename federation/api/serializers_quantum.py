@@ -87,7 +87,7 @@ class QuantumJobFilter(serializers.Serializer):
 class DeviceConsentInput(serializers.Serializer):
     run = serializers.UUIDField()
     device = serializers.ChoiceField(choices=[spec.name for spec in DEVICES.values() if spec.needs_consent])
-    decision = serializers.ChoiceField(choices=DeviceConsent.Decision.values)
+    decision = serializers.ChoiceField(choices=DeviceConsent.Decision.choices)
     reason = serializers.CharField(max_length=2000, required=False, allow_blank=True, default="")
 
 

@@ -138,7 +138,8 @@ def test_each_download_is_recorded_with_the_digest_of_what_was_given(finished, w
         for address in (reverse(f"report_{kind}", args=[finished.id]), f"/api/v1/reports/{finished.id}/{kind}"):
             given[kind] = hashlib.sha256(client_of(reader).get(address).content).hexdigest()
     read = list(Outbox.objects.filter(operation="READ", object_id=str(finished.id)).order_by("id"))
-    assert [(r.table, r.said.actor, r.said.action) for r in read] == [("provenance_body", reader.id, "report.download")] * 4
+    told = [(r.table, r.said.actor, r.said.action) for r in read]
+    assert told == [("provenance_body", reader.id, "report.download")] * 4
     assert [r.body for r in read] == [{"report": k, "sha256": given[k]} for k in ("pdf", "pdf", "json", "json")]
 
 
