@@ -29,7 +29,7 @@ class Outbox(models.Model):
     operation = models.TextField()  # INSERT UPDATE DELETE, or BATCH READ HEARTBEAT from `capture.record`
     object_id = models.TextField()
     body = models.JSONField()
-    context = models.TextField(null=True)  # noqa: DJ001 - as the session's setting stood, see `core.said`
+    context = models.TextField(null=True)  # as the session's setting stood, see `core.said`
 
     class Meta:
         db_table = "core_outbox"
