@@ -12,7 +12,9 @@ from federation.domain.messages import digest
 STRATEGIES = ("fedavg",)
 MODEL_NAMES = ("primary", "baseline")  # the quantum model under audit, and its classical twin
 FORMAT = 2
-FORMATS = (1, 2)  # 1: runs whose local training had four settings; they keep their hash
+FORMATS = (1, 2, 3)  # 1: local training had four settings; 3: has parts. Older runs keep their hash
+FORMAT_WITH_PARTS = 3
+PARTS = ("strategy_options", "participation", "security", "privacy", "terms")  # each optional; absent: not in the hash
 
 
 @dataclass(frozen=True)
@@ -32,8 +34,18 @@ class RunConfig:
         What the run may spend of each patient's privacy, over both models; None without differential privacy.
     data_digests : {site: SHA-256 of the site's manifest}
     strategy : str
-    format : 1 or 2
-        Of the frozen text, and so of the hash.
+    format : 1, 2 or 3
+        Of the frozen text, and so of the hash; 3 exactly if any of the following parts is there.
+    strategy_options : mapping or None
+        What the aggregation rule can be told.
+    participation : mapping or None
+        The quorum of sites and the deadline of a round.
+    security : mapping or None
+        How updates are compressed, masked and sealed.
+    privacy : mapping or None
+        The regime of differential privacy.
+    terms : mapping or None
+        Purpose, legal basis, ethics approval and duration.
     """
 
     task: str
@@ -45,10 +57,17 @@ class RunConfig:
     data_digests: Mapping[str, str]
     strategy: str = "fedavg"
     format: int = FORMAT
+    strategy_options: Mapping[str, Any] | None = None
+    participation: Mapping[str, Any] | None = None
+    security: Mapping[str, Any] | None = None
+    privacy: Mapping[str, Any] | None = None
+    terms: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         if self.format not in FORMATS:
-            raise ValueError(f"expected run configuration format {' or '.join(map(str, FORMATS))}, got {self.format!r}")
+            raise ValueError(f"expected run configuration format 1, 2 or 3, got {self.format!r}")
+        if bool(self.parts) != (self.format == FORMAT_WITH_PARTS):
+            raise ValueError(f"expected format {FORMAT_WITH_PARTS} exactly with any of {PARTS}, got {self.format!r}")
         if self.task not in {"classification", "segmentation"}:
             raise ValueError(f"expected the task classification or segmentation, got {self.task!r}")
         if set(self.models) != set(MODEL_NAMES):
@@ -73,13 +92,19 @@ class RunConfig:
             "epsilon_budget": self.epsilon_budget,
             "data_digests": dict(self.data_digests),
             "strategy": self.strategy,
+            **self.parts,
         }
+
+    @property
+    def parts(self) -> dict[str, dict[str, Any]]:
+        """The optional parts that are there."""
+        return {name: dict(part) for name in PARTS if (part := getattr(self, name)) is not None}
 
     @classmethod
     def from_dict(cls, raw: Mapping[str, Any]) -> RunConfig:
         """Read what `as_dict` wrote. Raises ValueError on anything else."""
         if "format" not in raw:
-            raise ValueError(f"expected run configuration format {' or '.join(map(str, FORMATS))}, got none")
+            raise ValueError(f"expected run configuration format 1, 2 or 3, got none")
         return cls(**{**raw, "local": LocalConfig.from_dict(raw["local"])})
 
     @property

@@ -41,5 +41,15 @@ def test_what_is_not_understood_is_refused(wrong):
 
 
 def test_a_text_without_format_is_refused():
-    with pytest.raises(ValueError, match="format 1 or 2, got none"):
+    with pytest.raises(ValueError, match="format 1, 2 or 3, got none"):
         RunConfig.from_dict({key: value for key, value in STORED.items() if key != "format"})
+
+
+def test_a_part_is_frozen_in_format_3_and_only_there():
+    terms = {"purpose": "finding tumours"}
+    plain = RunConfig.from_dict({**STORED, "format": 2, "local": LocalConfig(1, 8, 0.005).as_dict()})
+    with_terms = RunConfig.from_dict({**plain.as_dict(), "format": 3, "terms": terms})
+    assert with_terms.as_dict() == {**plain.as_dict(), "format": 3, "terms": terms}
+    assert with_terms.hash != plain.hash
+    with pytest.raises(ValueError, match="format 3 exactly"):
+        RunConfig.from_dict({**plain.as_dict(), "terms": terms})
