@@ -104,7 +104,7 @@ class RunConfig:
     def from_dict(cls, raw: Mapping[str, Any]) -> RunConfig:
         """Read what `as_dict` wrote. Raises ValueError on anything else."""
         if "format" not in raw:
-            raise ValueError(f"expected run configuration format 1, 2 or 3, got none")
+            raise ValueError("expected run configuration format 1, 2 or 3, got none")
         return cls(**{**raw, "local": LocalConfig.from_dict(raw["local"])})
 
     @property
