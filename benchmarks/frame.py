@@ -10,6 +10,7 @@ import dataclasses
 import json
 import os
 import platform
+import random
 import statistics
 import subprocess
 import sys
@@ -52,17 +53,18 @@ class Measure:
 def alternate(*contestants: Callable[[], float], runs: int, warm: bool = True) -> list[list[float]]:
     """Let contestants run in turn, each `runs` times, and return the figures of each.
 
-    Who begins changes from round to round, so that a machine that slows down or speeds up favours nobody. One round
-    before the first is thrown away (`warm`): caches and plans are filled by it.
+    The order of each round is drawn anew (from a fixed seed), so that neither a machine that slows down nor what one
+    leaves behind favours another. One round before the first is thrown away (`warm`): caches and plans are filled by
+    it.
     """
     figures: list[list[float]] = [[] for _ in contestants]
-    order = list(range(len(contestants)))
+    order, draw = list(range(len(contestants))), random.Random(0)  # noqa: S311 - not for secrets
     for turn in range(runs + warm):
+        draw.shuffle(order)
         for index in order:
             figure = contestants[index]()
             if turn >= warm:
                 figures[index].append(figure)
-        order = order[1:] + order[:1]
     return figures
 
 

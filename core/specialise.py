@@ -36,12 +36,11 @@ _TYPES = """
 """
 _AS_TEXT = {"text", "character varying", "character", "uuid", "boolean", "smallint", "integer", "bigint", "numeric",
             "jsonb"}  # fmt: skip
-_FLOATS = {"real", "double precision"}
+_FLOATS = {"real": "pg_catalog.float4", "double precision": "pg_catalog.float8"}
 _MOMENT = "timestamp with time zone"
 # Names and identifiers of which every value is what a leaf can carry.
 _TABLE_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _IDENTIFIERS = {"uuid", "smallint", "integer", "bigint"}
-_SHORT_FLOATS = "pg_catalog.current_setting('extra_float_digits')::pg_catalog.int4 < 1"
 # Each expression is paid for by each row, so one asks whether anything is out of the ordinary, and only then is it seen
 # what. The body is made apart from the INSERT: its expression is then kept for the whole transaction.
 _FUNCTION = """
@@ -169,8 +168,10 @@ def _text(field: str, kind: str) -> str:
     if kind in _AS_TEXT:
         return f"{field}::pg_catalog.text"
     if kind in _FLOATS:
-        # Right in nearly every session; elsewhere a pinned function is asked.
-        return f"CASE WHEN {_SHORT_FLOATS} THEN public.core_float_text({field}) ELSE {field}::pg_catalog.text END"
+        # A session can shorten floats. To read the text back is cheaper than to ask for the setting.
+        text = f"{field}::pg_catalog.text"
+        lost = f"{text}::{_FLOATS[kind]} OPERATOR(pg_catalog.<>) {field}"
+        return f"CASE WHEN {lost} THEN public.core_float_text({field}) ELSE {text} END"
     if kind == "bytea":
         return f"('\\x' OPERATOR(pg_catalog.||) pg_catalog.encode({field}, 'hex'))"
     return f"pg_catalog.to_jsonb({field}) OPERATOR(pg_catalog.#>>) '{{}}'"
@@ -178,7 +179,7 @@ def _text(field: str, kind: str) -> str:
 
 def _pins(columns: list[str], types: dict[str, str]) -> str:
     """Pinning costs a tenth of a capture, so only tables pay that hold a type whose text depends on settings."""
-    plain = _AS_TEXT | _FLOATS | {_MOMENT, "bytea"}
+    plain = _AS_TEXT | _FLOATS.keys() | {_MOMENT, "bytea"}
     if all(types[column] in plain for column in columns):
         return ""
     return "SET timezone = 'UTC' SET bytea_output = 'hex'"

@@ -34,7 +34,7 @@ def test_without_a_peer_there_is_no_ratio():
     assert (row.value, row.peer, row.peer_value, row.ratio, row.spread) == (3.0, None, None, None, None)
 
 
-def test_contestants_take_turns_at_going_first_and_the_warm_round_does_not_count():
+def test_contestants_go_in_a_drawn_order_once_a_round_and_the_warm_round_does_not_count():
     order: list[str] = []
 
     def contestant(name: str):
@@ -44,9 +44,11 @@ def test_contestants_take_turns_at_going_first_and_the_warm_round_does_not_count
 
         return run
 
-    first, second = alternate(contestant("a"), contestant("b"), runs=2)
-    assert order == ["a", "b", "b", "a", "a", "b"]
-    assert (first, second) == ([4.0, 5.0], [3.0, 6.0])
+    first, second = alternate(contestant("a"), contestant("b"), runs=40)
+    rounds = [order[at : at + 2] for at in range(0, len(order), 2)]
+    assert len(rounds) == 41 and all(sorted(turn) == ["a", "b"] for turn in rounds)
+    assert {tuple(turn) for turn in rounds} == {("a", "b"), ("b", "a")}
+    assert [first[0], second[0]] == [2 * 1 + 1.0 + rounds[1].index(name) for name in "ab"]
 
 
 def test_the_kept_copy_names_commit_and_machine_and_holds_the_printed_rows(tmp_path):
