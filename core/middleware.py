@@ -14,6 +14,12 @@ from core.errors import ApplicationError
 _SAFE_ID = re.compile(r"^[A-Za-z0-9._-]{8,64}$")
 
 
+def request_id(request: HttpRequest) -> str:
+    """The id that a proxy gave, if it is a sane one, else a new one."""
+    given = request.headers.get("X-Request-Id", "")
+    return given if _SAFE_ID.match(given) else uuid.uuid4().hex
+
+
 class RequestIdMiddleware:
     """Give each request an id, keep a sane one that a proxy sent, and return it in the answer."""
 
@@ -21,8 +27,7 @@ class RequestIdMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        given = request.headers.get("X-Request-Id", "")
-        request.id = given if _SAFE_ID.match(given) else uuid.uuid4().hex  # type: ignore[attr-defined]
+        request.id = request_id(request)  # type: ignore[attr-defined]
         context.set_request(request_id=request.id)  # type: ignore[attr-defined]
         context.set_actor(None)
         response = self.get_response(request)

@@ -46,17 +46,29 @@ class ApiKeyAuthentication(BaseAuthentication):
     keyword = "Api-Key"
 
     def authenticate(self, request):
-        parts = get_authorization_header(request).decode("latin-1").split()
-        if not parts or parts[0].lower() != self.keyword.lower():
+        header = get_authorization_header(request).decode("latin-1")
+        if not self.meant(header):
             return None
-        key = ApiKey.find(parts[1]) if len(parts) == 2 else None
-        if key is None:
+        machine = self.machine(header)
+        if machine is None:
             raise AuthenticationFailed(
                 "The API key is unknown, revoked or expired. Expected `Authorization: Api-Key qfl_…`; "
                 "ask an administrator for a new key."
             )
-        context.set_actor(key.pk)
-        return Machine(key), key
+        context.set_actor(machine.pk)
+        return machine, machine.key
+
+    @classmethod
+    def meant(cls, header: str) -> bool:
+        """Whether a header of authorisation is about a key."""
+        return header.split(" ", 1)[0].strip().lower() == cls.keyword.lower()
+
+    @classmethod
+    def machine(cls, header: str) -> Machine | None:
+        """Whoever the header's key stands for; None if there is none, or it is not valid (any more)."""
+        parts = header.split()
+        key = ApiKey.find(parts[1]) if len(parts) == 2 and cls.meant(header) else None
+        return None if key is None else Machine(key)
 
     def authenticate_header(self, request) -> str:
         return self.keyword
