@@ -13,7 +13,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F
 from django.utils import timezone
 
 from audits.domain.monitor.alarms import Alarm, alarms
@@ -65,9 +65,23 @@ def policy_of(deployment: Deployment) -> MonitorPolicy | None:
 
 def waiting() -> list[uuid.UUID]:
     """Deployments with outcomes or predictions that were not folded yet."""
-    rows = DeploymentCounter.objects.filter(
-        Q(outcomes__gt=F("deployment__monitor__position")) | Q(predictions__gt=F("deployment__monitor__predictions"))
+    return sorted([*outcomes_waiting(), *predictions_waiting()])
+
+
+def outcomes_waiting() -> list[uuid.UUID]:
+    """Deployments with outcomes that were not folded yet."""
+    return _behind(outcomes__gt=F("deployment__monitor__position"))
+
+
+def predictions_waiting() -> list[uuid.UUID]:
+    """Deployments of which nothing but predictions was not folded yet."""
+    return _behind(
+        outcomes__lte=F("deployment__monitor__position"), predictions__gt=F("deployment__monitor__predictions")
     )
+
+
+def _behind(**where) -> list[uuid.UUID]:
+    rows = DeploymentCounter.objects.filter(**where)
     return list(rows.order_by("deployment_id").values_list("deployment_id", flat=True))
 
 

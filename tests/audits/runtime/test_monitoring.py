@@ -1,4 +1,5 @@
 import json
+import uuid
 
 import pytest
 
@@ -161,6 +162,24 @@ def test_the_command_folds_what_waits_and_leaves_the_rest(deployment, tell, stre
     Command().step()
     assert MonitorState.objects.get().position == 50
     assert monitoring.waiting() == []
+
+
+def test_outcomes_never_wait_for_the_predictions_of_others(monkeypatch):
+    a, b, c, told = (uuid.UUID(int=number) for number in (1, 2, 3, 9))
+    folded, outcomes = [], []
+
+    def fold(deployment_id):
+        folded.append(deployment_id)
+        outcomes[:] = [told] if folded == [a] else []  # they come while the first is folded
+        return False
+
+    monkeypatch.setattr(monitoring, "outcomes_waiting", lambda: list(outcomes))
+    monkeypatch.setattr(monitoring, "predictions_waiting", lambda: [a, b, c])
+    monkeypatch.setattr(monitoring, "fold_deployment", fold)
+    command = Command()
+    assert command.step() is True and folded == [a]
+    assert command.step() is False
+    assert folded == [a, told, b, c, a]  # the outcomes, then from the one after the last
 
 
 def test_one_deployment_that_cannot_be_folded_does_not_stop_the_others(world, deployment, tell, stream, monkeypatch):
