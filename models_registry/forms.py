@@ -102,7 +102,9 @@ class DeployForm(forms.Form):
 
 
 class CardForm(forms.Form):
-    """The parts of a card that people write."""
+    """The parts of a card that people write, and the edition that they began from."""
+
+    base = forms.IntegerField(widget=forms.HiddenInput, required=False, min_value=0)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -114,3 +116,6 @@ class CardForm(forms.Form):
                 help_text=element.help + ("" if element.required else " The schema does not require it."),
                 widget=forms.Textarea(attrs={"rows": 2}),
             )
+
+    def texts(self) -> dict[str, str]:
+        return {name: self.cleaned_data[name] for name in WRITTEN}

@@ -11,7 +11,13 @@ from core.models import GovernedModel
 from core.roles import Role
 from federation.models import Federation, TrainingRun
 from models_registry import guards, querysets
+from models_registry.models_cards import CardPublication, ModelSignature
 from models_registry.models_decision import DecisionRow
+
+__all__ = [
+    "ApprovalDecision", "ApprovalRequest", "Card", "CardPublication", "Deployment", "Evidence", "Model",
+    "ModelSignature", "Version",
+]  # fmt: skip
 
 
 class Model(GovernedModel):
@@ -96,7 +102,9 @@ class Card(GovernedModel):
 
     class Meta:
         ordering = ["-edition"]
-        triggers = captured("id", "created_at", "version_id", "edition", "content", "digest", "written_by_id")
+        triggers = captured("id", "created_at", "version_id", "edition", "content", "digest", "written_by_id") + [
+            pgtrigger.Protect(name="immutable", operation=pgtrigger.Update | pgtrigger.Delete)
+        ]
         constraints = [models.UniqueConstraint(fields=["version", "edition"], name="card_edition_once")]
 
     def __str__(self) -> str:

@@ -8,7 +8,16 @@ from models_registry.binding import gate, latest_audit, latest_card
 from models_registry.cards import completeness
 from models_registry.fails import fails_of
 from models_registry.four_eyes import standing_of
-from models_registry.models import ApprovalDecision, ApprovalRequest, Card, Deployment, Evidence, Model, Version
+from models_registry.models import (
+    ApprovalDecision,
+    ApprovalRequest,
+    Card,
+    CardPublication,
+    Deployment,
+    Evidence,
+    Model,
+    Version,
+)
 
 
 class ModelOutput(serializers.ModelSerializer):
@@ -80,6 +89,33 @@ class CardOutput(serializers.ModelSerializer):
 
 class CardInput(serializers.Serializer):
     texts = serializers.DictField(child=serializers.CharField(allow_blank=True))
+    base = serializers.IntegerField(
+        required=False, min_value=1, help_text="The edition that you began from: others' changes since then are kept."
+    )
+
+
+class DraftsOutput(serializers.Serializer):
+    drafts = serializers.DictField(child=serializers.CharField())
+
+
+class ChangesFilter(serializers.Serializer):
+    before = serializers.IntegerField(min_value=1)
+    after = serializers.IntegerField(min_value=1)
+
+
+class ChangeOutput(serializers.Serializer):
+    section = serializers.CharField()
+    title = serializers.CharField()
+    before = serializers.CharField(allow_null=True)
+    after = serializers.CharField(allow_null=True)
+
+
+class PublicationOutput(serializers.ModelSerializer):
+    edition = serializers.IntegerField(source="card.edition")
+
+    class Meta:
+        model = CardPublication
+        fields = ["id", "created_at", "version", "edition", "card_digest", "withdrawn_at"]
 
 
 class DecisionOutput(serializers.ModelSerializer):

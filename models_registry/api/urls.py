@@ -1,13 +1,20 @@
 from django.urls import path
 
-from models_registry.api import views
+from models_registry.api import card_views, views
 
 urlpatterns = [
     path("models", views.Models.as_view(), name="api_models"),
     path("models/<uuid:pk>", views.ModelDetail.as_view(), name="api_model"),
     path("versions", views.Versions.as_view(), name="api_versions"),
     path("versions/<uuid:pk>", views.VersionDetail.as_view(), name="api_version"),
-    path("versions/<uuid:version_id>/cards", views.Cards.as_view(), name="api_cards"),
+    path("versions/<uuid:version_id>/cards", card_views.Cards.as_view(), name="api_cards"),
+    path("versions/<uuid:version_id>/card-drafts", card_views.CardDrafts.as_view(), name="api_card_drafts"),
+    path("versions/<uuid:version_id>/card-changes", card_views.CardChanges.as_view(), name="api_card_changes"),
+    path(
+        "versions/<uuid:version_id>/cards/<int:edition>/publication",
+        card_views.CardPublication.as_view(),
+        name="api_card_publication",
+    ),
     path("approval-requests", views.Approvals.as_view(), name="api_approval_requests"),
     path("approval-requests/<uuid:pk>", views.ApprovalDetail.as_view(), name="api_approval_request"),
     path("approval-requests/<uuid:pk>/decisions", views.Decisions.as_view(), name="api_approval_decisions"),

@@ -67,29 +67,6 @@ class VersionDetail(Scoped, generics.RetrieveAPIView):
     rows = Version.objects.select_related("model__federation")
 
 
-class Cards(generics.ListAPIView):
-    """The editions of a version's card, newest first; POST writes a new one."""
-
-    actions = {"GET": "version.view", "POST": "card.edit"}
-    serializer_class = serializers.CardOutput
-
-    def get_queryset(self):
-        return self._version().cards.order_by("-edition")
-
-    @extend_schema(request=serializers.CardInput, responses={201: serializers.CardOutput})
-    def post(self, request: Request, version_id: uuid.UUID) -> Response:
-        given = serializers.CardInput(data=request.data)
-        given.is_valid(raise_exception=True)
-        card = services.card_edit(version=self._version(), texts=given.validated_data["texts"], actor=person(request))
-        return Response(serializers.CardOutput(card).data, status=201)
-
-    def _version(self) -> Version:
-        if getattr(self, "swagger_fake_view", False):
-            return Version()
-        scoped = Version.objects.for_user(self.request.user).select_related("model__federation")
-        return get_object_or_404(scoped, id=self.kwargs["version_id"])
-
-
 class Approvals(Scoped, generics.ListAPIView):
     actions = {"GET": "approval.view", "POST": "approval.request"}
     serializer_class = serializers.ApprovalOutput
