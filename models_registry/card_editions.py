@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from django.utils import timezone
 
 from accounts.models import User
-from core.context import governed
+from core.context import by_the_platform, governed
 from core.errors import ApplicationError, Conflict
 from federation.domain.messages import digest as digest_of
 from models_registry import approvals, cards
 from models_registry.binding import latest_card
 from models_registry.card_difference import Joined, joined
 from models_registry.card_schema import texts_of
-from models_registry.models import Card, CardPublication, Version
+from models_registry.models import Card, CardPublication, PublicCard, Version
 from models_registry.refusals import refusals_told
 
 
@@ -107,9 +107,15 @@ def card_publish(*, card: Card, actor: User) -> CardPublication:
             raise Conflict("This edition rests on no audit. Publish one that was written after the audit.")
         if live is not None:
             _withdraw(live)
-        return CardPublication.objects.create(
+        made = CardPublication.objects.create(
             version=card.version, card=card, card_digest=card.digest, published_by=actor
-        )  # fmt: skip
+        )
+        with by_the_platform(), governed(action="card.public"):
+            PublicCard.objects.create(
+                publication=made, edition=card.edition, card_digest=card.digest,
+                weights_digest=card.version.weights_digest,
+            )  # fmt: skip
+        return made
 
 
 def card_unpublish(*, publication: CardPublication, actor: User, reason: str = "") -> CardPublication:

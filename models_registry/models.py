@@ -11,12 +11,12 @@ from core.models import GovernedModel
 from core.roles import Role
 from federation.models import Federation, TrainingRun
 from models_registry import guards, querysets
-from models_registry.models_cards import CardPublication, ModelSignature
+from models_registry.models_cards import CardPublication, ModelSignature, PublicCard
 from models_registry.models_decision import DecisionRow
 
 __all__ = [
     "ApprovalDecision", "ApprovalRequest", "Card", "CardPublication", "Deployment", "Evidence", "Model",
-    "ModelSignature", "Version",
+    "ModelSignature", "PublicCard", "Version",
 ]  # fmt: skip
 
 

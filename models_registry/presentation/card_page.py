@@ -92,7 +92,7 @@ def _exports(version: Version, card: Card) -> list[tuple[str, str]]:
     """Names and addresses of the forms in which the edition may be taken away; none where those pages are not there."""
     named = (
         ("pdf", "PDF"), ("html", "HTML"), ("md", "Markdown"), ("xml", "CHAI XML"), ("cdx.json", "CycloneDX ML-BOM"),
-        ("sig", "Signature of the weights"),
+        ("json", "JSON"), ("sig", "Signature of the weights (OpenSSF)"), ("pem", "Key of that signature"),
     )  # fmt: skip
     found = [(title, link("card_export", version.id, card.edition, kind)) for kind, title in named]
     return [(title, url) for title, url in found if url]

@@ -263,6 +263,7 @@ ANCHOR_KEYSTORE = os.environ.get("QFL_ANCHOR_KEYSTORE", "")  # empty: keys/ancho
 METRICS_TOKEN_FILE = os.environ.get("METRICS_TOKEN_FILE", "")  # empty: /metrics answers this machine only
 ANCHOR_PASSPHRASE_FILE = os.environ.get("QFL_ANCHOR_PASSPHRASE_FILE", "")
 LOG_PASSPHRASE_FILE = os.environ.get("QFL_LOG_PASSPHRASE_FILE", "")  # empty: made beside the keys, for a trial
+MODEL_KEY_FILE = os.environ.get("QFL_MODEL_KEY_FILE", "")  # signs weights; empty: made in var/keys, for a trial
 LOG_ORIGIN = os.environ.get("QFL_LOG_ORIGIN", "qfl-ethics.example/log")
 KEK_FILE = os.environ.get("QFL_KEK_FILE", "")  # empty: made in var/keys, for a trial (core/kek.py)
 INDEX_KEY_FILE = os.environ.get("QFL_INDEX_KEY_FILE", "")  # empty: made in var/keys; never rotated (core/pseudonyms.py)
@@ -278,6 +279,9 @@ EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if EMAIL_HOST else 'filebase
 EMAIL_FILE_PATH = str(VAR / "mail")
 DEFAULT_FROM_EMAIL = os.environ.get("EMAIL_FROM", "qfl-ethics@localhost")
 PUBLIC_URL = os.environ.get("PUBLIC_URL", "").rstrip("/")  # of this platform, for links in notices; empty: no link
+PUBLIC_REQUESTS_PER_MINUTE = int(env.number("PUBLIC_REQUESTS_PER_MINUTE", 60))  # of public cards, an address
+# The header in which the proxy in front names the caller's address, for example X-Real-IP; empty: there is no proxy.
+CLIENT_ADDRESS_HEADER = os.environ.get("CLIENT_ADDRESS_HEADER", "")
 WEBHOOK_ALLOW_PRIVATE = env.flag("WEBHOOK_ALLOW_PRIVATE", False)  # receivers inside the hospital's own network
 WEBHOOK_CA_FILE = os.environ.get("WEBHOOK_CA_FILE", "")  # whose certificates receivers have; empty: the public ones
 # The laws whose clocks may run (audits/domain/incidents/clocks.toml), where an approved policy names no others.
