@@ -48,7 +48,7 @@ class PublicCard(GovernedModel):
             pgtrigger.Protect(
                 name="immutable",
                 operation=pgtrigger.UpdateOf(
-                    "id", "created_at", "publication", "edition", "card_digest", "weights_digest"
+                    "id", "created_at", "publication_id", "edition", "card_digest", "weights_digest"
                 )
                 | pgtrigger.Delete,
             ),

@@ -1,7 +1,7 @@
 """The OpenSSF model signature of a version's weights: an in-toto statement in a DSSE envelope in a Sigstore bundle.
 
 Anybody who has the weights as `model.safetensors` and `baseline.safetensors` in a folder checks them with OpenSSF's own
-tool: `model_signing verify key FOLDER --signature FILE --public-key KEY`. The key is the platform's (ECDSA over P-256,
+tool: `model_signing verify key FOLDER --signature FILE --public_key KEY`. The key is the platform's (ECDSA over P-256,
 which that tool takes) and is opened by the worker that makes versions.
 """
 
