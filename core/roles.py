@@ -51,6 +51,7 @@ MATRIX: dict[str, frozenset[Role]] = {
     "approval.view": _STAFF,
     "approval.request": frozenset({Role.ADMINISTRATOR}),
     "approval.decide": frozenset({Role.ETHICS_OFFICER, Role.ADMINISTRATOR}),
+    "approval.delegate": frozenset({Role.ETHICS_OFFICER}),
     "deployment.view": _ALL,
     "deployment.create": frozenset({Role.ADMINISTRATOR}),
     "deployment.halt": frozenset({Role.ETHICS_OFFICER}),

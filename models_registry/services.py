@@ -12,13 +12,14 @@ from core.context import governed
 from core.errors import ApplicationError, Conflict
 from federation.models import Round, TrainingRun
 from models_registry import approvals
-from models_registry.approvals import approval_decide, approval_request, approval_withdraw
+from models_registry.approvals import approval_comment, approval_decide, approval_request, approval_withdraw
 from models_registry.binding import OUTSIDE, latest_card
 from models_registry.card_editions import card_edit, card_publish, card_unpublish, texts_on, write_card
 from models_registry.models import ApprovalRequest, Deployment, Evidence, Model, Version
 from models_registry.refusals import refusals_told
 
 __all__ = [
+    "approval_comment",
     "approval_decide",
     "approval_request",
     "approval_withdraw",

@@ -11,11 +11,11 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.access import requires
 from accounts.models import User
-from models_registry import approvals, services
+from models_registry import services
 from models_registry.binding import AUDIT, gate
-from models_registry.forms import DecisionForm, DeployForm, RequestForm
-from models_registry.models import ApprovalRequest, Evidence, Model, Version
-from models_registry.presentation import approval_page, version_page
+from models_registry.forms import RequestForm
+from models_registry.models import Evidence, Model, Version
+from models_registry.presentation import version_page
 
 PER_PAGE = 20
 _VERDICT = Evidence.objects.filter(version=OuterRef("pk"), kind=AUDIT).order_by("-created_at").values("verdict")[:1]
@@ -72,84 +72,9 @@ def approval_request(request: HttpRequest, version_id: uuid.UUID) -> HttpRespons
     return redirect("approval", made.id)
 
 
-@requires("approval.view")
-@require_safe
-def approvals_list(request: HttpRequest) -> HttpResponse:
-    user = person(request)
-    found = (
-        ApprovalRequest.objects.filter(id__in=ApprovalRequest.objects.for_user(user).values("id"))
-        .select_related("version__model__federation", "requested_by")
-        .prefetch_related("decisions")
-        .order_by("-created_at")
-    )
-    waiting = found.filter(state=ApprovalRequest.State.UNDER_REVIEW) if user.may("approval.decide") else ()
-    mine = [approval for approval in waiting if approvals.may_decide(approval, user)]
-    others = found.exclude(id__in=[approval.id for approval in mine])
-    page = Paginator(others, PER_PAGE).get_page(request.GET.get("page"))
-    for approval in [*mine, *page]:
-        approval.missing = approvals.standing_of(approval).missing  # type: ignore[attr-defined]
-    decides = user.may("approval.decide")
-    context = {"mine": mine, "page": page, "decides": decides, "others_title": "Others" if mine else "All requests"}
-    return render(request, "models_registry/approvals.html", context)
-
-
-@requires("approval.view")
-@require_safe
-def approval(request: HttpRequest, approval_id: uuid.UUID) -> HttpResponse:
-    return _approval_page(request, _approval(request, approval_id), DecisionForm(), DeployForm())
-
-
-def _approval_page(
-    request: HttpRequest, found: ApprovalRequest, decide: DecisionForm, deploy: DeployForm, status: int = 200
-) -> HttpResponse:
-    context = {**approval_page.context(found, person(request)), "decide_form": decide, "deploy_form": deploy}
-    return render(request, "models_registry/approval.html", context, status=status)
-
-
-@requires("approval.decide")
-@require_POST
-def approval_decide(request: HttpRequest, approval_id: uuid.UUID) -> HttpResponse:
-    found = _approval(request, approval_id)
-    form = DecisionForm(request.POST)
-    if not form.is_valid():
-        return _approval_page(request, found, form, DeployForm(), status=400)
-    made = services.approval_decide(request=found, actor=person(request), **form.cleaned_data)
-    done = "approved" if made.decision == "approve" else "rejected"
-    messages.success(request, f"You have {done} this request as {made.get_capacity_display().lower()}.")
-    return redirect("approval", found.id)
-
-
-@requires("approval.request")
-@require_POST
-def approval_withdraw(request: HttpRequest, approval_id: uuid.UUID) -> HttpResponse:
-    found = _approval(request, approval_id)
-    services.approval_withdraw(request=found, actor=person(request))
-    messages.success(request, "The request is withdrawn.")
-    return redirect("approval", found.id)
-
-
-@requires("deployment.create")
-@require_POST
-def approval_deploy(request: HttpRequest, approval_id: uuid.UUID) -> HttpResponse:
-    found = _approval(request, approval_id)
-    form = DeployForm(request.POST)
-    if not form.is_valid():
-        return _approval_page(request, found, DecisionForm(), form, status=400)
-    made = services.deployment_create(request=found, actor=person(request), **form.cleaned_data)
-    messages.success(request, f"“{made.name}” is deployed under the approved policy.")
-    return redirect("approval", found.id)
-
-
 def version_of(request: HttpRequest, version_id: uuid.UUID) -> Version:
     scoped = Version.objects.for_user(request.user).select_related("model__federation", "run")
     return get_object_or_404(scoped, id=version_id)
-
-
-def _approval(request: HttpRequest, approval_id: uuid.UUID) -> ApprovalRequest:
-    scoped = ApprovalRequest.objects.for_user(request.user).select_related(
-        "version__model__federation", "version__run", "requested_by"
-    )
-    return get_object_or_404(scoped, id=approval_id)
 
 
 def person(request: HttpRequest) -> User:

@@ -112,6 +112,7 @@ CELERY_BEAT_SCHEDULE = {
     "witness": {"task": "federation.tasks.witness_task", "schedule": WITNESS_SECONDS,
                 "options": {"expires": WITNESS_SECONDS}},
     # The ledger's check and the measure of its completeness; one that is missed is not made up for.
+    "approvals": {"task": "models_registry.tasks.expire_task", "schedule": 900.0, "options": {"expires": 600}},
     "verify": {"task": "provenance.tasks.verify_task", "schedule": 3600.0, "options": {"expires": 1800}},
 }  # fmt: skip
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR / "beat-schedule")
@@ -201,6 +202,8 @@ SPECTACULAR_SETTINGS = {
         "AuditState": "audits.predeployment.models.AuditRun.State",
         "ReportState": "audits.posthoc.models.Report.State",
         "ConsentDecision": "federation.models.Consent.Decision",
+        "PolicyDecision": "models_registry.models_decision.Decision",
+        "ReviewerKeyKind": "models_registry.models_approvals.ReviewerKey.Kind",
         "ApprovalDecision": "models_registry.models.ApprovalDecision.Decision",
         "EvidenceVerdict": "models_registry.models.Evidence.Verdict",
         "CheckVerdict": "audits.predeployment.models_result.VERDICTS",
@@ -241,6 +244,9 @@ REQUEST_TIMES_SECONDS = env.number("REQUEST_TIMES_SECONDS", 10)  # how often a w
 AUDIT_CHECKS: tuple[str, ...] | None = None  # the checks of the policy that we ship; None: all of them
 OFFICERS_REQUIRED = 2
 INSTITUTIONS_REQUIRED = 2
+APPROVAL_REVIEW_DAYS = int(env.number("APPROVAL_REVIEW_DAYS", 30))  # then a request that nobody completed expires
+# "required": nobody approves or rejects without a key of their own; "offered": whoever has registered one signs.
+APPROVAL_SIGNATURES = os.environ.get("APPROVAL_SIGNATURES", "offered")
 RESEND_AFTER_SECONDS = env.number("RESEND_AFTER_SECONDS", 20)  # an order without sign of life is sent again
 REAPER_SECONDS = env.number("REAPER_SECONDS", 5)
 HEARTBEAT_SECONDS = env.number("HEARTBEAT_SECONDS", 60)
