@@ -32,6 +32,16 @@ def request_id() -> str:
 
 
 @contextmanager
+def by_the_platform() -> Iterator[None]:
+    """What is recorded inside without an actor is the platform's own statement, also while a person's request runs."""
+    token = _actor.set(None)
+    try:
+        yield
+    finally:
+        _actor.reset(token)
+
+
+@contextmanager
 def governed(*, action: str, actor: uuid.UUID | None = None, reason: str = "") -> Iterator[None]:
     """One atomic transaction (or savepoint) whose row changes are recorded under this actor, action and reason.
 

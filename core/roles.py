@@ -38,6 +38,7 @@ MATRIX: dict[str, frozenset[Role]] = {
     "model.view": _ALL,
     "version.view": _ALL | _OUTSIDE,  # and its card
     "card.edit": frozenset({Role.ADMINISTRATOR}),
+    "card.publish": frozenset({Role.ADMINISTRATOR}),
     "audit.view": _STAFF | _OUTSIDE,
     "audit.start": frozenset({Role.ADMINISTRATOR, Role.ETHICS_OFFICER}),
     "thresholds.record": frozenset({Role.ADMINISTRATOR, Role.ETHICS_OFFICER}),
@@ -50,6 +51,7 @@ MATRIX: dict[str, frozenset[Role]] = {
     "approval.view": _STAFF,
     "approval.request": frozenset({Role.ADMINISTRATOR}),
     "approval.decide": frozenset({Role.ETHICS_OFFICER, Role.ADMINISTRATOR}),
+    "approval.delegate": frozenset({Role.ETHICS_OFFICER}),
     "deployment.view": _ALL,
     "deployment.create": frozenset({Role.ADMINISTRATOR}),
     "deployment.halt": frozenset({Role.ETHICS_OFFICER}),

@@ -51,6 +51,7 @@ STATES: dict[str, StateLook] = {
         ("approved", "pass", "check-circle", "Approved"),
         ("rejected", "fail", "x-circle", "Rejected"),
         ("withdrawn", "muted", "undo", "Withdrawn"),
+        ("abstained", "muted", "slash-circle", "Abstained"),
         ("expired", "warn", "clock", "Expired"),
         ("void", "fail", "slash-circle", "Void"),
         ("proposed", "info", "inbox", "Proposed"),

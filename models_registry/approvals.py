@@ -8,23 +8,30 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
+from django.conf import settings
 from django.utils import timezone
 
-from accounts.models import Institution, User
+from accounts.models import User
 from core.context import governed
 from core.errors import ApplicationError, Conflict, Forbidden
 from federation.domain.messages import digest
-from models_registry import binding
+from models_registry import binding, signatures
+from models_registry.delegations import Acting, in_force
 from models_registry.four_eyes import capacity_among, refuse_again, refuse_too_early, refuse_unsaid, standing_of
-from models_registry.models import ApprovalDecision, ApprovalRequest, Deployment, Version
+from models_registry.models import ApprovalComment, ApprovalDecision, ApprovalRequest, Deployment, Version
 from models_registry.policies import policy_of
 from models_registry.refusals import refusals_told
+from models_registry.signatures import Signed
 
 State = ApprovalRequest.State
 Decision = ApprovalDecision.Decision
 Capacity = ApprovalDecision.Capacity
+CLOSING = {Decision.REJECT: State.REJECTED, Decision.REQUEST_CHANGE: State.CHANGE_REQUESTED}
+OFFICERS = "the federation's institutions"
+MOST_COMMENT = 4000
 
 
 def approval_request(
@@ -53,49 +60,89 @@ def approval_request(
         return ApprovalRequest.objects.create(
             version=version, kind=kind, content=content, content_digest=digest(content), policy=chosen,
             requested_by=actor, justification=justification.strip(),
+            expires_at=timezone.now() + timedelta(days=settings.APPROVAL_REVIEW_DAYS),
         )  # fmt: skip
 
 
-def approval_decide(*, request: ApprovalRequest, decision: str, reason: str, actor: User) -> ApprovalDecision:
-    """Decide in the capacity that the actor holds. A rejection closes the request; the last approval grants it.
+def approval_decide(
+    *, request: ApprovalRequest, decision: str, reason: str, actor: User, signed: Signed | None = None
+) -> ApprovalDecision:
+    """Decide in the capacity that the actor holds. A rejection or a wish for a change closes the request, the last
+    approval grants it; who abstains counts neither way.
+
+    Parameters
+    ----------
+    signed : Signed, optional
+        The actor's signature. Whoever has a key signs; the platform may require one of everybody.
 
     Raises
     ------
     Forbidden
-        If the actor is the requester, or neither an officer of the federation nor an administrator.
+        If the actor is the requester, or neither an officer of the federation (nor stands in for one) nor an
+        administrator.
     Conflict
-        If the request is closed, the actor has decided already, the administrator comes before the officers, or the
-        content has changed (the request is then voided).
+        If the request is closed or too old, the actor has decided already, the administrator comes before the
+        officers, the signature is missing or not of this decision, or the content has changed (the request is then
+        voided).
     """
-    refuse_unsaid(decision, reason)
+    refuse_unsaid(decision, reason, Decision.values)
     with refusals_told(), governed(action=f"approval.{decision}", actor=actor.id, reason=reason):
         request = lock_request(request.id)
-        capacity, institution = capacity_of(request, actor)
+        acting = acting_of(request, actor)
         _refuse_closed(request)
-        changed = binding.changes(request)
-        if changed:  # the voiding must be committed, so it is told only after this transaction
+        over = _is_over(request)
+        changed = [] if over else binding.changes(request)
+        if over:  # the closing must be committed, so it is told only after this transaction
+            _expire(request)
+        elif changed:
             _void(request, changed)
         else:
             refuse_again(request, actor, what="request")
-            made = _record(request, decision, reason.strip(), actor, capacity, institution)
+            made = _record(request, decision, reason.strip(), actor, acting, signed)
+    if over:
+        raise Conflict(f"The request expired on {request.expires_at:%d %b %Y}. Make a new one.")
     if changed:
         raise Conflict(void_words(changed))
     return made
 
 
 def _record(
-    request: ApprovalRequest, decision: str, reason: str, actor: User, capacity: str, institution: Institution | None
+    request: ApprovalRequest, decision: str, reason: str, actor: User, acting: Acting, signed: Signed | None
 ) -> ApprovalDecision:
-    refuse_too_early(request, decision, capacity)
+    refuse_too_early(request, decision, acting.capacity)
+    told = signatures.checked(signed, request, decision, reason, actor, acting)
     made = ApprovalDecision.objects.create(
-        request=request, decided_by=actor, requested_by_id=request.requested_by_id, capacity=capacity,
-        institution=institution, decision=decision, reason=reason, content_digest=request.content_digest,
+        request=request, decided_by=actor, requested_by_id=request.requested_by_id, capacity=acting.capacity,
+        institution=acting.institution, delegation=acting.delegation, decision=decision, reason=reason,
+        content_digest=request.content_digest, **told,
     )  # fmt: skip
-    if decision == Decision.REJECT:
-        _close(request, State.REJECTED)
+    if decision in CLOSING:
+        _close(request, CLOSING[decision])
     elif standing_of(request).complete:
         _close(request, State.APPROVED)
     return made
+
+
+def expire_due() -> int:
+    """Close every request under review whose time is over."""
+    due = ApprovalRequest.objects.filter(state=State.UNDER_REVIEW, expires_at__lte=timezone.now())
+    closed = 0
+    for request_id in due.order_by("id").values_list("id", flat=True):
+        with governed(action="approval.expire"):
+            request = lock_request(request_id)
+            if _is_over(request) and request.state == State.UNDER_REVIEW:
+                _expire(request)
+                closed += 1
+    return closed
+
+
+def approval_comment(*, request: ApprovalRequest, text: str, actor: User) -> ApprovalComment:
+    """Say something about a request. It decides nothing, and stays as it is."""
+    said = text.strip()
+    if not 1 <= len(said) <= MOST_COMMENT:
+        raise ApplicationError(f"Expected a comment of 1 to {MOST_COMMENT} characters, got {len(said)}.")
+    with governed(action="approval.comment", actor=actor.id):
+        return ApprovalComment.objects.create(request=request, author=actor, text=said)
 
 
 def approval_withdraw(*, request: ApprovalRequest, actor: User, reason: str = "") -> ApprovalRequest:
@@ -106,11 +153,19 @@ def approval_withdraw(*, request: ApprovalRequest, actor: User, reason: str = ""
         return _close(request, State.WITHDRAWN)
 
 
-def capacity_of(request: ApprovalRequest, actor: User) -> tuple[str, Institution | None]:
-    """In which capacity, and for which institution of the federation, this person decides."""
+def acting_of(request: ApprovalRequest, actor: User) -> Acting:
+    """In which capacity, and for which institution of the federation, this person decides; or in whose place."""
     participants = request.version.model.federation.participants.filter(is_active=True)
     federated = set(participants.values_list("institution_id", flat=True))
-    return capacity_among(request, actor, federated, what="request", officers="the federation's institutions")
+    try:
+        return Acting(*capacity_among(request, actor, federated, what="request", officers=OFFICERS))
+    except Forbidden:
+        if actor.id == request.requested_by_id:
+            raise
+        given = in_force(actor).filter(institution__in=federated).exclude(officer=request.requested_by_id).first()
+        if given is None:
+            raise
+        return Acting(Capacity.OFFICER, given.institution, given)
 
 
 def may_decide(request: ApprovalRequest, actor: User) -> bool:
@@ -118,10 +173,10 @@ def may_decide(request: ApprovalRequest, actor: User) -> bool:
     if request.state != State.UNDER_REVIEW or any(d.decided_by_id == actor.id for d in request.decisions.all()):
         return False
     try:
-        capacity, _ = capacity_of(request, actor)
+        acting = acting_of(request, actor)
     except Forbidden:
         return False
-    return capacity == Capacity.OFFICER or standing_of(request).quorum
+    return acting.capacity == Capacity.OFFICER or standing_of(request).quorum
 
 
 def void_stale(version: Version) -> list[ApprovalRequest]:
@@ -185,6 +240,15 @@ def _close(request: ApprovalRequest, state: State) -> ApprovalRequest:
     request.state, request.closed_at = state, timezone.now()
     request.save(update_fields=["state", "closed_at"])
     return request
+
+
+def _is_over(request: ApprovalRequest) -> bool:
+    return request.expires_at is not None and request.expires_at <= timezone.now()
+
+
+def _expire(request: ApprovalRequest) -> ApprovalRequest:
+    with governed(action="approval.expire"):
+        return _close(request, State.EXPIRED)
 
 
 def _refuse_closed(request: ApprovalRequest) -> None:

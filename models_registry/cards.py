@@ -27,7 +27,7 @@ from models_registry.card_schema import KEY_METRICS, METRIC_ELEMENTS, NAME, SECT
 from models_registry.models import Evidence, Version
 from models_registry.policies import manifests_of
 
-FORMAT = 1
+FORMAT = 2  # 1: EHRCompatibility was misspelt
 MOST_CHARACTERS = 4000
 
 

@@ -5,9 +5,11 @@ from typing import Any
 from django import forms
 from django.conf import settings
 
+from accounts.models import User
 from models_registry.binding import Gate
 from models_registry.card_schema import WRITTEN
 from models_registry.cards import MOST_CHARACTERS
+from models_registry.delegations import candidates
 from models_registry.models import ApprovalDecision
 from models_registry.policies import APPEAL_DAYS
 from models_registry.scope import OLDEST, REGULATORY
@@ -88,7 +90,17 @@ class RequestForm(forms.Form):
         return {"kind": data["kind"], "justification": data["justification"], "policy": policy}
 
 
+_PASSWORD = forms.CharField(
+    label="Your password, once more",
+    help_text="So that nobody decides in your name at an unlocked computer.",
+    strip=False,
+    widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+)
+
+
 class DecisionForm(forms.Form):
+    """A decision and its reason. Who has a key signs on the next page and gives the password there."""
+
     decision = forms.ChoiceField(label="Decision", choices=ApprovalDecision.Decision, widget=forms.RadioSelect)
     reason = forms.CharField(
         label="Reason",
@@ -96,13 +108,80 @@ class DecisionForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 3}),
     )
 
+    def __init__(self, *args: Any, signs: bool = False, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not signs:
+            self.fields["password"] = _PASSWORD
+
+
+class SignForm(forms.Form):
+    """The signature under a statement."""
+
+    decision = forms.ChoiceField(choices=ApprovalDecision.Decision, widget=forms.HiddenInput)
+    reason = forms.CharField(widget=forms.HiddenInput)
+    statement = forms.CharField(widget=forms.HiddenInput)
+    salt = forms.RegexField(r"^[0-9a-f]{64}$", widget=forms.HiddenInput)
+    signature = forms.CharField(
+        label="Signature",
+        help_text="What the signing program printed. A security key fills it in by itself.",
+        max_length=20_000,
+        widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false"}),
+    )
+    password = _PASSWORD
+
+
+class CommentForm(forms.Form):
+    text = forms.CharField(
+        label="Comment",
+        max_length=4000,
+        help_text="Everybody who sees the request reads it. It decides nothing and is never changed.",
+        widget=forms.Textarea(attrs={"rows": 2}),
+    )
+
+
+class KeyForm(forms.Form):
+    """A new ML-DSA-65 key with the proof that it is the person's."""
+
+    public_key = forms.CharField(
+        label="Public key", max_length=4000, widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false"}),
+        help_text="What the signing program showed: python -m models_registry.signer keygen --key my.key",
+    )  # fmt: skip
+    proof = forms.CharField(
+        label="Proof", max_length=8000, widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false"}),
+        help_text="What the program printed for the text above: signer prove --key my.key text.txt",
+    )  # fmt: skip
+    password = _PASSWORD
+
+
+class AbsenceForm(forms.Form):
+    """Who decides in an officer's place, and when."""
+
+    deputy = forms.ModelChoiceField(
+        User.objects.none(), label="Deputy",
+        help_text="A clinician or an auditor of your institution who is neither officer, administrator nor operator.",
+    )  # fmt: skip
+    starts_at = forms.DateTimeField(
+        label="From (UTC)", widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
+    )
+    ends_at = forms.DateTimeField(
+        label="Until (UTC)", help_text="60 days at most.",
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+    )  # fmt: skip
+    reason = forms.CharField(label="Reason", max_length=500)
+
+    def __init__(self, *args: Any, officer: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["deputy"].queryset = candidates(officer)  # type: ignore[attr-defined]
+
 
 class DeployForm(forms.Form):
     name = forms.CharField(label="Name", max_length=120, help_text="Where it serves, for example a ward or a service.")
 
 
 class CardForm(forms.Form):
-    """The parts of a card that people write."""
+    """The parts of a card that people write, and the edition that they began from."""
+
+    base = forms.IntegerField(widget=forms.HiddenInput, required=False, min_value=0)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -114,3 +193,6 @@ class CardForm(forms.Form):
                 help_text=element.help + ("" if element.required else " The schema does not require it."),
                 widget=forms.Textarea(attrs={"rows": 2}),
             )
+
+    def texts(self) -> dict[str, str]:
+        return {name: self.cleaned_data[name] for name in WRITTEN}

@@ -102,10 +102,10 @@ def capacity_among(
     )
 
 
-def refuse_unsaid(decision: str, reason: str) -> None:
+def refuse_unsaid(decision: str, reason: str, choices: Collection[str] = Decision.values) -> None:
     """Refuse a decision that is none, or that gives no reason."""
-    if decision not in Decision.values:
-        raise ApplicationError(f"Expected a decision among {', '.join(Decision.values)}, got {decision!r}.")
+    if decision not in choices:
+        raise ApplicationError(f"Expected a decision among {', '.join(choices)}, got {decision!r}.")
     if not reason.strip():
         raise ApplicationError("Give a reason: it becomes part of the record.")
 

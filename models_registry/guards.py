@@ -3,8 +3,19 @@
 The numbers are written out: a trigger is schema, and changing the rule is a migration that somebody reviews.
 """
 
+from __future__ import annotations
 
-def decision_is_independent(what: str, table: str, also: str = "") -> str:
+from models_registry.guards_approvals import DECISION_IS_SIGNED, OFFICE_IS_HELD
+
+ROLE_IS_HELD = """    PERFORM 1 FROM accounts_membership m WHERE m.user_id = NEW.decided_by_id AND m.is_active
+        AND m.role = NEW.capacity AND m.institution_id IS NOT DISTINCT FROM NEW.institution_id;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'the decider does not hold the role % there', NEW.capacity USING ERRCODE = 'check_violation';
+    END IF;
+"""
+
+
+def decision_is_independent(what: str, table: str, also: str = "", held: str = ROLE_IS_HELD) -> str:
     """Of a decision on a row of that table, which it calls `what`: by somebody else, in a role that is held, on its
     content. `also` is what else must hold. Policies of audits are decided by this rule too.
     """
@@ -23,12 +34,7 @@ BEGIN
     IF NEW.content_digest <> {what}.content_digest THEN
         RAISE EXCEPTION 'the decision is on other content than the {what}' USING ERRCODE = 'check_violation';
     END IF;
-    PERFORM 1 FROM accounts_membership m WHERE m.user_id = NEW.decided_by_id AND m.is_active
-        AND m.role = NEW.capacity AND m.institution_id IS NOT DISTINCT FROM NEW.institution_id;
-    IF NOT FOUND THEN
-        RAISE EXCEPTION 'the decider does not hold the role % there', NEW.capacity USING ERRCODE = 'check_violation';
-    END IF;
-{also}    RETURN NEW;
+{held}{also}    RETURN NEW;
 END;
 """  # noqa: S608 - the names are those of our own tables
 
@@ -49,16 +55,18 @@ def needs_quorum(what: str, decisions: str) -> str:
 """  # noqa: S608 - the names are those of our own tables
 
 
-DECISION_IS_INDEPENDENT = decision_is_independent("request", "models_registry_approvalrequest")
+DECISION_IS_INDEPENDENT = decision_is_independent(
+    "request", "models_registry_approvalrequest", also=DECISION_IS_SIGNED, held=OFFICE_IS_HELD
+)
 
 APPROVAL_NEEDS_QUORUM = (
     """
 DECLARE
     officers integer; institutions integer; administrators integer;
 BEGIN
-    IF (NEW.version_id, NEW.kind, NEW.content, NEW.content_digest, NEW.policy, NEW.requested_by_id)
+    IF (NEW.version_id, NEW.kind, NEW.content, NEW.content_digest, NEW.policy, NEW.requested_by_id, NEW.expires_at)
         IS DISTINCT FROM (OLD.version_id, OLD.kind, OLD.content, OLD.content_digest, OLD.policy,
-                          OLD.requested_by_id) THEN
+                          OLD.requested_by_id, OLD.expires_at) THEN
         RAISE EXCEPTION 'a request is bound to its content; make a new one' USING ERRCODE = 'check_violation';
     END IF;
     IF NEW.state = OLD.state THEN
@@ -69,7 +77,17 @@ BEGIN
     END IF;
 """
     + needs_quorum("request", "models_registry_approvaldecision")
-    + """    RETURN NEW;
+    + """    IF NEW.state = 'expired' AND NEW.expires_at > clock_timestamp() THEN
+        RAISE EXCEPTION 'the request has not expired' USING ERRCODE = 'check_violation';
+    END IF;
+    IF NEW.state IN ('rejected', 'change_requested') THEN
+        PERFORM 1 FROM models_registry_approvaldecision d WHERE d.request_id = NEW.id
+            AND d.decision = CASE NEW.state WHEN 'rejected' THEN 'reject' ELSE 'request_change' END;
+        IF NOT FOUND THEN
+            RAISE EXCEPTION 'nobody decided that the request becomes %', NEW.state USING ERRCODE = 'check_violation';
+        END IF;
+    END IF;
+    RETURN NEW;
 END;
 """
 )

@@ -11,7 +11,14 @@ from core.models import GovernedModel
 from core.roles import Role
 from federation.models import Federation, TrainingRun
 from models_registry import guards, querysets
+from models_registry.models_approvals import ApprovalComment, Delegation, ReviewerKey
+from models_registry.models_cards import CardPublication, ModelSignature, PublicCard
 from models_registry.models_decision import DecisionRow
+
+__all__ = [
+    "ApprovalComment", "ApprovalDecision", "ApprovalRequest", "Card", "CardPublication", "Delegation", "Deployment",
+    "Evidence", "Model", "ModelSignature", "PublicCard", "ReviewerKey", "Version",
+]  # fmt: skip
 
 
 class Model(GovernedModel):
@@ -96,7 +103,9 @@ class Card(GovernedModel):
 
     class Meta:
         ordering = ["-edition"]
-        triggers = captured("id", "created_at", "version_id", "edition", "content", "digest", "written_by_id")
+        triggers = captured("id", "created_at", "version_id", "edition", "content", "digest", "written_by_id") + [
+            pgtrigger.Protect(name="immutable", operation=pgtrigger.Update | pgtrigger.Delete)
+        ]
         constraints = [models.UniqueConstraint(fields=["version", "edition"], name="card_edition_once")]
 
     def __str__(self) -> str:
@@ -116,6 +125,8 @@ class ApprovalRequest(GovernedModel):
         REJECTED = "rejected"
         WITHDRAWN = "withdrawn"
         VOIDED = "voided"  # the content changed under it
+        CHANGE_REQUESTED = "change_requested"
+        EXPIRED = "expired"  # nobody completed it in time
 
     version = models.ForeignKey(Version, on_delete=models.PROTECT, related_name="approval_requests")
     kind = models.CharField(max_length=10, choices=Kind)
@@ -126,6 +137,7 @@ class ApprovalRequest(GovernedModel):
     requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     justification = SealedTextField(subject="requested_by_id")
     closed_at = models.DateTimeField(null=True)
+    expires_at = models.DateTimeField(null=True)  # none on requests older than this column
 
     objects = querysets.ApprovalQuerySet.as_manager()
 
@@ -134,7 +146,7 @@ class ApprovalRequest(GovernedModel):
         triggers = [
             *captured(
                 "id", "created_at", "version_id", "kind", "content", "content_digest", "policy", "state",
-                "requested_by_id", "justification", "closed_at",
+                "requested_by_id", "justification", "closed_at", "expires_at",
             ),
             pgtrigger.Trigger(
                 name="quorum", when=pgtrigger.Before, operation=pgtrigger.Update, func=guards.APPROVAL_NEEDS_QUORUM
@@ -154,16 +166,28 @@ class ApprovalRequest(GovernedModel):
 
 
 class ApprovalDecision(DecisionRow):
-    """One person's decision on one content digest. Never changed."""
+    """One person's decision on one content digest, with their signature if they have a key. Never changed."""
+
+    class Decision(models.TextChoices):
+        APPROVE = "approve"
+        REJECT = "reject"
+        ABSTAIN = "abstain"
+        REQUEST_CHANGE = "request_change", "Request a change"
 
     request = models.ForeignKey(ApprovalRequest, on_delete=models.PROTECT, related_name="decisions")
+    decision = models.CharField(max_length=20, choices=Decision)
+    delegation = models.ForeignKey(Delegation, on_delete=models.PROTECT, null=True, related_name="decisions")
+    key = models.ForeignKey(ReviewerKey, on_delete=models.PROTECT, null=True, related_name="decisions")
+    statement = models.TextField(blank=True)  # what was signed, see `domain.statement`
+    signature = models.TextField(blank=True)  # base64 of ML-DSA-65, or the assertion of WebAuthn as JSON
+    reason_salt = SealedTextField(subject="decided_by_id", blank=True)  # opens the statement's commitment
 
     class Meta:
         ordering = ["created_at"]
         triggers = [
             *captured(
                 "id", "created_at", "request_id", "decided_by_id", "capacity", "institution_id", "decision", "reason",
-                "content_digest",
+                "content_digest", "delegation_id", "key_id", "statement", "signature", "reason_salt",
             ),
             pgtrigger.Trigger(
                 name="four_eyes", when=pgtrigger.Before, operation=pgtrigger.Insert, func=guards.DECISION_IS_INDEPENDENT

@@ -10,19 +10,22 @@ from accounts.models import User
 from core import artefacts, events
 from core.context import governed
 from core.errors import ApplicationError, Conflict
-from federation.domain.messages import digest as digest_of
 from federation.models import Round, TrainingRun
-from models_registry import approvals, cards
-from models_registry.approvals import approval_decide, approval_request, approval_withdraw
+from models_registry import approvals
+from models_registry.approvals import approval_comment, approval_decide, approval_request, approval_withdraw
 from models_registry.binding import OUTSIDE, latest_card
-from models_registry.models import ApprovalRequest, Card, Deployment, Evidence, Model, Version
+from models_registry.card_editions import card_edit, card_publish, card_unpublish, texts_on, write_card
+from models_registry.models import ApprovalRequest, Deployment, Evidence, Model, Version
 from models_registry.refusals import refusals_told
 
 __all__ = [
+    "approval_comment",
     "approval_decide",
     "approval_request",
     "approval_withdraw",
     "card_edit",
+    "card_publish",
+    "card_unpublish",
     "circuit_of",
     "deployment_create",
     "deployment_set_state",
@@ -69,7 +72,7 @@ def version_create(*, run: TrainingRun, circuit: Mapping[str, Any] | None = None
             config_hash=run.config_hash, config=run.config, manifests=run.config["data_digests"],
             metrics=last.metrics, circuit=circuit,
         )  # fmt: skip
-        _write_card(version, texts={}, actor=None)
+        write_card(version, texts={}, actor=None)
         events.emit("version.created", {"version": str(version.id)})
         return version
 
@@ -118,45 +121,9 @@ def evidence_record(
             version=version, kind=kind, source_id=source_id, verdict=verdict, digest=digest, summary=dict(summary)
         )
         if not kind.startswith(OUTSIDE):  # a board from outside must not void what people here are deciding
-            _write_card(version, texts=_texts_of(latest_card(version)), actor=None)
+            write_card(version, texts=texts_on(latest_card(version)), actor=None)
             approvals.void_stale(version)
         return evidence
-
-
-def card_edit(*, version: Version, texts: Mapping[str, str], actor: User) -> Card:
-    """Write a new edition: the given texts replace the old ones, an empty text removes one, others stay.
-
-    Raises
-    ------
-    ApplicationError
-        If a text is for an element that is generated.
-    Conflict
-        If nothing would change. (A new edition voids open requests, so none is made in vain.)
-    """
-    given = cards.clean_texts(texts)
-    with refusals_told(), governed(action="card.edit", actor=actor.id):
-        approvals.lock_version(version)
-        before = latest_card(version)
-        kept = {name: text for name, text in _texts_of(before).items() if name not in texts}
-        merged = {**kept, **given}
-        if before is not None and merged == _texts_of(before):
-            raise Conflict("Nothing has changed; the card stays as it is.")
-        card = _write_card(version, texts=merged, actor=actor)
-        approvals.void_stale(version)
-        return card
-
-
-def _write_card(version: Version, *, texts: Mapping[str, str], actor: User | None) -> Card:
-    content = cards.card_content(version=version, texts=texts)
-    before = latest_card(version)
-    return Card.objects.create(
-        version=version, edition=before.edition + 1 if before else 1, content=content, digest=digest_of(content),
-        written_by=actor,
-    )  # fmt: skip
-
-
-def _texts_of(card: Card | None) -> dict[str, str]:
-    return dict(card.content.get("texts", {})) if card else {}
 
 
 def deployment_create(*, request: ApprovalRequest, name: str, actor: User) -> Deployment:

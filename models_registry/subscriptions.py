@@ -5,6 +5,8 @@ from __future__ import annotations
 from core import events, jobs
 from federation.models import TrainingRun
 from models_registry import services
+from models_registry.models import Version
+from models_registry.weights_signing import version_sign
 
 
 def run_finished(payload: dict) -> jobs.Effects:
@@ -18,4 +20,15 @@ def run_finished(payload: dict) -> jobs.Effects:
     return effects
 
 
+def version_created(payload: dict) -> jobs.Effects:
+    """A version's weights are signed by the worker: web processes need not open that key."""
+    version = Version.objects.select_related("model").get(id=payload["version"])
+
+    def effects() -> None:
+        version_sign(version=version)
+
+    return effects
+
+
 events.on("run.finished", "models_registry", run_finished)
+events.on("version.created", "signing", version_created)

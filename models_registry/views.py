@@ -7,15 +7,15 @@ from django.core.paginator import Paginator
 from django.db.models import Count, OuterRef, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from accounts.access import requires
 from accounts.models import User
-from models_registry import approvals, services
-from models_registry.binding import AUDIT, gate, latest_card
-from models_registry.forms import CardForm, DecisionForm, DeployForm, RequestForm
-from models_registry.models import ApprovalRequest, Card, Evidence, Model, Version
-from models_registry.presentation import approval_page, version_page
+from models_registry import services
+from models_registry.binding import AUDIT, gate
+from models_registry.forms import RequestForm
+from models_registry.models import Evidence, Model, Version
+from models_registry.presentation import version_page
 
 PER_PAGE = 20
 _VERDICT = Evidence.objects.filter(version=OuterRef("pk"), kind=AUDIT).order_by("-created_at").values("verdict")[:1]
@@ -47,15 +47,15 @@ def model(request: HttpRequest, model_id: uuid.UUID) -> HttpResponse:
 @requires("version.view")
 @require_safe
 def version(request: HttpRequest, version_id: uuid.UUID) -> HttpResponse:
-    found = _version(request, version_id)
+    found = version_of(request, version_id)
     return _version_page(request, found, RequestForm(gates=gate(found)))
 
 
 def _version_page(request: HttpRequest, found: Version, form: RequestForm, status: int = 200) -> HttpResponse:
     context = {
-        **version_page.context(found, _person(request)),
+        **version_page.context(found, person(request)),
         "form": form,
-        "may_request": _person(request).may("approval.request"),
+        "may_request": person(request).may("approval.request"),
     }
     return render(request, "models_registry/version.html", context, status=status)
 
@@ -63,126 +63,20 @@ def _version_page(request: HttpRequest, found: Version, form: RequestForm, statu
 @requires("approval.request")
 @require_POST
 def approval_request(request: HttpRequest, version_id: uuid.UUID) -> HttpResponse:
-    found = _version(request, version_id)
+    found = version_of(request, version_id)
     form = RequestForm(request.POST, gates=gate(found))
     if not form.is_valid():
         return _version_page(request, found, form, status=400)
-    made = services.approval_request(version=found, actor=_person(request), **form.request())
+    made = services.approval_request(version=found, actor=person(request), **form.request())
     messages.success(request, "The request is under review. Two officers of two institutions decide first.")
     return redirect("approval", made.id)
 
 
-@requires("version.view")
-@require_safe
-def card(request: HttpRequest, version_id: uuid.UUID, edition: int | None = None) -> HttpResponse:
-    found = _version(request, version_id)
-    newest = latest_card(found)
-    wanted = edition or (newest.edition if newest else 0)
-    shown = get_object_or_404(found.cards.select_related("written_by"), edition=wanted)
-    context = {**version_page.card_context(found, shown), "may_edit": _person(request).may("card.edit")}
-    return render(request, "models_registry/card.html", context)
-
-
-@requires("card.edit")
-@require_http_methods(["GET", "HEAD", "POST"])
-def card_edit(request: HttpRequest, version_id: uuid.UUID) -> HttpResponse:
-    found = _version(request, version_id)
-    if request.method == "POST":
-        form = CardForm(request.POST)
-        if form.is_valid():
-            made = services.card_edit(version=found, texts=form.cleaned_data, actor=_person(request))
-            messages.success(request, f"Edition {made.edition} is written. Open requests on the old edition are void.")
-            return redirect("card", found.id)
-    else:
-        form = CardForm(initial=_texts(latest_card(found)))
-    status = 400 if form.errors else 200
-    return render(request, "models_registry/card_edit.html", {"subject": found, "form": form}, status=status)
-
-
-def _texts(card: Card | None) -> dict[str, str]:
-    return card.content.get("texts", {}) if card else {}
-
-
-@requires("approval.view")
-@require_safe
-def approvals_list(request: HttpRequest) -> HttpResponse:
-    user = _person(request)
-    found = (
-        ApprovalRequest.objects.filter(id__in=ApprovalRequest.objects.for_user(user).values("id"))
-        .select_related("version__model__federation", "requested_by")
-        .prefetch_related("decisions")
-        .order_by("-created_at")
-    )
-    waiting = found.filter(state=ApprovalRequest.State.UNDER_REVIEW) if user.may("approval.decide") else ()
-    mine = [approval for approval in waiting if approvals.may_decide(approval, user)]
-    others = found.exclude(id__in=[approval.id for approval in mine])
-    page = Paginator(others, PER_PAGE).get_page(request.GET.get("page"))
-    for approval in [*mine, *page]:
-        approval.missing = approvals.standing_of(approval).missing  # type: ignore[attr-defined]
-    decides = user.may("approval.decide")
-    context = {"mine": mine, "page": page, "decides": decides, "others_title": "Others" if mine else "All requests"}
-    return render(request, "models_registry/approvals.html", context)
-
-
-@requires("approval.view")
-@require_safe
-def approval(request: HttpRequest, approval_id: uuid.UUID) -> HttpResponse:
-    return _approval_page(request, _approval(request, approval_id), DecisionForm(), DeployForm())
-
-
-def _approval_page(
-    request: HttpRequest, found: ApprovalRequest, decide: DecisionForm, deploy: DeployForm, status: int = 200
-) -> HttpResponse:
-    context = {**approval_page.context(found, _person(request)), "decide_form": decide, "deploy_form": deploy}
-    return render(request, "models_registry/approval.html", context, status=status)
-
-
-@requires("approval.decide")
-@require_POST
-def approval_decide(request: HttpRequest, approval_id: uuid.UUID) -> HttpResponse:
-    found = _approval(request, approval_id)
-    form = DecisionForm(request.POST)
-    if not form.is_valid():
-        return _approval_page(request, found, form, DeployForm(), status=400)
-    made = services.approval_decide(request=found, actor=_person(request), **form.cleaned_data)
-    done = "approved" if made.decision == "approve" else "rejected"
-    messages.success(request, f"You have {done} this request as {made.get_capacity_display().lower()}.")
-    return redirect("approval", found.id)
-
-
-@requires("approval.request")
-@require_POST
-def approval_withdraw(request: HttpRequest, approval_id: uuid.UUID) -> HttpResponse:
-    found = _approval(request, approval_id)
-    services.approval_withdraw(request=found, actor=_person(request))
-    messages.success(request, "The request is withdrawn.")
-    return redirect("approval", found.id)
-
-
-@requires("deployment.create")
-@require_POST
-def approval_deploy(request: HttpRequest, approval_id: uuid.UUID) -> HttpResponse:
-    found = _approval(request, approval_id)
-    form = DeployForm(request.POST)
-    if not form.is_valid():
-        return _approval_page(request, found, DecisionForm(), form, status=400)
-    made = services.deployment_create(request=found, actor=_person(request), **form.cleaned_data)
-    messages.success(request, f"“{made.name}” is deployed under the approved policy.")
-    return redirect("approval", found.id)
-
-
-def _version(request: HttpRequest, version_id: uuid.UUID) -> Version:
+def version_of(request: HttpRequest, version_id: uuid.UUID) -> Version:
     scoped = Version.objects.for_user(request.user).select_related("model__federation", "run")
     return get_object_or_404(scoped, id=version_id)
 
 
-def _approval(request: HttpRequest, approval_id: uuid.UUID) -> ApprovalRequest:
-    scoped = ApprovalRequest.objects.for_user(request.user).select_related(
-        "version__model__federation", "version__run", "requested_by"
-    )
-    return get_object_or_404(scoped, id=approval_id)
-
-
-def _person(request: HttpRequest) -> User:
+def person(request: HttpRequest) -> User:
     """Who looks; pages are for signed-in people only (LoginRequiredMiddleware)."""
     return request.user  # type: ignore[return-value]

@@ -12,6 +12,7 @@ API: list[URLPattern | URLResolver] = [
     path("", include("models_registry.api.urls")),
     path("", include("audits.predeployment.api.urls")),
     path("", include("audits.posthoc.api.urls")),
+    path("", include("interop.api.urls")),
     path("", include("provenance.api.urls")),
     path("schema/", SpectacularAPIView.as_view(), name="api_schema"),
 ]
@@ -30,6 +31,7 @@ urlpatterns = [
     path("", include("audits.predeployment.urls")),
     path("", include("audits.runtime.urls")),
     path("", include("audits.posthoc.urls")),
+    path("", include("interop.urls")),
     path("", include("provenance.urls")),
 ]
 

@@ -8,7 +8,19 @@ from models_registry.binding import gate, latest_audit, latest_card
 from models_registry.cards import completeness
 from models_registry.fails import fails_of
 from models_registry.four_eyes import standing_of
-from models_registry.models import ApprovalDecision, ApprovalRequest, Card, Deployment, Evidence, Model, Version
+from models_registry.models import (
+    ApprovalComment,
+    ApprovalDecision,
+    ApprovalRequest,
+    Card,
+    CardPublication,
+    Delegation,
+    Deployment,
+    Evidence,
+    Model,
+    ReviewerKey,
+    Version,
+)
 
 
 class ModelOutput(serializers.ModelSerializer):
@@ -80,12 +92,42 @@ class CardOutput(serializers.ModelSerializer):
 
 class CardInput(serializers.Serializer):
     texts = serializers.DictField(child=serializers.CharField(allow_blank=True))
+    base = serializers.IntegerField(
+        required=False, min_value=1, help_text="The edition that you began from: others' changes since then are kept."
+    )
+
+
+class DraftsOutput(serializers.Serializer):
+    drafts = serializers.DictField(child=serializers.CharField())
+
+
+class ChangesFilter(serializers.Serializer):
+    before = serializers.IntegerField(min_value=1)
+    after = serializers.IntegerField(min_value=1)
+
+
+class ChangeOutput(serializers.Serializer):
+    section = serializers.CharField()
+    title = serializers.CharField()
+    before = serializers.CharField(allow_null=True)
+    after = serializers.CharField(allow_null=True)
+
+
+class PublicationOutput(serializers.ModelSerializer):
+    edition = serializers.IntegerField(source="card.edition")
+
+    class Meta:
+        model = CardPublication
+        fields = ["id", "created_at", "version", "edition", "card_digest", "withdrawn_at"]
 
 
 class DecisionOutput(serializers.ModelSerializer):
     class Meta:
         model = ApprovalDecision
-        fields = ["id", "created_at", "decided_by", "capacity", "institution", "decision", "reason", "content_digest"]
+        fields = [
+            "id", "created_at", "decided_by", "capacity", "institution", "decision", "reason", "content_digest",
+            "delegation", "key", "statement", "signature",
+        ]  # fmt: skip
 
 
 class ApprovalOutput(serializers.ModelSerializer):
@@ -97,7 +139,7 @@ class ApprovalOutput(serializers.ModelSerializer):
         model = ApprovalRequest
         fields = [
             "id", "created_at", "version", "kind", "state", "content", "content_digest", "policy", "requested_by",
-            "justification", "closed_at", "decisions", "missing", "fails",
+            "justification", "closed_at", "expires_at", "decisions", "missing", "fails",
         ]  # fmt: skip
 
     @extend_schema_field(serializers.ListField(child=serializers.DictField()))
@@ -117,9 +159,69 @@ class ApprovalInput(serializers.Serializer):
     policy = serializers.DictField(required=False)
 
 
-class DecisionInput(serializers.Serializer):
+class SignatureInput(serializers.Serializer):
+    """As `statements` gave it, with what your key made of it."""
+
+    statement = serializers.CharField(max_length=100_000)
+    salt = serializers.RegexField(r"^[0-9a-f]{64}$")
+    signature = serializers.CharField(max_length=20_000)
+
+
+class StatementInput(serializers.Serializer):
     decision = serializers.ChoiceField(ApprovalDecision.Decision.choices)
     reason = serializers.CharField()
+
+
+class StatementOutput(serializers.Serializer):
+    statement = serializers.CharField(help_text="Its UTF-8 bytes are what is signed (ML-DSA-65).")
+    salt = serializers.CharField(help_text="Opens the statement's commitment to your reason.")
+
+
+class DecisionInput(StatementInput):
+    password = serializers.CharField(trim_whitespace=False, help_text="Yours, once more.")
+    signature = SignatureInput(required=False, help_text="Needed from whoever has registered a key.")
+
+
+class CommentInput(serializers.Serializer):
+    text = serializers.CharField(max_length=4000)
+
+
+class CommentOutput(serializers.ModelSerializer):
+    class Meta:
+        model = ApprovalComment
+        fields = ["id", "created_at", "author", "text"]
+
+
+class KeyChallengeInput(serializers.Serializer):
+    public_key = serializers.CharField(max_length=4000, help_text="ML-DSA-65, base64.")
+
+
+class KeyChallengeOutput(serializers.Serializer):
+    text = serializers.CharField(help_text="What the key signs to show that you have it.")
+
+
+class KeyInput(KeyChallengeInput):
+    proof = serializers.CharField(max_length=8000)
+    password = serializers.CharField(trim_whitespace=False)
+
+
+class KeyOutput(serializers.ModelSerializer):
+    class Meta:
+        model = ReviewerKey
+        fields = ["id", "created_at", "kind", "public_key", "revoked_at"]
+
+
+class DelegationInput(serializers.Serializer):
+    deputy = serializers.UUIDField()
+    starts_at = serializers.DateTimeField()
+    ends_at = serializers.DateTimeField()
+    reason = serializers.CharField(max_length=500)
+
+
+class DelegationOutput(serializers.ModelSerializer):
+    class Meta:
+        model = Delegation
+        fields = ["id", "created_at", "officer", "deputy", "institution", "starts_at", "ends_at", "revoked_at"]
 
 
 class WithdrawInput(serializers.Serializer):

@@ -10,11 +10,17 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.api.permissions import MayPerform
 from accounts.models import User
+from accounts.reauthentication import reauthenticate
 from core.errors import Forbidden
 from models_registry import services
 from models_registry.api import serializers
-from models_registry.models import ApprovalRequest, Deployment, Model, Version
+from models_registry.approval_views import site_of
+from models_registry.approvals import acting_of
+from models_registry.delegations import stands_in
+from models_registry.models import ApprovalComment, ApprovalRequest, Deployment, Model, Version
+from models_registry.signatures import Signed, statement_for
 
 
 def person(request: Request) -> User:
@@ -67,29 +73,6 @@ class VersionDetail(Scoped, generics.RetrieveAPIView):
     rows = Version.objects.select_related("model__federation")
 
 
-class Cards(generics.ListAPIView):
-    """The editions of a version's card, newest first; POST writes a new one."""
-
-    actions = {"GET": "version.view", "POST": "card.edit"}
-    serializer_class = serializers.CardOutput
-
-    def get_queryset(self):
-        return self._version().cards.order_by("-edition")
-
-    @extend_schema(request=serializers.CardInput, responses={201: serializers.CardOutput})
-    def post(self, request: Request, version_id: uuid.UUID) -> Response:
-        given = serializers.CardInput(data=request.data)
-        given.is_valid(raise_exception=True)
-        card = services.card_edit(version=self._version(), texts=given.validated_data["texts"], actor=person(request))
-        return Response(serializers.CardOutput(card).data, status=201)
-
-    def _version(self) -> Version:
-        if getattr(self, "swagger_fake_view", False):
-            return Version()
-        scoped = Version.objects.for_user(self.request.user).select_related("model__federation")
-        return get_object_or_404(scoped, id=self.kwargs["version_id"])
-
-
 class Approvals(Scoped, generics.ListAPIView):
     actions = {"GET": "approval.view", "POST": "approval.request"}
     serializer_class = serializers.ApprovalOutput
@@ -111,26 +94,77 @@ class Approvals(Scoped, generics.ListAPIView):
         return Response(serializers.ApprovalOutput(made).data, status=201)
 
 
+class MayPerformOrStandIn(MayPerform):
+    """As the matrix says, and whoever stands in for an officer now."""
+
+    def has_permission(self, request, view) -> bool:
+        return super().has_permission(request, view) or stands_in(request.user)
+
+
 class ApprovalDetail(Scoped, generics.RetrieveAPIView):
     action_name = "approval.view"
+    permission_classes = [MayPerformOrStandIn]
     serializer_class = serializers.ApprovalOutput
     rows = ApprovalRequest.objects.select_related("version").prefetch_related("decisions")
 
 
 def _approval(request: Request, approval_id: uuid.UUID) -> ApprovalRequest:
-    return get_object_or_404(ApprovalRequest.objects.for_user(request.user), id=approval_id)
+    scoped = ApprovalRequest.objects.for_user(request.user).select_related("version__model__federation")
+    return get_object_or_404(scoped, id=approval_id)
+
+
+class Statements(APIView):
+    """The statement that you sign for a decision. Nothing is recorded."""
+
+    actions = {"POST": "approval.decide"}
+    permission_classes = [MayPerformOrStandIn]
+
+    @extend_schema(request=serializers.StatementInput, responses=serializers.StatementOutput)
+    def post(self, request: Request, pk: uuid.UUID) -> Response:
+        approval, actor = _approval(request, pk), person(request)
+        given = serializers.StatementInput(data=request.data)
+        given.is_valid(raise_exception=True)
+        acting = acting_of(approval, actor)
+        text, salt = statement_for(request=approval, actor=actor, acting=acting, **given.validated_data)
+        return Response({"statement": text, "salt": salt})
 
 
 class Decisions(APIView):
+    """Decide, with your password once more; signed, if you have registered a key."""
+
     actions = {"POST": "approval.decide"}
+    permission_classes = [MayPerformOrStandIn]
 
     @extend_schema(request=serializers.DecisionInput, responses={201: serializers.DecisionOutput})
     def post(self, request: Request, pk: uuid.UUID) -> Response:
-        approval = _approval(request, pk)
+        approval, actor = _approval(request, pk), person(request)
         given = serializers.DecisionInput(data=request.data)
         given.is_valid(raise_exception=True)
-        made = services.approval_decide(request=approval, actor=person(request), **given.validated_data)
+        wanted = dict(given.validated_data)
+        reauthenticate(request._request, actor, wanted.pop("password"))
+        told = wanted.pop("signature", None)
+        signed = Signed(**told, site=site_of(request._request)) if told else None
+        made = services.approval_decide(request=approval, actor=actor, signed=signed, **wanted)
         return Response(serializers.DecisionOutput(made).data, status=201)
+
+
+class Comments(generics.ListAPIView):
+    actions = {"GET": "approval.view", "POST": "approval.view"}
+    permission_classes = [MayPerformOrStandIn]
+    serializer_class = serializers.CommentOutput
+
+    def get_queryset(self):
+        if getattr(self, "swagger_fake_view", False):
+            return ApprovalComment.objects.none()
+        return _approval(self.request, self.kwargs["pk"]).comments.all()
+
+    @extend_schema(request=serializers.CommentInput, responses={201: serializers.CommentOutput})
+    def post(self, request: Request, pk: uuid.UUID) -> Response:
+        approval = _approval(request, pk)
+        given = serializers.CommentInput(data=request.data)
+        given.is_valid(raise_exception=True)
+        made = services.approval_comment(request=approval, text=given.validated_data["text"], actor=person(request))
+        return Response(serializers.CommentOutput(made).data, status=201)
 
 
 class Withdraw(APIView):

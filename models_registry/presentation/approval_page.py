@@ -9,6 +9,7 @@ from core.errors import Forbidden
 from models_registry import approvals, binding, fails
 from models_registry.card_facts import privacy_words
 from models_registry.cards import completeness
+from models_registry.delegations import stands_in
 from models_registry.models import ApprovalRequest, Deployment
 from models_registry.policies import APPEAL_DAYS
 from models_registry.presentation.figures import headline, title_of
@@ -37,6 +38,7 @@ def context(approval: ApprovalRequest, user: User) -> dict[str, Any]:
     standing = approvals.standing_of(approval)
     is_open = approval.state == State.UNDER_REVIEW
     deployment = Deployment.objects.filter(approval=approval).first()
+    decides = user.may("approval.decide") or stands_in(user)
     waiting = is_open or (approval.state == State.APPROVED and deployment is None)
     return {
         "approval": approval,
@@ -53,12 +55,14 @@ def context(approval: ApprovalRequest, user: User) -> dict[str, Any]:
         "bound": _bound(approval, compare=waiting),
         "changed": binding.changes(approval) if waiting else [],
         "policy": _policy(approval),
-        "decisions": approval.decisions.select_related("decided_by", "institution"),
+        "decisions": approval.decisions.select_related("decided_by", "institution", "key", "delegation__officer"),
+        "comments": approval.comments.select_related("author"),
+        "may_comment": user.may("approval.view") or stands_in(user),
         "standing": standing,
         "missing": standing.missing if is_open else [],
         "is_open": is_open,
-        "may_decide": is_open and user.may("approval.decide") and not _never(approval, user),
-        "why_not": why_not(approval, user) if is_open and user.may("approval.decide") else "",
+        "may_decide": is_open and decides and not _never(approval, user),
+        "why_not": why_not(approval, user) if is_open and decides else "",
         "may_withdraw": is_open and user.may("approval.request"),
         "may_deploy": approval.state == State.APPROVED and deployment is None and user.may("deployment.create"),
         "deployment": deployment,
@@ -70,7 +74,9 @@ def why_not(approval: ApprovalRequest, user: User) -> str:
     """Why this person, whose role decides, cannot approve now; empty if they can."""
     if approvals.may_decide(approval, user):
         return ""
-    return _never(approval, user) or "The officers decide first. Until then you can only reject."
+    return (
+        _never(approval, user) or "The officers decide first. Until then you can reject, abstain or ask for a change."
+    )
 
 
 def _never(approval: ApprovalRequest, user: User) -> str:
@@ -80,7 +86,7 @@ def _never(approval: ApprovalRequest, user: User) -> str:
     if any(d.decided_by_id == user.id for d in approval.decisions.all()):
         return "You have decided. A decision is never changed."
     try:
-        approvals.capacity_of(approval, user)
+        approvals.acting_of(approval, user)
     except Forbidden as error:
         return error.message
     return ""

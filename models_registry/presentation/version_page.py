@@ -7,13 +7,13 @@ from typing import Any
 from accounts.models import User
 from models_registry import fails
 from models_registry.binding import AUDIT, gate, latest_audit, latest_card
-from models_registry.card_facts import KINDS, privacy_words, quantum_facts
+from models_registry.card_facts import privacy_words
 from models_registry.card_metrics import VERDICTS, checks_of
-from models_registry.card_schema import KEY_METRICS, METRIC_ELEMENTS, SECTIONS
 from models_registry.cards import completeness
-from models_registry.models import Card, Evidence, Version
+from models_registry.models import Evidence, Version
 from models_registry.policies import manifests_of
 from models_registry.presentation import figures, life
+from models_registry.presentation.card_page import quantum_rows
 from models_registry.presentation.links import THRESHOLDS, evidence_link, link, outside
 
 _KINDS = {
@@ -70,56 +70,3 @@ def _evidence(version: Version, user: User) -> list[dict[str, Any]]:
         {"row": e, "kind": _KINDS.get(e.kind, e.kind.replace("_", " ")), "url": evidence_link(e) if opens else ""}
         for e in version.evidence.all()
     ]
-
-
-def quantum_rows(version: Version) -> list[tuple[str, object]]:
-    """The circuit's facts as terms and values; empty if no part of the model is quantum."""
-    facts = quantum_facts(version)
-    if facts is None:
-        return []
-    return [
-        ("Backend", facts["backend"]),
-        ("Shots", "none: exact expectation values" if facts["shots"] is None else facts["shots"]),
-        ("Seed", facts["seed"]),
-        ("Qubits", facts["n_qubits"]),
-        ("Layers", facts["layers"]),
-        ("Depth", facts["depth"]),
-        ("Parameters of the circuit", facts["n_parameters"]),
-        ("Entangling", "yes" if facts["entangling"] else "no"),
-        ("Embedding", facts["embedding"]),
-        ("Parameters of the whole model", version.circuit["n_parameters"]),
-        ("Classical twin", KINDS.get(facts["baseline"]["kind"], facts["baseline"]["kind"])),
-    ]
-
-
-def card_context(version: Version, card: Card) -> dict[str, Any]:
-    content = card.content
-    sections = [
-        {"title": s.title, "rows": [(e.title, _shown(content[s.name].get(e.name))) for e in s.elements]}
-        for s in SECTIONS
-    ]
-    counted = completeness(content)
-    metrics = [_metric(title, content["KeyMetrics"][name]) for name, title in KEY_METRICS.items()]
-    return {
-        "subject": version,
-        "card": card,
-        "sections": sections,
-        "metrics": metrics,
-        "completeness": counted,
-        "counted": f"{counted.stated} of {counted.required} required elements",
-        "quantum": quantum_rows(version),
-        "twins": figures.overall(version),
-        "privacy": content["privacy"],
-        "editions": version.cards.select_related("written_by"),
-        "is_latest": card.edition == version.cards.count(),
-    }
-
-
-def _metric(title: str, metric: dict[str, Any]) -> dict[str, Any]:
-    rows = [(e.title, metric.get(e.name)) for e in METRIC_ELEMENTS if e.name != "Results"]
-    results = [(r["label"], r["value"]) for r in metric.get("Results") or []]
-    return {"title": title, "rows": rows, "results": results}
-
-
-def _shown(value: object) -> object:
-    return ", ".join(map(str, value)) if isinstance(value, list) else value

@@ -8,15 +8,15 @@ nothing whose commitments do not stand for the words shown.
 from __future__ import annotations
 
 import argparse
-import getpass
 import json
-import os
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from provenance.desk import Refused, passphrase_of, printable, read, read_json, write_private
+from provenance.desk import ask as _ask
 from provenance.domain.decision import (
     Message,
     Verdict,
@@ -28,8 +28,6 @@ from provenance.domain.decision import (
 from provenance.domain.errors import LedgerError
 
 FORMAT = "qfl-ethics/decision/v1"
-MOST_BYTES = 100_000
-MOST_BRACKETS = 5_000  # more than any rationale holds; json would follow a deeper nesting until the stack ends
 SCRYPT_N = 2**18  # about a second for each guess of the passphrase
 WORDS = {
     Verdict.PROPOSE: "propose it for approval, in your own name",
@@ -38,10 +36,6 @@ WORDS = {
     Verdict.RESUME: "let it be used again after a halt",
     Verdict.REVOKE: "revoke it FOR GOOD: nothing leads back",
 }
-
-
-class Refused(Exception):
-    """What cannot be done, told to the person."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -62,15 +56,8 @@ def keygen(options: argparse.Namespace) -> int:
     if path.exists():
         raise Refused(f"{path} exists; a key is not overwritten")
     account = Account.create()
-    content = json.dumps(account.encrypt(_passphrase(options, twice=True), kdf="scrypt", iterations=options.work))
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:
-        raise Refused(f"expected to write {path}, got: {error.strerror}") from None
+    content = json.dumps(account.encrypt(passphrase_of(options, twice=True), kdf="scrypt", iterations=options.work))
+    write_private(path, content.encode())
     print(account.address)
     print(
         "Keep a copy of the keystore apart from its passphrase. Whoever has both decides in your name.", file=sys.stderr
@@ -83,7 +70,7 @@ def address(options: argparse.Namespace) -> int:
     from eth_utils import to_checksum_address
 
     try:
-        print(to_checksum_address(str(_read_json(options.keystore)["address"])))
+        print(to_checksum_address(str(read_json(options.keystore)["address"])))
     except (KeyError, ValueError):
         raise Refused(f"expected a keystore with an address in {options.keystore}") from None
     return 0
@@ -91,7 +78,7 @@ def address(options: argparse.Namespace) -> int:
 
 def prove(options: argparse.Namespace) -> int:
     """Sign the platform's challenge, to show that the key is yours."""
-    text = _read(options.challenge)
+    text = read(options.challenge)
     print(f"You say, with your key:\n\n{text}\n", file=sys.stderr)
     key = _key(options)
     if not text.startswith(f"I hold the key of {key.address} and sign decisions of "):
@@ -103,7 +90,7 @@ def prove(options: argparse.Namespace) -> int:
 
 def sign(options: argparse.Namespace) -> int:
     """Show a decision in words, ask, and sign it."""
-    content = _read_json(options.decision)
+    content = read_json(options.decision)
     message = read_decision(content)
     print(in_words(message, content["about"]), file=sys.stderr)
     wanted = message.verdict.name.lower()
@@ -172,13 +159,6 @@ def in_words(message: Message, about: dict[str, str]) -> str:
     return "\n".join(lines)
 
 
-def printable(text: str) -> str:
-    """A text without what could move a terminal's cursor and so hide what is signed."""
-    return "".join(
-        c if c.isprintable() else "\n             " if c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text
-    )
-
-
 # --- files and keys -----------------------------------------------------------------------------------------------
 
 
@@ -205,49 +185,11 @@ def _parser() -> argparse.ArgumentParser:
 def _key(options: argparse.Namespace) -> Any:
     from eth_account import Account
 
-    keystore = _read_json(options.keystore)
+    keystore = read_json(options.keystore)
     try:
-        return Account.from_key(Account.decrypt(keystore, _passphrase(options)))
+        return Account.from_key(Account.decrypt(keystore, passphrase_of(options)))
     except (ValueError, KeyError, TypeError):  # a wrong passphrase is a ValueError too
         raise Refused(f"the passphrase does not open {options.keystore}, or it is no keystore") from None
-
-
-def _passphrase(options: argparse.Namespace, *, twice: bool = False) -> str:
-    if options.passphrase_file:
-        given = _read(options.passphrase_file).rstrip("\r\n")
-    else:
-        given = getpass.getpass("Passphrase: ")
-        if twice and getpass.getpass("Once more: ") != given:
-            raise Refused("the two passphrases differ")
-    if not given:
-        raise Refused("expected a passphrase, got none")
-    return given
-
-
-def _read_json(path: str) -> Any:
-    text = _read(path)
-    if text.count("[") + text.count("{") > MOST_BRACKETS:
-        raise Refused(f"expected a decision in {path}, got {MOST_BRACKETS} brackets and more")
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        raise Refused(f"expected JSON in {path}, got something else") from None
-
-
-def _read(path: str) -> str:
-    try:
-        with open(path, "rb") as file:
-            raw = file.read(MOST_BYTES + 1)
-        if len(raw) > MOST_BYTES:
-            raise Refused(f"expected at most {MOST_BYTES} bytes in {path}")
-        return raw.decode()
-    except (OSError, UnicodeDecodeError) as error:
-        raise Refused(f"expected to read {path}, got: {error}") from None
-
-
-def _ask(question: str) -> str:
-    print(question, end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip()
 
 
 def _hex(signature: Any) -> str:

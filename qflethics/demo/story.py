@@ -231,7 +231,8 @@ class Scenario:
         people = [f"officer.{self.sites[0]}", f"officer.{self.sites[1]}", "deputy"]
         for who in people[len(self.request["decisions"]) :]:
             self.act_as(who).post(
-                f"/approval-requests/{self.request['id']}/decisions", {"decision": "approve", "reason": REASON}
+                f"/approval-requests/{self.request['id']}/decisions",
+                {"decision": "approve", "reason": REASON, "password": self.access["password"]},
             )
         self.request = auditor.get(f"/approval-requests/{self.request['id']}")
         if self.request["state"] != "approved":

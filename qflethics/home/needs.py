@@ -183,7 +183,8 @@ def _versions(user: User) -> Iterator[Need]:
     """The newest version of a model, audited without failing, for which nobody has made a request."""
     mine = {"version": OuterRef("pk")}
     verdicts = Evidence.objects.filter(kind="predeployment_audit", **mine).order_by("-created_at")
-    closed = [ApprovalRequest.State.WITHDRAWN, ApprovalRequest.State.VOIDED]
+    states = ApprovalRequest.State
+    closed = [states.WITHDRAWN, states.VOIDED, states.CHANGE_REQUESTED, states.EXPIRED]
     versions = (
         Version.objects.for_user(user)
         .annotate(

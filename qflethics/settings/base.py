@@ -113,6 +113,7 @@ CELERY_BEAT_SCHEDULE = {
     "witness": {"task": "federation.tasks.witness_task", "schedule": WITNESS_SECONDS,
                 "options": {"expires": WITNESS_SECONDS}},
     # The ledger's check and the measure of its completeness; one that is missed is not made up for.
+    "approvals": {"task": "models_registry.tasks.expire_task", "schedule": 900.0, "options": {"expires": 600}},
     "verify": {"task": "provenance.tasks.verify_task", "schedule": 3600.0, "options": {"expires": 1800}},
 }  # fmt: skip
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR / "beat-schedule")
@@ -202,6 +203,8 @@ SPECTACULAR_SETTINGS = {
         "AuditState": "audits.predeployment.models.AuditRun.State",
         "ReportState": "audits.posthoc.models.Report.State",
         "ConsentDecision": "federation.models.Consent.Decision",
+        "PolicyDecision": "models_registry.models_decision.Decision",
+        "ReviewerKeyKind": "models_registry.models_approvals.ReviewerKey.Kind",
         "ApprovalDecision": "models_registry.models.ApprovalDecision.Decision",
         "EvidenceVerdict": "models_registry.models.Evidence.Verdict",
         "CheckVerdict": "audits.predeployment.models_result.VERDICTS",
@@ -242,6 +245,9 @@ REQUEST_TIMES_SECONDS = env.number("REQUEST_TIMES_SECONDS", 10)  # how often a w
 AUDIT_CHECKS: tuple[str, ...] | None = None  # the checks of the policy that we ship; None: all of them
 OFFICERS_REQUIRED = 2
 INSTITUTIONS_REQUIRED = 2
+APPROVAL_REVIEW_DAYS = int(env.number("APPROVAL_REVIEW_DAYS", 30))  # then a request that nobody completed expires
+# "required": nobody approves or rejects without a key of their own; "offered": whoever has registered one signs.
+APPROVAL_SIGNATURES = os.environ.get("APPROVAL_SIGNATURES", "offered")
 RESEND_AFTER_SECONDS = env.number("RESEND_AFTER_SECONDS", 20)  # an order without sign of life is sent again
 REAPER_SECONDS = env.number("REAPER_SECONDS", 5)
 HEARTBEAT_SECONDS = env.number("HEARTBEAT_SECONDS", 60)
@@ -264,6 +270,7 @@ ANCHOR_KEYSTORE = os.environ.get("QFL_ANCHOR_KEYSTORE", "")  # empty: keys/ancho
 METRICS_TOKEN_FILE = os.environ.get("METRICS_TOKEN_FILE", "")  # empty: /metrics answers this machine only
 ANCHOR_PASSPHRASE_FILE = os.environ.get("QFL_ANCHOR_PASSPHRASE_FILE", "")
 LOG_PASSPHRASE_FILE = os.environ.get("QFL_LOG_PASSPHRASE_FILE", "")  # empty: made beside the keys, for a trial
+MODEL_KEY_FILE = os.environ.get("QFL_MODEL_KEY_FILE", "")  # signs weights; empty: made in var/keys, for a trial
 LOG_ORIGIN = os.environ.get("QFL_LOG_ORIGIN", "qfl-ethics.example/log")
 KEK_FILE = os.environ.get("QFL_KEK_FILE", "")  # empty: made in var/keys, for a trial (core/kek.py)
 INDEX_KEY_FILE = os.environ.get("QFL_INDEX_KEY_FILE", "")  # empty: made in var/keys; never rotated (core/pseudonyms.py)
@@ -279,6 +286,9 @@ EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if EMAIL_HOST else 'filebase
 EMAIL_FILE_PATH = str(VAR / "mail")
 DEFAULT_FROM_EMAIL = os.environ.get("EMAIL_FROM", "qfl-ethics@localhost")
 PUBLIC_URL = os.environ.get("PUBLIC_URL", "").rstrip("/")  # of this platform, for links in notices; empty: no link
+PUBLIC_REQUESTS_PER_MINUTE = int(env.number("PUBLIC_REQUESTS_PER_MINUTE", 60))  # of public cards, an address
+# The header in which the proxy in front names the caller's address, for example X-Real-IP; empty: there is no proxy.
+CLIENT_ADDRESS_HEADER = os.environ.get("CLIENT_ADDRESS_HEADER", "")
 WEBHOOK_ALLOW_PRIVATE = env.flag("WEBHOOK_ALLOW_PRIVATE", False)  # receivers inside the hospital's own network
 WEBHOOK_CA_FILE = os.environ.get("WEBHOOK_CA_FILE", "")  # whose certificates receivers have; empty: the public ones
 # The laws whose clocks may run (audits/domain/incidents/clocks.toml), where an approved policy names no others.

@@ -117,6 +117,35 @@
   const summary = document.querySelector("[data-error-summary]");
   if (summary) summary.focus();
 
+  // --- long texts outlive an expired session or a lost connection: kept in this tab until they are saved ----------------
+  for (const form of document.querySelectorAll("form[data-keep]")) {
+    const key = `qfl-${form.dataset.keep}`;
+    const base = form.elements.base ? form.elements.base.value : "";
+    const areas = [...form.querySelectorAll("textarea")];
+    try {
+      const kept = JSON.parse(sessionStorage.getItem(key) || "null");
+      // On another edition they were saved since, or overtaken: then the page is right.
+      if (kept && kept.base === base) {
+        let changed = false;
+        for (const area of areas) {
+          if (typeof kept.texts[area.name] !== "string" || kept.texts[area.name] === area.value) continue;
+          area.value = kept.texts[area.name];
+          changed = true;
+        }
+        if (changed) announce("What you typed earlier and did not save is back in the form");
+      } else sessionStorage.removeItem(key);
+      form.addEventListener("input", () => {
+        const texts = Object.fromEntries(areas.map((area) => [area.name, area.value]));
+        sessionStorage.setItem(key, JSON.stringify({ base, texts }));
+      });
+      for (const leave of form.querySelectorAll("[data-keep-forget]")) {
+        leave.addEventListener("click", () => sessionStorage.removeItem(key));
+      }
+    } catch {
+      // Storage is refused: the form works without it.
+    }
+  }
+
   // --- scroll regions take a tab stop only while there is something to scroll ------------------------------------------
   const fitRegions = () => {
     for (const region of document.querySelectorAll("[data-scroll-region]")) {

@@ -132,6 +132,7 @@ def approve(person: Person, request_path: str) -> None:
     page = person.open(request_path)
     page.get_by_label("Approve", exact=True).check()
     page.get_by_label("Reason").fill("Read the card and the audit.")
+    page.get_by_label("Your password, once more").fill(person.platform.access["password"])
     person.press("Record the decision")
     expect(page.get_by_role("button", name="Record the decision")).to_have_count(0)
     person.look("approval", folder=PICTURES)

@@ -7,7 +7,7 @@ from typing import Any
 
 from federation.domain.messages import digest
 from models_registry import services
-from models_registry.models import ApprovalRequest, Deployment, Evidence, Version
+from models_registry.models import ApprovalRequest, Card, Deployment, Evidence, Version
 from tests.factories.federation import World, make_finished_run
 
 # Figures that fit each verdict against the limit of 0.1: value, lower, upper.
@@ -17,6 +17,10 @@ BIAS = {"pass": (0.04, 0.01, 0.08), "fail": (0.21, 0.15, 0.27), "inconclusive": 
 def make_version(world: World) -> Version:
     """The version of a new finished run, with the first edition of its card and no evidence."""
     return services.version_create(run=make_finished_run(world))
+
+
+def newest_card(version: Version) -> Card:
+    return Card.objects.select_related("version__model__federation").filter(version=version).latest("edition")
 
 
 def make_evidence(version: Version, verdict: str = "pass", *, source_id: uuid.UUID | None = None) -> Evidence:

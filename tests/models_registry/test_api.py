@@ -10,6 +10,7 @@ from rest_framework.test import APIClient
 from accounts.models import ApiKey
 from models_registry import services
 from models_registry.models import ApprovalRequest, Deployment
+from tests.factories.people import PASSWORD
 from tests.factories.registry import make_approved_request, make_deployment, make_version
 
 BASE = "/api/v1"
@@ -119,7 +120,7 @@ def test_clinicians_do_not_read_approvals(world, approval, api) -> None:
 
 
 def decide(client: APIClient, approval: ApprovalRequest, decision: str = "approve", reason: str = "Reviewed."):
-    body = {"decision": decision, "reason": reason}
+    body = {"decision": decision, "reason": reason, "password": PASSWORD}
     return client.post(f"{BASE}/approval-requests/{approval.id}/decisions", body, format="json")
 
 

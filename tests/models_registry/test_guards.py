@@ -139,9 +139,20 @@ def test_the_content_of_a_request_cannot_be_changed(approval: ApprovalRequest, c
 
 
 def test_a_closed_request_does_not_come_back(world: World, approval: ApprovalRequest) -> None:
-    set_state(approval, State.REJECTED)
-    with refused("a request that is rejected cannot become under_review"):
+    set_state(approval, State.WITHDRAWN)
+    with refused("a request that is withdrawn cannot become under_review"):
         set_state(approval, State.UNDER_REVIEW)
+
+
+@pytest.mark.parametrize("state", [State.REJECTED, State.CHANGE_REQUESTED])
+def test_nothing_is_rejected_or_sent_back_without_a_decision(approval: ApprovalRequest, state: str) -> None:
+    with refused(f"nobody decided that the request becomes {state}"):
+        set_state(approval, state)
+
+
+def test_nothing_expires_before_its_time(approval: ApprovalRequest) -> None:
+    with refused("has not expired"):
+        set_state(approval, State.EXPIRED)
 
 
 def test_an_approval_can_only_become_void(world: World) -> None:

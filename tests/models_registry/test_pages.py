@@ -8,7 +8,7 @@ from models_registry import services
 from models_registry.models import ApprovalRequest, Deployment
 from tests.database import rewrite_version
 from tests.factories.federation import World, make_federation
-from tests.factories.people import make_people
+from tests.factories.people import PASSWORD, make_people
 from tests.factories.registry import make_approved_request, make_deployment, make_evidence, make_request, make_version
 
 ROLES = ["administrator", "administrator2", "auditor", "officer_north", "operator_north", "clinician"]
@@ -143,7 +143,9 @@ def test_only_administrators_request_edit_withdraw_and_deploy(world, approval, p
 def test_each_role_on_approve_and_on_reject(world, approval, page, who: str, status: int, decision: str) -> None:
     url = reverse("approval_decide", args=[approval.id])
 
-    answer = page(getattr(world.people, who)).post(url, {"decision": decision, "reason": "Reviewed."})
+    answer = page(getattr(world.people, who)).post(
+        url, {"decision": decision, "reason": "Reviewed.", "password": PASSWORD}
+    )
 
     assert answer.status_code == status
     assert approval.decisions.count() == (status == 302)
@@ -153,7 +155,9 @@ def test_an_administrator_before_the_officers_is_told_what_is_missing(world, app
     url = reverse("approval", args=[approval.id])
 
     answer = page(world.people.administrator2).post(
-        reverse("approval_decide", args=[approval.id]), {"decision": "approve", "reason": "x", "next": url}, follow=True
+        reverse("approval_decide", args=[approval.id]),
+        {"decision": "approve", "reason": "x", "password": PASSWORD, "next": url},
+        follow=True,
     )
 
     assert "The officers decide first" in answer.content.decode()

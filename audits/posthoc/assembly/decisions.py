@@ -17,7 +17,12 @@ from audits.posthoc.assembly.window import (
 from models_registry.models import ApprovalDecision, ApprovalRequest, Deployment, Version
 from provenance.models import Anchor, Entry
 
-_WORDS = {ApprovalDecision.Decision.APPROVE: "approved", ApprovalDecision.Decision.REJECT: "rejected"}
+_WORDS = {
+    ApprovalDecision.Decision.APPROVE: "approved",
+    ApprovalDecision.Decision.REJECT: "rejected",
+    ApprovalDecision.Decision.ABSTAIN: "abstained",
+    ApprovalDecision.Decision.REQUEST_CHANGE: "change requested",
+}
 
 
 def approvals(window: Window) -> list[dict[str, Any]]:

@@ -179,7 +179,7 @@ class Approval(Record, frozen=True, kw_only=True):
     actor: Identifier  # pseudonym, never a name
     role: Label
     institution: Label
-    decision: Literal["approved", "rejected", "withdrawn", "revoked"]
+    decision: Literal["approved", "rejected", "withdrawn", "revoked", "abstained", "change requested"]
     decided_at: Instant
     content_sha256: Sha256
     anchored_as: Literal["signature", "commitment", "not anchored"]

@@ -1,0 +1,12 @@
+from django.urls import path
+
+from interop.cards import public, views
+
+urlpatterns = [
+    path("versions/<uuid:version_id>/card/<int:edition>/export/<str:kind>", views.card_export, name="card_export"),
+    path("cards/", public.public_cards, name="public_cards"),
+    path("cards/verifier.pyz", public.public_verifier, name="public_verifier"),
+    path("cards/<uuid:publication_id>/", public.public_card, name="public_card"),
+    path("cards/<uuid:publication_id>/proof", public.public_card_proof, name="public_card_proof"),
+    path("cards/<uuid:publication_id>/card.<str:kind>", public.public_card_file, name="public_card_file"),
+]

@@ -1,0 +1,1 @@
+"""What an approver signs, in bytes and in words. Pure: the signer on the approver's own computer imports it too."""

@@ -1,0 +1,114 @@
+"""The statement of a decision: what it binds, what a signature under it means, and how that is verified."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PublicKey
+
+from federation.domain.messages import canonical
+
+FORMAT = "qfl-ethics/approval-statement/v1"
+CONTEXT = FORMAT.encode()  # of the ML-DSA signature (FIPS 204): it is good for nothing else
+POSSESSION = b"qfl-ethics/approval-key/v1"
+MEANINGS = {
+    "approve": "I have examined what the digests below name, and I approve this use of it.",
+    "reject": "I have examined what the digests below name, and I reject this use of it.",
+    "abstain": "I take no part in this decision. It counts neither for nor against.",
+    "request_change": "I ask for a change. This request ends here; a new one may be made on what was changed.",
+}
+FIELDS = {
+    "format", "origin", "meaning", "request", "kind", "version", "name", "content", "content_digest", "decision",
+    "reason_commitment", "capacity", "institution", "person", "stands_in_for", "issued_at",
+}  # fmt: skip
+MOST_BYTES = 100_000
+
+
+class StatementError(ValueError):
+    """A text that is no statement of ours, or a signature that is none under it."""
+
+
+def statement_text(**fields: Any) -> str:
+    """The one spelling of a statement; its bytes are what is signed."""
+    decision = fields["decision"]
+    whole = {"format": FORMAT, "meaning": MEANINGS[decision], **fields}
+    if set(whole) != FIELDS:
+        raise StatementError(f"expected the fields {', '.join(sorted(FIELDS))}")
+    return canonical(whole).decode()
+
+
+def read_statement(text: str) -> dict[str, Any]:
+    """Read a statement, and check that it says what its decision means.
+
+    Raises
+    ------
+    StatementError
+        If it is not in the one spelling, or its meaning is not that of its decision.
+    """
+    if len(text) > MOST_BYTES:
+        raise StatementError(f"expected a statement of at most {MOST_BYTES} characters")
+    try:
+        found = json.loads(text)
+        same = canonical(found).decode() == text
+    except (ValueError, TypeError, RecursionError):
+        raise StatementError("expected a statement as the platform gives it, got something else") from None
+    if not isinstance(found, dict) or set(found) != FIELDS or found["format"] != FORMAT or not same:
+        raise StatementError(f"expected a statement of the form {FORMAT}, exactly as the platform gives it")
+    if found["meaning"] != MEANINGS.get(found["decision"]):
+        raise StatementError("the meaning is not that of the decision")
+    if not isinstance(found["content"], dict) or digest_of(found["content"]) != found["content_digest"]:
+        raise StatementError("the digest is not that of the content named")
+    return found
+
+
+def digest_of(content: Mapping[str, Any]) -> str:
+    return hashlib.sha256(canonical(content)).hexdigest()
+
+
+def challenge_of(text: str) -> bytes:
+    """What a security key signs: the SHA-256 of the statement."""
+    return hashlib.sha256(text.encode()).digest()
+
+
+def in_words(statement: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What is signed, as terms and values that a person reads."""
+    stands_in = [("In the place of", str(statement["stands_in_for"]))] if statement["stands_in_for"] else []
+    return [
+        ("You say", str(statement["meaning"])),
+        ("About", f"{statement['name']}, {str(statement['kind']).replace('_', ' ')} use"),
+        ("As", f"{str(statement['capacity']).replace('_', ' ')} of {statement['institution'] or 'the platform'}"),
+        *stands_in,
+        *((f"SHA-256 of {name}", str(digest)) for name, digest in sorted(statement["content"].items())),
+        ("SHA-256 of all of it", str(statement["content_digest"])),
+        ("Commitment to your reason", str(statement["reason_commitment"])),
+        ("Platform", str(statement["origin"])),
+        ("Made", str(statement["issued_at"])),
+    ]
+
+
+def verify_mldsa65(public_key: str, text: bytes, signature: str, *, context: bytes = CONTEXT) -> None:
+    """Verify an ML-DSA-65 signature; key and signature in base64.
+
+    Raises
+    ------
+    StatementError
+        If either is malformed, or the signature is not that key's over that text.
+    """
+    try:
+        key = MLDSA65PublicKey.from_public_bytes(base64.b64decode(public_key, validate=True))
+        key.verify(base64.b64decode(signature, validate=True), text, context)
+    except (binascii.Error, ValueError):
+        raise StatementError("expected an ML-DSA-65 key and signature in base64, got something else") from None
+    except InvalidSignature:
+        raise StatementError("the signature is not that of this key over this statement") from None
+
+
+def possession_text(*, origin: str, person: str, public_key: str) -> str:
+    """What a new key signs, to show that the person has its private half."""
+    return f"I hold this key and sign approvals of {origin} with it.\nPerson: {person}\nKey: {public_key}"
