@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.utils import timezone
 
@@ -83,6 +83,12 @@ def left(run: TrainingRun) -> set[str]:
     if run.started_at is None:
         return set()
     return {site for site, answer in consents_of(run).items() if answer in {Decision.REFUSED, Decision.WITHDRAWN}}
+
+
+def left_at(run: TrainingRun) -> dict[str, datetime]:
+    """When each site left that did."""
+    no, signed = {Decision.REFUSED, Decision.WITHDRAWN}, signed_by(run)
+    return {site: min(c.created_at for c in signed[site].values() if c.decision in no) for site in left(run)}
 
 
 def staying(run: TrainingRun, participants: Iterable[Participant]) -> list[Participant]:

@@ -16,6 +16,7 @@ from federation import consents, mailbox, services
 from federation.domain.code_version import code_version
 from federation.models import Consent, Participant, Reconsideration, Round, SiteOrder, SiteUpdate, TrainingRun
 from federation.site import cli, outbox
+from federation.site.worker import Postbox
 from tests.factories.hospitals import Hospitals, run_jobs
 from tests.factories.people import make_user
 
@@ -25,14 +26,23 @@ State = TrainingRun.State
 
 @pytest.fixture
 def hospitals(tmp_path, monkeypatch):
-    monkeypatch.setattr(mailbox, "order_send", lambda order: True)  # the broker is not in this test
-    return Hospitals(tmp_path)
+    return without_broker(monkeypatch, Hospitals(tmp_path))
 
 
 @pytest.fixture
 def two(tmp_path, monkeypatch):
+    return without_broker(monkeypatch, Hospitals(tmp_path, count=2))
+
+
+def without_broker(monkeypatch, hospitals: Hospitals) -> Hospitals:
+    """Orders are carried out by hand, and what a site says waits in its outbox."""
+
+    def away(postbox: Postbox, text: str) -> None:
+        raise OSError("the broker is not in this test")
+
     monkeypatch.setattr(mailbox, "order_send", lambda order: True)
-    return Hospitals(tmp_path, count=2)
+    monkeypatch.setattr(Postbox, "deliver_once", away)
+    return hospitals
 
 
 def fresh(run: TrainingRun) -> TrainingRun:
