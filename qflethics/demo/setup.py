@@ -53,6 +53,7 @@ class Demo:
     password: str
     api_key: str  # of the first site's clinical system
     sites: list[str]
+    homes: dict[str, str]  # folder of each site, where its people approve runs
     people: dict[str, SignIn]  # key: role, officers and operators by site
 
     def save(self, path: Path) -> None:
@@ -106,6 +107,7 @@ def demo_setup(data: str) -> Demo:
     demo = Demo(
         federation=str(federation.id), data=data, password=password, api_key=_api_key(first, administrator),
         sites=[info.code for info in sites],
+        homes={info.code: str(Path(settings.VAR) / "sites" / info.code) for info in sites},
         people={key: _sign_in(person) for key, person in people.items()},
     )  # fmt: skip
     demo.save(path)

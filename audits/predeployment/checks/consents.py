@@ -2,8 +2,8 @@
 
 `facts["consents"]`: ``config_hash`` (what was run), ``links`` (``[what, state, said]``, one a signer: of each site its
 operator, its ethics officer and its own worker) and ``sites`` (for each: site, institution, capacity, decision,
-config_hash, by (opaque id of the person), at). Who withdrew while training went on keeps nothing from passing, if it was
-asked for nothing after that; a withdrawal after training does.
+config_hash, by (opaque id of the person), at). A withdrawal while training went on lets it pass, if that site was asked
+for nothing afterwards; one after training does not.
 """
 
 from __future__ import annotations
