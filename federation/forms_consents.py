@@ -6,6 +6,7 @@ from datetime import date
 from typing import Any
 
 from django import forms
+from django.http import QueryDict
 from django.utils import timezone
 
 from federation.domain.legal_bases import HIPAA, LAWFULNESS, NO_PERSONAL_DATA, SPECIAL_CATEGORY, Basis
@@ -41,12 +42,12 @@ class TermsForm(forms.Form):
         help_text="No site works for the run after that day. Empty: a year from now.",
     )  # fmt: skip
 
-    def __init__(self, *args, federation: Federation, **kwargs) -> None:
+    def __init__(self, data: QueryDict | None = None, *, federation: Federation) -> None:
         usual = {"purpose": federation.purpose, "data_set": federation.data_title}
-        super().__init__(*args, initial=usual, prefix="terms", **kwargs)
+        super().__init__(data, initial=usual, prefix="terms")
         self.federation = federation
         for name, among in (("lawfulness", LAWFULNESS), ("special_category", SPECIAL_CATEGORY), ("hipaa", HIPAA)):
-            self.fields[name].choices = _choices(among, synthetic=federation.synthetic)
+            self.fields[name].choices = _choices(among, synthetic=federation.synthetic)  # type: ignore[attr-defined]
             self.fields[name].required = not federation.synthetic
             if federation.synthetic:
                 self.fields[name].initial = NO_PERSONAL_DATA

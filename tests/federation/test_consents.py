@@ -114,7 +114,7 @@ def test_nobody_signs_twice_for_an_institution_nor_for_another(two):
     two.decide(run, "phantom-1", "given", both, capacity="operator")
     with pytest.raises(Conflict, match="One person cannot sign as operator and as officer"):
         two.decide(run, "phantom-1", "given", both, capacity="officer")
-    with pytest.raises(Forbidden, match="do not hold the role"):
+    with pytest.raises(Forbidden, match="do not hold that role"):
         two.decide(run, "phantom-1", "given", operator, capacity="officer")
     for stranger in (two.signers["phantom-2"][1], two.people.administrator, two.people.clinician):
         with pytest.raises(Forbidden, match="answers for its own data"):
