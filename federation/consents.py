@@ -142,9 +142,7 @@ def _capacity(participant: Participant, actor: User, wanted: str) -> str:
             f"Only {participant.institution} answers for its own data: its site operator and its ethics officer do."
         )
     if wanted and wanted not in held:
-        raise Forbidden(
-            f"You do not hold the role of {WAITING_WORDS.get(wanted, wanted)} at {participant.institution}."
-        )
+        raise Forbidden(f"You do not hold that role at {participant.institution}, so you cannot sign as {wanted}.")
     if not wanted and len(held) > 1:
         raise ApplicationError(
             f"You are both operator and officer; say in which capacity you sign: {' or '.join(held)}."

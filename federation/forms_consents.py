@@ -10,7 +10,7 @@ from django.http import QueryDict
 from django.utils import timezone
 
 from federation.domain.legal_bases import HIPAA, LAWFULNESS, NO_PERSONAL_DATA, SPECIAL_CATEGORY, Basis
-from federation.models import Consent, Federation, Reconsideration
+from federation.models import Consent, Federation, FederationAgreement, Participant, Reconsideration
 from federation.proposing import terms_for
 
 
@@ -100,3 +100,37 @@ class ReconsiderationForm(forms.Form):
     reason = forms.CharField(
         max_length=2000, error_messages={"required": "Give a reason: it becomes part of the record."}
     )
+
+
+class AgreementForm(forms.Form):
+    """What an institution and the federation have signed."""
+
+    participant = forms.ModelChoiceField(queryset=Participant.objects.none(), label="Institution", empty_label=None)
+    role = forms.ChoiceField(choices=FederationAgreement.Role, label="Role under the GDPR")
+    liability = forms.CharField(
+        max_length=2000,
+        label="Liability",
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text="Who answers for what, in short.",
+    )
+    contact = forms.CharField(
+        max_length=200, label="Contact", help_text="Whom to call, such as the data protection officer."
+    )
+    signed_on = forms.DateField(label="Signed on", widget=forms.DateInput(attrs={"type": "date"}))
+    ends_on = forms.DateField(
+        required=False,
+        label="Ends on",
+        widget=forms.DateInput(attrs={"type": "date"}),
+        help_text="Empty: until replaced.",
+    )
+    document_hash = forms.CharField(
+        min_length=64,
+        max_length=64,
+        label="SHA-256 of the document",
+        help_text="As sha256sum prints it. The document stays with you.",
+    )
+
+    def __init__(self, data: QueryDict | None = None, *, federation: Federation) -> None:
+        super().__init__(data, prefix="agreement")
+        active = federation.participants.filter(is_active=True).select_related("institution")
+        self.fields["participant"].queryset = active  # type: ignore[attr-defined]

@@ -10,6 +10,7 @@ from core import jobs
 from core.context import governed
 from core.errors import ApplicationError, Conflict
 from federation import consents, mailbox, site_statements, training
+from federation.agreements import refuse_without_agreement
 from federation.consents import consent_decide, consents_of, reconsideration_decide
 from federation.domain.learning.config import LocalConfig
 from federation.domain.messages import digest
@@ -99,6 +100,7 @@ def run_propose(
         config = _configuration(federation, held, rounds, seed, local, epsilon_budget, terms)
     except (ValueError, TypeError) as error:
         raise ApplicationError(f"The configuration is not valid: {error}") from error
+    refuse_without_agreement(federation)
     with governed(action="run.propose", actor=actor.id):
         run = TrainingRun.objects.create(
             federation=federation, name=name, config=config.as_dict(), config_hash=config.hash, requested_by=actor

@@ -6,6 +6,7 @@ urlpatterns = [
     path("federations/", views.federations, name="federations"),
     path("federations/<uuid:federation_id>/", views.federation, name="federation"),
     path("federations/<uuid:federation_id>/runs/", views.run_propose, name="run_propose"),
+    path("federations/<uuid:federation_id>/agreements/", views.agreement_record, name="agreement_record"),
     path("runs/<uuid:run_id>/", views.run, name="run"),
     path("runs/<uuid:run_id>/live/", views.run_live, name="run_live"),
     path("runs/<uuid:run_id>/terms/", views_consents.run_terms, name="run_terms"),

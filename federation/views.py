@@ -12,9 +12,10 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.access import requires
-from federation import services
+from federation import agreements, services
+from federation.agreements import agreements_of
 from federation.forms import RunForm
-from federation.forms_consents import TermsForm
+from federation.forms_consents import AgreementForm, TermsForm
 from federation.models import Federation, TrainingRun
 from federation.presentation import participants, run_page
 from federation.presentation.consents import short_of_people
@@ -50,7 +51,12 @@ def _form(found: Federation, *data: QueryDict) -> RunForm:
 
 
 def _federation_page(
-    request: HttpRequest, found: Federation, form: RunForm, terms: TermsForm, status: int = 200
+    request: HttpRequest,
+    found: Federation,
+    form: RunForm,
+    terms: TermsForm,
+    agreement: AgreementForm | None = None,
+    status: int = 200,
 ) -> HttpResponse:
     runs = Paginator(found.runs.select_related("requested_by"), PER_PAGE).get_page(request.GET.get("page"))
     held = participants.held_by(found)
@@ -58,6 +64,9 @@ def _federation_page(
         "federation": found,
         "sites": held,
         "terms_form": terms,
+        "agreements": agreements_of(found),
+        "agreement_form": agreement or AgreementForm(federation=found),
+        "may_manage": request.user.may("federation.manage"),  # type: ignore[union-attr]
         "short_of": short_of_people(site.participant for site in held if site.participant.is_active),
         "page": runs,
         "form": form,
@@ -76,6 +85,18 @@ def run_propose(request: HttpRequest, federation_id: uuid.UUID) -> HttpResponse:
     proposed = services.run_propose(federation=found, actor=_person(request), terms=terms.terms(), **form.proposal())
     messages.success(request, f"“{proposed.name}” is proposed. The sites are asked for their consent.")
     return redirect("run", proposed.id)
+
+
+@requires("federation.manage")
+@require_POST
+def agreement_record(request: HttpRequest, federation_id: uuid.UUID) -> HttpResponse:
+    found = get_object_or_404(Federation.objects.for_user(request.user), id=federation_id)
+    form = AgreementForm(request.POST, federation=found)
+    if not form.is_valid():
+        return _federation_page(request, found, _form(found), TermsForm(federation=found), form, status=400)
+    recorded = agreements.agreement_record(actor=_person(request), **form.cleaned_data)
+    messages.success(request, f"The agreement of {recorded.participant.institution} is on record.")
+    return redirect("federation", found.id)
 
 
 @requires("federation.view")

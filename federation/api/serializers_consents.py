@@ -5,7 +5,7 @@ from __future__ import annotations
 from rest_framework import serializers
 
 from federation.domain.legal_bases import HIPAA, LAWFULNESS, SPECIAL_CATEGORY
-from federation.models import Consent, Reconsideration
+from federation.models import Consent, FederationAgreement, Reconsideration
 
 
 class EthicsInput(serializers.Serializer):
@@ -80,3 +80,27 @@ class ReconsiderationOutput(serializers.ModelSerializer):
 class ReconsiderationInput(serializers.Serializer):
     choice = serializers.ChoiceField(choices=Reconsideration.Choice.choices)
     reason = serializers.CharField(max_length=2000)
+
+
+class AgreementInput(serializers.Serializer):
+    site = serializers.SlugField(max_length=40)
+    role = serializers.ChoiceField(choices=FederationAgreement.Role.choices)
+    liability = serializers.CharField(max_length=2000)
+    contact = serializers.CharField(max_length=200)
+    signed_on = serializers.DateField()
+    ends_on = serializers.DateField(required=False, allow_null=True)
+    document_hash = serializers.RegexField("^[0-9a-f]{64}$", help_text="SHA-256 of the signed document.")
+
+
+class AgreementOutput(serializers.ModelSerializer):
+    """What an institution has signed on roles and liability; `is_current` says whether it holds today."""
+
+    site = serializers.CharField(source="participant.site")
+    is_current = serializers.BooleanField()
+
+    class Meta:
+        model = FederationAgreement
+        fields = [
+            "id", "site", "role", "liability", "contact", "signed_on", "ends_on", "document_hash", "is_current",
+            "created_at",
+        ]  # fmt: skip

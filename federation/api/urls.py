@@ -6,6 +6,11 @@ urlpatterns = [
     path("federations", views.Federations.as_view(), name="api_federations"),
     path("federations/<uuid:federation_id>", views.FederationDetail.as_view(), name="api_federation"),
     path("federations/<uuid:federation_id>/runs", views.FederationRuns.as_view(), name="api_federation_runs"),
+    path(
+        "federations/<uuid:federation_id>/agreements",
+        views_consents.Agreements.as_view(),
+        name="api_federation_agreements",
+    ),
     path("runs", views.Runs.as_view(), name="api_runs"),
     path("runs/<uuid:run_id>", views.RunDetail.as_view(), name="api_run"),
     path("runs/<uuid:run_id>/consents", views_consents.RunConsents.as_view(), name="api_run_consents"),

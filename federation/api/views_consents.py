@@ -9,11 +9,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from federation import consents
+from federation import agreements, consents
 from federation.api import serializers_consents as serializers
 from federation.api.views import _person as person_of
 from federation.api.views import _validated as validated
-from federation.models import Reconsideration, TrainingRun
+from federation.models import Federation, FederationAgreement, Reconsideration, TrainingRun
 from federation.presentation.consents import answers_of
 
 
@@ -57,3 +57,26 @@ class ReconsiderationDecision(APIView):
         given = validated(serializers.ReconsiderationInput, request)
         decided = consents.reconsideration_decide(matter=matter, actor=person, **given)
         return Response(serializers.ReconsiderationOutput(decided).data)
+
+
+class Agreements(ListAPIView):
+    """The agreements of a federation's institutions, the newest first; POST records one, which replaces the last."""
+
+    actions = {"GET": "federation.view", "POST": "federation.manage"}
+    serializer_class = serializers.AgreementOutput
+    queryset = FederationAgreement.objects.none()
+
+    def get_queryset(self):
+        found = FederationAgreement.objects.filter(participant__federation=self._federation())
+        return found.select_related("participant").order_by("-signed_on", "-created_at")
+
+    @extend_schema(request=serializers.AgreementInput, responses={201: serializers.AgreementOutput})
+    def post(self, request: Request, federation_id: uuid.UUID) -> Response:
+        found, person = self._federation(), person_of(request)
+        given = validated(serializers.AgreementInput, request)
+        participant = get_object_or_404(found.participants.all(), site=given.pop("site"))
+        recorded = agreements.agreement_record(participant=participant, actor=person, **given)
+        return Response(serializers.AgreementOutput(recorded).data, status=201)
+
+    def _federation(self) -> Federation:
+        return get_object_or_404(Federation.objects.for_user(self.request.user), id=self.kwargs["federation_id"])

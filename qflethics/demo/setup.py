@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import secrets
@@ -16,8 +17,9 @@ from accounts.models import ApiKey, Institution, Membership, User
 from core.context import governed
 from core.roles import LABELS, Role
 from federation import services
+from federation.agreements import agreement_record
 from federation.domain.data.registry import open_source
-from federation.models import Federation
+from federation.models import Federation, Participant
 from federation.provisioning import site_provision
 
 DOMAIN = "qfl-ethics.example"
@@ -97,6 +99,8 @@ def demo_setup(data: str) -> Demo:
             federation=federation, institution=institution, site=info.code, public_key=key, actor=administrator
         )
         services.manifest_request(participant=participant, key=started)
+        if not federation.synthetic and not participant.agreements.exists():
+            _agreement(participant, administrator)
         people[f"officer.{info.code}"] = _person(f"officer.{info.code}", Role.ETHICS_OFFICER, institution, password)
         people[f"operator.{info.code}"] = _person(f"operator.{info.code}", Role.SITE_OPERATOR, institution, password)
     for info in sites[:2]:  # who approved it does not judge its return
@@ -112,6 +116,15 @@ def demo_setup(data: str) -> Demo:
     )  # fmt: skip
     demo.save(path)
     return demo
+
+
+def _agreement(participant: Participant, actor: User) -> None:
+    """Real data want an agreement; the demonstration's says what it is."""
+    text = "Demonstration on published data. No institution has signed anything."
+    agreement_record(
+        participant=participant, role="joint_controller", liability=text, contact="nobody: a demonstration",
+        signed_on=timezone.now().date(), document_hash=hashlib.sha256(text.encode()).hexdigest(), actor=actor,
+    )  # fmt: skip
 
 
 def _password(path: Path) -> str:

@@ -201,6 +201,7 @@ SPECTACULAR_SETTINGS = {
         "AuditState": "audits.predeployment.models.AuditRun.State",
         "ReportState": "audits.posthoc.models.Report.State",
         "ConsentDecision": "federation.models.Consent.Decision",
+        "AgreementRole": "federation.models.FederationAgreement.Role",
         "ReconsiderationChoice": "federation.models.Reconsideration.Choice",
         "ApprovalDecision": "models_registry.models.ApprovalDecision.Decision",
         "EvidenceVerdict": "models_registry.models.Evidence.Verdict",

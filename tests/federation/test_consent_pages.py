@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from accounts.models import Membership
 from federation import services
+from federation.agreements import agreement_record
 from federation.models import Consent, Federation, Reconsideration, TrainingRun
 from tests.factories import rounds as made
 from tests.factories.federation import make_federation, make_finished_run
@@ -174,6 +175,11 @@ BASIC = {"name": "First", "rounds": 2, "seed": 3, "privacy": "recommended", "eps
 
 def propose(world, **terms):
     Federation.objects.update(synthetic=False)
+    for participant in world.participants.values():
+        agreement_record(
+            participant=participant, role="controller", liability="Each.", contact="dpo", document_hash="c" * 64,
+            signed_on=timezone.now().date(), actor=world.people.administrator,
+        )  # fmt: skip
     day = str(timezone.now().date() + timedelta(days=20))
     body = {**BASIC, **REAL, "terms-ethics_valid_until": day, "terms-expires_on": day, **terms}
     return client_of(world, "administrator").post(reverse("run_propose", args=[world.federation.id]), body)
