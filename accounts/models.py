@@ -87,6 +87,9 @@ class User(AbstractBaseUser, PermissionsMixin):
         """All roles that the person holds, at whatever institution."""
         return frozenset(Role(m.role) for m in self._memberships())
 
+    def roles_at(self, institution_id: uuid.UUID) -> frozenset[Role]:
+        return frozenset(Role(m.role) for m in self._memberships() if m.institution_id == institution_id)
+
     @property
     def role_label(self) -> str:
         held = self.roles

@@ -32,7 +32,9 @@ MATRIX: dict[str, frozenset[Role]] = {
     "federation.manage": frozenset({Role.ADMINISTRATOR}),
     "run.start": frozenset({Role.ADMINISTRATOR}),
     "run.control": frozenset({Role.ADMINISTRATOR}),  # pause, resume, abort
-    "consent.give": frozenset({Role.SITE_OPERATOR}),
+    "consent.give": frozenset({Role.SITE_OPERATOR}),  # to a quantum device
+    "consent.sign": frozenset({Role.SITE_OPERATOR, Role.ETHICS_OFFICER}),  # to a run: one of each, of the own site
+    "retrain.decide": frozenset({Role.ADMINISTRATOR, Role.ETHICS_OFFICER}),
     "quantum.view": _STAFF,
     "quantum.order": frozenset({Role.ADMINISTRATOR}),  # order, cancel, retry, set limits
     "model.view": _ALL,

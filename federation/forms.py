@@ -5,7 +5,6 @@ import secrets
 from django import forms
 
 from federation.domain.learning.defaults import default_config
-from federation.models import Consent
 
 RECOMMENDED, NONE = "recommended", "none"
 
@@ -59,19 +58,3 @@ class RunForm(forms.Form):
         if chosen.get("privacy") == RECOMMENDED:
             return {**arguments, "epsilon_budget": chosen["epsilon_budget"]}
         return arguments
-
-
-class ConsentForm(forms.Form):
-    """A site's answer. A refusal or withdrawal stops the run for all sites, so it must say why."""
-
-    decision = forms.ChoiceField(choices=Consent.Decision, widget=forms.HiddenInput)
-    reason = forms.CharField(max_length=2000, required=False, label="Reason", widget=forms.Textarea(attrs={"rows": 4}))
-
-    def clean(self) -> dict:
-        cleaned = super().clean() or {}
-        if (
-            cleaned.get("decision") in {Consent.Decision.REFUSED, Consent.Decision.WITHDRAWN}
-            and not (cleaned.get("reason") or "").strip()
-        ):
-            self.add_error("reason", "Say why: the answer stops the run for all sites and stays in the record.")
-        return cleaned

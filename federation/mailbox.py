@@ -27,6 +27,10 @@ from federation.models import Participant, RunEvent, SiteOrder
 from federation.site.wire import broker, transport_options
 
 logger = logging.getLogger(__name__)
+_STATEMENTS = {  # what a site says unasked, and the texts that it consists of
+    "approval": ("config_hash", "decision", "until", "code_version", "at"),
+    "opt_out": ("config_hash",),
+}
 
 
 def order_create(
@@ -68,11 +72,12 @@ def orders_resend(*, participant: Participant | None = None) -> int:
     return sum(order_send(order) for order in pending[:100])
 
 
-def orders_cancel(*, subject_ids: list[uuid.UUID]) -> None:
-    """Nobody waits for these any more; a late answer is ignored."""
-    SiteOrder.objects.filter(subject__in=subject_ids, state=SiteOrder.State.PENDING).update(
-        state=SiteOrder.State.CANCELLED
-    )
+def orders_cancel(*, subject_ids: list[uuid.UUID], participant: Participant | None = None) -> None:
+    """Nobody waits for these (or this site's of them) any more; a late answer is ignored."""
+    pending = SiteOrder.objects.filter(subject__in=subject_ids, state=SiteOrder.State.PENDING)
+    if participant is not None:
+        pending = pending.filter(participant=participant)
+    pending.update(state=SiteOrder.State.CANCELLED)
 
 
 def message_receive(*, participant: Participant, text: str) -> str:
@@ -93,6 +98,8 @@ def message_receive(*, participant: Participant, text: str) -> str:
     if message.kind == "hello":
         orders_resend(participant=participant)
         return "hello"
+    if message.kind in _STATEMENTS:
+        return _statement(participant, message)
     order = SiteOrder.objects.filter(participant=participant, key=message.key).first()
     if order is None:
         return "unasked"
@@ -115,6 +122,17 @@ def message_receive(*, participant: Participant, text: str) -> str:
             return "duplicate"
         events.emit(f"order.{order.kind}", {"order": str(order.id)})
     return "answer" if message.ok else "failure"
+
+
+def _statement(participant: Participant, message: Message) -> str:
+    """What a site says unasked becomes an event; who handles it finds the same said twice harmless."""
+    said = {name: message.body.get(name, "") for name in _STATEMENTS[message.kind]}
+    if not all(isinstance(value, str) and len(value) <= 100 for value in said.values()):
+        logger.warning("refused a statement of %s: expected short texts", participant.site)
+        return "refused"
+    with transaction.atomic():
+        events.emit(f"site.{message.kind}", {"participant": str(participant.id), **said})
+    return "statement"
 
 
 def _storable(value: object) -> bool:

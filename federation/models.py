@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import uuid
 
+import pgtrigger
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -11,7 +12,7 @@ from accounts.models import Institution
 from core.capture import captured
 from core.fields import SealedTextField
 from core.models import GovernedModel
-from federation import querysets
+from federation import guards, querysets
 
 
 class Federation(GovernedModel):
@@ -124,28 +125,52 @@ class TrainingRun(GovernedModel):
 
 
 class Consent(GovernedModel):
-    """A site's answer to one frozen configuration. Withdrawal is a new row; nothing is rewritten."""
+    """One signer's answer to one frozen configuration. Withdrawal is a new row; nothing is rewritten.
+
+    An institution consents by two people, its site's operator and an ethics officer, and at its own site, whose worker
+    then says so.
+    """
 
     class Decision(models.TextChoices):
         GIVEN = "given"
         REFUSED = "refused"
         WITHDRAWN = "withdrawn"
 
+    class Capacity(models.TextChoices):
+        OPERATOR = "operator", "Site operator"
+        OFFICER = "officer", "Ethics officer"
+        SITE = "site", "The site's worker"
+
     run = models.ForeignKey(TrainingRun, on_delete=models.PROTECT, related_name="consents")
     participant = models.ForeignKey(Participant, on_delete=models.PROTECT, related_name="consents")
     config_hash = models.CharField(max_length=64)
     decision = models.CharField(max_length=10, choices=Decision)
-    reason = SealedTextField(subject="decided_by_id", blank=True)
-    decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    capacity = models.CharField(max_length=10, choices=Capacity, default=Capacity.OPERATOR)
+    reason = SealedTextField(subject="decided_by_id", blank=True)  # clear where the site's worker gave it
+    decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", null=True)
+    statement = models.JSONField(default=dict)  # of the site's worker: until when, for which code
 
     class Meta:
         ordering = ["created_at"]
-        triggers = captured(
-            "id", "created_at", "run_id", "participant_id", "config_hash", "decision", "reason", "decided_by_id"
-        )
+        triggers = [
+            *captured(
+                "id", "created_at", "run_id", "participant_id", "config_hash", "decision", "capacity", "reason",
+                "decided_by_id", "statement",
+            ),
+            pgtrigger.Trigger(
+                name="two_people", when=pgtrigger.Before, operation=pgtrigger.Insert, func=guards.TWO_PEOPLE_SIGN
+            ),
+        ]  # fmt: skip
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(capacity="site", decided_by__isnull=True)
+                | ~Q(capacity="site") & Q(decided_by__isnull=False),
+                name="consent_is_a_persons_or_the_sites",
+            )
+        ]
 
     def __str__(self) -> str:
-        return f"{self.participant}: {self.decision}"
+        return f"{self.participant}: {self.decision} ({self.get_capacity_display().lower()})"
 
 
 class Round(GovernedModel):
@@ -261,4 +286,5 @@ class RunEvent(models.Model):
         return f"{self.kind} {self.site}"
 
 
+from federation.models_consents import FederationAgreement, Reconsideration  # noqa: E402, F401
 from federation.models_quantum import DeviceConsent, QuantumJob, QuantumLimit  # noqa: E402, F401 - they name the models above

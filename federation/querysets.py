@@ -18,6 +18,17 @@ class RunQuerySet(models.QuerySet):
         return self.filter(federation__participants__institution__in=user.institution_ids).distinct()
 
 
+class ReconsiderationQuerySet(models.QuerySet):
+    def for_user(self, user) -> ReconsiderationQuerySet:
+        if user.sees_all:
+            return self
+        return self.filter(run__federation__participants__institution__in=user.institution_ids).distinct()
+
+    def open(self) -> ReconsiderationQuerySet:
+        """Not decided yet. A run that made nothing needs no decision."""
+        return self.filter(decided_at__isnull=True).exclude(run__state__in=["aborted", "failed"])
+
+
 class QuantumJobQuerySet(models.QuerySet):
     def for_user(self, user) -> QuantumJobQuerySet:
         """Jobs of the user's institutions, and the platform's own checks of devices, which concern everybody."""

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from django.db import transaction
+from django.utils import timezone
 
 from accounts.models import Institution, User
 from core import jobs
 from core.context import governed
-from core.errors import ApplicationError, Conflict, Forbidden
-from federation import mailbox, training
+from core.errors import ApplicationError, Conflict
+from federation import consents, mailbox, site_statements, training
+from federation.agreements import refuse_without_agreement
+from federation.consents import consent_decide, consents_of, reconsideration_decide
 from federation.domain.learning.config import LocalConfig
 from federation.domain.messages import digest
-from federation.domain.run_config import RunConfig
-from federation.models import Consent, DataManifest, Federation, Participant, Round, SiteOrder, TrainingRun
+from federation.domain.run_config import FORMAT_WITH_PARTS, RunConfig
+from federation.models import DataManifest, Federation, Participant, Round, SiteOrder, TrainingRun
+from federation.proposing import terms_for
 
+__all__ = ["consent_decide", "consents_of", "reconsideration_decide"]  # of the module consents, called from here too
 State = TrainingRun.State
 MIN_SITES = 2
 
@@ -76,8 +81,9 @@ def run_propose(
     actor: User,
     local: dict | None = None,
     epsilon_budget: float | None = None,
+    terms: dict | None = None,
 ) -> TrainingRun:
-    """Freeze a configuration on the data that the sites now hold, and ask them for consent.
+    """Freeze a configuration and its terms on the data that the sites now hold, and ask them for consent.
 
     Without `local`, the recommended local training of the federation's task is taken, and with it, if it is
     differentially private, its recommended budget.
@@ -91,18 +97,21 @@ def run_propose(
         )
     held = {site: manifest for site, manifest in manifests.items() if manifest is not None}
     try:
-        config = _configuration(federation, held, rounds, seed, local, epsilon_budget)
+        config = _configuration(federation, held, rounds, seed, local, epsilon_budget, terms)
     except (ValueError, TypeError) as error:
         raise ApplicationError(f"The configuration is not valid: {error}") from error
+    refuse_without_agreement(federation)
     with governed(action="run.propose", actor=actor.id):
-        return TrainingRun.objects.create(
+        run = TrainingRun.objects.create(
             federation=federation, name=name, config=config.as_dict(), config_hash=config.hash, requested_by=actor
         )
+        site_statements.proposal_send(run)
+        return run
 
 
 def _configuration(
     federation: Federation, held: dict[str, DataManifest], rounds: int, seed: int, local: dict | None,
-    epsilon_budget: float | None,
+    epsilon_budget: float | None, terms: dict | None,
 ) -> RunConfig:  # fmt: skip
     from federation.domain.models.registry import default_specs  # torch: only who proposes a run loads it
 
@@ -125,6 +134,8 @@ def _configuration(
         local=chosen,
         epsilon_budget=epsilon_budget,
         data_digests={site: digest(manifest.content) for site, manifest in held.items()},
+        terms=terms_for(federation, terms, epsilon=epsilon_budget, today=timezone.now().date()).as_dict(),
+        format=FORMAT_WITH_PARTS,
     )
 
 
@@ -140,55 +151,14 @@ def image_side(federation: Federation) -> int | None:
     return None if latest is None else min(latest.content["shape"][1:], default=None)
 
 
-def consent_decide(*, run: TrainingRun, participant: Participant, decision: str, reason: str, actor: User) -> Consent:
-    """A site's operator answers for the site, to exactly this configuration. The last consent approves the run."""
-    if participant.institution_id not in actor.institution_ids:
-        raise Forbidden(f"Only {participant.institution} answers for its own data.")
-    if decision not in Consent.Decision.values:
-        raise ApplicationError(f"Expected a decision among {', '.join(Consent.Decision.values)}, got {decision!r}.")
-    with governed(action=f"consent.{decision}", actor=actor.id, reason=reason):
-        run = training.lock_run(run.id)
-        before = run.consents.filter(participant=participant).last()
-        if before is not None and before.decision == decision:
-            raise Conflict(f"{participant.institution} has already answered: {before.decision}.")
-        if not run.is_open:
-            raise Conflict(f"The run is {run.state}; consent is asked only while it is open.")
-        if decision == Consent.Decision.WITHDRAWN and (before is None or before.decision != Consent.Decision.GIVEN):
-            raise Conflict("There is no consent to withdraw.")
-        consent = Consent.objects.create(
-            run=run, participant=participant, config_hash=run.config_hash, decision=decision, reason=reason,
-            decided_by=actor,
-        )  # fmt: skip
-        if decision == Consent.Decision.GIVEN:
-            if run.state == State.PROPOSED and all(c == Consent.Decision.GIVEN for c in consents_of(run).values()):
-                training.set_state(run, State.APPROVED)
-        else:
-            _consent_lost(run, f"{participant.institution} has {decision} consent", reason, actor)
-        return consent
-
-
-def _consent_lost(run: TrainingRun, what: str, reason: str, actor: User) -> None:
-    """The reason is the writer's, and sealed; the display of progress, which is not, says only what happened."""
-    told = f"{what}: {reason or 'no reason given'}"
-    training.set_state(run, State.ABORTED, stop_reason=told, stopped_by=actor.id)
-    training.cancel_open_round(run)
-    training.show(run, "aborted", what)
-
-
-def consents_of(run: TrainingRun) -> dict[str, str | None]:
-    """Site to its latest decision; None where it has not answered."""
-    latest: dict[str, str | None] = {p.site: None for p in training.participants_of(run)}
-    for consent in run.consents.select_related("participant"):
-        latest[consent.participant.site] = consent.decision
-    return latest
-
-
 def run_start(*, run: TrainingRun, actor: User) -> TrainingRun:
     with governed(action="run.start", actor=actor.id):
         run = training.lock_run(run.id)
-        if run.state == State.PROPOSED:
-            waiting = sorted(site for site, decision in consents_of(run).items() if decision != Consent.Decision.GIVEN)
-            raise Conflict(f"The run starts when every site has consented; still waiting for {', '.join(waiting)}.")
+        if waiting := consents.waiting_for(run):
+            raise Conflict(
+                f"The run starts when every site has consented; still waiting for {', '.join(waiting)}. "
+                + " ".join(f"{site}: {', '.join(who)}." for site, who in waiting.items())
+            )
         if run.state == State.PAUSED:
             raise Conflict("The run is paused; resume it instead.")
         training.set_state(run, State.RUNNING)

@@ -1,7 +1,7 @@
 """What federation reacts to. Imported by `ready()`."""
 
 from core import events
-from federation import quantum_running, services, training, witnessing
+from federation import quantum_running, services, site_statements, training, witnessing
 
 events.on("order.manifest", "federation", services.manifest_answered)
 events.on("order.train", "federation", training.train_answered)
@@ -10,3 +10,7 @@ events.on("order.witness", "federation", witnessing.witness_answered)
 for kind in ("device_submit", "device_poll"):
     events.on(f"order.{kind}", "quantum", quantum_running.order_answered)
 events.on("job.dead", "quantum", quantum_running.given_up)
+events.on("order.propose", "federation", site_statements.proposal_answered)
+events.on("order.train", "opt_outs", site_statements.opt_outs_shown)
+events.on("site.approval", "federation", site_statements.approval_told)
+events.on("site.opt_out", "federation", site_statements.opt_out_told)

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from core import artefacts, events, jobs
 from core.context import governed
-from federation import mailbox
+from federation import consents, mailbox, site_statements
 from federation.domain.group_rates import Cell
 from federation.domain.round_metrics import site_epsilon, summarise
 from federation.domain.run_config import MODEL_NAMES, RunConfig
@@ -57,7 +57,7 @@ def open_round(run: TrainingRun, *, number: int, start: dict[str, str]) -> None:
 
 
 def _ask_all(run: TrainingRun, round_: Round, kind: str, attachments: dict[str, str]) -> None:
-    for participant in participants_of(run):
+    for participant in consents.staying(run, participants_of(run)):
         mailbox.order_create(
             participant=participant, kind=kind, key=f"{run.id}:{round_.number}:{kind}", subject=round_.id,
             body={"run": str(run.id), "round": round_.number, "config": run.config, "config_hash": run.config_hash},
@@ -73,7 +73,8 @@ def train_answered(payload: dict) -> jobs.Effects:
         if run.state not in {State.RUNNING, State.PAUSED} or round_.state != Round.State.TRAINING:
             return
         if order.state == SiteOrder.State.FAILED:
-            fail(run, f"{order.participant}: {order.error}")
+            if not site_statements.refused_at_site(run, order):
+                fail(run, f"{order.participant}: {order.error}")
             return
         answer = order.answer or {}
         with governed(action="update.accept", reason=f"signed by {order.participant.site}"):
@@ -83,10 +84,30 @@ def train_answered(payload: dict) -> jobs.Effects:
                 message_digest=order.answer_digest, signature=order.signature,
             )  # fmt: skip
         show(run, "update", f"{order.participant} sent its update", site=order.participant.site)
-        if round_.updates.count() == len(participants_of(run)):
-            jobs.enqueue("round.aggregate", {"round": str(round_.id)}, key=f"aggregate:{round_.id}")
+        _after_training(round_)
 
     return effects
+
+
+def _after_training(round_: Round) -> None:
+    if round_.updates.count() == awaited(round_, "train"):
+        jobs.enqueue("round.aggregate", {"round": str(round_.id)}, key=f"aggregate:{round_.id}")
+
+
+def awaited(round_: Round, kind: str) -> int:
+    """How many answers complete this part of a round: of all sites that were asked and have not left since."""
+    gone = [SiteOrder.State.CANCELLED, SiteOrder.State.FAILED]
+    return SiteOrder.objects.filter(subject=round_.id, kind=kind).exclude(state__in=gone).count()
+
+
+def go_on_without(run: TrainingRun, participant: Participant) -> None:
+    """Wait for a site no more. What it sent in this round before it left counts; the caller holds the run's lock."""
+    for round_ in run.rounds.select_for_update().filter(state__in=[Round.State.TRAINING, Round.State.EVALUATING]):
+        mailbox.orders_cancel(subject_ids=[round_.id], participant=participant)
+        if round_.state == Round.State.TRAINING:
+            _after_training(round_)
+        else:
+            _after_scoring(run, round_)
 
 
 @jobs.handles("round.aggregate")
@@ -130,17 +151,19 @@ def evaluate_answered(payload: dict) -> jobs.Effects:
         if run.state not in {State.RUNNING, State.PAUSED} or round_.state != Round.State.EVALUATING:
             return
         if order.state == SiteOrder.State.FAILED:
-            fail(run, f"{order.participant}: {order.error}")
+            if not site_statements.refused_at_site(run, order):
+                fail(run, f"{order.participant}: {order.error}")
             return
-        orders = list(
-            SiteOrder.objects.filter(subject=round_.id, kind="evaluate", state=SiteOrder.State.ANSWERED).select_related(
-                "participant"
-            )
-        )
-        if len(orders) == len(participants_of(run)):
-            _close_round(run, round_, orders)
+        _after_scoring(run, round_)
 
     return effects
+
+
+def _after_scoring(run: TrainingRun, round_: Round) -> None:
+    answered = SiteOrder.objects.filter(subject=round_.id, kind="evaluate", state=SiteOrder.State.ANSWERED)
+    orders = list(answered.select_related("participant"))
+    if len(orders) == awaited(round_, "evaluate"):
+        _close_round(run, round_, orders)
 
 
 def _close_round(run: TrainingRun, round_: Round, orders: list[SiteOrder]) -> None:

@@ -12,11 +12,13 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.access import requires
-from core.errors import ApplicationError
-from federation import services
-from federation.forms import ConsentForm, RunForm
-from federation.models import Consent, Federation, TrainingRun
+from federation import agreements, services
+from federation.agreements import agreements_of
+from federation.forms import RunForm
+from federation.forms_consents import AgreementForm, TermsForm
+from federation.models import Federation, TrainingRun
 from federation.presentation import participants, run_page
+from federation.presentation.consents import short_of_people
 
 PER_PAGE = 20
 
@@ -41,18 +43,31 @@ def federations(request: HttpRequest) -> HttpResponse:
 @require_safe
 def federation(request: HttpRequest, federation_id: uuid.UUID) -> HttpResponse:
     found = get_object_or_404(Federation.objects.for_user(request.user), id=federation_id)
-    return _federation_page(request, found, _form(found))
+    return _federation_page(request, found, _form(found), TermsForm(federation=found))
 
 
 def _form(found: Federation, *data: QueryDict) -> RunForm:
     return RunForm(*data, task=found.task, side=services.image_side(found))
 
 
-def _federation_page(request: HttpRequest, found: Federation, form: RunForm, status: int = 200) -> HttpResponse:
+def _federation_page(
+    request: HttpRequest,
+    found: Federation,
+    form: RunForm,
+    terms: TermsForm,
+    agreement: AgreementForm | None = None,
+    status: int = 200,
+) -> HttpResponse:
     runs = Paginator(found.runs.select_related("requested_by"), PER_PAGE).get_page(request.GET.get("page"))
+    held = participants.held_by(found)
     context = {
         "federation": found,
-        "sites": participants.held_by(found),
+        "sites": held,
+        "terms_form": terms,
+        "agreements": agreements_of(found),
+        "agreement_form": agreement or AgreementForm(federation=found),
+        "may_manage": request.user.may("federation.manage"),  # type: ignore[union-attr]
+        "short_of": short_of_people(site.participant for site in held if site.participant.is_active),
         "page": runs,
         "form": form,
         "may_propose": request.user.may("run.start"),  # type: ignore[union-attr]
@@ -64,12 +79,24 @@ def _federation_page(request: HttpRequest, found: Federation, form: RunForm, sta
 @require_POST
 def run_propose(request: HttpRequest, federation_id: uuid.UUID) -> HttpResponse:
     found = get_object_or_404(Federation.objects.for_user(request.user), id=federation_id)
-    form = _form(found, request.POST)
-    if not form.is_valid():
-        return _federation_page(request, found, form, status=400)
-    proposed = services.run_propose(federation=found, actor=_person(request), **form.proposal())
+    form, terms = _form(found, request.POST), TermsForm(request.POST, federation=found)
+    if not (form.is_valid() & terms.is_valid()):  # both, so that each shows its errors
+        return _federation_page(request, found, form, terms, status=400)
+    proposed = services.run_propose(federation=found, actor=_person(request), terms=terms.terms(), **form.proposal())
     messages.success(request, f"“{proposed.name}” is proposed. The sites are asked for their consent.")
     return redirect("run", proposed.id)
+
+
+@requires("federation.manage")
+@require_POST
+def agreement_record(request: HttpRequest, federation_id: uuid.UUID) -> HttpResponse:
+    found = get_object_or_404(Federation.objects.for_user(request.user), id=federation_id)
+    form = AgreementForm(request.POST, federation=found)
+    if not form.is_valid():
+        return _federation_page(request, found, _form(found), TermsForm(federation=found), form, status=400)
+    recorded = agreements.agreement_record(actor=_person(request), **form.cleaned_data)
+    messages.success(request, f"The agreement of {recorded.participant.institution} is on record.")
+    return redirect("federation", found.id)
 
 
 @requires("federation.view")
@@ -87,24 +114,6 @@ def run_live(request: HttpRequest, run_id: uuid.UUID) -> HttpResponse:
     found = _run(request, run_id)
     part = run_page.live_part(found, _person(request), have=request.GET.get("have", ""))
     return render(request, "federation/run_live.html", part)
-
-
-@requires("consent.give")
-@require_POST
-def run_consent(request: HttpRequest, run_id: uuid.UUID) -> HttpResponse:
-    found, person = _run(request, run_id), _person(request)
-    form = ConsentForm(request.POST)
-    if not form.is_valid():
-        raise ApplicationError(" ".join(str(error) for errors in form.errors.values() for error in errors))
-    own = get_object_or_404(found.federation.participants.filter(institution__in=person.institution_ids))
-    consent = services.consent_decide(run=found, participant=own, actor=person, **form.cleaned_data)
-    said = {
-        Consent.Decision.GIVEN: f"{own.institution} consents to this run.",
-        Consent.Decision.REFUSED: f"{own.institution} refuses; the run is stopped.",
-        Consent.Decision.WITHDRAWN: f"{own.institution} has withdrawn its consent; the run is stopped.",
-    }
-    messages.success(request, said[Consent.Decision(consent.decision)])
-    return redirect("run", found.id)
 
 
 @requires("run.start")

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from federation.domain.messages import digest
+from federation.models import Reconsideration
 from models_registry import fails
 from models_registry.fails import AUDIT
 from models_registry.models import ApprovalRequest, Card, Evidence, Version
 
+PERMISSION = "reconsideration"  # the data that it learned from are lent no more
 OUTSIDE = "external_"  # how the kinds begin of what outside boards found: shown to those who approve, never bound
 PARTS = {  # what is bound, in words
     "weights": "the weights of the quantum model",
@@ -86,9 +88,23 @@ def refusal(version: Version, kind: str) -> str:
         return f"The audit's verdict is {words}, which blocks clinical use; a shadow deployment may be requested."
     if kind == ApprovalRequest.Kind.CLINICAL and _needs_certification(audit):
         return "A quick audit cannot certify a model of high risk. Start a certification audit of this version first."
+    if lost := _lost_permission(version):
+        return lost
     if version.approval_requests.filter(kind=kind, state=ApprovalRequest.State.UNDER_REVIEW).exists():
         return f"A request for {ApprovalRequest.Kind(kind).label.lower()} is already under review."
     return ""
+
+
+def _lost_permission(version: Version) -> str:
+    """Whether it learned from data that are lent no more, and what was decided on that."""
+    matters, lost = list(version.run.reconsiderations.all()), "It learned from data that are lent no more"
+    if not matters:
+        return ""
+    if any(matter.is_open for matter in matters):
+        return f"{lost}. It is to be decided first whether it is retrained or retired."
+    if any(matter.choice == Reconsideration.Choice.RETIRE for matter in matters):
+        return f"{lost}, and it was decided to retire it."
+    return f"{lost}, and it was decided to retrain it. Train a new version without them."
 
 
 def _needs_certification(audit: Evidence) -> bool:

@@ -12,6 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from qflethics.demo import at_site
 from qflethics.demo.client import Client
 from qflethics.launcher.platform import SECRETS
 from qflethics.launcher.state import ROOT, State
@@ -69,6 +70,21 @@ class Platform:
         for who in (*officers, "deputy"):
             decision = {"decision": "approve", "reason": "read and agreed"}
             self.client(who).post(f"/audit-policies/{made['id']}/decisions", decision)
+
+    def approve_at_sites(self, run: str) -> None:
+        """The people of each site approve a run there, and the platform has heard it."""
+        client = self.client("administrator")
+        for site, home in self.access["homes"].items():
+            config_hash = client.get(f"/runs/{run}")["config_hash"]
+            at_site.approve(home, config_hash, operator=f"operator.{site}", officer=f"officer.{site}")
+        wait(lambda: client.get(f"/runs/{run}")["state"] != "proposed", what="the approvals to be heard", seconds=60)
+
+    def consent(self, run: str) -> None:
+        """Both signers of every site sign a run, and it is approved there."""
+        for site in self.access["sites"]:
+            for who in (f"operator.{site}", f"officer.{site}"):
+                self.client(who).post(f"/runs/{run}/consents", {"decision": "given", "reason": "test"})
+        self.approve_at_sites(run)
 
     def pid(self, program: str) -> int:
         return int((self.var / "log" / f"{program}.pid").read_text())

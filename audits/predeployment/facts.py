@@ -10,8 +10,9 @@ from audits.predeployment.lineage_facts import lineage
 from audits.predeployment.models import AuditRun
 from audits.predeployment.trail_facts import ledger
 from federation import training
+from federation.consents import required_of, signed_by
 from federation.domain.messages import digest
-from federation.models import Consent, TrainingRun
+from federation.models import Consent, SiteOrder, TrainingRun
 from models_registry.binding import latest_card
 from models_registry.cards import completeness
 from models_registry.models import Version
@@ -55,34 +56,54 @@ def card(version: Version) -> dict[str, Any] | None:
 
 
 def consents(version: Version) -> dict[str, Any]:
-    """Each site's last answer to the run: see `checks.consents`. People are named by their opaque ids."""
+    """Each signer's last answer to the run: see `checks.consents`. People are named by their opaque ids."""
     run = version.run
     links, sites = [], []
-    participants = {p.site: p for p in training.participants_of(run)}
+    participants, signed, required = (
+        {p.site: p for p in training.participants_of(run)},
+        signed_by(run),
+        required_of(run),
+    )
     for site in sorted(run.config["data_digests"]):
         found = participants.get(site)
-        given = run.consents.filter(participant=found).order_by("created_at").last() if found else None
-        links.append(_consent(run, f"consent of {site}", given).as_fact())
-        sites.append({
-            "site": site, "institution": found.institution.slug if found else None,
-            "decision": given.decision if given else None, "config_hash": given.config_hash if given else None,
-            "by": str(given.decided_by_id) if given else None, "at": given.created_at.isoformat() if given else None,
-        })  # fmt: skip
+        for capacity in required:
+            what = f"consent of {site}" + (f", {capacity}" if len(required) > 1 else "")
+            said = signed.get(site, {}).get(capacity)
+            links.append(_consent(run, what, said).as_fact())
+            sites.append({
+                "site": site, "institution": found.institution.slug if found else None, "capacity": capacity,
+                "decision": said.decision if said else None, "config_hash": said.config_hash if said else None,
+                "by": str(said.decided_by_id) if said and said.decided_by_id else None,
+                "at": said.created_at.isoformat() if said else None,
+            })  # fmt: skip
     return {"config_hash": run.config_hash, "links": links, "sites": sites}
 
 
-def _consent(run: TrainingRun, what: str, given: Consent | None) -> Link:
-    if given is None:
+def _consent(run: TrainingRun, what: str, said: Consent | None) -> Link:
+    """Given before training began; who withdrew while it went on must have been asked for nothing after that."""
+    if said is None:
         return Link(what, State.BROKEN, "expected consent, found no answer")
-    if given.decision != Consent.Decision.GIVEN:
-        return Link(what, State.BROKEN, f"expected consent, found that it was {given.decision}")
+    given, after = said, ""
+    if run.started_at is not None:
+        own = run.consents.filter(participant=said.participant, capacity=said.capacity, created_at__lte=run.started_at)
+        given = own.filter(decision=Consent.Decision.GIVEN).last() or said
+    if said.decision != Consent.Decision.GIVEN:
+        while_training = run.finished_at is not None and said.created_at <= run.finished_at and given != said
+        if not while_training or _asked_after(run, said):
+            return Link(what, State.BROKEN, f"expected consent, found that it was {said.decision}")
+        after = f"; {said.decision} at {said.created_at:%F %T} UTC, and asked for nothing after that"
     if given.config_hash != run.config_hash:
         return Link(what, State.BROKEN, f"expected consent to {run.config_hash}, found it to {given.config_hash}")
     if run.started_at is None:
         return Link(what, State.UNKNOWN, "when training began is not on record")
     if given.created_at > run.started_at:
         return Link(what, State.BROKEN, f"expected consent before training began, found it at {given.created_at:%F %T}")
-    return Link(what, State.HOLDS, f"given at {given.created_at:%F %T} UTC")
+    return Link(what, State.HOLDS, f"given at {given.created_at:%F %T} UTC{after}")
+
+
+def _asked_after(run: TrainingRun, said: Consent) -> bool:
+    asked = SiteOrder.objects.filter(subject__in=run.rounds.values("id"), participant=said.participant)
+    return asked.filter(created_at__gt=said.created_at).exists()
 
 
 FACTS: dict[str, Callable[[Version], dict[str, Any] | None]] = {

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 from audits.predeployment.checks.links import Link, State
 from core import artefacts
 from federation import training
+from federation.consents import left_at
 from federation.domain import messages
 from federation.domain.messages import MessageError, digest
 from federation.domain.run_config import MODEL_NAMES
@@ -24,8 +26,9 @@ def lineage(version: Version) -> dict[str, Any]:
     links = [*_configuration(version), *_manifests(version)]
     rounds = list(version.run.rounds.filter(state=Round.State.DONE).order_by("number"))
     participants = training.participants_of(version.run)
+    gone = left_at(version.run)
     for before, round_ in zip([None, *rounds], rounds, strict=False):
-        links += _round(round_, before, participants)
+        links += _round(round_, before, participants, gone)
     links += _final(version, rounds[-1] if rounds else None)
     return {
         "links": [link.as_fact() for link in links], "manifests": dict(version.manifests),
@@ -58,7 +61,9 @@ def _manifests(version: Version) -> Iterator[Link]:
         yield _same(f"content of the data manifest of {site}", expected, digest(stored.content) if stored else None)
 
 
-def _round(round_: Round, before: Round | None, participants: list[Participant]) -> Iterator[Link]:
+def _round(
+    round_: Round, before: Round | None, participants: list[Participant], gone: Mapping[str, datetime]
+) -> Iterator[Link]:
     if before is not None:
         for name in MODEL_NAMES:
             what = f"round {round_.number}, {name}: starts where round {before.number} ended"
@@ -67,7 +72,11 @@ def _round(round_: Round, before: Round | None, participants: list[Participant])
     for participant in participants:
         what = f"round {round_.number}, update of {participant.site}"
         if participant.site not in updates:
-            yield Link(what, State.BROKEN, "expected an update, found none")
+            when = gone.get(participant.site)
+            if when is not None and (round_.finished_at is None or when <= round_.finished_at):
+                yield Link(what, State.HOLDS, f"none: its institution left the run at {when:%F %T} UTC")
+            else:
+                yield Link(what, State.BROKEN, "expected an update, found none")
             continue
         yield _signed(what, updates[participant.site], participant)
     for name in MODEL_NAMES:

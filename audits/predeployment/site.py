@@ -41,7 +41,7 @@ def audit(site: Site, order: Message, tell: Tell) -> Answer:
         settings = settings_of(check, body["settings"])
     except (UnknownCheck, SettingError) as error:
         raise OrderRefused(f"{error}. Update this site's worker") from error
-    splits = site.splits(config.seed)
+    splits = site.patients(config)
     if splits.audit.n_patients == 0:  # a very small site: it says so, and the audit lists it
         return {NOT_MEASURED: "no patient is left for the audit"}, {}
     models = {name: model.eval() for name, model in load_models(order, config).items()}

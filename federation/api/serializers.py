@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from rest_framework import serializers
 
-from federation.models import Consent, Federation, RunEvent, TrainingRun
+from federation.api.serializers_consents import ConsentOutput, ReconsiderationOutput, TermsInput
+from federation.consents import waiting_for
+from federation.models import Federation, RunEvent, TrainingRun
 
 
 class FederationOutput(serializers.ModelSerializer):
@@ -48,6 +50,7 @@ class RunInput(serializers.Serializer):
         help_text="epochs, batch_size, learning_rate, dp; without it the recommended training of the task.",
     )
     epsilon_budget = serializers.FloatField(required=False, allow_null=True, min_value=0.0)
+    terms = TermsInput(required=False, help_text="Legal bases and ethics approval are required of patients' data.")
 
 
 class RunOutput(serializers.ModelSerializer):
@@ -60,22 +63,6 @@ class RunOutput(serializers.ModelSerializer):
             "id", "federation", "name", "state", "rounds_planned", "config_hash", "created_at", "started_at",
             "finished_at", "stop_reason",
         ]  # fmt: skip
-
-
-class ConsentInput(serializers.Serializer):
-    decision = serializers.ChoiceField(choices=Consent.Decision.choices)
-    reason = serializers.CharField(max_length=2000, required=False, allow_blank=True, default="")
-
-
-class ConsentOutput(serializers.Serializer):
-    """A site's latest answer; decision null means that it has not answered."""
-
-    site = serializers.CharField(source="participant.site")
-    institution = serializers.CharField(source="participant.institution.name")
-    decision = serializers.CharField(source="consent.decision", default=None, allow_null=True)
-    reason = serializers.CharField(source="consent.reason", default="", allow_blank=True)
-    config_hash = serializers.CharField(source="consent.config_hash", default=None, allow_null=True)
-    decided_at = serializers.DateTimeField(source="consent.created_at", default=None, allow_null=True)
 
 
 class AbortInput(serializers.Serializer):
@@ -122,17 +109,22 @@ class RunDetailOutput(RunOutput):
     epsilon = serializers.SerializerMethodField()
     consents = serializers.SerializerMethodField(help_text="Site to its latest decision; null: not answered.")
     answers = ConsentOutput(many=True)
+    waiting_for = serializers.SerializerMethodField(help_text="Site to those whose consent is missing, in words.")
+    reconsiderations = ReconsiderationOutput(many=True)
     rounds = RoundOutput(many=True, source="history")
     progress = ProgressOutput()
 
     class Meta(RunOutput.Meta):
         fields = [
-            *RunOutput.Meta.fields, "config", "epsilon_budget", "epsilon", "consents", "answers", "rounds",
-            "progress",
+            *RunOutput.Meta.fields, "config", "epsilon_budget", "epsilon", "consents", "answers", "waiting_for",
+            "reconsiderations", "rounds", "progress",
         ]  # fmt: skip
 
     def get_consents(self, run) -> dict[str, str | None]:
-        return {a.participant.site: a.consent.decision if a.consent else None for a in run.answers}
+        return {a.participant.site: a.decision for a in run.answers}
+
+    def get_waiting_for(self, run) -> dict[str, list[str]]:
+        return waiting_for(run) if run.state in {"proposed", "approved"} else {}
 
     def get_epsilon(self, run) -> dict[str, float | None]:
         """By site, after the last finished round; null where nothing bounds the loss of privacy."""

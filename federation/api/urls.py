@@ -1,14 +1,25 @@
 from django.urls import path
 
-from federation.api import views, views_quantum
+from federation.api import views, views_consents, views_quantum
 
 urlpatterns = [
     path("federations", views.Federations.as_view(), name="api_federations"),
     path("federations/<uuid:federation_id>", views.FederationDetail.as_view(), name="api_federation"),
     path("federations/<uuid:federation_id>/runs", views.FederationRuns.as_view(), name="api_federation_runs"),
+    path(
+        "federations/<uuid:federation_id>/agreements",
+        views_consents.Agreements.as_view(),
+        name="api_federation_agreements",
+    ),
     path("runs", views.Runs.as_view(), name="api_runs"),
     path("runs/<uuid:run_id>", views.RunDetail.as_view(), name="api_run"),
-    path("runs/<uuid:run_id>/consents", views.RunConsents.as_view(), name="api_run_consents"),
+    path("runs/<uuid:run_id>/consents", views_consents.RunConsents.as_view(), name="api_run_consents"),
+    path("reconsiderations", views_consents.Reconsiderations.as_view(), name="api_reconsiderations"),
+    path(
+        "reconsiderations/<uuid:matter_id>/decision",
+        views_consents.ReconsiderationDecision.as_view(),
+        name="api_reconsideration_decision",
+    ),
     path("runs/<uuid:run_id>/start", views.RunStart.as_view(), name="api_run_start"),
     path("runs/<uuid:run_id>/pause", views.RunPause.as_view(), name="api_run_pause"),
     path("runs/<uuid:run_id>/resume", views.RunResume.as_view(), name="api_run_resume"),

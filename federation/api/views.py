@@ -16,9 +16,9 @@ from core.errors import Forbidden
 from federation import services
 from federation.api import serializers
 from federation.models import Federation, RunEvent, TrainingRun
+from federation.presentation.consents import answers_of
 from federation.presentation.participants import held_by
 from federation.presentation.progress import run_progress
-from federation.presentation.run_page import answers_of
 
 EVENTS_AT_ONCE = 200
 
@@ -92,21 +92,6 @@ class RunDetail(APIView):
     @extend_schema(responses=serializers.RunDetailOutput)
     def get(self, request: Request, run_id: uuid.UUID) -> Response:
         return Response(_detail(_run(request, run_id)))
-
-
-class RunConsents(APIView):
-    """The answer of the caller's own site to exactly this configuration."""
-
-    action_name = "consent.give"
-
-    @extend_schema(request=serializers.ConsentInput, responses={201: serializers.ConsentOutput})
-    def post(self, request: Request, run_id: uuid.UUID) -> Response:
-        run, person = _run(request, run_id), _person(request)
-        given = _validated(serializers.ConsentInput, request)
-        own = get_object_or_404(run.federation.participants.filter(institution__in=person.institution_ids))
-        services.consent_decide(run=run, participant=own, actor=person, **given)
-        answer = next(a for a in answers_of(run) if a.participant.id == own.id)
-        return Response(serializers.ConsentOutput(answer).data, status=201)
 
 
 class _Control(APIView):

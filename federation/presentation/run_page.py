@@ -8,41 +8,23 @@ from typing import Any
 from django.urls import reverse
 
 from accounts.models import User
-from federation import training
-from federation.models import Consent, Participant, Round, RunEvent, TrainingRun
+from federation import consents
+from federation.models import Round, RunEvent, TrainingRun
 from federation.presentation.charts import run_charts
+from federation.presentation.consents import LEFT_WORDS, answers_of, matters_of, own_of
 from federation.presentation.facts import NO_PRIVACY, consent_words, privacy_words
 from federation.presentation.progress import run_fingerprint, run_progress
 
 State = TrainingRun.State
 EVENTS_SHOWN = 30
-ANSWER_WORDS = {
-    None: ("requested", "Not answered"),
-    Consent.Decision.GIVEN: ("consented", "Consents"),
-    Consent.Decision.REFUSED: ("refused", "Refuses"),
-    Consent.Decision.WITHDRAWN: ("withdrawn", "Withdrawn"),
-}
 EVENT_STATES = {"finished": "finished", "failed": "failed", "aborted": "aborted", "paused": "paused"}
 _REMEDIES = (
     ("privacy budget", "Propose a new run with fewer rounds or a larger budget; the sites decide on it anew."),
     ("now holds", "The data of a site changed after it consented. Propose a new run on the present data."),
+    ("NotApproved", "The operator of that site approves the configuration there; then propose a new run."),
     ("DataError", "The site's operator corrects the data as the message says; then propose a new run."),
 )
 _REMEDY = "Ask the operator of the site that is named to look into its worker's log; then propose a new run."
-
-
-@dataclass(frozen=True)
-class Answer:
-    """The latest answer of one site."""
-
-    participant: Participant
-    state: str  # of the badge
-    words: str
-    consent: Consent | None
-
-    @property
-    def given(self) -> bool:
-        return self.consent is not None and self.consent.decision == Consent.Decision.GIVEN
 
 
 @dataclass(frozen=True)
@@ -58,8 +40,9 @@ class Control:
 
 def fixed_part(run: TrainingRun) -> dict[str, Any]:
     """Frozen with the configuration."""
-    digests = sorted(run.config["data_digests"].items())
+    digests, terms = sorted(run.config["data_digests"].items()), consents.terms_of(run)
     return {
+        "terms": terms.rows() if terms else [],
         "consented": consent_words(run.config),
         "digests": digests,
         "private": privacy_words(run.config) != NO_PRIVACY,
@@ -75,7 +58,6 @@ def live_part(run: TrainingRun, user: User, *, have: str = "") -> dict[str, Any]
     """
     rounds = list(run.rounds.defer("metrics", "weights", "start_weights"))
     answers = answers_of(run)
-    own = next((a for a in answers if a.participant.institution_id in user.institution_ids), None)
     progress = run_progress(run, rounds)
     return {
         "run": run,
@@ -88,23 +70,15 @@ def live_part(run: TrainingRun, user: User, *, have: str = "") -> dict[str, Any]
         "budget": run.config["epsilon_budget"],
         "answers": answers,
         "waiting": sum(1 for answer in answers if not answer.given),
-        "own": own if user.may("consent.give") and run.is_open else None,
+        "own": own_of(run, answers, user),
+        "left": [a for a in answers if a.decision in {"refused", "withdrawn"}] if run.started_at else [],
+        "left_words": LEFT_WORDS,
+        "matters": matters_of(run, user),
         "controls": _controls(run, user),
         "may_abort": run.is_open and user.may("run.control"),
         "events": _events(run),
         "remedy": _remedy(run),
     }
-
-
-def answers_of(run: TrainingRun) -> list[Answer]:
-    """Each site of the run with its latest answer."""
-    latest = {c.participant_id: c for c in run.consents.select_related("decided_by")}
-    found = []
-    for participant in training.participants_of(run):
-        consent = latest.get(participant.id)
-        state, words = ANSWER_WORDS[Consent.Decision(consent.decision) if consent else None]
-        found.append(Answer(participant, state, words, consent))
-    return found
 
 
 def _rounds_text(run: TrainingRun, done: int) -> str:

@@ -1,4 +1,6 @@
-from federation.site.worker import main
+import sys
+
+from federation.site import cli
 
 if __name__ == "__main__":
-    main()
+    sys.exit(cli.main(sys.argv[1:]))

@@ -70,7 +70,7 @@ class _Work:
         config = frozen_config(site, order)
         self.models = load_models(order, config)
         self.shots = int(order.body["shots"])
-        self.data = chosen(site.splits(config.seed).validation, int(order.body["patients"]))
+        self.data = chosen(site.patients(config).validation, int(order.body["patients"]))
         self.programs = programs_of(self.models["primary"], self.data.x)
 
     def figures(self, counts: list[dict[str, int]]) -> dict[str, Any]:

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
+
+import numpy as np
 
 from federation.domain.data.dataset import SiteData, Splits, split
 from federation.domain.data.registry import manifest, open_source
@@ -19,7 +22,9 @@ from federation.domain.learning.local import Progress, train_local
 from federation.domain.messages import Message, digest
 from federation.domain.models.registry import build
 from federation.domain.run_config import MODEL_NAMES, RunConfig
+from federation.site.approvals import ApprovalError
 from federation.site.home import SiteHome
+from federation.site.opt_outs import told
 
 Tell = Callable[[dict[str, Any]], None]
 Answer = tuple[dict[str, Any], dict[str, bytes]]
@@ -29,11 +34,16 @@ class OrderRefused(Exception):
     """The site will not do this, and says why."""
 
 
+class NotApproved(OrderRefused):
+    """The institution has not signed this at its site, or does so no more."""
+
+
 @dataclass
 class Site:
-    """The site's data, loaded once a process."""
+    """The site's data, loaded once a process. `data` and `manifest` are of all patients, also those who opted out."""
 
     home: SiteHome
+    _manifests: dict[frozenset[str], dict[str, Any]] = field(default_factory=dict)
 
     @cached_property
     def source(self):
@@ -47,10 +57,67 @@ class Site:
     def manifest(self) -> dict[str, Any]:
         return manifest(self.source, self.data)
 
+    def stated(self) -> dict[str, Any]:
+        """What the site says it holds now: without the patients who have opted out, and as it can be checked later."""
+        out = self.home.opt_outs.ids()
+        found = self.manifest_without(out)
+        self.home.opt_outs.keep_stated(digest(found), out)
+        return found
+
+    def manifest_without(self, patients: frozenset[str]) -> dict[str, Any]:
+        left_out = patients.intersection(self.data.record_ids)
+        if not left_out:
+            return self.manifest
+        if left_out not in self._manifests:
+            without, report, n = _without(self.data, left_out), self.data.report, len(left_out)
+            fewer = replace(without, report=replace(report, found=report.found - n, used=report.used - n))
+            self._manifests[left_out] = manifest(self.source, fewer) | {"opted_out": told(n)}
+        return self._manifests[left_out]
+
     def splits(self, seed: int) -> Splits:
-        """Who trains and who is held out: the same in each round of a run, different at each site."""
+        """Who trains and who is held out: the same in each round of a run, different at each site.
+
+        All patients are split and those who have opted out are left out of their part, so that nobody changes parts.
+        """
+        return _parts_without(self._all_parts(seed), self.home.opt_outs.ids())
+
+    def patients(self, config: RunConfig) -> Splits:
+        """The patients of a run: those whom the consent was given for, less those who have opted out since."""
+        return _parts_without(self.splits(config.seed), self._left_out_before(config))
+
+    def opted_out_since(self, config: RunConfig) -> dict[str, int | str]:
+        """For an answer: how many have opted out since the consent; nothing if none did."""
+        since = self.home.opt_outs.ids().intersection(self.data.record_ids) - self._left_out_before(config)
+        return {"opted_out_since": told(len(since))} if since else {}
+
+    def trained_on(self, config: RunConfig) -> frozenset[str]:
+        """Who may have been learned from, whether they have opted out since or not."""
+        return frozenset(self._all_parts(config.seed).train.record_ids) - self._left_out_before(config)
+
+    def check_data(self, config: RunConfig) -> None:
+        """Refuse unless the data, less whom the manifest left out, are those that the run is frozen on."""
+        promised, held = config.data_digests.get(self.home.config.site), self._left_out_before(config)
+        if promised != digest(self.manifest_without(held)):
+            raise OrderRefused(
+                f"the run was consented to on data {promised}, this site now holds "
+                f"{digest(self.manifest_without(held))}; propose a new run"
+            )
+
+    def _all_parts(self, seed: int) -> Splits:
         own = hashlib.sha256(f"{seed}:{self.home.config.site}".encode()).digest()
         return split(self.data, seed=int.from_bytes(own[:8], "big"))
+
+    def _left_out_before(self, config: RunConfig) -> frozenset[str]:
+        return self.home.opt_outs.as_stated(config.data_digests.get(self.home.config.site, ""))
+
+
+def _without(data: SiteData, patients: frozenset[str]) -> SiteData:
+    kept = [i for i, patient in enumerate(data.record_ids) if patient not in patients]
+    return data if len(kept) == data.n_patients else data.take(np.array(kept, dtype=np.int64))
+
+
+def _parts_without(parts: Splits, patients: frozenset[str]) -> Splits:
+    return Splits(*(_without(part, patients) for part in (parts.train, parts.validation, parts.audit)))
 
 
 Handler = Callable[[Site, Message, Tell], Answer]
@@ -84,16 +151,22 @@ def handle(site: Site, order: Message, tell: Tell) -> Answer:
 
 
 def frozen_config(site: Site, order: Message) -> RunConfig:
-    """The order's run configuration, only if it is the one consented to and on the data that the site holds."""
+    """The order's run configuration, only if the institution approved it at the site, and on the data that it holds."""
+    config = read_config(order)
+    try:
+        site.home.approvals.require(
+            config, training=order.kind in {"train", "evaluate"}, today=datetime.now(UTC).date()
+        )  # fmt: skip
+    except ApprovalError as error:
+        raise NotApproved(str(error)) from error
+    site.check_data(config)
+    return config
+
+
+def read_config(order: Message) -> RunConfig:
     config = RunConfig.from_dict(order.body["config"])
     if config.hash != order.body["config_hash"]:
         raise OrderRefused(f"the configuration hashes to {config.hash}, the consent is for {order.body['config_hash']}")
-    held = digest(site.manifest)
-    if config.data_digests.get(site.home.config.site) != held:
-        raise OrderRefused(
-            f"the run was consented to on data {config.data_digests.get(site.home.config.site)}, this site now holds "
-            f"{held}; propose a new run"
-        )
     return config
 
 
@@ -109,7 +182,17 @@ def load_models(order: Message, config: RunConfig) -> dict[str, Any]:
 
 @handles("manifest")
 def send_manifest(site: Site, order: Message, tell: Tell) -> Answer:
-    return {"manifest": site.manifest, "digest": digest(site.manifest)}, {}
+    stated = site.stated()
+    return {"manifest": stated, "digest": digest(stated)}, {}
+
+
+@handles("propose", quick=True)
+def keep_proposal(site: Site, order: Message, tell: Tell) -> Answer:
+    """Keep a proposed configuration, so that people at the site can read it from their own disk and approve it."""
+    config = read_config(order)
+    site.home.approvals.keep_asked(config)
+    found = site.home.approvals.latest(config.hash)
+    return {"received": config.hash, "approval": found.public if found else None}, {}
 
 
 def _share_done(order: Message, config: RunConfig) -> float:
@@ -123,12 +206,13 @@ def _share_done(order: Message, config: RunConfig) -> float:
 @handles("train")
 def train(site: Site, order: Message, tell: Tell) -> Answer:
     config = frozen_config(site, order)
-    data = site.splits(config.seed).train
+    site.home.approvals.mark_used(config.hash)
+    data, since = site.patients(config).train, site.opted_out_since(config)
     if data.n_patients == 0:  # a very small site: it takes part, and its update weighs nothing
         nothing = {"loss": None, "steps": 0, "sample_rate": 1.0, "seconds": 0.0}
-        return {"n_records": 0, "models": dict.fromkeys(MODEL_NAMES, nothing)}, dict(order.attachments)
+        return {"n_records": 0, "models": dict.fromkeys(MODEL_NAMES, nothing), **since}, dict(order.attachments)
     done = _share_done(order, config)
-    report: dict[str, Any] = {"n_records": data.n_patients, "models": {}}
+    report: dict[str, Any] = {"n_records": data.n_patients, "models": {}, **since}
     updates: dict[str, bytes] = {}
     for name, model in load_models(order, config).items():
 
@@ -151,7 +235,7 @@ def train(site: Site, order: Message, tell: Tell) -> Answer:
 def score(site: Site, order: Message, tell: Tell) -> Answer:
     """Score the round's weights on the validation patients; sums by group leave the site, rows do not."""
     config = frozen_config(site, order)
-    data = site.splits(config.seed).validation
+    data = site.patients(config).validation
     if data.n_patients == 0:
         return {"cells": {name: [] for name in MODEL_NAMES}, "n_records": 0}, {}
     found = {}

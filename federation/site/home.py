@@ -12,6 +12,8 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PrivateKey
 
 from federation.domain import messages
+from federation.site.approvals import Approvals
+from federation.site.opt_outs import OptOuts
 from provenance.witness.state import write_whole
 
 
@@ -30,6 +32,7 @@ class SiteHome:
 
     site.json config · key ML-DSA-65 seed · noise secret of differential privacy · answers/ what was sent, by order
     witness/ what the site has cosigned of the log, and the keys it does that with (provenance.witness.state)
+    approvals/ what the institution has signed here · opt-outs.json patients who are left out · outbox/ yet to be sent
     """
 
     def __init__(self, folder: Path) -> None:
@@ -57,6 +60,14 @@ class SiteHome:
     @property
     def key(self) -> MLDSA65PrivateKey:
         return messages.load_private((self.folder / "key").read_bytes())
+
+    @property
+    def approvals(self) -> Approvals:
+        return Approvals(self.folder / "approvals", self.key)
+
+    @property
+    def opt_outs(self) -> OptOuts:
+        return OptOuts(self.folder)
 
     def secret_seed(self, purpose: str) -> int:
         """A seed that only this site can know; the same for the same purpose, so a repeated round is the same round."""

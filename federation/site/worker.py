@@ -20,7 +20,7 @@ from celery import Celery
 from celery.signals import worker_ready, worker_shutdown
 
 from federation.domain.messages import Message, MessageError, dump_public, seal, unseal
-from federation.site import devices, witness  # noqa: F401 - they register their orders
+from federation.site import devices, outbox, witness  # noqa: F401 - two of them register their orders
 from federation.site.handlers import Site, handle, is_quick
 from federation.site.home import SiteConfig, SiteHome
 from federation.site.wire import broker, transport_options
@@ -59,6 +59,7 @@ def make_app(home: SiteHome, *, prepare: Callable[[], None] = lambda: None) -> C
         message = read_order(config, text)
         if message is None:
             return
+        outbox.send(home, postbox.deliver)
         if is_quick(message.kind):
             carry_out_order(site, postbox, message)
         else:
@@ -71,6 +72,7 @@ def make_app(home: SiteHome, *, prepare: Callable[[], None] = lambda: None) -> C
     @worker_ready.connect(weak=False)
     def say_hello(**kwargs) -> None:
         postbox.send(Message("hello", config.site, "coordinator", "hello", {"public_key": dump_public(home.key)}))
+        outbox.send(home, postbox.deliver)
 
     return app
 
@@ -201,6 +203,13 @@ class Postbox:
                 time.sleep(delay)
                 delay = min(5.0, delay * 2)
                 self.connection.close()
+
+    def deliver_once(self, text: str) -> None:
+        """Now or not at all: OSError if the broker is away."""
+        try:
+            self._put(text)
+        except kombu.exceptions.OperationalError as error:
+            raise OSError(str(error)) from error
 
     def _put(self, text: str) -> None:
         try:

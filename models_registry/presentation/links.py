@@ -7,7 +7,7 @@ from typing import Any
 from django.urls import NoReverseMatch, reverse
 
 from accounts.models import User
-from models_registry.binding import AUDIT, OUTSIDE
+from models_registry.binding import AUDIT, OUTSIDE, PERMISSION
 from models_registry.models import Evidence, Version
 
 THRESHOLDS = "threshold_proposal"  # thresholds by group that people recorded from an audit's proposal
@@ -26,6 +26,8 @@ def evidence_link(evidence: Evidence) -> str:
         return link("external_audit", evidence.summary.get("external"))
     if evidence.kind == THRESHOLDS:
         return link("audit", evidence.summary.get("audit"))
+    if evidence.kind == PERMISSION:
+        return link("run", evidence.summary.get("run"))
     return link("audit", evidence.source_id) if evidence.kind == AUDIT else ""
 
 

@@ -34,7 +34,7 @@ def live_through(base: str, access: dict[str, Any]) -> list[Step]:
     steps: list[tuple[str, Callable[[], Figures]]] = [
         ("Sites report their data", scenario.sites_report),
         ("A run is proposed and frozen", scenario.propose),
-        ("The sites consent", scenario.consent),
+        ("Two people of each site consent, and approve at the site", scenario.consent),
         ("The sites train", scenario.train),
         ("The run becomes a version", scenario.register),
         ("The version is audited", scenario.audit_version),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import secrets
@@ -16,8 +17,9 @@ from accounts.models import ApiKey, Institution, Membership, User
 from core.context import governed
 from core.roles import LABELS, Role
 from federation import services
+from federation.agreements import agreement_record
 from federation.domain.data.registry import open_source
-from federation.models import Federation
+from federation.models import Federation, Participant
 from federation.provisioning import site_provision
 
 DOMAIN = "qfl-ethics.example"
@@ -53,6 +55,7 @@ class Demo:
     password: str
     api_key: str  # of the first site's clinical system
     sites: list[str]
+    homes: dict[str, str]  # folder of each site, where its people approve runs
     people: dict[str, SignIn]  # key: role, officers and operators by site
 
     def save(self, path: Path) -> None:
@@ -96,6 +99,8 @@ def demo_setup(data: str) -> Demo:
             federation=federation, institution=institution, site=info.code, public_key=key, actor=administrator
         )
         services.manifest_request(participant=participant, key=started)
+        if not federation.synthetic and not participant.agreements.exists():
+            _agreement(participant, administrator)
         people[f"officer.{info.code}"] = _person(f"officer.{info.code}", Role.ETHICS_OFFICER, institution, password)
         people[f"operator.{info.code}"] = _person(f"operator.{info.code}", Role.SITE_OPERATOR, institution, password)
     for info in sites[:2]:  # who approved it does not judge its return
@@ -106,10 +111,20 @@ def demo_setup(data: str) -> Demo:
     demo = Demo(
         federation=str(federation.id), data=data, password=password, api_key=_api_key(first, administrator),
         sites=[info.code for info in sites],
+        homes={info.code: str(Path(settings.VAR) / "sites" / info.code) for info in sites},
         people={key: _sign_in(person) for key, person in people.items()},
     )  # fmt: skip
     demo.save(path)
     return demo
+
+
+def _agreement(participant: Participant, actor: User) -> None:
+    """Real data want an agreement; the demonstration's says what it is."""
+    text = "Demonstration on published data. No institution has signed anything."
+    agreement_record(
+        participant=participant, role="joint_controller", liability=text, contact="nobody: a demonstration",
+        signed_on=timezone.now().date(), document_hash=hashlib.sha256(text.encode()).hexdigest(), actor=actor,
+    )  # fmt: skip
 
 
 def _password(path: Path) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
 from federation.domain.data.registry import open_source
+from qflethics.demo import at_site
 from qflethics.demo.client import Client, Refused, wait_until
 
 ROUNDS = 4
@@ -73,8 +74,20 @@ class Scenario:
                 self.run = run
                 return {"found": True, "state": run["state"], "config_hash": run["config_hash"]}
         proposal = {"name": f"Demonstration run {datetime.now(UTC):%Y-%m-%d %H:%M}", "rounds": ROUNDS, "seed": 7}
-        self.run = administrator.post(f"/federations/{self.federation['id']}/runs", {**proposal, **self.training})
+        self.run = administrator.post(
+            f"/federations/{self.federation['id']}/runs", {**proposal, **self.training, **self.terms}
+        )
         return {"found": False, "rounds": ROUNDS, "config_hash": self.run["config_hash"]}
+
+    @property
+    def terms(self) -> Figures:
+        """A synthetic federation's terms follow from it. Of real, public data, the demonstration says what it is."""
+        if self.federation["synthetic"]:
+            return {}
+        last = (datetime.now(UTC).date() + timedelta(days=30)).isoformat()
+        board = {"body": "None was asked: a demonstration on published data", "number": "none", "valid_until": last}
+        bases = {"lawfulness": "not_applicable", "special_category": "not_applicable", "hipaa": "hipaa_514_b"}
+        return {"terms": {**bases, "ethics": board, "expires_on": last}}
 
     @property
     def training(self) -> Figures:
@@ -92,17 +105,30 @@ class Scenario:
         return {"local": private_config("segmentation").as_dict(), "epsilon_budget": PHANTOM_EPSILON}
 
     def consent(self) -> Figures:
-        """Each site's operator consents to exactly this configuration."""
-        given = 0
+        """Each site's operator and ethics officer sign exactly this configuration, and approve it at their site."""
+        signed = approved = 0
         if self.run["state"] == "proposed":
             for site in self.sites:
-                if self.run["consents"].get(site) != "given":
-                    self.act_as(f"operator.{site}").post(
-                        f"/runs/{self.run['id']}/consents", {"decision": "given", "reason": REASON}
-                    )
-                    given += 1
-        self._refresh_run()
-        return {"given_now": given, "state": self.run["state"]}
+                signed += sum(self._sign(site, role) for role in ("operator", "officer"))
+                approved += at_site.approve(
+                    self.access["homes"][site], self.run["config_hash"], operator=f"operator.{site}",
+                    officer=f"officer.{site}",
+                )  # fmt: skip
+
+            def look() -> bool:
+                self._refresh_run()
+                return self.run["state"] != "proposed"
+
+            wait_until(look, what="what the sites say of the approvals", seconds=60)
+        return {"signed_now": signed, "approved_at_sites_now": approved, "state": self.run["state"]}
+
+    def _sign(self, site: str, role: str) -> bool:
+        answer = next(found for found in self.run["answers"] if found["site"] == site)
+        if any(s["capacity"] == role and s["decision"] == "given" for s in answer["signatures"]):
+            return False
+        given = {"decision": "given", "reason": REASON}
+        self.act_as(f"{role}.{site}").post(f"/runs/{self.run['id']}/consents", given)
+        return True
 
     def train(self) -> Figures:
         """Rounds over all sites until the run has finished."""

@@ -20,7 +20,8 @@ from audits.runtime.models import AmberDecision, Halt, Incident
 from audits.runtime.services import voters
 from core.models import Job
 from core.tones import ToneName
-from federation.models import TrainingRun
+from federation.models import Reconsideration, TrainingRun
+from federation.presentation.consents import answers_of, own_of
 from federation.presentation.progress import orders_in_silence
 from models_registry.models import ApprovalRequest, Deployment, Evidence, Version
 
@@ -44,8 +45,10 @@ def needs_of(user: User) -> list[Need]:
     found: list[Need] = []
     if user.may("deployment.view"):
         found += [*_halts(user), *_clocks(user)]
-    if user.may("consent.give"):
+    if user.may("consent.sign"):
         found += _consents(user)
+    if user.may("retrain.decide"):
+        found += _reconsiderations(user)
     if user.may("run.start") or user.may("consent.give"):
         found += _silent_sites(user)
     if user.may("run.start"):
@@ -112,21 +115,36 @@ def _clocks(user: User) -> Iterator[Need]:
 
 
 def _consents(user: User) -> Iterator[Need]:
-    """Runs that wait for the answer of the person's own institution. (Every answer but consent ends the run.)"""
-    own = user.institution_ids
-    runs = (
-        TrainingRun.objects.filter(state=TrainingRun.State.PROPOSED, federation__participants__institution__in=own)
-        .exclude(consents__participant__institution__in=own)
-        .select_related("federation")
-        .distinct()
+    """Runs that wait for the signature of the person's own institution in a role that the person holds there."""
+    own = TrainingRun.objects.filter(
+        state=TrainingRun.State.PROPOSED, federation__participants__institution__in=user.institution_ids
     )
-    for run in runs:
+    for run in own.select_related("federation").distinct():
+        mine = own_of(run, answers_of(run), user)
+        if mine is None or not mine.capacities:
+            continue
         yield Need(
-            title=f"Your site's consent is asked: {run.name}",
-            detail=f"{run.federation.name}: {run.rounds_planned} rounds. The run waits until every site has answered.",
-            url=link("run", run.id),
+            title=f"Your signature is asked: {run.name}",
+            detail=f"{run.federation.name}: {run.rounds_planned} rounds. You sign as "
+            f"{' or '.join(label.lower() for _, label in mine.capacities)} of {mine.participant.institution}; the run "
+            "waits until every institution has signed.",
+            url=link("run_terms", run.id),
             tone="warn",
             since=run.created_at,
+        )
+
+
+def _reconsiderations(user: User) -> Iterator[Need]:
+    """What a run learned from data that are lent no more; who withdrew does not decide."""
+    waiting = Reconsideration.objects.open().for_user(user).exclude(opened_by=user)
+    for matter in waiting.select_related("run", "participant__institution"):
+        yield Need(
+            title=f"Retrain or retire, {'overdue' if matter.overdue else 'your decision is asked'}: {matter.run.name}",
+            detail=f"{matter.get_cause_display()} ({matter.participant.institution}). To be decided by "
+            f"{matter.due_at:%d %b %Y}.",
+            url=link("run", matter.run_id),
+            tone="fail" if matter.overdue else "warn",
+            since=matter.created_at,
         )
 
 

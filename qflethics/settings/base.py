@@ -205,6 +205,8 @@ SPECTACULAR_SETTINGS = {
         "ConsentDecision": "federation.models.Consent.Decision",
         "PolicyDecision": "models_registry.models_decision.Decision",
         "ReviewerKeyKind": "models_registry.models_approvals.ReviewerKey.Kind",
+        "AgreementRole": "federation.models.FederationAgreement.Role",
+        "ReconsiderationChoice": "federation.models.Reconsideration.Choice",
         "ApprovalDecision": "models_registry.models.ApprovalDecision.Decision",
         "EvidenceVerdict": "models_registry.models.Evidence.Verdict",
         "CheckVerdict": "audits.predeployment.models_result.VERDICTS",

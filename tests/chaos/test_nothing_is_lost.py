@@ -31,8 +31,7 @@ def started_run(platform: Platform, name: str) -> str:
     path = f"/federations/{platform.access['federation']}"
     wait(lambda: all(p["manifest"] for p in administrator.get(path)["participants"]), what="manifests", seconds=60)
     run = administrator.post(f"{path}/runs", {"name": name, "rounds": ROUNDS, "seed": 5, "local": LOCAL})["id"]
-    for site in SITES:
-        platform.client(f"operator.{site}").post(f"/runs/{run}/consents", {"decision": "given", "reason": "test"})
+    platform.consent(run)
     administrator.post(f"/runs/{run}/start")
     wait(lambda: progress_of(platform, run), what="the first training step", seconds=60)
     return run

@@ -41,7 +41,9 @@ def test_from_consent_to_report(platform, browser):
     administrator = Person(browser, platform, "administrator")
     run_path = propose(administrator)
     for site in SITES:
-        give_consent(Person(browser, platform, f"operator.{site}"), run_path)
+        for who in (f"operator.{site}", f"officer.{site}"):
+            give_consent(Person(browser, platform, who), run_path)
+    platform.approve_at_sites(run_path.strip("/").rpartition("/")[2])
     train(administrator, run_path)
     version_path = wait_for_version(administrator)
     wait_for_audit(administrator, version_path)
@@ -78,13 +80,19 @@ def _manifests(administrator: Person) -> int:
     return sum(1 for participant in found["participants"] if participant["manifest"])
 
 
-def give_consent(operator: Person, run_path: str) -> None:
-    operator.open(run_path)
-    operator.page.locator("#consent-give").click()
-    operator.page.get_by_label("Remark").fill("Checked the configuration.")
-    operator.page.locator("#consent-given").get_by_role("button", name="Give consent").click()
-    expect(operator.page.locator("#consent-withdraw")).to_be_visible()
-    operator.look("consent", folder=PICTURES)
+def give_consent(signer: Person, run_path: str) -> None:
+    signer.open(run_path)
+    signer.page.locator("#consent-read").click()
+    expect(
+        signer.page.get_by_role("heading", name="Purpose").or_(signer.page.get_by_text("Purpose")).first
+    ).to_be_visible()
+    signer.look("terms", folder=PICTURES)
+    signer.page.get_by_label("Remark").fill("Checked the terms.")
+    signer.page.get_by_role("button", name="Give consent").click()
+    expect(signer.page.get_by_text("You have signed").first).to_be_visible()
+    signer.open(run_path)
+    expect(signer.page.locator("#consent-withdraw")).to_be_visible()
+    signer.look("consent", folder=PICTURES)
 
 
 def train(administrator: Person, run_path: str) -> None:

@@ -8,17 +8,25 @@ from django.utils import timezone
 
 from federation.models import Consent, Participant, Round, RunEvent, SiteOrder, TrainingRun
 from tests.factories.federation import World
+from tests.factories.people import People
 
 MINUTE = timedelta(minutes=1)
 
 
 def make_consents(world: World, run: TrainingRun, *, of: tuple[str, ...] = ("north", "south")) -> None:
-    """Consents of these sites, given by their operators; the run's state is the caller's."""
-    operators = {"north": world.people.operator_north, "south": world.people.operator_south}
+    """Consents of these sites by all who must sign; the run's state is the caller's."""
     for site in of:
+        sign_all(world.people, run, world.participants[site], institution=site)
+
+
+def sign_all(people: People, run: TrainingRun, participant: Participant, *, institution: str) -> None:
+    """Operator and officer of an institution have signed a run, and its site's worker has said that it is approved."""
+    signers = {"operator": getattr(people, f"operator_{institution}"),
+               "officer": getattr(people, f"officer_{institution}"), "site": None}  # fmt: skip
+    for capacity, person in signers.items():
         Consent.objects.create(
-            run=run, participant=world.participants[site], config_hash=run.config_hash, decision="given",
-            decided_by=operators[site],
+            run=run, participant=participant, config_hash=run.config_hash, decision="given", capacity=capacity,
+            decided_by=person,
         )  # fmt: skip
 
 

@@ -53,7 +53,8 @@ MATRIX = [
     ("GET", "/runs", None, READERS, 200, 200),
     ("GET", "/runs/{run}", None, READERS, 200, 404),
     ("GET", "/runs/{run}/events", None, READERS, 200, 404),
-    ("POST", "/runs/{run}/consents", {"decision": "given"}, OPERATORS, 201, 403),
+    ("POST", "/runs/{run}/consents", {"decision": "given"}, OPERATORS | {"officer_north"}, 201, 404),
+    ("GET", "/reconsiderations", None, READERS, 200, 200),
     ("POST", "/runs/{run}/start", None, {"administrator"}, 409, 403),
     ("POST", "/runs/{run}/pause", None, {"administrator"}, 409, 403),
     ("POST", "/runs/{run}/resume", None, {"administrator"}, 409, 403),
@@ -178,7 +179,7 @@ def test_events_follow_one_another(world, run):
 
 def test_a_machine_reads_within_its_institution_and_decides_nothing(world, run):
     _, secret = ApiKey.issue(
-        name="System", institution=world.people.north, actions=["federation.view", "consent.give", "run.start"],
+        name="System", institution=world.people.north, actions=["federation.view", "consent.sign", "run.start"],
         issued_by=world.people.administrator, expires_at=timezone.now() + timedelta(days=1),
     )  # fmt: skip
     headers: dict[str, Any] = {"Authorization": f"Api-Key {secret}"}

@@ -48,23 +48,24 @@ def read_pages(world, run) -> list[str]:
         reverse("federation", args=[world.federation.id]),
         reverse("run", args=[run.id]),
         reverse("run_live", args=[run.id]),
+        reverse("run_terms", args=[run.id]),
     ]
 
 
 @pytest.mark.parametrize("who", STAFF)
 def test_staff_of_the_federation_reads_every_page(world, run, who):
     client = signed_in(world, who)
-    assert [client.get(url).status_code for url in read_pages(world, run)] == [200] * 4
+    assert [client.get(url).status_code for url in read_pages(world, run)] == [200] * 5
 
 
 def test_clinicians_do_not_read_them(world, run):
     client = signed_in(world, "clinician")
-    assert [client.get(url).status_code for url in read_pages(world, run)] == [403] * 4
+    assert [client.get(url).status_code for url in read_pages(world, run)] == [403] * 5
 
 
 def test_for_other_institutions_they_do_not_exist(world, run):
     client = signed_in(world, "outsider")
-    assert [client.get(url).status_code for url in read_pages(world, run)] == [200, 404, 404, 404]
+    assert [client.get(url).status_code for url in read_pages(world, run)] == [200, 404, 404, 404, 404]
     assert world.federation.name not in client.get(reverse("federations")).content.decode()
 
 
@@ -84,7 +85,11 @@ CONTROLS = [
     ("run_pause", {}, {"administrator"}),
     ("run_resume", {}, {"administrator"}),
     ("run_abort", {"reason": "Enough"}, {"administrator"}),
-    ("run_consent", {"decision": "given"}, {"operator_north", "operator_south"}),
+    (
+        "run_consent",
+        {"decision": "given"},
+        {"operator_north", "operator_south", "officer_north", "officer_south", "outsider"},
+    ),
 ]
 
 
@@ -258,7 +263,7 @@ def test_labelled_images_are_proposed_with_the_chest_classifier_and_its_twin():
 def test_consents_of_all_sites_approve_the_run_and_an_administrator_starts_it(world, run):
     for who in ("operator_north", "operator_south"):
         text = page(world, who, "run", run.id)
-        assert "Give consent" in text
+        assert "Read the terms and sign" in text and "Give consent" in page(world, who, "run_terms", run.id)
         signed_in(world, who).post(reverse("run_consent", args=[run.id]), {"decision": "given"})
     run.refresh_from_db()
     assert run.state == State.APPROVED
@@ -278,9 +283,10 @@ def test_a_refusal_or_withdrawal_needs_a_reason(world, run, decision):
     assert not Consent.objects.exists()
 
 
-def test_a_withdrawal_stops_the_run_and_its_reason_is_shown(world, run):
+def test_a_withdrawal_that_leaves_one_site_stops_the_run_and_its_reason_is_shown(world, run):
     client = signed_in(world, "operator_north")
     client.post(reverse("run_consent", args=[run.id]), {"decision": "given"})
+    TrainingRun.objects.filter(id=run.id).update(state=State.RUNNING, started_at=run.created_at)
     assert "Withdraw consent" in client.get(reverse("run", args=[run.id])).content.decode()
     client.post(reverse("run_consent", args=[run.id]), {"decision": "withdrawn", "reason": "Board says no"})
     run.refresh_from_db()
@@ -291,6 +297,7 @@ def test_a_withdrawal_stops_the_run_and_its_reason_is_shown(world, run):
 def test_an_operator_is_not_offered_the_answer_of_another_site(world, run):
     text = page(world, "operator_south", "run", run.id)
     assert "For Hospital south, you may" in text and "For Hospital north" not in text
+    assert "You sign for Hospital south as" in page(world, "operator_south", "run_terms", run.id)
 
 
 def test_pause_resume_and_abort(world, run):

@@ -48,6 +48,9 @@ class Trial:
     def operator(self, code: str):
         return self.people.operator_north if code == "phantom-1" else self.people.operator_south
 
+    def officer(self, code: str):
+        return self.people.officer_north if code == "phantom-1" else self.people.officer_south
+
     def carry_out(self, order: SiteOrder) -> str:
         """Let the site do an order; returns the sealed answer."""
         postbox = Recorder()
@@ -73,12 +76,18 @@ class Trial:
         run = services.run_propose(
             federation=self.federation, name="Run", rounds=rounds, seed=1, actor=self.people.administrator, local=LOCAL
         )
-        for code, participant in self.participants.items():
-            services.consent_decide(
-                run=run, participant=participant, decision="given", reason="", actor=self.operator(code)
-            )
+        for code in self.participants:
+            self.sign(run, code)
+        self.answer("propose")
         run.refresh_from_db()
         return run
+
+    def sign(self, run: TrainingRun, code: str) -> None:
+        """Both signers of an institution consent."""
+        for actor in (self.operator(code), self.officer(code)):
+            services.consent_decide(
+                run=run, participant=self.participants[code], decision="given", reason="", actor=actor
+            )
 
     def running(self, *, rounds: int = 2) -> TrainingRun:
         run = services.run_start(run=self.approved_run(rounds=rounds), actor=self.people.administrator)
@@ -102,7 +111,7 @@ def run_jobs() -> None:
             job
             for job in queued
             if job.kind in {"run.begin", "round.aggregate"}
-            or (job.kind == "event" and job.payload["subscriber"] == "federation")
+            or (job.kind == "event" and job.payload["subscriber"] in {"federation", "opt_outs"})
         ]
         if not mine:
             return

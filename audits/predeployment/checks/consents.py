@@ -1,7 +1,9 @@
 """Whether each hospital consented to exactly what was run, before it was run.
 
-`facts["consents"]`: ``config_hash`` (what was run), ``links`` (``[what, state, said]``, one a site) and ``sites`` (for
-each: site, institution, decision, config_hash, by (opaque id of the person), at).
+`facts["consents"]`: ``config_hash`` (what was run), ``links`` (``[what, state, said]``, one a signer: of each site its
+operator, its ethics officer and its own worker) and ``sites`` (for each: site, institution, capacity, decision,
+config_hash, by (opaque id of the person), at). A withdrawal while training went on lets it pass, if that site was asked
+for nothing afterwards; one after training does not.
 """
 
 from __future__ import annotations
@@ -22,8 +24,9 @@ class Consents(Check):
 
     def conclude(self, gathered: Gathered) -> Result:
         known = gathered.facts["consents"]
+        hospitals = len({row["site"] for row in known["sites"]})
         return concluded(
             known,
-            whole=f"All {len(known['links'])} hospitals consented to exactly this configuration before training began.",
+            whole=f"All {hospitals} hospitals consented to exactly this configuration before training began.",
             nothing="The configuration names no hospital, so nobody has consented to anything.",
         )

@@ -76,9 +76,39 @@ def test_a_withdrawal_is_the_last_word(recorded, people):
     Consent.objects.create(
         run=recorded.run, participant=recorded.run.federation.participants.get(site="north"), decision="withdrawn",
         config_hash=recorded.run.config_hash, decided_by=people.operator_north,
+        created_at=recorded.run.finished_at + timedelta(seconds=1),
     )  # fmt: skip
     result = found("consents", recorded)
     assert result.verdict is Verdict.FAIL and "withdrawn" in words(result)
+
+
+@pytest.mark.parametrize("asked_after", [False, True])
+def test_a_withdrawal_while_training_went_on_passes_if_the_site_was_asked_for_nothing_after_it(
+    recorded, people, asked_after
+):
+    run, north = recorded.run, recorded.run.federation.participants.get(site="north")
+    order = SiteOrder.objects.filter(participant=north, kind="train").first()
+    Consent.objects.create(
+        run=run, participant=north, decision="withdrawn", config_hash=run.config_hash, decided_by=people.operator_north,
+        created_at=run.finished_at,
+    )  # fmt: skip
+    later = run.finished_at + timedelta(seconds=1 if asked_after else -60)
+    SiteOrder.objects.filter(id=order.id).update(created_at=later)
+    result = found("consents", recorded)
+    assert (result.verdict is Verdict.FAIL) == asked_after, words(result)
+
+
+def test_the_update_of_a_site_that_left_is_not_missed(recorded, people):
+    drop_update(recorded)
+    assert found("lineage", recorded).verdict is Verdict.FAIL
+    run = recorded.run
+    Consent.objects.create(
+        run=run, participant=run.federation.participants.get(site="north"), decision="withdrawn",
+        config_hash=run.config_hash, decided_by=people.operator_north, created_at=run.started_at,
+    )  # fmt: skip
+    links = facts.lineage(recorded)["links"]
+    north = [said for what, _, said in links if "update of north" in what]
+    assert len(north) == 2 and all("left the run" in said for said in north)
 
 
 def test_a_consent_after_the_fact_fails(recorded):

@@ -20,6 +20,7 @@ from federation.domain.models.registry import build, default_specs
 from federation.domain.run_config import MODEL_NAMES, RunConfig
 from federation.site.handlers import OrderRefused, Site, handle
 from federation.site.home import SiteConfig, SiteHome
+from tests.factories.postbox import approve_at
 
 PHANTOM = "phantom:?patients=160&sites=2&px=16"
 # Smaller than the policy's, so that every check can be asked here; a check that is slow by nature has tests of its own.
@@ -44,6 +45,7 @@ def order_for(sites: dict[str, Site], name: str, check_id: str = "bias_score", *
         local=LocalConfig(epochs=1, batch_size=8, learning_rate=0.01), epsilon_budget=None,
         data_digests={site: digest(found.manifest) for site, found in sites.items()},
     )  # fmt: skip
+    approve_at(sites[name], config)
     files = {m: weights.to_bytes(weights.state_of(build(config.models[m], seed=1))) for m in MODEL_NAMES}
     settings = settings_of(check_of(check_id), SMALL.get(check_id))
     body = {

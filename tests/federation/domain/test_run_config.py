@@ -5,6 +5,7 @@ import pytest
 from federation.domain.learning.config import LocalConfig
 from federation.domain.messages import digest
 from federation.domain.run_config import RunConfig
+from tests.factories.terms import RAW
 
 # A run as format 1 froze it.
 STORED = {
@@ -46,10 +47,16 @@ def test_a_text_without_format_is_refused():
 
 
 def test_a_part_is_frozen_in_format_3_and_only_there():
-    terms = {"purpose": "finding tumours"}
+    terms = {**RAW, "epsilon": None}
     plain = RunConfig.from_dict({**STORED, "format": 2, "local": LocalConfig(1, 8, 0.005).as_dict()})
     with_terms = RunConfig.from_dict({**plain.as_dict(), "format": 3, "terms": terms})
     assert with_terms.as_dict() == {**plain.as_dict(), "format": 3, "terms": terms}
     assert with_terms.hash != plain.hash
     with pytest.raises(ValueError, match="format 3 exactly"):
         RunConfig.from_dict({**plain.as_dict(), "terms": terms})
+
+
+def test_terms_name_the_same_privacy_budget_as_the_run():
+    local = LocalConfig(1, 8, 0.005).as_dict()
+    with pytest.raises(ValueError, match="privacy budget None in the terms too"):
+        RunConfig.from_dict({**STORED, "format": 3, "local": local, "terms": RAW})

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_POST, require_safe
+
+from accounts.access import requires
+from core.errors import ApplicationError
+from federation import consents
+from federation.forms_consents import ConsentForm, ReconsiderationForm
+from federation.models import Consent, Reconsideration, TrainingRun
+from federation.presentation import run_page
+from federation.presentation.consents import answers_of, own_of
+
+
+@requires("federation.view")
+@require_safe
+def run_terms(request: HttpRequest, run_id: uuid.UUID) -> HttpResponse:
+    """All that a signature covers, in full, and the place to sign."""
+    found, person = _run(request, run_id), _person(request)
+    answers = answers_of(found)
+    context = {
+        **run_page.fixed_part(found), "run": found, "federation": found.federation, "answers": answers,
+        "own": own_of(found, answers, person),
+    }  # fmt: skip
+    return render(request, "federation/terms.html", context)
+
+
+@requires("consent.sign")
+@require_POST
+def run_consent(request: HttpRequest, run_id: uuid.UUID) -> HttpResponse:
+    found, person = _run(request, run_id), _person(request)
+    form = ConsentForm(request.POST)
+    _check(form)
+    own = get_object_or_404(found.federation.participants.filter(institution__in=person.institution_ids))
+    consent = consents.consent_decide(run=found, participant=own, actor=person, **form.cleaned_data)
+    found.refresh_from_db()
+    messages.success(request, _said(found, consent))
+    return redirect("run", found.id)
+
+
+@requires("retrain.decide")
+@require_POST
+def reconsideration_decide(request: HttpRequest, matter_id: uuid.UUID) -> HttpResponse:
+    person = _person(request)
+    matter = get_object_or_404(Reconsideration.objects.for_user(person).select_related("run"), id=matter_id)
+    form = ReconsiderationForm(request.POST)
+    _check(form)
+    decided = consents.reconsideration_decide(matter=matter, actor=person, **form.cleaned_data)
+    messages.success(request, f"It is decided: {decided.get_choice_display().lower()}.")
+    return redirect("run", matter.run_id)
+
+
+def _said(run: TrainingRun, consent: Consent) -> str:
+    institution = consent.participant.institution
+    if consent.decision == Consent.Decision.GIVEN:
+        return f"You have signed for {institution} as {consent.get_capacity_display().lower()}."
+    after = {
+        TrainingRun.State.ABORTED: "the run is stopped",
+        TrainingRun.State.PROPOSED: "the run waits, and cannot start without it",
+        TrainingRun.State.FINISHED: "it is to be decided whether what was trained is retrained or retired",
+    }.get(TrainingRun.State(run.state), "the run goes on without it")
+    verb = "refuses" if consent.decision == Consent.Decision.REFUSED else "has withdrawn its consent"
+    return f"{institution} {verb}; {after}."
+
+
+def _check(form: Any) -> None:
+    if not form.is_valid():
+        raise ApplicationError(" ".join(str(error) for errors in form.errors.values() for error in errors))
+
+
+def _run(request: HttpRequest, run_id: uuid.UUID) -> TrainingRun:
+    runs = TrainingRun.objects.for_user(request.user).select_related("federation", "requested_by")
+    return get_object_or_404(runs, id=run_id)
+
+
+def _person(request: HttpRequest) -> Any:
+    return request.user
