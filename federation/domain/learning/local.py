@@ -17,9 +17,10 @@ from federation.domain.data.volumes import AT
 from federation.domain.learning.augment import augmented
 from federation.domain.learning.config import DPConfig, LocalConfig
 from federation.domain.learning.loss import loss_per_row
-from federation.domain.learning.privacy import KeyedStream, add_noise, clipped_sum, patient_gradients
+from federation.domain.learning.privacy import add_noise, clipped_sum, patient_gradients
 from federation.domain.learning.weights import State, state_of
 from federation.domain.models.base import Model, as_batch
+from federation.domain.privacy.stream import KeyedStream
 
 
 class TrainingStopped(Exception):
