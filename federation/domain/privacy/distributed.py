@@ -84,9 +84,10 @@ def into_field(values: NDArray[np.int64], modulus: int) -> NDArray[np.int64]:
     return values % modulus
 
 
-def out_of_field(elements: NDArray[np.int64], modulus: int) -> NDArray[np.int64]:
+def out_of_field(elements: NDArray[np.integer], modulus: int) -> NDArray[np.int64]:
     """Elements of the field as the whole numbers of least size that they stand for."""
-    return np.where(elements > modulus // 2, elements - modulus, elements)
+    whole = np.asarray(elements).astype(np.int64)  # 32 unsigned bits know no negative number
+    return np.where(whole > modulus // 2, whole - modulus, whole)
 
 
 def require_quorum(survivors: int, config: PrivacyConfig) -> None:

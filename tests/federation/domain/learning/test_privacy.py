@@ -1,3 +1,5 @@
+import warnings
+
 import pytest
 import torch
 from scipy import stats
@@ -55,3 +57,18 @@ def test_noise_is_gaussian_of_the_given_width():
     noisy = add_noise({"w": torch.zeros(100, 200)}, std=3.0, stream=KeyedStream(42))["w"].flatten().numpy()
     assert noisy.std() == pytest.approx(3.0, rel=0.03)
     assert stats.kstest(noisy / 3, "norm").pvalue > 0.001
+
+
+def test_gradients_by_patient_equal_those_of_opacus_where_it_knows_every_layer():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # opacus, of torch's hooks
+        from opacus import GradSampleModule
+    x, y, patient = three_patients("classification")
+    model = build(default_specs("classification", 6)[1], seed=1)
+    ours = patient_gradients(model, x, y, patient, 3)
+    share = 1 / torch.bincount(patient).float()
+    theirs = GradSampleModule(build(default_specs("classification", 6)[1], seed=1), loss_reduction="sum")
+    (share[patient] * loss_per_row(theirs(x), y, "classification")).sum().backward()
+    for name, parameter in theirs._module.named_parameters():
+        summed = torch.zeros(3, *parameter.shape).index_add_(0, patient, parameter.grad_sample)
+        assert torch.allclose(ours[name], summed, atol=1e-6), name
