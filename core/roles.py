@@ -33,6 +33,7 @@ MATRIX: dict[str, frozenset[Role]] = {
     "run.start": frozenset({Role.ADMINISTRATOR}),
     "run.control": frozenset({Role.ADMINISTRATOR}),  # pause, resume, abort
     "consent.give": frozenset({Role.SITE_OPERATOR}),
+    "budget.set": frozenset({Role.ETHICS_OFFICER}),  # of the own institution
     "quantum.view": _STAFF,
     "quantum.order": frozenset({Role.ADMINISTRATOR}),  # order, cancel, retry, set limits
     "model.view": _ALL,

@@ -8,10 +8,10 @@ from accounts.models import Institution, User
 from core import jobs
 from core.context import governed
 from core.errors import ApplicationError, Conflict, Forbidden
-from federation import mailbox, training
+from federation import budgets, mailbox, training
 from federation.domain.learning.config import LocalConfig
 from federation.domain.messages import digest
-from federation.domain.run_config import RunConfig
+from federation.domain.run_config import FORMAT, FORMAT_WITH_PARTS, RunConfig
 from federation.models import Consent, DataManifest, Federation, Participant, Round, SiteOrder, TrainingRun
 
 State = TrainingRun.State
@@ -76,11 +76,13 @@ def run_propose(
     actor: User,
     local: dict | None = None,
     epsilon_budget: float | None = None,
+    privacy: dict | None = None,
 ) -> TrainingRun:
     """Freeze a configuration on the data that the sites now hold, and ask them for consent.
 
     Without `local`, the recommended local training of the federation's task is taken, and with it, if it is
-    differentially private, its recommended budget.
+    differentially private, its recommended budget. `privacy` names a regime and its epsilon instead; then the noise is
+    the least that keeps every site within it. What the run may spend is reserved from the institutions' budgets.
     """
     manifests = {p.site: p.manifests.first() for p in federation.participants.filter(is_active=True)}
     missing = sorted(site for site, found in manifests.items() if found is None)
@@ -91,18 +93,20 @@ def run_propose(
         )
     held = {site: manifest for site, manifest in manifests.items() if manifest is not None}
     try:
-        config = _configuration(federation, held, rounds, seed, local, epsilon_budget)
+        config = _configuration(federation, held, rounds, seed, local, epsilon_budget, privacy)
     except (ValueError, TypeError) as error:
         raise ApplicationError(f"The configuration is not valid: {error}") from error
     with governed(action="run.propose", actor=actor.id):
-        return TrainingRun.objects.create(
+        run = TrainingRun.objects.create(
             federation=federation, name=name, config=config.as_dict(), config_hash=config.hash, requested_by=actor
         )
+        budgets.reserve(run, {held[p.site].participant: held[p.site] for p in training.participants_of(run)})
+        return run
 
 
 def _configuration(
     federation: Federation, held: dict[str, DataManifest], rounds: int, seed: int, local: dict | None,
-    epsilon_budget: float | None,
+    epsilon_budget: float | None, privacy: dict | None,
 ) -> RunConfig:  # fmt: skip
     from federation.domain.models.registry import default_specs  # torch: only who proposes a run loads it
 
@@ -115,6 +119,12 @@ def _configuration(
     side = min(sides, default=None)
     primary, baseline = default_specs(federation.task, inputs, side)  # type: ignore[arg-type]
     chosen = LocalConfig.from_dict(local) if local else _recommended(federation.task, side)
+    parts: dict[str, dict] = {}
+    if privacy is not None:
+        if epsilon_budget is not None:
+            raise ValueError("expected epsilon in the privacy part or as a budget of its own, got both")
+        chosen, regime = budgets.with_privacy(federation.task, chosen, privacy, held, rounds)  # type: ignore[arg-type]
+        epsilon_budget, parts["privacy"] = regime.epsilon, regime.as_dict()
     if epsilon_budget is None and chosen.dp is not None:
         epsilon_budget = 10.0
     return RunConfig(
@@ -125,6 +135,8 @@ def _configuration(
         local=chosen,
         epsilon_budget=epsilon_budget,
         data_digests={site: digest(manifest.content) for site, manifest in held.items()},
+        format=FORMAT_WITH_PARTS if parts else FORMAT,
+        **parts,
     )
 
 
@@ -191,6 +203,7 @@ def run_start(*, run: TrainingRun, actor: User) -> TrainingRun:
             raise Conflict(f"The run starts when every site has consented; still waiting for {', '.join(waiting)}.")
         if run.state == State.PAUSED:
             raise Conflict("The run is paused; resume it instead.")
+        budgets.require(run)
         training.set_state(run, State.RUNNING)
         jobs.enqueue("run.begin", {"run": str(run.id)}, key=f"begin:{run.id}")
     return run

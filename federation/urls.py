@@ -1,11 +1,12 @@
 from django.urls import path
 
-from federation import views, views_quantum
+from federation import views, views_budget, views_quantum
 
 urlpatterns = [
     path("federations/", views.federations, name="federations"),
     path("federations/<uuid:federation_id>/", views.federation, name="federation"),
     path("federations/<uuid:federation_id>/runs/", views.run_propose, name="run_propose"),
+    path("federations/<uuid:federation_id>/budget/", views_budget.budget_set, name="budget_set"),
     path("runs/<uuid:run_id>/", views.run, name="run"),
     path("runs/<uuid:run_id>/live/", views.run_live, name="run_live"),
     path("runs/<uuid:run_id>/consent/", views.run_consent, name="run_consent"),

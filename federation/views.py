@@ -14,9 +14,11 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.access import requires
 from core.errors import ApplicationError
 from federation import services
+from federation.budgets import BudgetExceeded
 from federation.forms import ConsentForm, RunForm
+from federation.forms_budget import BudgetForm
 from federation.models import Consent, Federation, TrainingRun
-from federation.presentation import participants, run_page
+from federation.presentation import budgets, participants, run_page
 
 PER_PAGE = 20
 
@@ -41,21 +43,32 @@ def federations(request: HttpRequest) -> HttpResponse:
 @require_safe
 def federation(request: HttpRequest, federation_id: uuid.UUID) -> HttpResponse:
     found = get_object_or_404(Federation.objects.for_user(request.user), id=federation_id)
-    return _federation_page(request, found, _form(found))
+    return federation_page(request, found)
 
 
 def _form(found: Federation, *data: QueryDict) -> RunForm:
     return RunForm(*data, task=found.task, side=services.image_side(found))
 
 
-def _federation_page(request: HttpRequest, found: Federation, form: RunForm, status: int = 200) -> HttpResponse:
+def federation_page(
+    request: HttpRequest,
+    found: Federation,
+    *,
+    form: RunForm | None = None,
+    budget_form: BudgetForm | None = None,
+    status: int = 200,
+) -> HttpResponse:
+    """The page of a federation, with a form that was filled in wrongly in the place of an empty one."""
+    user = _person(request)
     runs = Paginator(found.runs.select_related("requested_by"), PER_PAGE).get_page(request.GET.get("page"))
     context = {
         "federation": found,
         "sites": participants.held_by(found),
         "page": runs,
-        "form": form,
-        "may_propose": request.user.may("run.start"),  # type: ignore[union-attr]
+        "form": form or _form(found),
+        "may_propose": user.may("run.start"),
+        "budgets": budgets.of_federation(found),
+        "budget_form": (budget_form or BudgetForm()) if budgets.may_set(found, user) else None,
     }
     return render(request, "federation/federation.html", context, status=status)
 
@@ -66,8 +79,12 @@ def run_propose(request: HttpRequest, federation_id: uuid.UUID) -> HttpResponse:
     found = get_object_or_404(Federation.objects.for_user(request.user), id=federation_id)
     form = _form(found, request.POST)
     if not form.is_valid():
-        return _federation_page(request, found, form, status=400)
-    proposed = services.run_propose(federation=found, actor=_person(request), **form.proposal())
+        return federation_page(request, found, form=form, status=400)
+    try:
+        proposed = services.run_propose(federation=found, actor=_person(request), **form.proposal())
+    except BudgetExceeded as error:
+        form.add_error(None, error.message)
+        return federation_page(request, found, form=form, status=error.status)
     messages.success(request, f"“{proposed.name}” is proposed. The sites are asked for their consent.")
     return redirect("run", proposed.id)
 

@@ -48,6 +48,12 @@ class RunInput(serializers.Serializer):
         help_text="epochs, batch_size, learning_rate, dp; without it the recommended training of the task.",
     )
     epsilon_budget = serializers.FloatField(required=False, allow_null=True, min_value=0.0)
+    privacy = serializers.DictField(
+        required=False,
+        allow_null=True,
+        help_text="regime (per_site or none), epsilon, delta, clip; the noise is solved from them unless "
+        "noise_multiplier is given. Instead of epsilon_budget.",
+    )
 
 
 class RunOutput(serializers.ModelSerializer):

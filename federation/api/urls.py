@@ -1,11 +1,12 @@
 from django.urls import path
 
-from federation.api import views, views_quantum
+from federation.api import views, views_budget, views_quantum
 
 urlpatterns = [
     path("federations", views.Federations.as_view(), name="api_federations"),
     path("federations/<uuid:federation_id>", views.FederationDetail.as_view(), name="api_federation"),
     path("federations/<uuid:federation_id>/runs", views.FederationRuns.as_view(), name="api_federation_runs"),
+    path("federations/<uuid:federation_id>/budgets", views_budget.FederationBudgets.as_view(), name="api_budgets"),
     path("runs", views.Runs.as_view(), name="api_runs"),
     path("runs/<uuid:run_id>", views.RunDetail.as_view(), name="api_run"),
     path("runs/<uuid:run_id>/consents", views.RunConsents.as_view(), name="api_run_consents"),

@@ -18,8 +18,10 @@ References
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -92,11 +94,14 @@ def spent_epsilon(noise_multiplier: float, sample_rate: float, steps: int, delta
 
 def composed_epsilon(spends: Iterable[Spend], delta: float) -> float:
     """Epsilon (Renyi bound) of several spends on the same patients, e.g. the rounds of several runs."""
+    counted = _counted(spends, delta)
+    return _renyi_epsilon(counted, delta) if counted else 0.0
+
+
+@lru_cache(maxsize=1024)  # pages ask again and again for what has not changed
+def _renyi_epsilon(counted: tuple[Spend, ...], delta: float) -> float:
     from dp_accounting.rdp import RdpAccountant, compute_epsilon
 
-    counted = _counted(spends, delta)
-    if not counted:
-        return 0.0
     if not any(spend.levels for spend in counted):
         return _compose(RdpAccountant(RDP_ORDERS), counted, delta)
     curve = np.sum([[spend.steps * sampled_divergence(spend, order) for order in WHOLE_ORDERS] for spend in counted], 0)
@@ -163,10 +168,14 @@ def solve_noise(plan: Callable[[float], Sequence[Spend]], *, epsilon: float, del
     return math.ceil(high * 1000) / 1000
 
 
-def _counted(spends: Iterable[Spend], delta: float) -> list[Spend]:
+def _counted(spends: Iterable[Spend], delta: float) -> tuple[Spend, ...]:
+    """The steps of each kind added up; without those that never happened."""
     if not 0 < delta < 1:
         raise ValueError(f"expected delta over 0 and under 1, got {delta}")
-    return [spend for spend in spends if spend.steps]
+    steps: Counter[Spend] = Counter()
+    for spend in spends:
+        steps[replace(spend, steps=0)] += spend.steps
+    return tuple(replace(kind, steps=count) for kind, count in steps.items() if count)
 
 
 def _compose(accountant: Any, spends: Iterable[Spend], delta: float) -> float:
