@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import transaction
 
 from accounts.models import Institution, User
@@ -119,7 +121,7 @@ def _configuration(
     side = min(sides, default=None)
     primary, baseline = default_specs(federation.task, inputs, side)  # type: ignore[arg-type]
     chosen = LocalConfig.from_dict(local) if local else _recommended(federation.task, side)
-    parts: dict[str, dict] = {}
+    parts: dict[str, Any] = {}
     if privacy is not None:
         if epsilon_budget is not None:
             raise ValueError("expected epsilon in the privacy part or as a budget of its own, got both")

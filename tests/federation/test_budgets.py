@@ -306,7 +306,6 @@ def test_a_proposal_that_no_budget_covers_comes_back_as_a_form_with_the_arithmet
     text = answer.content.decode()
     assert answer.status_code == 409 and "Kept name" in text and "leaves 0.010" in text
     assert not TrainingRun.objects.exists()
-    assert ()
     body = {**body, "privacy": "solved", "epsilon_budget": "1"}
     allow(world, 5.0)
     signed_in(world, "administrator").post(url, body)

@@ -12,11 +12,12 @@ only under secure aggregation.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from federation.domain.privacy.config import PrivacyConfig
+from federation.domain.privacy.config import DISTRIBUTED, PrivacyConfig
 from federation.domain.privacy.discrete import skellam
 from federation.domain.privacy.stream import KeyedStream
 
@@ -29,8 +30,8 @@ class QuorumLost(Exception):
 
 def share_variance(config: PrivacyConfig) -> float:
     """Variance of the whole-number noise that each site adds to each coordinate."""
-    quorum = _distributed(config)
-    return (config.noise_multiplier * config.levels) ** 2 / (quorum - config.colluding)
+    known = _distributed(config)
+    return (known.noise_multiplier * known.levels) ** 2 / (known.quorum - config.colluding)
 
 
 def quantised(summed: NDArray[np.float64], config: PrivacyConfig, *, stream: KeyedStream) -> NDArray[np.int64]:
@@ -39,10 +40,10 @@ def quantised(summed: NDArray[np.float64], config: PrivacyConfig, *, stream: Key
     Rounded so, two sums that lie within `clip` of each other lie within levels + sqrt(n) of each other for each u,
     which is what is accounted. Rounding to the nearest does too.
     """
-    _distributed(config)
+    known = _distributed(config)
     if not np.isfinite(summed).all():
         raise ValueError("expected finite sums, got some that are not; check the inputs")
-    scaled = summed * (config.levels / config.clip)
+    scaled = summed * (known.levels / known.clip)
     return np.floor(scaled + stream.uniforms(scaled.size).reshape(scaled.shape)).astype(np.int64)
 
 
@@ -100,7 +101,7 @@ def require_quorum(survivors: int, config: PrivacyConfig) -> None:
     ------
     QuorumLost
     """
-    quorum = _distributed(config)
+    quorum = _distributed(config).quorum
     if survivors < quorum:
         raise QuorumLost(
             f"expected at least {quorum} sites, got {survivors}: their noise together is less than was accounted, so "
@@ -115,16 +116,28 @@ def require_room(config: PrivacyConfig, *, patients: int, sites: int, modulus: i
     ------
     ValueError
     """
+    levels = _distributed(config).levels
     noise = _TAIL * math.sqrt(sites * share_variance(config))
-    needed = 2 * math.ceil(patients * config.levels + sites + noise) + 1
+    needed = 2 * math.ceil(patients * levels + sites + noise) + 1
     if needed > modulus:
         raise ValueError(
             f"expected a field of at least {needed} elements for {patients} patients, {sites} sites and "
-            f"{config.levels} levels, got {modulus}; take fewer levels or a larger field"
+            f"{levels} levels, got {modulus}; take fewer levels or a larger field"
         )
 
 
-def _distributed(config: PrivacyConfig) -> int:
-    if config.regime != "distributed" or config.quorum is None:
+@dataclass(frozen=True)
+class _Known:
+    """What a configuration of this regime has for certain."""
+
+    noise_multiplier: float
+    clip: float
+    levels: int
+    quorum: int
+
+
+def _distributed(config: PrivacyConfig) -> _Known:
+    amounts = config.noise_multiplier, config.clip, config.levels, config.quorum
+    if config.regime != DISTRIBUTED or None in amounts:
         raise ValueError(f"expected the distributed regime, got {config.regime}")
-    return config.quorum
+    return _Known(*amounts)  # type: ignore[arg-type]
