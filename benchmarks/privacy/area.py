@@ -19,7 +19,7 @@ from benchmarks.frame import Measure, progress
 from benchmarks.privacy.federating import DELTA, MODELS, REGIMES, STEPS, Score, hospitals, run
 
 EPSILONS = (0.5, 1.0, 3.0, 8.0, math.inf)
-SEEDS, QUICK_SEEDS = 10, 2
+SEEDS, QUICK_SEEDS = 20, 2
 Cell = tuple[str, str, float]  # model, regime, epsilon
 
 
@@ -62,7 +62,9 @@ def _row(metric: str, ours: list[Score], peer: str | None, theirs: list[Score] |
     if theirs is not None:
         others = np.array([score.auc for score in theirs])
         other = float(others.mean())
-        note += f"; paired difference {(areas - others).mean():+.3f} {_interval(areas - others)}"
+        right = accuracy - np.array([score.accuracy for score in theirs])
+        note += f"; paired difference of AUC {(areas - others).mean():+.3f} {_interval(areas - others)}"
+        note += f", of accuracy {right.mean():+.3f} {_interval(right)}"
     note += f"; delta {DELTA:g}, {STEPS} steps, one model"
     value = float(areas.mean())
     spread = float(np.ptp(areas) / np.median(areas))
