@@ -14,7 +14,6 @@ from functools import cache
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from benchmarks.frame import ROOT
@@ -22,19 +21,13 @@ from federation.domain.data.dataset import SiteData, Splits, split
 from federation.domain.data.heart import HeartSource
 from federation.domain.learning.config import DPConfig, LocalConfig
 from federation.domain.learning.local import Rows, drawn_sum, train_local
+from federation.domain.learning.shared_step import set_gradients, site_update
 from federation.domain.learning.weights import load_state, state_of
 from federation.domain.models.base import Model, as_batch
 from federation.domain.models.registry import build, default_specs
 from federation.domain.privacy.accountant import Spend, solve_noise
 from federation.domain.privacy.config import LEVELS, PrivacyConfig
-from federation.domain.privacy.distributed import (
-    into_field,
-    noised,
-    out_of_field,
-    quantised,
-    require_quorum,
-    require_room,
-)
+from federation.domain.privacy.distributed import require_quorum, require_room
 from federation.domain.privacy.stream import KeyedStream
 from federation.domain.strategies import fedavg
 from federation.domain.strategies.base import Update
@@ -114,8 +107,7 @@ def _per_site(model: Model, sites: list[SiteData], epsilon: float, seed: int) ->
 
 
 def _distributed(model: Model, sites: list[SiteData], epsilon: float, seed: int) -> None:
-    names = sorted(name for name, _ in model.named_parameters())
-    size = sum(parameter.numel() for parameter in model.parameters())
+    size = model.n_parameters
     noise = noise_for(epsilon, RATE, LEVELS, size)
     patients = sum(data.n_patients for data in sites)
     config = None
@@ -130,32 +122,29 @@ def _distributed(model: Model, sites: list[SiteData], epsilon: float, seed: int)
     rows = [Rows.of(data) for data in sites]
     streams = [KeyedStream(_key(seed, 0, place)) for place in range(len(sites))]
     for _ in range(STEPS):
-        sums = [
-            drawn_sum(model, own, sample_rate=RATE, max_grad_norm=CLIP if config else UNCLIPPED, stream=stream)
-            for own, stream in zip(rows, streams, strict=True)
-        ]
-        flat = [np.concatenate([one[name].numpy().ravel() for name in names]).astype(np.float64) for one in sums]
-        total = _revealed(flat, config, streams)
-        start = 0
-        for name in names:
-            parameter = model.get_parameter(name)
-            part = total[start : start + parameter.numel()] / (RATE * patients)
-            parameter.grad = torch.from_numpy(part.astype(np.float32)).reshape(parameter.shape)
-            start += parameter.numel()
+        if config:
+            _private_gradient(model, rows, config, streams, patients)
+        else:
+            _plain_gradient(model, rows, streams, patients)
         optimizer.step()
 
 
-def _revealed(
-    sums: list[NDArray[np.float64]], config: PrivacyConfig | None, streams: list[KeyedStream]
-) -> NDArray[np.float64]:
+def _private_gradient(
+    model: Model, rows: list[Rows], config: PrivacyConfig, streams: list[KeyedStream], patients: int
+) -> None:
     """What the server learns of a step: the sum alone, with the noise of all sites in it."""
-    if config is None:
-        return np.sum(sums, axis=0)
-    total = np.zeros(len(sums[0]), dtype=np.int64)
-    for own, stream in zip(sums, streams, strict=True):
-        update = into_field(quantised(own, config, stream=stream), MODULUS)
-        total = (total + noised(update, config, modulus=MODULUS, stream=stream)) % MODULUS
-    return out_of_field(total, MODULUS) * (CLIP / LEVELS)
+    models = {"model": model}
+    sent = [site_update(models, own, config, modulus=MODULUS, stream=s) for own, s in zip(rows, streams, strict=True)]
+    set_gradients(models, np.sum(sent, axis=0) % MODULUS, config, modulus=MODULUS, patients=patients)
+
+
+def _plain_gradient(model: Model, rows: list[Rows], streams: list[KeyedStream], patients: int) -> None:
+    sums = [
+        drawn_sum(model, own, sample_rate=RATE, max_grad_norm=UNCLIPPED, stream=stream)
+        for own, stream in zip(rows, streams, strict=True)
+    ]
+    for name, parameter in model.named_parameters():
+        parameter.grad = sum((one[name] for one in sums), torch.zeros_like(parameter)) / (RATE * patients)
 
 
 @cache
