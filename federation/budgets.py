@@ -8,11 +8,13 @@ cannot both take what is left.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+import uuid
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from django.db.models import Count
+from django.db.models import Count, OuterRef, Subquery
 from django.utils import timezone
 
 from accounts.models import Institution, User
@@ -28,6 +30,8 @@ from federation.domain.run_config import RunConfig
 from federation.models import DataManifest, Participant, Round, SiteUpdate, TrainingRun
 from federation.models_budget import PrivacyBudget, PrivacyCharge, PrivacyReservation
 
+Holder = tuple[Participant, str]  # and the data set that it holds
+Key = tuple[uuid.UUID, str]  # institution and data set
 DEFAULT_DELTA = 1e-5  # at which spending is shown where no budget says another
 LARGEST_EPSILON = 1000
 
@@ -72,6 +76,14 @@ def budget_set(*, participant: Participant, epsilon: float, delta: float, reason
             institution=participant.institution, data_set=data_set, epsilon=epsilon, delta=delta, reason=reason,
             set_by=actor,
         )  # fmt: skip
+
+
+def holders_of(participants: Iterable[Participant]) -> list[Holder]:
+    """The participants that have said what they hold, with the data set, in one query."""
+    known = list(participants)
+    latest = DataManifest.objects.filter(participant__in=known).order_by("participant_id", "-created_at")
+    sources = dict(latest.distinct("participant_id").values_list("participant_id", "content__source"))
+    return [(one, sources[one.id]) for one in known if one.id in sources]
 
 
 def data_set_of(participant: Participant) -> str | None:
@@ -205,41 +217,57 @@ def release(run: TrainingRun, participant: Participant | None = None) -> None:
 
 def standing_of(participant: Participant, data_set: str, *, without: TrainingRun | None = None) -> Standing:
     """Budget and account of an institution for a data set, over every federation and run that used it."""
-    mine = PrivacyReservation.objects.filter(participant__institution_id=participant.institution_id, data_set=data_set)
-    spent: list[Spend] = []
-    unbounded = 0
-    for spends in PrivacyCharge.objects.filter(reservation__in=mine).values_list("spends", flat=True):
-        unbounded += spends is None
-        spent += [Spend.from_dict(raw) for raw in spends or []]
-    reserved = [
-        spend
-        for reservation in mine.filter(released_at=None).exclude(run=without).select_related("run").annotate(
-            charged=Count("charges")
-        )
-        for spend in reservation.of_rounds(reservation.run.rounds_planned - reservation.charged)
-    ]  # fmt: skip
-    budget = PrivacyBudget.objects.filter(institution_id=participant.institution_id, data_set=data_set).first()
-    earlier, earlier_unbounded = _before_there_were_budgets(participant, data_set)
-    epsilon, delta = (budget.epsilon, budget.delta) if budget else (math.inf, DEFAULT_DELTA)
-    account = Account(epsilon, delta, [*earlier, *spent], reserved)
-    return Standing(participant, data_set, budget, account, unbounded + earlier_unbounded)
+    return standings_of([(participant, data_set)], without=without)[0]
 
 
-def _before_there_were_budgets(participant: Participant, data_set: str) -> tuple[list[Spend], int]:
-    """What runs without reservations spent, from the updates that they received."""
-    holders = DataManifest.objects.filter(
-        participant__institution_id=participant.institution_id, content__source=data_set
+def standings_of(holders: Sequence[Holder], *, without: TrainingRun | None = None) -> list[Standing]:
+    """The same for several institutions, in four queries however many there are."""
+    institutions = {participant.institution_id for participant, _ in holders}
+    mine = PrivacyReservation.objects.filter(participant__institution__in=institutions)
+    spent, unbounded = _earlier(institutions)
+    reserved: dict[Key, list[Spend]] = defaultdict(list)
+    charges = PrivacyCharge.objects.filter(reservation__in=mine)
+    for institution, data_set, spends in charges.values_list(
+        "reservation__participant__institution_id", "reservation__data_set", "spends"
+    ):
+        unbounded[institution, data_set] += spends is None
+        spent[institution, data_set] += [Spend.from_dict(raw) for raw in spends or []]
+    held = mine.filter(released_at=None).exclude(run=without).select_related("run", "participant")
+    for reservation in held.annotate(charged=Count("charges")):
+        key = reservation.participant.institution_id, reservation.data_set
+        reserved[key] += reservation.of_rounds(reservation.run.rounds_planned - reservation.charged)
+    newest = PrivacyBudget.objects.filter(institution__in=institutions).order_by(
+        "institution_id", "data_set", "-created_at"
     )
+    budgets = {(one.institution_id, one.data_set): one for one in newest.distinct("institution_id", "data_set")}
+    found = []
+    for participant, data_set in holders:
+        key = participant.institution_id, data_set
+        budget = budgets.get(key)
+        epsilon, delta = (budget.epsilon, budget.delta) if budget else (math.inf, DEFAULT_DELTA)
+        account = Account(epsilon, delta, spent[key], reserved[key])
+        found.append(Standing(participant, data_set, budget, account, unbounded[key]))
+    return found
+
+
+def _earlier(institutions: Iterable[uuid.UUID]) -> tuple[dict[Key, list[Spend]], Counter[Key]]:
+    """What runs of before there were budgets spent, from the updates that they received."""
+    spent: dict[Key, list[Spend]] = defaultdict(list)
+    unbounded: Counter[Key] = Counter()
+    source = DataManifest.objects.filter(participant=OuterRef("participant")).values("content__source")[:1]
     updates = SiteUpdate.objects.filter(
-        participant__in=holders.values("participant"), round__run__reservations__isnull=True
-    )
-    spent, unbounded = [], 0
-    for metrics, config in updates.values_list("metrics", "round__run__config"):
+        participant__institution__in=institutions, round__run__reservations__isnull=True
+    ).annotate(data_set=Subquery(source))
+    for institution, data_set, metrics, config in updates.values_list(
+        "participant__institution_id", "data_set", "metrics", "round__run__config"
+    ):
         dp = config["local"]["dp"]
         models = [model for model in metrics.values() if model.get("steps")]
-        unbounded += dp is None and bool(models)
+        unbounded[institution, data_set] += dp is None and bool(models)
         if dp is not None:
-            spent += [Spend(dp["noise_multiplier"], model["sample_rate"], model["steps"]) for model in models]
+            spent[institution, data_set] += [
+                Spend(dp["noise_multiplier"], model["sample_rate"], model["steps"]) for model in models
+            ]
     return spent, unbounded
 
 

@@ -46,19 +46,16 @@ class RunBudgetRow:
 
 def of_federation(federation: Federation) -> list[BudgetRow]:
     """The account of each site that has said what data it holds."""
-    found = []
-    for participant in federation.participants.select_related("institution"):
-        data_set = budgets.data_set_of(participant)
-        if data_set is not None:
-            found.append(_row(budgets.standing_of(participant, data_set)))
-    return found
+    holders = budgets.holders_of(federation.participants.select_related("institution"))
+    return [_row(standing) for standing in budgets.standings_of(holders)]
 
 
 def of_run(run: TrainingRun) -> list[RunBudgetRow]:
     """Sites of a run with what it reserved; empty for runs of before there were budgets."""
     found = []
-    for reservation in run.reservations.select_related("participant__institution").prefetch_related("charges"):
-        standing = budgets.standing_of(reservation.participant, reservation.data_set)
+    reservations = list(run.reservations.select_related("participant__institution").prefetch_related("charges"))
+    standings = budgets.standings_of([(one.participant, one.data_set) for one in reservations])
+    for reservation, standing in zip(reservations, standings, strict=True):
         charges = list(reservation.charges.all())
         delta = standing.account.delta
         spent = planned = None

@@ -329,3 +329,16 @@ def test_the_api_lists_sets_and_refuses(world):
         "name": "R", "rounds": 2, "seed": 1, "privacy": {"regime": "per_site", "epsilon": 0.01},
     })  # fmt: skip
     assert solved.status_code == 201, solved.content
+
+
+def test_the_page_asks_no_more_questions_for_more_sites(world, django_assert_max_num_queries):
+    from tests.factories.people import make_institution
+
+    for number in range(8):
+        site = Participant.objects.create(
+            federation=world.federation, institution=make_institution(f"more-{number}"), site=f"more-{number}",
+            public_key="x",
+        )  # fmt: skip
+        site.manifests.create(digest=f"{number:064}", content=world.participants["north"].manifests.get().content)
+    with django_assert_max_num_queries(6):
+        assert len(shown.of_federation(world.federation)) == 10
