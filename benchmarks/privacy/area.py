@@ -19,7 +19,7 @@ from benchmarks.frame import Measure, progress
 from benchmarks.privacy.federating import DELTA, MODELS, REGIMES, STEPS, Score, hospitals, run
 
 EPSILONS = (0.5, 1.0, 3.0, 8.0, math.inf)
-SEEDS, QUICK_SEEDS = 20, 2
+SEEDS, QUICK_SEEDS = 10, 2
 Cell = tuple[str, str, float]  # model, regime, epsilon
 
 
