@@ -35,6 +35,7 @@ MATRIX: dict[str, frozenset[Role]] = {
     "consent.give": frozenset({Role.SITE_OPERATOR}),  # to a quantum device
     "consent.sign": frozenset({Role.SITE_OPERATOR, Role.ETHICS_OFFICER}),  # to a run: one of each, of the own site
     "retrain.decide": frozenset({Role.ADMINISTRATOR, Role.ETHICS_OFFICER}),
+    "budget.set": frozenset({Role.ETHICS_OFFICER}),  # of the own institution
     "quantum.view": _STAFF,
     "quantum.order": frozenset({Role.ADMINISTRATOR}),  # order, cancel, retry, set limits
     "model.view": _ALL,

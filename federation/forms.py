@@ -6,7 +6,7 @@ from django import forms
 
 from federation.domain.learning.defaults import default_config
 
-RECOMMENDED, NONE = "recommended", "none"
+RECOMMENDED, SOLVED, NONE = "recommended", "solved", "none"
 
 
 class RunForm(forms.Form):
@@ -24,7 +24,8 @@ class RunForm(forms.Form):
     privacy = forms.ChoiceField(
         label="Privacy of the patients",
         choices=[
-            (RECOMMENDED, "Differential privacy: what the weights can reveal about one patient is bounded"),
+            (RECOMMENDED, "Differential privacy with the recommended noise; the run stops when the budget is spent"),
+            (SOLVED, "Differential privacy with the least noise that keeps all planned rounds within the budget"),
             (NONE, "No differential privacy: the loss of privacy is not bounded"),
         ],
         widget=forms.RadioSelect,
@@ -35,7 +36,7 @@ class RunForm(forms.Form):
     epsilon_budget = forms.FloatField(
         min_value=0.01, max_value=999, initial=10, label="Privacy budget ε",
         error_messages={"required": "Differential privacy needs a budget over 0; 10 is the recommended one."},
-        help_text="The run stops when a site has spent this much. Smaller is more private; 10 is a weak guarantee, "
+        help_text="What the run may spend of each patient's privacy. Smaller is more private; 10 is a weak guarantee, "
         "1 a strong one. Only used with differential privacy.",
     )  # fmt: skip
 
@@ -55,6 +56,8 @@ class RunForm(forms.Form):
         if chosen.get("privacy") == NONE:
             without = {**self.recommended.as_dict(), "dp": None}
             return {**arguments, "local": without, "epsilon_budget": None}
+        if chosen.get("privacy") == SOLVED:
+            return {**arguments, "privacy": {"regime": "per_site", "epsilon": chosen["epsilon_budget"]}}
         if chosen.get("privacy") == RECOMMENDED:
             return {**arguments, "epsilon_budget": chosen["epsilon_budget"]}
         return arguments

@@ -286,5 +286,6 @@ class RunEvent(models.Model):
         return f"{self.kind} {self.site}"
 
 
+from federation.models_budget import PrivacyBudget, PrivacyCharge, PrivacyReservation  # noqa: E402, F401
 from federation.models_consents import FederationAgreement, Reconsideration  # noqa: E402, F401
 from federation.models_quantum import DeviceConsent, QuantumJob, QuantumLimit  # noqa: E402, F401 - they name the models above

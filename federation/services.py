@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import transaction
 from django.utils import timezone
 
@@ -9,7 +11,7 @@ from accounts.models import Institution, User
 from core import jobs
 from core.context import governed
 from core.errors import ApplicationError, Conflict
-from federation import consents, mailbox, site_statements, training
+from federation import budgets, consents, mailbox, site_statements, training
 from federation.agreements import refuse_without_agreement
 from federation.consents import consent_decide, consents_of, reconsideration_decide
 from federation.domain.learning.config import LocalConfig
@@ -82,11 +84,13 @@ def run_propose(
     local: dict | None = None,
     epsilon_budget: float | None = None,
     terms: dict | None = None,
+    privacy: dict | None = None,
 ) -> TrainingRun:
     """Freeze a configuration and its terms on the data that the sites now hold, and ask them for consent.
 
     Without `local`, the recommended local training of the federation's task is taken, and with it, if it is
-    differentially private, its recommended budget.
+    differentially private, its recommended budget. `privacy` names a regime and its epsilon instead; then the noise is
+    the least that keeps every site within it. What the run may spend is reserved from the institutions' budgets.
     """
     manifests = {p.site: p.manifests.first() for p in federation.participants.filter(is_active=True)}
     missing = sorted(site for site, found in manifests.items() if found is None)
@@ -97,7 +101,7 @@ def run_propose(
         )
     held = {site: manifest for site, manifest in manifests.items() if manifest is not None}
     try:
-        config = _configuration(federation, held, rounds, seed, local, epsilon_budget, terms)
+        config = _configuration(federation, held, rounds, seed, local, epsilon_budget, terms, privacy)
     except (ValueError, TypeError) as error:
         raise ApplicationError(f"The configuration is not valid: {error}") from error
     refuse_without_agreement(federation)
@@ -105,13 +109,14 @@ def run_propose(
         run = TrainingRun.objects.create(
             federation=federation, name=name, config=config.as_dict(), config_hash=config.hash, requested_by=actor
         )
+        budgets.reserve(run, {held[p.site].participant: held[p.site] for p in training.participants_of(run)})
         site_statements.proposal_send(run)
         return run
 
 
 def _configuration(
     federation: Federation, held: dict[str, DataManifest], rounds: int, seed: int, local: dict | None,
-    epsilon_budget: float | None, terms: dict | None,
+    epsilon_budget: float | None, terms: dict | None, privacy: dict | None,
 ) -> RunConfig:  # fmt: skip
     from federation.domain.models.registry import default_specs  # torch: only who proposes a run loads it
 
@@ -124,6 +129,12 @@ def _configuration(
     side = min(sides, default=None)
     primary, baseline = default_specs(federation.task, inputs, side)  # type: ignore[arg-type]
     chosen = LocalConfig.from_dict(local) if local else _recommended(federation.task, side)
+    parts: dict[str, Any] = {}
+    if privacy is not None:
+        if epsilon_budget is not None:
+            raise ValueError("expected epsilon in the privacy part or as a budget of its own, got both")
+        chosen, regime = budgets.with_privacy(federation.task, chosen, privacy, held, rounds)  # type: ignore[arg-type]
+        epsilon_budget, parts["privacy"] = regime.epsilon, regime.as_dict()
     if epsilon_budget is None and chosen.dp is not None:
         epsilon_budget = 10.0
     return RunConfig(
@@ -136,6 +147,7 @@ def _configuration(
         data_digests={site: digest(manifest.content) for site, manifest in held.items()},
         terms=terms_for(federation, terms, epsilon=epsilon_budget, today=timezone.now().date()).as_dict(),
         format=FORMAT_WITH_PARTS,
+        **parts,
     )
 
 
@@ -161,6 +173,7 @@ def run_start(*, run: TrainingRun, actor: User) -> TrainingRun:
             )
         if run.state == State.PAUSED:
             raise Conflict("The run is paused; resume it instead.")
+        budgets.require(run)
         training.set_state(run, State.RUNNING)
         jobs.enqueue("run.begin", {"run": str(run.id)}, key=f"begin:{run.id}")
     return run

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from core import artefacts, events, jobs
 from core.context import governed
-from federation import consents, mailbox, site_statements
+from federation import budgets, consents, mailbox, site_statements
 from federation.domain.group_rates import Cell
 from federation.domain.round_metrics import site_epsilon, summarise
 from federation.domain.run_config import MODEL_NAMES, RunConfig
@@ -52,6 +52,7 @@ def participants_of(run: TrainingRun) -> list[Participant]:
 def open_round(run: TrainingRun, *, number: int, start: dict[str, str]) -> None:
     with governed(action="round.open", reason=f"round {number} of {run.name}"):
         round_ = Round.objects.create(run=run, number=number, start_weights=start)
+        budgets.charge(round_)
         _ask_all(run, round_, "train", start)
     show(run, "round", f"Round {number} of {run.rounds_planned} started")
 
@@ -78,11 +79,12 @@ def train_answered(payload: dict) -> jobs.Effects:
             return
         answer = order.answer or {}
         with governed(action="update.accept", reason=f"signed by {order.participant.site}"):
-            SiteUpdate.objects.create(
+            update = SiteUpdate.objects.create(
                 round=round_, participant=order.participant, weights=order.answer_attachments,
                 n_records=answer["n_records"], metrics=answer["models"],
                 message_digest=order.answer_digest, signature=order.signature,
             )  # fmt: skip
+            budgets.charge_reported(update)
         show(run, "update", f"{order.participant} sent its update", site=order.participant.site)
         _after_training(round_)
 
@@ -188,6 +190,9 @@ def _close_round(run: TrainingRun, round_: Round, orders: list[SiteOrder]) -> No
 def move_on(run: TrainingRun, done: Round) -> None:
     """Start the next round, or finish."""
     if done.number < run.rounds_planned:
+        if refused := budgets.refusals(run):
+            fail(run, " ".join(["The privacy budget does not cover another round.", *refused]))
+            return
         open_round(run, number=done.number + 1, start=done.weights)
         return
     with governed(action="run.finish"):
@@ -249,6 +254,7 @@ def set_state(run: TrainingRun, state: State, *, stop_reason: str = "", stopped_
         run.started_at = now
     if state in {State.FINISHED, State.ABORTED, State.FAILED}:
         run.finished_at, run.stopped_by_id, run.stop_reason = now, stopped_by, stop_reason
+        budgets.release(run)
     run.save(update_fields=["state", "started_at", "finished_at", "stopped_by", "stop_reason"])
 
 

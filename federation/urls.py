@@ -1,12 +1,13 @@
 from django.urls import path
 
-from federation import views, views_consents, views_quantum
+from federation import views, views_budget, views_consents, views_quantum
 
 urlpatterns = [
     path("federations/", views.federations, name="federations"),
     path("federations/<uuid:federation_id>/", views.federation, name="federation"),
     path("federations/<uuid:federation_id>/runs/", views.run_propose, name="run_propose"),
     path("federations/<uuid:federation_id>/agreements/", views.agreement_record, name="agreement_record"),
+    path("federations/<uuid:federation_id>/budget/", views_budget.budget_set, name="budget_set"),
     path("runs/<uuid:run_id>/", views.run, name="run"),
     path("runs/<uuid:run_id>/live/", views.run_live, name="run_live"),
     path("runs/<uuid:run_id>/terms/", views_consents.run_terms, name="run_terms"),

@@ -14,10 +14,12 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.access import requires
 from federation import agreements, services
 from federation.agreements import agreements_of
+from federation.budgets import BudgetExceeded
 from federation.forms import RunForm
+from federation.forms_budget import BudgetForm
 from federation.forms_consents import AgreementForm, TermsForm
 from federation.models import Federation, TrainingRun
-from federation.presentation import participants, run_page
+from federation.presentation import budgets, participants, run_page
 from federation.presentation.consents import short_of_people
 
 PER_PAGE = 20
@@ -43,34 +45,40 @@ def federations(request: HttpRequest) -> HttpResponse:
 @require_safe
 def federation(request: HttpRequest, federation_id: uuid.UUID) -> HttpResponse:
     found = get_object_or_404(Federation.objects.for_user(request.user), id=federation_id)
-    return _federation_page(request, found, _form(found), TermsForm(federation=found))
+    return federation_page(request, found)
 
 
 def _form(found: Federation, *data: QueryDict) -> RunForm:
     return RunForm(*data, task=found.task, side=services.image_side(found))
 
 
-def _federation_page(
+def federation_page(
     request: HttpRequest,
     found: Federation,
-    form: RunForm,
-    terms: TermsForm,
+    *,
+    form: RunForm | None = None,
+    terms: TermsForm | None = None,
     agreement: AgreementForm | None = None,
+    budget_form: BudgetForm | None = None,
     status: int = 200,
 ) -> HttpResponse:
+    """The page of a federation, with a form that was filled in wrongly in the place of an empty one."""
+    user = _person(request)
     runs = Paginator(found.runs.select_related("requested_by"), PER_PAGE).get_page(request.GET.get("page"))
     held = participants.held_by(found)
     context = {
         "federation": found,
         "sites": held,
-        "terms_form": terms,
+        "terms_form": terms or TermsForm(federation=found),
         "agreements": agreements_of(found),
         "agreement_form": agreement or AgreementForm(federation=found),
-        "may_manage": request.user.may("federation.manage"),  # type: ignore[union-attr]
+        "may_manage": user.may("federation.manage"),
         "short_of": short_of_people(site.participant for site in held if site.participant.is_active),
         "page": runs,
-        "form": form,
-        "may_propose": request.user.may("run.start"),  # type: ignore[union-attr]
+        "form": form or _form(found),
+        "may_propose": user.may("run.start"),
+        "budgets": budgets.of_federation(found),
+        "budget_form": (budget_form or BudgetForm()) if budgets.may_set(found, user) else None,
     }
     return render(request, "federation/federation.html", context, status=status)
 
@@ -81,8 +89,14 @@ def run_propose(request: HttpRequest, federation_id: uuid.UUID) -> HttpResponse:
     found = get_object_or_404(Federation.objects.for_user(request.user), id=federation_id)
     form, terms = _form(found, request.POST), TermsForm(request.POST, federation=found)
     if not (form.is_valid() & terms.is_valid()):  # both, so that each shows its errors
-        return _federation_page(request, found, form, terms, status=400)
-    proposed = services.run_propose(federation=found, actor=_person(request), terms=terms.terms(), **form.proposal())
+        return federation_page(request, found, form=form, terms=terms, status=400)
+    try:
+        proposed = services.run_propose(
+            federation=found, actor=_person(request), terms=terms.terms(), **form.proposal()
+        )
+    except BudgetExceeded as error:
+        form.add_error(None, error.message)
+        return federation_page(request, found, form=form, terms=terms, status=error.status)
     messages.success(request, f"“{proposed.name}” is proposed. The sites are asked for their consent.")
     return redirect("run", proposed.id)
 
@@ -93,7 +107,7 @@ def agreement_record(request: HttpRequest, federation_id: uuid.UUID) -> HttpResp
     found = get_object_or_404(Federation.objects.for_user(request.user), id=federation_id)
     form = AgreementForm(request.POST, federation=found)
     if not form.is_valid():
-        return _federation_page(request, found, _form(found), TermsForm(federation=found), form, status=400)
+        return federation_page(request, found, agreement=form, status=400)
     recorded = agreements.agreement_record(actor=_person(request), **form.cleaned_data)
     messages.success(request, f"The agreement of {recorded.participant.institution} is on record.")
     return redirect("federation", found.id)

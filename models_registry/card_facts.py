@@ -75,7 +75,12 @@ def privacy_words(version: Version) -> str:
     if not spent:
         return "Trained with differential privacy; the ε that was spent is not on record."
     by_site = ", ".join(f"{site} {value:.3g}" for site, value in sorted(spent.items()))
-    return f"Differential privacy for each patient: ε ≤ {max(spent.values()):.3g} at δ = {dp['delta']:g} ({by_site})."
+    together = (version.config.get("privacy") or {}).get("regime") == "distributed"
+    maker = "all sites together" if together else "each site"
+    return (
+        f"Differential privacy for each patient: ε ≤ {max(spent.values()):.3g} at δ = {dp['delta']:g} ({by_site}). "
+        f"Rényi bound over both models; the noise was made by {maker}."
+    )
 
 
 def training_data(manifests: Sequence[DataManifest]) -> str | None:

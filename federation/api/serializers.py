@@ -51,6 +51,12 @@ class RunInput(serializers.Serializer):
     )
     epsilon_budget = serializers.FloatField(required=False, allow_null=True, min_value=0.0)
     terms = TermsInput(required=False, help_text="Legal bases and ethics approval are required of patients' data.")
+    privacy = serializers.DictField(
+        required=False,
+        allow_null=True,
+        help_text="regime (per_site or none), epsilon, delta, clip; the noise is solved from them unless "
+        "noise_multiplier is given. Instead of epsilon_budget.",
+    )
 
 
 class RunOutput(serializers.ModelSerializer):

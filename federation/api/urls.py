@@ -1,6 +1,6 @@
 from django.urls import path
 
-from federation.api import views, views_consents, views_quantum
+from federation.api import views, views_budget, views_consents, views_quantum
 
 urlpatterns = [
     path("federations", views.Federations.as_view(), name="api_federations"),
@@ -11,6 +11,7 @@ urlpatterns = [
         views_consents.Agreements.as_view(),
         name="api_federation_agreements",
     ),
+    path("federations/<uuid:federation_id>/budgets", views_budget.FederationBudgets.as_view(), name="api_budgets"),
     path("runs", views.Runs.as_view(), name="api_runs"),
     path("runs/<uuid:run_id>", views.RunDetail.as_view(), name="api_run"),
     path("runs/<uuid:run_id>/consents", views_consents.RunConsents.as_view(), name="api_run_consents"),

@@ -66,7 +66,7 @@ def site_epsilon(updates: Iterable[Mapping[str, Mapping[str, Any]]], dp: Mapping
     """
     if dp is None:
         return None
-    from federation.domain.learning.privacy import Spend, composed_epsilon  # torch: only who counts epsilon pays
+    from federation.domain.privacy.accountant import Spend, composed_epsilon
 
     spends = [
         Spend(dp["noise_multiplier"], model["sample_rate"], model["steps"])

@@ -8,6 +8,7 @@ from typing import Any
 
 from federation.domain.learning.config import LocalConfig
 from federation.domain.messages import digest
+from federation.domain.privacy.config import PrivacyConfig
 from federation.domain.terms import Terms
 
 STRATEGIES = ("fedavg",)
@@ -79,6 +80,10 @@ class RunConfig:
             raise ValueError(f"expected a strategy among {STRATEGIES}, got {self.strategy!r}")
         if (self.local.dp is None) != (self.epsilon_budget is None):
             raise ValueError("expected a privacy budget exactly if training is differentially private")
+        if self.privacy is not None:
+            PrivacyConfig.from_dict(self.privacy).require_agreement(
+                dp=self.local.dp, epsilon_budget=self.epsilon_budget
+            )
         if self.epsilon_budget is not None and not 0 < self.epsilon_budget < 1000:
             raise ValueError(f"expected a privacy budget over 0 and under 1000, got {self.epsilon_budget}")
         if self.terms is not None and Terms.from_dict(self.terms).epsilon != self.epsilon_budget:

@@ -13,7 +13,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('federation', '0003_quantum'),
+        ('federation', '0004_budgets'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

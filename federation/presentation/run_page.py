@@ -10,6 +10,7 @@ from django.urls import reverse
 from accounts.models import User
 from federation import consents
 from federation.models import Round, RunEvent, TrainingRun
+from federation.presentation import budgets
 from federation.presentation.charts import run_charts
 from federation.presentation.consents import LEFT_WORDS, answers_of, matters_of, own_of
 from federation.presentation.facts import NO_PRIVACY, consent_words, privacy_words
@@ -47,6 +48,7 @@ def fixed_part(run: TrainingRun) -> dict[str, Any]:
         "digests": digests,
         "private": privacy_words(run.config) != NO_PRIVACY,
         "fingerprint": run_fingerprint(run.id),
+        "run_budgets": budgets.of_run(run),
     }
 
 

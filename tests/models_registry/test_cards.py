@@ -106,7 +106,10 @@ def test_epsilon_is_named_by_site_with_its_delta(version: Version) -> None:
 
     said = card_content(version=version, texts={})["privacy"]
 
-    assert said == "Differential privacy for each patient: ε ≤ 0.93 at δ = 1e-05 (north 0.81, south 0.93)."
+    assert said == (
+        "Differential privacy for each patient: ε ≤ 0.93 at δ = 1e-05 (north 0.81, south 0.93). Rényi bound over both "
+        "models; the noise was made by each site."
+    )
 
 
 def test_the_data_are_described_from_the_sites_manifests(version: Version) -> None:

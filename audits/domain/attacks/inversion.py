@@ -29,8 +29,9 @@ from federation.domain.data.dataset import SiteData
 from federation.domain.learning.config import DPConfig, LocalConfig
 from federation.domain.learning.local import train_local
 from federation.domain.learning.loss import loss_per_row
-from federation.domain.learning.privacy import KeyedStream, add_noise, clipped_sum
+from federation.domain.learning.privacy import add_noise, clipped_sum
 from federation.domain.models.base import Model, as_batch
+from federation.domain.privacy.stream import KeyedStream
 
 LEAST_BIAS = 1e-12  # below it a unit did not move, and the quotient means nothing
 ROOM = 0.2  # scaled inputs may leave [0, 1] by this much

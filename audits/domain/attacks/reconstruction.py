@@ -29,8 +29,8 @@ from audits.domain.attacks.similarity import Records, similarity
 from audits.domain.attacks.tail import through_the_tail
 from federation.domain.data.dataset import SiteData
 from federation.domain.learning.config import DPConfig, LocalConfig
-from federation.domain.learning.privacy import KeyedStream
 from federation.domain.models.base import Model
+from federation.domain.privacy.stream import KeyedStream
 
 Told = Callable[[int], None]
 Found = dict[str, NDArray[np.bool_]]  # by attack, whether each patient was reconstructed, shape (n,)

@@ -15,11 +15,12 @@ from torch import Tensor
 from federation.domain.data.dataset import SiteData
 from federation.domain.data.volumes import AT
 from federation.domain.learning.augment import augmented
-from federation.domain.learning.config import DPConfig, LocalConfig
+from federation.domain.learning.config import LocalConfig
 from federation.domain.learning.loss import loss_per_row
-from federation.domain.learning.privacy import KeyedStream, add_noise, clipped_sum, patient_gradients
+from federation.domain.learning.privacy import add_noise, clipped_sum, patient_gradients
 from federation.domain.learning.weights import State, state_of
 from federation.domain.models.base import Model, as_batch
+from federation.domain.privacy.stream import KeyedStream
 
 
 class TrainingStopped(Exception):
@@ -178,13 +179,33 @@ def _gradients(
     stream = KeyedStream(seed)
     sample_rate = min(1.0, config.batch_size / data.n_patients)
     for _ in range(steps):
-        drawn = stream.uniforms(data.n_patients) < sample_rate
-        rows = torch.from_numpy(np.flatnonzero(drawn[data.patient_index]))
-        number = torch.from_numpy((np.cumsum(drawn) - 1)[data.patient_index[rows.numpy()]])
-        by_patient = patient_gradients(model, x[rows], y[rows], number, int(drawn.sum()))
+        summed = drawn_sum(model, whole, sample_rate=sample_rate, max_grad_norm=config.dp.max_grad_norm, stream=stream)
+        noisy = add_noise(summed, std=config.dp.noise_multiplier * config.dp.max_grad_norm, stream=stream)
         # Divided by the expected number of patients: the number drawn is not public.
-        _private_step(model, by_patient, config.dp, stream, n_expected=sample_rate * data.n_patients)
+        for name, parameter in model.named_parameters():
+            parameter.grad = noisy[name] / (sample_rate * data.n_patients)
         yield None
+
+
+def drawn_sum(
+    model: Model, whole: Rows, *, sample_rate: float, max_grad_norm: float, stream: KeyedStream
+) -> dict[str, Tensor]:
+    """Sum of the clipped gradients of patients drawn at random, each with the same probability: one private step.
+
+    It is not private before noise is added to it: here at the site, or by all sites together (`privacy.distributed`).
+
+    Parameters
+    ----------
+    sample_rate : float, in (0, 1]
+    stream : KeyedStream
+        Of the site's secret: who is drawn must not be known either.
+    """
+    n_patients = int(whole.patient.max()) + 1
+    drawn = stream.uniforms(n_patients) < sample_rate
+    rows = torch.from_numpy(np.flatnonzero(drawn[whole.patient]))
+    number = torch.from_numpy((np.cumsum(drawn) - 1)[whole.patient[rows.numpy()]])
+    by_patient = patient_gradients(model, whole.x[rows], whole.y[rows], number, int(drawn.sum()))
+    return clipped_sum(by_patient, max_grad_norm=max_grad_norm)
 
 
 def _shuffled(n_patients: int, config: LocalConfig, rng: np.random.Generator) -> Iterator[NDArray[np.int64]]:
@@ -213,12 +234,3 @@ def _plain_step(model: Model, x: Tensor, y: Tensor, misses: float) -> float:
     loss = loss_per_row(model(x), y, model.task, misses=misses).mean()
     loss.backward()
     return loss.item()
-
-
-def _private_step(
-    model: Model, by_patient: dict[str, Tensor], dp: DPConfig, stream: KeyedStream, *, n_expected: float
-) -> None:
-    summed = clipped_sum(by_patient, max_grad_norm=dp.max_grad_norm)
-    noisy = add_noise(summed, std=dp.noise_multiplier * dp.max_grad_norm, stream=stream)
-    for name, parameter in model.named_parameters():
-        parameter.grad = noisy[name] / n_expected

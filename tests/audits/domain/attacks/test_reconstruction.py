@@ -23,10 +23,10 @@ from audits.domain.attacks.similarity import NoYardstickError, attack_view, simi
 from federation.domain.data.phantom import generate
 from federation.domain.learning.config import DPConfig, LocalConfig
 from federation.domain.learning.loss import loss_per_row
-from federation.domain.learning.privacy import KeyedStream
 from federation.domain.learning.weights import state_of
 from federation.domain.models.base import as_batch
 from federation.domain.models.registry import build
+from federation.domain.privacy.stream import KeyedStream
 
 CIRCUIT = {"kind": "vqc_classifier", "inputs": 8, "qubits": 4, "layers": 1, "entangling": True}
 TWIN = {"kind": "mlp_classifier", "inputs": 8, "hidden": 6, "outputs": 4}

@@ -1,61 +1,13 @@
 import warnings
 
-import numpy as np
 import pytest
 import torch
 from scipy import stats
 
 from federation.domain.learning.loss import loss_per_row
-from federation.domain.learning.privacy import (
-    KeyedStream,
-    Spend,
-    add_noise,
-    clipped_sum,
-    composed_epsilon,
-    epsilon_pld,
-    epsilon_rdp,
-    patient_gradients,
-    spent_epsilon,
-)
+from federation.domain.learning.privacy import add_noise, clipped_sum, patient_gradients
 from federation.domain.models.registry import build, default_specs
-
-SETTINGS = [(1.0, 0.1, 100), (4.3, 0.1, 100), (3.0, 0.5, 30), (3.0, 0.25, 200), (2.0, 1.0, 10)]
-
-
-@pytest.mark.parametrize(("noise", "rate", "steps"), SETTINGS)
-def test_epsilon_agrees_with_the_accountant_of_opacus(noise, rate, steps):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # opacus warns that its own orders are few
-        from opacus.accountants import RDPAccountant
-
-        accountant = RDPAccountant()
-        accountant.history = [(noise, rate, steps)]
-        theirs = accountant.get_epsilon(delta=1e-5)
-    assert spent_epsilon(noise, rate, steps, 1e-5) == pytest.approx(theirs, rel=0.01)
-
-
-@pytest.mark.parametrize(("noise", "rate", "steps"), SETTINGS[:3])
-def test_the_enforced_epsilon_is_never_below_the_nearly_exact_one(noise, rate, steps):
-    rdp, pld = epsilon_rdp(noise, rate, steps, 1e-5), epsilon_pld(noise, rate, steps, 1e-5)
-    assert 0.8 * rdp < pld <= rdp
-
-
-def test_rounds_compose_like_one_long_run():
-    rounds = [Spend(2.0, 0.2, 10)] * 5
-    assert composed_epsilon(rounds, 1e-5) == pytest.approx(epsilon_rdp(2.0, 0.2, 50, 1e-5))
-    assert composed_epsilon([*rounds, Spend(1.0, 0.2, 10)], 1e-5) > composed_epsilon(rounds, 1e-5)
-
-
-def test_no_step_has_spent_nothing():
-    assert composed_epsilon([], 1e-5) == epsilon_rdp(1.0, 0.1, 0, 1e-5) == epsilon_pld(1.0, 0.1, 0, 1e-5) == 0
-
-
-@pytest.mark.parametrize(
-    ("noise", "rate", "steps", "delta"), [(0, 0.1, 1, 1e-5), (1, 0, 1, 1e-5), (1, 1.1, 1, 1e-5), (1, 1, 1, 0)]
-)
-def test_spends_out_of_range_are_refused(noise, rate, steps, delta):
-    with pytest.raises(ValueError, match="expected"):
-        spent_epsilon(noise, rate, steps, delta)
+from federation.domain.privacy.stream import KeyedStream
 
 
 def three_patients(task):
@@ -107,17 +59,16 @@ def test_noise_is_gaussian_of_the_given_width():
     assert stats.kstest(noisy / 3, "norm").pvalue > 0.001
 
 
-def test_a_stream_repeats_with_its_key_and_with_no_other():
-    first, same, other = KeyedStream(2**200 + 1), KeyedStream(2**200 + 1), KeyedStream(2**200 + 2)
-    a, b = first.uniforms(5), first.uniforms(5)
-    assert np.array_equal(a, same.uniforms(5))
-    assert not np.array_equal(a, b)
-    assert not np.array_equal(a, other.uniforms(5))
-    assert a.min() >= 0
-    assert a.max() < 1
-    assert [len(first.normals(size)) for size in (0, 1, 2, 5)] == [0, 1, 2, 5]
-
-
-def test_a_negative_key_is_refused():
-    with pytest.raises(ValueError, match="got -1"):
-        KeyedStream(-1)
+def test_gradients_by_patient_equal_those_of_opacus_where_it_knows_every_layer():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # opacus, of torch's hooks
+        from opacus import GradSampleModule
+    x, y, patient = three_patients("classification")
+    model = build(default_specs("classification", 6)[1], seed=1)
+    ours = patient_gradients(model, x, y, patient, 3)
+    share = 1 / torch.bincount(patient).float()
+    theirs = GradSampleModule(build(default_specs("classification", 6)[1], seed=1), loss_reduction="sum")
+    (share[patient] * loss_per_row(theirs(x), y, "classification")).sum().backward()
+    for name, parameter in theirs._module.named_parameters():
+        summed = torch.zeros(3, *parameter.shape).index_add_(0, patient, parameter.grad_sample)
+        assert torch.allclose(ours[name], summed, atol=1e-6), name

@@ -1,0 +1,289 @@
+"""Privacy budgets: set by an institution, reserved by a run that is proposed, charged by each round.
+
+A run is asked three times whether it can be paid: when it is proposed, when it starts, and before each further round,
+because a budget may be lowered meanwhile. Whoever reserves holds the institutions' rows, so two proposals at once
+cannot both take what is left.
+"""
+
+from __future__ import annotations
+
+import math
+import uuid
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from django.db.models import Count, OuterRef, Subquery
+from django.utils import timezone
+
+from accounts.models import Institution, User
+from core.context import governed
+from core.errors import ApplicationError, Conflict, Forbidden
+from federation.domain.data.dataset import Task, part_sizes
+from federation.domain.learning.config import LocalConfig
+from federation.domain.learning.defaults import private_config
+from federation.domain.privacy.accountant import Spend
+from federation.domain.privacy.budget import Account, refusal
+from federation.domain.privacy.config import DISTRIBUTED, NONE, PER_SITE, Plan, PrivacyConfig, with_noise_for
+from federation.domain.run_config import RunConfig
+from federation.models import DataManifest, Participant, Round, SiteUpdate, TrainingRun
+from federation.models_budget import PrivacyBudget, PrivacyCharge, PrivacyReservation
+
+Holder = tuple[Participant, str]  # and the data set that it holds
+Key = tuple[uuid.UUID, str]  # institution and data set
+DEFAULT_DELTA = 1e-5  # at which spending is shown where no budget says another
+LARGEST_EPSILON = 1000
+
+
+class BudgetExceeded(Conflict):
+    """A run that some institution's budget does not cover; the message shows the arithmetic of each."""
+
+    code = "privacy_budget"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One institution's account for one data set; `budget` None: nobody has set one, so nothing is refused."""
+
+    participant: Participant
+    data_set: str
+    budget: PrivacyBudget | None
+    account: Account
+    unbounded_rounds: int  # rounds of training without differential privacy: no figure covers them
+
+    @property
+    def whose(self) -> str:
+        return f"{self.participant.institution}, data set {self.data_set}"
+
+
+def budget_set(*, participant: Participant, epsilon: float, delta: float, reason: str, actor: User) -> PrivacyBudget:
+    """An ethics officer of the institution says what may be spent on the data it holds here, over all runs."""
+    if participant.institution_id not in actor.institution_ids:
+        raise Forbidden(f"Only {participant.institution} sets the budget of its own patients.")
+    if not (math.isfinite(epsilon) and 0 < epsilon < LARGEST_EPSILON):
+        raise ApplicationError(f"Expected a budget ε over 0 and under {LARGEST_EPSILON}, got {epsilon}.")
+    if not 0 < delta <= 0.01:
+        raise ApplicationError(f"Expected δ over 0 and at most 0.01, well below one in the patients, got {delta}.")
+    if not reason.strip():
+        raise ApplicationError("Say why: the reason becomes part of the record.")
+    data_set = data_set_of(participant)
+    if data_set is None:
+        raise Conflict(f"{participant.institution} has not said what data it holds; start its worker first.")
+    with governed(action="budget.set", actor=actor.id, reason=reason):
+        _lock([participant])
+        return PrivacyBudget.objects.create(
+            institution=participant.institution, data_set=data_set, epsilon=epsilon, delta=delta, reason=reason,
+            set_by=actor,
+        )  # fmt: skip
+
+
+def holders_of(participants: Iterable[Participant]) -> list[Holder]:
+    """The participants that have said what they hold, with the data set, in one query."""
+    known = list(participants)
+    latest = DataManifest.objects.filter(participant__in=known).order_by("participant_id", "-created_at")
+    sources = dict(latest.distinct("participant_id").values_list("participant_id", "content__source"))
+    return [(one, sources[one.id]) for one in known if one.id in sources]
+
+
+def data_set_of(participant: Participant) -> str | None:
+    """The data set that the site holds, as its latest manifest names it."""
+    manifest = participant.manifests.first()
+    return None if manifest is None else str(manifest.content["source"])
+
+
+def round_spends(config: RunConfig, manifest: DataManifest) -> list[Spend] | None:
+    """What one round of a run spends at a site, over both models; None without differential privacy."""
+    if config.local.dp is None:
+        return None
+    privacy = private_part(config)
+    return plan_of(config.local.as_dict(), config.rounds, manifest).spends(privacy, rounds=1)
+
+
+def private_part(config: RunConfig) -> PrivacyConfig:
+    """The privacy part; for runs of before there was one, as local training says it."""
+    if config.privacy is not None:
+        return PrivacyConfig.from_dict(config.privacy)
+    dp = config.local.dp
+    if dp is None:
+        return PrivacyConfig("none")
+    return PrivacyConfig(PER_SITE, config.epsilon_budget, dp.delta, dp.max_grad_norm, dp.noise_multiplier)
+
+
+def plan_of(local: dict[str, Any], rounds: int, manifest: DataManifest) -> Plan:
+    n_train, _, _ = part_sizes(manifest.content["n_patients"])
+    return Plan(rounds=rounds, epochs=local["epochs"], batch_size=local["batch_size"], n_train=n_train)
+
+
+def with_privacy(
+    task: Task, local: LocalConfig, wanted: Mapping[str, Any], manifests: Mapping[str, DataManifest], rounds: int
+) -> tuple[LocalConfig, PrivacyConfig]:
+    """Local training in the regime that is wanted, with the least noise that keeps every site within its epsilon.
+
+    Parameters
+    ----------
+    wanted : regime, epsilon, and, if others than recommended, delta, clip and noise_multiplier
+
+    Raises
+    ------
+    ValueError
+        If it makes no sense, or no noise is enough.
+    """
+    regime = wanted.get("regime")
+    if regime == NONE:
+        return replace(local, dp=None), PrivacyConfig.from_dict({**PrivacyConfig(NONE).as_dict(), **wanted})
+    if regime == DISTRIBUTED:
+        raise ValueError(
+            "expected the regime per_site or none: noise that sites make together needs secure aggregation of single "
+            "steps, which runs do not carry out yet"
+        )
+    usual: dict[str, Any] = {"noise_multiplier": 1.0}
+    if (known := local.dp or private_config(task).dp) is not None:
+        usual |= {"delta": known.delta, "clip": known.max_grad_norm}
+    privacy = PrivacyConfig.from_dict({**PrivacyConfig(NONE).as_dict(), **usual, **wanted})
+    if wanted.get("noise_multiplier") is None:
+        plans = {site: plan_of(local.as_dict(), rounds, manifest) for site, manifest in manifests.items()}
+        privacy = with_noise_for(replace(privacy, noise_multiplier=1.0), plans)
+    return replace(local, dp=privacy.dp), privacy
+
+
+def reserve(run: TrainingRun, held: dict[Participant, DataManifest]) -> None:
+    """Set aside what the proposed run may spend at each site; the caller's transaction is given up if one cannot pay.
+
+    Raises
+    ------
+    BudgetExceeded
+    """
+    config = RunConfig.from_dict(run.config)
+    _lock(held)
+    refused = []
+    for participant, manifest in held.items():
+        spends = round_spends(config, manifest)
+        reservation = PrivacyReservation(
+            run=run, participant=participant, data_set=manifest.content["source"],
+            round_spends=None if spends is None else [spend.as_dict() for spend in spends],
+        )  # fmt: skip
+        refused.append(_refusal(reservation, run.rounds_planned))
+        reservation.save()
+    _raise(refused)
+
+
+def require(run: TrainingRun) -> None:
+    """Ask again, e.g. before the start, whether each institution can pay for the rounds that are left.
+
+    Raises
+    ------
+    BudgetExceeded
+    """
+    _raise(refusals(run))
+
+
+def refusals(run: TrainingRun) -> list[str]:
+    """Why the rest of the run cannot be paid; a budget may have been lowered since it was reserved."""
+    open_ones = list(run.reservations.filter(released_at=None).select_related("participant__institution"))
+    _lock([reservation.participant for reservation in open_ones])
+    left = run.rounds_planned - run.rounds.count()
+    found = [_refusal(reservation, left) for reservation in open_ones]
+    return [text for text in found if text]
+
+
+def charge(round_: Round) -> None:
+    """Every site of the run is about to be asked to train: from here on the round is spent."""
+    for reservation in round_.run.reservations.filter(released_at=None):
+        PrivacyCharge.objects.create(reservation=reservation, round=round_, spends=reservation.round_spends)
+
+
+def charge_reported(update: SiteUpdate) -> None:
+    """Correct a round's charge to the steps that the site has signed for."""
+    found = PrivacyCharge.objects.filter(round=update.round, reservation__participant=update.participant)
+    for one in found.select_related("reservation").select_for_update(of=("self",)):
+        planned = one.reservation.round_spends
+        if planned:
+            one.spends = [
+                {**planned[0], "sample_rate": model["sample_rate"], "steps": model["steps"]}
+                for model in update.metrics.values() if model["steps"]
+            ]  # fmt: skip
+        one.reported = True
+        one.save(update_fields=["spends", "reported"])
+
+
+def release(run: TrainingRun, participant: Participant | None = None) -> None:
+    """The run has ended, or a site has left it: what it did not spend is free again."""
+    held = run.reservations.filter(released_at=None)
+    if participant is not None:
+        held = held.filter(participant=participant)
+    held.update(released_at=timezone.now())
+
+
+def standing_of(participant: Participant, data_set: str, *, without: TrainingRun | None = None) -> Standing:
+    """Budget and account of an institution for a data set, over every federation and run that used it."""
+    return standings_of([(participant, data_set)], without=without)[0]
+
+
+def standings_of(holders: Sequence[Holder], *, without: TrainingRun | None = None) -> list[Standing]:
+    """The same for several institutions, in four queries however many there are."""
+    institutions = {participant.institution_id for participant, _ in holders}
+    mine = PrivacyReservation.objects.filter(participant__institution__in=institutions)
+    spent, unbounded = _earlier(institutions)
+    reserved: dict[Key, list[Spend]] = defaultdict(list)
+    charges = PrivacyCharge.objects.filter(reservation__in=mine)
+    for institution, data_set, spends in charges.values_list(
+        "reservation__participant__institution_id", "reservation__data_set", "spends"
+    ):
+        unbounded[institution, data_set] += spends is None
+        spent[institution, data_set] += [Spend.from_dict(raw) for raw in spends or []]
+    held = mine.filter(released_at=None).exclude(run=without).select_related("run", "participant")
+    for reservation in held.annotate(charged=Count("charges")):
+        key = reservation.participant.institution_id, reservation.data_set
+        reserved[key] += reservation.of_rounds(reservation.run.rounds_planned - reservation.charged)
+    newest = PrivacyBudget.objects.filter(institution__in=institutions).order_by(
+        "institution_id", "data_set", "-created_at"
+    )
+    budgets = {(one.institution_id, one.data_set): one for one in newest.distinct("institution_id", "data_set")}
+    found = []
+    for participant, data_set in holders:
+        key = participant.institution_id, data_set
+        budget = budgets.get(key)
+        epsilon, delta = (budget.epsilon, budget.delta) if budget else (math.inf, DEFAULT_DELTA)
+        account = Account(epsilon, delta, spent[key], reserved[key])
+        found.append(Standing(participant, data_set, budget, account, unbounded[key]))
+    return found
+
+
+def _earlier(institutions: Iterable[uuid.UUID]) -> tuple[dict[Key, list[Spend]], Counter[Key]]:
+    """What runs of before there were budgets spent, from the updates that they received."""
+    spent: dict[Key, list[Spend]] = defaultdict(list)
+    unbounded: Counter[Key] = Counter()
+    source = DataManifest.objects.filter(participant=OuterRef("participant")).values("content__source")[:1]
+    updates = SiteUpdate.objects.filter(
+        participant__institution__in=institutions, round__run__reservations__isnull=True
+    ).annotate(data_set=Subquery(source))
+    for institution, data_set, metrics, config in updates.values_list(
+        "participant__institution_id", "data_set", "metrics", "round__run__config"
+    ):
+        dp = config["local"]["dp"]
+        models = [model for model in metrics.values() if model.get("steps")]
+        unbounded[institution, data_set] += dp is None and bool(models)
+        if dp is not None:
+            spent[institution, data_set] += [
+                Spend(dp["noise_multiplier"], model["sample_rate"], model["steps"]) for model in models
+            ]
+    return spent, unbounded
+
+
+def _refusal(reservation: PrivacyReservation, rounds: int) -> str:
+    standing = standing_of(reservation.participant, reservation.data_set, without=reservation.run)
+    if standing.budget is None:
+        return ""
+    wanted = None if reservation.round_spends is None else reservation.of_rounds(rounds)
+    return refusal(standing.account, wanted, whose=standing.whose)
+
+
+def _raise(refused: Iterable[str]) -> None:
+    if said := [text for text in refused if text]:
+        raise BudgetExceeded("The privacy budget does not cover this run. " + " ".join(said), refusals=said)
+
+
+def _lock(participants: Iterable[Participant]) -> None:
+    ids = sorted({participant.institution_id for participant in participants})
+    list(Institution.objects.select_for_update(of=("self",)).filter(id__in=ids).order_by("id"))

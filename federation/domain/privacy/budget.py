@@ -1,0 +1,79 @@
+"""The arithmetic of a budget: what was spent of patients' privacy, what open runs may still spend, what is left.
+
+Epsilons do not add up: what two runs cost together is less than the sum of what each costs alone. So every figure here
+is composed anew by the accountant, from all that was spent on the same data at the delta of the budget.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from federation.domain.privacy.accountant import Spend, composed_epsilon
+
+
+@dataclass(frozen=True)
+class Account:
+    """One institution's budget for one data set.
+
+    Attributes
+    ----------
+    epsilon, delta : float
+        The most that may be spent of each patient's privacy, over all runs.
+    spent : what rounds that were opened have spent
+    reserved : what the rounds to come of open runs may spend
+    """
+
+    epsilon: float
+    delta: float
+    spent: Sequence[Spend]
+    reserved: Sequence[Spend]
+
+    @cached_property
+    def spent_epsilon(self) -> float:
+        return composed_epsilon(self.spent, self.delta)
+
+    @cached_property
+    def bound_epsilon(self) -> float:
+        """Spent, if every open run goes to its end."""
+        return composed_epsilon([*self.spent, *self.reserved], self.delta)
+
+    @property
+    def reserved_epsilon(self) -> float:
+        """What open runs would add to what is spent."""
+        return max(0.0, self.bound_epsilon - self.spent_epsilon)
+
+    @property
+    def left_epsilon(self) -> float:
+        return max(0.0, self.epsilon - self.bound_epsilon)
+
+    def with_run(self, wanted: Sequence[Spend]) -> float:
+        """Epsilon if every open run and this one go to their end."""
+        return composed_epsilon([*self.spent, *self.reserved, *wanted], self.delta)
+
+
+def refusal(account: Account, wanted: Sequence[Spend] | None, *, whose: str) -> str:
+    """Why a run may not be paid from this account, with the arithmetic; empty if it may.
+
+    Parameters
+    ----------
+    wanted : what the run would spend; None without differential privacy
+    whose : str
+        The institution and its data set, in words.
+    """
+    standing = (
+        f"{whose}: of a budget of ε {account.epsilon:g} (δ {account.delta:g}), {account.spent_epsilon:.3f} is spent "
+        f"and {account.reserved_epsilon:.3f} is reserved by open runs, which leaves {account.left_epsilon:.3f}."
+    )
+    if wanted is None:
+        return f"{standing} A run without differential privacy has no bound, so no budget covers it."
+    total = account.with_run(wanted)
+    if total <= account.epsilon:
+        return ""
+    alone = composed_epsilon(wanted, account.delta)
+    return (
+        f"{standing} This run costs {alone:.3f} alone; composed with the rest the total would be {total:.3f}, which is "
+        f"{total - account.epsilon:.3f} over. Plan fewer rounds or more noise, or ask the institution's ethics officer "
+        "for a larger budget."
+    )
