@@ -5,6 +5,7 @@ A *state* is a dict of name to float32 array; `weights` puts one into a model.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -71,3 +72,8 @@ def from_bytes(data: bytes, *, shapes: Shapes | None = None) -> State:
         ) from error
     check(state, shapes=shapes_of(state) if shapes is None else shapes)
     return state
+
+
+def digest(data: bytes) -> str:
+    """SHA-256 in lower-case hexadecimal (64 characters)."""
+    return hashlib.sha256(data).hexdigest()

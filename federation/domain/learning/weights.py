@@ -6,7 +6,6 @@ safetensors holds no code, so bytes from a stranger can be refused but never run
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
 from federation.domain.learning import states
-from federation.domain.learning.states import State, WeightsError, to_bytes
+from federation.domain.learning.states import State, WeightsError, digest, to_bytes
 from federation.domain.models.base import Model
 from federation.domain.models.registry import build
 
@@ -90,11 +89,6 @@ def from_bytes(data: bytes, *, like: Model | Mapping[str, Any]) -> State:
         If the bytes are not safetensors, or the weights do not fit or are not finite.
     """
     return states.from_bytes(data, shapes=_shapes(like))
-
-
-def digest(data: bytes) -> str:
-    """SHA-256 in lower-case hexadecimal (64 characters)."""
-    return hashlib.sha256(data).hexdigest()
 
 
 def check_state(state: Mapping[str, NDArray[Any]], *, like: Model | Mapping[str, Any]) -> None:
