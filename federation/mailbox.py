@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import uuid
+from dataclasses import replace
 from datetime import timedelta
 from functools import cache
 
@@ -20,6 +21,7 @@ from django.utils import timezone
 from kombu.simple import SimpleQueue
 
 from core import artefacts, events
+from federation import attendance
 from federation.domain import messages
 from federation.domain.messages import Message, MessageError
 from federation.keys import coordinator_key
@@ -89,9 +91,11 @@ def message_receive(*, participant: Participant, text: str) -> str:
         message, signature = messages.unseal(text, sender=participant.site, public_key=participant.public_key)
     except MessageError as error:
         logger.warning("refused a message in the name of %s: %s", participant.site, error)
+        attendance.message_refused(participant, str(error)[:500])
         return "refused"
     if not _storable((message.body, message.key)):  # a message that cannot be stored would return for ever
         logger.warning("refused a message of %s: it holds a character that no database does", participant.site)
+        attendance.message_refused(participant, "it holds a character that no database does")
         return "refused"
     now = timezone.now()
     Participant.objects.filter(id=participant.id).update(last_seen_at=now)
@@ -102,11 +106,18 @@ def message_receive(*, participant: Participant, text: str) -> str:
         return _statement(participant, message)
     order = SiteOrder.objects.filter(participant=participant, key=message.key).first()
     if order is None:
+        attendance.message_refused(participant, f"nobody asked for {message.kind} {message.key[:100]!r}")
         return "unasked"
     if message.kind == "progress":
         SiteOrder.objects.filter(id=order.id).update(last_contact_at=now)
         _show_progress(order, message)
         return "progress"
+    digest = messages.message_digest(message)
+    if order.state != SiteOrder.State.PENDING:
+        attendance.late_answer(order, message)
+        return "duplicate"
+    if reason := attendance.too_large(order, message):
+        message = replace(message, ok=False, body={"error": reason}, attachments={})
     stored = {name: artefacts.put(data) for name, data in message.attachments.items()}
     with transaction.atomic():
         taken = SiteOrder.objects.filter(id=order.id, state=SiteOrder.State.PENDING).update(
@@ -114,7 +125,7 @@ def message_receive(*, participant: Participant, text: str) -> str:
             answered_at=now,
             answer=message.body,
             answer_attachments=stored,
-            answer_digest=messages.message_digest(message),
+            answer_digest=digest if message.ok or reason else "",
             signature=signature,
             error="" if message.ok else str(message.body.get("error", "no reason given")),
         )
@@ -185,7 +196,13 @@ class Inbox:
             except queue.Empty:
                 return taken
             payload = message.payload
-            message_receive(participant=participant, text=payload if isinstance(payload, str) else json.dumps(payload))
+            text = payload if isinstance(payload, str) else json.dumps(payload)
+            try:
+                message_receive(participant=participant, text=text)
+            except OSError as error:  # the disk is full: the message waits on the queue until there is room
+                logger.error("an answer of %s cannot be stored and waits: %s", participant.site, error)  # noqa: TRY400
+                message.requeue()
+                return taken
             message.ack()
         return limit
 

@@ -1,7 +1,14 @@
 """What federation reacts to. Imported by `ready()`."""
 
 from core import events
-from federation import quantum_running, services, site_statements, training, witnessing
+from federation import (  # noqa: F401 - aggregation with its job
+    aggregation,
+    quantum_running,
+    services,
+    site_statements,
+    training,
+    witnessing,
+)
 
 events.on("order.manifest", "federation", services.manifest_answered)
 events.on("order.train", "federation", training.train_answered)
@@ -9,6 +16,7 @@ events.on("order.evaluate", "federation", training.evaluate_answered)
 events.on("order.witness", "federation", witnessing.witness_answered)
 for kind in ("device_submit", "device_poll"):
     events.on(f"order.{kind}", "quantum", quantum_running.order_answered)
+events.on("job.dead", "federation", training.given_up)
 events.on("job.dead", "quantum", quantum_running.given_up)
 events.on("order.propose", "federation", site_statements.proposal_answered)
 events.on("order.train", "opt_outs", site_statements.opt_outs_shown)

@@ -1,7 +1,9 @@
 """The life of a run, moved on by events: nothing waits, so any process may die at any moment.
 
-begin -> round 1 training -> all updates in -> aggregate -> evaluating -> all scores in -> round done -> next or finish
-Each step locks its round, so that two answers arriving together cannot both, or neither, see the round complete.
+begin -> round 1 training -> updates in -> aggregate -> evaluating -> scores in -> round done -> next or finish
+Each step locks its run, so that two answers arriving together cannot both, or neither, see the round complete. A site
+that fails, is late or sends what cannot be used is left out of the phase (`attendance`); the round goes on while its
+quorum can still be met, and otherwise the run fails and says why.
 """
 
 from __future__ import annotations
@@ -12,13 +14,16 @@ from django.utils import timezone
 
 from core import artefacts, events, jobs
 from core.context import governed
-from federation import budgets, consents, mailbox, site_statements
+from federation import attendance, budgets, consents, mailbox, site_statements
 from federation.domain.group_rates import Cell
+from federation.domain.participation import Participation
 from federation.domain.round_metrics import site_epsilon, summarise
 from federation.domain.run_config import MODEL_NAMES, RunConfig
 from federation.models import Participant, Round, RunEvent, SiteOrder, SiteUpdate, TrainingRun
+from federation.models_participation import Exclusion
 
 State = TrainingRun.State
+PHASE_OF = {Round.State.TRAINING: Exclusion.Phase.TRAIN, Round.State.EVALUATING: Exclusion.Phase.EVALUATE}
 
 
 @jobs.handles("run.begin")
@@ -53,119 +58,174 @@ def open_round(run: TrainingRun, *, number: int, start: dict[str, str]) -> None:
     with governed(action="round.open", reason=f"round {number} of {run.name}"):
         round_ = Round.objects.create(run=run, number=number, start_weights=start)
         budgets.charge(round_)
-        _ask_all(run, round_, "train", start)
+        ask_all(run, round_, "train", start)
     show(run, "round", f"Round {number} of {run.rounds_planned} started")
 
 
-def _ask_all(run: TrainingRun, round_: Round, kind: str, attachments: dict[str, str]) -> None:
+def ask_all(run: TrainingRun, round_: Round, kind: str, attachments: dict[str, str]) -> None:
+    """Ask every site, and note when the round goes on without those that have not answered."""
+    body = {"run": str(run.id), "round": round_.number, "config": run.config, "config_hash": run.config_hash}
     for participant in consents.staying(run, participants_of(run)):
         mailbox.order_create(
             participant=participant, kind=kind, key=f"{run.id}:{round_.number}:{kind}", subject=round_.id,
-            body={"run": str(run.id), "round": round_.number, "config": run.config, "config_hash": run.config_hash},
-            attachments=attachments,
+            body={**body, "counted": _last_counted(round_, participant)}, attachments=attachments,
         )  # fmt: skip
+    deadline = Participation.from_dict(run.config.get("participation")).deadline_seconds
+    if deadline is not None:
+        jobs.enqueue(
+            "round.deadline", {"round": str(round_.id), "phase": kind}, key=f"deadline:{round_.id}:{kind}",
+            delay_seconds=deadline, max_attempts=10,
+        )  # fmt: skip
+
+
+def _last_counted(round_: Round, participant: Participant) -> int:
+    """The last round before this one whose update of this site counted; 0: none. What the site remembers is of it."""
+    own = SiteUpdate.objects.filter(participant=participant, round__run=round_.run_id, round__number__lt=round_.number)
+    return own.order_by("-round__number").values_list("round__number", flat=True).first() or 0
 
 
 def train_answered(payload: dict) -> jobs.Effects:
     """A site sent its update, or said why it could not."""
+    reason = _why_not(payload)
 
     def effects() -> None:
         order, round_, run = _locked(payload)
-        if run.state not in {State.RUNNING, State.PAUSED} or round_.state != Round.State.TRAINING:
+        if not _awaited(order, round_, run, Round.State.TRAINING):
             return
-        if order.state == SiteOrder.State.FAILED:
-            if not site_statements.refused_at_site(run, order):
-                fail(run, f"{order.participant}: {order.error}")
+        if order.state == SiteOrder.State.FAILED and site_statements.refused_at_site(run, order):
             return
         answer = order.answer or {}
-        with governed(action="update.accept", reason=f"signed by {order.participant.site}"):
-            update = SiteUpdate.objects.create(
-                round=round_, participant=order.participant, weights=order.answer_attachments,
-                n_records=answer["n_records"], metrics=answer["models"],
-                message_digest=order.answer_digest, signature=order.signature,
-            )  # fmt: skip
-            budgets.charge_reported(update)
-        show(run, "update", f"{order.participant} sent its update", site=order.participant.site)
-        _after_training(round_)
-
-    return effects
-
-
-def _after_training(round_: Round) -> None:
-    if round_.updates.count() == awaited(round_, "train"):
-        jobs.enqueue("round.aggregate", {"round": str(round_.id)}, key=f"aggregate:{round_.id}")
-
-
-def awaited(round_: Round, kind: str) -> int:
-    """How many answers complete this part of a round: of all sites that were asked and have not left since."""
-    gone = [SiteOrder.State.CANCELLED, SiteOrder.State.FAILED]
-    return SiteOrder.objects.filter(subject=round_.id, kind=kind).exclude(state__in=gone).count()
-
-
-def go_on_without(run: TrainingRun, participant: Participant) -> None:
-    """Wait for a site no more. What it sent in this round before it left counts; the caller holds the run's lock."""
-    for round_ in run.rounds.select_for_update().filter(state__in=[Round.State.TRAINING, Round.State.EVALUATING]):
-        mailbox.orders_cancel(subject_ids=[round_.id], participant=participant)
-        if round_.state == Round.State.TRAINING:
-            _after_training(round_)
+        if reason:
+            _leave_out(order, round_, reason)
         else:
-            _after_scoring(run, round_)
-
-
-@jobs.handles("round.aggregate")
-def aggregate(payload: dict) -> jobs.Effects:
-    from federation.domain.learning import weights
-    from federation.domain.models.registry import build
-    from federation.domain.strategies import fedavg
-    from federation.domain.strategies.base import Update
-
-    round_ = Round.objects.select_related("run").get(id=payload["round"])
-    config = RunConfig.from_dict(round_.run.config)
-    updates = list(round_.updates.select_related("participant"))
-    averaged = {}
-    for name in MODEL_NAMES:
-        model = build(config.models[name])
-        received = [
-            Update(u.participant.site, weights.from_bytes(artefacts.get(u.weights[name]), like=model), u.n_records)
-            for u in updates
-        ]
-        averaged[name] = artefacts.put(weights.to_bytes(fedavg.aggregate(received)))
-
-    def effects() -> None:
-        run = lock_run(round_.run_id)
-        if run.state not in {State.RUNNING, State.PAUSED}:
-            return
-        with governed(action="round.aggregate", reason=f"{len(updates)} updates averaged by records"):
-            Round.objects.filter(id=round_.id, state=Round.State.TRAINING).update(
-                weights=averaged, state=Round.State.EVALUATING
-            )
-            _ask_all(run, round_, "evaluate", averaged)
-        show(run, "aggregate", f"Round {round_.number}: {len(updates)} updates averaged")
+            with governed(action="update.accept", reason=f"signed by {order.participant.site}"):
+                update = SiteUpdate.objects.create(
+                    round=round_, participant=order.participant, weights=order.answer_attachments,
+                    n_records=answer["n_records"], metrics=answer["models"],
+                    message_digest=order.answer_digest, signature=order.signature,
+                )  # fmt: skip
+                budgets.charge_reported(update)
+            show(run, "update", f"{order.participant} sent its update", site=order.participant.site)
+        go_on(run, round_, order.kind)
 
     return effects
 
 
 def evaluate_answered(payload: dict) -> jobs.Effects:
     """A site scored the round's weights; after the last one the round is done."""
+    reason = _why_not(payload)
 
     def effects() -> None:
         order, round_, run = _locked(payload)
-        if run.state not in {State.RUNNING, State.PAUSED} or round_.state != Round.State.EVALUATING:
+        if not _awaited(order, round_, run, Round.State.EVALUATING):
             return
         if order.state == SiteOrder.State.FAILED:
-            if not site_statements.refused_at_site(run, order):
-                fail(run, f"{order.participant}: {order.error}")
-            return
-        _after_scoring(run, round_)
+            if site_statements.refused_at_site(run, order):
+                return
+            _leave_out(order, round_, reason)
+        for answered in _scores(round_):  # all that have come, because the round may close on them now
+            if unusable := attendance.refusal(answered, round_):
+                _leave_out(answered, round_, unusable)
+        go_on(run, round_, order.kind)
 
     return effects
 
 
-def _after_scoring(run: TrainingRun, round_: Round) -> None:
-    answered = SiteOrder.objects.filter(subject=round_.id, kind="evaluate", state=SiteOrder.State.ANSWERED)
-    orders = list(answered.select_related("participant"))
-    if len(orders) == awaited(round_, "evaluate"):
-        _close_round(run, round_, orders)
+def _scores(round_: Round) -> list[SiteOrder]:
+    """The scores that have come and count."""
+    phase = Exclusion.Phase.EVALUATE
+    orders = SiteOrder.objects.filter(subject=round_.id, kind=phase, state=SiteOrder.State.ANSWERED)
+    return list(orders.exclude(participant__in=attendance.out_of(round_, phase)).select_related("participant"))
+
+
+def _why_not(payload: dict) -> str:
+    """Why the answer cannot count; "" if it can. Before the effects, because weights are read."""
+    order = SiteOrder.objects.select_related("participant").get(id=payload["order"])
+    if order.state == SiteOrder.State.FAILED:
+        return order.error
+    if order.state != SiteOrder.State.ANSWERED:
+        return ""  # nobody waits for it any more
+    return attendance.refusal(order, Round.objects.select_related("run").get(id=order.subject))
+
+
+def _awaited(order: SiteOrder, round_: Round, run: TrainingRun, state: str) -> bool:
+    return (
+        run.state in {State.RUNNING, State.PAUSED}
+        and round_.state == state
+        and order.participant_id not in attendance.out_of(round_, order.kind)
+    )
+
+
+def _leave_out(order: SiteOrder, round_: Round, reason: str) -> None:
+    failed = order.state == SiteOrder.State.FAILED and not order.answer_digest
+    kind = Exclusion.Kind.FAILED if failed else Exclusion.Kind.REFUSED
+    attendance.leave_out(round_, order.participant, order.kind, kind, reason, digest=order.answer_digest)
+
+
+@jobs.handles("round.deadline")
+def deadline_passed(payload: dict) -> jobs.Effects:
+    """The round goes on without those who have not answered."""
+
+    def effects() -> None:
+        round_ = Round.objects.get(id=payload["round"])
+        run, phase = lock_run(round_.run_id), payload["phase"]
+        round_ = Round.objects.select_for_update().get(id=round_.id)
+        expected = {"train": Round.State.TRAINING, "evaluate": Round.State.EVALUATING}[phase]
+        if run.state not in {State.RUNNING, State.PAUSED} or round_.state != expected:
+            return
+        seconds = Participation.from_dict(run.config["participation"]).deadline_seconds
+        orders = SiteOrder.objects.filter(subject=round_.id, kind=phase, state=SiteOrder.State.PENDING)
+        silent = list(orders.select_for_update(of=("self",)).select_related("participant__institution"))
+        mailbox.orders_cancel(subject_ids=[round_.id])
+        for order in silent:
+            reason = f"no answer within {seconds} s"
+            attendance.leave_out(round_, order.participant, phase, Exclusion.Kind.LATE, reason)
+        if silent:  # otherwise all have answered, and what follows is under way
+            go_on(run, round_, phase)
+
+    return effects
+
+
+def go_on(run: TrainingRun, round_: Round, phase: str) -> None:
+    """After an answer, or its absence: wait, go to the next step, or give up. The caller holds the run's lock."""
+    found = attendance.count(run, round_, phase, _counted_on(run, round_, phase))
+    if found.hopeless:
+        fail(run, attendance.why_no_quorum(round_, phase, found))
+    elif not found.waiting and phase == Exclusion.Phase.TRAIN:
+        jobs.enqueue("round.aggregate", {"round": str(round_.id)}, key=f"aggregate:{round_.id}", max_attempts=10)
+    elif not found.waiting:
+        _close_round(run, round_, _scores(round_))
+
+
+def _counted_on(run: TrainingRun, round_: Round, phase: str) -> list[Participant]:
+    """All sites of the run but those that have left it without an answer in this phase."""
+    gone, answered = consents.left(run), attendance.answered_in(round_, phase)
+    return [p for p in participants_of(run) if p.site not in gone or p.id in answered]
+
+
+def go_on_without(run: TrainingRun, participant: Participant) -> None:
+    """Wait for a site no more. What it sent in this round before it left counts; the caller holds the run's lock."""
+    for round_ in run.rounds.select_for_update().filter(state__in=[Round.State.TRAINING, Round.State.EVALUATING]):
+        mailbox.orders_cancel(subject_ids=[round_.id], participant=participant)
+        go_on(run, round_, PHASE_OF[Round.State(round_.state)])
+
+
+def given_up(payload: dict) -> jobs.Effects | None:
+    """A step of a run failed as often as it may: the run ends and says so, instead of standing still."""
+    about = payload["payload"]
+    if payload["kind"] == "run.begin":
+        run_id = uuid.UUID(about["run"])
+    elif payload["kind"] in {"round.aggregate", "round.deadline"}:
+        run_id = Round.objects.get(id=about["round"]).run_id
+    else:
+        return None
+
+    def effects() -> None:
+        run = lock_run(run_id)
+        if run.state in {State.RUNNING, State.PAUSED}:
+            fail(run, f"The platform could not do the step {payload['kind']}: {payload['error']}")
+
+    return effects
 
 
 def _close_round(run: TrainingRun, round_: Round, orders: list[SiteOrder]) -> None:
@@ -205,9 +265,19 @@ def epsilon_by_site(run: TrainingRun) -> dict[str, float | None]:
     """What each site's patients have spent in this run; None where nothing bounds it."""
     out = {}
     for participant in participants_of(run):
-        updates = SiteUpdate.objects.filter(round__run=run, participant=participant).values_list("metrics", flat=True)
-        out[participant.site] = site_epsilon(updates, run.config["local"]["dp"])
+        updates = list(
+            SiteUpdate.objects.filter(round__run=run, participant=participant).values_list("metrics", flat=True)
+        )
+        out[participant.site] = site_epsilon(
+            updates + _not_counted(run, participant, updates), run.config["local"]["dp"]
+        )
     return out
+
+
+def _not_counted(run: TrainingRun, participant: Participant, updates: list[dict]) -> list[dict]:
+    """Updates that may have left the site without counting have spent the same: the local training is fixed."""
+    lost = Exclusion.objects.filter(round__run=run, participant=participant, phase="train", kind__in=Exclusion.OUT)
+    return updates[:1] * lost.count()
 
 
 def over_budget(run: TrainingRun, epsilon: dict[str, float | None]) -> str:

@@ -14,11 +14,9 @@ from federation import training
 from federation.consents import left_at
 from federation.domain import messages
 from federation.domain.messages import MessageError, digest
-from federation.domain.run_config import MODEL_NAMES
+from federation.domain.run_config import MODEL_NAMES, RunConfig
 from federation.models import DataManifest, Participant, Round, SiteOrder, SiteUpdate
 from models_registry.models import Version
-
-RECOMPUTED = "fedavg"  # the strategy whose averages are computed again here
 
 
 def lineage(version: Version) -> dict[str, Any]:
@@ -69,8 +67,13 @@ def _round(
             what = f"round {round_.number}, {name}: starts where round {before.number} ended"
             yield _same(what, before.weights.get(name), round_.start_weights.get(name))
     updates = {u.participant.site: u for u in round_.updates.select_related("participant")}
+    left_out = {e.participant.site: e for e in round_.exclusions.filter(phase="train").select_related("participant")}
     for participant in participants:
         what = f"round {round_.number}, update of {participant.site}"
+        if participant.site not in updates and participant.site in left_out:
+            exclusion = left_out[participant.site]
+            yield Link(what, State.HOLDS, f"left out, and on the record: {exclusion.get_kind_display().lower()}")
+            continue
         if participant.site not in updates:
             when = gone.get(participant.site)
             if when is not None and (round_.finished_at is None or when <= round_.finished_at):
@@ -108,23 +111,19 @@ def _signed(what: str, update: SiteUpdate, participant: Participant) -> Link:
 
 
 def _averaged(round_: Round, name: str, updates: list[SiteUpdate]) -> Link:
-    """The round's weights are the average of its updates, computed again."""
-    from federation.domain.learning import weights
-    from federation.domain.models.registry import build
-    from federation.domain.strategies import fedavg
-    from federation.domain.strategies.base import AggregationError, Update
+    """The round's weights are what the run's rule makes of its updates, computed again."""
+    from federation.aggregation import mode_of, one_by_one
+    from federation.domain.learning import states
+    from federation.domain.strategies.base import AggregationError
 
-    what, config = f"round {round_.number}, {name}: average of the updates", round_.run.config
-    if config["strategy"] != RECOMPUTED:
-        return Link(what, State.UNKNOWN, f"averages by {config['strategy']} are not computed again here")
-    model = build(config["models"][name])
+    what = f"round {round_.number}, {name}: average of the updates"
     try:
-        received = [
-            Update(u.participant.site, weights.from_bytes(artefacts.get(u.weights[name]), like=model), u.n_records)
-            for u in updates
-        ]
-        again = weights.digest(weights.to_bytes(fedavg.aggregate(received)))
-    except (artefacts.ArtefactError, AggregationError, weights.WeightsError, KeyError) as error:
+        config = RunConfig.from_dict(round_.run.config)
+        if mode_of(config) is not one_by_one:
+            return Link(what, State.UNKNOWN, "updates were masked: nobody but their sites can add them up again")
+        done = one_by_one(round_, config, updates, only=name)[name]
+        again = states.digest(states.to_bytes(done.state))
+    except (artefacts.ArtefactError, AggregationError, states.WeightsError, KeyError) as error:
         return Link(what, State.BROKEN, f"the average cannot be computed again: {error}")
     return _same(what, round_.weights.get(name), again)
 

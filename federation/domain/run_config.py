@@ -8,10 +8,13 @@ from typing import Any
 
 from federation.domain.learning.config import LocalConfig
 from federation.domain.messages import digest
+from federation.domain.participation import Participation
 from federation.domain.privacy.config import PrivacyConfig
+from federation.domain.strategies.base import Strategy
+from federation.domain.strategies.registry import RULES, strategy
 from federation.domain.terms import Terms
 
-STRATEGIES = ("fedavg",)
+STRATEGIES = tuple(RULES)
 MODEL_NAMES = ("primary", "baseline")  # the quantum model under audit, and its classical twin
 FORMAT = 2
 FORMATS = (1, 2, 3)  # 1: local training had four settings; 3: has parts. Older runs keep their hash
@@ -76,8 +79,7 @@ class RunConfig:
             raise ValueError(f"expected the models {MODEL_NAMES}, got {sorted(self.models)}")
         if not isinstance(self.rounds, int) or not 1 <= self.rounds <= 200:
             raise ValueError(f"expected 1 to 200 rounds, got {self.rounds!r}")
-        if self.strategy not in STRATEGIES:
-            raise ValueError(f"expected a strategy among {STRATEGIES}, got {self.strategy!r}")
+        self._check_rule()
         if (self.local.dp is None) != (self.epsilon_budget is None):
             raise ValueError("expected a privacy budget exactly if training is differentially private")
         if self.privacy is not None:
@@ -88,6 +90,25 @@ class RunConfig:
             raise ValueError(f"expected a privacy budget over 0 and under 1000, got {self.epsilon_budget}")
         if self.terms is not None and Terms.from_dict(self.terms).epsilon != self.epsilon_budget:
             raise ValueError(f"expected the privacy budget {self.epsilon_budget} in the terms too")
+
+    def _check_rule(self) -> None:
+        needed, sites = (
+            Participation.from_dict(self.participation).needed(len(self.data_digests)),
+            len(self.data_digests),
+        )
+        asked = (self.participation or {}).get("quorum")
+        if asked is not None and asked > sites:
+            raise ValueError(f"expected a quorum of at most the run's {sites} sites, got {asked}")
+        if needed < self.rule.fewest:
+            raise ValueError(
+                f"{self.rule.title} with these options needs {self.rule.fewest} sites in every round, the quorum is "
+                f"{needed}; raise it or choose another rule"
+            )
+
+    @property
+    def rule(self) -> Strategy:
+        """The aggregation rule with its options."""
+        return strategy(self.strategy, self.strategy_options)
 
     def as_dict(self) -> dict[str, Any]:
         return {

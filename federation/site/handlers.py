@@ -220,7 +220,12 @@ def train(site: Site, order: Message, tell: Tell) -> Answer:
             tell({"model": name, "step": step.step, "steps": step.steps, "loss": step.loss})
 
         seed = site.home.secret_seed(f"{order.key}:{name}")
-        result = train_local(model, data, config.local, seed=seed, done=done, progress=progress)
+        result = train_local(
+            model, data, config.local, seed=seed, done=done, pull=config.rule.pull, progress=progress,
+            own=_own(site, order, config, name),
+        )  # fmt: skip
+        if result.own:
+            site.home.remember(f"{order.body['run']}:{order.body['round']}:{name}", weights.to_bytes(result.own))
         updates[name] = weights.to_bytes(result.state)
         report["models"][name] = {
             "loss": result.mean_loss,
@@ -229,6 +234,17 @@ def train(site: Site, order: Message, tell: Tell) -> Answer:
             "seconds": round(result.seconds, 3),
         }
     return report, updates
+
+
+def _own(site: Site, order: Message, config: RunConfig, name: str) -> weights.State | None:
+    """What the site kept after its last round that counted: an update that was refused or late is forgotten."""
+    counted = order.body.get("counted", 0)
+    if not config.rule.pull.remembers or not counted:
+        return None
+    kept = site.home.remembered(f"{order.body['run']}:{counted}:{name}")
+    if kept is None:
+        raise OrderRefused(f"this site no longer has what {config.rule.title} kept here after round {counted}")
+    return weights.from_bytes(kept, like=config.models[name])
 
 
 @handles("evaluate")

@@ -31,6 +31,7 @@ class SiteHome:
     """Files under one private folder.
 
     site.json config · key ML-DSA-65 seed · noise secret of differential privacy · answers/ what was sent, by order
+    memory/ what aggregation rules keep here between rounds
     witness/ what the site has cosigned of the log, and the keys it does that with (provenance.witness.state)
     approvals/ what the institution has signed here · opt-outs.json patients who are left out · outbox/ yet to be sent
     """
@@ -73,6 +74,18 @@ class SiteHome:
         """A seed that only this site can know; the same for the same purpose, so a repeated round is the same round."""
         secret = (self.folder / "noise").read_bytes()
         return int.from_bytes(hashlib.blake2b(purpose.encode(), key=secret, digest_size=16).digest(), "big")
+
+    def remembered(self, of: str) -> bytes | None:
+        """What a strategy keeps at the site between rounds, by run, round and model; it never leaves."""
+        path = self._memory_path(of)
+        return path.read_bytes() if path.exists() else None
+
+    def remember(self, of: str, data: bytes) -> None:
+        self._memory_path(of).parent.mkdir(exist_ok=True)
+        write_whole(self._memory_path(of), data)
+
+    def _memory_path(self, of: str) -> Path:
+        return self.folder / "memory" / hashlib.sha256(of.encode()).hexdigest()
 
     def answer(self, key: str) -> str | None:
         path = self._answer_path(key)

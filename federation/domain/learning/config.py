@@ -132,6 +132,15 @@ class LocalConfig:
             raise ValueError(f"expected no {', '.join(sorted(used))} in a run of format 1")
         return whole
 
+    def noise_of(self, n_patients: int) -> float:
+        """Standard deviation of the privacy noise on each number of the mean gradient of so many patients; 0 without.
+
+        Few patients bear more noise. It says nothing about any patient.
+        """
+        if self.dp is None or n_patients == 0:
+            return 0.0
+        return self.dp.noise_multiplier * self.dp.max_grad_norm / min(self.batch_size, n_patients)
+
     def rate_at(self, share: float) -> float:
         """The learning rate when `share` of the run's rounds, from 0 to under 1, lie behind."""
         if self.schedule == "constant":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -21,6 +21,7 @@ from federation.domain.learning.privacy import add_noise, clipped_sum, patient_g
 from federation.domain.learning.weights import State, state_of
 from federation.domain.models.base import Model, as_batch
 from federation.domain.privacy.stream import KeyedStream
+from federation.domain.strategies.base import Pull
 
 
 class TrainingStopped(Exception):
@@ -56,6 +57,7 @@ class TrainResult:
     steps: int
     seconds: float
     sample_rate: float  # share of the patients expected in one step, in (0, 1]; what the accountant needs
+    own: State = field(default_factory=dict)  # what the site remembers for a strategy that asks for it; never sent
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,9 @@ def train_local(
     seed: int,
     done: float = 0.0,
     rows: Rows | None = None,
+    pull: Pull | None = None,
+    own: State | None = None,
+    patient_weights: NDArray[np.float64] | None = None,
     progress: Callable[[Progress], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
 ) -> TrainResult:
@@ -103,6 +108,14 @@ def train_local(
         Share of the run's rounds that lie behind, for the schedule of the learning rate.
     rows : Rows, optional
         Of `data`, where the model is; made of it if absent.
+    pull : Pull, optional
+        What the run's strategy adds to each gradient. It depends on weights alone, so under differential privacy it
+        is added after the noise.
+    own : State, optional
+        What the site remembers of its pulls, for a strategy that asks for it; 0 if absent.
+    patient_weights : ndarray, shape (n_patients,), > 0 with mean 1, optional
+        What each patient's loss counts; all 1 if absent. Excluded by differential privacy, whose clipping is no part
+        of it.
     progress : callable, optional
         Called after each step.
     should_stop : callable, optional
@@ -116,6 +129,8 @@ def train_local(
         There is no update.
     """
     _check(model, data)
+    if patient_weights is not None and config.dp is not None:
+        raise ValueError("expected no weights of patients under differential privacy")
     started = time.perf_counter()
     steps_per_epoch = math.ceil(data.n_patients / config.batch_size)
     steps = config.epochs * steps_per_epoch
@@ -123,11 +138,13 @@ def train_local(
     optimizer = torch.optim.Adam(model.parameters(), lr=config.rate_at(done))
     losses: list[float] = []
     rows = rows if rows is not None else Rows.of(data, model.device)
-    gradients = _gradients(model, data, rows, config, seed=seed, steps=steps)
+    gradients = _gradients(model, data, rows, config, seed=seed, steps=steps, weights=patient_weights)
+    held = _Held(model, pull or Pull(), own)
     for step in range(1, steps + 1):
         if should_stop is not None and should_stop():
             raise TrainingStopped(f"stopped before step {step} of {steps}; there is no update")
         loss = next(gradients)
+        held.pull_back()
         optimizer.step()
         if loss is not None:
             losses.append(loss)
@@ -141,7 +158,34 @@ def train_local(
         steps=steps,
         seconds=time.perf_counter() - started,
         sample_rate=min(1.0, config.batch_size / data.n_patients),
+        own=held.remembered(),
     )
+
+
+class _Held:
+    """A model on the spring of a strategy: see `Pull`."""
+
+    def __init__(self, model: Model, pull: Pull, own: State | None) -> None:
+        self._pull, self._parameters = pull, dict(model.named_parameters()) if pull.mu else {}
+        self._start = {name: value.detach().clone() for name, value in self._parameters.items()}
+        self._own = {
+            name: torch.from_numpy(np.array(own[name])).to(value.device) if own else torch.zeros_like(value)
+            for name, value in self._start.items()
+            if pull.remembers
+        }
+
+    def pull_back(self) -> None:
+        for name, value in self._parameters.items():
+            if value.grad is not None:
+                value.grad += self._pull.mu * (value.detach() - self._start[name])
+                if self._own:
+                    value.grad -= self._own[name]
+
+    def remembered(self) -> State:
+        return {
+            name: (own - self._pull.mu * (self._parameters[name].detach() - self._start[name])).cpu().numpy()
+            for name, own in self._own.items()
+        }
 
 
 def _finite_state(model: Model, steps: int) -> State:
@@ -161,20 +205,31 @@ def _check(model: Model, data: SiteData) -> None:
 
 
 def _gradients(
-    model: Model, data: SiteData, whole: Rows, config: LocalConfig, *, seed: int, steps: int
+    model: Model,
+    data: SiteData,
+    whole: Rows,
+    config: LocalConfig,
+    *,
+    seed: int,
+    steps: int,
+    weights: NDArray[np.float64] | None,
 ) -> Iterator[float | None]:
     """Set the gradients of one step after another; yields each step's loss, None under differential privacy."""
     x, y = whole.x, whole.y
     if config.dp is None:
         rng = np.random.default_rng(seed)
         for patients in _shuffled(data.n_patients, config, rng):
-            rows = torch.from_numpy(_rows_of(patients, whole, config.slices, rng)).to(x.device)
+            chosen = _rows_of(patients, whole, config.slices, rng)
+            rows = torch.from_numpy(chosen).to(x.device)
             images, masks = x[rows], y[rows]
             if config.augment != "none" or config.hide:
                 images, masks = augmented(
                     images, masks, config.augment, hide=config.hide, sequences=whole.sequences, rng=rng
                 )
-            yield _plain_step(model, images, masks, config.misses)
+            counts = None
+            if weights is not None:
+                counts = torch.from_numpy(weights[whole.patient[chosen]].astype(np.float32)).to(x.device)
+            yield _plain_step(model, images, masks, config.misses, counts)
         return
     stream = KeyedStream(seed)
     sample_rate = min(1.0, config.batch_size / data.n_patients)
@@ -229,8 +284,9 @@ def _rows_of(patients: NDArray[np.int64], rows: Rows, most: int, rng: np.random.
     return np.concatenate(chosen)
 
 
-def _plain_step(model: Model, x: Tensor, y: Tensor, misses: float) -> float:
+def _plain_step(model: Model, x: Tensor, y: Tensor, misses: float, counts: Tensor | None) -> float:
     model.zero_grad()
-    loss = loss_per_row(model(x), y, model.task, misses=misses).mean()
+    losses = loss_per_row(model(x), y, model.task, misses=misses)
+    loss = losses.mean() if counts is None else (losses * counts).mean()
     loss.backward()
     return loss.item()

@@ -57,6 +57,13 @@ class Model(nn.Module):
         return sum(parameter.numel() for parameter in self.parameters())
 
     @property
+    def angles(self) -> frozenset[str]:
+        """Names of the weights that are rotation angles of a circuit, in radians."""
+        from federation.domain.quantum.layer import QuantumLayer
+
+        return frozenset(f"{name}.weights" for name, module in self.named_modules() if isinstance(module, QuantumLayer))
+
+    @property
     def device(self) -> torch.device:
         """Where the weights are; the CPU without any."""
         return next((parameter.device for parameter in self.parameters()), torch.device("cpu"))

@@ -9,11 +9,21 @@ References
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-import numpy as np
+from federation.domain.learning.states import State
+from federation.domain.strategies.base import Aggregate, Before, SumRule, Update, Vector, as_state, checked
 
-from federation.domain.learning.weights import State
-from federation.domain.strategies.base import Update, checked
+
+@dataclass(frozen=True)
+class FedAvg(SumRule):
+    name = "fedavg"
+    title = "FedAvg"
+    words = "updates are averaged, weighted by patients"
+    paper = "McMahan et al., AISTATS 2017, arXiv:1602.05629"
+
+    def finish(self, mean: Vector, before: Before, *, weight: float) -> Aggregate:
+        return Aggregate(as_state(mean))
 
 
 def aggregate(updates: Sequence[Update]) -> State:
@@ -35,9 +45,4 @@ def aggregate(updates: Sequence[Update]) -> State:
         See `base.checked`.
     """
     ordered = checked(updates)
-    total = sum(update.weight for update in ordered)
-    mean = {}
-    for name in sorted(ordered[0].state):
-        terms = (update.weight / total * update.state[name].astype(np.float64) for update in ordered)
-        mean[name] = np.asarray(sum(terms), dtype=np.float32)
-    return mean
+    return FedAvg().aggregate(ordered, Before(ordered[0].state)).state

@@ -35,7 +35,7 @@ def test_a_new_run_freezes_every_setting():
     assert config.hash != RunConfig.from_dict({**raw, "local": {**raw["local"], "augment": "flips"}}).hash
 
 
-@pytest.mark.parametrize("wrong", [{"format": 3}, {"format": None}, {"rounds": 0}, {"strategy": "median"}])
+@pytest.mark.parametrize("wrong", [{"format": 3}, {"format": None}, {"rounds": 0}, {"strategy": "average"}])
 def test_what_is_not_understood_is_refused(wrong):
     with pytest.raises(ValueError, match="expected"):
         RunConfig.from_dict({**STORED, **wrong})
