@@ -79,6 +79,10 @@ class ErrorFeedback:
         if self._after is not None:
             self.owed, self._after = self._after, None
 
+    def forget(self) -> None:
+        """Owe nothing, whatever is lost: for runs without error feedback."""
+        self.owed, self._after = np.zeros_like(self.owed), None
+
 
 @dataclass(frozen=True)
 class Sparse:

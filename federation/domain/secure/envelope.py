@@ -177,6 +177,11 @@ def _box_key(shared: bytes, header: bytes) -> bytes:
     return derive(shared, "envelope", hashlib.sha256(header).hexdigest())
 
 
+def claimed_purpose(envelope: bytes) -> Purpose:
+    """What an envelope says that it is for, unchecked. Raises Malformed."""
+    return _purpose(_header(envelope)[0])
+
+
 def digest(envelope: bytes) -> str:
     """SHA-256 of what is signed, hex: names the envelope in the ledger."""
     return hashlib.sha256(envelope[:-SIGNATURE_BYTES]).hexdigest()
