@@ -16,6 +16,7 @@ import hashlib
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,10 +48,15 @@ def common_indices(*, seed: str, round_number: int, size: int, keep: float) -> I
         raise CompressionError(f"expected a share over 0 to 1 and a round from 1, got {keep!r} and {round_number!r}")
     turns = math.ceil(1 / keep - 1e-9)
     cycle, turn = divmod(round_number - 1, turns)
-    key = hashlib.sha256(f"qfl-ethics/random-k/v1:{seed}:{cycle}:{size}".encode()).digest()
-    # A sort of the keystream rather than NumPy's permutation, which may be another in another version of NumPy.
-    order = np.argsort(np.frombuffer(Stream(key).raw(8 * size), dtype="<u8"), kind="stable")
+    order = _order(f"qfl-ethics/random-k/v1:{seed}:{cycle}:{size}", size)
     return np.sort(order[turn * size // turns : (turn + 1) * size // turns]).astype(np.int64)
+
+
+@lru_cache(maxsize=8)
+def _order(seed: str, size: int) -> Indices:
+    """A sort of the keystream rather than NumPy's permutation, which may be another in another version of NumPy."""
+    key = hashlib.sha256(seed.encode()).digest()
+    return np.argsort(np.frombuffer(Stream(key).raw(8 * size), dtype="<u8"), kind="stable")
 
 
 class ErrorFeedback:

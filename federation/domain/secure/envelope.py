@@ -6,8 +6,9 @@ Bytes of version 1::
 
 The header is canonical JSON and says what the envelope is for (`Purpose`). The box is AES-256-GCM under a key that
 HKDF-SHA-256 makes of the ML-KEM-768 shared secret and of the header's hash; the header is its associated data. The
-signature (ML-DSA-65) is over everything before it, and is checked first: nothing a stranger sent is ever decapsulated.
-A key seals one text only, so the nonce is constant.
+signature (ML-DSA-65) is over the SHA-512 of everything before it (hashed first, as processors have instructions for
+SHA-2), and is checked first: nothing a stranger sent is ever decapsulated. A key seals one text only, so the nonce is
+constant.
 """
 
 from __future__ import annotations
@@ -170,7 +171,7 @@ def seal(payload: bytes, purpose: Purpose, *, key: MLDSA65PrivateKey, recipient:
     ciphertext, shared = encapsulate(recipient)
     box = AESGCM(_box_key(shared, header)).encrypt(_NONCE, payload, header)
     signed = MAGIC + struct.pack(">I", len(header)) + header + ciphertext + box
-    return signed + key.sign(signed, _CONTEXT)
+    return signed + key.sign(hashlib.sha512(signed).digest(), _CONTEXT)
 
 
 def _box_key(shared: bytes, header: bytes) -> bytes:
@@ -230,7 +231,8 @@ class Opener:
             )
         signed, signature = envelope[:-SIGNATURE_BYTES], envelope[-SIGNATURE_BYTES:]
         try:
-            MLDSA65PublicKey.from_public_bytes(certificate.signing_key).verify(signature, signed, _CONTEXT)
+            hashed = hashlib.sha512(signed).digest()
+            MLDSA65PublicKey.from_public_bytes(certificate.signing_key).verify(signature, hashed, _CONTEXT)
         except InvalidSignature:
             raise WrongSignature(
                 f"the signature is not that of {certificate.name}, or the envelope was changed"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey, MLKEM768PublicKey
@@ -63,7 +64,12 @@ def decapsulate(seed: bytes, ciphertext: bytes) -> bytes:
     """The shared secret, by the owner's 64-byte seed. A ciphertext for another key gives an unrelated secret."""
     if len(ciphertext) != CIPHERTEXT_BYTES:
         raise ValueError(f"expected a ciphertext of {CIPHERTEXT_BYTES} bytes, got {len(ciphertext)}")
-    return MLKEM768PrivateKey.from_seed_bytes(seed).decapsulate(ciphertext)
+    return _private(seed).decapsulate(ciphertext)
+
+
+@lru_cache(maxsize=128)
+def _private(seed: bytes) -> MLKEM768PrivateKey:
+    return MLKEM768PrivateKey.from_seed_bytes(seed)
 
 
 class Stream:
