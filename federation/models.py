@@ -262,3 +262,9 @@ class RunEvent(models.Model):
 
 
 from federation.models_quantum import DeviceConsent, QuantumJob, QuantumLimit  # noqa: E402, F401 - they name the models above
+from federation.models_secure import (  # noqa: E402, F401
+    OrderTraffic,
+    RefusedEnvelope,
+    RoundTraffic,
+    SiteCertificate,
+)

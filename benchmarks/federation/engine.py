@@ -150,7 +150,13 @@ class Federation:
         towards = envelope.TO_COORDINATOR if recipient is self.coordinator else envelope.TO_SITE
         purpose = Purpose("run", self.round, f"run:{self.round}:{stage}", site, towards, "c" * 64)
         message = Message(stage, sender.name, recipient.name, purpose.step, body, files)
-        text = letters.seal_letter(message, purpose, key=sender.signing, recipient=recipient.public)
+        text = letters.seal_letter(
+            message,
+            purpose,
+            key=sender.signing,
+            recipient=recipient.public,
+            evidence=stage == "train" and sender is not self.coordinator,
+        )
         if towards == envelope.TO_COORDINATOR:
             self._count(stage, text)
         return letters.open_letter(text, self._openers[recipient.name], purpose, now=NOW)[0]

@@ -15,7 +15,7 @@ import torch
 from benchmarks.federation.engine import Federation, example
 from benchmarks.frame import QUICK_RUNS, RUNS, Measure, alternate, compared, progress
 
-SITES, SIZE, KEEP = 10, 100_000, 0.1
+SITES, SIZE, KEEP = 10, 100_000, 0.08
 METRICS = ("federation.round_s", "federation.vs_flower_secagg")
 
 

@@ -25,7 +25,7 @@ from federation.domain.secure.update import Layout, UpdateCode
 
 METRIC = "federation.bytes_ratio"
 FOLDER = ROOT.parent / "shared" / "data" / "heart"
-SITES, SIZE, KEEP, CLIP = 10, 100_000, 0.1, 0.25
+SITES, SIZE, KEEP, CLIP = 10, 100_000, 0.08, 0.25
 MODEL = {"kind": "mlp_classifier", "inputs": 26, "hidden": 16, "outputs": 8}
 LOCAL = LocalConfig(epochs=2, batch_size=32, learning_rate=0.001)
 ROUNDS, SEEDS, QUICK_SEEDS = 40, 6, 2

@@ -1,8 +1,9 @@
 """Messages between coordinator and site in sealed envelopes: version 2 of `federation.domain.messages`, as text.
 
-The payload is the message without its signature, which the envelope has: the length of a JSON head, the head, and the
-attachments one after the other. The step of the envelope's purpose is the message's key, so that an answer can be put
-in the place of no other.
+The payload is the length of a JSON head, the head, and the attachments one after the other. The step of the envelope's
+purpose is the message's key, so that an answer can be put in the place of no other. The envelope's signature proves the
+sender to the recipient. What must be provable to others later, when the envelope is gone (an update, to an auditor),
+also carries the message's own signature of version 1 in the head.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ from datetime import datetime
 
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PrivateKey
 
-from federation.domain.messages import Message, canonical
+from federation.domain.messages import Message, canonical, signature_of
 from federation.domain.secure import envelope
-from federation.domain.secure.envelope import SIGNATURE_BYTES, Malformed, Opener, Oversized, Purpose
+from federation.domain.secure.envelope import Malformed, Opener, Oversized, Purpose
 
 _PREFIX = "QFE1:"
 
@@ -26,14 +27,20 @@ def is_letter(text: str) -> bool:
     return text.startswith(_PREFIX)
 
 
-def seal_letter(message: Message, purpose: Purpose, *, key: MLDSA65PrivateKey, recipient: bytes) -> str:
-    """A message as text that only the recipient can read; see `envelope.seal`."""
+def seal_letter(
+    message: Message, purpose: Purpose, *, key: MLDSA65PrivateKey, recipient: bytes, evidence: bool = False
+) -> str:
+    """A message as text that only the recipient can read; see `envelope.seal`.
+
+    `evidence` adds the signature of version 1, see above.
+    """
     if (purpose.step, purpose.sender) != (message.key, message.sender):
         raise ValueError(f"expected the purpose of {message.key} of {message.sender}, got {purpose}")
     head = canonical(
         {
             "kind": message.kind, "recipient": message.recipient, "ok": message.ok, "body": message.body,
             "attachments": [[name, len(data)] for name, data in sorted(message.attachments.items())],
+            "signature": signature_of(message, key) if evidence else "",
         }
     )  # fmt: skip
     files = b"".join(data for _, data in sorted(message.attachments.items()))
@@ -57,10 +64,12 @@ def peek(text: str, *, max_bytes: int = envelope.MAX_BYTES) -> Purpose:
     return envelope.claimed_purpose(_raw(text, max_bytes))
 
 
-def open_letter(text: str, opener: Opener, expected: Purpose, *, now: datetime) -> tuple[Message, str, str]:
-    """The message, the digest of what was signed, and the signature in base64. Raises EnvelopeRefused."""
-    sealed = _raw(text, opener.max_bytes)
-    payload = opener.open(sealed, expected, now=now)
+def open_letter(text: str, opener: Opener, expected: Purpose, *, now: datetime) -> tuple[Message, str]:
+    """The message, and its own signature in base64 (empty without). Raises EnvelopeRefused.
+
+    The signature is not looked at: the envelope's has been. Whoever keeps it as evidence checks it.
+    """
+    payload = opener.open(_raw(text, opener.max_bytes), expected, now=now)
     try:
         (length,) = struct.unpack(">I", payload[:4])
         head = json.loads(payload[4 : 4 + length])
@@ -75,4 +84,4 @@ def open_letter(text: str, opener: Opener, expected: Purpose, *, now: datetime) 
         )
     except (ValueError, KeyError, TypeError, struct.error, RecursionError) as error:
         raise Malformed(f"not a message: {type(error).__name__}") from error
-    return message, envelope.digest(sealed), base64.b64encode(sealed[-SIGNATURE_BYTES:]).decode()
+    return message, str(head.get("signature", ""))

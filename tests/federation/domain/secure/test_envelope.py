@@ -129,7 +129,9 @@ def test_a_signed_envelope_with_another_box_under_the_same_header_is_refused():
     start = 8 + int.from_bytes(other[4:8], "big")
     moved = TEXT[: 8 + int.from_bytes(TEXT[4:8], "big")] + other[start:header]
     with pytest.raises(envelope.NotForUs):
-        opener().open(moved + SITE_KEY.sign(hashlib.sha512(moved).digest(), b"qfl-ethics/envelope/v1"), PURPOSE, now=NOW)
+        opener().open(
+            moved + SITE_KEY.sign(hashlib.sha512(moved).digest(), b"qfl-ethics/envelope/v1"), PURPOSE, now=NOW
+        )
 
 
 def test_what_is_no_safetensors_is_refused():

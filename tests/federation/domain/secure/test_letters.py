@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -31,14 +32,21 @@ def letter(message: Message = MESSAGE, purpose: Purpose = PURPOSE) -> str:
 def test_a_message_comes_back_whole(message):
     text = letter(message)
     assert letters.peek(text) == PURPOSE
-    found, digest, signature = letters.open_letter(text, opener(), PURPOSE, now=NOW)
-    assert found == message
-    assert (len(digest), len(signature)) == (64, 4412)
+    assert letters.open_letter(text, opener(), PURPOSE, now=NOW) == (message, "")
+
+
+def test_evidence_carries_the_signature_of_the_message_itself():
+    text = letters.seal_letter(MESSAGE, PURPOSE, key=KEY, recipient=PUBLIC, evidence=True)
+    message, signature = letters.open_letter(text, opener(), PURPOSE, now=NOW)
+    messages.check_signature(message, signature, public_key=messages.dump_public(KEY))
+    for wrong in (replace(message, body={}), replace(message, key="run:2:train")):
+        with pytest.raises(messages.MessageError):
+            messages.check_signature(wrong, signature, public_key=messages.dump_public(KEY))
+    with pytest.raises(messages.MessageError):
+        messages.check_signature(message, "", public_key=messages.dump_public(KEY))
 
 
 def test_nothing_of_the_message_can_be_read_on_the_way():
-    import base64
-
     sealed = base64.b64decode(letter().removeprefix("QFE1:"))
     assert b"second" not in sealed
     assert b'"n":3' not in sealed
@@ -64,8 +72,6 @@ def test_an_oversized_letter_is_refused_before_it_is_decoded():
 
 @pytest.mark.parametrize("payload", [b"", b"\0\0\0\2{}", b"\0\0\0\2[]x", b"\xff\xff\xff\xff", b"\0\0\0\x01["])
 def test_a_signed_payload_that_is_no_message_is_refused(payload):
-    import base64
-
     sealed = envelope.seal(payload, PURPOSE, key=KEY, recipient=PUBLIC)
     with pytest.raises(envelope.Malformed):
         letters.open_letter("QFE1:" + base64.b64encode(sealed).decode(), opener(), PURPOSE, now=NOW)
