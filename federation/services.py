@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+
 from django.db import transaction
 
 from accounts.models import Institution, User
 from core import jobs
 from core.context import governed
 from core.errors import ApplicationError, Conflict, Forbidden
-from federation import mailbox, training
+from federation import mailbox, sealing, training
 from federation.domain.learning.config import LocalConfig
 from federation.domain.messages import digest
-from federation.domain.run_config import RunConfig
+from federation.domain.run_config import FORMAT, FORMAT_WITH_PARTS, RunConfig
+from federation.domain.secure.config import SecurityConfig
 from federation.models import Consent, DataManifest, Federation, Participant, Round, SiteOrder, TrainingRun
 
 State = TrainingRun.State
@@ -76,11 +80,13 @@ def run_propose(
     actor: User,
     local: dict | None = None,
     epsilon_budget: float | None = None,
+    security: dict | None = None,
 ) -> TrainingRun:
     """Freeze a configuration on the data that the sites now hold, and ask them for consent.
 
     Without `local`, the recommended local training of the federation's task is taken, and with it, if it is
-    differentially private, its recommended budget.
+    differentially private, its recommended budget. `security` chooses how updates are sealed and masked, see
+    `security_part`; without it they are signed only.
     """
     manifests = {p.site: p.manifests.first() for p in federation.participants.filter(is_active=True)}
     missing = sorted(site for site, found in manifests.items() if found is None)
@@ -91,7 +97,7 @@ def run_propose(
         )
     held = {site: manifest for site, manifest in manifests.items() if manifest is not None}
     try:
-        config = _configuration(federation, held, rounds, seed, local, epsilon_budget)
+        config = _configuration(federation, held, rounds, seed, local, epsilon_budget, security)
     except (ValueError, TypeError) as error:
         raise ApplicationError(f"The configuration is not valid: {error}") from error
     with governed(action="run.propose", actor=actor.id):
@@ -102,7 +108,7 @@ def run_propose(
 
 def _configuration(
     federation: Federation, held: dict[str, DataManifest], rounds: int, seed: int, local: dict | None,
-    epsilon_budget: float | None,
+    epsilon_budget: float | None, security: dict | None,
 ) -> RunConfig:  # fmt: skip
     from federation.domain.models.registry import default_specs  # torch: only who proposes a run loads it
 
@@ -125,7 +131,25 @@ def _configuration(
         local=chosen,
         epsilon_budget=epsilon_budget,
         data_digests={site: digest(manifest.content) for site, manifest in held.items()},
+        format=FORMAT if security is None else FORMAT_WITH_PARTS,
+        security=None if security is None else security_part(federation, held, security),
     )
+
+
+def security_part(federation: Federation, held: dict[str, DataManifest], chosen: dict) -> dict:
+    """The part `security`: what was chosen of it, the recommended rest, the sites' keys and their largest share."""
+    known = {"masking", "threshold", "keep", "field_bits", "clip", "error_feedback", "min_cell"}
+    if unknown := set(chosen) - known:
+        raise ValueError(f"expected security with some of {sorted(known)}, got {sorted(unknown)}")
+    sites = [p for p in federation.participants.filter(is_active=True) if p.site in held]
+    if silent := sorted(p.site for p in sites if sealing.certificate_of(p) is None):
+        raise ValueError(
+            f"expected every worker to have stated the key that it opens letters with; missing: {', '.join(silent)}. "
+            "Start those workers again in their present version"
+        )
+    keys = {p.site: hashlib.sha256(base64.b64decode(p.public_key)).hexdigest() for p in sites}
+    most = max(1, *(int(manifest.content["n_patients"]) for manifest in held.values()))
+    return SecurityConfig.recommended(keys, most_records=most, **chosen).as_dict()
 
 
 def _recommended(task: str, side: int | None) -> LocalConfig:

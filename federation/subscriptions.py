@@ -1,12 +1,16 @@
 """What federation reacts to. Imported by `ready()`."""
 
 from core import events
-from federation import quantum_running, services, training, witnessing
+from federation import quantum_running, secure_rounds, services, training, witnessing
 
 events.on("order.manifest", "federation", services.manifest_answered)
 events.on("order.train", "federation", training.train_answered)
 events.on("order.evaluate", "federation", training.evaluate_answered)
 events.on("order.witness", "federation", witnessing.witness_answered)
+for kind in ("secure_keys", "secure_pairs"):
+    events.on(f"order.{kind}", "federation", secure_rounds.agreement_answered)
+for kind in ("secure_shares", "secure_unmask"):
+    events.on(f"order.{kind}", "federation", secure_rounds.answered)
 for kind in ("device_submit", "device_poll"):
     events.on(f"order.{kind}", "quantum", quantum_running.order_answered)
 events.on("job.dead", "quantum", quantum_running.given_up)

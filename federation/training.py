@@ -12,11 +12,13 @@ from django.utils import timezone
 
 from core import artefacts, events, jobs
 from core.context import governed
-from federation import mailbox
+from federation import mailbox, secure_rounds
 from federation.domain.group_rates import Cell
 from federation.domain.round_metrics import site_epsilon, summarise
 from federation.domain.run_config import MODEL_NAMES, RunConfig
+from federation.domain.secure.aggregation import AggregationRefused
 from federation.models import Participant, Round, RunEvent, SiteOrder, SiteUpdate, TrainingRun
+from federation.sealing import traffic_record
 
 State = TrainingRun.State
 
@@ -34,7 +36,7 @@ def begin(payload: dict) -> jobs.Effects:
         start[name] = artefacts.put(weights.to_bytes(weights.state_of(model)))
 
     def effects() -> None:
-        if lock_run(run.id).state == State.RUNNING:
+        if lock_run(run.id).state == State.RUNNING and secure_rounds.agreed(run):
             open_round(run, number=1, start=start)
 
     return effects
@@ -52,7 +54,10 @@ def participants_of(run: TrainingRun) -> list[Participant]:
 def open_round(run: TrainingRun, *, number: int, start: dict[str, str]) -> None:
     with governed(action="round.open", reason=f"round {number} of {run.name}"):
         round_ = Round.objects.create(run=run, number=number, start_weights=start)
-        _ask_all(run, round_, "train", start)
+        if secure_rounds.is_masked(run):
+            secure_rounds.ask_shares(run, round_)
+        else:
+            _ask_all(run, round_, "train", start)
     show(run, "round", f"Round {number} of {run.rounds_planned} started")
 
 
@@ -69,8 +74,12 @@ def train_answered(payload: dict) -> jobs.Effects:
     """A site sent its update, or said why it could not."""
 
     def effects() -> None:
-        order, round_, run = _locked(payload)
+        order, round_, run = locked(payload)
         if run.state not in {State.RUNNING, State.PAUSED} or round_.state != Round.State.TRAINING:
+            return
+        masked = secure_rounds.is_masked(run)
+        if masked and order.state == SiteOrder.State.FAILED:
+            secure_rounds.advance(run, round_, "train")
             return
         if order.state == SiteOrder.State.FAILED:
             fail(run, f"{order.participant}: {order.error}")
@@ -83,7 +92,9 @@ def train_answered(payload: dict) -> jobs.Effects:
                 message_digest=order.answer_digest, signature=order.signature,
             )  # fmt: skip
         show(run, "update", f"{order.participant} sent its update", site=order.participant.site)
-        if round_.updates.count() == len(participants_of(run)):
+        if masked:
+            secure_rounds.advance(run, round_, "train")
+        elif round_.updates.count() == len(participants_of(run)):
             jobs.enqueue("round.aggregate", {"round": str(round_.id)}, key=f"aggregate:{round_.id}")
 
     return effects
@@ -100,7 +111,14 @@ def aggregate(payload: dict) -> jobs.Effects:
     config = RunConfig.from_dict(round_.run.config)
     updates = list(round_.updates.select_related("participant"))
     averaged = {}
-    for name in MODEL_NAMES:
+    if secure_rounds.is_masked(round_.run):
+        try:
+            states = secure_rounds.averaged(round_)
+        except AggregationRefused as error:
+            reason = f"secure aggregation: {error}"
+            return lambda: fail(lock_run(round_.run_id), reason)
+        averaged = {name: artefacts.put(weights.to_bytes(state)) for name, state in states.items()}
+    for name in MODEL_NAMES if not averaged else ():
         model = build(config.models[name])
         received = [
             Update(u.participant.site, weights.from_bytes(artefacts.get(u.weights[name]), like=model), u.n_records)
@@ -116,7 +134,10 @@ def aggregate(payload: dict) -> jobs.Effects:
             Round.objects.filter(id=round_.id, state=Round.State.TRAINING).update(
                 weights=averaged, state=Round.State.EVALUATING
             )
-            _ask_all(run, round_, "evaluate", averaged)
+            if secure_rounds.is_masked(run):
+                secure_rounds.ask_vectors(run, round_, "evaluate", averaged)
+            else:
+                _ask_all(run, round_, "evaluate", averaged)
         show(run, "aggregate", f"Round {round_.number}: {len(updates)} updates averaged")
 
     return effects
@@ -126,8 +147,11 @@ def evaluate_answered(payload: dict) -> jobs.Effects:
     """A site scored the round's weights; after the last one the round is done."""
 
     def effects() -> None:
-        order, round_, run = _locked(payload)
+        order, round_, run = locked(payload)
         if run.state not in {State.RUNNING, State.PAUSED} or round_.state != Round.State.EVALUATING:
+            return
+        if secure_rounds.is_masked(run):
+            secure_rounds.advance(run, round_, "evaluate")
             return
         if order.state == SiteOrder.State.FAILED:
             fail(run, f"{order.participant}: {order.error}")
@@ -138,22 +162,24 @@ def evaluate_answered(payload: dict) -> jobs.Effects:
             )
         )
         if len(orders) == len(participants_of(run)):
-            _close_round(run, round_, orders)
+            cells = {
+                name: [Cell.from_dict(raw) for order in orders for raw in (order.answer or {})["cells"][name]]
+                for name in MODEL_NAMES
+            }
+            close_round(run, round_, cells)
 
     return effects
 
 
-def _close_round(run: TrainingRun, round_: Round, orders: list[SiteOrder]) -> None:
-    cells = {
-        name: [Cell.from_dict(raw) for order in orders for raw in (order.answer or {})["cells"][name]]
-        for name in MODEL_NAMES
-    }
-    metrics = summarise(cells, task=run.config["task"])
+def close_round(run: TrainingRun, round_: Round, cells: dict[str, list[Cell]]) -> None:
+    security = secure_rounds.security_of(run)
+    metrics = summarise(cells, task=run.config["task"], min_cell=security.min_cell if security else 1)
     metrics["epsilon"] = epsilon_by_site(run)
     metrics["loss"] = _losses(round_)
     with governed(action="round.close"):
         round_.metrics, round_.state, round_.finished_at = metrics, Round.State.DONE, timezone.now()
         round_.save(update_fields=["metrics", "state", "finished_at"])
+        traffic_record(round_)
     show(run, "round", f"Round {round_.number} done")
     over = over_budget(run, metrics["epsilon"])
     if over:
@@ -233,7 +259,7 @@ def show(run: TrainingRun, kind: str, text: str, *, site: str = "") -> None:
     RunEvent.objects.create(run=run, kind=kind, site=site, text=text)
 
 
-def _locked(payload: dict) -> tuple[SiteOrder, Round, TrainingRun]:
+def locked(payload: dict) -> tuple[SiteOrder, Round, TrainingRun]:
     order = SiteOrder.objects.select_related("participant__institution").get(id=payload["order"])
     run = lock_run(uuid.UUID(order.body["run"]))
     return order, Round.objects.select_for_update().get(id=order.subject), run

@@ -9,7 +9,7 @@ from typing import Any
 
 from audits.predeployment.checks.links import Link, State
 from core import artefacts
-from federation import training
+from federation import secure_rounds, training
 from federation.domain import messages
 from federation.domain.messages import MessageError, digest
 from federation.domain.run_config import MODEL_NAMES
@@ -102,6 +102,7 @@ def _averaged(round_: Round, name: str, updates: list[SiteUpdate]) -> Link:
     """The round's weights are the average of its updates, computed again."""
     from federation.domain.learning import weights
     from federation.domain.models.registry import build
+    from federation.domain.secure.aggregation import AggregationRefused
     from federation.domain.strategies import fedavg
     from federation.domain.strategies.base import AggregationError, Update
 
@@ -110,12 +111,15 @@ def _averaged(round_: Round, name: str, updates: list[SiteUpdate]) -> Link:
         return Link(what, State.UNKNOWN, f"averages by {config['strategy']} are not computed again here")
     model = build(config["models"][name])
     try:
+        if secure_rounds.is_masked(round_.run):
+            opened = secure_rounds.averaged(round_)[name]
+            return _same(what, round_.weights.get(name), weights.digest(weights.to_bytes(opened)))
         received = [
             Update(u.participant.site, weights.from_bytes(artefacts.get(u.weights[name]), like=model), u.n_records)
             for u in updates
         ]
         again = weights.digest(weights.to_bytes(fedavg.aggregate(received)))
-    except (artefacts.ArtefactError, AggregationError, weights.WeightsError, KeyError) as error:
+    except (artefacts.ArtefactError, AggregationError, AggregationRefused, weights.WeightsError, KeyError) as error:
         return Link(what, State.BROKEN, f"the average cannot be computed again: {error}")
     return _same(what, round_.weights.get(name), again)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from federation.domain.learning.config import LocalConfig
 from federation.domain.messages import digest
+from federation.domain.secure.config import SecurityConfig
 
 STRATEGIES = ("fedavg",)
 MODEL_NAMES = ("primary", "baseline")  # the quantum model under audit, and its classical twin
@@ -80,6 +81,10 @@ class RunConfig:
             raise ValueError("expected a privacy budget exactly if training is differentially private")
         if self.epsilon_budget is not None and not 0 < self.epsilon_budget < 1000:
             raise ValueError(f"expected a privacy budget over 0 and under 1000, got {self.epsilon_budget}")
+        if self.security is not None:
+            SecurityConfig.from_dict(self.security).check_fits(
+                strategy=self.strategy, sites=self.data_digests, privacy=self.privacy
+            )
 
     def as_dict(self) -> dict[str, Any]:
         return {

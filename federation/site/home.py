@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import os
@@ -10,6 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PrivateKey
+from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey
 
 from federation.domain import messages
 from provenance.witness.state import write_whole
@@ -28,7 +30,8 @@ class SiteConfig:
 class SiteHome:
     """Files under one private folder.
 
-    site.json config · key ML-DSA-65 seed · noise secret of differential privacy · answers/ what was sent, by order
+    site.json config · key ML-DSA-65 seed · noise secret of differential privacy · sealing ML-KEM-768 seed
+    secure/ what it has agreed and answered under secure aggregation (federation.site.secure) · answers/ what was sent, by order
     witness/ what the site has cosigned of the log, and the keys it does that with (provenance.witness.state)
     """
 
@@ -57,6 +60,20 @@ class SiteHome:
     @property
     def key(self) -> MLDSA65PrivateKey:
         return messages.load_private((self.folder / "key").read_bytes())
+
+    @property
+    def sealing_seed(self) -> bytes:
+        """Of the site's ML-KEM-768 key; made when first asked for, as older folders have none."""
+        path = self.folder / "sealing"
+        if not path.exists():
+            write_whole(path, secrets.token_bytes(64))
+        return path.read_bytes()
+
+    @property
+    def sealing_key(self) -> str:
+        """The public half, base64."""
+        key = MLKEM768PrivateKey.from_seed_bytes(self.sealing_seed).public_key()
+        return base64.b64encode(key.public_bytes_raw()).decode()
 
     def secret_seed(self, purpose: str) -> int:
         """A seed that only this site can know; the same for the same purpose, so a repeated round is the same round."""

@@ -22,6 +22,6 @@ class Recorder:
 
 def carry_out(site: Site, postbox: Recorder, text: str) -> None:
     """What the worker does with a text from its queue, whichever thread it is for."""
-    order = read_order(site.home.config, text)
+    order = read_order(site.home, text)
     if order is not None:
         carry_out_order(site, postbox, order)
