@@ -169,8 +169,8 @@ def advance(run: TrainingRun, round_: Round, kind: str, *, purpose: str = "", la
     if len(inside) + len(pending) < security.threshold or (late and not enough):
         training.fail(
             run,
-            f"secure aggregation: {len(inside)} of {len(security.signing_keys)} sites answered {kind}, the threshold is "
-            f"{security.threshold}; no update was opened",
+            f"secure aggregation: {len(inside)} of {len(security.signing_keys)} sites answered {kind}, the threshold "
+            f"is {security.threshold}; no update was opened",
         )
         return
     if kind == "secure_unmask":

@@ -31,7 +31,8 @@ class SiteHome:
     """Files under one private folder.
 
     site.json config · key ML-DSA-65 seed · noise secret of differential privacy · sealing ML-KEM-768 seed
-    secure/ what it has agreed and answered under secure aggregation (federation.site.secure) · answers/ what was sent, by order
+    secure/ what it has agreed and answered under secure aggregation (federation.site.secure)
+    answers/ what was sent, by order
     witness/ what the site has cosigned of the log, and the keys it does that with (provenance.witness.state)
     """
 

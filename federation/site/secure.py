@@ -79,7 +79,7 @@ class Memory:
         asked = self.read(name)
         if asked and asked != json.loads(canonical(question)):
             raise OrderRefused(
-                f"{name}: this was asked before of other sites; answering both could show an update, so this site does not"
+                f"{name}: this was asked before of other sites; answering both could show an update, so it is refused"
             )
         self.write(name, question)
 

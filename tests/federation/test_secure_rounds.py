@@ -353,7 +353,7 @@ def test_another_sites_letter_an_expired_certificate_and_a_stale_round_are_refus
     certificate.save(update_fields=["content"])
     assert mailbox.message_receive(participant=order.participant, text=flipped(text)) == "refused"
     kinds = list(RefusedEnvelope.objects.order_by("created_at").values_list("kind", flat=True))
-    assert kinds == ["wrong-purpose", "stale-round", "wrong-configuration", "certificate-expired"]
+    assert kinds == ["unknown-site", "stale-round", "wrong-configuration", "certificate-expired"]
 
 
 def test_an_order_in_the_open_is_not_done_in_a_sealed_run(trial):
