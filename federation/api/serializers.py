@@ -48,6 +48,12 @@ class RunInput(serializers.Serializer):
         help_text="epochs, batch_size, learning_rate, dp; without it the recommended training of the task.",
     )
     epsilon_budget = serializers.FloatField(required=False, allow_null=True, min_value=0.0)
+    security = serializers.DictField(
+        required=False,
+        allow_null=True,
+        help_text="masking, threshold, keep, field_bits, clip, error_feedback, min_cell; what is left out is as "
+        "recommended. Without it messages are signed only.",
+    )
 
 
 class RunOutput(serializers.ModelSerializer):

@@ -13,6 +13,7 @@ from federation.models import Consent, Participant, Round, RunEvent, TrainingRun
 from federation.presentation.charts import run_charts
 from federation.presentation.facts import NO_PRIVACY, consent_words, privacy_words
 from federation.presentation.progress import run_fingerprint, run_progress
+from federation.presentation.security import security_page
 
 State = TrainingRun.State
 EVENTS_SHOWN = 30
@@ -25,6 +26,7 @@ ANSWER_WORDS = {
 EVENT_STATES = {"finished": "finished", "failed": "failed", "aborted": "aborted", "paused": "paused"}
 _REMEDIES = (
     ("privacy budget", "Propose a new run with fewer rounds or a larger budget; the sites decide on it anew."),
+    ("secure aggregation", "Look into the workers' logs of the sites that did not answer; then propose a new run."),
     ("now holds", "The data of a site changed after it consented. Propose a new run on the present data."),
     ("DataError", "The site's operator corrects the data as the message says; then propose a new run."),
 )
@@ -93,6 +95,7 @@ def live_part(run: TrainingRun, user: User, *, have: str = "") -> dict[str, Any]
         "may_abort": run.is_open and user.may("run.control"),
         "events": _events(run),
         "remedy": _remedy(run),
+        "security": security_page(run),
     }
 
 

@@ -392,3 +392,30 @@ def test_a_site_without_a_sealing_key_is_named(trial):
     SiteCertificate.objects.filter(participant__site="phantom-3").delete()
     with pytest.raises(ApplicationError, match="phantom-3"):
         trial.propose()
+
+
+def test_the_page_of_a_run_says_how_updates_travel_what_was_refused_and_how_many_bytes(trial, client):
+    run = trial.running({"keep": 0.5})
+    order = SiteOrder.objects.filter(kind="secure_keys").select_related("participant").first()
+    mailbox.message_receive(participant=order.participant, text=flipped(trial.carry_out(order)))
+    finish(trial)
+    client.force_login(trial.people.administrator)
+    page = client.get(f"/runs/{run.id}/").content.decode()
+    assert "under masks" in page
+    assert "sum over at least 3 of 4 sites" in page
+    assert "Wrong signature" in page
+    assert "Of float32" in page
+    assert "Training loss by site" not in page
+
+
+def test_an_administrator_chooses_how_updates_travel(trial, client):
+    trial.manifests()
+    client.force_login(trial.people.administrator)
+    page = f"/federations/{trial.federation.id}/"
+    assert 'value="masked"' in client.get(page).content.decode()
+    given = {"name": "By form", "rounds": 1, "seed": 1, "messages": "masked", "keep": "0.25"}
+    assert client.post(f"{page}runs/", given).status_code == 302
+    security = TrainingRun.objects.get(name="By form").config["security"]
+    assert (security["masking"], security["keep"], security["threshold"]) == (True, 0.25, 3)
+    answer = client.post(f"{page}runs/", {**given, "keep": "7"})
+    assert answer.status_code == 400
