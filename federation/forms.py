@@ -45,7 +45,7 @@ class RunForm(forms.Form):
     messages = forms.ChoiceField(
         label="How updates travel", required=False,
         choices=[
-            (MASKED, "Sealed and summed under masks: the coordinator learns the sum of at least two thirds of the sites"),
+            (MASKED, "Sealed and summed under masks: the coordinator learns only a sum over most of the sites"),
             (SEALED, "Sealed: only the coordinator can read a site's update"),
             (NONE, "Signed only: whoever carries or stores the messages can read them"),
         ],

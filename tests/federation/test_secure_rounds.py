@@ -419,3 +419,33 @@ def test_an_administrator_chooses_how_updates_travel(trial, client):
     assert (security["masking"], security["keep"], security["threshold"]) == (True, 0.25, 3)
     answer = client.post(f"{page}runs/", {**given, "keep": "7"})
     assert answer.status_code == 400
+
+
+def test_the_lineage_of_a_masked_round_is_checked_from_signatures_and_the_opened_sum(trial):
+    from audits.predeployment.checks.links import State as LinkState
+    from audits.predeployment.lineage_facts import _round
+
+    run = trial.running()
+    finish(trial, lost_at=4)
+    round_ = run.rounds.get()
+    links = list(_round(round_, None, list(trial.federation.participants.all())))
+    assert [link for link in links if link.state != LinkState.HOLDS] == []
+    order = SiteOrder.objects.filter(kind="secure_unmask", state="answered").first()
+    order.answer["own_masks"]["phantom-1"] = base64.b64encode(bytes(33)).decode()
+    order.save(update_fields=["answer"])
+    assert LinkState.BROKEN in {link.state for link in _round(round_, None, list(trial.federation.participants.all()))}
+
+
+def test_figures_of_fewer_patients_than_the_minimum_are_not_made():
+    from federation.domain.group_rates import Cell, Sums
+    from federation.domain.round_metrics import summarise
+
+    def cell(group: str, n: int) -> Cell:
+        return Cell(
+            "north", {"sex": group}, n, {"dice": Sums(n, 0.5 * n, 0.25 * n)}, dict.fromkeys(("tp", "fp", "tn", "fn"), 0)
+        )
+
+    found = summarise({"primary": [cell("female", 4), cell("male", 5)]}, task="segmentation", min_cell=5)["primary"]
+    assert found["groups"]["sex"]["female"]["dice"] == {"n": None, "mean": None, "few": 5}
+    assert found["groups"]["sex"]["male"]["dice"] == {"n": 5, "mean": 0.5}
+    assert found["overall"]["dice"]["n"] == 9
