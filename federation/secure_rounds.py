@@ -206,6 +206,8 @@ def ask_vectors(run: TrainingRun, round_: Round, kind: str, attachments: dict[st
     masking: dict[str, Any] = {"present": sorted(present)}
     if kind == "evaluate":
         masking["groups"] = _layout(run).as_list()
+    else:
+        masking["counted_before"] = _counted(run.rounds.filter(number=round_.number - 1).first())
     ciphertexts = _ciphertexts(run)
     for site, order in present.items():
         mailbox.order_create(
@@ -220,6 +222,12 @@ def ask_vectors(run: TrainingRun, round_: Round, kind: str, attachments: dict[st
         _watch(round_, kind, 10 * STAGE_SECONDS)
     elif seconds := (run.config.get("participation") or {}).get("deadline_seconds"):
         _watch(round_, kind, float(seconds))
+
+
+def _counted(round_: Round | None) -> list[str]:
+    """The sites whose updates a round counted."""
+    asked = [] if round_ is None else _stage(round_.id, "secure_unmask", purpose="train")
+    return list(asked[0].body["counted"]) if asked else []
 
 
 def _layout(run: TrainingRun) -> CellLayout:
@@ -267,7 +275,7 @@ def _total(round_: Round, purpose: str, *, bits: int, size: int) -> tuple[np.nda
         server.take_shares(site, Shares(mine, escrow))
     server.deal()
     unmask = _stage(round_.id, "secure_unmask", purpose=purpose)
-    counted = set(unmask[0].body["counted"])
+    counted = set(unmask[0].body["counted"])  # the same in all of them
     vectors = {s: o for s, o in _answered(_stage(round_.id, purpose)).items() if s in counted}
     for site, order in vectors.items():
         packed = envelope.unpack(artefacts.get(order.answer_attachments["masked"]))["masked"]

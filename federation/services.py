@@ -6,6 +6,7 @@ import base64
 import hashlib
 
 from django.db import transaction
+from django.utils import timezone
 
 from accounts.models import Institution, User
 from core import jobs
@@ -239,6 +240,8 @@ def run_resume(*, run: TrainingRun, actor: User) -> TrainingRun:
         last = run.rounds.last()
         if last is not None and last.state == Round.State.DONE:
             training.move_on(run, last)
+        elif last is None:  # paused before the first round
+            jobs.enqueue("run.begin", {"run": str(run.id)}, key=f"begin:{run.id}:{timezone.now().isoformat()}")
     return run
 
 

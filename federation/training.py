@@ -36,7 +36,7 @@ def begin(payload: dict) -> jobs.Effects:
         start[name] = artefacts.put(weights.to_bytes(weights.state_of(model)))
 
     def effects() -> None:
-        if lock_run(run.id).state == State.RUNNING and secure_rounds.agreed(run):
+        if lock_run(run.id).state == State.RUNNING and not run.rounds.exists() and secure_rounds.agreed(run):
             open_round(run, number=1, start=start)
 
     return effects
@@ -180,6 +180,7 @@ def close_round(run: TrainingRun, round_: Round, cells: dict[str, list[Cell]]) -
         round_.metrics, round_.state, round_.finished_at = metrics, Round.State.DONE, timezone.now()
         round_.save(update_fields=["metrics", "state", "finished_at"])
         traffic_record(round_)
+        mailbox.orders_cancel(subject_ids=[round_.id])  # of sites that were not needed to open the sum
     show(run, "round", f"Round {round_.number} done")
     over = over_budget(run, metrics["epsilon"])
     if over:
@@ -231,6 +232,7 @@ def fail(run: TrainingRun, reason: str) -> None:
 
 
 def cancel_open_round(run: TrainingRun) -> None:
+    mailbox.orders_cancel(subject_ids=[run.id])  # the agreement on masks
     for round_ in run.rounds.exclude(state__in=[Round.State.DONE, Round.State.CANCELLED]):
         mailbox.orders_cancel(subject_ids=[round_.id])
         round_.state, round_.finished_at = Round.State.CANCELLED, timezone.now()

@@ -88,6 +88,12 @@ class Memory:
         found = np.frombuffer(path.read_bytes(), dtype="<f4") if path.exists() else np.zeros(size, dtype=np.float32)
         return found if found.shape == (size,) else np.zeros(size, dtype=np.float32)
 
+    def settle(self, number: int) -> None:
+        """The update of a round was counted: what was sent of it is no longer owed."""
+        offer = self.path(f"offer-{number}")
+        if offer.exists():
+            offer.replace(self.path("owed"))
+
     def path(self, name: str) -> Path:
         return self.folder / name
 
@@ -205,9 +211,7 @@ def send_reveal(site: Site, order: Message, tell: Tell) -> Answer:
     reveal = client.unmask(present=question["present"], counted=question["counted"], received=received)
     memory.once(f"unmask-{number}-{purpose}", question)
     if purpose == "train" and site.home.config.site in question["counted"]:
-        offer = memory.path(f"offer-{number}")
-        if offer.exists():
-            offer.replace(memory.path("owed"))  # counted: what was sent is no longer owed
+        memory.settle(number)
     shares = {"own_masks": reveal.own_masks, "escrows": reveal.escrows}
     return {kind: {peer: _b64(share) for peer, share in found.items()} for kind, found in shares.items()}, {}
 
@@ -228,6 +232,8 @@ def mask_update(site: Site, order: Message, answer: Answer) -> Answer:
     config, memory, number = frozen_config(site, order), Memory(site, order), order.body["round"]
     start = {name: weights.from_bytes(order.attachments[name], like=config.models[name]) for name in MODEL_NAMES}
     local = {name: weights.from_bytes(files[name], like=config.models[name]) for name in MODEL_NAMES}
+    if site.home.config.site in order.body["masking"]["counted_before"]:
+        memory.settle(number - 1)  # it may not have been asked to unmask: it was away
     layout = Layout.of(start)
     security = _frozen(site, order)
     code = UpdateCode.of(security, seed=config.hash, round_number=number, size=layout.size)

@@ -72,16 +72,16 @@ class Trial:
             services.manifest_request(participant=participant, key="first")
         self.answer("manifest")
 
-    def propose(self, security: dict | None = None, **changed) -> TrainingRun:
+    def propose(self, security: dict | None = None, *, rounds: int = 1) -> TrainingRun:
         given = {"masking": True, "keep": 1.0, **(security or {})}
         return services.run_propose(
-            federation=self.federation, name="Run", rounds=1, seed=1, actor=self.people.administrator, local=LOCAL,
-            security=given, **changed,
+            federation=self.federation, name="Run", rounds=rounds, seed=1, actor=self.people.administrator, local=LOCAL,
+            security=given,
         )  # fmt: skip
 
-    def running(self, security: dict | None = None) -> TrainingRun:
+    def running(self, security: dict | None = None, *, rounds: int = 1) -> TrainingRun:
         self.manifests()
-        run = self.propose(security)
+        run = self.propose(security, rounds=rounds)
         TrainingRun.objects.filter(id=run.id).update(state=State.APPROVED)
         run = services.run_start(run=run, actor=self.people.administrator)
         run_jobs()
@@ -449,3 +449,36 @@ def test_figures_of_fewer_patients_than_the_minimum_are_not_made():
     assert found["groups"]["sex"]["female"]["dice"] == {"n": None, "mean": None, "few": 5}
     assert found["groups"]["sex"]["male"]["dice"] == {"n": 5, "mean": 0.5}
     assert found["overall"]["dice"]["n"] == 9
+
+
+def test_a_site_owes_what_it_did_not_send_until_it_was_counted_also_if_it_was_away_when_asked(trial):
+    run = trial.running({"keep": 0.5}, rounds=2)
+    for kind in KINDS[:4]:
+        trial.answer(kind)
+    folders = {site: next((home.home.folder / "secure").iterdir()) for site, home in trial.sites.items()}
+    assert all((folder / "offer-1").exists() and not (folder / "owed").exists() for folder in folders.values())
+    trial.answer("secure_unmask", without="phantom-2")
+    assert (folders["phantom-1"] / "owed").exists()
+    assert not (folders["phantom-2"] / "owed").exists()
+    for kind in ("evaluate", "secure_unmask", "secure_shares", "train"):
+        trial.answer(kind, without="phantom-2" if kind == "secure_unmask" else "")
+    assert (folders["phantom-2"] / "owed").exists()
+    run.refresh_from_db()
+    assert (run.state, run.rounds.count()) == (State.RUNNING, 2)
+
+
+def test_a_run_that_is_paused_before_its_first_round_goes_on_when_resumed(trial):
+    run = trial.running()
+    services.run_pause(run=run, actor=trial.people.administrator)
+    trial.answer("secure_keys")
+    trial.answer("secure_pairs")
+    assert run.rounds.count() == 0
+    services.run_resume(run=run, actor=trial.people.administrator)
+    run_jobs()
+    assert run.rounds.count() == 1
+
+
+def test_an_abort_asks_nobody_for_anything_more(trial):
+    run = trial.running()
+    services.run_abort(run=run, reason="wrong seed", actor=trial.people.administrator)
+    assert not SiteOrder.objects.filter(state="pending").exists()
