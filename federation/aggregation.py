@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 from core import artefacts, jobs
 from core.context import governed
-from federation import attendance, training
+from federation import attendance, secure_rounds, training
 from federation.domain.run_config import MODEL_NAMES, RunConfig
-from federation.domain.strategies.base import Aggregate, AggregationError, Before, Update
+from federation.domain.strategies.base import Aggregate, AggregationError, Before, SumRule, Update
 from federation.models import Round, SiteUpdate, TrainingRun
 from federation.models_participation import Exclusion, RuleMemory
 
@@ -49,12 +49,24 @@ def one_by_one(round_: Round, config: RunConfig, updates: list[SiteUpdate], *, o
     return done
 
 
-# How updates reach the rule, by the mode that the configuration's security names.
-MODES: dict[str, Mode] = {"plain": one_by_one}
+def summed(round_: Round, config: RunConfig, updates: list[SiteUpdate], *, only: str = "") -> dict[str, Aggregate]:
+    """The aggregator sees nothing but the sum. `only`: of this model alone."""
+    records = sum(update.n_records for update in updates)
+    means = secure_rounds.averaged(round_)
+    rule = config.rule
+    assert isinstance(rule, SumRule)  # the configuration is refused otherwise
+    return {
+        name: rule.finish(
+            {k: v.astype("float64") for k, v in mean.items()}, before(round_, config, name), weight=records
+        )
+        for name, mean in means.items()
+        if only in ("", name)
+    }
 
 
 def mode_of(config: RunConfig) -> Mode:
-    return MODES[(config.security or {}).get("aggregation", "plain")]
+    """How updates reach the rule, as the configuration's security says."""
+    return summed if (config.security or {}).get("masking") else one_by_one
 
 
 def before(round_: Round, config: RunConfig, name: str) -> Before:
@@ -88,11 +100,14 @@ def combine(round_: Round, updates: list[SiteUpdate]) -> Combined:
 @jobs.handles("round.aggregate")
 def aggregate(payload: dict) -> jobs.Effects:
     from federation.domain.learning.states import WeightsError
+    from federation.domain.secure.aggregation import AggregationRefused
 
     round_ = Round.objects.select_related("run").get(id=payload["round"])
     updates = list(round_.updates.select_related("participant"))
     try:
         combined = combine(round_, updates)
+    except AggregationRefused as error:
+        return _failing(round_, f"secure aggregation: {error}")
     except (AggregationError, WeightsError) as error:  # it would be the same next time
         return _failing(round_, f"Round {round_.number} cannot be put together: {error}")
 
@@ -110,7 +125,10 @@ def aggregate(payload: dict) -> jobs.Effects:
                 RuleMemory.objects.create(round=round_, weights=combined.memory)
             _tell_unchosen(round_, updates, combined)
             training.show(run, "aggregate", f"Round {round_.number}: {len(updates)} updates put together")
-            training.ask_all(run, round_, "evaluate", combined.weights)
+            if secure_rounds.is_masked(run):
+                secure_rounds.ask_vectors(run, round_, "evaluate", combined.weights)
+            else:
+                training.ask_all(run, round_, "evaluate", combined.weights)
 
     return effects
 

@@ -5,8 +5,10 @@ import secrets
 from django import forms
 
 from federation.domain.learning.defaults import default_config
+from federation.domain.secure.aggregation import MIN_SITES
 
 RECOMMENDED, SOLVED, NONE = "recommended", "solved", "none"
+MASKED, SEALED = "masked", "sealed"
 
 
 class RunForm(forms.Form):
@@ -40,8 +42,25 @@ class RunForm(forms.Form):
         "1 a strong one. Only used with differential privacy.",
     )  # fmt: skip
 
-    def __init__(self, *args, task: str, side: int | None = None, **kwargs) -> None:
+    messages = forms.ChoiceField(
+        label="How updates travel", required=False,
+        choices=[
+            (MASKED, "Sealed and summed under masks: the coordinator learns only a sum over most of the sites"),
+            (SEALED, "Sealed: only the coordinator can read a site's update"),
+            (NONE, "Signed only: whoever carries or stores the messages can read them"),
+        ],
+        widget=forms.RadioSelect,
+        help_text="Masks need at least three sites, and hide each site's own figures and update from everybody.",
+    )  # fmt: skip
+    keep = forms.FloatField(
+        min_value=0.001, max_value=1, initial=1, required=False, label="Share of the weights sent in a round",
+        help_text="1 sends all. With less, each weight has its turn, and what was not sent is added to a later round: "
+        "worth it for large models and many rounds. Only used with masks.",
+    )  # fmt: skip
+
+    def __init__(self, *args, task: str, side: int | None = None, sites: int = 0, **kwargs) -> None:
         super().__init__(*args, **kwargs)
+        self.fields["messages"].initial = MASKED if sites >= MIN_SITES else SEALED
         self.recommended = default_config(task, side)  # type: ignore[arg-type]
         self.fields["seed"].initial = secrets.randbelow(10_000)
         if self.recommended.dp is None:
@@ -53,6 +72,10 @@ class RunForm(forms.Form):
         """Arguments for `services.run_propose`."""
         chosen = self.cleaned_data
         arguments = {"name": chosen["name"], "rounds": chosen["rounds"], "seed": chosen["seed"]}
+        if chosen.get("messages") == MASKED:
+            arguments["security"] = {"masking": True, "keep": chosen.get("keep") or 1.0}
+        elif chosen.get("messages") == SEALED:
+            arguments["security"] = {"masking": False}
         if chosen.get("privacy") == NONE:
             without = {**self.recommended.as_dict(), "dp": None}
             return {**arguments, "local": without, "epsilon_budget": None}

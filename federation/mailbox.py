@@ -21,10 +21,9 @@ from django.utils import timezone
 from kombu.simple import SimpleQueue
 
 from core import artefacts, events
-from federation import attendance
+from federation import attendance, sealing
 from federation.domain import messages
 from federation.domain.messages import Message, MessageError
-from federation.keys import coordinator_key
 from federation.models import Participant, RunEvent, SiteOrder
 from federation.site.wire import broker, transport_options
 
@@ -52,14 +51,20 @@ def order_create(
 def order_send(order: SiteOrder) -> bool:
     """Put the signed order on the site's queue. False if the broker is away: it is sent again later."""
     files = {name: artefacts.get(digest) for name, digest in order.attachments.items()}
-    message = Message(order.kind, "coordinator", order.participant.site, order.key, order.body, files)
-    text = messages.seal(message, coordinator_key())
+    body = (
+        {**order.body, "sealing_key": sealing.coordinator_sealing_key()}
+        if sealing.must_seal(order.body)
+        else order.body
+    )
+    message = Message(order.kind, "coordinator", order.participant.site, order.key, body, files)
     try:
+        text = sealing.write(order, message)
         _site_app(order.participant.site).send_task("site.order", args=[text], queue="work", retry=False)
     except Exception as error:  # noqa: BLE001 - kombu raises many kinds; the order is a row and is sent again
         logger.warning("order %s not sent: %s", order.key, error)
         return False
     SiteOrder.objects.filter(id=order.id).update(sends=order.sends + 1, last_contact_at=timezone.now())
+    sealing.count_bytes(order, text, from_site=False)
     return True
 
 
@@ -88,7 +93,7 @@ def message_receive(*, participant: Participant, text: str) -> str:
     An answer's files are stored, the order is marked, and whoever asked is told by a domain event, all or nothing.
     """
     try:
-        message, signature = messages.unseal(text, sender=participant.site, public_key=participant.public_key)
+        message, signature = sealing.read(participant, text)
     except MessageError as error:
         logger.warning("refused a message in the name of %s: %s", participant.site, error)
         attendance.message_refused(participant, str(error)[:500])
@@ -99,6 +104,8 @@ def message_receive(*, participant: Participant, text: str) -> str:
         return "refused"
     now = timezone.now()
     Participant.objects.filter(id=participant.id).update(last_seen_at=now)
+    if message.kind in {"hello", "manifest"} and "sealing_key" in message.body:
+        sealing.certificate_admit(participant, message.body["sealing_key"])
     if message.kind == "hello":
         orders_resend(participant=participant)
         return "hello"
@@ -131,6 +138,7 @@ def message_receive(*, participant: Participant, text: str) -> str:
         )
         if not taken:
             return "duplicate"
+        sealing.count_bytes(order, text, from_site=True)
         events.emit(f"order.{order.kind}", {"order": str(order.id)})
     return "answer" if message.ok else "failure"
 

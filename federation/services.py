@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from typing import Any
 
 from django.db import transaction
@@ -11,12 +13,13 @@ from accounts.models import Institution, User
 from core import jobs
 from core.context import governed
 from core.errors import ApplicationError, Conflict
-from federation import budgets, consents, mailbox, site_statements, training
+from federation import budgets, consents, mailbox, sealing, site_statements, training
 from federation.agreements import refuse_without_agreement
 from federation.consents import consent_decide, consents_of, reconsideration_decide
 from federation.domain.learning.config import LocalConfig
 from federation.domain.messages import digest
 from federation.domain.run_config import FORMAT_WITH_PARTS, RunConfig
+from federation.domain.secure.config import SecurityConfig
 from federation.models import DataManifest, Federation, Participant, Round, SiteOrder, TrainingRun
 from federation.proposing import terms_for
 
@@ -85,12 +88,14 @@ def run_propose(
     epsilon_budget: float | None = None,
     terms: dict | None = None,
     privacy: dict | None = None,
+    security: dict | None = None,
 ) -> TrainingRun:
     """Freeze a configuration and its terms on the data that the sites now hold, and ask them for consent.
 
     Without `local`, the recommended local training of the federation's task is taken, and with it, if it is
     differentially private, its recommended budget. `privacy` names a regime and its epsilon instead; then the noise is
     the least that keeps every site within it. What the run may spend is reserved from the institutions' budgets.
+    `security` chooses how updates are sealed and masked, see `security_part`; without it they are signed only.
     """
     manifests = {p.site: p.manifests.first() for p in federation.participants.filter(is_active=True)}
     missing = sorted(site for site, found in manifests.items() if found is None)
@@ -101,7 +106,7 @@ def run_propose(
         )
     held = {site: manifest for site, manifest in manifests.items() if manifest is not None}
     try:
-        config = _configuration(federation, held, rounds, seed, local, epsilon_budget, terms, privacy)
+        config = _configuration(federation, held, rounds, seed, local, epsilon_budget, terms, privacy, security)
     except (ValueError, TypeError) as error:
         raise ApplicationError(f"The configuration is not valid: {error}") from error
     refuse_without_agreement(federation)
@@ -116,7 +121,7 @@ def run_propose(
 
 def _configuration(
     federation: Federation, held: dict[str, DataManifest], rounds: int, seed: int, local: dict | None,
-    epsilon_budget: float | None, terms: dict | None, privacy: dict | None,
+    epsilon_budget: float | None, terms: dict | None, privacy: dict | None, security: dict | None,
 ) -> RunConfig:  # fmt: skip
     from federation.domain.models.registry import default_specs  # torch: only who proposes a run loads it
 
@@ -135,6 +140,8 @@ def _configuration(
             raise ValueError("expected epsilon in the privacy part or as a budget of its own, got both")
         chosen, regime = budgets.with_privacy(federation.task, chosen, privacy, held, rounds)  # type: ignore[arg-type]
         epsilon_budget, parts["privacy"] = regime.epsilon, regime.as_dict()
+    if security is not None:
+        parts["security"] = security_part(federation, held, security)
     if epsilon_budget is None and chosen.dp is not None:
         epsilon_budget = 10.0
     return RunConfig(
@@ -149,6 +156,22 @@ def _configuration(
         format=FORMAT_WITH_PARTS,
         **parts,
     )
+
+
+def security_part(federation: Federation, held: dict[str, DataManifest], chosen: dict) -> dict:
+    """The part `security`: what was chosen of it, the recommended rest, the sites' keys and their largest share."""
+    known = {"masking", "threshold", "keep", "field_bits", "clip", "error_feedback", "min_cell"}
+    if unknown := set(chosen) - known:
+        raise ValueError(f"expected security with some of {sorted(known)}, got {sorted(unknown)}")
+    sites = [p for p in federation.participants.filter(is_active=True) if p.site in held]
+    if silent := sorted(p.site for p in sites if sealing.certificate_of(p) is None):
+        raise ValueError(
+            f"expected every worker to have stated the key that it opens letters with; missing: {', '.join(silent)}. "
+            "Start those workers again in their present version"
+        )
+    keys = {p.site: hashlib.sha256(base64.b64decode(p.public_key)).hexdigest() for p in sites}
+    most = max(1, *(int(manifest.content["n_patients"]) for manifest in held.values()))
+    return SecurityConfig.recommended(keys, most_records=most, **chosen).as_dict()
 
 
 def _recommended(task: str, side: int | None) -> LocalConfig:
@@ -198,6 +221,8 @@ def run_resume(*, run: TrainingRun, actor: User) -> TrainingRun:
         last = run.rounds.last()
         if last is not None and last.state == Round.State.DONE:
             training.move_on(run, last)
+        elif last is None:  # paused before the first round
+            jobs.enqueue("run.begin", {"run": str(run.id)}, key=f"begin:{run.id}:{timezone.now().isoformat()}")
     return run
 
 

@@ -4,6 +4,7 @@ from core import events
 from federation import (  # noqa: F401 - aggregation with its job
     aggregation,
     quantum_running,
+    secure_rounds,
     services,
     site_statements,
     training,
@@ -14,6 +15,10 @@ events.on("order.manifest", "federation", services.manifest_answered)
 events.on("order.train", "federation", training.train_answered)
 events.on("order.evaluate", "federation", training.evaluate_answered)
 events.on("order.witness", "federation", witnessing.witness_answered)
+for kind in ("secure_keys", "secure_pairs"):
+    events.on(f"order.{kind}", "federation", secure_rounds.agreement_answered)
+for kind in ("secure_shares", "secure_unmask"):
+    events.on(f"order.{kind}", "federation", secure_rounds.answered)
 for kind in ("device_submit", "device_poll"):
     events.on(f"order.{kind}", "quantum", quantum_running.order_answered)
 events.on("job.dead", "federation", training.given_up)

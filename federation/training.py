@@ -14,13 +14,14 @@ from django.utils import timezone
 
 from core import artefacts, events, jobs
 from core.context import governed
-from federation import attendance, budgets, consents, mailbox, site_statements
+from federation import attendance, budgets, consents, mailbox, secure_rounds, site_statements
 from federation.domain.group_rates import Cell
 from federation.domain.participation import Participation
 from federation.domain.round_metrics import site_epsilon, summarise
 from federation.domain.run_config import MODEL_NAMES, RunConfig
 from federation.models import Participant, Round, RunEvent, SiteOrder, SiteUpdate, TrainingRun
 from federation.models_participation import Exclusion
+from federation.sealing import traffic_record
 
 State = TrainingRun.State
 PHASE_OF = {Round.State.TRAINING: Exclusion.Phase.TRAIN, Round.State.EVALUATING: Exclusion.Phase.EVALUATE}
@@ -39,7 +40,7 @@ def begin(payload: dict) -> jobs.Effects:
         start[name] = artefacts.put(weights.to_bytes(weights.state_of(model)))
 
     def effects() -> None:
-        if lock_run(run.id).state == State.RUNNING:
+        if lock_run(run.id).state == State.RUNNING and not run.rounds.exists() and secure_rounds.agreed(run):
             open_round(run, number=1, start=start)
 
     return effects
@@ -58,7 +59,10 @@ def open_round(run: TrainingRun, *, number: int, start: dict[str, str]) -> None:
     with governed(action="round.open", reason=f"round {number} of {run.name}"):
         round_ = Round.objects.create(run=run, number=number, start_weights=start)
         budgets.charge(round_)
-        ask_all(run, round_, "train", start)
+        if secure_rounds.is_masked(run):
+            secure_rounds.ask_shares(run, round_)
+        else:
+            ask_all(run, round_, "train", start)
     show(run, "round", f"Round {number} of {run.rounds_planned} started")
 
 
@@ -89,10 +93,14 @@ def train_answered(payload: dict) -> jobs.Effects:
     reason = _why_not(payload)
 
     def effects() -> None:
-        order, round_, run = _locked(payload)
+        order, round_, run = locked(payload)
         if not _awaited(order, round_, run, Round.State.TRAINING):
             return
         if order.state == SiteOrder.State.FAILED and site_statements.refused_at_site(run, order):
+            return
+        masked = secure_rounds.is_masked(run)
+        if masked and order.state == SiteOrder.State.FAILED:
+            secure_rounds.advance(run, round_, "train")
             return
         answer = order.answer or {}
         if reason:
@@ -106,7 +114,10 @@ def train_answered(payload: dict) -> jobs.Effects:
                 )  # fmt: skip
                 budgets.charge_reported(update)
             show(run, "update", f"{order.participant} sent its update", site=order.participant.site)
-        go_on(run, round_, order.kind)
+        if masked:
+            secure_rounds.advance(run, round_, "train")
+        else:
+            go_on(run, round_, order.kind)
 
     return effects
 
@@ -116,8 +127,11 @@ def evaluate_answered(payload: dict) -> jobs.Effects:
     reason = _why_not(payload)
 
     def effects() -> None:
-        order, round_, run = _locked(payload)
+        order, round_, run = locked(payload)
         if not _awaited(order, round_, run, Round.State.EVALUATING):
+            return
+        if secure_rounds.is_masked(run):
+            secure_rounds.advance(run, round_, "evaluate")
             return
         if order.state == SiteOrder.State.FAILED:
             if site_statements.refused_at_site(run, order):
@@ -145,6 +159,8 @@ def _why_not(payload: dict) -> str:
         return order.error
     if order.state != SiteOrder.State.ANSWERED:
         return ""  # nobody waits for it any more
+    if order.body.get("masking"):
+        return ""  # a masked vector shows nothing that could be checked but its size, which the sum is checked for
     return attendance.refusal(order, Round.objects.select_related("run").get(id=order.subject))
 
 
@@ -194,7 +210,14 @@ def go_on(run: TrainingRun, round_: Round, phase: str) -> None:
     elif not found.waiting and phase == Exclusion.Phase.TRAIN:
         jobs.enqueue("round.aggregate", {"round": str(round_.id)}, key=f"aggregate:{round_.id}", max_attempts=10)
     elif not found.waiting:
-        _close_round(run, round_, _scores(round_))
+        close_round(run, round_, _cells_of(_scores(round_)))
+
+
+def _cells_of(orders: list[SiteOrder]) -> dict[str, list[Cell]]:
+    return {
+        name: [Cell.from_dict(raw) for order in orders for raw in (order.answer or {})["cells"][name]]
+        for name in MODEL_NAMES
+    }
 
 
 def _counted_on(run: TrainingRun, round_: Round, phase: str) -> list[Participant]:
@@ -207,7 +230,10 @@ def go_on_without(run: TrainingRun, participant: Participant) -> None:
     """Wait for a site no more. What it sent in this round before it left counts; the caller holds the run's lock."""
     for round_ in run.rounds.select_for_update().filter(state__in=[Round.State.TRAINING, Round.State.EVALUATING]):
         mailbox.orders_cancel(subject_ids=[round_.id], participant=participant)
-        go_on(run, round_, PHASE_OF[Round.State(round_.state)])
+        if secure_rounds.is_masked(run):
+            secure_rounds.go_on_without(run, round_)
+        else:
+            go_on(run, round_, PHASE_OF[Round.State(round_.state)])
 
 
 def given_up(payload: dict) -> jobs.Effects | None:
@@ -228,17 +254,16 @@ def given_up(payload: dict) -> jobs.Effects | None:
     return effects
 
 
-def _close_round(run: TrainingRun, round_: Round, orders: list[SiteOrder]) -> None:
-    cells = {
-        name: [Cell.from_dict(raw) for order in orders for raw in (order.answer or {})["cells"][name]]
-        for name in MODEL_NAMES
-    }
-    metrics = summarise(cells, task=run.config["task"])
+def close_round(run: TrainingRun, round_: Round, cells: dict[str, list[Cell]]) -> None:
+    security = secure_rounds.security_of(run)
+    metrics = summarise(cells, task=run.config["task"], min_cell=security.min_cell if security else 1)
     metrics["epsilon"] = epsilon_by_site(run)
     metrics["loss"] = _losses(round_)
     with governed(action="round.close"):
         round_.metrics, round_.state, round_.finished_at = metrics, Round.State.DONE, timezone.now()
         round_.save(update_fields=["metrics", "state", "finished_at"])
+        traffic_record(round_)
+        mailbox.orders_cancel(subject_ids=[round_.id])  # of sites that were not needed to open the sum
     show(run, "round", f"Round {round_.number} done")
     over = over_budget(run, metrics["epsilon"])
     if over:
@@ -303,6 +328,7 @@ def fail(run: TrainingRun, reason: str) -> None:
 
 
 def cancel_open_round(run: TrainingRun) -> None:
+    mailbox.orders_cancel(subject_ids=[run.id])  # the agreement on masks
     for round_ in run.rounds.exclude(state__in=[Round.State.DONE, Round.State.CANCELLED]):
         mailbox.orders_cancel(subject_ids=[round_.id])
         round_.state, round_.finished_at = Round.State.CANCELLED, timezone.now()
@@ -332,7 +358,7 @@ def show(run: TrainingRun, kind: str, text: str, *, site: str = "") -> None:
     RunEvent.objects.create(run=run, kind=kind, site=site, text=text)
 
 
-def _locked(payload: dict) -> tuple[SiteOrder, Round, TrainingRun]:
+def locked(payload: dict) -> tuple[SiteOrder, Round, TrainingRun]:
     order = SiteOrder.objects.select_related("participant__institution").get(id=payload["order"])
     run = lock_run(uuid.UUID(order.body["run"]))
     return order, Round.objects.select_for_update().get(id=order.subject), run

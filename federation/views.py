@@ -49,7 +49,8 @@ def federation(request: HttpRequest, federation_id: uuid.UUID) -> HttpResponse:
 
 
 def _form(found: Federation, *data: QueryDict) -> RunForm:
-    return RunForm(*data, task=found.task, side=services.image_side(found))
+    sites = found.participants.filter(is_active=True).count()
+    return RunForm(*data, task=found.task, side=services.image_side(found), sites=sites)
 
 
 def federation_page(

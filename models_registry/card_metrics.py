@@ -76,7 +76,10 @@ def _compared(metric: str, primary: float | None, baseline: float | None) -> str
 
 def _tested_on(version: Version, metric: str) -> str | None:
     sites = version.metrics.get("primary", {}).get("site", {})
-    counts = [f"{site}: {figures[metric]['n']}" for site, figures in sorted(sites.items()) if metric in figures]
+    found = {site: figures[metric] for site, figures in sorted(sites.items()) if metric in figures}
+    counts = [
+        f"{site}: {figure['n'] if figure['n'] is not None else 'too few to show'}" for site, figure in found.items()
+    ]
     return f"Held-out cases by site ({metric}): {', '.join(counts)}." if counts else None
 
 

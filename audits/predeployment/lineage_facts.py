@@ -112,18 +112,17 @@ def _signed(what: str, update: SiteUpdate, participant: Participant) -> Link:
 
 def _averaged(round_: Round, name: str, updates: list[SiteUpdate]) -> Link:
     """The round's weights are what the run's rule makes of its updates, computed again."""
-    from federation.aggregation import mode_of, one_by_one
+    from federation.aggregation import mode_of
     from federation.domain.learning import states
+    from federation.domain.secure.aggregation import AggregationRefused
     from federation.domain.strategies.base import AggregationError
 
     what = f"round {round_.number}, {name}: average of the updates"
     try:
         config = RunConfig.from_dict(round_.run.config)
-        if mode_of(config) is not one_by_one:
-            return Link(what, State.UNKNOWN, "updates were masked: nobody but their sites can add them up again")
-        done = one_by_one(round_, config, updates, only=name)[name]
+        done = mode_of(config)(round_, config, updates, only=name)[name]
         again = states.digest(states.to_bytes(done.state))
-    except (artefacts.ArtefactError, AggregationError, states.WeightsError, KeyError) as error:
+    except (artefacts.ArtefactError, AggregationError, AggregationRefused, states.WeightsError, KeyError) as error:
         return Link(what, State.BROKEN, f"the average cannot be computed again: {error}")
     return _same(what, round_.weights.get(name), again)
 

@@ -57,6 +57,12 @@ class RunInput(serializers.Serializer):
         help_text="regime (per_site or none), epsilon, delta, clip; the noise is solved from them unless "
         "noise_multiplier is given. Instead of epsilon_budget.",
     )
+    security = serializers.DictField(
+        required=False,
+        allow_null=True,
+        help_text="masking, threshold, keep, field_bits, clip, error_feedback, min_cell; what is left out is as "
+        "recommended. Without it messages are signed only.",
+    )
 
 
 class RunOutput(serializers.ModelSerializer):

@@ -78,9 +78,22 @@ def seal(message: Message, key: MLDSA65PrivateKey) -> str:
             "ok": message.ok,
             "body": message.body,
             "attachments": {name: base64.b64encode(data).decode() for name, data in message.attachments.items()},
-            "signature": base64.b64encode(key.sign(_signed_part(message), _CONTEXT)).decode(),
+            "signature": signature_of(message, key),
         }
     )
+
+
+def signature_of(message: Message, key: MLDSA65PrivateKey) -> str:
+    """The sender's signature of a message, base64."""
+    return base64.b64encode(key.sign(_signed_part(message), _CONTEXT)).decode()
+
+
+def check_signature(message: Message, signature: str, *, public_key: str) -> None:
+    """Raise MessageError unless the owner of the key signed the message."""
+    try:
+        load_public(public_key).verify(base64.b64decode(signature, validate=True), _signed_part(message), _CONTEXT)
+    except (InvalidSignature, ValueError):
+        raise MessageError(f"the signature is not that of {message.sender}") from None
 
 
 def unseal(text: str, *, sender: str, public_key: str) -> tuple[Message, str]:

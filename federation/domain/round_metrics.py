@@ -21,12 +21,14 @@ def headline_metric(task: str) -> str:
     return "dice" if task == "segmentation" else "accuracy"
 
 
-def summarise(cells: Mapping[str, Sequence[Cell]], *, task: str) -> dict[str, Any]:
+def summarise(cells: Mapping[str, Sequence[Cell]], *, task: str, min_cell: int = 1) -> dict[str, Any]:
     """Sum the cells of each model into the figures that pages show.
 
     Parameters
     ----------
     cells : model name to the cells of all sites
+    min_cell : int
+        Of fewer patients no mean is given and no count: `few` says so instead.
 
     Returns
     -------
@@ -34,25 +36,27 @@ def summarise(cells: Mapping[str, Sequence[Cell]], *, task: str) -> dict[str, An
         ``{model: {"overall": {metric: {n, mean}}, "site": {code: {...}}, "groups": {attribute: {group: {...}}}}}``;
         a mean that is not defined is None, never 0.
     """
-    return {name: _summary(list(model_cells), gated_metrics(task)) for name, model_cells in cells.items()}
+    return {name: _summary(list(model_cells), gated_metrics(task), min_cell) for name, model_cells in cells.items()}
 
 
-def _summary(cells: list[Cell], metrics: Sequence[str]) -> dict[str, Any]:
+def _summary(cells: list[Cell], metrics: Sequence[str], min_cell: int) -> dict[str, Any]:
     attributes = sorted({name for cell in cells for name in cell.attributes})
-    by = {name: _by(cells, name, metrics) for name in ["site", *attributes]}
-    overall = {m: _figure(merge(cells, [], m).get(())) for m in metrics}
+    by = {name: _by(cells, name, metrics, min_cell) for name in ["site", *attributes]}
+    overall = {m: _figure(merge(cells, [], m).get(()), min_cell) for m in metrics}
     return {"overall": overall, "site": by.pop("site"), "groups": by}
 
 
-def _by(cells: list[Cell], attribute: str, metrics: Sequence[str]) -> dict[str, dict[str, Any]]:
+def _by(cells: list[Cell], attribute: str, metrics: Sequence[str], min_cell: int) -> dict[str, dict[str, Any]]:
     out: dict[str, dict[str, Any]] = {}
     for metric in metrics:
         for (group,), sums in sorted(merge(cells, [attribute], metric).items()):
-            out.setdefault(group, {})[metric] = _figure(sums)
+            out.setdefault(group, {})[metric] = _figure(sums, min_cell)
     return out
 
 
-def _figure(sums) -> dict[str, Any]:
+def _figure(sums, min_cell: int) -> dict[str, Any]:
+    if sums and 0 < sums.n < min_cell:
+        return {"n": None, "mean": None, "few": min_cell}
     return {"n": sums.n if sums else 0, "mean": sums.mean if sums else None}
 
 

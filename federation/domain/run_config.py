@@ -10,7 +10,8 @@ from federation.domain.learning.config import LocalConfig
 from federation.domain.messages import digest
 from federation.domain.participation import Participation
 from federation.domain.privacy.config import PrivacyConfig
-from federation.domain.strategies.base import Strategy
+from federation.domain.secure.config import WHY_NOT_MASKED, SecurityConfig
+from federation.domain.strategies.base import Strategy, SumRule
 from federation.domain.strategies.registry import RULES, strategy
 from federation.domain.terms import Terms
 
@@ -91,6 +92,11 @@ class RunConfig:
         if self.terms is not None and Terms.from_dict(self.terms).epsilon != self.epsilon_budget:
             raise ValueError(f"expected the privacy budget {self.epsilon_budget} in the terms too")
 
+        if self.security is not None:
+            SecurityConfig.from_dict(self.security).check_fits(
+                strategy=self.strategy, sites=self.data_digests, privacy=self.privacy
+            )
+
     def _check_rule(self) -> None:
         needed, sites = (
             Participation.from_dict(self.participation).needed(len(self.data_digests)),
@@ -103,6 +109,22 @@ class RunConfig:
             raise ValueError(
                 f"{self.rule.title} with these options needs {self.rule.fewest} sites in every round, the quorum is "
                 f"{needed}; raise it or choose another rule"
+            )
+
+        if self.security is not None and self.security["masking"]:
+            self._check_maskable()
+
+    def _check_maskable(self) -> None:
+        """A masked sum is of weights as they are: what else a rule would add up, no site masks."""
+        rule = self.rule
+        if rule.needs_single_updates:
+            raise ValueError(
+                f"{rule.title} cannot be had with secure aggregation: {WHY_NOT_MASKED}; choose one of them"
+            )
+        if type(rule).contribution is not SumRule.contribution or type(rule).weight is not SumRule.weight:
+            raise ValueError(
+                f"{rule.title} cannot be had with secure aggregation here: it adds up something else than the weights, "
+                "which the sites do not mask; choose one of them"
             )
 
     @property

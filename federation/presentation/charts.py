@@ -8,6 +8,7 @@ from typing import Any
 
 from core.charts import Chart, line_chart
 from federation.domain.round_metrics import headline_metric
+from federation.domain.secure.counts import ALL_SITES
 from federation.models import Round, TrainingRun
 
 METRIC_WORDS = {
@@ -25,7 +26,7 @@ class Compared:
 
     scope: str  # "All sites", "Site", or the attribute
     label: str
-    n: int
+    n: int | None  # None: too few to show
     primary: float | None
     baseline: float | None
 
@@ -68,14 +69,17 @@ def run_charts(run: TrainingRun, rounds: Iterable[Round]) -> RunCharts:
     short = {"Quantum": "primary", "Twin": "baseline"}
     overall = {label: _series(done, lambda m, key=key: m[key]["overall"], name) for label, key in short.items()}
     budget = run.config["epsilon_budget"]
+    masked = bool((run.config.get("security") or {}).get("masking"))  # then no site's own figures are known
     attributes = sorted(done[-1].metrics["primary"]["groups"])
     return RunCharts(
         metric=words,
         rounds=len(done),
         headline=_chart(overall, title=f"{words}: quantum model and classical twin, all sites", y_label=words),
-        by_site=_chart(
+        by_site=None
+        if masked
+        else _chart(
             _split(done, lambda m: m["primary"]["site"], name), title=f"{words} by site, quantum model", y_label=words
-        ),
+        ),  # fmt: skip
         by_group=[
             _chart(
                 _split(done, lambda m, a=a: m["primary"]["groups"].get(a, {}), name),
@@ -84,7 +88,9 @@ def run_charts(run: TrainingRun, rounds: Iterable[Round]) -> RunCharts:
             )
             for a in attributes
         ],
-        losses=[
+        losses=[]
+        if masked
+        else [
             _chart(
                 _flat(done, lambda m, key=key: m["loss"].get(key, {})),
                 title=f"Training loss by site, {label}",
@@ -140,6 +146,8 @@ def _compare(metrics: Mapping[str, Any], metric: str) -> list[Compared]:
     primary, twin = metrics["primary"], metrics["baseline"]
     rows = [_compared("All sites", "All sites", primary["overall"], twin["overall"], metric)]
     for site, figures in primary["site"].items():
+        if site == ALL_SITES:  # secure counts: no site's own figures are known
+            continue
         rows.append(_compared("Site", site, figures, twin["site"].get(site, {}), metric))
     for attribute, groups in primary["groups"].items():
         for group, figures in groups.items():

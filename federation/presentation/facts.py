@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from federation.domain.quantum.circuits import CircuitShape
+from federation.presentation.security import security_words
 
 MODEL_WORDS = {"primary": "Quantum model", "baseline": "Classical twin"}
 KIND_WORDS = {
@@ -144,6 +145,12 @@ def _how(local: Mapping[str, Any]) -> str:
     return "".join(f"; {words}" for words in said)
 
 
+def _leaves(config: Mapping[str, Any]) -> str:
+    if (config.get("security") or {}).get("masking"):
+        return "Changes of model weights and sums of scores by group, both masked. No patient record and no path."
+    return "Signed model weights, and sums of scores by group. No patient record and no path."
+
+
 def consent_words(config: Mapping[str, Any]) -> list[tuple[str, str]]:
     """The frozen configuration as terms and plain sentences, in the order in which a site would ask."""
     local, rounds = config["local"], config["rounds"]
@@ -161,7 +168,8 @@ def consent_words(config: Mapping[str, Any]) -> list[tuple[str, str]]:
             f"{local['batch_size']} patients a step, learning rate {local['learning_rate']:g}{_how(local)}",
         ),
         ("Privacy", privacy_words(config)),
+        ("Messages", security_words(config)),
         ("Seed", str(config["seed"])),
-        ("What leaves a site", "Signed model weights, and sums of scores by group. No patient record and no path."),
+        ("What leaves a site", _leaves(config)),
     ]
     return rows

@@ -15,12 +15,14 @@ from federation.presentation.charts import run_charts
 from federation.presentation.consents import LEFT_WORDS, answers_of, matters_of, own_of
 from federation.presentation.facts import NO_PRIVACY, consent_words, privacy_words
 from federation.presentation.progress import run_fingerprint, run_progress
+from federation.presentation.security import security_page
 
 State = TrainingRun.State
 EVENTS_SHOWN = 30
 EVENT_STATES = {"finished": "finished", "failed": "failed", "aborted": "aborted", "paused": "paused"}
 _REMEDIES = (
     ("privacy budget", "Propose a new run with fewer rounds or a larger budget; the sites decide on it anew."),
+    ("secure aggregation", "Look into the workers' logs of the sites that did not answer; then propose a new run."),
     ("now holds", "The data of a site changed after it consented. Propose a new run on the present data."),
     ("NotApproved", "The operator of that site approves the configuration there; then propose a new run."),
     ("DataError", "The site's operator corrects the data as the message says; then propose a new run."),
@@ -80,6 +82,7 @@ def live_part(run: TrainingRun, user: User, *, have: str = "") -> dict[str, Any]
         "may_abort": run.is_open and user.may("run.control"),
         "events": _events(run),
         "remedy": _remedy(run),
+        "security": security_page(run),
     }
 
 

@@ -123,6 +123,7 @@ def _parts_without(parts: Splits, patients: frozenset[str]) -> Splits:
 Handler = Callable[[Site, Message, Tell], Answer]
 _handlers: dict[str, Handler] = {}
 _quick: set[str] = set()
+_masked: dict[str, Callable[[Site, Message, Answer], Answer]] = {}  # how answers of masked runs are changed
 
 
 def handles(kind: str, *, quick: bool = False) -> Callable[[Handler], Handler]:
@@ -140,6 +141,16 @@ def handles(kind: str, *, quick: bool = False) -> Callable[[Handler], Handler]:
     return register
 
 
+def masks(kind: str) -> Callable:
+    """Register what makes of an answer in the clear what a run with secure aggregation may send."""
+
+    def register(mask: Callable[[Site, Message, Answer], Answer]) -> Callable[[Site, Message, Answer], Answer]:
+        _masked[kind] = mask
+        return mask
+
+    return register
+
+
 def is_quick(kind: str) -> bool:
     return kind in _quick
 
@@ -147,7 +158,8 @@ def is_quick(kind: str) -> bool:
 def handle(site: Site, order: Message, tell: Tell) -> Answer:
     if order.kind not in _handlers:
         raise OrderRefused(f"this worker does not know the order {order.kind!r}; update it or its SITE_HANDLERS")
-    return _handlers[order.kind](site, order, tell)
+    answer = _handlers[order.kind](site, order, tell)
+    return _masked[order.kind](site, order, answer) if order.body.get("masking") else answer
 
 
 def frozen_config(site: Site, order: Message) -> RunConfig:
@@ -183,7 +195,7 @@ def load_models(order: Message, config: RunConfig) -> dict[str, Any]:
 @handles("manifest")
 def send_manifest(site: Site, order: Message, tell: Tell) -> Answer:
     stated = site.stated()
-    return {"manifest": stated, "digest": digest(stated)}, {}
+    return {"manifest": stated, "digest": digest(stated), "sealing_key": site.home.sealing_key}, {}
 
 
 @handles("propose", quick=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import os
@@ -10,6 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PrivateKey
+from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey
 
 from federation.domain import messages
 from federation.site.approvals import Approvals
@@ -30,7 +32,9 @@ class SiteConfig:
 class SiteHome:
     """Files under one private folder.
 
-    site.json config · key ML-DSA-65 seed · noise secret of differential privacy · answers/ what was sent, by order
+    site.json config · key ML-DSA-65 seed · noise secret of differential privacy · sealing ML-KEM-768 seed
+    secure/ what it has agreed and answered under secure aggregation (federation.site.secure)
+    answers/ what was sent, by order
     memory/ what aggregation rules keep here between rounds
     witness/ what the site has cosigned of the log, and the keys it does that with (provenance.witness.state)
     approvals/ what the institution has signed here · opt-outs.json patients who are left out · outbox/ yet to be sent
@@ -69,6 +73,20 @@ class SiteHome:
     @property
     def opt_outs(self) -> OptOuts:
         return OptOuts(self.folder)
+
+    @property
+    def sealing_seed(self) -> bytes:
+        """Of the site's ML-KEM-768 key; made when first asked for, as older folders have none."""
+        path = self.folder / "sealing"
+        if not path.exists():
+            write_whole(path, secrets.token_bytes(64))
+        return path.read_bytes()
+
+    @property
+    def sealing_key(self) -> str:
+        """The public half, base64."""
+        key = MLKEM768PrivateKey.from_seed_bytes(self.sealing_seed).public_key()
+        return base64.b64encode(key.public_bytes_raw()).decode()
 
     def secret_seed(self, purpose: str) -> int:
         """A seed that only this site can know; the same for the same purpose, so a repeated round is the same round."""

@@ -19,10 +19,10 @@ import kombu
 from celery import Celery
 from celery.signals import worker_ready, worker_shutdown
 
-from federation.domain.messages import Message, MessageError, dump_public, seal, unseal
-from federation.site import devices, outbox, witness  # noqa: F401 - two of them register their orders
+from federation.domain.messages import Message, MessageError, dump_public, seal
+from federation.site import devices, outbox, sealing, secure, witness  # noqa: F401 - they register their orders
 from federation.site.handlers import Site, handle, is_quick
-from federation.site.home import SiteConfig, SiteHome
+from federation.site.home import SiteHome
 from federation.site.wire import broker, transport_options
 
 logger = logging.getLogger("federation.site")
@@ -56,7 +56,7 @@ def make_app(home: SiteHome, *, prepare: Callable[[], None] = lambda: None) -> C
 
     @app.task(name="site.order")
     def order(text: str) -> None:
-        message = read_order(config, text)
+        message = read_order(home, text)
         if message is None:
             return
         outbox.send(home, postbox.deliver)
@@ -71,7 +71,8 @@ def make_app(home: SiteHome, *, prepare: Callable[[], None] = lambda: None) -> C
 
     @worker_ready.connect(weak=False)
     def say_hello(**kwargs) -> None:
-        postbox.send(Message("hello", config.site, "coordinator", "hello", {"public_key": dump_public(home.key)}))
+        keys = {"public_key": dump_public(home.key), "sealing_key": home.sealing_key}
+        postbox.send(Message("hello", config.site, "coordinator", "hello", keys))
         outbox.send(home, postbox.deliver)
 
     return app
@@ -121,12 +122,13 @@ class Desk:
                     self._held.discard(order.key)
 
 
-def read_order(config: SiteConfig, text: str) -> Message | None:
+def read_order(home: SiteHome, text: str) -> Message | None:
     """The order, if it is the coordinator's and for this site; otherwise it is logged and forgotten."""
+    site = home.config.site
     try:
-        order, _ = unseal(text, sender="coordinator", public_key=config.coordinator_public_key)
-        if order.recipient != config.site:
-            raise MessageError(f"expected an order for {config.site}, got one for {order.recipient}")
+        order = sealing.open_order(home, text)
+        if order.recipient != site:
+            raise MessageError(f"expected an order for {site}, got one for {order.recipient}")
     except MessageError as error:
         logger.warning("refused a message: %s", error)
         return None
@@ -141,6 +143,8 @@ def carry_out_order(site: Site, postbox: Postbox, order: Message) -> None:
         return
 
     def tell(progress: dict[str, Any]) -> None:
+        if sealing.is_secured(order):
+            progress = {**progress, "loss": None}  # one site's loss would be a release that nobody accounts for
         postbox.progress(Message("progress", config.site, "coordinator", order.key, progress))
 
     started = time.perf_counter()
@@ -148,17 +152,15 @@ def carry_out_order(site: Site, postbox: Postbox, order: Message) -> None:
         body, attachments = handle(site, order, tell)
         body = {**body, "seconds": round(time.perf_counter() - started, 3)}
         answer = Message(order.kind, config.site, "coordinator", order.key, body, attachments)
-        sealed = seal(answer, site.home.key)
+        sealed = sealing.write_answer(site.home, order, answer)
         if not is_quick(order.kind):
             site.home.keep_answer(order.key, sealed)
     except Exception as error:
         # A failure is not kept: the next asking tries again. Its message names files of the site, so only our own
         # errors (whose texts are made to be read) are sent; the rest stays in the site's log.
         logger.exception("%s failed", order.key)
-        sealed = seal(
-            Message(order.kind, config.site, "coordinator", order.key, {"error": _public(error)}, ok=False),
-            site.home.key,
-        )
+        failure = Message(order.kind, config.site, "coordinator", order.key, {"error": _public(error)}, ok=False)
+        sealed = sealing.write_answer(site.home, order, failure)
     postbox.deliver(sealed)
 
 

@@ -29,7 +29,7 @@ def carry_out(site: Site, postbox: Recorder, text: str, *, approve: bool = True)
 
     The site's people approve what is asked first, unless they are told not to or have said something about it.
     """
-    order = read_order(site.home.config, text)
+    order = read_order(site.home, text)
     if order is None:
         return
     if approve and "config" in order.body:

@@ -1,0 +1,123 @@
+"""How updates of a run are compressed, masked and sealed: the part `security` of the frozen configuration."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from federation.domain.secure.aggregation import MIN_SITES, default_threshold
+from federation.domain.secure.field import MODULI
+
+MIN_CELL = 5  # patients; a mean of fewer can be undone by who knows some of them
+NEEDS_SINGLE_UPDATES = ("krum", "multi_krum", "trimmed_mean", "median", "site_selection")
+WHY_NOT_MASKED = "it compares the updates of single sites, which secure aggregation hides from everybody"
+
+
+@dataclass(frozen=True)
+class SecurityConfig:
+    """What is frozen of it.
+
+    Attributes
+    ----------
+    masking : bool
+        Whether updates and scores are summed under masks (`aggregation`).
+    threshold : int
+        Sites that must stay to the end of a round; 0 without masking.
+    keep : float, over 0 to 1
+        Share of the coordinates sent in a round.
+    field_bits : 12 or 16
+        Width of a sent number.
+    clip : float, over 0
+        Largest change of a weight that a round carries; more is carried over where there is error feedback.
+    error_feedback : bool
+        Whether a site adds to its next update what it could not send of this one.
+    most_records : int, >= 1
+        Weights of sites are relative to so many records.
+    signing_keys : {site: SHA-256 of its ML-DSA-65 public key, hex}
+        Whose keys the sites believe. Frozen, so that the coordinator cannot put others in their place.
+    min_cell : int, >= 2
+        Fewest patients of which a figure is released.
+    """
+
+    masking: bool
+    threshold: int
+    keep: float
+    field_bits: int
+    clip: float
+    error_feedback: bool
+    most_records: int
+    signing_keys: Mapping[str, str]
+    min_cell: int = MIN_CELL
+
+    def __post_init__(self) -> None:
+        for name in ("masking", "error_feedback"):
+            if not isinstance(getattr(self, name), bool):
+                raise ValueError(f"expected {name} to be true or false, got {getattr(self, name)!r}")
+        for name, low in (("threshold", 0), ("most_records", 1), ("min_cell", 2)):
+            value = getattr(self, name)
+            if type(value) is not int or not low <= value <= 10**9:
+                raise ValueError(f"expected {name} to be an integer from {low}, got {value!r}")
+        for name, most in (("keep", 1.0), ("clip", 1e6)):
+            value = getattr(self, name)
+            number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+            if not number or not 0 < value <= most:
+                raise ValueError(f"expected {name} to be a number over 0 to {most:g}, got {value!r}")
+        if self.field_bits not in MODULI or self.field_bits > 16:
+            raise ValueError(f"expected a field of 12 or 16 bits, got {self.field_bits!r}")
+        self._check_sites()
+
+    def _check_sites(self) -> None:
+        keys = self.signing_keys
+        if not isinstance(keys, Mapping) or not all(isinstance(v, str) and len(v) == 64 for v in keys.values()):
+            raise ValueError("expected signing_keys to give the SHA-256 of each site's key")
+        sites = len(keys)
+        if not self.masking:
+            if self.threshold:
+                raise ValueError(f"expected a threshold of 0 without masking, got {self.threshold}")
+            return
+        if sites < MIN_SITES:
+            raise ValueError(
+                f"secure aggregation needs at least {MIN_SITES} sites, got {sites}: of a sum of two, each site can "
+                "subtract its own part; propose the run without it, or admit another site"
+            )
+        least = max(MIN_SITES, sites // 2 + 1)
+        if not least <= self.threshold <= sites:
+            raise ValueError(f"expected a threshold from {least} to {sites} of {sites} sites, got {self.threshold}")
+
+    @classmethod
+    def recommended(cls, signing_keys: Mapping[str, str], *, most_records: int, **chosen: Any) -> SecurityConfig:
+        """Masked, a thirteenth of the coordinates a round, up to a third of the sites may drop out."""
+        masking = chosen.pop("masking", True)
+        usual: dict[str, Any] = {
+            "threshold": default_threshold(len(signing_keys)) if masking else 0,
+            "keep": 0.08, "field_bits": 16, "clip": 0.25, "error_feedback": True,
+        }  # fmt: skip
+        return cls(masking=masking, signing_keys=dict(signing_keys), most_records=most_records, **{**usual, **chosen})
+
+    @classmethod
+    def from_dict(cls, raw: Mapping[str, Any]) -> SecurityConfig:
+        """Read what `as_dict` wrote. Raises ValueError on anything else."""
+        expected = {field.name for field in fields(cls)}
+        if set(raw) != expected:
+            raise ValueError(
+                f"expected security with {sorted(expected)}; missing {sorted(expected - set(raw))}, unexpected "
+                f"{sorted(set(raw) - expected)}"
+            )
+        return cls(**raw)
+
+    def as_dict(self) -> dict[str, Any]:
+        return {**asdict(self), "signing_keys": dict(self.signing_keys)}
+
+    def check_fits(self, *, strategy: str, sites: Mapping[str, Any], privacy: Mapping[str, Any] | None) -> None:
+        """Raise ValueError, with the reason, for what cannot go together in one run."""
+        if set(self.signing_keys) != set(sites):
+            raise ValueError(f"expected a signing key of each of {sorted(sites)}, got {sorted(self.signing_keys)}")
+        if self.masking and strategy in NEEDS_SINGLE_UPDATES:
+            raise ValueError(f"{strategy} cannot be had with secure aggregation: {WHY_NOT_MASKED}; choose one of them")
+        if self.error_feedback and privacy is not None and privacy.get("regime") == "distributed":
+            raise ValueError(
+                "error feedback cannot be had with distributed noise: what is carried over is not covered by the "
+                "clipping that bounds a patient's influence; propose the run without it"
+            )
