@@ -55,13 +55,11 @@ def summed(round_: Round, config: RunConfig, updates: list[SiteUpdate], *, only:
     means = secure_rounds.averaged(round_)
     rule = config.rule
     assert isinstance(rule, SumRule)  # the configuration is refused otherwise
-    return {
-        name: rule.finish(
-            {k: v.astype("float64") for k, v in mean.items()}, before(round_, config, name), weight=records
-        )
-        for name, mean in means.items()
-        if only in ("", name)
-    }
+    done = {}
+    for name in (only,) if only else MODEL_NAMES:
+        mean = {key: value.astype("float64") for key, value in means[name].items()}
+        done[name] = rule.finish(mean, before(round_, config, name), weight=records)
+    return done
 
 
 def mode_of(config: RunConfig) -> Mode:
