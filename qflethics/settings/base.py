@@ -200,6 +200,7 @@ SPECTACULAR_SETTINGS = {
         "DeploymentState": "models_registry.models.Deployment.State",
         "AuditState": "audits.predeployment.models.AuditRun.State",
         "ReportState": "audits.posthoc.models.Report.State",
+        "ConsentCapacity": "federation.api.serializers_consents.SIGNERS",
         "ConsentDecision": "federation.models.Consent.Decision",
         "AgreementRole": "federation.models.FederationAgreement.Role",
         "ReconsiderationChoice": "federation.models.Reconsideration.Choice",
