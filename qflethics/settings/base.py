@@ -204,6 +204,7 @@ SPECTACULAR_SETTINGS = {
         "ConsentDecision": "federation.models.Consent.Decision",
         "AgreementRole": "federation.models.FederationAgreement.Role",
         "ReconsiderationChoice": "federation.models.Reconsideration.Choice",
+        "CapacityEnum": "models_registry.models.ApprovalDecision.Capacity",
         "ApprovalDecision": "models_registry.models.ApprovalDecision.Decision",
         "EvidenceVerdict": "models_registry.models.Evidence.Verdict",
         "CheckVerdict": "audits.predeployment.models_result.VERDICTS",
