@@ -15,6 +15,7 @@ from accounts.models import Institution, User
 from core.context import governed
 from core.errors import ApplicationError, Conflict, Forbidden, NotFound
 from federation import quantum_running
+from federation.consents import left
 from federation.domain.quantum import estimates
 from federation.domain.quantum.circuits import CircuitShape
 from federation.domain.quantum.device_errors import DeviceError
@@ -242,6 +243,8 @@ def _admit(
         if not actor.sees_all and order.participant.institution_id not in actor.institution_ids:
             raise NotFound("There is no such site within your reach.")
         _evaluable(order.run, order.participant)
+        if order.participant.site in left(order.run):
+            raise Conflict(f"{order.participant.institution} has withdrawn from this run; nothing more is asked of it.")
         consent = consent_of(order.run, order.participant, order.device) if spec.needs_consent else None
         valid = (
             consent is not None

@@ -14,7 +14,7 @@ from audits.predeployment.models import AuditPolicy, AuditRun
 from core import artefacts, jobs
 from core.context import governed
 from core.errors import ApplicationError, Conflict
-from federation import mailbox, training
+from federation import consents, mailbox, training
 from federation.models import DataManifest
 from models_registry.models import Version
 
@@ -104,9 +104,9 @@ def _ask_sites(audit: AuditRun) -> None:
             artefacts.get(stored)
         except artefacts.ArtefactError as error:
             raise Conflict(f"The weights of {version} cannot be sent: {error}.") from error
-    participants = training.participants_of(version.run)
+    participants = consents.staying(version.run, training.participants_of(version.run))
     if not participants:
-        raise Conflict(f"No site of {version}'s training run is left in its federation, so nobody can audit it.")
+        raise Conflict(f"No site of {version}'s training run is left, so nobody can audit it.")
     running.ask(audit, participants)
     running.enqueue_ready(audit)
 

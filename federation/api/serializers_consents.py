@@ -7,6 +7,8 @@ from rest_framework import serializers
 from federation.domain.legal_bases import HIPAA, LAWFULNESS, SPECIAL_CATEGORY
 from federation.models import Consent, FederationAgreement, Reconsideration
 
+SIGNERS = [(capacity.value, capacity.label) for capacity in (Consent.Capacity.OPERATOR, Consent.Capacity.OFFICER)]
+
 
 class EthicsInput(serializers.Serializer):
     body = serializers.CharField(max_length=200)
@@ -38,7 +40,7 @@ class ConsentInput(serializers.Serializer):
     decision = serializers.ChoiceField(choices=Consent.Decision.choices)
     reason = serializers.CharField(max_length=2000, required=False, allow_blank=True, default="")
     capacity = serializers.ChoiceField(
-        choices=["operator", "officer"], required=False, default="",
+        choices=SIGNERS, required=False, default="",
         help_text="Only of a person who is both: in which capacity this is signed.",
     )  # fmt: skip
 

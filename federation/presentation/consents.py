@@ -95,7 +95,8 @@ def own_of(run: TrainingRun, answers: Iterable[Answer], user: User) -> Own | Non
     as_before = [c for c in held if (row := rows.get(c)) is not None and row.decided_by_id == user.id]
     signable: list[str] = []
     if run.state in {State.PROPOSED, State.APPROVED}:
-        open_ = [c for c in held if (row := rows.get(c)) is None or row.decision != Decision.GIVEN]
+        asked = [c for c in held if c in consents.required_of(run)]
+        open_ = [c for c in asked if (row := rows.get(c)) is None or row.decision != Decision.GIVEN]
         signable = [c for c in open_ if not as_before or c in as_before]
     gave = any(row is not None and row.decision == Decision.GIVEN for row in rows.values())
     left = own.decision in {Decision.REFUSED, Decision.WITHDRAWN}

@@ -12,7 +12,7 @@ from core import jobs
 from core.errors import ApplicationError, Conflict, Forbidden
 from core.models import Job, Outbox
 from federation import quantum_orders, quantum_running
-from federation.models import DeviceConsent, QuantumJob, SiteOrder, TrainingRun
+from federation.models import Consent, DeviceConsent, QuantumJob, SiteOrder, TrainingRun
 from federation.quantum_orders import Order
 from tests.factories.people import make_people
 from tests.factories.providers import Fault, stand_in
@@ -309,6 +309,14 @@ def test_a_withdrawal_stops_what_is_open_and_what_is_to_come(bench, server):
         order=bench.evaluation("ibm"), actor=bench.world.people.administrator
     )  # fmt: skip
     assert "consent" in preview.refusal
+
+
+def test_a_site_that_withdrew_from_the_run_evaluates_nothing_more(bench):
+    Consent.objects.create(
+        run=bench.run, participant=bench.north, config_hash=bench.run.config_hash, decision="withdrawn",
+        decided_by=bench.world.people.operator_north,
+    )  # fmt: skip
+    assert "has withdrawn from this run" in refused(bench, bench.evaluation())
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from audits.predeployment.models import AuditRun
 from core import artefacts, jobs
 from core.errors import ApplicationError, Conflict
 from core.models import Job
-from federation.models import DataManifest, SiteOrder
+from federation.models import Consent, DataManifest, SiteOrder
 from tests.factories.audits import make_audit
 
 ROLES = {
@@ -28,6 +28,16 @@ def test_every_site_of_the_run_is_asked_with_both_models_and_the_frozen_settings
         assert (order.body["seed"], order.body["shards"]) == (audit.policy["seed"], 1)
         assert order.body["config_hash"] == version.config_hash and order.body["run"] == str(version.run_id)
     assert audit.state == AuditRun.State.RUNNING and audit.requested_by == people.administrator
+
+
+def test_a_site_whose_institution_withdrew_is_not_asked(version, people):
+    run = version.run
+    Consent.objects.create(
+        run=run, participant=run.federation.participants.get(site="north"), decision="withdrawn", capacity="officer",
+        config_hash=run.config_hash, decided_by=people.officer_north,
+    )  # fmt: skip
+    audit = services.audit_start(version=version, actor=people.administrator)
+    assert [order.participant.site for order in SiteOrder.objects.filter(subject=audit.id)] == ["south"]
 
 
 def test_an_audit_follows_the_approved_policy_and_says_which(version, people):

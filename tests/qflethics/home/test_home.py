@@ -29,7 +29,7 @@ def signed_in(user) -> Client:
 def test_home_answers_what_needs_the_person_now(world):
     run = make_run(world)
     text = signed_in(world.people.operator_north).get("/").content.decode()
-    assert "consent is asked" in text and reverse("run", args=[run.id]) in text
+    assert "signature is asked" in text and reverse("run_terms", args=[run.id]) in text
     assert "/live/home/" in text
 
 

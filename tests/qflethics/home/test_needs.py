@@ -50,11 +50,11 @@ def test_when_nothing_waits_nobody_is_told_anything(world):
 
 def test_operators_are_asked_for_their_consent_until_they_have_answered(world):
     run = make_run(world)
-    assert told(world, "consent is asked") == {"operator_north": "warn", "operator_south": "warn"}
+    assert told(world, "signature is asked") == {"operator_north": "warn", "operator_south": "warn"}
     made.make_consents(world, run, of=("north",))
-    assert told(world, "consent is asked") == {"operator_south": "warn"}
+    assert told(world, "signature is asked") == {"operator_south": "warn"}
     (need,) = needs_of(world.people.operator_south)
-    assert need.url == f"/runs/{run.id}/" and need.since == run.created_at
+    assert need.url == f"/runs/{run.id}/terms/" and need.since == run.created_at
 
 
 @pytest.mark.parametrize(
