@@ -345,6 +345,8 @@ def test_another_sites_letter_an_expired_certificate_and_a_stale_round_are_refus
     assert mailbox.message_receive(participant=other, text=text) == "refused"
     for wrong in ({"round": 7}, {"config_hash": "0" * 64}):
         SiteOrder.objects.filter(id=order.id).update(body={**order.body, **wrong})
+        for kept in (trial.sites["phantom-1"].home.folder / "answers").iterdir():
+            kept.unlink()
         text = trial.carry_out(order)  # another envelope of the same answer
         assert mailbox.message_receive(participant=order.participant, text=text) == "refused"
     SiteOrder.objects.filter(id=order.id).update(body=order.body)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,12 +31,12 @@ class CellLayout:
     metrics: tuple[str, ...]
 
     @classmethod
-    def of(cls, manifests: Sequence[Mapping[str, Mapping[str, object]]], metrics: Sequence[str]) -> CellLayout:
+    def of(cls, manifests: Sequence[Mapping[str, Any]], metrics: Sequence[str]) -> CellLayout:
         """From the groups that the sites' manifests name."""
         found: dict[str, set[str]] = {}
         for manifest in manifests:
             for attribute, counts in manifest["groups"].items():
-                found.setdefault(attribute, set()).update(counts)  # type: ignore[call-overload]
+                found.setdefault(attribute, set()).update(counts)
         return cls.from_list([[name, sorted(values)] for name, values in sorted(found.items())], metrics)
 
     @classmethod

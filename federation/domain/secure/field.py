@@ -129,4 +129,4 @@ class Quantiser:
         """The real value of a sum of at most `parties` encoded ones."""
         whole = elements.astype(np.int64)
         whole[whole > self.field.modulus // 2] -= self.field.modulus
-        return whole * self.step
+        return np.asarray(whole * self.step, dtype=np.float64)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey, MLKEM768PublicKey
@@ -84,11 +85,11 @@ class Stream:
 
     def elements(self, count: int, field: Field) -> Elements:
         """Uniform field elements: words of the keystream that are no element are passed over."""
-        kind, width, cut = (np.dtype("<u4"), 4, 0) if field.bits == 32 else (np.dtype("<u2"), 2, 16 - field.bits)
-        found: list[NDArray[np.unsignedinteger]] = []
+        kind, width, cut = ("<u4", 4, 0) if field.bits == 32 else ("<u2", 2, 16 - field.bits)
+        found: list[NDArray[Any]] = []
         missing = count
         while missing > 0:
-            words = np.frombuffer(self.raw(width * (missing + missing // 512 + 8)), dtype=kind)
+            words: NDArray[Any] = np.frombuffer(self.raw(width * (missing + missing // 512 + 8)), dtype=kind)
             words = words >> cut if cut else words
             fit = words[words < field.modulus][:missing]
             found.append(fit)
@@ -97,7 +98,8 @@ class Stream:
 
     def uniforms(self, count: int) -> NDArray[np.float64]:
         """Numbers in [0, 1) of 53 bits."""
-        return (np.frombuffer(self.raw(8 * count), dtype="<u8") >> np.uint64(11)) * 2.0**-53
+        words: NDArray[np.uint64] = np.frombuffer(self.raw(8 * count), dtype="<u8")
+        return np.asarray(words >> np.uint64(11), dtype=np.float64) * np.float64(2.0**-53)
 
 
 class MaskedSum:

@@ -126,7 +126,7 @@ class CountCode:
     def quantiser(self) -> Quantiser:
         return Quantiser(Field(32), float(max(1, self.most)), self.parties)
 
-    def encode(self, counts: Sequence[float]) -> Elements:
+    def encode(self, counts: Sequence[float] | NDArray[np.float64]) -> Elements:
         """To nearest. Raises ValueError beyond `most`, where clipping would make a count wrong."""
         values = np.asarray(counts, dtype=np.float64)
         if len(values) and np.abs(values).max() > self.most:
