@@ -11,7 +11,7 @@ from core.errors import ApplicationError, Conflict, Forbidden
 from federation import mailbox, training
 from federation.domain.learning.config import LocalConfig
 from federation.domain.messages import digest
-from federation.domain.run_config import RunConfig
+from federation.domain.run_config import FORMAT, FORMAT_WITH_PARTS, RunConfig
 from federation.models import Consent, DataManifest, Federation, Participant, Round, SiteOrder, TrainingRun
 
 State = TrainingRun.State
@@ -76,6 +76,10 @@ def run_propose(
     actor: User,
     local: dict | None = None,
     epsilon_budget: float | None = None,
+    strategy: str = "fedavg",
+    strategy_options: dict | None = None,
+    participation: dict | None = None,
+    fairness: dict | None = None,
 ) -> TrainingRun:
     """Freeze a configuration on the data that the sites now hold, and ask them for consent.
 
@@ -90,8 +94,9 @@ def run_propose(
             + (f"still missing: {', '.join(missing)}. Start their workers." if missing else f"got {len(manifests)}.")
         )
     held = {site: manifest for site, manifest in manifests.items() if manifest is not None}
+    parts = {"strategy_options": strategy_options, "participation": participation, "fairness": fairness}
     try:
-        config = _configuration(federation, held, rounds, seed, local, epsilon_budget)
+        config = _configuration(federation, held, rounds, seed, local, epsilon_budget, strategy, parts)
     except (ValueError, TypeError) as error:
         raise ApplicationError(f"The configuration is not valid: {error}") from error
     with governed(action="run.propose", actor=actor.id):
@@ -102,7 +107,7 @@ def run_propose(
 
 def _configuration(
     federation: Federation, held: dict[str, DataManifest], rounds: int, seed: int, local: dict | None,
-    epsilon_budget: float | None,
+    epsilon_budget: float | None, strategy: str, parts: dict[str, dict | None],
 ) -> RunConfig:  # fmt: skip
     from federation.domain.models.registry import default_specs  # torch: only who proposes a run loads it
 
@@ -117,6 +122,7 @@ def _configuration(
     chosen = LocalConfig.from_dict(local) if local else _recommended(federation.task, side)
     if epsilon_budget is None and chosen.dp is not None:
         epsilon_budget = 10.0
+    given = {name: part for name, part in parts.items() if part is not None}
     return RunConfig(
         task=federation.task,
         models={"primary": primary, "baseline": baseline},
@@ -125,6 +131,9 @@ def _configuration(
         local=chosen,
         epsilon_budget=epsilon_budget,
         data_digests={site: digest(manifest.content) for site, manifest in held.items()},
+        strategy=strategy,
+        format=FORMAT_WITH_PARTS if given else FORMAT,
+        **given,
     )
 
 
