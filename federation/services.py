@@ -79,7 +79,6 @@ def run_propose(
     strategy: str = "fedavg",
     strategy_options: dict | None = None,
     participation: dict | None = None,
-    fairness: dict | None = None,
 ) -> TrainingRun:
     """Freeze a configuration on the data that the sites now hold, and ask them for consent.
 
@@ -94,7 +93,7 @@ def run_propose(
             + (f"still missing: {', '.join(missing)}. Start their workers." if missing else f"got {len(manifests)}.")
         )
     held = {site: manifest for site, manifest in manifests.items() if manifest is not None}
-    parts = {"strategy_options": strategy_options, "participation": participation, "fairness": fairness}
+    parts = {"strategy_options": strategy_options, "participation": participation}
     try:
         config = _configuration(federation, held, rounds, seed, local, epsilon_budget, strategy, parts)
     except (ValueError, TypeError) as error:

@@ -48,6 +48,11 @@ class RunInput(serializers.Serializer):
         help_text="epochs, batch_size, learning_rate, dp; without it the recommended training of the task.",
     )
     epsilon_budget = serializers.FloatField(required=False, allow_null=True, min_value=0.0)
+    strategy = serializers.CharField(required=False, max_length=40, help_text="Name of the aggregation rule.")
+    strategy_options = serializers.DictField(required=False, allow_null=True, help_text="Options of that rule.")
+    participation = serializers.DictField(
+        required=False, allow_null=True, help_text="quorum and deadline_seconds, each a whole number or null."
+    )
 
 
 class RunOutput(serializers.ModelSerializer):
@@ -82,6 +87,16 @@ class AbortInput(serializers.Serializer):
     reason = serializers.CharField(max_length=2000)
 
 
+class ExclusionOutput(serializers.Serializer):
+    """A site's answer that did not count, and why."""
+
+    site = serializers.CharField(source="participant.site")
+    phase = serializers.CharField()
+    kind = serializers.CharField()
+    reason = serializers.CharField()
+    at = serializers.DateTimeField(source="created_at")
+
+
 class RoundOutput(serializers.Serializer):
     number = serializers.IntegerField()
     state = serializers.CharField()
@@ -90,6 +105,11 @@ class RoundOutput(serializers.Serializer):
     start_weights = serializers.JSONField()
     weights = serializers.JSONField()
     metrics = serializers.JSONField()
+    took_part = serializers.SerializerMethodField(help_text="Sites whose updates counted.")
+    exclusions = ExclusionOutput(many=True)
+
+    def get_took_part(self, round_) -> list[str]:
+        return sorted(update.participant.site for update in round_.updates.all())
 
 
 class SiteProgressOutput(serializers.Serializer):

@@ -10,6 +10,7 @@ from django.urls import reverse
 from accounts.models import User
 from federation import training
 from federation.models import Consent, Participant, Round, RunEvent, TrainingRun
+from federation.presentation.attendance import attendance
 from federation.presentation.charts import run_charts
 from federation.presentation.facts import NO_PRIVACY, consent_words, privacy_words
 from federation.presentation.progress import run_fingerprint, run_progress
@@ -26,6 +27,8 @@ EVENT_STATES = {"finished": "finished", "failed": "failed", "aborted": "aborted"
 _REMEDIES = (
     ("privacy budget", "Propose a new run with fewer rounds or a larger budget; the sites decide on it anew."),
     ("now holds", "The data of a site changed after it consented. Propose a new run on the present data."),
+    ("no quorum", "See below who was left out, and why. Propose a run with a smaller quorum or a longer deadline."),
+    ("No space left", "Free space on the platform's disk; then propose a new run."),
     ("DataError", "The site's operator corrects the data as the message says; then propose a new run."),
 )
 _REMEDY = "Ask the operator of the site that is named to look into its worker's log; then propose a new run."
@@ -92,6 +95,7 @@ def live_part(run: TrainingRun, user: User, *, have: str = "") -> dict[str, Any]
         "controls": _controls(run, user),
         "may_abort": run.is_open and user.may("run.control"),
         "events": _events(run),
+        "attendance": attendance(run),
         "remedy": _remedy(run),
     }
 
