@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import fields
 
 from django import forms
 
 from federation.domain.learning.defaults import default_config
 from federation.domain.secure.aggregation import MIN_SITES
+from federation.domain.strategies.registry import RULES
 
 RECOMMENDED, SOLVED, NONE = "recommended", "solved", "none"
 MASKED, SEALED = "masked", "sealed"
+HOUR = 60  # minutes
 
 
 class RunForm(forms.Form):
@@ -22,6 +25,21 @@ class RunForm(forms.Form):
     seed = forms.IntegerField(
         min_value=0, max_value=2**31 - 1, label="Seed",
         help_text="Fixes the initial weights and each site's split. The same seed makes the run repeatable.",
+    )  # fmt: skip
+    strategy = forms.ChoiceField(
+        choices=[(name, f"{rule.title}: {rule.words}") for name, rule in RULES.items()], initial="fedavg",
+        required=False, label="How updates are put together",
+        help_text="Multi-Krum, trimmed mean and median survive a site that lies; they compare single updates, so these "
+        "cannot be masked from the aggregator.",
+    )  # fmt: skip
+    quorum = forms.IntegerField(
+        min_value=1, required=False, label="Quorum",
+        help_text="Sites whose answers a round needs. A site that fails, is late or sends what cannot be used is left "
+        "out of that round, on the record. Empty: all sites.",
+    )  # fmt: skip
+    deadline_minutes = forms.IntegerField(
+        min_value=1, max_value=7 * 24 * HOUR, initial=HOUR, required=False, label="Deadline in minutes",
+        help_text="How long training, and then scoring, waits for a site in each round. Empty: as long as it takes.",
     )  # fmt: skip
     privacy = forms.ChoiceField(
         label="Privacy of the patients",
@@ -63,15 +81,49 @@ class RunForm(forms.Form):
         self.fields["messages"].initial = MASKED if sites >= MIN_SITES else SEALED
         self.recommended = default_config(task, side)  # type: ignore[arg-type]
         self.fields["seed"].initial = secrets.randbelow(10_000)
+        self._add_options()
         if self.recommended.dp is None:
             del self.fields["privacy"], self.fields["epsilon_budget"]
         elif self.data.get("privacy") == NONE:
             self.fields["epsilon_budget"].required = False
 
+    def _add_options(self) -> None:
+        """One field for each option of each rule; only those of the chosen rule are read."""
+        for name, rule in RULES.items():
+            for option in fields(rule):
+                about = option.metadata
+                kind = forms.IntegerField if about["whole"] else forms.FloatField
+                self.fields[f"{name}__{option.name}"] = kind(
+                    required=False, initial=option.default, min_value=about["low"], max_value=about["high"],
+                    label=f"{rule.title}: {option.name.replace('_', ' ')}", help_text=about["help"],
+                )  # fmt: skip
+
+    @property
+    def main(self) -> list[forms.BoundField]:
+        return [field for field in self.visible_fields() if "__" not in field.name]
+
+    @property
+    def options(self) -> list[forms.BoundField]:
+        return [field for field in self.visible_fields() if "__" in field.name]
+
+    def _rule(self) -> dict:
+        """The rule with the options that differ from its defaults, and who must take part."""
+        chosen = self.cleaned_data
+        name = chosen.get("strategy") or "fedavg"
+        given = {option.name: chosen.get(f"{name}__{option.name}") for option in fields(RULES[name])}
+        told = {o.name: given[o.name] for o in fields(RULES[name]) if given[o.name] not in {None, o.default}}
+        minutes = chosen.get("deadline_minutes")
+        takes_part = {"quorum": chosen.get("quorum"), "deadline_seconds": minutes * 60 if minutes else None}
+        return {
+            "strategy": name,
+            "strategy_options": told or None,
+            "participation": takes_part if any(takes_part.values()) else None,
+        }
+
     def proposal(self) -> dict:
         """Arguments for `services.run_propose`."""
         chosen = self.cleaned_data
-        arguments = {"name": chosen["name"], "rounds": chosen["rounds"], "seed": chosen["seed"]}
+        arguments = {"name": chosen["name"], "rounds": chosen["rounds"], "seed": chosen["seed"], **self._rule()}
         if chosen.get("messages") == MASKED:
             arguments["security"] = {"masking": True, "keep": chosen.get("keep") or 1.0}
         elif chosen.get("messages") == SEALED:

@@ -1,15 +1,27 @@
-"""The terms of a proposed run, completed by what the platform knows. One rule for the form, the API and the service."""
+"""What a proposed run freezes: what people chose, completed by what the platform knows.
+
+One rule for the form, the API and the service.
+"""
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any
 
+from django.utils import timezone
+
+from federation import budgets, sealing
 from federation.domain.code_version import code_version
+from federation.domain.learning.config import LocalConfig
 from federation.domain.legal_bases import NO_PERSONAL_DATA
+from federation.domain.messages import digest
+from federation.domain.run_config import FORMAT_WITH_PARTS, PARTS, RunConfig
+from federation.domain.secure.config import SecurityConfig
 from federation.domain.terms import Terms
-from federation.models import Federation
+from federation.models import DataManifest, Federation
 
 USUAL_DAYS = 365
 BASES = ("lawfulness", "special_category", "hipaa")
@@ -39,3 +51,73 @@ def terms_for(federation: Federation, given: Mapping[str, Any] | None, *, epsilo
     terms = Terms.from_dict({**usual, **stated, "epsilon": epsilon, "code_version": code_version()})
     terms.check_dates(today)
     return terms
+
+
+def configuration(
+    federation: Federation, held: Mapping[str, DataManifest], *, rounds: int, seed: int, local: dict | None,
+    epsilon_budget: float | None, strategy: str, parts: Mapping[str, dict],
+) -> RunConfig:  # fmt: skip
+    """The frozen configuration. Raises ValueError or TypeError that says what was expected."""
+    from federation.domain.models.registry import default_specs  # torch: only who proposes a run loads it
+
+    if unknown := sorted(set(parts) - set(PARTS)):
+        raise ValueError(f"expected parts among {', '.join(PARTS)}, got {', '.join(unknown)}")
+    inputs, side = _shape(held)
+    primary, baseline = default_specs(federation.task, inputs, side)  # type: ignore[arg-type]
+    chosen, given = LocalConfig.from_dict(local) if local else _recommended(federation.task, side), dict(parts)
+    if "privacy" in given:
+        if epsilon_budget is not None:
+            raise ValueError("expected epsilon in the privacy part or as a budget of its own, got both")
+        chosen, regime = budgets.with_privacy(federation.task, chosen, given["privacy"], held, rounds)  # type: ignore[arg-type]
+        epsilon_budget, given["privacy"] = regime.epsilon, regime.as_dict()
+    if epsilon_budget is None and chosen.dp is not None:
+        epsilon_budget = 10.0
+    if "security" in given:
+        given["security"] = security_part(federation, held, given["security"])
+    today = timezone.now().date()
+    given["terms"] = terms_for(federation, given.get("terms"), epsilon=epsilon_budget, today=today).as_dict()
+    return RunConfig(
+        task=federation.task,
+        models={"primary": primary, "baseline": baseline},
+        rounds=rounds,
+        seed=seed,
+        local=chosen,
+        epsilon_budget=epsilon_budget,
+        data_digests={site: digest(manifest.content) for site, manifest in held.items()},
+        strategy=strategy,
+        format=FORMAT_WITH_PARTS,
+        **given,
+    )
+
+
+def _shape(held: Mapping[str, DataManifest]) -> tuple[int, int | None]:
+    """Features or channels of a record, and the pixels of a side, the same at all sites."""
+    shapes = {tuple(manifest.content["shape"]) for manifest in held.values()}
+    if len(shapes) != 1:
+        raise ValueError(f"expected one shape of data at all sites, got {sorted(shapes)}; align their preparation")
+    inputs, *sides = next(iter(shapes))
+    if len(sides) > 2:
+        raise ValueError(f"expected rows or images, got slabs of {sides[0]} slices; load the set without slab")
+    return inputs, min(sides, default=None)
+
+
+def _recommended(task: str, side: int | None) -> LocalConfig:
+    from federation.domain.learning.defaults import default_config
+
+    return default_config(task, side)  # type: ignore[arg-type]
+
+
+def security_part(federation: Federation, held: Mapping[str, DataManifest], chosen: dict) -> dict:
+    """The part `security`: what was chosen of it, the recommended rest, the sites' keys and their largest share."""
+    known = {"masking", "threshold", "keep", "field_bits", "clip", "error_feedback", "min_cell"}
+    if unknown := set(chosen) - known:
+        raise ValueError(f"expected security with some of {sorted(known)}, got {sorted(unknown)}")
+    sites = [p for p in federation.participants.filter(is_active=True) if p.site in held]
+    if silent := sorted(p.site for p in sites if sealing.certificate_of(p) is None):
+        raise ValueError(
+            f"expected every worker to have stated the key that it opens letters with; missing: {', '.join(silent)}. "
+            "Start those workers again in their present version"
+        )
+    keys = {p.site: hashlib.sha256(base64.b64decode(p.public_key)).hexdigest() for p in sites}
+    most = max(1, *(int(manifest.content["n_patients"]) for manifest in held.values()))
+    return SecurityConfig.recommended(keys, most_records=most, **chosen).as_dict()

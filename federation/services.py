@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-from typing import Any
-
 from django.db import transaction
 from django.utils import timezone
 
@@ -13,15 +9,11 @@ from accounts.models import Institution, User
 from core import jobs
 from core.context import governed
 from core.errors import ApplicationError, Conflict
-from federation import budgets, consents, mailbox, sealing, site_statements, training
+from federation import budgets, consents, mailbox, site_statements, training
 from federation.agreements import refuse_without_agreement
 from federation.consents import consent_decide, consents_of, reconsideration_decide
-from federation.domain.learning.config import LocalConfig
-from federation.domain.messages import digest
-from federation.domain.run_config import FORMAT_WITH_PARTS, RunConfig
-from federation.domain.secure.config import SecurityConfig
 from federation.models import DataManifest, Federation, Participant, Round, SiteOrder, TrainingRun
-from federation.proposing import terms_for
+from federation.proposing import configuration
 
 __all__ = ["consent_decide", "consents_of", "reconsideration_decide"]  # of the module consents, called from here too
 State = TrainingRun.State
@@ -86,16 +78,16 @@ def run_propose(
     actor: User,
     local: dict | None = None,
     epsilon_budget: float | None = None,
-    terms: dict | None = None,
-    privacy: dict | None = None,
-    security: dict | None = None,
+    strategy: str = "fedavg",
+    **parts: dict | None,
 ) -> TrainingRun:
     """Freeze a configuration and its terms on the data that the sites now hold, and ask them for consent.
 
     Without `local`, the recommended local training of the federation's task is taken, and with it, if it is
-    differentially private, its recommended budget. `privacy` names a regime and its epsilon instead; then the noise is
-    the least that keeps every site within it. What the run may spend is reserved from the institutions' budgets.
-    `security` chooses how updates are sealed and masked, see `security_part`; without it they are signed only.
+    differentially private, its recommended budget. `parts` are those of the configuration (`run_config.PARTS`), as
+    people state them; `proposing` completes them: `privacy` names a regime and its epsilon, and then the noise is the
+    least that keeps every site within it; without `security` messages are signed only. What the run may spend is
+    reserved from the institutions' budgets.
     """
     manifests = {p.site: p.manifests.first() for p in federation.participants.filter(is_active=True)}
     missing = sorted(site for site, found in manifests.items() if found is None)
@@ -106,7 +98,10 @@ def run_propose(
         )
     held = {site: manifest for site, manifest in manifests.items() if manifest is not None}
     try:
-        config = _configuration(federation, held, rounds, seed, local, epsilon_budget, terms, privacy, security)
+        config = configuration(
+            federation, held, rounds=rounds, seed=seed, local=local, epsilon_budget=epsilon_budget, strategy=strategy,
+            parts={name: part for name, part in parts.items() if part is not None},
+        )  # fmt: skip
     except (ValueError, TypeError) as error:
         raise ApplicationError(f"The configuration is not valid: {error}") from error
     refuse_without_agreement(federation)
@@ -117,67 +112,6 @@ def run_propose(
         budgets.reserve(run, {held[p.site].participant: held[p.site] for p in training.participants_of(run)})
         site_statements.proposal_send(run)
         return run
-
-
-def _configuration(
-    federation: Federation, held: dict[str, DataManifest], rounds: int, seed: int, local: dict | None,
-    epsilon_budget: float | None, terms: dict | None, privacy: dict | None, security: dict | None,
-) -> RunConfig:  # fmt: skip
-    from federation.domain.models.registry import default_specs  # torch: only who proposes a run loads it
-
-    shapes = {tuple(manifest.content["shape"]) for manifest in held.values()}
-    if len(shapes) != 1:
-        raise ValueError(f"expected one shape of data at all sites, got {sorted(shapes)}; align their preparation")
-    inputs, *sides = next(iter(shapes))
-    if len(sides) > 2:
-        raise ValueError(f"expected rows or images, got slabs of {sides[0]} slices; load the set without slab")
-    side = min(sides, default=None)
-    primary, baseline = default_specs(federation.task, inputs, side)  # type: ignore[arg-type]
-    chosen = LocalConfig.from_dict(local) if local else _recommended(federation.task, side)
-    parts: dict[str, Any] = {}
-    if privacy is not None:
-        if epsilon_budget is not None:
-            raise ValueError("expected epsilon in the privacy part or as a budget of its own, got both")
-        chosen, regime = budgets.with_privacy(federation.task, chosen, privacy, held, rounds)  # type: ignore[arg-type]
-        epsilon_budget, parts["privacy"] = regime.epsilon, regime.as_dict()
-    if security is not None:
-        parts["security"] = security_part(federation, held, security)
-    if epsilon_budget is None and chosen.dp is not None:
-        epsilon_budget = 10.0
-    return RunConfig(
-        task=federation.task,
-        models={"primary": primary, "baseline": baseline},
-        rounds=rounds,
-        seed=seed,
-        local=chosen,
-        epsilon_budget=epsilon_budget,
-        data_digests={site: digest(manifest.content) for site, manifest in held.items()},
-        terms=terms_for(federation, terms, epsilon=epsilon_budget, today=timezone.now().date()).as_dict(),
-        format=FORMAT_WITH_PARTS,
-        **parts,
-    )
-
-
-def security_part(federation: Federation, held: dict[str, DataManifest], chosen: dict) -> dict:
-    """The part `security`: what was chosen of it, the recommended rest, the sites' keys and their largest share."""
-    known = {"masking", "threshold", "keep", "field_bits", "clip", "error_feedback", "min_cell"}
-    if unknown := set(chosen) - known:
-        raise ValueError(f"expected security with some of {sorted(known)}, got {sorted(unknown)}")
-    sites = [p for p in federation.participants.filter(is_active=True) if p.site in held]
-    if silent := sorted(p.site for p in sites if sealing.certificate_of(p) is None):
-        raise ValueError(
-            f"expected every worker to have stated the key that it opens letters with; missing: {', '.join(silent)}. "
-            "Start those workers again in their present version"
-        )
-    keys = {p.site: hashlib.sha256(base64.b64decode(p.public_key)).hexdigest() for p in sites}
-    most = max(1, *(int(manifest.content["n_patients"]) for manifest in held.values()))
-    return SecurityConfig.recommended(keys, most_records=most, **chosen).as_dict()
-
-
-def _recommended(task: str, side: int | None) -> LocalConfig:
-    from federation.domain.learning.defaults import default_config
-
-    return default_config(task, side)  # type: ignore[arg-type]
 
 
 def image_side(federation: Federation) -> int | None:

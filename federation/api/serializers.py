@@ -63,6 +63,11 @@ class RunInput(serializers.Serializer):
         help_text="masking, threshold, keep, field_bits, clip, error_feedback, min_cell; what is left out is as "
         "recommended. Without it messages are signed only.",
     )
+    strategy = serializers.CharField(required=False, max_length=40, help_text="Name of the aggregation rule.")
+    strategy_options = serializers.DictField(required=False, allow_null=True, help_text="Options of that rule.")
+    participation = serializers.DictField(
+        required=False, allow_null=True, help_text="quorum and deadline_seconds, each a whole number or null."
+    )
 
 
 class RunOutput(serializers.ModelSerializer):
@@ -81,6 +86,16 @@ class AbortInput(serializers.Serializer):
     reason = serializers.CharField(max_length=2000)
 
 
+class ExclusionOutput(serializers.Serializer):
+    """A site's answer that did not count, and why."""
+
+    site = serializers.CharField(source="participant.site")
+    phase = serializers.CharField()
+    kind = serializers.CharField()
+    reason = serializers.CharField()
+    at = serializers.DateTimeField(source="created_at")
+
+
 class RoundOutput(serializers.Serializer):
     number = serializers.IntegerField()
     state = serializers.CharField()
@@ -89,6 +104,11 @@ class RoundOutput(serializers.Serializer):
     start_weights = serializers.JSONField()
     weights = serializers.JSONField()
     metrics = serializers.JSONField()
+    took_part = serializers.SerializerMethodField(help_text="Sites whose updates counted.")
+    exclusions = ExclusionOutput(many=True)
+
+    def get_took_part(self, round_) -> list[str]:
+        return sorted(update.participant.site for update in round_.updates.all())
 
 
 class SiteProgressOutput(serializers.Serializer):

@@ -164,7 +164,7 @@ def _run(request: Request, run_id: uuid.UUID) -> TrainingRun:
 
 def _detail(run: TrainingRun) -> dict:
     """What the serializer shows beside the row is hung on it."""
-    history = list(run.rounds.all())
+    history = list(run.rounds.prefetch_related("updates__participant", "exclusions__participant"))
     run.history = history  # type: ignore[attr-defined]
     run.answers, run.progress = answers_of(run), run_progress(run, history)  # type: ignore[attr-defined]
     return serializers.RunDetailOutput(run).data

@@ -20,7 +20,14 @@ MODEL_NAMES = ("primary", "baseline")  # the quantum model under audit, and its 
 FORMAT = 2
 FORMATS = (1, 2, 3)  # 1: local training had four settings; 3: has parts. Older runs keep their hash
 FORMAT_WITH_PARTS = 3
-PARTS = ("strategy_options", "participation", "security", "privacy", "terms")  # each optional; absent: not in the hash
+PARTS = (
+    "strategy_options",
+    "participation",
+    "security",
+    "privacy",
+    "terms",
+    "fairness",
+)  # each optional; absent: not in the hash
 
 
 @dataclass(frozen=True)
@@ -52,6 +59,8 @@ class RunConfig:
         The regime of differential privacy.
     terms : mapping or None
         Purpose, legal basis, ethics approval and duration.
+    fairness : mapping or None
+        How patients are weighed against bias before training.
     """
 
     task: str
@@ -68,6 +77,7 @@ class RunConfig:
     security: Mapping[str, Any] | None = None
     privacy: Mapping[str, Any] | None = None
     terms: Mapping[str, Any] | None = None
+    fairness: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         if self.format not in FORMATS:

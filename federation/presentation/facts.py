@@ -10,7 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from federation.domain.participation import Participation
 from federation.domain.quantum.circuits import CircuitShape
+from federation.domain.strategies.registry import strategy
 from federation.presentation.security import security_words
 
 MODEL_WORDS = {"primary": "Quantum model", "baseline": "Classical twin"}
@@ -122,6 +124,21 @@ def privacy_words(config: Mapping[str, Any]) -> str:
     )
 
 
+def _rule(config: Mapping[str, Any]) -> str:
+    rule = strategy(config["strategy"], config.get("strategy_options"))
+    told = ", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in rule.options().items())
+    return f"{rule.words} ({rule.title}{': ' + told if told else ''})"
+
+
+def _participation(config: Mapping[str, Any]) -> str:
+    part, sites = Participation.from_dict(config.get("participation")), len(config["data_digests"])
+    needed = part.needed(sites)
+    who = f"All {sites} sites, in every round" if needed == sites else f"At least {needed} of {sites} sites in a round"
+    if part.deadline_seconds is None:
+        return f"{who}; it waits for them without a deadline"
+    return f"{who}; after {part.deadline_seconds} s it goes on without those that have not answered"
+
+
 AUGMENT_WORDS = {
     "flips": "images mirrored at random",
     "affine": "images mirrored, turned, scaled and shifted at random",
@@ -161,7 +178,8 @@ def consent_words(config: Mapping[str, Any]) -> list[tuple[str, str]]:
         if facts.circuit is not None:
             rows.append(("Circuit", facts.circuit.words))
     rows += [
-        ("Rounds", f"{rounds} round{'s' if rounds != 1 else ''}; updates are averaged, weighted by patients (FedAvg)"),
+        ("Rounds", f"{rounds} round{'s' if rounds != 1 else ''}; {_rule(config)}"),
+        ("Who must take part", _participation(config)),
         (
             "Training at each site",
             f"{local['epochs']} pass{'es' if local['epochs'] != 1 else ''} over the patients a round, "

@@ -11,6 +11,7 @@ from accounts.models import User
 from federation import consents
 from federation.models import Round, RunEvent, TrainingRun
 from federation.presentation import budgets
+from federation.presentation.attendance import attendance
 from federation.presentation.charts import run_charts
 from federation.presentation.consents import LEFT_WORDS, answers_of, matters_of, own_of
 from federation.presentation.facts import NO_PRIVACY, consent_words, privacy_words
@@ -25,6 +26,8 @@ _REMEDIES = (
     ("secure aggregation", "Look into the workers' logs of the sites that did not answer; then propose a new run."),
     ("now holds", "The data of a site changed after it consented. Propose a new run on the present data."),
     ("NotApproved", "The operator of that site approves the configuration there; then propose a new run."),
+    ("no quorum", "See below who was left out, and why. Propose a run with a smaller quorum or a longer deadline."),
+    ("No space left", "Free space on the platform's disk; then propose a new run."),
     ("DataError", "The site's operator corrects the data as the message says; then propose a new run."),
 )
 _REMEDY = "Ask the operator of the site that is named to look into its worker's log; then propose a new run."
@@ -81,6 +84,7 @@ def live_part(run: TrainingRun, user: User, *, have: str = "") -> dict[str, Any]
         "controls": _controls(run, user),
         "may_abort": run.is_open and user.may("run.control"),
         "events": _events(run),
+        "attendance": attendance(run),
         "remedy": _remedy(run),
         "security": security_page(run),
     }

@@ -46,7 +46,7 @@ def config(**changes):
     local = {"epochs": 1, "batch_size": 16, "learning_rate": 0.01, "dp": None}
     whole = {
         "task": "classification", "models": {"primary": primary, "baseline": baseline}, "rounds": 3, "seed": 5,
-        "local": local, "epsilon_budget": None, "data_digests": {},
+        "local": local, "epsilon_budget": None, "data_digests": {}, "strategy": "fedavg",
     }  # fmt: skip
     return {**whole, **changes}
 

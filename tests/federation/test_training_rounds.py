@@ -110,7 +110,7 @@ def run_jobs() -> None:
         mine = [
             job
             for job in queued
-            if job.kind in {"run.begin", "round.aggregate"}
+            if job.kind in {"run.begin", "round.aggregate", "round.deadline"}
             or (job.kind == "event" and job.payload["subscriber"] in {"federation", "opt_outs"})
         ]
         if not mine:

@@ -34,8 +34,8 @@ class FedAdam(SumRule):
         for name, value in mean.items():
             start = before.start[name].astype(np.float64)
             change = value - start
-            first = before.memory.get(f"m/{name}", np.zeros_like(start))
-            second = before.memory.get(f"v/{name}", np.full_like(start, self.tau**2))
+            first = before.memory.get(f"m/{name}", np.zeros_like(start)).astype(np.float64)
+            second = before.memory.get(f"v/{name}", np.full_like(start, self.tau**2)).astype(np.float64)
             memory[f"m/{name}"] = first = self.beta1 * first + (1 - self.beta1) * change
             memory[f"v/{name}"] = second = self.beta2 * second + (1 - self.beta2) * change**2
             state[name] = start + self.server_rate * first / (np.sqrt(second) + self.tau)
