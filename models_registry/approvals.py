@@ -29,7 +29,7 @@ from models_registry.signatures import Signed
 State = ApprovalRequest.State
 Decision = ApprovalDecision.Decision
 Capacity = ApprovalDecision.Capacity
-CLOSING = {Decision.REJECT: State.REJECTED, Decision.REQUEST_CHANGE: State.CHANGE_REQUESTED}
+CLOSING: dict[str, State] = {Decision.REJECT: State.REJECTED, Decision.REQUEST_CHANGE: State.CHANGE_REQUESTED}
 OFFICERS = "the federation's institutions"
 MOST_COMMENT = 4000
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any
 
 from django import forms
@@ -111,7 +112,7 @@ class DecisionForm(forms.Form):
     def __init__(self, *args: Any, signs: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if not signs:
-            self.fields["password"] = _PASSWORD
+            self.fields["password"] = deepcopy(_PASSWORD)
 
 
 class SignForm(forms.Form):

@@ -24,7 +24,6 @@ class Capacity(models.TextChoices):
 class DecisionRow(GovernedModel):
     """One person's decision on one content digest. Never changed."""
 
-    Decision = Decision
     Capacity = Capacity
 
     decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")

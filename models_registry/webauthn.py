@@ -39,6 +39,7 @@ class Site:
 def begin(user: User, known: Iterable[str], site: Site) -> tuple[dict[str, Any], dict[str, Any]]:
     """Options for `navigator.credentials.create`, and the state that `finish` needs."""
     person = PublicKeyCredentialUserEntity(name=str(user.id), id=user.id.bytes, display_name="QFL-ETHICS approvals")
+    options: Any
     options, state = _server(site).register_begin(
         person,
         credentials=[_credential(key) for key in known],

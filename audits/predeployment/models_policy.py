@@ -12,7 +12,7 @@ from core.capture import captured
 from core.fields import SealedTextField
 from core.models import GovernedModel
 from core.roles import Role
-from models_registry.models_decision import DecisionRow
+from models_registry.models_decision import Decision, DecisionRow
 
 
 class AuditPolicy(GovernedModel):
@@ -70,6 +70,8 @@ class AuditPolicy(GovernedModel):
 
 class PolicyDecision(DecisionRow):
     """One person's decision on one policy. Never changed."""
+
+    Decision = Decision
 
     policy = models.ForeignKey(AuditPolicy, on_delete=models.PROTECT, related_name="decisions")
 

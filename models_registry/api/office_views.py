@@ -25,30 +25,30 @@ class Keys(generics.ListAPIView):
 
     actions = {"GET": "approval.decide", "POST": "approval.decide"}
     permission_classes = [MayPerformOrStandIn]
-    serializer_class = serializers.KeyOutput
+    serializer_class = serializers.ReviewerKeyOutput
 
     def get_queryset(self):
         if getattr(self, "swagger_fake_view", False):
             return ReviewerKey.objects.none()
         return ReviewerKey.objects.filter(user=person(self.request))
 
-    @extend_schema(request=serializers.KeyInput, responses={201: serializers.KeyOutput})
+    @extend_schema(request=serializers.ReviewerKeyInput, responses={201: serializers.ReviewerKeyOutput})
     def post(self, request: Request) -> Response:
-        given = serializers.KeyInput(data=request.data)
+        given = serializers.ReviewerKeyInput(data=request.data)
         given.is_valid(raise_exception=True)
         wanted = dict(given.validated_data)
         reauthenticate(request._request, person(request), wanted.pop("password"))
         made = signatures.key_register(user=person(request), **wanted)
-        return Response(serializers.KeyOutput(made).data, status=201)
+        return Response(serializers.ReviewerKeyOutput(made).data, status=201)
 
 
 class KeyChallenge(APIView):
     actions = {"POST": "approval.decide"}
     permission_classes = [MayPerformOrStandIn]
 
-    @extend_schema(request=serializers.KeyChallengeInput, responses=serializers.KeyChallengeOutput)
+    @extend_schema(request=serializers.ReviewerKeyChallengeInput, responses=serializers.ReviewerKeyChallengeOutput)
     def post(self, request: Request) -> Response:
-        given = serializers.KeyChallengeInput(data=request.data)
+        given = serializers.ReviewerKeyChallengeInput(data=request.data)
         given.is_valid(raise_exception=True)
         return Response({"text": signatures.key_challenge(user=person(request), **given.validated_data)})
 
@@ -57,10 +57,10 @@ class KeyRevoke(APIView):
     actions = {"POST": "approval.decide"}
     permission_classes = [MayPerformOrStandIn]
 
-    @extend_schema(request=None, responses=serializers.KeyOutput)
+    @extend_schema(request=None, responses=serializers.ReviewerKeyOutput)
     def post(self, request: Request, pk: uuid.UUID) -> Response:
         key = get_object_or_404(ReviewerKey, id=pk, user=person(request))
-        return Response(serializers.KeyOutput(signatures.key_revoke(key=key, actor=person(request))).data)
+        return Response(serializers.ReviewerKeyOutput(signatures.key_revoke(key=key, actor=person(request))).data)
 
 
 class Delegations(generics.ListAPIView):

@@ -159,7 +159,7 @@ class ApprovalInput(serializers.Serializer):
     policy = serializers.DictField(required=False)
 
 
-class SignatureInput(serializers.Serializer):
+class DecisionSignatureInput(serializers.Serializer):
     """As `statements` gave it, with what your key made of it."""
 
     statement = serializers.CharField(max_length=100_000)
@@ -179,7 +179,7 @@ class StatementOutput(serializers.Serializer):
 
 class DecisionInput(StatementInput):
     password = serializers.CharField(trim_whitespace=False, help_text="Yours, once more.")
-    signature = SignatureInput(required=False, help_text="Needed from whoever has registered a key.")
+    signature = DecisionSignatureInput(required=False, help_text="Needed from whoever has registered a key.")
 
 
 class CommentInput(serializers.Serializer):
@@ -192,20 +192,20 @@ class CommentOutput(serializers.ModelSerializer):
         fields = ["id", "created_at", "author", "text"]
 
 
-class KeyChallengeInput(serializers.Serializer):
+class ReviewerKeyChallengeInput(serializers.Serializer):
     public_key = serializers.CharField(max_length=4000, help_text="ML-DSA-65, base64.")
 
 
-class KeyChallengeOutput(serializers.Serializer):
+class ReviewerKeyChallengeOutput(serializers.Serializer):
     text = serializers.CharField(help_text="What the key signs to show that you have it.")
 
 
-class KeyInput(KeyChallengeInput):
+class ReviewerKeyInput(ReviewerKeyChallengeInput):
     proof = serializers.CharField(max_length=8000)
     password = serializers.CharField(trim_whitespace=False)
 
 
-class KeyOutput(serializers.ModelSerializer):
+class ReviewerKeyOutput(serializers.ModelSerializer):
     class Meta:
         model = ReviewerKey
         fields = ["id", "created_at", "kind", "public_key", "revoked_at"]
