@@ -20,6 +20,7 @@ from django.utils import timezone
 from kombu.simple import SimpleQueue
 
 from core import artefacts, events
+from federation import site_software
 from federation.domain import messages
 from federation.domain.messages import Message, MessageError
 from federation.keys import coordinator_key
@@ -90,7 +91,10 @@ def message_receive(*, participant: Participant, text: str) -> str:
         return "refused"
     now = timezone.now()
     Participant.objects.filter(id=participant.id).update(last_seen_at=now)
+    if message.kind == "alive":
+        return "alive"
     if message.kind == "hello":
+        site_software.note(participant, message.body.get("software"))
         orders_resend(participant=participant)
         return "hello"
     order = SiteOrder.objects.filter(participant=participant, key=message.key).first()

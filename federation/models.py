@@ -261,4 +261,5 @@ class RunEvent(models.Model):
         return f"{self.kind} {self.site}"
 
 
+from federation.models_pages import InfluenceStudy, QkdCheck, QkdRehearsal, SiteSoftware  # noqa: E402, F401 - as below
 from federation.models_quantum import DeviceConsent, QuantumJob, QuantumLimit  # noqa: E402, F401 - they name the models above

@@ -16,7 +16,7 @@ from core.errors import ApplicationError
 from federation import services
 from federation.forms import ConsentForm, RunForm
 from federation.models import Consent, Federation, TrainingRun
-from federation.presentation import participants, run_page
+from federation.presentation import federation_map, participants, run_page
 
 PER_PAGE = 20
 
@@ -52,6 +52,7 @@ def _federation_page(request: HttpRequest, found: Federation, form: RunForm, sta
     runs = Paginator(found.runs.select_related("requested_by"), PER_PAGE).get_page(request.GET.get("page"))
     context = {
         "federation": found,
+        "tabs": federation_map.tabs("federation", found),
         "sites": participants.held_by(found),
         "page": runs,
         "form": form,

@@ -19,10 +19,10 @@ import numpy as np
 
 from federation.domain.intervals import clopper_pearson
 from federation.domain.quantum.qkd import amplification, cascade
+from federation.domain.quantum.qkd.limits import QBER_LIMIT
 
 KEY_BASIS, TEST_BASIS = 0, 1  # rectilinear, diagonal
 NOT_INTERCEPTED = -1
-QBER_LIMIT = 0.11  # above it no one-way protocol is left with a key: 1 - 2h(0.11) = 0
 
 
 @dataclass(frozen=True)
