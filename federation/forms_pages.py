@@ -8,11 +8,11 @@ class RehearsalForm(forms.Form):
 
     loss = forms.FloatField(
         min_value=0, max_value=99, initial=20, label="Photons lost (%)",
-        help_text="Share of photons that never arrive: 20 % is about 5 km of fibre with its detector, 0 to 99.",
+        help_text="Share of photons that never arrive: 20 % is about 5 km of fibre at 0.2 dB a km. 0 to 99.",
     )  # fmt: skip
     error = forms.FloatField(
         min_value=0, max_value=20, initial=1.5, label="Bits wrong without anybody listening (%)",
-        help_text="Noise of the link itself, 0 to 20. Above some 6 % no key is left even on a quiet link.",
+        help_text="Noise of the link itself, 0 to 20. Above some 7 % no key is left even if nobody listens.",
     )  # fmt: skip
 
     def shares(self) -> dict[str, float]:

@@ -70,7 +70,7 @@ def traffic_of(run: TrainingRun, number: str | None) -> Traffic:
 
 
 def _orders(rounds: Iterable[Round]) -> dict[tuple, dict[str, Any]]:
-    """By round, participant and kind; the later question wins. The answers stay in the database, but for the seconds."""
+    """By round, participant and kind; the later question wins. Of the answers only the seconds are read."""
     wanted = ("subject", "participant_id", "kind", "state", "attachments", "answer_attachments", "answer__seconds")
     rows = SiteOrder.objects.filter(subject__in=[round_.id for round_ in rounds], kind__in=["train", "evaluate"])
     return {(r["subject"], r["participant_id"], r["kind"]): r for r in rows.order_by("created_at").values(*wanted)}

@@ -1,4 +1,4 @@
-"""How unlike the sites are: patients by group, labels, and how each site's updates lie. From what sites have released."""
+"""How unlike the sites are, from what they have released: patients by group, labels, and how their updates lie."""
 
 from __future__ import annotations
 
