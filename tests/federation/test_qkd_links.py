@@ -169,6 +169,7 @@ def test_the_rehearsal_shows_the_key_shrink_and_die(world):
     assert bits[0] > bits[2] > bits[4] >= bits[-1] == 0 and all(step["simulated"] for step in steps)
     assert steps[-1]["qber"] == pytest.approx(0.258, abs=0.02)
     said = page(world, "officer_north")
+    assert "after the eavesdropper’s" in said.replace("&#x27;", "’") and "somebody may be listening" in said
     assert "is dead from an interception of" in said and "Simulated" in said and "Rehearse an eavesdropper<" not in said
 
 
