@@ -127,9 +127,9 @@ def consents(federation: Federation, sites: list[Participant]) -> list[RunConsen
     for run in runs:
         answers = []
         for site in sites:
-            decision = latest.get((run.id, site.id))
+            answer = latest.get((run.id, site.id))
             if site.site in run.config["data_digests"]:
-                answers.append((site, *ANSWER_WORDS[Consent.Decision(decision) if decision else None]))
+                answers.append((site, *ANSWER_WORDS[Consent.Decision(answer) if answer else None]))
             else:
                 answers.append((site, "none", "Not in this run"))
         out.append(RunConsents(run, tuple(answers)))

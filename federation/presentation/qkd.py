@@ -63,7 +63,7 @@ def rehearsed(federation: Federation) -> Rehearsed | None:
     found = federation.qkd_rehearsals.filter(steps__isnull=False).select_related("requested_by").first()
     if found is None:
         return None
-    points = [(100 * step["intercept"], step) for step in found.steps]
+    points = [(100 * step["intercept"], step) for step in found.steps or ()]
     dead = next((x for x, step in points if not step["secure_bits"]), None)
     marks = [Mark(dead, "No key left", "fail")] if dead is not None else []
     return Rehearsed(

@@ -14,6 +14,7 @@ References
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -163,12 +164,12 @@ def run(
     in_key, in_test = sifted & (sent.bases == KEY_BASIS), sifted & (sent.bases == TEST_BASIS)
     n, k = int(in_key.sum()), int(in_test.sum())
     errors = int((sent.bits[in_test] != sent.measured[in_test]).sum())
-    seen = {
+    seen: dict[str, Any] = {
         "pulses": pulses, "detected": int(sent.detected.sum()), "key_positions": n, "sample": k,
         "sample_errors": errors, "qber_upper": upper_bound(errors, k),
     }  # fmt: skip
 
-    def dead(refusal: str, **more: int) -> Session:
+    def dead(refusal: str, **more: Any) -> Session:
         return Session(**{**seen, "key_errors": 0, "leaked": 0, **more}, secure_bits=0, refusal=refusal, key=b"")
 
     if k == 0 or n == 0:
@@ -177,7 +178,7 @@ def run(
         return dead(f"the error rate of {errors / k:.1%} is not under {QBER_LIMIT:.0%}: somebody may be listening")
     reference = sent.bits[in_key]
     fixed = cascade.correct(reference, sent.measured[in_key], qber=max(errors / k, 1 / n), rng=rng)
-    spent = {"key_errors": fixed.flipped, "leaked": fixed.leaked}
+    spent: dict[str, Any] = {"key_errors": fixed.flipped, "leaked": fixed.leaked}
     check = amplification.tag_bits(eps_correct)
     seed = rng.integers(0, 2, n + check - 1, dtype=np.uint8)
     if (amplification.toeplitz(reference, seed, check) != amplification.toeplitz(fixed.bits, seed, check)).any():

@@ -98,18 +98,22 @@ class Etsi014Client:
     def status(self, peer: str) -> KmeStatus:
         """How the link to the peer's SAE is."""
         raw = self._ask("GET", peer, "status")
-        count = {name: _whole(raw, name) for name in (
-            "key_size", "stored_key_count", "max_key_count", "max_key_per_request", "max_key_size", "min_key_size",
-        )}  # fmt: skip
         extension = raw.get("status_extension") or {}
         if not isinstance(extension, dict):
             raise QkdProtocolError(f"expected status_extension to be an object, got {type(extension).__name__}")
-        names = [_text(raw, name) for name in ("source_KME_ID", "target_KME_ID", "master_SAE_ID", "slave_SAE_ID")]
         return KmeStatus(
-            *names, key_size=count["key_size"], stored_keys=count["stored_key_count"], max_keys=count["max_key_count"],
-            max_keys_per_request=count["max_key_per_request"], min_key_size=count["min_key_size"],
-            max_key_size=count["max_key_size"], extension=extension,
-        )  # fmt: skip
+            source_kme=_text(raw, "source_KME_ID"),
+            target_kme=_text(raw, "target_KME_ID"),
+            master_sae=_text(raw, "master_SAE_ID"),
+            slave_sae=_text(raw, "slave_SAE_ID"),
+            key_size=_whole(raw, "key_size"),
+            stored_keys=_whole(raw, "stored_key_count"),
+            max_keys=_whole(raw, "max_key_count"),
+            max_keys_per_request=_whole(raw, "max_key_per_request"),
+            min_key_size=_whole(raw, "min_key_size"),
+            max_key_size=_whole(raw, "max_key_size"),
+            extension=extension,
+        )
 
     def enc_keys(
         self, slave: str, *, number: int = 1, size: int = 256, limits: KmeStatus | None = None

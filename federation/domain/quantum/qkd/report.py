@@ -60,13 +60,14 @@ class LinkReport:
                 f"expected a peer and a state among {STATES}, got {raw.get('peer')!r}, {raw.get('state')!r}"
             )
         simulated = raw.get("simulated")
+        figures: dict[str, Any] = {name: _share(raw.get(name)) for name in _SHARES}
+        figures |= {name: _count(raw.get(name)) for name in _COUNTS}
         return cls(
             peer=raw["peer"],
             state=raw["state"],
             simulated=simulated if isinstance(simulated, bool) else None,
             reason=str(raw.get("reason") or "")[:500],
-            **{name: _share(raw.get(name)) for name in _SHARES},
-            **{name: _count(raw.get(name)) for name in _COUNTS},
+            **figures,
         )
 
     def as_dict(self) -> dict[str, Any]:
