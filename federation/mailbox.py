@@ -21,7 +21,7 @@ from django.utils import timezone
 from kombu.simple import SimpleQueue
 
 from core import artefacts, events
-from federation import attendance, sealing
+from federation import attendance, sealing, site_software
 from federation.domain import messages
 from federation.domain.messages import Message, MessageError
 from federation.models import Participant, RunEvent, SiteOrder
@@ -106,7 +106,10 @@ def message_receive(*, participant: Participant, text: str) -> str:
     Participant.objects.filter(id=participant.id).update(last_seen_at=now)
     if message.kind in {"hello", "manifest"} and "sealing_key" in message.body:
         sealing.certificate_admit(participant, message.body["sealing_key"])
+    if message.kind == "alive":
+        return "alive"
     if message.kind == "hello":
+        site_software.note(participant, message.body.get("software"))
         orders_resend(participant=participant)
         return "hello"
     if message.kind in _STATEMENTS:

@@ -1,8 +1,10 @@
 """What federation reacts to. Imported by `ready()`."""
 
 from core import events
-from federation import (  # noqa: F401 - aggregation with its job
+from federation import (  # noqa: F401 - some for their jobs
     aggregation,
+    contributions,
+    qkd,
     quantum_running,
     secure_rounds,
     services,
@@ -14,6 +16,7 @@ from federation import (  # noqa: F401 - aggregation with its job
 events.on("order.manifest", "federation", services.manifest_answered)
 events.on("order.train", "federation", training.train_answered)
 events.on("order.evaluate", "federation", training.evaluate_answered)
+events.on("order.qkd_status", "federation", qkd.status_answered)
 events.on("order.witness", "federation", witnessing.witness_answered)
 for kind in ("secure_keys", "secure_pairs"):
     events.on(f"order.{kind}", "federation", secure_rounds.agreement_answered)

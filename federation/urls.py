@@ -1,6 +1,6 @@
 from django.urls import path
 
-from federation import views, views_budget, views_consents, views_quantum
+from federation import views, views_budget, views_consents, views_pages, views_quantum
 
 urlpatterns = [
     path("federations/", views.federations, name="federations"),
@@ -21,6 +21,17 @@ urlpatterns = [
     path("runs/<uuid:run_id>/pause/", views.run_pause, name="run_pause"),
     path("runs/<uuid:run_id>/resume/", views.run_resume, name="run_resume"),
     path("runs/<uuid:run_id>/abort/", views.run_abort, name="run_abort"),
+    path("federations/<uuid:federation_id>/map/", views_pages.federation_map_page, name="federation_map"),
+    path("federations/<uuid:federation_id>/traffic/", views_pages.federation_traffic, name="federation_traffic"),
+    path(
+        "federations/<uuid:federation_id>/differences/",
+        views_pages.federation_differences,
+        name="federation_differences",
+    ),
+    path("federations/<uuid:federation_id>/keys/", views_pages.federation_keys, name="federation_keys"),
+    path("federations/<uuid:federation_id>/keys/check/", views_pages.qkd_check, name="qkd_check"),
+    path("federations/<uuid:federation_id>/keys/rehearsal/", views_pages.qkd_rehearsal, name="qkd_rehearsal"),
+    path("runs/<uuid:run_id>/influence/", views_pages.influence_study, name="influence_study"),
     path("quantum/", views_quantum.quantum, name="quantum"),
     path("quantum/limits/", views_quantum.quantum_limit, name="quantum_limit"),
     path("quantum/jobs/", views_quantum.quantum_jobs, name="quantum_jobs"),

@@ -19,7 +19,7 @@ from federation.forms import RunForm
 from federation.forms_budget import BudgetForm
 from federation.forms_consents import AgreementForm, TermsForm
 from federation.models import Federation, TrainingRun
-from federation.presentation import budgets, participants, run_page
+from federation.presentation import budgets, federation_map, participants, run_page
 from federation.presentation.consents import short_of_people
 
 PER_PAGE = 20
@@ -69,6 +69,7 @@ def federation_page(
     held = participants.held_by(found)
     context = {
         "federation": found,
+        "tabs": federation_map.tabs("federation", found),
         "sites": held,
         "terms_form": terms or TermsForm(federation=found),
         "agreements": agreements_of(found),

@@ -155,6 +155,10 @@ def is_quick(kind: str) -> bool:
     return kind in _quick
 
 
+def known_kinds() -> list[str]:
+    return sorted(_handlers)
+
+
 def handle(site: Site, order: Message, tell: Tell) -> Answer:
     if order.kind not in _handlers:
         raise OrderRefused(f"this worker does not know the order {order.kind!r}; update it or its SITE_HANDLERS")

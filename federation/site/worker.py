@@ -20,13 +20,15 @@ from celery import Celery
 from celery.signals import worker_ready, worker_shutdown
 
 from federation.domain.messages import Message, MessageError, dump_public, seal
-from federation.site import devices, outbox, sealing, secure, witness  # noqa: F401 - they register their orders
-from federation.site.handlers import Site, handle, is_quick
+from federation.site import devices, outbox, qkd, sealing, secure, witness  # noqa: F401 - they register their orders
+from federation.site.handlers import Site, handle, is_quick, known_kinds
 from federation.site.home import SiteHome
 from federation.site.wire import broker, transport_options
+from federation.version import VERSION
 
 logger = logging.getLogger("federation.site")
 PROGRESS_SECONDS = 0.5
+HEARTBEAT_SECONDS = 60.0
 STOP_SECONDS = 5.0  # a long order gets this much to finish; it is asked again
 
 
@@ -71,11 +73,24 @@ def make_app(home: SiteHome, *, prepare: Callable[[], None] = lambda: None) -> C
 
     @worker_ready.connect(weak=False)
     def say_hello(**kwargs) -> None:
-        keys = {"public_key": dump_public(home.key), "sealing_key": home.sealing_key}
-        postbox.send(Message("hello", config.site, "coordinator", "hello", keys))
+        said = {"public_key": dump_public(home.key), "sealing_key": home.sealing_key, "software": software()}
+        postbox.send(Message("hello", config.site, "coordinator", "hello", said))
         outbox.send(home, postbox.deliver)
+        threading.Thread(target=keep_alive, args=(Postbox(home), config.site), name="alive", daemon=True).start()
 
     return app
+
+
+def software() -> dict[str, Any]:
+    """What this worker runs, for the federation's pages."""
+    return {"version": VERSION, "engine": "celery", "handlers": known_kinds()}
+
+
+def keep_alive(postbox: Postbox, site: str, *, wait: Callable[[float], None] = time.sleep) -> None:
+    """A light sign of life once a minute, so that an idle site and a dead one can be told apart."""
+    while True:
+        wait(HEARTBEAT_SECONDS)
+        postbox.progress(Message("alive", site, "coordinator", "alive", {}))
 
 
 class Desk:
