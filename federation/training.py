@@ -14,7 +14,7 @@ from core import artefacts, events, jobs
 from core.context import governed
 from federation import mailbox
 from federation.domain.group_rates import Cell
-from federation.domain.round_metrics import site_epsilon, summarise
+from federation.domain.round_metrics import paired_by_site, site_epsilon, summarise
 from federation.domain.run_config import MODEL_NAMES, RunConfig
 from federation.models import Participant, Round, RunEvent, SiteOrder, SiteUpdate, TrainingRun
 
@@ -151,6 +151,7 @@ def _close_round(run: TrainingRun, round_: Round, orders: list[SiteOrder]) -> No
     metrics = summarise(cells, task=run.config["task"])
     metrics["epsilon"] = epsilon_by_site(run)
     metrics["loss"] = _losses(round_)
+    metrics["paired"] = paired_by_site({order.participant.site: order.answer or {} for order in orders})
     with governed(action="round.close"):
         round_.metrics, round_.state, round_.finished_at = metrics, Round.State.DONE, timezone.now()
         round_.save(update_fields=["metrics", "state", "finished_at"])

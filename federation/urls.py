@@ -1,11 +1,14 @@
 from django.urls import path
 
-from federation import views, views_quantum
+from federation import views, views_comparison, views_quantum
 
 urlpatterns = [
     path("federations/", views.federations, name="federations"),
     path("federations/<uuid:federation_id>/", views.federation, name="federation"),
     path("federations/<uuid:federation_id>/runs/", views.run_propose, name="run_propose"),
+    path("runs/compare/", views_comparison.run_compare, name="run_compare"),
+    path("runs/compare.csv", views_comparison.run_compare_csv, name="run_compare_csv"),
+    path("runs/compare.json", views_comparison.run_compare_json, name="run_compare_json"),
     path("runs/<uuid:run_id>/", views.run, name="run"),
     path("runs/<uuid:run_id>/live/", views.run_live, name="run_live"),
     path("runs/<uuid:run_id>/consent/", views.run_consent, name="run_consent"),

@@ -1,12 +1,13 @@
 from django.urls import path
 
-from federation.api import views, views_quantum
+from federation.api import views, views_comparison, views_quantum
 
 urlpatterns = [
     path("federations", views.Federations.as_view(), name="api_federations"),
     path("federations/<uuid:federation_id>", views.FederationDetail.as_view(), name="api_federation"),
     path("federations/<uuid:federation_id>/runs", views.FederationRuns.as_view(), name="api_federation_runs"),
     path("runs", views.Runs.as_view(), name="api_runs"),
+    path("runs/compare", views_comparison.RunComparison.as_view(), name="api_run_compare"),
     path("runs/<uuid:run_id>", views.RunDetail.as_view(), name="api_run"),
     path("runs/<uuid:run_id>/consents", views.RunConsents.as_view(), name="api_run_consents"),
     path("runs/<uuid:run_id>/start", views.RunStart.as_view(), name="api_run_start"),

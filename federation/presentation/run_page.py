@@ -8,9 +8,12 @@ from typing import Any
 from django.urls import reverse
 
 from accounts.models import User
+from core.charts import Chart
 from federation import training
 from federation.models import Consent, Participant, Round, RunEvent, TrainingRun
-from federation.presentation.charts import run_charts
+from federation.presentation.charts import run_charts, steps_charts
+from federation.presentation.circuits import circuit_chart
+from federation.presentation.comparison import difference_by_round, result_of, sites_chart
 from federation.presentation.facts import NO_PRIVACY, consent_words, privacy_words
 from federation.presentation.progress import run_fingerprint, run_progress
 
@@ -61,6 +64,7 @@ def fixed_part(run: TrainingRun) -> dict[str, Any]:
     digests = sorted(run.config["data_digests"].items())
     return {
         "consented": consent_words(run.config),
+        "circuit": circuit_chart(run.config),
         "digests": digests,
         "private": privacy_words(run.config) != NO_PRIVACY,
         "fingerprint": run_fingerprint(run.id),
@@ -77,6 +81,7 @@ def live_part(run: TrainingRun, user: User, *, have: str = "") -> dict[str, Any]
     answers = answers_of(run)
     own = next((a for a in answers if a.participant.institution_id in user.institution_ids), None)
     progress = run_progress(run, rounds)
+    drawn = {} if have == str(progress.done) else _drawn(run)
     return {
         "run": run,
         "federation": run.federation,
@@ -84,7 +89,8 @@ def live_part(run: TrainingRun, user: User, *, have: str = "") -> dict[str, Any]
         "rounds_text": _rounds_text(run, progress.done),
         "eta": duration(progress.eta_seconds),
         "mean_round": duration(progress.mean_round_seconds),
-        "charts": None if have == str(progress.done) else run_charts(run, run.rounds.filter(state=Round.State.DONE)),
+        **drawn,
+        "steps": _steps(run, rounds),
         "budget": run.config["epsilon_budget"],
         "answers": answers,
         "waiting": sum(1 for answer in answers if not answer.given),
@@ -94,6 +100,24 @@ def live_part(run: TrainingRun, user: User, *, have: str = "") -> dict[str, Any]
         "events": _events(run),
         "remedy": _remedy(run),
     }
+
+
+def _drawn(run: TrainingRun) -> dict[str, Any]:
+    """The charts of the finished rounds, and the quantum model against its twin."""
+    result = result_of(run)
+    return {
+        "charts": run_charts(run, result.rounds),
+        "result": result,
+        "results": [result],
+        "forest": sites_chart(result),
+        "differences": difference_by_round(result),
+        "compare_url": f"{reverse('run_compare')}?run={run.id}",
+    }
+
+
+def _steps(run: TrainingRun, rounds: list[Round]) -> list[Chart]:
+    current = next((r for r in rounds if r.state == Round.State.TRAINING), None)
+    return steps_charts(run, current) if current and run.state == State.RUNNING else []
 
 
 def answers_of(run: TrainingRun) -> list[Answer]:

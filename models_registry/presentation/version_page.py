@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from accounts.models import User
+from federation.presentation.circuits import circuit_chart
 from models_registry import fails
 from models_registry.binding import AUDIT, gate, latest_audit, latest_card
 from models_registry.card_facts import KINDS, privacy_words, quantum_facts
@@ -55,6 +56,7 @@ def context(version: Version, user: User) -> dict[str, Any]:
         "checks_chart": figures.checks_chart(audit),
         "privacy": privacy_words(version),
         "quantum": quantum_rows(version),
+        "circuit": circuit_chart(version.config),
         "manifests": [(str(m.participant), m.digest) for m in manifests_of(version)],
         "gate": gate(version),
         "requests": version.approval_requests.select_related("requested_by") if user.may("approval.view") else (),
@@ -108,6 +110,7 @@ def card_context(version: Version, card: Card) -> dict[str, Any]:
         "completeness": counted,
         "counted": f"{counted.stated} of {counted.required} required elements",
         "quantum": quantum_rows(version),
+        "circuit": circuit_chart(version.config),
         "twins": figures.overall(version),
         "privacy": content["privacy"],
         "editions": version.cards.select_related("written_by"),
