@@ -1,6 +1,6 @@
 from django.urls import path
 
-from federation import views, views_comparison, views_quantum
+from federation import views, views_comparison, views_overlays, views_quantum
 
 urlpatterns = [
     path("federations/", views.federations, name="federations"),
@@ -11,6 +11,8 @@ urlpatterns = [
     path("runs/compare.json", views_comparison.run_compare_json, name="run_compare_json"),
     path("runs/<uuid:run_id>/", views.run, name="run"),
     path("runs/<uuid:run_id>/live/", views.run_live, name="run_live"),
+    path("runs/<uuid:run_id>/overlays/", views_overlays.run_overlays, name="run_overlays"),
+    path("runs/<uuid:run_id>/overlays/ask/", views_overlays.run_overlays_ask, name="run_overlays_ask"),
     path("runs/<uuid:run_id>/consent/", views.run_consent, name="run_consent"),
     path("runs/<uuid:run_id>/start/", views.run_start, name="run_start"),
     path("runs/<uuid:run_id>/pause/", views.run_pause, name="run_pause"),

@@ -111,6 +111,10 @@ class Conclusion:
     worse: int
 
     @property
+    def p_words(self) -> str:
+        return "" if self.p is None else "under 0.001" if self.p < 0.001 else f"{self.p:.3f}"
+
+    @property
     def verdict(self) -> str:
         """From the interval alone, never from the point between its ends."""
         if self.lower is None or self.upper is None:

@@ -31,7 +31,7 @@ from federation.presentation.costs import RunCosts, run_costs
 from federation.presentation.facts import ModelFacts, model_facts
 
 MOST_RUNS = 10
-TONES = {WINS: "pass", LOSES: "fail", OPEN: "muted"}
+TONES = {WINS: "info", LOSES: "warn", OPEN: "muted"}  # no states: a win passes no check
 MODELS, REPETITIONS = "models", "repetitions"
 
 

@@ -20,7 +20,7 @@ from celery import Celery
 from celery.signals import worker_ready, worker_shutdown
 
 from federation.domain.messages import Message, MessageError, dump_public, seal, unseal
-from federation.site import devices, witness  # noqa: F401 - they register their orders
+from federation.site import devices, overlays, witness  # noqa: F401 - they register their orders
 from federation.site.handlers import Site, handle, is_quick
 from federation.site.home import SiteConfig, SiteHome
 from federation.site.wire import broker, transport_options

@@ -45,6 +45,8 @@ EXPECTED: dict[str, dict[str, str]] = {
     "run_compare_csv": {"GET": STAFF},
     "run_compare_json": {"GET": STAFF},
     "run_live": {"GET": STAFF},
+    "run_overlays": {"GET": STAFF},
+    "run_overlays_ask": {"POST": "S"},
     "run_consent": {"POST": "S"},
     "run_start": {"POST": "A"},
     "run_pause": {"POST": "A"},
