@@ -81,8 +81,8 @@ class SiteHome:
 
 def _switch(stored: bool) -> bool:
     """SITE_OVERLAYS on or off; anything else than a plain yes is a no."""
-    given = os.environ.get("SITE_OVERLAYS")
-    return stored if given is None else given.strip().lower() in {"1", "on", "true", "yes"}
+    given = os.environ.get("SITE_OVERLAYS", "").strip().lower()
+    return stored if not given else given in {"1", "on", "true", "yes"}
 
 
 def _watts(stored: float | None) -> float | None:

@@ -101,7 +101,10 @@ class Circuit(Check):
         spread = None if data.imaged else seen.x.std(axis=0).astype(float)
         feeds = [] if spread is None else encoded(core, spread, data.feature_names)
         return {
-            "circuit": {"n_qubits": shape.n_qubits, "layers": shape.layers, "entangling": shape.entangling},
+            "circuit": {
+                name: getattr(shape, name)
+                for name in ("n_qubits", "layers", "entangling", "embedding", "reupload", "ansatz")
+            },
             "patients": data.n_patients, "rows": to_rows(sums), "moved": moved, "shares": shares, "exact": exact,
             "feeds": feeds,
         }  # fmt: skip

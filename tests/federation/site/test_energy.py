@@ -34,7 +34,8 @@ def test_a_counter_that_can_be_read_is_taken_also_over_its_range(tmp_path, befor
 
 
 @pytest.mark.parametrize(
-    ("overlays", "watts", "expected"), [("on", "12.5", (True, 12.5)), ("maybe", "", (False, None))]
+    ("overlays", "watts", "expected"),
+    [("on", "12.5", (True, 12.5)), ("maybe", "", (False, None)), ("", "", (False, None))],
 )
 def test_the_environment_of_the_worker_decides(tmp_path, monkeypatch, overlays, watts, expected):
     home = SiteHome.create(tmp_path / "a", SiteConfig("a", "phantom:", "key", "unix:///x"))
