@@ -80,7 +80,9 @@ def as_csv(found: Comparison) -> str:
     for result in found.results:
         head = (result.run.name, str(result.run.id), result.run.config["seed"])
         last = result.rounds[-1].number if result.rounds else None
-        parts = [("all sites", number, each) for number, each in result.by_round]
+        parts: list[tuple[str, int | None, Conclusion]] = [
+            ("all sites", number, each) for number, each in result.by_round
+        ]
         parts += [(row.label, last, row.found) for row in result.by_site]
         rows += [(*head, scope, number, result.metric, *_figures(each)) for scope, number, each in parts]
     return csv_text(COLUMNS, rows)

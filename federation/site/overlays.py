@@ -50,6 +50,6 @@ def _overlay(site: Site, data: SiteData, patient: int, mask, dice) -> Overlay:
     most = int(weight.reshape(len(rows), -1).sum(axis=1).argmax())
     image = data.x[rows[most]].mean(axis=0)
     low, high = float(image.min()), float(image.max())
-    grey = np.uint8(255 * (image - low) / (high - low)) if high > low else np.zeros(image.shape, np.uint8)
+    grey = (255 * (image - low) / ((high - low) or 1.0)).astype(np.uint8)
     name = f"{site.home.secret_seed(f'overlay:{data.record_ids[patient]}') % 16**10:010x}"
     return Overlay(name, most + 1, len(rows), dice, grey, truth[most], mask[rows[most]])
