@@ -48,6 +48,14 @@ def get(digest: str) -> bytes:
     return data
 
 
+def size(digest: str) -> int | None:
+    """Bytes of an artefact, not checked against its name; None if it is not in the store."""
+    try:
+        return _path(digest).stat().st_size
+    except OSError:
+        return None
+
+
 def checked_file(digest: str) -> Path:
     """The file of an artefact, its bytes checked against its name, for who maps it into memory instead of reading it.
 

@@ -17,7 +17,7 @@ from core.context import governed
 from federation import attendance, budgets, consents, mailbox, secure_rounds, site_statements
 from federation.domain.group_rates import Cell
 from federation.domain.participation import Participation
-from federation.domain.round_metrics import site_epsilon, summarise
+from federation.domain.round_metrics import paired_by_site, site_epsilon, summarise
 from federation.domain.run_config import MODEL_NAMES, RunConfig
 from federation.models import Participant, Round, RunEvent, SiteOrder, SiteUpdate, TrainingRun
 from federation.models_participation import Exclusion
@@ -210,7 +210,9 @@ def go_on(run: TrainingRun, round_: Round, phase: str) -> None:
     elif not found.waiting and phase == Exclusion.Phase.TRAIN:
         jobs.enqueue("round.aggregate", {"round": str(round_.id)}, key=f"aggregate:{round_.id}", max_attempts=10)
     elif not found.waiting:
-        close_round(run, round_, _cells_of(_scores(round_)))
+        orders = _scores(round_)
+        paired = paired_by_site({order.participant.site: order.answer or {} for order in orders})
+        close_round(run, round_, _cells_of(orders), paired=paired)
 
 
 def _cells_of(orders: list[SiteOrder]) -> dict[str, list[Cell]]:
@@ -254,11 +256,13 @@ def given_up(payload: dict) -> jobs.Effects | None:
     return effects
 
 
-def close_round(run: TrainingRun, round_: Round, cells: dict[str, list[Cell]]) -> None:
+def close_round(run: TrainingRun, round_: Round, cells: dict[str, list[Cell]], *, paired: dict | None = None) -> None:
+    """Put the scores on the record and go on. `paired` compares the models by site; unknown under masks."""
     security = secure_rounds.security_of(run)
     metrics = summarise(cells, task=run.config["task"], min_cell=security.min_cell if security else 1)
     metrics["epsilon"] = epsilon_by_site(run)
     metrics["loss"] = _losses(round_)
+    metrics["paired"] = paired or {}
     with governed(action="round.close"):
         round_.metrics, round_.state, round_.finished_at = metrics, Round.State.DONE, timezone.now()
         round_.save(update_fields=["metrics", "state", "finished_at"])

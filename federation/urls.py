@@ -1,6 +1,6 @@
 from django.urls import path
 
-from federation import views, views_budget, views_consents, views_pages, views_quantum
+from federation import views, views_budget, views_comparison, views_consents, views_overlays, views_pages, views_quantum
 
 urlpatterns = [
     path("federations/", views.federations, name="federations"),
@@ -8,8 +8,13 @@ urlpatterns = [
     path("federations/<uuid:federation_id>/runs/", views.run_propose, name="run_propose"),
     path("federations/<uuid:federation_id>/agreements/", views.agreement_record, name="agreement_record"),
     path("federations/<uuid:federation_id>/budget/", views_budget.budget_set, name="budget_set"),
+    path("runs/compare/", views_comparison.run_compare, name="run_compare"),
+    path("runs/compare.csv", views_comparison.run_compare_csv, name="run_compare_csv"),
+    path("runs/compare.json", views_comparison.run_compare_json, name="run_compare_json"),
     path("runs/<uuid:run_id>/", views.run, name="run"),
     path("runs/<uuid:run_id>/live/", views.run_live, name="run_live"),
+    path("runs/<uuid:run_id>/overlays/", views_overlays.run_overlays, name="run_overlays"),
+    path("runs/<uuid:run_id>/overlays/ask/", views_overlays.run_overlays_ask, name="run_overlays_ask"),
     path("runs/<uuid:run_id>/terms/", views_consents.run_terms, name="run_terms"),
     path("runs/<uuid:run_id>/consent/", views_consents.run_consent, name="run_consent"),
     path(

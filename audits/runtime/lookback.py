@@ -6,8 +6,6 @@ and marks its own cases; nobody else does, not even members of the platform, who
 
 from __future__ import annotations
 
-import csv
-import io
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -28,6 +26,7 @@ from core import jobs
 from core.capture import record
 from core.context import governed
 from core.errors import ApplicationError, Conflict, Forbidden
+from core.spreadsheets import csv_text
 
 MOST_MARKED = 5000  # cases in one mark: one entry of the ledger
 MOST_NAMES = 1000
@@ -279,20 +278,12 @@ def cases_export(*, incident: Incident, user: Any) -> str:
             table="audits_runtime_lookbackcase", operation="READ", object_id=str(incident.look_back.id),
             body={"site": site, "cases": str(len(rows))},
         )  # fmt: skip
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(COLUMNS)
-    for row in rows:
-        groups = "; ".join(f"{name}={value}" for name, value in sorted(row.attributes.items()))
-        writer.writerow(
-            [
-                row.event_key, row.subject, row.predicted_at.isoformat(), _harmless(groups), repr(row.score),
-                str(row.flagged).lower(), row.reread, row.disclosed,
-            ]
-        )  # fmt: skip
-    return text.getvalue()
+    return csv_text(COLUMNS, [_cells(row) for row in rows])
 
 
-def _harmless(text: str) -> str:
-    """A cell that no spreadsheet takes for a formula."""
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+def _cells(row: LookBackCase) -> list[object]:
+    groups = "; ".join(f"{name}={value}" for name, value in sorted(row.attributes.items()))
+    return [
+        row.event_key, row.subject, row.predicted_at.isoformat(), groups, row.score, str(row.flagged).lower(),
+        row.reread, row.disclosed,
+    ]  # fmt: skip

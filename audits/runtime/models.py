@@ -210,6 +210,7 @@ class MonitorState(models.Model):
 # At the end, for they refer to the models above; in this module, for Django finds models here.
 from audits.runtime.models_amber import AmberDecision  # noqa: E402, F401 - a table of this application
 from audits.runtime.models_appeals import Appeal  # noqa: E402,F401
+from audits.runtime.models_bulk import BulkPrediction  # noqa: E402,F401
 from audits.runtime.models_halts import Halt, Reinstatement  # noqa: E402,F401
 from audits.runtime.models_incidents import (  # noqa: E402,F401
     Incident,

@@ -74,12 +74,26 @@ def _changed(instance: Any, **_: Any) -> None:
     doorbell.ring(f"deployment:{deployment_id}")
 
 
+@jobs.handles("bulk.predict")
+def _bulk_predict(payload: dict) -> jobs.Effects | None:
+    from audits.runtime.bulk import bulk_predict
+
+    return bulk_predict(payload)
+
+
+def _given_up(payload: dict) -> jobs.Effects | None:
+    from audits.runtime.bulk import given_up
+
+    return given_up(payload)
+
+
 for _model in (MonitorState, Halt, Reinstatement, Deployment):
     post_save.connect(_changed, sender=_model, dispatch_uid=f"live.{_model.__name__}")
 when_erased("patient", _patient_erased)
 events.on("deployment.created", "runtime.prepare", _deployment_created)
 events.on("chain.stopped", "runtime.halt", _chain_stopped)
 events.on("deployment.halted", "runtime.look_back", _halt_looked_back)
+events.on("job.dead", "runtime.bulk", _given_up)
 for _event in ("deployment.halted", "deployment.reinstated"):
     events.on(_event, "runtime.notify", _told(_event))
 extend_policies(forecast_of)

@@ -1,6 +1,6 @@
 from django.urls import include, path
 
-from audits.runtime import case_views, views
+from audits.runtime import bulk_views, case_views, views
 
 _CASE = "deployments/<uuid:deployment_id>/predictions/<uuid:batch_id>/<int:index>/"
 
@@ -13,6 +13,10 @@ urlpatterns = [
     path("deployments/<uuid:deployment_id>/amber/", views.deployment_amber, name="deployment_amber"),
     path("deployments/<uuid:deployment_id>/reinstate/", views.deployment_reinstate, name="deployment_reinstate"),
     path("deployments/<uuid:deployment_id>/reinstate/withdraw/", views.vote_withdraw, name="vote_withdraw"),
+    path("deployments/<uuid:deployment_id>/files/", bulk_views.bulk_predictions, name="bulk_predictions"),
+    path("files/<uuid:bulk_id>/", bulk_views.bulk_prediction, name="bulk_prediction"),
+    path("files/<uuid:bulk_id>/cancel/", bulk_views.bulk_prediction_cancel, name="bulk_prediction_cancel"),
+    path("files/<uuid:bulk_id>/answers.csv", bulk_views.bulk_prediction_csv, name="bulk_prediction_csv"),
     path("predictions/find/", case_views.prediction_find, name="prediction_find"),
     path(_CASE, case_views.prediction, name="prediction"),
     path(_CASE + "review/", case_views.prediction_review, name="prediction_review"),

@@ -143,6 +143,7 @@ def _actions(request: HttpRequest, found: Deployment, place: presentation.Standi
     active = found.state == Deployment.State.ACTIVE
     return {
         "mark": _mark(place),
+        "may_predict": user.may("prediction.request"),
         "halts": [(halt, seqs.get(str(halt.id))) for halt in halts],
         "halt_form": HaltForm(sites=services.sites_of(found)) if active and user.may("deployment.halt") else None,
         "vote_form": ReinstatementForm(of=place.halt) if place.halt and presentation.may_vote(user, place) else None,

@@ -27,7 +27,6 @@ from audits.domain.fairness.quantum_mmd import combine as combined_mmd
 from audits.domain.fairness.quantum_mmd import site_statistics
 from audits.domain.quantum.adversaries import NAMES, AdversarySettings, train
 from audits.domain.quantum.leakage import Patients, combine, site_leakage
-from audits.domain.robustness.paired import PairedSums
 from audits.domain.verdict import Verdict
 from audits.predeployment.checks.attribute_inference import ATTACKERS, AttributeInference
 from audits.predeployment.checks.membership import Membership
@@ -39,6 +38,7 @@ from federation.domain.data.dataset import split
 from federation.domain.data.registry import open_source
 from federation.domain.learning.config import DPConfig
 from federation.domain.models.registry import build, default_specs
+from federation.domain.paired import PairedSums
 
 SITES_BESIDE, FAIR_SIZE = 4, (2000, 1400)
 LEAKS = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0)  # standard deviations between the scores of members and of others

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from federation.api import views, views_budget, views_consents, views_quantum
+from federation.api import views, views_budget, views_comparison, views_consents, views_quantum
 
 urlpatterns = [
     path("federations", views.Federations.as_view(), name="api_federations"),
@@ -13,6 +13,7 @@ urlpatterns = [
     ),
     path("federations/<uuid:federation_id>/budgets", views_budget.FederationBudgets.as_view(), name="api_budgets"),
     path("runs", views.Runs.as_view(), name="api_runs"),
+    path("runs/compare", views_comparison.RunComparison.as_view(), name="api_run_compare"),
     path("runs/<uuid:run_id>", views.RunDetail.as_view(), name="api_run"),
     path("runs/<uuid:run_id>/consents", views_consents.RunConsents.as_view(), name="api_run_consents"),
     path("reconsiderations", views_consents.Reconsiderations.as_view(), name="api_reconsiderations"),

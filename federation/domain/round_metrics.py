@@ -11,6 +11,7 @@ from federation.domain.group_rates import (
     Cell,
     merge,
 )
+from federation.domain.twin_comparison import PairedScores
 
 
 def gated_metrics(task: str) -> tuple[str, ...]:
@@ -58,6 +59,22 @@ def _figure(sums, min_cell: int) -> dict[str, Any]:
     if sums and 0 < sums.n < min_cell:
         return {"n": None, "mean": None, "few": min_cell}
     return {"n": sums.n if sums else 0, "mean": sums.mean if sums else None}
+
+
+def paired_by_site(answers: Mapping[str, Mapping[str, Any]]) -> dict[str, list[float] | None]:
+    """What each site said of both models on its patients, as `PairedScores.as_list`; None where it said nothing usable.
+
+    Parameters
+    ----------
+    answers : site to its answer, of which ``paired`` and ``n_records`` are read
+    """
+    found: dict[str, list[float] | None] = {}
+    for site, answer in answers.items():
+        try:
+            found[site] = PairedScores.from_list(answer.get("paired"), most=int(answer["n_records"])).as_list()
+        except (ValueError, TypeError, KeyError):
+            found[site] = None
+    return found
 
 
 def site_epsilon(updates: Iterable[Mapping[str, Mapping[str, Any]]], dp: Mapping[str, float] | None) -> float | None:

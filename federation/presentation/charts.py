@@ -9,7 +9,7 @@ from typing import Any
 from core.charts import Chart, line_chart
 from federation.domain.round_metrics import headline_metric
 from federation.domain.secure.counts import ALL_SITES
-from federation.models import Round, TrainingRun
+from federation.models import Round, RunEvent, TrainingRun
 
 METRIC_WORDS = {
     "accuracy": "Accuracy",
@@ -17,6 +17,7 @@ METRIC_WORDS = {
     "tpr": "True-positive rate",
     "fpr": "False-positive rate",
 }
+MOST_STEPS = 600  # progress messages of a round that are drawn
 Points = list[tuple[float, float | None]]
 
 
@@ -52,6 +53,7 @@ class RunCharts:
     rounds: int
     headline: Chart | None = None
     by_site: Chart | None = None
+    by_site_twin: Chart | None = None
     by_group: list[Chart] = field(default_factory=list)
     losses: list[Chart] = field(default_factory=list)
     epsilon: Chart | None = None
@@ -79,6 +81,11 @@ def run_charts(run: TrainingRun, rounds: Iterable[Round]) -> RunCharts:
         if masked
         else _chart(
             _split(done, lambda m: m["primary"]["site"], name), title=f"{words} by site, quantum model", y_label=words
+        ),  # fmt: skip
+        by_site_twin=None
+        if masked
+        else _chart(
+            _split(done, lambda m: m["baseline"]["site"], name), title=f"{words} by site, classical twin", y_label=words
         ),  # fmt: skip
         by_group=[
             _chart(
@@ -158,3 +165,25 @@ def _compare(metrics: Mapping[str, Any], metric: str) -> list[Compared]:
 
 def _compared(scope: str, label: str, primary: Mapping, twin: Mapping, metric: str) -> Compared:
     return Compared(scope, label, primary.get(metric, {}).get("n", 0), _mean(primary, metric), _mean(twin, metric))
+
+
+def steps_charts(run: TrainingRun, current: Round) -> list[Chart]:
+    """The loss of each step that a site has told of in the round in hand, a drawing for each model.
+
+    Sites tell at most two steps a second, so of fast ones some are missing. Under differential privacy none has a loss.
+    """
+    said = RunEvent.objects.filter(run=run, kind="progress", at__gte=current.created_at, data__doing="train")
+    newest = said.order_by("-id").values_list("site", "data")[:MOST_STEPS]
+    lines: dict[str, dict[str, dict[float, float]]] = {"primary": {}, "baseline": {}}
+    for site, data in newest:
+        model, step, loss = data.get("model"), data.get("step"), data.get("loss")
+        if data.get("round") == current.number and model in lines and isinstance(step, int) and loss is not None:
+            lines[model].setdefault(site, {})[float(step)] = loss
+    return [
+        line_chart(
+            {site: sorted(points.items()) for site, points in sorted(lines[model].items())},
+            title=f"Loss in round {current.number}, {label}", x_label="Step", y_label="Loss", size="s",
+        )
+        for model, label in (("primary", "quantum model"), ("baseline", "classical twin"))
+        if lines[model]
+    ]  # fmt: skip

@@ -8,11 +8,14 @@ from typing import Any
 from django.urls import reverse
 
 from accounts.models import User
+from core.charts import Chart
 from federation import consents
 from federation.models import Round, RunEvent, TrainingRun
 from federation.presentation import budgets
 from federation.presentation.attendance import attendance
-from federation.presentation.charts import run_charts
+from federation.presentation.charts import run_charts, steps_charts
+from federation.presentation.circuits import circuit_chart
+from federation.presentation.comparison import difference_by_round, result_of, sites_chart
 from federation.presentation.consents import LEFT_WORDS, answers_of, matters_of, own_of
 from federation.presentation.facts import NO_PRIVACY, consent_words, privacy_words
 from federation.presentation.progress import run_fingerprint, run_progress
@@ -50,6 +53,7 @@ def fixed_part(run: TrainingRun) -> dict[str, Any]:
     return {
         "terms": terms.rows() if terms else [],
         "consented": consent_words(run.config),
+        "circuit": circuit_chart(run.config),
         "digests": digests,
         "private": privacy_words(run.config) != NO_PRIVACY,
         "fingerprint": run_fingerprint(run.id),
@@ -66,6 +70,7 @@ def live_part(run: TrainingRun, user: User, *, have: str = "") -> dict[str, Any]
     rounds = list(run.rounds.defer("metrics", "weights", "start_weights"))
     answers = answers_of(run)
     progress = run_progress(run, rounds)
+    drawn = {} if have == str(progress.done) else _drawn(run)
     return {
         "run": run,
         "federation": run.federation,
@@ -73,7 +78,8 @@ def live_part(run: TrainingRun, user: User, *, have: str = "") -> dict[str, Any]
         "rounds_text": _rounds_text(run, progress.done),
         "eta": duration(progress.eta_seconds),
         "mean_round": duration(progress.mean_round_seconds),
-        "charts": None if have == str(progress.done) else run_charts(run, run.rounds.filter(state=Round.State.DONE)),
+        **drawn,
+        "steps": _steps(run, rounds),
         "budget": run.config["epsilon_budget"],
         "answers": answers,
         "waiting": sum(1 for answer in answers if not answer.given),
@@ -88,6 +94,24 @@ def live_part(run: TrainingRun, user: User, *, have: str = "") -> dict[str, Any]
         "remedy": _remedy(run),
         "security": security_page(run),
     }
+
+
+def _drawn(run: TrainingRun) -> dict[str, Any]:
+    """The charts of the finished rounds, and the quantum model against its twin."""
+    result = result_of(run)
+    return {
+        "charts": run_charts(run, result.rounds),
+        "result": result,
+        "results": [result],
+        "forest": sites_chart(result),
+        "differences": difference_by_round(result),
+        "compare_url": f"{reverse('run_compare')}?run={run.id}",
+    }
+
+
+def _steps(run: TrainingRun, rounds: list[Round]) -> list[Chart]:
+    current = next((r for r in rounds if r.state == Round.State.TRAINING), None)
+    return steps_charts(run, current) if current and run.state == State.RUNNING else []
 
 
 def _rounds_text(run: TrainingRun, done: int) -> str:

@@ -22,7 +22,9 @@ from federation.domain.learning.local import Progress, train_local
 from federation.domain.messages import Message, digest
 from federation.domain.models.registry import build
 from federation.domain.run_config import MODEL_NAMES, RunConfig
+from federation.domain.twin_comparison import PairedScores, task_scores
 from federation.site.approvals import ApprovalError
+from federation.site.energy import Meter
 from federation.site.home import SiteHome
 from federation.site.opt_outs import told
 
@@ -236,6 +238,7 @@ def train(site: Site, order: Message, tell: Tell) -> Answer:
             tell({"model": name, "step": step.step, "steps": step.steps, "loss": step.loss})
 
         seed = site.home.secret_seed(f"{order.key}:{name}")
+        meter = Meter(site.home.config.watts)
         result = train_local(
             model, data, config.local, seed=seed, done=done, pull=config.rule.pull, progress=progress,
             own=_own(site, order, config, name),
@@ -248,6 +251,7 @@ def train(site: Site, order: Message, tell: Tell) -> Answer:
             "steps": result.steps,
             "sample_rate": result.sample_rate,
             "seconds": round(result.seconds, 3),
+            **meter.read(),
         }
     return report, updates
 
@@ -270,8 +274,12 @@ def score(site: Site, order: Message, tell: Tell) -> Answer:
     data = site.patients(config).validation
     if data.n_patients == 0:
         return {"cells": {name: [] for name in MODEL_NAMES}, "n_records": 0}, {}
-    found = {}
+    found, scores = {}, {}
     for name, model in load_models(order, config).items():
         tell({"model": name, "step": 1, "steps": 1, "loss": None})
-        found[name] = [cell.as_dict() for cell in cells(data.site, evaluate(model, data), data.groups)]
-    return {"cells": found, "n_records": data.n_patients}, {}
+        outcomes = evaluate(model, data)
+        found[name] = [cell.as_dict() for cell in cells(data.site, outcomes, data.groups)]
+        scores[name] = task_scores(outcomes)
+    paired = PairedScores.of(*(scores[name] for name in MODEL_NAMES))
+    told = None if paired is None else paired.as_list()
+    return {"cells": found, "n_records": data.n_patients, "paired": told}, {}

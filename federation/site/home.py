@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import math
 import os
 import secrets
 from dataclasses import asdict, dataclass, replace
@@ -27,6 +28,8 @@ class SiteConfig:
     redis_url: str
     witness_name: str = ""  # what the site is called under the log's checkpoints
     log_keys: tuple[str, ...] = ()  # the log's verifier keys, pinned when the site first witnesses
+    overlays: bool = False  # may drawings of its images go to its own people on the platform: open data only
+    watts: float | None = None  # of one busy core, as the operator declares it; for estimates of energy
 
 
 class SiteHome:
@@ -60,7 +63,9 @@ class SiteHome:
         kept = json.loads((self.folder / "site.json").read_text())
         stored = SiteConfig(**{**kept, "log_keys": tuple(kept.get("log_keys", ()))})
         given = os.environ.get("SITE_REDIS_URL")  # a container is told where its broker is
-        return replace(stored, redis_url=given) if given else stored
+        if given:
+            stored = replace(stored, redis_url=given)
+        return replace(stored, overlays=_switch(stored.overlays), watts=_watts(stored.watts))
 
     @property
     def key(self) -> MLDSA65PrivateKey:
@@ -114,3 +119,22 @@ class SiteHome:
 
     def _answer_path(self, key: str) -> Path:
         return self.folder / "answers" / hashlib.sha256(key.encode()).hexdigest()
+
+
+def _switch(stored: bool) -> bool:
+    """SITE_OVERLAYS on or off; anything else than a plain yes is a no."""
+    given = os.environ.get("SITE_OVERLAYS", "").strip().lower()
+    return stored if not given else given in {"1", "on", "true", "yes"}
+
+
+def _watts(stored: float | None) -> float | None:
+    given = os.environ.get("SITE_WATTS", "").strip()
+    if not given:
+        return stored
+    try:
+        watts = float(given)
+    except ValueError:
+        watts = math.nan
+    if not 0 < watts < 10_000:
+        raise ValueError(f"expected SITE_WATTS over 0 and under 10000, got {given!r}; leave it out if it is not known")
+    return watts

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from accounts.models import User
+from federation.presentation.circuits import circuit_chart
 from models_registry.binding import latest_audit
 from models_registry.card_facts import KINDS, quantum_facts
 from models_registry.card_schema import KEY_METRICS, METRIC_ELEMENTS, QUANTUM, SOURCES, Element
@@ -47,6 +48,7 @@ def card_context(version: Version, card: Card, user: User) -> dict[str, Any]:
         "completeness": counted,
         "counted": f"{counted.stated} of {counted.required} required elements",
         "quantum": quantum_rows(version),
+        "circuit": circuit_chart(version.config),
         "twins": figures.overall(version),
         "privacy": content["privacy"],
         "evidence_url": urls["audit"],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from accounts.models import User
+from federation.presentation.circuits import circuit_chart
 from models_registry import fails
 from models_registry.binding import AUDIT, gate, latest_audit, latest_card
 from models_registry.card_facts import privacy_words
@@ -55,6 +56,7 @@ def context(version: Version, user: User) -> dict[str, Any]:
         "checks_chart": figures.checks_chart(audit),
         "privacy": privacy_words(version),
         "quantum": quantum_rows(version),
+        "circuit": circuit_chart(version.config),
         "manifests": [(str(m.participant), m.digest) for m in manifests_of(version)],
         "gate": gate(version),
         "requests": version.approval_requests.select_related("requested_by") if user.may("approval.view") else (),

@@ -195,6 +195,24 @@ def test_a_running_run_shows_steps_silence_and_the_estimate(world, run):
     assert "Quantum" in text and "<svg" in text
 
 
+def test_the_loss_of_each_step_is_drawn_while_the_sites_train(world, run):
+    TrainingRun.objects.filter(id=run.id).update(state=State.RUNNING, started_at=run.created_at)
+    round_ = made.make_round_in_hand(run, 1)
+    made.make_step(round_, world.participants["north"], step=1, steps=9, loss=0.7)
+    made.make_step(round_, world.participants["north"], step=5, steps=9, loss=0.25)
+    text = page(world, "auditor", "run_live", run.id)
+    assert "Loss in round 1, quantum model" in text
+    assert "0.25" in text
+    assert "Loss in round 1, classical twin" not in text  # nobody has trained it yet
+
+
+def test_the_circuit_is_drawn_and_its_gates_are_listed(world, run):
+    text = page(world, "auditor", "run", run.id)
+    assert 'class="circuit"' in text
+    assert "The table lists every gate" in text
+    assert '<td class="num">CNOT</td>' in text
+
+
 def test_a_failed_run_shows_why_and_what_to_do(world, run):
     TrainingRun.objects.filter(id=run.id).update(
         state=State.FAILED, stop_reason=Clear("privacy budget of 2 exceeded: north 2.10"), started_at=run.created_at

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from statistics import NormalDist
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from audits.domain.fairness.bias_result import GroupRate, words
 from audits.domain.fairness.groups import Comparable, Group, sums_of
 from audits.domain.fairness.simulation import observed_error
 from federation.domain.data.dataset import Task
 from federation.domain.group_rates import Cell, Sums
+from federation.domain.intervals import wilson, z_of
 
 if TYPE_CHECKING:
     from audits.domain.fairness.gaps import Bounds
@@ -62,11 +60,7 @@ def interval(sums: Sums, confidence: float, binary: bool) -> tuple[float, float]
 
     Wilson's for yes/no metrics, a normal one cut to [0, 1] for continuous ones.
     """
-    z = NormalDist().inv_cdf(0.5 + confidence / 2)
-    mean, n = sums.total / sums.n, sums.n
-    if not binary:
-        reach = z * float(np.sqrt(observed_error(sums, binary=False)))
-        return max(0.0, mean - reach), min(1.0, mean + reach)
-    middle = (mean + z**2 / (2 * n)) / (1 + z**2 / n)
-    reach = z / (1 + z**2 / n) * float(np.sqrt(mean * (1 - mean) / n + z**2 / (4 * n**2)))
-    return max(0.0, middle - reach), min(1.0, middle + reach)
+    if binary:
+        return wilson(sums.total, sums.n, confidence)
+    mean, reach = sums.total / sums.n, z_of(confidence) * observed_error(sums, binary=False) ** 0.5
+    return max(0.0, mean - reach), min(1.0, mean + reach)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from audits.domain.fairness.groups import Group
 from federation.domain.group_rates import Cell, Sums
+from federation.domain.intervals import squared_error
 
 Floats = NDArray[np.float64]
 
@@ -78,32 +79,6 @@ class Draws:
             self.noise[:, rows].sum(axis=1) / n,
             float(self.spread[rows].sum() / n**2),
         )
-
-
-def squared_error(n: float | Floats, total: Floats, total_sq: Floats, *, binary: bool) -> Floats:
-    """Squared standard error of a mean in [0, 1] that never calls 0/n or n/n certain.
-
-    Yes/no metrics count one extra success and one extra failure (Agresti and Caffo). Continuous metrics use the sample
-    variance, but at least the variance that a yes/no metric would have at 0/n: a metric that happened not to vary among
-    30 patients is known no better than that.
-
-    Parameters
-    ----------
-    n : float or ndarray, >= 1
-    total, total_sq : ndarray
-        Sum and sum of squares; any shape that fits n.
-
-    References
-    ----------
-    .. [1] Agresti and Caffo, The American Statistician 54 (2000), 280-288.
-    """
-    if binary:
-        smoothed = (total + 1.0) / (n + 2.0)
-        return smoothed * (1.0 - smoothed) / n
-    edge = 1.0 / (n + 2.0)
-    floor = edge * (1.0 - edge)
-    sample = np.maximum(0.0, total_sq - total**2 / n) / np.maximum(n - 1.0, 1.0)
-    return np.maximum(sample, floor) / n
 
 
 def observed_error(sums: Sums, *, binary: bool) -> float:

@@ -15,11 +15,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from audits.domain.fairness.simulation import Draws, simulate, squared_error
+from audits.domain.fairness.simulation import Draws, simulate
 from audits.domain.fairness.subgroups import Subgroups, subgroups, words
 from audits.domain.verdict import Verdict
 from federation.domain.data.dataset import Task
 from federation.domain.group_rates import CLASSIFICATION_METRICS, SEGMENTATION_METRICS, Cell, Sums
+from federation.domain.intervals import squared_error
 
 Floats = NDArray[np.float64]
 # The harm, the metric that counts it, and whether a low rate is the harm.

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 
-from audits.domain.robustness.paired import mover, z_of
+from federation.domain.intervals import z_of
+from federation.domain.paired import mover
 
 LEAST_OF_EACH = 3  # ill and healthy patients at a site; fewer could be singled out
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from audits.domain.robustness.paired import EVERYONE, Key, PairedSums
+from audits.domain.robustness.paired import EVERYONE, Key
 from audits.domain.verdict import Verdict
+from federation.domain.paired import PairedSums
 
 
 @dataclass(frozen=True)

@@ -33,8 +33,9 @@ from audits.predeployment.checks.stress import (
 
 if TYPE_CHECKING:
     from audits.domain.robustness.drops import WorstDrop
-    from audits.domain.robustness.paired import Key, PairedSums
+    from audits.domain.robustness.paired import Key
     from audits.predeployment.checks.at_site import AtSite
+    from federation.domain.paired import PairedSums
 
 ATTACKS = {"fgsm": "one gradient step (FGSM)", "pgd": "many gradient steps (PGD)", "random": "random signs (control)"}
 FACTORS = (0.5, 1.0, 2.0)  # of epsilon; the verdict is drawn at 1

@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     import numpy as np
 
     from audits.domain.attacks.attribute import Patients
-    from audits.domain.robustness.paired import PairedSums
     from audits.predeployment.checks.at_site import AtSite
     from federation.domain.data.dataset import SiteData
+    from federation.domain.paired import PairedSums
 
 COHORTS = {"train": "training patients", "audit": "patients outside training"}
 ATTACKERS = {"linear": "logistic regression", "forest": "random forest"}
@@ -65,7 +65,7 @@ class AttributeInference(Check):
         import numpy as np
 
         from audits.domain.attacks.attribute import assessable, guess
-        from audits.domain.robustness.paired import PairedSums
+        from federation.domain.paired import PairedSums
 
         if not at.train.n_patients:
             raise NotMeasured("no patient of this site was trained on")
@@ -96,7 +96,7 @@ class AttributeInference(Check):
         return {"rows": rows, "skipped": skipped, "constant": bool(np.ptp(at.outcomes("primary").score) < SAME)}
 
     def read(self, site: str, raw: Mapping[str, Any], settings: Mapping[str, Any]) -> AttributeAnswer:
-        from audits.domain.robustness.paired import PairedSums
+        from federation.domain.paired import PairedSums
 
         sums: dict[Key, PairedSums] = {}
         for attribute, name, cohort, attacker, *values in raw["rows"]:

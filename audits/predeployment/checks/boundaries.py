@@ -24,8 +24,8 @@ from audits.predeployment.checks.base import (
 from audits.predeployment.checks.stress import score_words
 
 if TYPE_CHECKING:
-    from audits.domain.robustness.paired import PairedSums
     from audits.predeployment.checks.at_site import AtSite
+    from federation.domain.paired import PairedSums
 
 SIDES = ("inside", "outside")
 MOST_INPUTS = 10_000
@@ -83,8 +83,9 @@ class Boundaries(Check):
         from audits.domain.monitor.histograms import MOST_INPUTS, cells_of, counts_of
         from audits.domain.monitor.histograms import shareable as in_cells
         from audits.domain.robustness.operating_range import OperatingRange, inputs_of
-        from audits.domain.robustness.paired import EVERYONE, LEAST, pair_up, shareable
+        from audits.domain.robustness.paired import EVERYONE, pair_up, shareable
         from audits.domain.robustness.scores import patient_scores
+        from federation.domain.paired import LEAST
 
         data, train = at.audit, at.train
         if data.n_patients < LEAST:
@@ -121,7 +122,7 @@ class Boundaries(Check):
         return answer
 
     def read(self, site: str, raw: Mapping[str, Any], settings: Mapping[str, Any]) -> BoundaryAnswer:
-        from audits.domain.robustness.paired import PairedSums
+        from federation.domain.paired import PairedSums
 
         patients, trained, outside = raw["patients"], raw["trained"], raw["outside"]
         counts = [patients, trained, *raw["by_input"].values(), *([] if outside is None else [outside])]
@@ -146,7 +147,7 @@ class Boundaries(Check):
         )  # fmt: skip
 
     def conclude(self, gathered: Gathered) -> Result:
-        from audits.domain.robustness.paired import wilson
+        from federation.domain.intervals import wilson
 
         confidence, tolerated = gathered.settings["confidence"], gathered.settings["tolerated_outside"]
         sites: dict[str, BoundaryAnswer] = {site: found[0] for site, found in sorted(gathered.answers.items())}

@@ -25,11 +25,12 @@ from audits.predeployment.checks.stress import MODELS
 
 if TYPE_CHECKING:
     from audits.domain.explain.circuit import Ablation
-    from audits.domain.robustness.paired import Key, PairedSums
+    from audits.domain.robustness.paired import Key
     from audits.predeployment.checks.at_site import AtSite
     from federation.domain.data.dataset import SiteData
     from federation.domain.group_rates import Sums
     from federation.domain.models.base import Model
+    from federation.domain.paired import PairedSums
     from federation.domain.quantum.circuits import CircuitShape
 
 _ROUNDING = 1e-6
@@ -69,10 +70,11 @@ class Circuit(Check):
 
     def measure(self, at: AtSite) -> Mapping[str, Any]:
         from audits.domain.explain.circuit import core_of, encoded
-        from audits.domain.robustness.paired import LEAST, to_rows
+        from audits.domain.robustness.paired import to_rows
         from audits.domain.robustness.scores import some_patients, some_slices
         from audits.predeployment.checks.at_site import copy_of
         from federation.domain.models.bottleneck import QuantumBottleneck
+        from federation.domain.paired import LEAST
 
         core = core_of(at.models["primary"])
         if not isinstance(core, QuantumBottleneck):
@@ -99,7 +101,10 @@ class Circuit(Check):
         spread = None if data.imaged else seen.x.std(axis=0).astype(float)
         feeds = [] if spread is None else encoded(core, spread, data.feature_names)
         return {
-            "circuit": {"n_qubits": shape.n_qubits, "layers": shape.layers, "entangling": shape.entangling},
+            "circuit": {
+                name: getattr(shape, name)
+                for name in ("n_qubits", "layers", "entangling", "embedding", "reupload", "ansatz")
+            },
             "patients": data.n_patients, "rows": to_rows(sums), "moved": moved, "shares": shares, "exact": exact,
             "feeds": feeds,
         }  # fmt: skip
@@ -164,8 +169,8 @@ def _ablated(
 ) -> tuple[Ablation, dict[str, tuple[PairedSums, list[float]]]]:
     """Every part of one model taken away, one at a time."""
     from audits.domain.explain.circuit import Ablation, gate_cases
-    from audits.domain.robustness.paired import PairedSums
     from federation.domain.models.bottleneck import QuantumBottleneck
+    from federation.domain.paired import PairedSums
 
     ablation = Ablation(model, data, seen.x)
     whole, all_units = ablation.whole().score, frozenset(range(ablation.units))

@@ -31,8 +31,9 @@ from audits.predeployment.checks.stress import (
 
 if TYPE_CHECKING:
     from audits.domain.robustness.drops import Drop, WorstDrop
-    from audits.domain.robustness.paired import Key, PairedSums
+    from audits.domain.robustness.paired import Key
     from audits.predeployment.checks.at_site import AtSite
+    from federation.domain.paired import PairedSums
 
 WORDS = {
     "table": {

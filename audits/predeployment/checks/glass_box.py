@@ -29,9 +29,10 @@ if TYPE_CHECKING:
 
     from audits.domain.explain.glass_box import GlassBox
     from audits.domain.robustness.auc import SiteAuc
-    from audits.domain.robustness.paired import Key, PairedSums
+    from audits.domain.robustness.paired import Key
     from audits.predeployment.checks.at_site import AtSite
     from federation.domain.data.dataset import SiteData
+    from federation.domain.paired import PairedSums
 
 SHOWN, CURVES = 10, 3
 STEPS = 16  # of a curve, as `explain.glass_box.BINS`
@@ -71,7 +72,8 @@ class PriceOfOpacity(Check):
 
     def measure(self, at: AtSite) -> Mapping[str, Any]:
         from audits.domain.robustness.auc import SiteAuc
-        from audits.domain.robustness.paired import LEAST, pair_up, to_rows
+        from audits.domain.robustness.paired import pair_up, to_rows
+        from federation.domain.paired import LEAST
 
         if at.audit.n_patients < LEAST:
             raise NotMeasured(f"{at.audit.n_patients} audit patients are too few; {LEAST} are needed")

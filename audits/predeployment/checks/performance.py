@@ -23,8 +23,9 @@ from audits.predeployment.checks.base import (
 
 if TYPE_CHECKING:
     from audits.domain.robustness.auc import SiteAuc
-    from audits.domain.robustness.paired import Key, PairedSums
+    from audits.domain.robustness.paired import Key
     from audits.predeployment.checks.at_site import AtSite
+    from federation.domain.paired import PairedSums
 
 Interval = tuple[float, float, float]  # value, lower, upper
 CASES = {"classification": ("score",), "segmentation": ("score", "primary", "baseline")}
@@ -73,7 +74,8 @@ class Performance(Check):
         import numpy as np
 
         from audits.domain.robustness.auc import SiteAuc
-        from audits.domain.robustness.paired import PairedSums, pair_up, shareable, to_rows
+        from audits.domain.robustness.paired import pair_up, shareable, to_rows
+        from federation.domain.paired import PairedSums
 
         own, twin = (at.outcomes(name) for name in ("primary", "baseline"))
         truth, metric = own.truth, "accuracy" if at.task == "classification" else "dice"
@@ -102,7 +104,8 @@ class Performance(Check):
 
     def read(self, site: str, raw: Mapping[str, Any], settings: Mapping[str, Any]) -> PerformanceAnswer:
         from audits.domain.robustness.auc import SiteAuc
-        from audits.domain.robustness.paired import PairedSums, from_rows
+        from audits.domain.robustness.paired import from_rows
+        from federation.domain.paired import PairedSums
 
         patients, split = raw["patients"], raw["split"]
         if type(patients) is not int or patients < 1 or raw["task"] not in CASES:
@@ -185,7 +188,7 @@ def _row(
 
 def _rate_rows(rates: Mapping[str, list[PairedSums]], confidence: float) -> list[tuple[Any, ...]]:
     """Sensitivity, specificity and the predictive values, which hold for the share of ill patients seen here."""
-    from audits.domain.robustness.paired import wilson
+    from federation.domain.intervals import wilson
 
     if not all(rates.values()):
         return []

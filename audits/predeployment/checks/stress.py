@@ -10,7 +10,8 @@ from audits.predeployment.checks.base import AnswerError, Figure, Gathered, Tabl
 
 if TYPE_CHECKING:
     from audits.domain.robustness.drops import Drop
-    from audits.domain.robustness.paired import Key, PairedSums
+    from audits.domain.robustness.paired import Key
+    from federation.domain.paired import PairedSums
 
 MODELS = {"primary": "quantum model", "baseline": "classical twin"}
 DROP_COLUMNS = ("Case", "Patients", "n", "Before", "After", "Drop", "From", "To", "Judged")

@@ -100,7 +100,7 @@ class DeviceSpec:
     max_circuits_per_job : int or None
         Circuits that one submission may hold; None for local devices.
     modules : tuple of str
-        Python modules it needs.
+        Python modules it needs. Clouds are spoken to over HTTP by our own clients, which need no SDK of theirs.
     credentials, settings : tuple of str
         Names of environment variables that must be set: secrets, and the rest (which machine, which workspace).
     price : Price or None
@@ -241,12 +241,11 @@ _SPECS = (
     DeviceSpec(
         "ibm", "IBM Quantum processor, through Qiskit Runtime", "cloud", max_qubits=127, state=None, analytic=False,
         noise=False, max_shots=100_000, max_circuits_per_job=300,
-        modules=("pennylane", "pennylane_qiskit", "qiskit_ibm_runtime"),
         credentials=("IBM_QUANTUM_TOKEN",), settings=("IBM_QUANTUM_INSTANCE", "IBM_QUANTUM_BACKEND"),
     ),
     DeviceSpec(
         "azure", "Azure Quantum target, such as IonQ", "cloud", max_qubits=36, state=None, analytic=False, noise=False,
-        max_shots=10_000, max_circuits_per_job=1, modules=("pennylane", "pennylane_qiskit", "azure.quantum"),
+        max_shots=10_000, max_circuits_per_job=1,
         credentials=("AZURE_QUANTUM_CONNECTION_STRING",), settings=("AZURE_QUANTUM_TARGET",),
         price=Price(
             source="Azure Quantum documentation, pricing of IonQ without error mitigation, page of 2024-12-05; other "

@@ -29,6 +29,7 @@ class _Mark:
 
     wires: tuple[int, ...]
     labels: tuple[str, ...]
+    gate: Gate | None = None  # None: the loading of amplitudes
 
     @property
     def span(self) -> range:
@@ -54,7 +55,11 @@ def text(plan: Plan) -> str:
 
 
 def svg(plan: Plan) -> str:
-    """The circuit as one SVG element without scripts and styles; its title says what it is."""
+    """The circuit as one SVG element without scripts and styles; its title says what it is.
+
+    By itself it takes its colours from the reader's system; a page may give the classes ``q-wire``, ``q-gate`` and
+    ``q-word`` its own.
+    """
     columns, left = _columns(plan), 40.0
     parts: list[str] = []
     for column in columns:
@@ -67,16 +72,31 @@ def svg(plan: Plan) -> str:
     right, height = left + 2 * PAD, ROW * plan.n_qubits
     for wire in range(plan.n_qubits):
         y = _y(wire)
-        parts.insert(0, f'<path d="M28 {y}H{right:.0f}" stroke="currentColor" stroke-opacity=".5"/>')
+        parts.insert(0, f'<path class="q-wire" d="M28 {y}H{right:.0f}" stroke="currentColor" stroke-opacity=".5"/>')
         parts.append(_word(12, y, str(wire)))
         parts.append(_word(right + 6, y, endings[wire], anchor="start"))
     total = right + 12 + LETTER * max(map(len, endings))
     title = f"Circuit of {plan.n_qubits} qubits, {plan.n_weights} weights, depth {plan.depth}"
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {total:.0f} {height}" width="{total:.0f}" '
-        f'height="{height}" role="img" font-family="monospace" font-size="{FONT}" fill="none">'
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="circuit" viewBox="0 0 {total:.0f} {height}" '
+        f'width="{total:.0f}" height="{height}" role="img" focusable="false" '
+        f'font-family="monospace" font-size="{FONT}" fill="none">'
         f"<title>{title}</title>{''.join(parts)}</svg>"
     )
+
+
+def listing(plan: Plan) -> list[tuple[int, str, str, str]]:
+    """The circuit in words: step from 1, gate, qubits and angles, controls before targets. A step acts at once."""
+    rows = []
+    for step, column in enumerate(_columns(plan), start=1):
+        for mark in sorted(column, key=lambda mark: mark.wires):
+            wires = ", ".join(map(str, mark.wires))
+            if mark.gate is None:
+                rows.append((step, "amplitude embedding", wires, ""))
+            else:
+                rows.append((step, mark.gate.name, wires, ", ".join(map(_angle, mark.gate.angles))))
+    seen = [(wire, words) for wire, words in enumerate(_endings(plan)) if words]
+    return rows + [(len(_columns(plan)) + 1, "measured", str(wire), words) for wire, words in seen]
 
 
 def _columns(plan: Plan) -> list[list[_Mark]]:
@@ -102,7 +122,7 @@ def _marks(plan: Plan) -> Iterator[_Mark]:
 def _mark(gate: Gate) -> _Mark:
     controls, name = CONTROLLED.get(gate.name, (0, SHORT.get(gate.name, gate.name)))
     label = name + (f"({', '.join(map(_angle, gate.angles))})" if gate.angles else "")
-    return _Mark(gate.wires, ("",) * controls + (label,) * (len(gate.wires) - controls))
+    return _Mark(gate.wires, ("",) * controls + (label,) * (len(gate.wires) - controls), gate)
 
 
 def _angle(angle: Angle) -> str:
@@ -132,7 +152,8 @@ def _y(wire: int) -> float:
 
 
 def _word(x: float, y: float, word: str, anchor: str = "middle") -> str:
-    return f'<text x="{x:.0f}" y="{y + 4:.0f}" text-anchor="{anchor}" fill="currentColor">{escape(word)}</text>'
+    placed = f'x="{x:.0f}" y="{y + 4:.0f}" text-anchor="{anchor}"'
+    return f'<text class="q-word" {placed} fill="currentColor">{escape(word)}</text>'
 
 
 def _shapes(mark: _Mark, x: float) -> Iterator[str]:
@@ -142,8 +163,8 @@ def _shapes(mark: _Mark, x: float) -> Iterator[str]:
         if label:
             half = len(label) * LETTER / 2 + PAD / 2
             yield (
-                f'<rect x="{x - half:.1f}" y="{_y(wire) - 11}" width="{2 * half:.1f}" height="22" rx="3" '
-                f'fill="Canvas" stroke="currentColor"/>'
+                f'<rect class="q-gate" x="{x - half:.1f}" y="{_y(wire) - 11}" width="{2 * half:.1f}" height="22" '
+                f'rx="3" fill="Canvas" stroke="currentColor"/>'
             )
             yield _word(x, _y(wire), label)
         else:

@@ -101,4 +101,4 @@ def test_what_leaves_the_site_names_no_patient(site, coordinator):
     assert answer is not None
     text = json.dumps(answer.body)
     assert not any(record in text for record in site.data.record_ids)
-    assert set(answer.body) == {"cells", "n_records", "seconds"}
+    assert set(answer.body) == {"cells", "n_records", "paired", "seconds"}

@@ -9,9 +9,10 @@ from sklearn.metrics import accuracy_score
 
 from audits.domain.fairness.bias_score import bias_score
 from audits.domain.fairness.groups import POOLED
-from audits.domain.fairness.simulation import simulate, squared_error
+from audits.domain.fairness.simulation import simulate
 from audits.domain.verdict import Verdict
 from federation.domain.group_rates import Cell, Sums, tabulate
+from federation.domain.intervals import squared_error
 
 
 def cell(sex, tp, fn, fp, tn, site="a", **attributes):

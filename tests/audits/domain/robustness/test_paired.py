@@ -11,16 +11,15 @@ from scipy.stats import binom
 from audits.domain.robustness.drops import worst_drop
 from audits.domain.robustness.paired import (
     EVERYONE,
-    PairedSums,
     from_rows,
     merged,
-    mover,
     pair_up,
     shareable,
     to_rows,
-    wilson,
 )
 from audits.domain.verdict import Verdict
+from federation.domain.intervals import wilson
+from federation.domain.paired import PairedSums, mover
 
 FIRST, SECOND = np.array([1.0, 1, 1, 0, 0]), np.array([1.0, 0, 0, 1, 0])
 

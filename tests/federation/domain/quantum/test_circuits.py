@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from federation.domain.quantum.circuits import CircuitShape, circuit, plan_of, qnode
-from federation.domain.quantum.drawing import svg, text
+from federation.domain.quantum.drawing import listing, svg, text
 from federation.domain.quantum.initial import initial_weights
 from federation.domain.quantum.plan import Plan
 from federation.domain.quantum.recorder import Recorder
@@ -138,3 +138,10 @@ def test_an_svg_is_well_formed_and_names_every_gate():
         rotations = "RY(" if shape.ansatz == "hardware" else "Rot("
         assert sum(word.startswith(rotations) for word in words) >= shape.layers * shape.n_qubits
         assert words.count("Z") >= shape.n_qubits
+
+
+def test_the_gates_in_words_by_hand():
+    assert listing(plan_of(CircuitShape(2, 1))) == [
+        (1, "RX", "0", "x0"), (1, "RX", "1", "x1"), (2, "Rot", "0", "w0, w1, w2"), (2, "Rot", "1", "w3, w4, w5"),
+        (3, "CNOT", "0, 1", ""), (4, "CNOT", "1, 0", ""), (5, "measured", "0", "Z"), (5, "measured", "1", "Z"),
+    ]  # fmt: skip

@@ -1,0 +1,174 @@
+"""Predicting a file in the background: the same gateway, some cases at a time, until done, cancelled or halted.
+
+Each part is a request of its own under a key of its own, so a worker that dies and begins again predicts nothing twice.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from typing import Any
+
+from accounts.models import User
+from audits.runtime.bulk_files import read_file
+from audits.runtime.declared import declared_by
+from audits.runtime.gateway import caller_site, predictions_create
+from audits.runtime.halting import refuse_unless_active
+from audits.runtime.inference import ModelBusy, ModelUnavailable
+from audits.runtime.models_bulk import BulkPrediction
+from audits.runtime.records import BadRecords
+from core import artefacts, jobs, vault
+from core.context import governed
+from core.errors import ApplicationError, Conflict
+from core.spreadsheets import csv_text
+from models_registry.models import Deployment
+
+State = BulkPrediction.State
+PART = 64  # cases in a request: a halt or a cancellation waits for at most so many
+COLUMNS = ("row", "event_key", "state", "score", "label", "confidence", "range", "warnings", "problem")
+
+
+def bulk_start(*, deployment: Deployment, actor: User, data: bytes, name: str) -> BulkPrediction:
+    """Take a file; a job predicts it. Refused at once if the deployment serves nothing."""
+    site = caller_site(actor, deployment)
+    refuse_unless_active(deployment.id, site)
+    rows = read_file(data, name, declared_by(deployment.version))
+    bulk = BulkPrediction(deployment=deployment, requested_by=actor, site=site, rows=len(rows))
+    bulk.digest = _put(bulk, "cases", rows)
+    with governed(action="bulk.start", actor=actor.id):
+        bulk.save()
+        jobs.enqueue("bulk.predict", {"bulk": str(bulk.id)}, key=f"bulk:{bulk.id}")
+    return bulk
+
+
+def bulk_cancel(*, bulk: BulkPrediction, actor: User) -> None:
+    """Stop after the part in hand; what was predicted was served and stays."""
+    with governed(action="bulk.cancel", actor=actor.id):
+        if not bulk.end(State.CANCELLED):
+            raise Conflict("It has ended already; there is nothing to cancel.")
+
+
+def bulk_predict(payload: dict) -> jobs.Effects | None:
+    bulk = BulkPrediction.objects.select_related("deployment__version__model", "requested_by").get(id=payload["bulk"])
+    rows = _get(bulk, "cases", bulk.digest)
+    if rows is None:
+        return lambda: _end(bulk, State.STOPPED, "The cases cannot be read: the person who sent them was erased.")
+    BulkPrediction.objects.filter(id=bulk.id, state=State.QUEUED).update(state=State.RUNNING)
+    found = {row["row"] - 1: row for row in _answers_so_far(bulk)}
+    for start in range(0, len(rows), PART):
+        if not BulkPrediction.objects.filter(id=bulk.id, state=State.RUNNING).exists():
+            return lambda: artefacts.remove(bulk.digest)
+        if why := _no_longer_allowed(bulk):
+            return lambda: _end(bulk, State.STOPPED, why)
+        try:
+            _part(bulk, rows, range(start, min(start + PART, len(rows))), found)
+        except (ModelBusy, ModelUnavailable):
+            raise  # the job is tried again later, and goes on from here
+        except ApplicationError as error:
+            stopped = error.message
+            return lambda: _end(bulk, State.STOPPED, stopped)
+    return lambda: _end(bulk, State.FINISHED)
+
+
+def given_up(payload: dict) -> jobs.Effects | None:
+    """The job was tried too often."""
+    if payload["kind"] != "bulk.predict":
+        return None
+    bulk = BulkPrediction.objects.get(id=payload["payload"]["bulk"])
+    return lambda: _end(
+        bulk, State.STOPPED, "The worker could not go on; the operator's log says why. Send the rest again."
+    )
+
+
+def _no_longer_allowed(bulk: BulkPrediction) -> str:
+    person = User.objects.get(id=bulk.requested_by_id)
+    if person.is_active and person.may("prediction.request"):
+        return ""
+    return "The person who asked may no longer ask for predictions."
+
+
+def _part(bulk: BulkPrediction, rows: list[dict], part: range, found: dict[int, dict[str, Any]]) -> None:
+    """Predict some cases; those that the gateway refuses are left out and the others asked again.
+
+    Refusals are kept before the others are asked: who begins again after a crash asks with the very same body, and is
+    given the answer that was stored under the part's key.
+    """
+    key = f"{bulk.id}:{part.start}"
+    while waiting := [number for number in part if number not in found]:
+        body = json.dumps({"records": [rows[number] for number in waiting]}).encode()
+        try:
+            answer = predictions_create(
+                deployment=bulk.deployment, caller=bulk.requested_by, body=body, idempotency_key=key
+            )
+        except BadRecords as error:
+            refused: Any = error.extra.get("records")
+            if not refused:
+                raise
+            for bad in refused:
+                problem = f"{bad['field']}: {bad['message']}"
+                number = waiting[bad["record"]]
+                found[number] = {"row": number + 1, "event_key": bad["event_key"], "problem": problem}
+        else:
+            for number, one in zip(waiting, answer["predictions"], strict=True):
+                found[number] = {"row": number + 1, **one}
+        _show(bulk, [found[number] for number in sorted(found)])
+
+
+def _show(bulk: BulkPrediction, results: list[dict]) -> None:
+    refused = sum("problem" in row for row in results)
+    before, kept = bulk.results, _put(bulk, "answers", results)
+    BulkPrediction.objects.filter(id=bulk.id).update(
+        done=len(results), refused=refused, predicted=len(results) - refused, results=kept
+    )
+    bulk.results = kept
+    if before:
+        artefacts.remove(before)
+
+
+def _answers_so_far(bulk: BulkPrediction) -> list[dict]:
+    return (_get(bulk, "answers", bulk.results) or []) if bulk.results else []
+
+
+def _end(bulk: BulkPrediction, state: State, why: str = "") -> None:
+    with governed(action="bulk.end", reason=why):
+        bulk.end(state, why)
+    artefacts.remove(bulk.digest)  # the cases; what was predicted of them is in the answers
+
+
+def bulk_csv(bulk: BulkPrediction) -> str:
+    """The answers so far as a table.
+
+    Raises
+    ------
+    Conflict
+        If there is none, or nobody can read it any more.
+    """
+    rows = _get(bulk, "answers", bulk.results) if bulk.results else None
+    if rows is None:
+        raise Conflict("There is no answer to download: nothing was predicted yet, or the person who asked was erased.")
+    return csv_text(COLUMNS, [_cells(row) for row in rows])
+
+
+def _cells(row: dict[str, Any]) -> list[object]:
+    state = "refused" if "problem" in row else "withheld" if row.get("withheld") else "predicted"
+    return [
+        row["row"], row.get("event_key"), state, row.get("score"), row.get("label"), row.get("confidence"),
+        row.get("range"), "; ".join(row.get("warnings", ())), row.get("problem"),
+    ]  # fmt: skip
+
+
+def _put(bulk: BulkPrediction, what: str, rows: list[dict]) -> str:
+    return artefacts.put(vault.seal(_owner(bulk), json.dumps(rows), f"bulk.{what}:{bulk.id}").encode())
+
+
+def _get(bulk: BulkPrediction, what: str, digest: str) -> list[dict] | None:
+    try:
+        token = artefacts.get(digest).decode()
+    except artefacts.ArtefactError:
+        return None
+    text = vault.open(_owner(bulk), token, f"bulk.{what}:{bulk.id}")
+    return None if text is None else json.loads(text)
+
+
+def _owner(bulk: BulkPrediction) -> uuid.UUID:
+    return bulk.requested_by_id

@@ -1,0 +1,200 @@
+"""Two models on the same held-out patients: does one win? A paired test and interval from sums that may leave a site.
+
+A patient's score is whether the answer was right, or the Dice of his volume. Patients without a lesion are no part of
+a comparison of Dice: it is not defined where nobody marks anything, so which of them counted would depend on the model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import product
+from math import comb, sqrt
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from federation.domain.intervals import squared_error, t_quantile, wilson
+from federation.domain.paired import LEAST, PairedSums, Scores, mover
+
+if TYPE_CHECKING:
+    from federation.domain.learning.evaluation import RecordOutcomes
+
+CONFIDENCE = 0.95
+MOST_RUNS_EXACT = 16  # 2^16 signs are listed; more runs than that are not compared
+WINS, LOSES, OPEN, UNKNOWN = "wins", "loses", "does not win", "not measured"
+
+
+@dataclass(frozen=True)
+class PairedScores:
+    """What a site says of two models on its patients.
+
+    Attributes
+    ----------
+    sums : PairedSums
+        Of the first and the second model.
+    first_squares, second_squares : float
+        Sums of squared scores: what each model's own interval needs.
+    better, worse : int
+        Patients whom the first model served better, and worse, than the second. The others are ties.
+    """
+
+    sums: PairedSums
+    first_squares: float
+    second_squares: float
+    better: int
+    worse: int
+
+    @classmethod
+    def of(cls, first: Scores, second: Scores) -> PairedScores | None:
+        """Sum two arrays of shape (n,) in [0, 1]; None for fewer than `LEAST` patients, whose sums stay at the site."""
+        if len(first) < LEAST:
+            return None
+        one, two = np.asarray(first, float), np.asarray(second, float)
+        sums = PairedSums.of(one, two)
+        return cls(sums, float((one**2).sum()), float((two**2).sum()), int((one > two).sum()), int((one < two).sum()))
+
+    @classmethod
+    def from_list(cls, raw: Any, *, most: int) -> PairedScores:
+        """Read what `as_list` wrote, with suspicion.
+
+        Raises
+        ------
+        ValueError
+            For anything that no `most` patients can have.
+        """
+        if not isinstance(raw, list) or len(raw) != 8 or any(isinstance(value, bool | str) for value in raw):
+            raise ValueError(f"expected eight numbers, got {raw!r}")
+        sums = PairedSums.from_list(raw[:4])
+        one, two, better, worse = float(raw[4]), float(raw[5]), raw[6], raw[7]
+        counts = type(better) is int and type(worse) is int and min(better, worse) >= 0
+        if not counts or better + worse > sums.n or sums.n > most or not 0 <= one <= most or not 0 <= two <= most:
+            raise ValueError(f"expected sums over at most {most} patients, got {raw}")
+        return cls(sums, one, two, better, worse)
+
+    def as_list(self) -> list[float]:
+        return [*self.sums.as_list(), self.first_squares, self.second_squares, self.better, self.worse]
+
+    def __add__(self, other: PairedScores) -> PairedScores:
+        return PairedScores(
+            self.sums + other.sums, self.first_squares + other.first_squares,
+            self.second_squares + other.second_squares, self.better + other.better, self.worse + other.worse,
+        )  # fmt: skip
+
+    @property
+    def sign_p(self) -> float:
+        """Exact two-sided sign test: how often a fair coin splits the patients who differ at least as unevenly."""
+        differ, least = self.better + self.worse, min(self.better, self.worse)
+        return min(1.0, sum(comb(differ, k) for k in range(least + 1)) / 2 ** (differ - 1)) if differ else 1.0
+
+    @property
+    def effect(self) -> float | None:
+        """Cohen's d of the pairs: mean difference in units of its spread over patients; None where nothing spreads."""
+        n, mean = self.sums.n, self.sums.difference
+        variance = (self.sums.squares - n * mean**2) / (n - 1) if n > 1 else 0.0
+        return mean / sqrt(variance) if variance > 1e-12 else None
+
+
+@dataclass(frozen=True)
+class Conclusion:
+    """A difference of mean scores in [-1, 1] with its interval; the verdict is about the first model."""
+
+    n: int  # patients; 0: not measured
+    first: float | None
+    second: float | None
+    difference: float | None
+    lower: float | None
+    upper: float | None
+    p: float | None  # exact sign test over patients
+    effect: float | None
+    better: int
+    worse: int
+
+    @property
+    def p_words(self) -> str:
+        return "" if self.p is None else "under 0.001" if self.p < 0.001 else f"{self.p:.3f}"
+
+    @property
+    def verdict(self) -> str:
+        """From the interval alone, never from the point between its ends."""
+        if self.lower is None or self.upper is None:
+            return UNKNOWN
+        return WINS if self.lower > 0 else LOSES if self.upper < 0 else OPEN
+
+
+NOTHING = Conclusion(0, None, None, None, None, None, None, None, 0, 0)
+
+
+def task_scores(outcomes: RecordOutcomes) -> Scores:
+    """Each patient's score for a comparison of two models, in one order for both."""
+    if outcomes.task == "segmentation":
+        return outcomes.metrics["dice"][outcomes.truth]
+    return outcomes.metrics["accuracy"]
+
+
+def conclude(parts: Iterable[PairedScores | None], *, binary: bool) -> Conclusion:
+    """The sums of all sites that sent some, and what follows from them: patients of both models are the same.
+
+    Parameters
+    ----------
+    binary : bool
+        Whether a score is right or wrong (Newcombe's interval), or a share (Student's t over patients).
+    """
+    found = [part for part in parts if part is not None]
+    if not found:
+        return NOTHING
+    whole = found[0]
+    for part in found[1:]:
+        whole = whole + part
+    sums = whole.sums
+    lower, upper = sums.interval(CONFIDENCE, binary=binary)
+    return Conclusion(
+        sums.n, sums.first / sums.n, sums.second / sums.n, sums.difference, lower, upper, whole.sign_p, whole.effect,
+        whole.better, whole.worse,
+    )  # fmt: skip
+
+
+def between(one: Sequence[float], two: Sequence[float], *, binary: bool) -> tuple[float, float, float]:
+    """Difference of two means with its interval, from each model's own (n, sum, sum of squares).
+
+    For models of two runs: that the patients are the same is not used, as no site has paired them. Scores of the same
+    patients mostly rise and fall together, so the interval is mostly too wide, seldom too narrow.
+    """
+    means, errors = [], []
+    if binary:
+        parts = [(total / n, *wilson(total, n, CONFIDENCE)) for n, total, _ in (one, two)]
+        return (parts[0][0] - parts[1][0], *mover(parts[0], parts[1]))
+    for n, total, squares in (one, two):
+        means.append(total / n)
+        errors.append(float(squared_error(float(n), np.array(total), np.array(squares), binary=False)))
+    reach = t_quantile(CONFIDENCE, max(int(min(one[0], two[0])) - 1, 1)) * sqrt(sum(errors))
+    difference = means[0] - means[1]
+    return difference, max(-1.0, difference - reach), min(1.0, difference + reach)
+
+
+@dataclass(frozen=True)
+class Repeated:
+    """A difference over runs that repeat one training with other seeds."""
+
+    n: int
+    mean: float
+    lower: float
+    upper: float
+    p: float  # exact: over all ways to give the runs' differences a sign
+
+    @property
+    def verdict(self) -> str:
+        return WINS if self.lower > 0 else LOSES if self.upper < 0 else OPEN
+
+
+def over_runs(differences: Sequence[float]) -> Repeated | None:
+    """Student's t interval and exact sign-flip test of the mean of one difference a run; None below two runs."""
+    n = len(differences)
+    if not 2 <= n <= MOST_RUNS_EXACT:
+        return None
+    values = np.asarray(differences, float)
+    mean, error = float(values.mean()), float(values.std(ddof=1)) / sqrt(n)
+    signs = np.array(list(product((1.0, -1.0), repeat=n)))
+    p = float((np.abs(signs @ values) >= abs(values.sum()) - 1e-12).mean())
+    reach = t_quantile(CONFIDENCE, n - 1) * error
+    return Repeated(n, mean, max(-1.0, mean - reach), min(1.0, mean + reach), p)

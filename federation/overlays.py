@@ -1,0 +1,70 @@
+"""Asking a site for overlays, and reading what it sent: for the institution's own people alone."""
+
+from __future__ import annotations
+
+from accounts.models import User
+from core import artefacts
+from core.capture import record
+from core.context import governed
+from core.errors import ApplicationError, Conflict, Forbidden
+from federation import mailbox
+from federation.domain.overlays import Overlay, unpack
+from federation.models import Participant, Round, SiteOrder, TrainingRun
+from provenance.bodies import READING
+
+KIND = "overlays"
+
+
+def own_site(run: TrainingRun, user: User) -> Participant | None:
+    """The site of the run that the person is of; nobody sees another institution's pictures, whatever their role."""
+    found = run.federation.participants.filter(
+        institution__in=user.institution_ids, site__in=run.config["data_digests"]
+    )
+    return found.select_related("institution").first()
+
+
+def latest_order(run: TrainingRun, participant: Participant) -> SiteOrder | None:
+    orders = SiteOrder.objects.filter(subject=run.id, kind=KIND, participant=participant)
+    return orders.order_by("-created_at").first()
+
+
+def overlays_ask(*, run: TrainingRun, actor: User) -> SiteOrder:
+    """Ask the person's own site; its worker answers only if its configuration lets pictures out."""
+    own = own_site(run, actor)
+    if own is None:
+        raise Forbidden(
+            "Overlays are shown to people of the site that they come from; yours takes no part in this run."
+        )
+    if run.config["task"] != "segmentation":
+        raise ApplicationError(
+            f"Expected a run of a segmentation, got one of a {run.config['task']}: it draws no masks."
+        )
+    last = run.rounds.filter(state=Round.State.DONE).last()
+    if run.state != TrainingRun.State.FINISHED or last is None:
+        raise Conflict(f"Overlays are drawn of a finished run; this one is {run.state}.")
+    with governed(action="overlays.ask", actor=actor.id):
+        before = TrainingRun.objects.select_for_update().get(id=run.id) and latest_order(run, own)
+        if before is not None and before.state in {SiteOrder.State.PENDING, SiteOrder.State.ANSWERED}:
+            raise Conflict(
+                "The site is asked already." if before.state == "pending" else "The overlays are here already."
+            )
+        number = SiteOrder.objects.filter(subject=run.id, kind=KIND, participant=own).count() + 1
+        record(table=READING, operation="READ", object_id=str(run.id), body={"overlays": own.site})
+        return mailbox.order_create(
+            participant=own, kind=KIND, key=f"{run.id}:{KIND}:{number}", subject=run.id,
+            body={"run": str(run.id), "config": run.config, "config_hash": run.config_hash}, attachments=last.weights,
+        )  # fmt: skip
+
+
+def overlays_read(order: SiteOrder) -> list[Overlay]:
+    """What an answered order brought.
+
+    Raises
+    ------
+    ApplicationError
+        If the answer is no set of overlays.
+    """
+    try:
+        return unpack(artefacts.get(order.answer_attachments[KIND]))
+    except (ValueError, KeyError, artefacts.ArtefactError) as error:
+        raise ApplicationError(f"The site's answer cannot be drawn: {error}. Have its worker updated.") from error

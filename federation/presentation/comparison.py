@@ -1,0 +1,273 @@
+"""Finished runs beside one another: the quantum model against its twin in each, and the runs among themselves.
+
+Everything is computed from what the sites sent with each round: sums over patients that both models answered for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from core.charts import Chart, Series, interval_chart, line_chart
+from federation.domain.round_metrics import headline_metric
+from federation.domain.twin_comparison import (
+    CONFIDENCE,
+    LOSES,
+    NOTHING,
+    OPEN,
+    WINS,
+    Conclusion,
+    PairedScores,
+    Repeated,
+    between,
+    conclude,
+    over_runs,
+)
+from federation.models import Round, TrainingRun
+from federation.presentation.charts import METRIC_WORDS
+from federation.presentation.costs import RunCosts, run_costs
+from federation.presentation.facts import ModelFacts, model_facts
+
+MOST_RUNS = 10
+TONES = {WINS: "info", LOSES: "warn", OPEN: "muted"}  # no states: a win passes no check
+MODELS, REPETITIONS = "models", "repetitions"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One comparison, in figures and words."""
+
+    label: str
+    found: Conclusion
+
+    @property
+    def tone(self) -> str:
+        return TONES.get(self.found.verdict, "muted")
+
+
+@dataclass
+class RunResult:
+    """One run: the quantum model (first) against its classical twin (second)."""
+
+    run: TrainingRun
+    rounds: list[Round]  # finished, in order
+
+    @property
+    def metric(self) -> str:
+        return headline_metric(self.run.config["task"])
+
+    @property
+    def binary(self) -> bool:
+        return self.metric != "dice"
+
+    @cached_property
+    def facts(self) -> list[ModelFacts]:
+        return model_facts(self.run.config)
+
+    @property
+    def circuit(self) -> str:
+        return next((f.circuit.words for f in self.facts if f.circuit), "no circuit")
+
+    @property
+    def parameters(self) -> list[str]:
+        return ["not known" if f.n_parameters is None else f"{f.n_parameters:,}" for f in self.facts]
+
+    @cached_property
+    def costs(self) -> RunCosts:
+        return run_costs(self.run)
+
+    @cached_property
+    def end(self) -> Conclusion:
+        return self.at(self.rounds[-1]) if self.rounds else NOTHING
+
+    def at(self, round_: Round, site: str = "") -> Conclusion:
+        """After one round, over all sites or at one."""
+        parts = paired_of(round_)
+        return conclude([parts.get(site)] if site else parts.values(), binary=self.binary)
+
+    @cached_property
+    def by_round(self) -> list[tuple[int, Conclusion]]:
+        return [(r.number, self.at(r)) for r in self.rounds]
+
+    @cached_property
+    def by_site(self) -> list[Row]:
+        last = self.rounds[-1] if self.rounds else None
+        return [Row(site, self.at(last, site)) for site in sorted(paired_of(last))] if last else []
+
+    @property
+    def silent(self) -> list[str]:
+        """Sites that sent no pairs: too few patients, or a worker of before."""
+        return sorted(s for s, part in paired_of(self.rounds[-1]).items() if part is None) if self.rounds else []
+
+    def course(self, model: str) -> list[tuple[float, float | None]]:
+        return [(float(r.number), r.metrics[model]["overall"].get(self.metric, {}).get("mean")) for r in self.rounds]
+
+    @property
+    def words(self) -> str:
+        return verdict_words(self.end, "The quantum model", "its classical twin", METRIC_WORDS[self.metric].lower())
+
+
+def paired_of(round_: Round) -> dict[str, PairedScores | None]:
+    """Site to its pairs; sites that sent none are there with None. Rounds of before there were pairs have no site."""
+    raw = round_.metrics.get("paired") or {}
+    return {site: None if row is None else PairedScores.from_list(row, most=10**9) for site, row in raw.items()}
+
+
+def verdict_words(found: Conclusion, first: str, second: str, metric: str) -> str:
+    """The outcome as a sentence that a reader can quote."""
+    if found.difference is None or found.lower is None or found.upper is None:
+        return "Not measured: no site sent both models' scores of the same patients."
+    figures = (
+        f"difference in {metric} {found.difference:+.3f}, {CONFIDENCE:.0%} interval {found.lower:+.3f} to "
+        f"{found.upper:+.3f}, {found.n} patients"
+    ).replace("-", "\u2212")
+    if found.verdict == WINS:
+        return f"{first} wins against {second}: {figures}."
+    if found.verdict == LOSES:
+        return f"{first} loses against {second}: {figures}."
+    return f"{first} does not win against {second}: {figures}. The interval holds 0."
+
+
+def result_of(run: TrainingRun) -> RunResult:
+    return RunResult(run, [r for r in run.rounds.filter(state=Round.State.DONE) if r.metrics])
+
+
+@dataclass(frozen=True)
+class Between:
+    """The same model in two runs; patients are the same, but nobody has paired them."""
+
+    label: str
+    other: TrainingRun
+    difference: float
+    lower: float
+    upper: float
+
+    @property
+    def words(self) -> str:
+        if self.lower > 0:
+            return "better than in the first run"
+        return "worse than in the first run" if self.upper < 0 else "no difference shown"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Several runs. With `refused`, they are not comparable and there is nothing else."""
+
+    results: Sequence[RunResult]
+    refused: tuple[str, ...]
+    kind: str  # MODELS: other models on the same split; REPETITIONS: one configuration with several seeds
+    between: tuple[Between, ...] = ()
+    repeated: Repeated | None = None
+    forest: Chart | None = None
+    course: Chart | None = None
+
+
+def compare(runs: Sequence[TrainingRun]) -> Comparison:
+    """Finished runs of one person's choice, in the order in which they were chosen."""
+    results = [result_of(run) for run in runs]
+    refused, kind = refusals(runs)
+    if refused:
+        return Comparison(results, refused, kind)
+    return Comparison(
+        results, (), kind, _between(results) if kind == MODELS else (),
+        _repeated(results) if kind == REPETITIONS else None, _forest(results), _course(results),
+    )  # fmt: skip
+
+
+def refusals(runs: Sequence[TrainingRun]) -> tuple[tuple[str, ...], str]:
+    """Why these runs cannot be compared, and as what they are if they can."""
+    why = [f"“{r.name}” is {r.state}; only finished runs are compared." for r in runs if r.state != r.State.FINISHED]
+    first, others = runs[0].config, [r.config for r in runs[1:]]
+    if any(c["task"] != first["task"] for c in others):
+        why.append("They solve different tasks, so their figures are of different kinds.")
+    if any(c["data_digests"] != first["data_digests"] for c in others):
+        why.append("They were frozen on different data: the digests of the sites' manifests differ.")
+    seeds = [r.config["seed"] for r in runs]
+    alike = all(_without_seed(c) == _without_seed(first) for c in others)
+    if len(set(seeds)) == 1:
+        return tuple(why), MODELS
+    if len(set(seeds)) == len(seeds) and alike:
+        return tuple(why), REPETITIONS
+    why.append(
+        f"Their seeds are {', '.join(map(str, seeds))}. The seed splits the patients, so runs are comparable if all "
+        "have the same one, or as repetitions if each has another one and nothing else differs."
+    )
+    return tuple(why), MODELS
+
+
+def _without_seed(config: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in config.items() if name != "seed"}
+
+
+def _own(result: RunResult, model: str) -> tuple[float, float, float] | None:
+    """Patients, sum and sum of squares of one model at the end."""
+    parts = [p for p in paired_of(result.rounds[-1]).values() if p is not None] if result.rounds else []
+    if not parts:
+        return None
+    first = model == "primary"
+    return (
+        float(sum(p.sums.n for p in parts)),
+        sum(p.sums.first if first else p.sums.second for p in parts),
+        sum(p.first_squares if first else p.second_squares for p in parts),
+    )
+
+
+def _between(results: Sequence[RunResult]) -> tuple[Between, ...]:
+    found = []
+    for result in results[1:]:
+        for model, label in (("primary", "Quantum model"), ("baseline", "Classical twin")):
+            one, two = _own(result, model), _own(results[0], model)
+            if one is not None and two is not None and one[0] == two[0]:  # else other sites are silent in each
+                found.append(Between(label, result.run, *between(one, two, binary=result.binary)))
+    return tuple(found)
+
+
+def _repeated(results: Sequence[RunResult]) -> Repeated | None:
+    differences = [r.end.difference for r in results if r.end.difference is not None]
+    return over_runs(differences) if len(differences) == len(results) else None
+
+
+def sites_chart(result: RunResult) -> Chart | None:
+    """The difference at the end: all sites, and each of them."""
+    if not result.by_site or not result.end.n:
+        return None
+    return _differences(result.metric, [Row("All sites", result.end), *result.by_site], "sites")
+
+
+def difference_by_round(result: RunResult) -> Chart | None:
+    """The paired difference after each round, with its interval as a band."""
+    found = [(float(number), each) for number, each in result.by_round]
+    if not any(each.n for _, each in found):
+        return None
+    words = METRIC_WORDS[result.metric]
+    line = Series("Difference", [(x, e.difference) for x, e in found], band=[(x, e.lower, e.upper) for x, e in found])
+    return line_chart(
+        [line], title=f"{words} by round: quantum model minus twin", x_label="Round",
+        y_label="Difference", threshold=0.0, threshold_label="no difference", size="s",
+    )  # fmt: skip
+
+
+def _forest(results: Sequence[RunResult]) -> Chart | None:
+    return _differences(results[0].metric, [Row(result.run.name, result.end) for result in results], "runs")
+
+
+def _differences(metric: str, rows: Sequence[Row], key: str) -> Chart:
+    words = METRIC_WORDS[metric]
+    drawn = [(row.label, row.found.difference, row.found.lower, row.found.upper, row.tone) for row in rows]
+    return interval_chart(
+        drawn, threshold=None, title=f"{words}: quantum model minus classical twin, same patients",
+        x_label="Difference; above 0 the quantum model is better", key=key,
+    )  # fmt: skip
+
+
+def _course(results: Sequence[RunResult]) -> Chart | None:
+    words = METRIC_WORDS[results[0].metric]
+    lines = []
+    for number, result in enumerate(results, start=1):
+        mark = f" {number}" if len(results) > 1 else ""
+        lines += [(f"Quantum{mark}", result.course("primary")), (f"Twin{mark}", result.course("baseline"))]
+    return line_chart(
+        lines[: 2 * 3], title=f"{words} by round, all sites", x_label="Round", y_label=words, key="course"
+    )  # beyond three runs lines cannot be told apart; the table and the export hold them all

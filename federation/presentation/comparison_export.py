@@ -1,0 +1,95 @@
+"""A comparison of runs as plain data, for the API and for files."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from core.spreadsheets import csv_text
+from federation.domain.twin_comparison import CONFIDENCE, Conclusion
+from federation.presentation.comparison import Comparison, RunResult
+from federation.presentation.costs import Cost
+
+BACKEND = "simulator"
+COLUMNS = (
+    "run", "run_id", "seed", "scope", "round", "metric", "patients", "quantum", "twin", "difference", "lower", "upper",
+    "sign_test_p", "effect_d", "better", "worse", "verdict",
+)  # fmt: skip
+
+
+def as_dict(found: Comparison) -> dict[str, Any]:
+    """Plain JSON; what was not measured is null."""
+    return {
+        "comparable": not found.refused,
+        "refused": list(found.refused),
+        "kind": None if found.refused else found.kind,
+        "confidence": CONFIDENCE,
+        "runs": [] if found.refused else [_run(result) for result in found.results],
+        "between": [
+            {"model": b.label, "run": str(b.other.id), "against": str(found.results[0].run.id),
+             "difference": b.difference, "lower": b.lower, "upper": b.upper, "paired": False}
+            for b in found.between
+        ],
+        "repetitions": None if found.repeated is None else {
+            **asdict(found.repeated), "verdict": found.repeated.verdict
+        },
+    }  # fmt: skip
+
+
+def _run(result: RunResult) -> dict[str, Any]:
+    run = result.run
+    return {
+        "id": str(run.id),
+        "name": run.name,
+        "config_hash": run.config_hash,
+        "seed": run.config["seed"],
+        "data_digests": run.config["data_digests"],
+        "metric": result.metric,
+        "backend": BACKEND,
+        "shots": None,
+        "models": {
+            f.name: {
+                "kind": run.config["models"][f.name]["kind"],
+                "n_parameters": f.n_parameters,
+                "circuit": asdict(f.circuit) if f.circuit else None,
+                **_cost(result.costs.of(f.name)),
+            }
+            for f in result.facts
+        },
+        "energy_sources": list(result.costs.sources),
+        "end": _conclusion(result.end),
+        "verdict": result.words,
+        "sites": {row.label: _conclusion(row.found) for row in result.by_site},
+        "rounds": [{"round": number, **_conclusion(each)} for number, each in result.by_round],
+    }
+
+
+def _cost(cost: Cost) -> dict[str, Any]:
+    return {
+        "seconds": cost.seconds, "cpu_seconds": cost.cpu_seconds, "joules": cost.joules, "bytes_sent": cost.bytes_sent
+    }  # fmt: skip
+
+
+def _conclusion(found: Conclusion) -> dict[str, Any]:
+    return {**asdict(found), "verdict": found.verdict}
+
+
+def as_csv(found: Comparison) -> str:
+    """A row for each run and round over all sites, and one for each site at the end."""
+    rows = []
+    for result in found.results:
+        head = (result.run.name, str(result.run.id), result.run.config["seed"])
+        last = result.rounds[-1].number if result.rounds else None
+        parts: list[tuple[str, int | None, Conclusion]] = [
+            ("all sites", number, each) for number, each in result.by_round
+        ]
+        parts += [(row.label, last, row.found) for row in result.by_site]
+        rows += [(*head, scope, number, result.metric, *_figures(each)) for scope, number, each in parts]
+    return csv_text(COLUMNS, rows)
+
+
+def _figures(found: Conclusion) -> tuple[object, ...]:
+    return (
+        found.n, found.first, found.second, found.difference, found.lower, found.upper, found.p, found.effect,
+        found.better, found.worse, found.verdict,
+    )  # fmt: skip

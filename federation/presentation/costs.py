@@ -1,0 +1,102 @@
+"""What a run took: seconds, bytes and energy, by round and model, as far as the sites said it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from core import artefacts
+from core.charts import Chart, line_chart
+from federation.domain.run_config import MODEL_NAMES
+from federation.models import Round, SiteUpdate, TrainingRun
+from federation.presentation.facts import MODEL_WORDS
+
+JOULES_A_KWH = 3.6e6
+SOURCE_WORDS = {
+    "rapl": "measured by the processor's own counter (RAPL), which counts everything that runs on it",
+    "declared": "CPU seconds times the watts that the site's operator declared",
+}
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Sums over sites and rounds of one model's training; None where not every update said it."""
+
+    model: str
+    label: str
+    seconds: float | None
+    cpu_seconds: float | None
+    joules: float | None
+    bytes_sent: int | None  # of the sites' updates
+
+    @property
+    def kwh(self) -> float | None:
+        return None if self.joules is None else self.joules / JOULES_A_KWH
+
+
+@dataclass(frozen=True)
+class RunCosts:
+    """Both models over the whole run, and their energy by round."""
+
+    models: tuple[Cost, ...]
+    sources: tuple[str, ...]  # where the joules come from, in words
+    watts: tuple[tuple[str, float], ...]  # site -> what its operator declared
+    chart: Chart | None
+
+    @property
+    def measured(self) -> bool:
+        return any(cost.seconds is not None for cost in self.models)
+
+    def of(self, model: str) -> Cost:
+        return next(cost for cost in self.models if cost.model == model)
+
+
+def run_costs(run: TrainingRun) -> RunCosts:
+    """From the updates of finished rounds, in one query."""
+    updates = list(
+        SiteUpdate.objects.filter(round__run=run, round__state=Round.State.DONE)
+        .select_related("round", "participant")
+        .order_by("round__number")
+    )
+    told = [u.metrics.get(name, {}) for u in updates for name in MODEL_NAMES]
+    sources = {str(t["energy_source"]) for t in told if t.get("energy_source")}
+    watts = {u.participant.site: w for u in updates for m in MODEL_NAMES if (w := u.metrics.get(m, {}).get("watts"))}
+    return RunCosts(
+        tuple(_cost(name, updates) for name in MODEL_NAMES),
+        tuple(SOURCE_WORDS.get(source, source) for source in sorted(sources)),
+        tuple(sorted(watts.items())),
+        _by_round(updates),
+    )
+
+
+def _cost(name: str, updates: list[SiteUpdate]) -> Cost:
+    told = [u.metrics.get(name, {}) for u in updates if u.n_records]
+    sizes = [artefacts.size(u.weights[name]) if name in u.weights else None for u in updates]
+    seconds, cpu, joules = (_total(t.get(key) for t in told) for key in ("seconds", "cpu_seconds", "joules"))
+    sent = _total(sizes)
+    return Cost(name, MODEL_WORDS[name], seconds, cpu, joules, None if sent is None else int(sent))
+
+
+def _total(values: Iterable[Any]) -> float | None:
+    """A sum of which nothing is missing; half a sum would be taken for the whole."""
+    found = list(values)
+    if not found or any(isinstance(value, bool) or not isinstance(value, int | float) for value in found):
+        return None
+    return float(sum(found))
+
+
+def _by_round(updates: list[SiteUpdate]) -> Chart | None:
+    numbers = sorted({u.round.number for u in updates})
+    lines = {}
+    for name in MODEL_NAMES:
+        points = []
+        for number in numbers:
+            own = [u.metrics.get(name, {}) for u in updates if u.round.number == number and u.n_records]
+            points.append((float(number), _total(t.get("joules") for t in own)))
+        lines[{"primary": "Quantum", "baseline": "Twin"}[name]] = points
+    if all(y is None for points in lines.values() for _, y in points):
+        return None
+    return line_chart(
+        lines, title="Energy of training by round, all sites", x_label="Round", y_label="Joules", size="s"
+    )

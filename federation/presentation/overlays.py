@@ -1,0 +1,44 @@
+"""Overlays as drawings: the image, the outline of truth as a full line and that of the prediction dashed."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from federation.domain.overlays import Overlay, outline, png
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """One patient on the page."""
+
+    name: str
+    where: str
+    primary: float | None
+    baseline: float | None
+    words: str
+    svg: SafeString
+
+
+def drawn(overlay: Overlay) -> Drawn:
+    primary, baseline = overlay.dice.get("primary"), overlay.dice.get("baseline")
+    where = f"slice {overlay.slice} of {overlay.slices}"
+    truth, marked = int(overlay.truth.sum()), int(overlay.prediction.sum())
+    both = int((overlay.truth & overlay.prediction).sum())
+    words = (
+        f"Patient {overlay.name}, {where}. The lesion has {truth} pixels, the quantum model marks {marked}, {both} of "
+        "them within the lesion."
+    )
+    height, width = overlay.image.shape
+    svg = format_html(
+        '<svg class="overlay" viewBox="0 0 {w} {h}" role="img" aria-label="{words}" focusable="false">'
+        '<image href="data:image/png;base64,{data}" width="{w}" height="{h}"/>'
+        '<path class="overlay__under" d="{truth}{prediction}"/><path class="overlay__truth" d="{truth}"/>'
+        '<path class="overlay__prediction" d="{prediction}"/></svg>',
+        w=width, h=height, words=words, data=base64.b64encode(png(overlay.image)).decode(),
+        truth=outline(overlay.truth), prediction=outline(overlay.prediction),
+    )  # fmt: skip
+    return Drawn(overlay.name, where, primary, baseline, words, svg)

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import uuid
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
+
+from accounts.access import requires
+from core.errors import ApplicationError
+from federation import overlays
+from federation.models import SiteOrder, TrainingRun
+from federation.presentation.overlays import drawn
+
+PER_PAGE = 12
+
+
+@requires("federation.view")
+@never_cache
+@require_safe
+def run_overlays(request: HttpRequest, run_id: uuid.UUID) -> HttpResponse:
+    """Held-out patients of the person's own site, with the outlines of truth and prediction."""
+    run = _run(request, run_id)
+    own = overlays.own_site(run, request.user)  # type: ignore[arg-type]
+    order = overlays.latest_order(run, own) if own else None
+    context = {
+        "run": run, "own": own, "order": order,
+        "segments": run.config["task"] == "segmentation",
+        "may_ask": own is not None and request.user.may("consent.give"),  # type: ignore[union-attr]
+    }  # fmt: skip
+    if order is not None and order.state == SiteOrder.State.ANSWERED:
+        try:
+            page = Paginator(overlays.overlays_read(order), PER_PAGE).get_page(request.GET.get("page"))
+            context |= {"page": page, "drawings": [drawn(overlay) for overlay in page]}
+        except ApplicationError as error:
+            context["problem"] = str(error)
+    return render(request, "federation/overlays.html", context)
+
+
+@requires("consent.give")
+@require_POST
+def run_overlays_ask(request: HttpRequest, run_id: uuid.UUID) -> HttpResponse:
+    run = _run(request, run_id)
+    overlays.overlays_ask(run=run, actor=request.user)  # type: ignore[arg-type]
+    messages.success(request, "Your site's worker is asked. It answers if its configuration lets pictures out.")
+    return redirect("run_overlays", run.id)
+
+
+def _run(request: HttpRequest, run_id: uuid.UUID) -> TrainingRun:
+    return get_object_or_404(TrainingRun.objects.for_user(request.user).select_related("federation"), id=run_id)

@@ -1,0 +1,130 @@
+"""Overlays: a site sends none by default, its own people see them, and nobody else does."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from django.urls import reverse
+
+from core.errors import Conflict
+from federation import overlays
+from federation.models import SiteOrder, TrainingRun
+from federation.site.home import SiteHome
+from tests.federation.test_pages import signed_in
+from tests.federation.test_training_rounds import Trial
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def trial(tmp_path):
+    return Trial(tmp_path)
+
+
+@pytest.fixture
+def run(trial) -> TrainingRun:
+    """A finished run of two phantom hospitals."""
+    from federation import services
+
+    run = trial.approved_run(rounds=1)
+    services.run_start(run=run, actor=trial.people.administrator)
+    from tests.federation.test_training_rounds import run_jobs
+
+    run_jobs()
+    trial.answer("train")
+    trial.answer("evaluate")
+    run.refresh_from_db()
+    assert run.state == TrainingRun.State.FINISHED
+    return run
+
+
+def allow(trial, code: str) -> None:
+    home = trial.sites[code].home
+    SiteHome.create(home.folder, replace(home.config, overlays=True))
+
+
+def get(trial, who: str, run, **query):
+    return signed_in(trial, who).get(reverse("run_overlays", args=[run.id]), query)
+
+
+def ask(trial, who: str, run):
+    return signed_in(trial, who).post(reverse("run_overlays_ask", args=[run.id]))
+
+
+def test_a_round_holds_the_pairs_of_each_site(trial, run):
+    paired = run.rounds.get().metrics["paired"]
+    assert set(paired) == {"phantom-1", "phantom-2"}
+    assert all(row is None or row[0] >= 3 for row in paired.values())
+    assert any(paired.values())
+
+
+def test_an_update_says_what_it_took(trial, run):
+    for update in run.rounds.get().updates.all():
+        assert update.metrics["primary"]["cpu_seconds"] >= 0
+        assert update.metrics["primary"].get("energy_source") in {None, "rapl"}
+
+
+def test_a_site_sends_no_pictures_unless_its_own_configuration_says_so(trial, run):
+    ask(trial, "operator_north", run)
+    trial.answer("overlays")
+    order = SiteOrder.objects.get(kind="overlays")
+    assert order.state == "failed"
+    assert order.answer_attachments == {}
+    text = get(trial, "operator_north", run).content.decode()
+    assert "pictures of patients do not leave this site" in text
+    assert "Ask your site’s worker" in text
+
+
+def test_its_own_people_see_them_and_nobody_else(trial, run):
+    allow(trial, "phantom-1")
+    ask(trial, "operator_north", run)
+    assert "Your site is asked" in get(trial, "officer_north", run).content.decode()
+    trial.answer("overlays")
+    text = get(trial, "officer_north", run).content.decode()
+    assert 'class="overlay"' in text and "Dice of the volume: quantum" in text
+    records = trial.sites["phantom-1"].data.record_ids
+    assert not any(f">{record}<" in text or f"Patient {record}" in text for record in records)
+    assert get(trial, "officer_north", run)["Cache-Control"].startswith("max-age=0")
+    for who in ("operator_south", "administrator", "auditor"):
+        other = get(trial, who, run).content.decode()
+        assert 'class="overlay"' not in other
+    assert "For the sites’ own people" in get(trial, "auditor", run).content.decode()
+    assert get(trial, "outsider", run).status_code == 404
+
+
+def test_many_patients_are_shown_by_pages(trial, run, monkeypatch):
+    monkeypatch.setattr("federation.views_overlays.PER_PAGE", 2)
+    allow(trial, "phantom-1")
+    ask(trial, "operator_north", run)
+    trial.answer("overlays")
+    shown = overlays.overlays_read(SiteOrder.objects.get(kind="overlays"))
+    assert len(shown) > 2
+    assert get(trial, "operator_north", run, page=1).content.decode().count('class="overlay"') == 2
+    assert get(trial, "operator_north", run, page=2).content.decode().count('class="overlay"') >= 1
+
+
+def test_asking_twice_is_refused_and_after_a_refusal_allowed(trial, run):
+    ask(trial, "operator_north", run)
+    with pytest.raises(Conflict, match="asked already"):
+        overlays.overlays_ask(run=run, actor=trial.people.operator_north)
+    trial.answer("overlays")
+    allow(trial, "phantom-1")
+    ask(trial, "operator_north", run)
+    trial.answer("overlays")
+    assert [o.state for o in SiteOrder.objects.filter(kind="overlays").order_by("created_at")] == ["failed", "answered"]
+
+
+def test_an_answer_that_is_none_is_said(trial, run):
+    allow(trial, "phantom-1")
+    ask(trial, "operator_north", run)
+    SiteOrder.objects.filter(kind="overlays").update(state="answered", answer={}, answer_attachments={})
+    response = get(trial, "operator_north", run)
+    assert response.status_code == 200
+    assert "The answer cannot be drawn" in response.content.decode()
+
+
+def test_an_open_run_has_none(trial):
+    run = trial.approved_run(rounds=1)
+    with pytest.raises(Conflict, match="finished run"):
+        overlays.overlays_ask(run=run, actor=trial.people.operator_north)
