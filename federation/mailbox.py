@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import uuid
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import cache
 
@@ -21,6 +22,7 @@ from kombu.simple import SimpleQueue
 
 from core import artefacts, events
 from federation.domain import messages
+from federation.domain.invitation import is_join
 from federation.domain.messages import Message, MessageError
 from federation.keys import coordinator_key
 from federation.models import Participant, RunEvent, SiteOrder
@@ -145,29 +147,38 @@ def _site_app(site: str) -> Celery:
 class Inbox:
     """Reads what the sites send, one queue a site under its own prefix."""
 
-    def __init__(self) -> None:
+    def __init__(self, joins: Callable[[str, str], object] = lambda site, text: None) -> None:
+        self._joins = joins  # what a hospital sends that answers an invitation
         self._queues: dict[str, SimpleQueue] = {}
 
-    def poll(self, participants: list[Participant]) -> int:
+    def poll(self, participants: list[Participant], *, invited: Sequence[str] = ()) -> int:
         """Take what has arrived. A message is acknowledged only after its effects are committed."""
         taken = 0
-        for participant in participants:
+        known = {participant.site for participant in participants}
+        for site, participant in [
+            *((p.site, p) for p in participants),
+            *((s, None) for s in invited if s not in known),
+        ]:
             try:
-                taken += self._drain(participant)
+                taken += self._drain(site, participant)
             except (OSError, redis.RedisError, kombu.exceptions.OperationalError) as error:
-                logger.warning("broker away for %s: %s", participant.site, error)
-                self._queues.pop(participant.site, None)
+                logger.warning("broker away for %s: %s", site, error)
+                self._queues.pop(site, None)
         return taken
 
-    def _drain(self, participant: Participant, limit: int = 50) -> int:
-        queue = self._queues.get(participant.site) or self._open(participant.site)
+    def _drain(self, site: str, participant: Participant | None, limit: int = 50) -> int:
+        queue = self._queues.get(site) or self._open(site)
         for taken in range(limit):
             try:
                 message = queue.get(block=False)
             except queue.Empty:
                 return taken
             payload = message.payload
-            message_receive(participant=participant, text=payload if isinstance(payload, str) else json.dumps(payload))
+            text = payload if isinstance(payload, str) else json.dumps(payload)
+            if is_join(text):
+                self._joins(site, text)
+            elif participant is not None:
+                message_receive(participant=participant, text=text)
             message.ack()
         return limit
 

@@ -1,11 +1,13 @@
 from django.urls import path
 
-from federation import views, views_quantum
+from federation import views, views_quantum, views_sites
 
 urlpatterns = [
     path("federations/", views.federations, name="federations"),
     path("federations/<uuid:federation_id>/", views.federation, name="federation"),
     path("federations/<uuid:federation_id>/runs/", views.run_propose, name="run_propose"),
+    path("federations/<uuid:federation_id>/invitations/", views_sites.site_invite, name="site_invite"),
+    path("invitations/<uuid:invitation_id>/withdraw/", views_sites.site_uninvite, name="site_uninvite"),
     path("runs/<uuid:run_id>/", views.run, name="run"),
     path("runs/<uuid:run_id>/live/", views.run_live, name="run_live"),
     path("runs/<uuid:run_id>/consent/", views.run_consent, name="run_consent"),

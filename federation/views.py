@@ -56,6 +56,7 @@ def _federation_page(request: HttpRequest, found: Federation, form: RunForm, sta
         "page": runs,
         "form": form,
         "may_propose": request.user.may("run.start"),  # type: ignore[union-attr]
+        "may_invite": request.user.may("federation.manage"),  # type: ignore[union-attr]
     }
     return render(request, "federation/federation.html", context, status=status)
 

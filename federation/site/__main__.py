@@ -1,4 +1,10 @@
-from federation.site.worker import main
+import sys
 
 if __name__ == "__main__":
+    if sys.argv[1:2] == ["join"]:
+        from federation.site.join import main as join
+
+        sys.exit(join(sys.argv[2:]))
+    from federation.site.worker import main
+
     main()

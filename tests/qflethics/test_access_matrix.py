@@ -40,6 +40,8 @@ EXPECTED: dict[str, dict[str, str]] = {
     "federations": {"GET": STAFF},
     "federation": {"GET": STAFF},
     "run_propose": {"POST": "A"},
+    "site_invite": {"GET": "A", "POST": "A"},
+    "site_uninvite": {"POST": "A"},
     "run": {"GET": STAFF},
     "run_live": {"GET": STAFF},
     "run_consent": {"POST": "S"},
