@@ -3,9 +3,11 @@ from __future__ import annotations
 import secrets
 
 from django import forms
+from django.conf import settings
 
 from federation.domain.learning.defaults import default_config
 from federation.models import Consent
+from federation.models_sites import RunEngine
 
 RECOMMENDED, NONE = "recommended", "none"
 
@@ -40,9 +42,17 @@ class RunForm(forms.Form):
         "1 a strong one. Only used with differential privacy.",
     )  # fmt: skip
 
+    engine = forms.ChoiceField(
+        label="Engine", choices=RunEngine.Engine, initial=RunEngine.Engine.LOCAL, required=False,
+        help_text="What carries the orders to the sites. FLARE needs its server and a client at each of them; the "
+        "result is the same.",
+    )  # fmt: skip
+
     def __init__(self, *args, task: str, side: int | None = None, **kwargs) -> None:
         super().__init__(*args, **kwargs)
         self.recommended = default_config(task, side)  # type: ignore[arg-type]
+        if not settings.FLARE:
+            del self.fields["engine"]
         self.fields["seed"].initial = secrets.randbelow(10_000)
         if self.recommended.dp is None:
             del self.fields["privacy"], self.fields["epsilon_budget"]
@@ -53,6 +63,7 @@ class RunForm(forms.Form):
         """Arguments for `services.run_propose`."""
         chosen = self.cleaned_data
         arguments = {"name": chosen["name"], "rounds": chosen["rounds"], "seed": chosen["seed"]}
+        arguments["engine"] = chosen.get("engine") or RunEngine.Engine.LOCAL
         if chosen.get("privacy") == NONE:
             without = {**self.recommended.as_dict(), "dp": None}
             return {**arguments, "local": without, "epsilon_budget": None}

@@ -41,6 +41,10 @@ class Gate:
         )
 
     async def _admit(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(asyncio.CancelledError):  # the door is closed: nobody waits for this task
+            await self._serve(reader, writer)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         user = certified(writer)
         try:
             words = await asyncio.wait_for(_first_command(reader), SIGN_IN_SECONDS)

@@ -10,11 +10,9 @@ import logging
 import uuid
 from collections.abc import Callable, Sequence
 from datetime import timedelta
-from functools import cache
 
 import kombu
 import redis
-from celery import Celery
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
@@ -24,6 +22,7 @@ from core import artefacts, events
 from federation.domain import messages
 from federation.domain.invitation import is_join
 from federation.domain.messages import Message, MessageError
+from federation.engines.choice import engine_of
 from federation.keys import coordinator_key
 from federation.models import Participant, RunEvent, SiteOrder
 from federation.site.wire import broker, transport_options
@@ -51,7 +50,7 @@ def order_send(order: SiteOrder) -> bool:
     message = Message(order.kind, "coordinator", order.participant.site, order.key, order.body, files)
     text = messages.seal(message, coordinator_key())
     try:
-        _site_app(order.participant.site).send_task("site.order", args=[text], queue="work", retry=False)
+        engine_of(order).send(order.participant.site, text)
     except Exception as error:  # noqa: BLE001 - kombu raises many kinds; the order is a row and is sent again
         logger.warning("order %s not sent: %s", order.key, error)
         return False
@@ -132,16 +131,6 @@ def _show_progress(order: SiteOrder, message: Message) -> None:
             run_id=run_id, kind="progress", site=order.participant.site,
             data={"doing": order.kind, "round": order.body.get("round"), **message.body},
         )  # fmt: skip
-
-
-@cache
-def _site_app(site: str) -> Celery:
-    app = Celery(f"to-{site}", broker=broker(settings.REDIS_URL), set_as_current=False)
-    app.conf.update(
-        broker_transport_options=transport_options(site), task_serializer="json", task_ignore_result=True,
-        task_publish_retry=False,
-    )  # fmt: skip
-    return app
 
 
 class Inbox:

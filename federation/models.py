@@ -262,4 +262,4 @@ class RunEvent(models.Model):
 
 
 from federation.models_quantum import DeviceConsent, QuantumJob, QuantumLimit  # noqa: E402, F401 - they name the models above
-from federation.models_sites import SiteInvitation  # noqa: E402, F401
+from federation.models_sites import RunEngine, SiteInvitation  # noqa: E402, F401

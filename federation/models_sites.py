@@ -41,3 +41,21 @@ class SiteInvitation(GovernedModel):
 
     def __str__(self) -> str:
         return f"{self.site} ({self.state})"
+
+
+class RunEngine(GovernedModel):
+    """What carries the orders of a run. A run without such a row is carried by the local workers."""
+
+    class Engine(models.TextChoices):
+        LOCAL = "local", "Local: persistent workers on the platform's broker"
+        FLARE = "flare", "NVIDIA FLARE: one persistent client a hospital"
+
+    run = models.OneToOneField("federation.TrainingRun", on_delete=models.PROTECT, related_name="engine")
+    engine = models.CharField(max_length=10, choices=Engine)
+
+    class Meta:
+        ordering = ["created_at"]
+        triggers = captured("id", "created_at", "run_id", "engine")
+
+    def __str__(self) -> str:
+        return self.engine

@@ -13,6 +13,7 @@ from federation.domain.learning.config import LocalConfig
 from federation.domain.messages import digest
 from federation.domain.run_config import RunConfig
 from federation.models import Consent, DataManifest, Federation, Participant, Round, SiteOrder, TrainingRun
+from federation.models_sites import RunEngine
 
 State = TrainingRun.State
 MIN_SITES = 2
@@ -76,6 +77,7 @@ def run_propose(
     actor: User,
     local: dict | None = None,
     epsilon_budget: float | None = None,
+    engine: str = RunEngine.Engine.LOCAL,
 ) -> TrainingRun:
     """Freeze a configuration on the data that the sites now hold, and ask them for consent.
 
@@ -95,9 +97,12 @@ def run_propose(
     except (ValueError, TypeError) as error:
         raise ApplicationError(f"The configuration is not valid: {error}") from error
     with governed(action="run.propose", actor=actor.id):
-        return TrainingRun.objects.create(
+        run = TrainingRun.objects.create(
             federation=federation, name=name, config=config.as_dict(), config_hash=config.hash, requested_by=actor
         )
+        if engine != RunEngine.Engine.LOCAL:
+            RunEngine.objects.create(run=run, engine=engine)
+        return run
 
 
 def _configuration(
