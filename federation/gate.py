@@ -37,7 +37,13 @@ class Gate:
 
     async def listen(self, host: str, port: int) -> asyncio.Server:
         return await asyncio.start_server(
-            self._admit, host, port, ssl=self._context, ssl_handshake_timeout=SIGN_IN_SECONDS, limit=CHUNK
+            self._admit,
+            host,
+            port,
+            ssl=self._context,
+            ssl_handshake_timeout=SIGN_IN_SECONDS,
+            ssl_shutdown_timeout=1.0,
+            limit=CHUNK,
         )
 
     async def _admit(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
