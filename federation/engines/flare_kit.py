@@ -84,12 +84,12 @@ def _restrict(kit: Path, own: str) -> None:
     (local / "resources.json").write_text(text)
 
 
-def job(folder: Path) -> Path:
-    """The one standing job: relay here, executor there. It carries no code."""
+def job(folder: Path, *, sites: int) -> Path:
+    """The one standing job: relay here, executor there. It carries no code, and waits until so many sites are there."""
     config = folder / "relay" / "app" / "config"
     config.mkdir(parents=True, exist_ok=True)
     (folder / "relay" / "meta.json").write_text(
-        json.dumps({"name": "relay", "deploy_map": {"app": ["@ALL"]}, "min_clients": 1, "resource_spec": {}})
+        json.dumps({"name": "relay", "deploy_map": {"app": ["@ALL"]}, "min_clients": sites, "resource_spec": {}})
     )
     server = {"format_version": 2, "workflows": [{"id": "relay", "path": RELAY, "args": {}}], "components": []}
     client = {

@@ -60,7 +60,7 @@ class Federation:
             for site in homes
         }
 
-    def ask(self, kind: str, key: str, body: dict, files: dict[str, bytes], seconds: float = 60) -> dict[str, Message]:
+    def ask(self, kind: str, key: str, body: dict, files: dict[str, bytes], seconds: float = 120) -> dict[str, Message]:
         """Ask all sites, and wait for the answer of each."""
         orders = {
             site: messages.seal(Message(kind, "coordinator", site, key, body, files), coordinator_key())
@@ -158,7 +158,7 @@ def flare(homes: dict[str, SiteHome], folder: Path) -> list[subprocess.Popen]:
                     variables={"SITE_HOME": str(home.folder), "OMP_NUM_THREADS": "1"},
                 )
             )  # fmt: skip
-        flare_kit.submit(kits, flare_kit.job(folder))
+        flare_kit.submit(kits, flare_kit.job(folder, sites=len(homes)))
     except BaseException:
         end(started)
         raise
