@@ -4,10 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 CONTRACTS := provenance/contracts/node_modules/.package-lock.json
 SLITHER := .venv-slither/.installed
+FLARE := .venv-flare/.installed
 WORKERS ?= 2
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help demo test contracts lint format lock bench clean
+.PHONY: help demo test contracts flare lint format lock bench clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -15,10 +16,12 @@ help:  ## this list
 demo: $(VENV)/.installed  ## start everything and live through the life of a model (ARGS=--exit, DATA=heart:PATH|lgg:PATH|brats:PATH|mimic_cxr:PATH)
 	@$(BIN)/python -m qflethics.launcher.demo $(ARGS)
 
-test: $(VENV)/.installed-dev $(CONTRACTS) $(SLITHER)  ## the whole suite (WORKERS=2, each with servers of its own; ARGS are given to pytest)
+test: $(VENV)/.installed-dev $(CONTRACTS) $(SLITHER) $(FLARE)  ## the whole suite (WORKERS=2, each with servers of its own; ARGS are given to pytest)
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --max-worker-restart 0 $(ARGS)
 
 contracts: $(CONTRACTS) $(SLITHER)  ## the tools that build and test the contract
+
+flare: $(FLARE)  ## NVIDIA FLARE, in an environment of its own
 
 lint: export SECRET_KEY := lint-only
 lint: export DATABASE_URL := postgresql://lint@/lint
@@ -46,7 +49,7 @@ bench: $(VENV)/.installed-dev  ## measure an area beside its peers (NAME=ledger,
 
 clean:  ## remove what the demonstration has stored, and the virtual environment
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m qflethics.launcher.forget; fi
-	rm -rf $(VENV) .venv-slither
+	rm -rf $(VENV) .venv-slither .venv-flare
 
 # The compiler, the EVM node and Foundry of the contract's tests; without npm those tests fail and say what to install.
 $(CONTRACTS): provenance/contracts/package-lock.json
@@ -57,6 +60,14 @@ $(SLITHER): provenance/contracts/slither-requirements.txt | $(VENV)/bin/python
 	@$(BIN)/python -m venv --clear .venv-slither
 	@echo '*' > .venv-slither/.gitignore
 	@.venv-slither/bin/pip install --quiet --disable-pip-version-check -r provenance/contracts/slither-requirements.txt
+	@touch $@
+
+# FLARE's pins come first in its environment; torch and what else a site needs are lent by the platform's.
+$(FLARE): requirements-flare.txt $(VENV)/.installed
+	@$(BIN)/python -m venv --clear .venv-flare
+	@echo '*' > .venv-flare/.gitignore
+	@.venv-flare/bin/pip install --quiet --disable-pip-version-check -r requirements-flare.txt
+	@$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > $$(.venv-flare/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/zz-platform.pth
 	@touch $@
 
 $(VENV)/bin/python:

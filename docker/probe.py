@@ -40,7 +40,10 @@ def site_redis_url() -> str:
 def site_answers() -> bool:
     import redis
 
-    return bool(redis.Redis.from_url(site_redis_url(), socket_timeout=TIMEOUT_SECONDS).ping())
+    url, tls = site_redis_url(), Path(os.environ.get("SITE_HOME", "")) / "tls"
+    files = {"ssl_ca_certs": "authority.pem", "ssl_certfile": "certificate.pem", "ssl_keyfile": "key.pem"}
+    shown = {option: str(tls / name) for option, name in files.items()} if url.startswith("rediss://") else {}
+    return bool(redis.Redis.from_url(url, socket_timeout=TIMEOUT_SECONDS, **shown).ping())
 
 
 def main(arguments: list[str]) -> int:

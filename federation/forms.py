@@ -4,10 +4,12 @@ import secrets
 from dataclasses import fields
 
 from django import forms
+from django.conf import settings
 
 from federation.domain.learning.defaults import default_config
 from federation.domain.secure.aggregation import MIN_SITES
 from federation.domain.strategies.registry import RULES
+from federation.models_sites import RunEngine
 
 RECOMMENDED, SOLVED, NONE = "recommended", "solved", "none"
 MASKED, SEALED = "masked", "sealed"
@@ -60,6 +62,12 @@ class RunForm(forms.Form):
         "1 a strong one. Only used with differential privacy.",
     )  # fmt: skip
 
+    engine = forms.ChoiceField(
+        label="Engine", choices=RunEngine.Engine, initial=RunEngine.Engine.LOCAL, required=False,
+        help_text="What carries the orders to the sites. FLARE needs its server and a client at each of them; the "
+        "result is the same.",
+    )  # fmt: skip
+
     messages = forms.ChoiceField(
         label="How updates travel", required=False,
         choices=[
@@ -80,6 +88,8 @@ class RunForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.fields["messages"].initial = MASKED if sites >= MIN_SITES else SEALED
         self.recommended = default_config(task, side)  # type: ignore[arg-type]
+        if not settings.FLARE:
+            del self.fields["engine"]
         self.fields["seed"].initial = secrets.randbelow(10_000)
         self._add_options()
         if self.recommended.dp is None:
@@ -128,6 +138,8 @@ class RunForm(forms.Form):
             arguments["security"] = {"masking": True, "keep": chosen.get("keep") or 1.0}
         elif chosen.get("messages") == SEALED:
             arguments["security"] = {"masking": False}
+        if chosen.get("engine"):
+            arguments["engine"] = chosen["engine"]
         if chosen.get("privacy") == NONE:
             without = {**self.recommended.as_dict(), "dp": None}
             return {**arguments, "local": without, "epsilon_budget": None}

@@ -8,13 +8,12 @@ from __future__ import annotations
 import json
 import logging
 import uuid
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from functools import cache
 
 import kombu
 import redis
-from celery import Celery
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
@@ -23,7 +22,9 @@ from kombu.simple import SimpleQueue
 from core import artefacts, events
 from federation import attendance, sealing, site_software
 from federation.domain import messages
+from federation.domain.invitation import is_join
 from federation.domain.messages import Message, MessageError
+from federation.engines.choice import engine_of
 from federation.models import Participant, RunEvent, SiteOrder
 from federation.site.wire import broker, transport_options
 
@@ -59,7 +60,7 @@ def order_send(order: SiteOrder) -> bool:
     message = Message(order.kind, "coordinator", order.participant.site, order.key, body, files)
     try:
         text = sealing.write(order, message)
-        _site_app(order.participant.site).send_task("site.order", args=[text], queue="work", retry=False)
+        engine_of(order).send(order.participant.site, text)
     except Exception as error:  # noqa: BLE001 - kombu raises many kinds; the order is a row and is sent again
         logger.warning("order %s not sent: %s", order.key, error)
         return False
@@ -172,35 +173,30 @@ def _show_progress(order: SiteOrder, message: Message) -> None:
         )  # fmt: skip
 
 
-@cache
-def _site_app(site: str) -> Celery:
-    app = Celery(f"to-{site}", broker=broker(settings.REDIS_URL), set_as_current=False)
-    app.conf.update(
-        broker_transport_options=transport_options(site), task_serializer="json", task_ignore_result=True,
-        task_publish_retry=False,
-    )  # fmt: skip
-    return app
-
-
 class Inbox:
     """Reads what the sites send, one queue a site under its own prefix."""
 
-    def __init__(self) -> None:
+    def __init__(self, joins: Callable[[str, str], object] = lambda site, text: None) -> None:
+        self._joins = joins  # what a hospital sends that answers an invitation
         self._queues: dict[str, SimpleQueue] = {}
 
-    def poll(self, participants: list[Participant]) -> int:
+    def poll(self, participants: list[Participant], *, invited: Sequence[str] = ()) -> int:
         """Take what has arrived. A message is acknowledged only after its effects are committed."""
         taken = 0
-        for participant in participants:
+        known = {participant.site for participant in participants}
+        for site, participant in [
+            *((p.site, p) for p in participants),
+            *((s, None) for s in invited if s not in known),
+        ]:
             try:
-                taken += self._drain(participant)
+                taken += self._drain(site, participant)
             except (OSError, redis.RedisError, kombu.exceptions.OperationalError) as error:
-                logger.warning("broker away for %s: %s", participant.site, error)
-                self._queues.pop(participant.site, None)
+                logger.warning("broker away for %s: %s", site, error)
+                self._queues.pop(site, None)
         return taken
 
-    def _drain(self, participant: Participant, limit: int = 50) -> int:
-        queue = self._queues.get(participant.site) or self._open(participant.site)
+    def _drain(self, site: str, participant: Participant | None, limit: int = 50) -> int:
+        queue = self._queues.get(site) or self._open(site)
         for taken in range(limit):
             try:
                 message = queue.get(block=False)
@@ -209,9 +205,12 @@ class Inbox:
             payload = message.payload
             text = payload if isinstance(payload, str) else json.dumps(payload)
             try:
-                message_receive(participant=participant, text=text)
+                if is_join(text):
+                    self._joins(site, text)
+                elif participant is not None:
+                    message_receive(participant=participant, text=text)
             except OSError as error:  # the disk is full: the message waits on the queue until there is room
-                logger.error("an answer of %s cannot be stored and waits: %s", participant.site, error)  # noqa: TRY400
+                logger.error("an answer of %s cannot be stored and waits: %s", site, error)  # noqa: TRY400
                 message.requeue()
                 return taken
             message.ack()

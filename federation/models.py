@@ -297,3 +297,4 @@ from federation.models_secure import (  # noqa: E402, F401
     RoundTraffic,
     SiteCertificate,
 )
+from federation.models_sites import RunEngine, SiteInvitation  # noqa: E402, F401

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import secrets
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -21,28 +22,44 @@ def site_provision(*, folder: Path, site: str, data: str) -> str:
 
     The log's keys go with it: the site pins them when it first witnesses, and later takes others only from a checkpoint
     that the pinned ones signed too.
-
-    The user may touch ``site.<code>.*`` only and run no administrative command, so a site can neither read nor fake
-    another site's messages.
     """
     password = secrets.token_urlsafe(24)
-    client = redis.Redis.from_url(settings.REDIS_URL)
-    client.execute_command(
-        "ACL", "SETUSER", f"site.{site}", "reset", "on", f">{password}", f"~site.{site}.*", "resetchannels",
-        f"&site.{site}.*", "+@all", "-@admin", "-@dangerous", "+info",
-    )  # fmt: skip
-    with contextlib.suppress(redis.ResponseError):  # no ACL file: provisioned again after a restart
-        client.execute_command("ACL", "SAVE")
+    broker_user(site, only=hashlib.sha256(password.encode()).hexdigest())
     config = SiteConfig(
         site=site,
         data=data,
         coordinator_public_key=dump_public(coordinator_key()),
         redis_url=_as_user(settings.REDIS_URL, f"site.{site}", password),
-        witness_name=f"{settings.LOG_ORIGIN.partition('/')[0]}/witness/{site}",
+        witness_name=witness_name(site),
         overlays=data.partition(":")[0] == "phantom",  # nobody's pictures
         log_keys=tuple(key.vkey for key in log_verifiers()),
     )
     return dump_public(SiteHome.create(folder, config).key)
+
+
+def witness_name(site: str) -> str:
+    """What the site is called under the log's checkpoints."""
+    return f"{settings.LOG_ORIGIN.partition('/')[0]}/witness/{site}"
+
+
+def broker_user(site: str, *, only: str = "", add: str = "", remove: str = "") -> None:
+    """Give, add or take a password (SHA-256, hex) of the site's Redis user.
+
+    The user may touch ``site.<code>.*`` only and run no administrative command, so a site can neither read nor fake
+    another site's messages. Passwords may change while it is signed in; a worker at work is not disturbed.
+    """
+    passwords = [f"#{only}"] if only else [f"#{add}"] if add else []
+    client = redis.Redis.from_url(settings.REDIS_URL)
+    if remove:
+        with contextlib.suppress(redis.ResponseError):  # it is gone: the broker was set up anew
+            client.execute_command("ACL", "SETUSER", f"site.{site}", f"!{remove}")
+    else:
+        client.execute_command(
+            "ACL", "SETUSER", f"site.{site}", *(["reset"] if only else []), "on", *passwords, "resetkeys",
+            f"~site.{site}.*", "resetchannels", f"&site.{site}.*", "+@all", "-@admin", "-@dangerous", "+info",
+        )  # fmt: skip
+    with contextlib.suppress(redis.ResponseError):  # no ACL file: provisioned again after a restart
+        client.execute_command("ACL", "SAVE")
 
 
 def _as_user(url: str, user: str, password: str) -> str:

@@ -13,6 +13,7 @@ from federation import budgets, consents, mailbox, site_statements, training
 from federation.agreements import refuse_without_agreement
 from federation.consents import consent_decide, consents_of, reconsideration_decide
 from federation.models import DataManifest, Federation, Participant, Round, SiteOrder, TrainingRun
+from federation.models_sites import RunEngine
 from federation.proposing import configuration
 
 __all__ = ["consent_decide", "consents_of", "reconsideration_decide"]  # of the module consents, called from here too
@@ -79,6 +80,7 @@ def run_propose(
     local: dict | None = None,
     epsilon_budget: float | None = None,
     strategy: str = "fedavg",
+    engine: str = RunEngine.Engine.LOCAL,
     **parts: dict | None,
 ) -> TrainingRun:
     """Freeze a configuration and its terms on the data that the sites now hold, and ask them for consent.
@@ -111,6 +113,8 @@ def run_propose(
         )
         budgets.reserve(run, {held[p.site].participant: held[p.site] for p in training.participants_of(run)})
         site_statements.proposal_send(run)
+        if engine != RunEngine.Engine.LOCAL:
+            RunEngine.objects.create(run=run, engine=engine)
         return run
 
 

@@ -1,11 +1,22 @@
 from django.urls import path
 
-from federation import views, views_budget, views_comparison, views_consents, views_overlays, views_pages, views_quantum
+from federation import (
+    views,
+    views_budget,
+    views_comparison,
+    views_consents,
+    views_overlays,
+    views_pages,
+    views_quantum,
+    views_sites,
+)
 
 urlpatterns = [
     path("federations/", views.federations, name="federations"),
     path("federations/<uuid:federation_id>/", views.federation, name="federation"),
     path("federations/<uuid:federation_id>/runs/", views.run_propose, name="run_propose"),
+    path("federations/<uuid:federation_id>/invitations/", views_sites.site_invite, name="site_invite"),
+    path("invitations/<uuid:invitation_id>/withdraw/", views_sites.site_uninvite, name="site_uninvite"),
     path("federations/<uuid:federation_id>/agreements/", views.agreement_record, name="agreement_record"),
     path("federations/<uuid:federation_id>/budget/", views_budget.budget_set, name="budget_set"),
     path("runs/compare/", views_comparison.run_compare, name="run_compare"),

@@ -81,6 +81,7 @@ def federation_page(
         "may_propose": user.may("run.start"),
         "budgets": budgets.of_federation(found),
         "budget_form": (budget_form or BudgetForm()) if budgets.may_set(found, user) else None,
+        "may_invite": user.may("federation.manage"),
     }
     return render(request, "federation/federation.html", context, status=status)
 

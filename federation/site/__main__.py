@@ -1,6 +1,10 @@
 import sys
 
-from federation.site import cli
-
 if __name__ == "__main__":
+    if sys.argv[1:2] == ["join"]:
+        from federation.site.join import main as join
+
+        sys.exit(join(sys.argv[2:]))
+    from federation.site import cli
+
     sys.exit(cli.main(sys.argv[1:]))

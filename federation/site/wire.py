@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import ssl
+from pathlib import Path
 from typing import Any
+
+TLS_FILES = {"ssl_ca_certs": "authority.pem", "ssl_certfile": "certificate.pem", "ssl_keyfile": "key.pem"}
 
 
 def broker(redis_url: str) -> str:
@@ -18,4 +22,17 @@ def transport_options(site: str) -> dict[str, Any]:
         "socket_connect_timeout": 3,
         "socket_keepalive": True,
         "health_check_interval": 25,
+    }
+
+
+def tls_options(redis_url: str, folder: Path) -> dict[str, Any] | None:
+    """What a site believes and shows at a broker on another host: its files under ``tls``. None for a socket."""
+    if not redis_url.startswith("rediss://"):
+        return None
+    files = {option: str(folder / name) for option, name in TLS_FILES.items()}
+    return {
+        **files,
+        "ssl_cert_reqs": ssl.CERT_REQUIRED,
+        "ssl_check_hostname": True,
+        "ssl_min_version": ssl.TLSVersion.TLSv1_3,
     }

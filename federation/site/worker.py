@@ -23,7 +23,7 @@ from federation.domain.messages import Message, MessageError, dump_public, seal
 from federation.site import devices, outbox, overlays, qkd, sealing, secure, witness  # noqa: F401 - they register their orders
 from federation.site.handlers import Site, handle, is_quick, known_kinds
 from federation.site.home import SiteHome
-from federation.site.wire import broker, transport_options
+from federation.site.wire import broker, tls_options, transport_options
 from federation.version import VERSION
 
 logger = logging.getLogger("federation.site")
@@ -42,7 +42,9 @@ def make_app(home: SiteHome, *, prepare: Callable[[], None] = lambda: None) -> C
     app.conf.update(
         broker_url=broker(config.redis_url),
         broker_transport_options=transport_options(config.site),
+        broker_use_ssl=tls_options(config.redis_url, home.folder / "tls"),
         broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,  # a hospital's line may be down for hours
         task_ignore_result=True,
         task_serializer="json",
         accept_content=["json"],
@@ -192,7 +194,10 @@ class Postbox:
     def __init__(self, home: SiteHome) -> None:
         config = home.config
         self.home = home
-        self.connection = kombu.Connection(broker(config.redis_url), transport_options=transport_options(config.site))
+        self.connection = kombu.Connection(
+            broker(config.redis_url), transport_options=transport_options(config.site),
+            ssl=tls_options(config.redis_url, home.folder / "tls"),
+        )  # fmt: skip
         self._last_progress = 0.0
 
     def send(self, message: Message) -> None:

@@ -89,6 +89,8 @@ MIGRATION_MODULES: dict[str, str | None] = {}
 
 REDIS_URL = env.text("REDIS_URL")
 CELERY_BROKER_URL = broker(REDIS_URL)
+GATE_URL = os.environ.get("QFL_GATE_URL", "")  # rediss://host:port, how hospitals on other hosts reach the broker
+FLARE = os.environ.get("QFL_FLARE", "") == "1"  # a FLARE server with our relay runs beside this platform
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]

@@ -48,6 +48,8 @@ EXPECTED: dict[str, dict[str, str]] = {
     "influence_study": {"POST": "A"},
     "run_propose": {"POST": "A"},
     "agreement_record": {"POST": "A"},
+    "site_invite": {"GET": "A", "POST": "A"},
+    "site_uninvite": {"POST": "A"},
     "run": {"GET": STAFF},
     "run_compare": {"GET": STAFF},
     "run_compare_csv": {"GET": STAFF},

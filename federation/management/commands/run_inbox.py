@@ -3,7 +3,7 @@ from __future__ import annotations
 import time
 
 from core.process import LoopCommand
-from federation import mailbox
+from federation import joining, mailbox
 from federation.models import Participant
 
 
@@ -15,16 +15,19 @@ class Command(LoopCommand):
         return 0.05
 
     def start(self) -> None:
-        self.inbox = mailbox.Inbox()
+        self.inbox = mailbox.Inbox(joins=joining.join_receive)
         self.refreshed = self.resent = 0.0
         self.participants: list[Participant] = []
+        self.invited: list[str] = []
 
     def step(self) -> bool:
         now = time.monotonic()
         if now - self.refreshed > 2:
             self.participants = list(Participant.objects.filter(is_active=True))
+            joining.invitations_expire()
+            self.invited = joining.sites_expected()
             self.refreshed = now
         if now - self.resent > 2:
             mailbox.orders_resend()
             self.resent = now
-        return bool(self.inbox.poll(self.participants))
+        return bool(self.inbox.poll(self.participants, invited=self.invited))

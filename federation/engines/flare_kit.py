@@ -1,0 +1,140 @@
+"""Startup kits of a FLARE federation: provisioned certificates, and a policy that permits our relay and nothing else.
+
+FLARE's own defaults let a project's lead bring code to a hospital and a log streamer take text from it, and store
+under /tmp; the kits made here permit neither. Needs no FLARE to be imported, only its environment to be there.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+ENVIRONMENT = ROOT / ".venv-flare"
+ADMIN = "platform@qfl.invalid"
+RELAY, EXECUTOR = "federation.engines.flare_server.Relay", "federation.engines.flare_site.SiteExecutor"
+HELP = "NVIDIA FLARE was not found in .venv-flare; install it with: make flare"
+_BUILDERS = """builders:
+  - {path: nvflare.lighter.impl.workspace.WorkspaceBuilder, args: {template_file: [master_template.yml]}}
+  - {path: nvflare.lighter.impl.static_file.StaticFileBuilder, args: {config_folder: config}}
+  - {path: nvflare.lighter.impl.cert.CertBuilder}
+  - {path: nvflare.lighter.impl.signature.SignatureBuilder}
+"""
+# Who may do what at a hospital. Jobs name classes that are installed there (byoc: none), and only those of ours.
+POLICY = {
+    "format_version": "1.0",
+    "permissions": {
+        "project_admin": {
+            "submit_job": "any", "clone_job": "none", "manage_job": "any", "download_job": "none", "view": "any",
+            "operate": "any", "shell_commands": "none", "byoc": "none", "server-predeployed-flwr": "none",
+        },
+        **dict.fromkeys(("org_admin", "lead", "member"), {"view": "any", "submit_job": "none", "byoc": "none"}),
+    },
+}  # fmt: skip
+
+
+class FlareMissing(Exception):
+    """FLARE is not installed here."""
+
+
+def python() -> str:
+    found = ENVIRONMENT / "bin" / "python"
+    if not found.exists():
+        raise FlareMissing(HELP)
+    return str(found)
+
+
+def provision(folder: Path, *, host: str, port: int, sites: Sequence[str]) -> Path:
+    """Make the kits of server, sites and administrator; returns the folder that holds one folder each."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    server = [f"  - {{name: {host}, type: server, org: platform, fed_learn_port: {port}, admin_port: {port}}}"]
+    clients = [f"  - {{name: {site}, type: client, org: {_org(site)}}}" for site in sites]
+    admin = [f"  - {{name: {ADMIN}, type: admin, org: platform, role: project_admin}}"]
+    project = folder / "project.yml"
+    project.write_text(
+        "\n".join(["api_version: 3", "name: qfl", "participants:", *server, *clients, *admin]) + "\n" + _BUILDERS
+    )
+    subprocess.run(
+        [python(), "-m", "nvflare.cli", "provision", "-p", str(project), "-w", str(folder / "kits"), "--force"],
+        check=True, capture_output=True, cwd=folder, env=_environment({}),
+    )  # fmt: skip
+    kits = folder / "kits" / "qfl" / "prod_00"
+    _restrict(kits / host, RELAY)
+    for site in sites:
+        _restrict(kits / site, EXECUTOR)
+    return kits
+
+
+def _org(site: str) -> str:
+    """FLARE wants letters, digits and _ in the name of an organisation."""
+    return site.replace("-", "_")
+
+
+def _restrict(kit: Path, own: str) -> None:
+    local = kit / "local"
+    (local / "authorization.json").write_text(json.dumps(POLICY, indent=1))
+    resources = json.loads((local / "resources.json.default").read_text())
+    resources |= {"class_list_enforcement_mode": "enforce", "class_allow_list": [own], "allow_log_streaming": False}
+    unwanted = {"site_log_streamer", "log_receiver"}
+    resources["components"] = [part for part in resources["components"] if part["id"] not in unwanted]
+    text = json.dumps(resources, indent=1).replace("/tmp/nvflare", str(kit / "store"))  # noqa: S108 - FLARE's default
+    (local / "resources.json").write_text(text)
+
+
+def job(folder: Path, *, sites: int) -> Path:
+    """The one standing job: relay here, executor there. It carries no code, and waits until so many sites are there."""
+    config = folder / "relay" / "app" / "config"
+    config.mkdir(parents=True, exist_ok=True)
+    (folder / "relay" / "meta.json").write_text(
+        json.dumps({"name": "relay", "deploy_map": {"app": ["@ALL"]}, "min_clients": sites, "resource_spec": {}})
+    )
+    server = {"format_version": 2, "workflows": [{"id": "relay", "path": RELAY, "args": {}}], "components": []}
+    client = {
+        "format_version": 2,
+        "executors": [{"tasks": ["order"], "executor": {"path": EXECUTOR, "args": {}}}],
+        "components": [],
+    }
+    for name, content in (("server", server), ("client", client)):
+        (config / f"config_fed_{name}.json").write_text(json.dumps(content, indent=1))
+    return folder / "relay"
+
+
+def server_command(kit: Path) -> list[str]:
+    return [
+        python(), "-u", "-m", "nvflare.private.fed.app.server.server_train", "-m", str(kit), "-s", "fed_server.json",
+        "--set", "secure_train=true", "org=platform", "config_folder=config",
+    ]  # fmt: skip
+
+
+def site_command(kit: Path) -> list[str]:
+    return [
+        python(), "-u", "-m", "nvflare.private.fed.app.client.client_train", "-m", str(kit), "-s", "fed_client.json",
+        "--set", "secure_train=true", f"uid={kit.name}", f"org={_org(kit.name)}", "config_folder=config",
+    ]  # fmt: skip
+
+
+def start(command: list[str], *, kit: Path, variables: Mapping[str, str], log: Path) -> subprocess.Popen:
+    (kit / "transfer").mkdir(exist_ok=True)
+    with log.open("ab") as out:
+        return subprocess.Popen(
+            command, cwd=kit, stdout=out, stderr=out, env=_environment(variables), start_new_session=True
+        )
+
+
+def submit(kits: Path, job_folder: Path) -> str:
+    """Hand the job in as the administrator; returns its number."""
+    done = subprocess.run(
+        [python(), "-m", "federation.engines.flare_admin", str(kits / ADMIN), str(job_folder)],
+        check=True, capture_output=True, text=True, env=_environment({}),
+    )  # fmt: skip
+    return done.stdout.strip().splitlines()[-1]
+
+
+def _environment(variables: Mapping[str, str]) -> dict[str, str]:
+    """Nothing of the platform's but what is named, and no word to anybody outside."""
+    kept = {name: os.environ[name] for name in ("HOME", "LANG", "TMPDIR", "OMP_NUM_THREADS") if name in os.environ}
+    path = f"{ENVIRONMENT / 'bin'}:/usr/bin:/bin"
+    return {**kept, "PATH": path, "PYTHONPATH": str(ROOT), "DO_NOT_TRACK": "1", **variables}

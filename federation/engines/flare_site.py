@@ -1,0 +1,62 @@
+"""In FLARE's client at a hospital: the site's own code behind FLARE's door. SITE_HOME names the site's folder."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from pathlib import Path
+
+from nvflare.apis.executor import Executor
+from nvflare.apis.fl_constant import ReturnCode
+from nvflare.apis.fl_context import FLContext
+from nvflare.apis.shareable import Shareable, make_reply
+from nvflare.apis.signal import Signal
+
+from federation.domain.messages import Message
+from federation.engines.flare_server import ORDER
+from federation.site.handlers import Site
+from federation.site.home import SiteHome
+from federation.site.worker import carry_out_order, read_order
+
+
+class SiteExecutor(Executor):
+    """Reads and carries out a sealed order exactly as the site's worker does, and hands its sealed answer back."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._site: Site | None = None
+
+    def execute(self, task_name: str, shareable: Shareable, fl_ctx: FLContext, abort_signal: Signal) -> Shareable:
+        if task_name != ORDER:
+            return make_reply(ReturnCode.TASK_UNKNOWN)
+        site = self._site = self._site or _opened()
+        answers = Answers()
+        order = read_order(site.home.config, str(shareable["text"]))
+        if order is not None:
+            carry_out_order(site, answers, order)  # type: ignore[arg-type]
+        reply = make_reply(ReturnCode.OK)
+        reply["answers"] = answers.sealed
+        return reply
+
+
+def _opened() -> Site:
+    import torch
+
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
+    for name in os.environ.get("SITE_HANDLERS", "audits.predeployment.site").split(","):
+        importlib.import_module(name.strip())
+    return Site(SiteHome(Path(os.environ["SITE_HOME"])))
+
+
+class Answers:
+    """Stands where the worker has its postbox."""
+
+    def __init__(self) -> None:
+        self.sealed: list[str] = []
+
+    def deliver(self, text: str) -> None:
+        self.sealed.append(text)
+
+    def progress(self, message: Message) -> None:
+        """Not carried: FLARE's client answers once a task."""

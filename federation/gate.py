@@ -1,0 +1,133 @@
+"""The door between hospitals and the broker: TLS 1.3 outside, the broker's own socket inside, bytes in between.
+
+A caller needs a certificate of the platform's authority, and may then sign in to the broker only as the user that the
+certificate names: a stolen password is worth nothing without the certificate, and the other way round. What that user
+may touch is decided by the broker. Any Redis can stand behind it, also one that was built without TLS.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import ssl
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+logger = logging.getLogger(__name__)
+CHUNK = 64 * 1024
+SIGN_IN_SECONDS = 10.0
+MAX_SIGN_IN = 16  # words, and none longer than
+MAX_WORD = 512
+REFUSAL = b"-NOPERM sign in as the user that your certificate names\r\n"
+
+
+def server_context(*, certificate: Path, key: Path, authority: Path) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_cert_chain(certificate, key)
+    context.load_verify_locations(authority)
+    return context
+
+
+class Gate:
+    def __init__(self, *, redis_url: str, context: ssl.SSLContext) -> None:
+        self._url, self._context = redis_url, context
+
+    async def listen(self, host: str, port: int) -> asyncio.Server:
+        return await asyncio.start_server(
+            self._admit,
+            host,
+            port,
+            ssl=self._context,
+            ssl_handshake_timeout=SIGN_IN_SECONDS,
+            ssl_shutdown_timeout=1.0,
+            limit=CHUNK,
+        )
+
+    async def _admit(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(asyncio.CancelledError):  # the door is closed: nobody waits for this task
+            await self._serve(reader, writer)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        user = certified(writer)
+        try:
+            words = await asyncio.wait_for(_first_command(reader), SIGN_IN_SECONDS)
+            if signs_in_as(words) != user:
+                logger.warning("refused %s, which asked to sign in as %r", user, signs_in_as(words))
+                writer.write(REFUSAL)
+                await writer.drain()
+                return
+            inside_reader, inside_writer = await self._open()
+            try:
+                inside_writer.write(_encoded(words))
+                await _both_ways(reader, writer, inside_reader, inside_writer)
+            finally:
+                inside_writer.close()
+        except (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError) as error:
+            logger.info("%s left: %s", user, error)
+        finally:
+            writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
+
+    async def _open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        parts = urlsplit(self._url)
+        if parts.scheme == "unix":
+            return await asyncio.open_unix_connection(unquote(parts.path))
+        return await asyncio.open_connection(parts.hostname, parts.port or 6379)
+
+
+def certified(writer: asyncio.StreamWriter) -> str:
+    """The broker user that the caller's certificate names."""
+    subject = writer.get_extra_info("peercert")["subject"]
+    return next(value for part in subject for name, value in part if name == "commonName")
+
+
+def signs_in_as(words: list[bytes]) -> str | None:
+    """Whom a first command signs in: AUTH user password, or HELLO 3 AUTH user password."""
+    match [word.upper() for word in words[:3]]:
+        case [b"AUTH", _, _] if len(words) == 3:
+            return words[1].decode(errors="replace")
+        case [b"HELLO", _, b"AUTH"] if len(words) >= 5:
+            return words[3].decode(errors="replace")
+    return None
+
+
+async def _first_command(reader: asyncio.StreamReader) -> list[bytes]:
+    """One RESP array of short strings."""
+    return [await _word(reader) for _ in range(await _length(reader, b"*", MAX_SIGN_IN))]
+
+
+async def _word(reader: asyncio.StreamReader) -> bytes:
+    length = await _length(reader, b"$", MAX_WORD)
+    return (await reader.readexactly(length + 2))[:-2]
+
+
+async def _length(reader: asyncio.StreamReader, mark: bytes, most: int) -> int:
+    line = await reader.readuntil(b"\r\n")
+    if line[:1] != mark or not line[1:-2].isdigit() or not 1 <= int(line[1:-2]) <= most:
+        raise ValueError("that is no sign-in to a broker")
+    return int(line[1:-2])
+
+
+def _encoded(words: list[bytes]) -> bytes:
+    return b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%s\r\n" % (len(word), word) for word in words)
+
+
+async def _both_ways(reader, writer, inside_reader, inside_writer) -> None:
+    """Until either side ends; then both do, so that neither waits for one that is gone."""
+    ways = [asyncio.create_task(_copy(reader, inside_writer)), asyncio.create_task(_copy(inside_reader, writer))]
+    try:
+        await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for way in ways:
+            way.cancel()
+        await asyncio.gather(*ways, return_exceptions=True)
+
+
+async def _copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+    while data := await source.read(CHUNK):
+        target.write(data)
+        await target.drain()

@@ -1,0 +1,173 @@
+"""Letting a hospital in: an administrator issues an invitation, the site's own command answers it once.
+
+The token of the invitation is a password of the site's broker user and dies when the site joins. The site draws its
+own password, its signing key and its TLS key; the platform sees a digest, a public key and a certificate request.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import secrets
+from datetime import timedelta
+
+import kombu
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.models import Institution, User
+from core.context import governed
+from core.errors import ApplicationError, Conflict
+from federation import pki, provisioning, services
+from federation.domain import messages
+from federation.domain.invitation import SITE, Invitation
+from federation.domain.messages import Message, MessageError, dump_public
+from federation.keys import coordinator_key
+from federation.models import Federation, Participant, SiteInvitation
+from federation.site.wire import broker, transport_options
+from provenance.keys import log_verifiers
+
+logger = logging.getLogger(__name__)
+State = SiteInvitation.State
+MAX_DAYS = 14
+
+
+def invitation_issue(
+    *, federation: Federation, institution: Institution, site: str, days: int, actor: User
+) -> tuple[SiteInvitation, Invitation]:
+    """Open the door for one site. The returned file is shown once and kept nowhere."""
+    _check(federation, institution, site, days)
+    token = secrets.token_urlsafe(32)
+    expires = timezone.now() + timedelta(days=days)
+    with governed(action="site.invite", actor=actor.id):
+        if SiteInvitation.objects.filter(site=site, state=State.OPEN).exists():
+            raise Conflict(f"{site} has an open invitation; withdraw it first, then issue a new one.")
+        row = SiteInvitation.objects.create(
+            federation=federation, institution=institution, site=site, token_digest=_digest(token),
+            expires_at=expires, invited_by=actor,
+        )  # fmt: skip
+        provisioning.broker_user(site, add=row.token_digest)
+    certificate, key = pki.site_certificate(site, days=days)
+    return row, Invitation(
+        site=site, federation=federation.name, broker_url=settings.GATE_URL, ca=pki.authority_pem(),
+        certificate=certificate, certificate_key=key, token=token,
+        coordinator_public_key=dump_public(coordinator_key()), witness_name=provisioning.witness_name(site),
+        log_keys=tuple(key.vkey for key in log_verifiers()), expires_at=expires.isoformat(),
+    )  # fmt: skip
+
+
+def _check(federation: Federation, institution: Institution, site: str, days: int) -> None:
+    if not settings.GATE_URL:
+        raise Conflict(
+            "This platform has no door for other hosts. Its operator sets QFL_GATE_URL (rediss://host:port) and starts "
+            "`manage.py run_gate`."
+        )
+    if not SITE.fullmatch(site):
+        raise ApplicationError(f"Expected a code of small letters, digits, - and _, at most 40, got {site!r}.")
+    if not 1 <= days <= MAX_DAYS:
+        raise ApplicationError(f"Expected 1 to {MAX_DAYS} days, got {days}.")
+    other = Participant.objects.filter(site=site).exclude(institution=institution).select_related("institution").first()
+    if other is not None:  # the code names a queue and a broker user
+        raise Conflict(f"The code {site} belongs to {other.institution}; choose another.")
+    held = federation.participants.filter(institution=institution).exclude(site=site).first()
+    if held is not None:
+        raise Conflict(
+            f"{institution} already takes part as {held.site}; invite it under that code to replace its key."
+        )
+
+
+def invitation_revoke(*, invitation: SiteInvitation, actor: User) -> None:
+    with governed(action="site.uninvite", actor=actor.id):
+        row = SiteInvitation.objects.select_for_update().get(id=invitation.id)
+        if row.state != State.OPEN:
+            raise Conflict(f"The invitation is {row.state}; only an open one can be withdrawn.")
+        _end(row, State.REVOKED)
+
+
+def invitations_expire() -> int:
+    """Close what nobody used in time."""
+    late = SiteInvitation.objects.filter(state=State.OPEN, expires_at__lte=timezone.now())
+    if not late.exists():
+        return 0
+    with governed(action="site.invitation.expire"):
+        rows = list(late.select_for_update())
+        for row in rows:
+            _end(row, State.EXPIRED)
+    return len(rows)
+
+
+def _end(row: SiteInvitation, state: str) -> None:
+    row.state, row.ended_at = state, timezone.now()
+    row.save(update_fields=["state", "ended_at"])
+    provisioning.broker_user(row.site, remove=row.token_digest)
+
+
+def sites_expected() -> list[str]:
+    """Whose queue may hold a request to join, also one asked again because the answer was lost."""
+    since = timezone.now() - timedelta(hours=1)
+    rows = SiteInvitation.objects.filter(state=State.OPEN) | SiteInvitation.objects.filter(
+        state=State.JOINED, ended_at__gte=since
+    )
+    return sorted(set(rows.values_list("site", flat=True)))
+
+
+def join_receive(site: str, text: str) -> str:
+    """Take a request to join and answer it. Returns what it was, for the log."""
+    try:
+        public_key = json.loads(text)["body"]["public_key"]
+        message, _ = messages.unseal(text, sender=site, public_key=str(public_key))
+    except (MessageError, ValueError, KeyError, TypeError) as error:
+        logger.warning("refused a request to join as %s: %s", site, error)
+        return "refused"
+    try:
+        answer, ok = {"certificate": _admit(site, message)}, True
+    except ApplicationError as error:
+        answer, ok = {"error": str(error)}, False
+    _welcome(site, Message("welcome", "coordinator", site, message.key, answer, ok=ok))
+    return "joined" if ok else "refused"
+
+
+def _admit(site: str, message: Message) -> str:
+    """The site's certificate, once its key is on record. Asked again with the same keys, the answer is as good."""
+    public_key, password, request = (str(message.body.get(name, "")) for name in ("public_key", "password", "request"))
+    if len(password) != 64 or set(password) - set("0123456789abcdef"):
+        raise ApplicationError("expected the SHA-256 of a password, in hex")
+    certificate = pki.sign_request(request, site=site)
+    with transaction.atomic():
+        row = SiteInvitation.objects.select_for_update(of=("self",)).select_related(
+            "federation", "institution", "invited_by"
+        ).filter(site=site).first()  # fmt: skip
+        if row is None or not _fits(row, public_key, password):
+            raise ApplicationError("this invitation was used, withdrawn or has ended; ask for a new one")
+        if row.state == State.OPEN:
+            participant = services.participant_add(
+                federation=row.federation, institution=row.institution, site=site, public_key=public_key,
+                actor=row.invited_by,
+            )  # fmt: skip
+            with governed(action="site.join", reason=f"{site} answered its invitation"):
+                row.state, row.ended_at = State.JOINED, timezone.now()
+                row.public_key, row.password_digest = public_key, password
+                row.save(update_fields=["state", "ended_at", "public_key", "password_digest"])
+            services.manifest_request(participant=participant, key=str(row.id))
+    provisioning.broker_user(site, only=password)
+    return certificate
+
+
+def _fits(row: SiteInvitation, public_key: str, password: str) -> bool:
+    if row.state == State.OPEN:
+        return row.expires_at > timezone.now()
+    return row.state == State.JOINED and row.public_key == public_key and row.password_digest == password
+
+
+def _welcome(site: str, message: Message) -> None:
+    with (
+        kombu.Connection(broker(settings.REDIS_URL), transport_options=transport_options(site)) as connection,
+        connection.SimpleQueue("welcome") as queue,
+    ):
+        queue.put(messages.seal(message, coordinator_key()), serializer="json", retry=False)
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()

@@ -1,0 +1,214 @@
+"""``python -m federation.site join invitation.json --data heart:/srv/data``: from an invitation to a working site.
+
+Nothing is sent before the data were read. Keys and the broker's password are drawn here and stored before the platform
+hears of them, so a join that was cut off is simply run again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import secrets
+import sys
+import time
+from pathlib import Path
+from queue import Empty
+from typing import Any
+from urllib.parse import urlsplit
+
+import kombu
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
+
+from federation.domain import messages
+from federation.domain.invitation import MAX_BYTES, Invitation, InvitationError, fingerprint
+from federation.domain.messages import Message, MessageError, dump_public
+from federation.site.home import SiteConfig, SiteHome
+from federation.site.wire import tls_options, transport_options
+from provenance.witness.state import write_whole
+
+ANSWER_SECONDS = 60.0
+
+
+class JoinError(Exception):
+    """The site cannot join; the text says what to do."""
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m federation.site join", description=__doc__)
+    parser.add_argument("invitation", type=Path, help="the file that the administrator handed over")
+    parser.add_argument("--data", required=True, help="what the site holds and where, e.g. heart:/srv/data")
+    parser.add_argument("--home", type=Path, default=Path("site"), help="the site's own folder (default: ./site)")
+    parser.add_argument("--no-start", action="store_true", help="join, but do not start the worker")
+    options = parser.parse_args(arguments)
+    try:
+        join(options.invitation, options.data, options.home)
+    except (JoinError, InvitationError) as error:
+        print(f"  {error}", file=sys.stderr)
+        return 2
+    if options.no_start:
+        print(f"  Start the worker with: SITE_HOME={options.home} python -m federation.site")
+        return 0
+    print("  Starting the worker; Ctrl-C stops it.", flush=True)
+    os.environ["SITE_HOME"] = str(options.home)
+    from federation.site.worker import main as work
+
+    work()
+    return 0
+
+
+def join(file: Path, data: str, folder: Path) -> SiteHome:
+    """Do all that the command does but start the worker."""
+    invitation = _read(file)
+    _say(f"Invited as {invitation.site} to “{invitation.federation}”, until {invitation.expires_at[:16]}")
+    _say(check_data(data, invitation.site))
+    known = _known(folder, invitation)
+    draft = prepare(folder, invitation)
+    config = SiteConfig(
+        site=invitation.site, data=data, coordinator_public_key=invitation.coordinator_public_key,
+        redis_url=_url(invitation, draft["password"]), witness_name=invitation.witness_name,
+        log_keys=invitation.log_keys,
+    )  # fmt: skip
+    if known is None:
+        key = messages.new_key()
+        write_whole(folder / "key", messages.dump_private(key))
+    key = messages.load_private((folder / "key").read_bytes())
+    certificate = ask(folder, invitation, draft, key)
+    write_whole(folder / "tls" / "certificate.pem", certificate.encode())
+    home = SiteHome.create(folder, config)
+    (folder / "joining.json").unlink()
+    (folder / "tls" / "invited.pem").unlink()
+    (folder / "tls" / "invited-key.pem").unlink()
+    _say(f"Joined. The fingerprint of this site's key: {fingerprint(dump_public(home.key))}")
+    return home
+
+
+def _read(file: Path) -> Invitation:
+    try:
+        if file.stat().st_size > MAX_BYTES:
+            raise InvitationError(f"{file} is too large for an invitation")
+        return Invitation.from_text(file.read_text())
+    except (OSError, UnicodeDecodeError) as error:
+        raise JoinError(f"cannot read the invitation {file}: {error}") from error
+
+
+def check_data(data: str, site: str) -> str:
+    """Load the data as the worker will, and say in one line what they are."""
+    from federation.domain.data.registry import manifest, open_source
+
+    try:
+        source = open_source(data)
+        loaded = source.load(site)
+        manifest(source, loaded)
+    except Exception as error:
+        raise JoinError(
+            f"the data of {site} cannot be read from {data}: {error}\n  Nothing was sent. Mend --data and try again."
+        ) from error
+    return f"Read the data of {loaded.n_patients} patients; they stay here"
+
+
+def _known(folder: Path, invitation: Invitation) -> bytes | None:
+    """The key that is already in the folder. A folder of another site is refused."""
+    if (folder / "site.json").exists():
+        held = SiteHome(folder).config.site
+        if held != invitation.site:
+            raise JoinError(f"{folder} belongs to {held}, the invitation is for {invitation.site}; name another --home")
+    path = folder / "key"
+    return path.read_bytes() if path.exists() else None
+
+
+def prepare(folder: Path, invitation: Invitation) -> dict[str, Any]:
+    """Draw what the site will need and store it; what a join that was cut off has drawn is used again."""
+    (folder / "tls").mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o700)
+    token = hashlib.sha256(invitation.token.encode()).hexdigest()
+    path = folder / "joining.json"
+    draft = json.loads(path.read_text()) if path.exists() else {}
+    if draft.get("token") != token:
+        draft = {"token": token, "password": secrets.token_urlsafe(32)}
+        write_whole(folder / "tls" / "key.pem", _new_tls_key())
+        write_whole(path, json.dumps(draft).encode())
+    for name, text in (
+        ("authority", invitation.ca), ("invited", invitation.certificate), ("invited-key", invitation.certificate_key),
+    ):  # fmt: skip
+        write_whole(folder / "tls" / f"{name}.pem", text.encode())
+    return draft
+
+
+def _new_tls_key() -> bytes:
+    return Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
+def ask(folder: Path, invitation: Invitation, draft: dict[str, Any], key) -> str:
+    """Send the site's keys and wait for its certificate. The token opens, or, once it was used, the new password."""
+    tls_key = load_pem_private_key((folder / "tls" / "key.pem").read_bytes(), None)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, f"site.{invitation.site}")])
+    request = x509.CertificateSigningRequestBuilder(name).sign(tls_key, None)  # type: ignore[arg-type]
+    body = {
+        "public_key": dump_public(key),
+        "request": request.public_bytes(Encoding.PEM).decode(),
+        "password": hashlib.sha256(draft["password"].encode()).hexdigest(),
+    }
+    message = Message("join", invitation.site, "coordinator", f"join:{draft['token'][:16]}:{time.time_ns()}", body)
+    text = messages.seal(message, key)
+    refused: Exception | None = None
+    for password in (invitation.token, draft["password"]):
+        try:
+            return _answer(folder, invitation, password, message.key, text)
+        except kombu.exceptions.OperationalError as error:
+            refused = error
+            if "WRONGPASS" not in str(error) and "invalid username-password" not in str(error):
+                break
+    raise JoinError(
+        f"the broker at {urlsplit(invitation.broker_url).netloc} did not let this site in ({refused}); check the way "
+        "there, and that the invitation was neither used nor withdrawn"
+    )
+
+
+def _answer(folder: Path, invitation: Invitation, password: str, key: str, text: str) -> str:
+    url = _url(invitation, password)
+    options = dict(tls_options(url, folder / "tls") or {})
+    options |= {"ssl_certfile": str(folder / "tls/invited.pem"), "ssl_keyfile": str(folder / "tls/invited-key.pem")}
+    with kombu.Connection(url, ssl=options, transport_options=transport_options(invitation.site)) as connection:
+        connection.ensure_connection(max_retries=1, interval_start=0.2, reraise_as_library_errors=True)
+        with connection.SimpleQueue("results") as results:
+            results.put(text, serializer="json", retry=False)
+        with connection.SimpleQueue("welcome") as welcome:
+            deadline = time.monotonic() + ANSWER_SECONDS
+            while (left := deadline - time.monotonic()) > 0:
+                try:
+                    found = welcome.get(timeout=left)
+                except Empty:
+                    break
+                found.ack()
+                answer = _unsealed(invitation, found.payload)
+                if answer is not None and answer.key == key:
+                    if not answer.ok:
+                        raise JoinError(f"the platform refused: {answer.body['error']}")
+                    return str(answer.body["certificate"])
+    raise JoinError(f"the platform did not answer within {ANSWER_SECONDS:.0f} s; run the same command again later")
+
+
+def _unsealed(invitation: Invitation, payload: Any) -> Message | None:
+    try:
+        found, _ = messages.unseal(str(payload), sender="coordinator", public_key=invitation.coordinator_public_key)
+    except MessageError:
+        return None
+    return found if found.recipient == invitation.site else None
+
+
+def _url(invitation: Invitation, password: str) -> str:
+    parts = urlsplit(invitation.broker_url)
+    return parts._replace(netloc=f"site.{invitation.site}:{password}@{parts.netloc}").geturl()
+
+
+def _say(text: str) -> None:
+    print(f"  · {text}", flush=True)

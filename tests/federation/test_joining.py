@@ -1,0 +1,362 @@
+"""Inviting a hospital and letting it in: over TLS, once, in time, and only as itself."""
+
+from __future__ import annotations
+
+import json
+import socket
+import ssl
+import threading
+from datetime import timedelta
+
+import pytest
+import redis
+from django.conf import settings
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from core.errors import ApplicationError, Conflict
+from federation import joining, mailbox, pki
+from federation.domain.invitation import Invitation, InvitationError, fingerprint
+from federation.gate import signs_in_as
+from federation.models import Federation, Participant, SiteInvitation, SiteOrder
+from federation.site import join as site_join
+from federation.site.home import SiteHome
+from federation.site.wire import tls_options
+from tests.factories.gate import RunningGate
+from tests.factories.people import make_people
+
+pytestmark = pytest.mark.django_db(transaction=True)
+DATA = "phantom:?patients=40&sites=2"
+
+
+class RunningInbox:
+    """The inbox's loop in this process."""
+
+    def __init__(self) -> None:
+        self.inbox = mailbox.Inbox(joins=joining.join_receive)
+        self.stopped = threading.Event()
+        self.thread = threading.Thread(target=self._run, daemon=True)
+        self.thread.start()
+
+    def _run(self) -> None:
+        from django.db import connection
+
+        while not self.stopped.wait(0.02):
+            participants = list(Participant.objects.filter(is_active=True))
+            self.inbox.poll(participants, invited=joining.sites_expected())
+        connection.close()
+
+    def stop(self) -> None:
+        self.stopped.set()
+        self.thread.join(10)
+
+
+@pytest.fixture
+def gate(tmp_path, settings):
+    running = RunningGate(tmp_path)
+    settings.GATE_URL = running.url
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def inbox():
+    running = RunningInbox()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def people():
+    return make_people()
+
+
+@pytest.fixture
+def federation():
+    return Federation.objects.create(
+        name="Trial", purpose="Testing", data_title="Phantom", task="segmentation", synthetic=True
+    )
+
+
+@pytest.fixture(autouse=True)
+def _no_broker_users_left():
+    yield
+    client = redis.Redis.from_url(settings.REDIS_URL)
+    for site in ("phantom-1", "phantom-2"):
+        client.execute_command("ACL", "DELUSER", f"site.{site}")
+        for key in client.keys(f"site.{site}.*"):
+            client.delete(key)
+
+
+def invite(people, federation, site="phantom-1", **given) -> tuple[SiteInvitation, Invitation]:
+    institution = people.north if site == "phantom-1" else people.south
+    return joining.invitation_issue(
+        federation=federation, institution=institution, site=site, actor=people.administrator, **{"days": 1, **given}
+    )
+
+
+def written(tmp_path, invitation: Invitation, name: str = "invitation.json"):
+    file = tmp_path / name
+    file.write_text(invitation.as_text())
+    return file
+
+
+def client_of(home: SiteHome) -> redis.Redis:
+    url = home.config.redis_url
+    return redis.Redis.from_url(url, **(tls_options(url, home.folder / "tls") or {}))
+
+
+def test_a_hospital_joins_with_one_command_and_is_asked_for_its_manifest(people, federation, gate, inbox, tmp_path):
+    row, invitation = invite(people, federation)
+    code = site_join.main([str(written(tmp_path, invitation)), "--data", DATA, "--home", str(tmp_path / "s"),
+                           "--no-start"])  # fmt: skip
+    assert code == 0
+    home = SiteHome(tmp_path / "s")
+    participant = Participant.objects.get()
+    assert (participant.site, participant.institution) == ("phantom-1", people.north)
+    row.refresh_from_db()
+    assert row.state == "joined" and row.public_key == participant.public_key
+    assert SiteOrder.objects.get().kind == "manifest"
+    assert client_of(home).ping()
+    assert sorted(path.name for path in (home.folder / "tls").iterdir()) == [
+        "authority.pem",
+        "certificate.pem",
+        "key.pem",
+    ]
+    assert (home.folder / "key").stat().st_mode & 0o077 == 0
+    assert invitation.token not in json.dumps(list(SiteInvitation.objects.values()), default=str)
+
+
+def test_an_invitation_opens_once(people, federation, gate, inbox, tmp_path):
+    _, invitation = invite(people, federation)
+    file = written(tmp_path, invitation)
+    site_join.join(file, DATA, tmp_path / "first")
+    with pytest.raises(site_join.JoinError, match="did not let this site in.*neither used nor withdrawn"):
+        site_join.join(file, DATA, tmp_path / "second")
+    assert Participant.objects.get().public_key == SiteInvitation.objects.get().public_key
+
+
+def test_a_join_whose_answer_was_lost_is_run_again(people, federation, gate, inbox, tmp_path, monkeypatch):
+    _, invitation = invite(people, federation)
+    file = written(tmp_path, invitation)
+    real = site_join.ask
+
+    def cut_off(*given):
+        real(*given)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(site_join, "ask", cut_off)
+    with pytest.raises(KeyboardInterrupt):
+        site_join.join(file, DATA, tmp_path / "s")
+    key = (tmp_path / "s" / "key").read_bytes()
+    monkeypatch.setattr(site_join, "ask", real)
+    home = site_join.join(file, DATA, tmp_path / "s")
+    assert (home.folder / "key").read_bytes() == key
+    assert client_of(home).ping()
+    assert Participant.objects.count() == 1
+
+
+def test_a_site_touches_neither_anothers_keys_nor_the_platforms(people, federation, gate, inbox, tmp_path):
+    homes = {}
+    for site in ("phantom-1", "phantom-2"):
+        _, invitation = invite(people, federation, site)
+        homes[site] = site_join.join(written(tmp_path, invitation, f"{site}.json"), DATA, tmp_path / site)
+    a = client_of(homes["phantom-1"])
+    a.lpush("site.phantom-1.probe", "x")
+    assert a.rpop("site.phantom-1.probe") == b"x"
+    for attempt in (
+        lambda: a.lpush("site.phantom-2.work", "x"), lambda: a.lrange("site.phantom-2.results", 0, -1),
+        lambda: a.brpop("site.phantom-2.work", 1), lambda: a.lpush("coordinator", "x"), lambda: a.get("celery"),
+        lambda: a.publish("site.phantom-2.x", "x"), lambda: a.keys("*"), lambda: a.acl_list(),
+        lambda: a.flushall(), lambda: a.config_get("*"), lambda: a.eval("return redis.call('get', 'x')", 0),
+        lambda: a.execute_command("SORT", "site.phantom-1.x", "BY", "nosort", "GET", "site.phantom-2.*"),
+        lambda: a.execute_command("MIGRATE", "127.0.0.1", "1", "site.phantom-1.x", "0", "1"),
+    ):  # fmt: skip
+        with pytest.raises((redis.exceptions.NoPermissionError, redis.exceptions.ResponseError)) as refused:
+            attempt()
+        assert any(word in str(refused.value) for word in ("permission", "NOPERM", "can't access")), refused.value
+
+
+def test_a_password_is_worth_nothing_with_another_certificate(people, federation, gate, inbox, tmp_path):
+    homes = {}
+    for site in ("phantom-1", "phantom-2"):
+        _, invitation = invite(people, federation, site)
+        homes[site] = site_join.join(written(tmp_path, invitation, f"{site}.json"), DATA, tmp_path / site)
+    stolen = homes["phantom-2"].config.redis_url
+    with pytest.raises(redis.exceptions.RedisError, match="certificate"):
+        redis.Redis.from_url(stolen, **tls_options(stolen, homes["phantom-1"].folder / "tls")).ping()
+    platforms = stolen.replace("site.phantom-2", "default")
+    with pytest.raises(redis.exceptions.RedisError, match="certificate"):
+        redis.Redis.from_url(platforms, **tls_options(platforms, homes["phantom-1"].folder / "tls")).ping()
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [("none", "alert certificate required|certificate required|closed"), ("expired", "certificate expired|closed"),
+     ("stranger", "unknown ca|bad signature|decrypt|closed")],
+)  # fmt: skip
+def test_the_door_opens_to_certificates_of_the_platform_alone(gate, tmp_path, monkeypatch, fault, said):
+    ours = pki.authority_pem()
+    if fault == "stranger":
+        monkeypatch.setattr(pki, "secret", lambda name: b"s" * 32)
+    certificate, key = pki.site_certificate("phantom-1", days=-1 if fault == "expired" else 1)
+    for name, text in (("a", ours), ("c", certificate), ("k", key)):
+        (tmp_path / name).write_text(text)
+    context = ssl.create_default_context(cafile=tmp_path / "a")
+    if fault != "none":
+        context.load_cert_chain(tmp_path / "c", tmp_path / "k")
+    with pytest.raises(OSError, match=f"(?i){said}"):
+        sign_in_by_hand(context, gate.port)
+
+
+def sign_in_by_hand(context: ssl.SSLContext, port: int) -> None:
+    with (
+        socket.create_connection(("127.0.0.1", port), 5) as plain,
+        context.wrap_socket(plain, server_hostname="127.0.0.1") as tls,
+    ):
+        tls.sendall(b"*3\r\n$4\r\nAUTH\r\n$14\r\nsite.phantom-1\r\n$1\r\nx\r\n")
+        if not tls.recv(100):
+            raise OSError("closed")
+
+
+def test_a_site_believes_only_the_platforms_authority_and_name(people, federation, gate, tmp_path, monkeypatch):
+    _, invitation = invite(people, federation)
+    folder = tmp_path / "tls"
+    folder.mkdir()
+    for name, text in (("certificate", invitation.certificate), ("key", invitation.certificate_key)):
+        (folder / f"{name}.pem").write_text(text)
+    (folder / "authority.pem").write_text(invitation.ca)
+    wrong_name = f"rediss://site.phantom-1:{invitation.token}@localhost:{gate.port}"
+    with pytest.raises(redis.exceptions.ConnectionError, match="(?i)mismatch|not valid for"):
+        redis.Redis.from_url(wrong_name, **tls_options(wrong_name, folder)).ping()
+    monkeypatch.setattr(pki, "secret", lambda name: b"s" * 32)
+    (folder / "authority.pem").write_text(pki.authority_pem())
+    right = wrong_name.replace("localhost", "127.0.0.1")
+    with pytest.raises(redis.exceptions.ConnectionError, match="(?i)verify failed"):
+        redis.Redis.from_url(right, **tls_options(right, folder)).ping()
+
+
+@pytest.mark.parametrize("end", ["withdrawn", "expired"])
+def test_an_ended_invitation_opens_nothing(people, federation, gate, inbox, tmp_path, end):
+    row, invitation = invite(people, federation)
+    if end == "withdrawn":
+        joining.invitation_revoke(invitation=row, actor=people.administrator)
+    else:
+        SiteInvitation.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
+        assert joining.invitations_expire() == 1
+        assert joining.invitations_expire() == 0
+    with pytest.raises(site_join.JoinError, match="did not let this site in"):
+        site_join.join(written(tmp_path, invitation), DATA, tmp_path / "s")
+    assert not Participant.objects.exists()
+    with pytest.raises(Conflict, match="only an open one"):
+        joining.invitation_revoke(invitation=row, actor=people.administrator)
+
+
+def test_joining_again_replaces_the_key_and_leaves_the_worker_alone_until_then(
+    people, federation, gate, inbox, tmp_path
+):
+    _, first = invite(people, federation)
+    old = site_join.join(written(tmp_path, first), DATA, tmp_path / "old")
+    _, second = invite(people, federation)
+    assert client_of(old).ping()
+    new = site_join.join(written(tmp_path, second), DATA, tmp_path / "new")
+    assert client_of(new).ping()
+    with pytest.raises(redis.exceptions.AuthenticationError):
+        client_of(old).ping()
+    assert Participant.objects.get().public_key == joining.dump_public(new.key)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"site": "Not A Code"}, "Expected a code"), ({"days": 0}, "Expected 1 to 14 days"),
+        ({"days": 99}, "Expected 1 to 14 days"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_an_invitation_is_refused_in_words(people, federation, gate, given, said):
+    with pytest.raises(ApplicationError, match=said):
+        invite(people, federation, **given)
+
+
+def test_codes_belong_to_one_institution(people, federation, gate):
+    Participant.objects.create(federation=federation, institution=people.south, site="phantom-1", public_key="x")
+    with pytest.raises(Conflict, match="belongs to"):
+        invite(people, federation)
+    with pytest.raises(Conflict, match="already takes part as phantom-1"):
+        invite(people, federation, "phantom-2")
+
+
+def test_without_a_door_nobody_is_invited(people, federation, settings):
+    settings.GATE_URL = ""
+    with pytest.raises(Conflict, match="QFL_GATE_URL"):
+        invite(people, federation)
+
+
+def test_bad_data_are_found_before_anything_is_sent(people, federation, gate, tmp_path, capsys):
+    _, invitation = invite(people, federation)
+    code = site_join.main([str(written(tmp_path, invitation)), "--data", "heart:/nowhere", "--home",
+                           str(tmp_path / "s"), "--no-start"])  # fmt: skip
+    assert code == 2
+    assert "Nothing was sent" in capsys.readouterr().err
+    assert SiteInvitation.objects.get().state == "open"
+    assert not (tmp_path / "s").exists()
+
+
+@pytest.mark.parametrize("fault", ["not json", "[]", "version", "plain", "extra", "old", "large"])
+def test_a_file_that_is_no_invitation_is_refused_in_words(people, federation, gate, fault):
+    _, invitation = invite(people, federation)
+    raw = json.loads(invitation.as_text())
+    text, said, now = fault, "expected the file", None
+    if fault == "version":
+        text = json.dumps({**raw, "v": 2})
+    elif fault == "plain":
+        text = json.dumps({**raw, "broker_url": "redis://h:1"})
+    elif fault == "extra":
+        text = json.dumps({**raw, "more": 1})
+    elif fault == "old":
+        text, said, now = json.dumps(raw), "ended at", timezone.now() + timedelta(days=2)
+    elif fault == "large":
+        text, said = " " * 70_000, "at most"
+    with pytest.raises(InvitationError, match=said):
+        Invitation.from_text(text, now=now)
+    assert Invitation.from_text(json.dumps(raw)) == invitation
+
+
+def test_a_first_command_that_signs_nobody_in():
+    assert signs_in_as([b"AUTH", b"site.a", b"p"]) == "site.a"
+    assert signs_in_as([b"hello", b"3", b"auth", b"site.a", b"p"]) == "site.a"
+    for words in ([b"PING"], [b"AUTH", b"p"], [b"HELLO", b"3"], [b"AUTH", b"a", b"b", b"c"], []):
+        assert signs_in_as(words) is None
+
+
+def signed_in(person) -> Client:
+    client = Client()
+    client.force_login(person, backend="django.contrib.auth.backends.ModelBackend")
+    return client
+
+
+def test_the_page_hands_out_a_file_and_shows_how_it_stands(people, federation, gate, inbox, tmp_path):
+    client, url = signed_in(people.administrator), reverse("site_invite", args=[federation.id])
+    assert "Nobody was invited yet" in client.get(url).content.decode()
+    answer = client.post(url, {"institution": people.north.id, "site": "phantom-1", "days": 2})
+    assert answer.status_code == 200 and answer["Cache-Control"] == "no-store"
+    assert answer["Content-Disposition"] == 'attachment; filename="invitation-phantom-1.json"'
+    page = client.get(url).content.decode()
+    assert "Open" in page and "Withdraw" in page
+    again = client.post(url, {"institution": people.north.id, "site": "phantom-1", "days": 2})
+    assert again.status_code == 409 and "has an open invitation" in again.content.decode()
+    (tmp_path / "i").write_bytes(answer.content)
+    home = site_join.join(tmp_path / "i", DATA, tmp_path / "s")
+    assert fingerprint(joining.dump_public(home.key)) in client.get(url).content.decode()
+
+
+def test_the_page_withdraws_and_says_what_is_wrong(people, federation, gate):
+    client, url = signed_in(people.administrator), reverse("site_invite", args=[federation.id])
+    bad = client.post(url, {"institution": people.north.id, "site": "No Code", "days": 99})
+    assert bad.status_code == 400 and "Use small letters" in bad.content.decode()
+    row, _ = invite(people, federation)
+    client.post(reverse("site_uninvite", args=[row.id]))
+    row.refresh_from_db()
+    assert row.state == "revoked"
+    assert "Withdrawn" in client.get(url).content.decode()
