@@ -16,7 +16,7 @@ from core.charts import Chart, Table
 from core.charts.svg import Canvas, short
 from core.tones import look_of
 from federation.models import Consent, Federation, Participant, SiteSoftware, TrainingRun
-from federation.presentation.run_page import ANSWER_WORDS
+from federation.presentation.consents import ANSWER_WORDS
 
 HEALTHY_FOR = timedelta(minutes=3)  # three heartbeats
 RUNS_SHOWN = 10
