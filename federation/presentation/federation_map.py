@@ -15,6 +15,7 @@ from django.utils import timezone
 from core.charts import Chart, Table
 from core.charts.svg import Canvas, short
 from core.tones import look_of
+from federation.consents import consents_of
 from federation.models import Consent, Federation, Participant, SiteSoftware, TrainingRun
 from federation.presentation.consents import ANSWER_WORDS
 
@@ -116,19 +117,13 @@ def _cells(site: Place) -> tuple[str, ...]:
 
 
 def consents(federation: Federation, sites: list[Participant]) -> list[RunConsents]:
-    """The newest runs, and what each site last said to each: two queries."""
-    runs = list(federation.runs.all()[:RUNS_SHOWN])
-    latest: dict[tuple, str] = {}
-    for run_id, participant_id, decision in (
-        Consent.objects.filter(run__in=runs).order_by("created_at").values_list("run_id", "participant_id", "decision")
-    ):
-        latest[run_id, participant_id] = decision
+    """The newest runs, and where each institution stands with each."""
     out = []
-    for run in runs:
-        answers = []
+    for run in federation.runs.all()[:RUNS_SHOWN]:
+        standing, answers = consents_of(run), []
         for site in sites:
-            answer = latest.get((run.id, site.id))
             if site.site in run.config["data_digests"]:
+                answer = standing.get(site.site)
                 answers.append((site, *ANSWER_WORDS[Consent.Decision(answer) if answer else None]))
             else:
                 answers.append((site, "none", "Not in this run"))
