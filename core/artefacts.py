@@ -84,11 +84,3 @@ def _refuse_changed(digest: str, actual: str) -> None:
 def remove(digest: str) -> None:
     """Forget the bytes, for good; who has the digest can still recognise them elsewhere. Removing twice is nothing."""
     _path(digest).unlink(missing_ok=True)
-
-
-def size(digest: str) -> int | None:
-    """Bytes of an artefact, unread; None if it is not here."""
-    try:
-        return _path(digest).stat().st_size
-    except OSError:
-        return None

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from core import artefacts, jobs
 from core.context import governed
@@ -25,7 +25,12 @@ class Combined:
     notes: dict[str, list[str]] = field(default_factory=dict)
 
 
-Mode = Callable[[Round, RunConfig, list[SiteUpdate]], dict[str, Aggregate]]
+class Mode(Protocol):
+    """How updates reach the rule. `only`: of this model alone."""
+
+    def __call__(
+        self, round_: Round, config: RunConfig, updates: list[SiteUpdate], *, only: str = ""
+    ) -> dict[str, Aggregate]: ...
 
 
 def one_by_one(round_: Round, config: RunConfig, updates: list[SiteUpdate], *, only: str = "") -> dict[str, Aggregate]:

@@ -127,7 +127,7 @@ class RunConfig:
     def _check_maskable(self) -> None:
         """A masked sum is of weights as they are: what else a rule would add up, no site masks."""
         rule = self.rule
-        if rule.needs_single_updates:
+        if not isinstance(rule, SumRule):
             raise ValueError(
                 f"{rule.title} cannot be had with secure aggregation: {WHY_NOT_MASKED}; choose one of them"
             )

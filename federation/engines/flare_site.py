@@ -31,7 +31,7 @@ class SiteExecutor(Executor):
             return make_reply(ReturnCode.TASK_UNKNOWN)
         site = self._site = self._site or _opened()
         answers = Answers()
-        order = read_order(site.home.config, str(shareable["text"]))
+        order = read_order(site.home, str(shareable["text"]))
         if order is not None:
             carry_out_order(site, answers, order)  # type: ignore[arg-type]
         reply = make_reply(ReturnCode.OK)
