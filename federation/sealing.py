@@ -86,8 +86,11 @@ def certificate_of(participant: Participant) -> Certificate | None:
 
 
 def must_seal(body: dict[str, Any]) -> bool:
-    """Whether what an order is about has a configuration that wants it sealed."""
-    return (body.get("config") or {}).get("security") is not None
+    """Whether what an order is about has a configuration that wants it sealed.
+
+    A proposal, which names no run yet, is read by people and signed only.
+    """
+    return "run" in body and (body.get("config") or {}).get("security") is not None
 
 
 def write(order: SiteOrder, message: Message) -> str:

@@ -43,7 +43,8 @@ def _coordinator(home: SiteHome, name: str) -> Certificate | None:
 
 
 def is_secured(order: Message) -> bool:
-    return (order.body.get("config") or {}).get("security") is not None
+    """A proposal holds nothing but the configuration that people read; all else of such a run is sealed."""
+    return order.kind != "propose" and (order.body.get("config") or {}).get("security") is not None
 
 
 def _purpose(order: Message, site: str, direction: str) -> Purpose:

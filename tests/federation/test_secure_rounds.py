@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 from django.utils import timezone
 
+from accounts.models import User
 from core import artefacts, jobs
 from core.errors import ApplicationError
 from core.models import Job
+from core.roles import Role
 from federation import mailbox, sealing, secure_rounds, services
 from federation.domain import messages
 from federation.domain.messages import Message
@@ -32,7 +34,7 @@ from federation.models import (
 from federation.site import sealing as site_sealing
 from federation.site.handlers import Site
 from federation.site.home import SiteConfig, SiteHome
-from tests.factories.people import make_people
+from tests.factories.people import make_institution, make_people, make_user
 from tests.factories.postbox import Recorder, carry_out
 
 pytestmark = pytest.mark.django_db
@@ -46,16 +48,19 @@ class Trial:
     """Four phantom hospitals; the threshold is three, so one may be lost."""
 
     def __init__(self, folder) -> None:
-        from accounts.models import Institution
-
         self.people = make_people()
         self.federation = Federation.objects.create(
             name="Trial", purpose="Testing", data_title="Phantom", task="segmentation", synthetic=True
         )
         self.sites: dict[str, Site] = {}
+        self.signers: dict[str, tuple[User, User]] = {}
         for number in range(1, SITES + 1):
             code = f"phantom-{number}"
-            institution = Institution.objects.create(name=f"Hospital {number}", slug=code)
+            institution = make_institution(code)
+            self.signers[code] = (
+                make_user(f"operator.{code}@test.example", Role.SITE_OPERATOR, institution),
+                make_user(f"officer.{code}@test.example", Role.ETHICS_OFFICER, institution),
+            )
             public = messages.dump_public(coordinator_key())
             data = f"phantom:?patients=80&sites={SITES}"
             home = SiteHome.create(folder / code, SiteConfig(code, data, public, "unix:///x"))
@@ -82,7 +87,10 @@ class Trial:
     def running(self, security: dict | None = None, *, rounds: int = 1) -> TrainingRun:
         self.manifests()
         run = self.propose(security, rounds=rounds)
-        TrainingRun.objects.filter(id=run.id).update(state=State.APPROVED)
+        for participant in self.federation.participants.all():
+            for actor in self.signers[participant.site]:
+                services.consent_decide(run=run, participant=participant, decision="given", reason="", actor=actor)
+        self.answer("propose")
         run = services.run_start(run=run, actor=self.people.administrator)
         run_jobs()
         return run
@@ -430,12 +438,14 @@ def test_the_lineage_of_a_masked_round_is_checked_from_signatures_and_the_opened
     run = trial.running()
     finish(trial, lost_at=4)
     round_ = run.rounds.get()
-    links = list(_round(round_, None, list(trial.federation.participants.all())))
+    links = list(_round(round_, None, list(trial.federation.participants.all()), {}))
     assert [link for link in links if link.state != LinkState.HOLDS] == []
     order = SiteOrder.objects.filter(kind="secure_unmask", state="answered").first()
     order.answer["own_masks"]["phantom-1"] = base64.b64encode(bytes(33)).decode()
     order.save(update_fields=["answer"])
-    assert LinkState.BROKEN in {link.state for link in _round(round_, None, list(trial.federation.participants.all()))}
+    assert LinkState.BROKEN in {
+        link.state for link in _round(round_, None, list(trial.federation.participants.all()), {})
+    }
 
 
 def test_figures_of_fewer_patients_than_the_minimum_are_not_made():
