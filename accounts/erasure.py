@@ -90,8 +90,8 @@ def losses(user: User) -> list[Loss]:
     found = []
     for model in apps.get_models():
         for field in model._meta.concrete_fields:
-            if not isinstance(field, SealedTextField) or field.describes_itself:
-                continue  # name and address are always lost
+            if not isinstance(field, SealedTextField) or field.describes_itself or field.name.endswith("_salt"):
+                continue  # name and address are always lost; a salt goes with what it opens
             rows = model._default_manager.filter(**{field.subject: user.pk})
             newest = rows.aggregate(newest=models.Max("created_at"), n=models.Count("pk"))
             if newest["n"]:

@@ -13,6 +13,7 @@ from core.errors import ApplicationError
 
 MAX_ROWS = 5000
 MAX_BYTES = 32 * 2**20
+MAX_BRACKETS = 1000  # in a record; some libraries raise the limit of recursion so far that deeper nesting is a crash
 _SCOPE = ("age", "device", "use")  # what a policy may ask for
 
 
@@ -42,7 +43,7 @@ def _lines(text: str) -> Iterator[dict[str, Any]]:
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
+            row = json.loads(line) if line.count("[") + line.count("{") <= MAX_BRACKETS else None
         except (ValueError, RecursionError) as error:
             raise ApplicationError(f"Line {number}: expected a JSON object, {error}. CSV files end in .csv.") from None
         if not isinstance(row, dict):
