@@ -89,17 +89,37 @@ def read_framework(key: str, content: Mapping[str, Any], known: Collection[str],
     return Framework(key, title, edition, note, controls, own)
 
 
-def load_folder(folder: Path, known: Collection[str], *, own: bool = False) -> tuple[Framework, ...]:
-    """All frameworks of a folder, by file name; see `read_framework`.
+def load_folder(folder: Path, known: Collection[str]) -> tuple[Framework, ...]:
+    """All frameworks of a folder, by file name.
 
     Raises
     ------
     FrameworkError
-        If the folder does not exist, or a file is too large, no TOML, or no framework.
+        If one of them is not what is expected; see `read_framework`.
+    """
+    return tuple(read_framework(path.stem, _content(path), known) for path in sorted(folder.glob("*.toml")))
+
+
+def read_own(
+    folder: Path, known: Collection[str], taken: Collection[str]
+) -> tuple[tuple[Framework, ...], tuple[str, ...]]:
+    """The frameworks of an installation's own folder, and what is wrong with the files that were left out.
+
+    Parameters
+    ----------
+    taken : keys that own files must not use
     """
     if not folder.is_dir():
-        raise FrameworkError(f"expected a folder of .toml files at {folder}, found none")
-    return tuple(read_framework(path.stem, _content(path), known, own=own) for path in sorted(folder.glob("*.toml")))
+        return (), (f"Expected a folder of .toml files at {folder}, found none.",)
+    found, problems = [], []
+    for path in sorted(folder.glob("*.toml")):
+        try:
+            if path.stem in taken:
+                raise FrameworkError(f"{path.name}: this name belongs to a framework of the platform; choose another")
+            found.append(read_framework(path.stem, _content(path), known, own=True))
+        except FrameworkError as error:
+            problems.append(str(error))
+    return tuple(found), tuple(problems)
 
 
 def _content(path: Path) -> dict[str, Any]:

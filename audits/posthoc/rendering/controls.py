@@ -1,6 +1,6 @@
 """Which control of which framework this report gives evidence for, and where.
 
-The controls are the files of `audits/posthoc/frameworks`; here stands where in a report the evidence named there is found.
+The controls are the files of `audits/posthoc/frameworks`; here stands where in a report their evidence is found.
 A row says only that evidence exists in the report, never that a requirement is met: that is the reader's judgement.
 ISO 31700-1 prescribes no method, so the report is "aligned to" it.
 """
