@@ -23,8 +23,8 @@ MOST_SUGGESTIONS = 50
 _HARMS = {
     "fairness": ("Patients of one group get wrong answers more often.", "Late or needless treatment of that group."),
     "privacy": ("Somebody learns from the model who was in the training data.", "A patient's health data are known."),
-    "robustness": ("An input is changed a little, by chance or on purpose.", "A wrong answer that nobody expects."),
-    "explainability": ("A clinician trusts an answer whose ground is not the disease.", "A wrong answer is followed."),
+    "security": ("An input is changed a little, by chance or on purpose.", "A wrong answer that nobody expects."),
+    "transparency": ("A clinician trusts an answer whose ground is not the disease.", "A wrong answer is followed."),
 }
 _OTHER = ("The model is used beyond what its audit shows.", "A wrong answer is followed.")
 _FIELDS = (
@@ -104,7 +104,7 @@ def risk_save(*, risk: Risk | None, revision: int, actor: User, suggested_by: An
         row = Risk.objects.select_for_update().get(id=risk.id)
         if row.revision != revision:
             raise Conflict(
-                f"Somebody saved this risk while you wrote: it is at revision {row.revision}, you began from {revision}. "
+                f"Somebody saved this risk while you wrote: revision {row.revision} now, you began from {revision}. "
                 "Nothing of yours was saved or lost: compare with the risk's page, then save again."
             )
         for name, value in given.items():
