@@ -76,6 +76,9 @@ MATRIX: dict[str, frozenset[Role]] = {
     "ledger.view": _STAFF,
     "report.view": _STAFF,
     "report.create": frozenset({Role.AUDITOR, Role.ETHICS_OFFICER, Role.ADMINISTRATOR}),
+    "control.view": frozenset({Role.AUDITOR, Role.ETHICS_OFFICER, Role.ADMINISTRATOR}),  # and risks
+    "control.evidence": frozenset({Role.ETHICS_OFFICER, Role.ADMINISTRATOR}),  # bring and withdraw files
+    "risk.edit": frozenset({Role.ETHICS_OFFICER, Role.ADMINISTRATOR}),
     "people.view": frozenset({Role.ADMINISTRATOR, Role.AUDITOR}),
     "people.erase": frozenset({Role.ADMINISTRATOR}),
 }

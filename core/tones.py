@@ -140,6 +140,16 @@ STATES: dict[str, StateLook] = {
         ("no", "muted", "x-circle", "No"),
         ("none", "muted", "slash-circle", "Not recorded"),
     ),
+    # Evidence coverage and risks.
+    **_looks(
+        ("there", "pass", "check-circle", "Evidence there"),
+        ("partly", "warn", "alert", "Partly there"),
+        ("low", "pass", "check-circle", "Low"),
+        ("medium", "warn", "alert", "Medium"),
+        ("high", "fail", "alert", "High"),
+        ("controlled", "info", "shield-check", "Controlled"),
+        ("accepted", "pass", "check-circle", "Accepted"),
+    ),
 }
 
 # The stages of a model's life, in order: DESIGN.md section 1. Keys are what `{% timeline %}` callers look up.

@@ -205,6 +205,7 @@ SPECTACULAR_SETTINGS = {
         "AuditState": "audits.predeployment.models.AuditRun.State",
         "ReportState": "audits.posthoc.models.Report.State",
         "ConsentCapacity": "federation.api.serializers_consents.SIGNERS",
+        "RiskState": "audits.posthoc.models_controls.Risk.State",
         "ConsentDecision": "federation.models.Consent.Decision",
         "PolicyDecision": "models_registry.models_decision.Decision",
         "ReviewerKeyKind": "models_registry.models_approvals.ReviewerKey.Kind",
@@ -239,6 +240,7 @@ LOGGING = {
 # Platform policy. Each number is policy of the founding framework, kept here once.
 BIAS_THRESHOLD = 0.1
 AUDIT_RISK_CLASS = os.environ.get("AUDIT_RISK_CLASS", "limited")  # whose policy an audit follows if nobody chose
+CONTROL_FRAMEWORKS = os.environ.get("CONTROL_FRAMEWORKS", "")  # folder of .toml files: the house's own frameworks
 # How long a site may take to answer one order of an audit, by how long such a check takes; waiting for its turn counts.
 AUDIT_ANSWER_SECONDS = {
     "seconds": env.number("AUDIT_ANSWER_SECONDS", 2 * 3600),

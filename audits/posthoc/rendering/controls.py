@@ -1,46 +1,43 @@
 """Which control of which framework this report gives evidence for, and where.
 
+The controls are the files of `audits/posthoc/frameworks`; here stands where in a report their evidence is found.
 A row says only that evidence exists in the report, never that a requirement is met: that is the reader's judgement.
 ISO 31700-1 prescribes no method, so the report is "aligned to" it.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+
+from audits.posthoc.frameworks import shipped
 
 from . import schema as s
 
 Finder = Callable[[s.Facts], list[str]]  # pointers to the evidence, none if there is none
 
 
-@dataclass(frozen=True)
-class Rule:
-    framework: str
-    clause: str
-    requirement: str
-    find: Finder
-
-
 def derive_controls(facts: s.Facts) -> list[s.Control]:
-    """The control mapping of the period."""
+    """The control mapping of the period: the controls for which a report can hold evidence at all."""
     return [
         s.Control(
-            framework=rule.framework,
-            clause=rule.clause,
-            requirement=rule.requirement,
-            status="evidenced" if (evidence := rule.find(facts)) else "no evidence in this period",
+            framework=framework.title,
+            clause=control.reference,
+            requirement=control.title,
+            status="evidenced" if (evidence := _pointers(control.evidence, facts)) else "no evidence in this period",
             evidence=evidence,
         )
-        for rule in RULES
+        for framework in shipped()
+        for control in framework.controls
+        if any(name in FINDERS for name in control.evidence)
     ]
+
+
+def _pointers(names: Iterable[str], facts: s.Facts) -> list[str]:
+    """Where in the report the evidence stands, each place once."""
+    return list(dict.fromkeys(pointer for name in names if name in FINDERS for pointer in FINDERS[name](facts)))
 
 
 def _section(name: str) -> Finder:
     """All of a section, if it has items."""
     return lambda facts: [name] if getattr(facts, s.SECTIONS[name] or name) else []
-
-
-def _any(*finders: Finder) -> Finder:
-    return lambda facts: [pointer for find in finders for pointer in find(facts)]
 
 
 def _audits(wanted: Callable[[s.Audit], object]) -> Finder:
@@ -73,38 +70,20 @@ _explained = _audits(lambda audit: audit.explanation)
 _models, _training, _approvals = _section("models"), _section("training"), _section("approvals")
 _deployments, _incidents = _section("deployments"), _section("incidents")
 
-NIST, AI_ACT = "NIST AI RMF 1.0", "EU AI Act"
-RULES: tuple[Rule, ...] = (
-    Rule(NIST, "GOVERN 1.5", "Monitoring and periodic review are planned and done", _trail),
-    Rule(NIST, "GOVERN 1.6", "AI systems are inventoried", _models),
-    Rule(NIST, "GOVERN 3.2", "Human oversight roles are defined", _approvals),
-    Rule(NIST, "MAP 3.5", "Human oversight is defined and documented", _any(_approvals, _halts)),
-    Rule(NIST, "MEASURE 2.4", "Behaviour is monitored in production", _deployments),
-    Rule(NIST, "MEASURE 2.7", "Security and resilience are evaluated", _attacks),
-    Rule(NIST, "MEASURE 2.8", "Transparency and accountability risks are examined", _any(_trail, _approvals)),
-    Rule(NIST, "MEASURE 2.9", "The model is explained", _any(_explained, _cards)),
-    Rule(NIST, "MEASURE 2.10", "Privacy risk is examined", _any(_private_runs, _attacks)),
-    Rule(NIST, "MEASURE 2.11", "Fairness and bias are evaluated", _bias),
-    Rule(NIST, "MANAGE 2.4", "A system can be disengaged or deactivated", _halts),
-    Rule(NIST, "MANAGE 4.1", "Post-deployment monitoring, appeal and override", _any(_deployments, _appeals)),
-    Rule(NIST, "MANAGE 4.3", "Incidents are tracked and communicated", _incidents),
-    Rule(AI_ACT, "Art. 9", "Risk management system", _bias),
-    Rule(AI_ACT, "Art. 10", "Data and data governance: examination for bias", _bias),
-    Rule(AI_ACT, "Art. 11, Annex IV", "Technical documentation", _any(_cards, _training)),
-    Rule(AI_ACT, "Art. 12", "Record-keeping", _trail),
-    Rule(AI_ACT, "Art. 13", "Transparency to deployers", _cards),
-    Rule(AI_ACT, "Art. 14", "Human oversight, including stop (4)(e)", _any(_approvals, _halts)),
-    Rule(AI_ACT, "Art. 15", "Accuracy, robustness and cybersecurity", _attacks),
-    Rule(AI_ACT, "Art. 26(5)", "Suspension of use and information", _halts),
-    Rule(AI_ACT, "Art. 72", "Post-market monitoring", _deployments),
-    Rule(AI_ACT, "Art. 73", "Serious incidents", _incidents),
-    Rule("GDPR", "Art. 22(3)", "Human intervention, expressing a view, contesting", _appeals),
-    Rule("HIPAA", "45 CFR 164.312(b)", "Audit controls: activity is recorded and examined", _trail),
-    Rule("ISO 31700-1:2023 (aligned to)", "4.5", "Roles and authorities", _approvals),
-    Rule(
-        "ISO 31700-1:2023 (aligned to)", "6", "Privacy risk: assessment and monitoring", _any(_private_runs, _attacks)
-    ),
-    Rule(
-        "ISO 31700-1:2023 (aligned to)", "7", "Privacy controls: design, test, operate, breach", _any(_training, _halts)
-    ),
-)
+FINDERS: dict[str, Finder] = {
+    "trail": _trail,
+    "models": _models,
+    "training_runs": _training,
+    "private_runs": _private_runs,
+    "audits": _section("audits"),
+    "bias_checks": _bias,
+    "attack_checks": _attacks,
+    "robustness_checks": _attacks,
+    "explanation_checks": _explained,
+    "cards": _cards,
+    "approvals": _approvals,
+    "deployments": _deployments,
+    "halts": _halts,
+    "incidents": _incidents,
+    "appeals": _appeals,
+}

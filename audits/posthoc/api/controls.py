@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django.http import Http404
+from django.shortcuts import get_object_or_404
+from drf_spectacular.utils import extend_schema
+from rest_framework import generics, serializers, status
+from rest_framework.parsers import MultiPartParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.models import User
+from audits.domain.controls.coverage import Status
+from audits.posthoc import mapping
+from audits.posthoc import risks as register
+from audits.posthoc.mapping import FrameworkView
+from audits.posthoc.models import ManualEvidence, Risk
+from core.errors import Forbidden
+
+STATUSES = [(status.value, status.value) for status in Status]
+
+
+class CoverageOutput(serializers.Serializer):
+    """For how many controls evidence is on record. It never says that a requirement is met."""
+
+    there = serializers.IntegerField()
+    partly = serializers.IntegerField()
+    none = serializers.IntegerField()
+    not_assessable = serializers.IntegerField()
+    total = serializers.IntegerField()
+
+
+class FindingOutput(serializers.Serializer):
+    name = serializers.CharField()
+    title = serializers.CharField()
+    evidence = serializers.CharField(source="status.value", help_text="there, partly, none or not_assessable")
+    count = serializers.IntegerField()
+    of = serializers.IntegerField()
+    sentence = serializers.CharField()
+    newest = serializers.DateTimeField(allow_null=True)
+    link = serializers.CharField()
+
+
+class EvidenceOutput(serializers.ModelSerializer):
+    """`digest` is the file's SHA-256."""
+
+    class Meta:
+        model = ManualEvidence
+        fields = ["id", "framework", "control", "name", "media_type", "size", "digest", "note", "valid_until",
+                  "created_at", "withdrawn_at"]  # fmt: skip
+        read_only_fields = fields
+
+
+class ControlOutput(serializers.Serializer):
+    id = serializers.CharField(source="control.id")
+    reference = serializers.CharField(source="control.reference")
+    title = serializers.CharField(source="control.title")
+    text = serializers.CharField(source="control.text")
+    evidence = serializers.CharField(source="status.value", help_text="there, partly, none or not_assessable")
+    findings = FindingOutput(many=True)
+    files = EvidenceOutput(many=True)
+
+
+class FrameworkOutput(serializers.Serializer):
+    key = serializers.CharField(source="framework.key")
+    title = serializers.CharField(source="framework.title")
+    edition = serializers.CharField(source="framework.edition")
+    coverage = CoverageOutput()
+
+
+class FrameworkDetailOutput(FrameworkOutput):
+    controls = ControlOutput(many=True)
+
+
+class EvidenceInput(serializers.Serializer):
+    file = serializers.FileField(help_text="PDF, PNG, JPEG, TXT, CSV or JSON; no patients.")
+    note = serializers.CharField(max_length=5000)
+    valid_until = serializers.DateField()
+
+
+class RiskOutput(serializers.ModelSerializer):
+    level_before = serializers.CharField()
+    level_after = serializers.CharField(allow_null=True)
+
+    class Meta:
+        model = Risk
+        fields = ["id", "created_at", "version", "hazard", "situation", "harm", "severity_before", "probability_before",
+                  "level_before", "measures", "severity_after", "probability_after", "level_after", "controls", "checks",
+                  "state", "rationale", "owner", "review_on", "revision"]  # fmt: skip
+        read_only_fields = fields
+
+
+class Frameworks(APIView):
+    action_name = "control.view"
+
+    @extend_schema(responses=FrameworkOutput(many=True), operation_id="controls_list")
+    def get(self, request: Request) -> Response:
+        """All frameworks with their evidence coverage."""
+        return Response(FrameworkOutput(mapping.views_of(mapping.frameworks()[0]), many=True).data)
+
+
+class FrameworkDetail(APIView):
+    action_name = "control.view"
+
+    @extend_schema(responses=FrameworkDetailOutput, operation_id="controls_framework")
+    def get(self, request: Request, key: str) -> Response:
+        """A framework's controls with what is on record for each."""
+        return Response(FrameworkDetailOutput(_view(key)).data)
+
+
+class ControlEvidence(APIView):
+    action_name = "control.evidence"
+    parser_classes = [MultiPartParser]
+
+    @extend_schema(request=EvidenceInput, responses={201: EvidenceOutput}, operation_id="controls_evidence_add")
+    def post(self, request: Request, key: str, control: str) -> Response:
+        """Bring a file as evidence for a control."""
+        view = _view(key, evidence=False)
+        found = view.framework.control(control)
+        if found is None:
+            raise Http404("This framework has no such control.")
+        given = EvidenceInput(data=request.data)
+        given.is_valid(raise_exception=True)
+        told: dict[str, Any] = given.validated_data
+        made = mapping.evidence_add(
+            framework=view.framework, control=found, name=told["file"].name, data=told["file"].read(),
+            note=told["note"], valid_until=told["valid_until"], actor=_person(request),
+        )  # fmt: skip
+        return Response(EvidenceOutput(made).data, status=status.HTTP_201_CREATED)
+
+
+class EvidenceWithdrawal(APIView):
+    action_name = "control.evidence"
+
+    @extend_schema(request=None, responses=EvidenceOutput, operation_id="controls_evidence_withdraw")
+    def post(self, request: Request, evidence_id: uuid.UUID) -> Response:
+        """Take a file back: it counts no more, and stays on record."""
+        found = get_object_or_404(ManualEvidence, id=evidence_id)
+        mapping.evidence_withdraw(evidence=found, actor=_person(request))
+        found.refresh_from_db()
+        return Response(EvidenceOutput(found).data)
+
+
+class Risks(generics.ListAPIView):
+    """The register of risks, the next review first."""
+
+    action_name = "control.view"
+    queryset = Risk.objects.none()
+    serializer_class = RiskOutput
+
+    def get_queryset(self):
+        return register.risks_for(self.request.user) if self.request.user.is_authenticated else self.queryset
+
+
+def _view(key: str, *, evidence: bool = True) -> FrameworkView:
+    found = mapping.framework_of(key)
+    if found is None:
+        raise Http404("No framework of this name is installed.")
+    return mapping.views_of([found])[0] if evidence else FrameworkView(found, ())
+
+
+def _person(request: Request) -> User:
+    if not isinstance(request.user, User):
+        raise Forbidden("Evidence is brought by a person. Sign in instead of using an API key.")
+    return request.user
