@@ -32,11 +32,15 @@ PER_PAGE = 50
 def account(request: HttpRequest) -> HttpResponse:
     user = _person(request)
     rows = [(row, sessions.number_of(row), _is_this(request, row)) for row in sessions.listed(user)]
-    return render(request, "accounts/account.html", {
-        "factor": factors.of(user), "required": factors.required_of(user), "sessions": rows,
-        "others": sum(not this for _, _, this in rows), "resets": factors.open_resets(user) if user.may("factor.reset") else [],
+    context = {
+        "factor": factors.of(user),
+        "required": factors.required_of(user),
+        "sessions": rows,
+        "others": sum(not this for _, _, this in rows),
+        "resets": factors.open_resets(user) if user.may("factor.reset") else [],
         "may_keys": user.may("key.manage"),
-    })  # fmt: skip
+    }
+    return render(request, "accounts/account.html", context)
 
 
 # --- sessions and password -----------------------------------------------------------------------------------------
@@ -47,10 +51,8 @@ def account(request: HttpRequest) -> HttpResponse:
 def session_end(request: HttpRequest) -> HttpResponse:
     """Sign out one other device, or all others."""
     user, number = _person(request), request.POST.get("session", "")
-    if number:
-        ended = sessions.end_one(user, number)
-    else:
-        ended = sessions.end_all(user, keep=request.session.session_key)
+    mine = request.session.session_key
+    ended = sessions.end_one(user, number) if number else sessions.end_all(user, keep=mine)
     messages.success(request, f"Signed out: {ended}. Whoever used them must sign in again.")
     return redirect("account")
 

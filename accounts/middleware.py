@@ -6,10 +6,12 @@ from typing import Any
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import logout
+from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest, HttpResponse, HttpResponseForbidden, JsonResponse
 from django.shortcuts import redirect
 
 from accounts import factors, sessions
+from core.roles import Role
 
 PASSED = "second_factor"  # in the session: it was opened with a second factor
 _WITHOUT = {
@@ -24,6 +26,9 @@ class SecondFactorMiddleware:
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
+        if unknown := sorted(set(settings.MFA_REQUIRED_ROLES) - set(Role)):
+            # A slip of the pen here would leave a role without what it must have.
+            raise ImproperlyConfigured(f"MFA_REQUIRED_ROLES: expected {', '.join(Role)}, got {', '.join(unknown)}.")
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         return self.get_response(request)

@@ -1,4 +1,4 @@
-"""Where a person is signed in, and ending it. The session's own row decides; deleting it signs the device out at once."""
+"""Where a person is signed in, and ending it: deleting the session's own row signs the device out at once."""
 
 from __future__ import annotations
 

@@ -92,4 +92,6 @@ def test_an_administrator_of_one_house_keeps_to_it(people, client_of):
 
 def test_what_machines_may_do_is_reading_and_recording():
     assert set(keys.MACHINE_ACTIONS) <= set(MATRIX)
-    assert not {a for a in keys.MACHINE_ACTIONS if a.split(".")[1] in {"decide", "halt", "reinstate", "erase", "manage"}}
+    assert not {
+        a for a in keys.MACHINE_ACTIONS if a.split(".")[1] in {"decide", "halt", "reinstate", "erase", "manage"}
+    }

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from datetime import timedelta
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 from django.db import IntegrityError, connection, transaction
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
 from accounts import factors, totp
+from accounts.middleware import SecondFactorMiddleware
 from accounts.models import FactorReset, RecoveryCode, SecondFactor, User
 from core.errors import ApplicationError, Conflict, Forbidden, NotFound
 from core.models import Outbox
@@ -26,15 +31,16 @@ def people():
     return make_people()
 
 
-def code_of(factor: SecondFactor, drift: int = 0) -> str:
+def code_of(factor: SecondFactor) -> str:
     factor.refresh_from_db()
-    return totp.code_at(str(factor.secret), totp.step_of(timezone.now().timestamp()) + drift)
+    return totp.code_at(str(factor.secret), totp.step_of(timezone.now().timestamp()))
 
 
 def with_factor(user: User) -> tuple[SecondFactor, list[str]]:
-    """A confirmed factor and its recovery codes. Its first code is of the step before this one, so this one is free."""
+    """A confirmed factor and its recovery codes. It forgets which code confirmed it: no test waits for the next."""
     factor = factors.factor_begin(user=user)
-    codes = factors.factor_confirm(user=user, typed=code_of(factor, -1), keep_session=None)
+    codes = factors.factor_confirm(user=user, typed=code_of(factor), keep_session=None)
+    SecondFactor.objects.filter(pk=factor.pk).update(last_step=0)
     factor.refresh_from_db()
     return factor, codes
 
@@ -187,6 +193,28 @@ def test_where_a_role_demands_one_nothing_else_is_reached(people, client_of, set
         assert client.get(reverse("account")).url == reverse("factor")
         assert client.post(reverse("password_change")).status_code == 302
     assert client.post(reverse("logout")).url == reverse("login")
+
+
+def test_the_code_of_the_confirmation_does_not_sign_in_again(people):
+    factor = factors.factor_begin(user=people.auditor)
+    code = code_of(factor)
+    factors.factor_confirm(user=people.auditor, typed=code, keep_session=None)
+    with pytest.raises(factors.WrongCode):
+        factors.check(user=people.auditor, typed=code)
+
+
+def test_a_role_that_does_not_exist_stops_the_process(settings):
+    settings.MFA_REQUIRED_ROLES = frozenset({"administrators"})
+    with pytest.raises(ImproperlyConfigured, match="got administrators"):
+        SecondFactorMiddleware(lambda request: None)
+
+
+def test_production_demands_it_of_officers_and_administrators():
+    code = "from django.conf import settings; print(sorted(settings.MFA_REQUIRED_ROLES))"
+    environment = os.environ | {"DJANGO_SETTINGS_MODULE": "qflethics.settings.prod"}
+    environment.pop("MFA_REQUIRED_ROLES", None)
+    said = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == "['administrator', 'ethics_officer']"
 
 
 def test_confirming_lets_the_same_session_go_on_and_a_session_without_the_code_does_not(people, client_of, settings):

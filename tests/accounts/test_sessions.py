@@ -35,7 +35,8 @@ def inside(client: Client) -> bool:
 @pytest.mark.parametrize(
     ("agent", "device"),
     [
-        (FIREFOX, "Firefox on Linux"), (SAFARI, "Safari on iPhone"), ("", "Unknown device"), ("curl/8.1", "Unknown device"),
+        (FIREFOX, "Firefox on Linux"), (SAFARI, "Safari on iPhone"),
+        ("", "Unknown device"), ("curl/8.1", "Unknown device"),
         ("Mozilla/5.0 (Windows NT 10.0) AppleWebKit/537.36 Chrome/138.0 Safari/537.36 Edg/138.0", "Edge on Windows"),
         ("Mozilla/5.0 (Linux; Android 15) Chrome/138.0 Mobile Safari/537.36", "Chrome on Android"),
     ],
