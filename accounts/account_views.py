@@ -148,7 +148,7 @@ def factor_remove(request: HttpRequest) -> HttpResponse:
 def _factor_page(request: HttpRequest, form: CodeForm, status: int = 200) -> HttpResponse:
     user = _person(request)
     held, pending = factors.of(user), factors.pending_of(user)
-    context = {"factor": held, "form": form, "required": factors.required_of(user)}
+    context: dict[str, Any] = {"factor": held, "form": form, "required": factors.required_of(user)}
     if held is not None:
         context["codes_left"] = held.recovery_codes.filter(used_at=None).count()
     elif pending is not None:

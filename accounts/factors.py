@@ -33,12 +33,12 @@ class WrongCode(ApplicationError):
 
 def of(user: User) -> SecondFactor | None:
     """The person's confirmed factor."""
-    return SecondFactor.objects.filter(user=user, removed_at=None, confirmed_at__isnull=False).first()
+    return _standing(user).filter(confirmed_at__isnull=False).first()
 
 
 def pending_of(user: User) -> SecondFactor | None:
     """The factor that was set up but not confirmed yet."""
-    return SecondFactor.objects.filter(user=user, removed_at=None, confirmed_at=None).first()
+    return _standing(user).filter(confirmed_at=None).first()
 
 
 def required_of(user: User) -> bool:
@@ -68,7 +68,7 @@ def factor_confirm(*, user: User, typed: str, keep_session: str | None) -> list[
         If nothing was set up.
     """
     with governed(action="factor.confirm", actor=user.pk):
-        factor = SecondFactor.objects.select_for_update().filter(pk=_pk(pending_of(user))).first()
+        factor = _standing(user).select_for_update().filter(confirmed_at=None).first()
         if factor is None:
             raise Conflict("There is nothing to confirm. Begin the set-up again.")
         step = totp.matching_step(str(factor.secret), _digits(typed), now=timezone.now().timestamp(), after=0)
@@ -105,7 +105,7 @@ def check(*, user: User, typed: str) -> SecondFactor:
         "That code is wrong or was used before. Enter the one that the app shows now, or a recovery code not used yet."
     )
     with governed(action="factor.use", actor=user.pk):
-        factor = SecondFactor.objects.select_for_update().filter(pk=_pk(of(user))).first()
+        factor = _standing(user).select_for_update().filter(confirmed_at__isnull=False).first()
         if factor is None:
             raise WrongCode("There is no second factor to ask for. Sign in again.")
         now = timezone.now()
@@ -237,8 +237,8 @@ def _required(user: User) -> SecondFactor:
     return factor
 
 
-def _pk(factor: SecondFactor | None) -> uuid.UUID | None:
-    return None if factor is None else factor.pk
+def _standing(user: User) -> QuerySet[SecondFactor]:
+    return SecondFactor.objects.filter(user=user, removed_at=None)
 
 
 def _digits(typed: str) -> str:

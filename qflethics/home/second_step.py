@@ -28,7 +28,7 @@ def await_code(request: HttpRequest, user: User, then: str) -> HttpResponse:
     """Remember who gave the right password, and ask for the code."""
     request.session.cycle_key()
     request.session[_PENDING] = {
-        "user": str(user.pk), "backend": user.backend, "hash": user.get_session_auth_hash(), "at": time.time(),  # type: ignore[attr-defined]  # `authenticate` set it
+        "user": str(user.pk), "backend": user.backend, "hash": user.get_session_auth_hash(), "at": time.time(),
         "then": then,
     }  # fmt: skip
     return redirect("login_code")

@@ -68,7 +68,7 @@ class SignIn(LoginView):
 
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
         """Whoever has a second factor is not signed in yet."""
-        user: User = form.get_user()  # type: ignore[assignment]  # the form is valid, so there is one
+        user: User = form.get_user()
         if factors.of(user) is not None:
             return await_code(self.request, user, self.get_success_url())
         return super().form_valid(form)
