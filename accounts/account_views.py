@@ -22,6 +22,7 @@ from accounts.account_forms import CodeForm, KeyForm, OwnPasswordForm, ResetForm
 from accounts.middleware import PASSED
 from accounts.models import SignedIn, User
 from accounts.reauthentication import reauthenticate
+from core import qr
 from core.errors import ApplicationError
 
 PER_PAGE = 50
@@ -153,7 +154,8 @@ def _factor_page(request: HttpRequest, form: CodeForm, status: int = 200) -> Htt
         context["codes_left"] = held.recovery_codes.filter(used_at=None).count()
     elif pending is not None:
         secret = str(pending.secret)
-        context |= {"secret": totp.in_groups(secret), "link": totp.link(secret, user.email)}
+        link = totp.link(secret, user.email)
+        context |= {"secret": totp.in_groups(secret), "link": link, "drawn": _drawn(link)}
     return render(request, "accounts/factor.html", context, status=status)
 
 
@@ -221,6 +223,15 @@ def api_key_revoke(request: HttpRequest, key_id: uuid.UUID) -> HttpResponse:
     key = keys.key_revoke(actor=_person(request), key_id=key_id)
     messages.success(request, f"{key} is revoked: no request is answered with it any more.")
     return redirect("machine_keys")
+
+
+def _drawn(text: str) -> dict[str, Any] | None:
+    """The QR code of a text; none if the text is too long for one."""
+    try:
+        code = qr.squares(text)
+    except ValueError:
+        return None
+    return {"path": qr.path(code), "side": qr.side(code)}
 
 
 def _is_this(request: HttpRequest, row: SignedIn) -> bool:

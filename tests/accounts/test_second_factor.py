@@ -260,6 +260,8 @@ def test_a_lost_device_is_reset_by_two_administrators_and_signs_the_person_out(p
     asked = first.post(reverse("factor_reset", args=[people.officer_north.pk]), {"reason": "Phone lost, I know her."})
     assert asked.url == reverse("people")
     reset = FactorReset.objects.get()
+    assert "A lost device" in second.get(reverse("home")).content.decode()
+    assert "A lost device" not in first.get(reverse("home")).content.decode()
     assert first.post(reverse("factor_reset_grant", args=[reset.pk])).status_code == 403  # who asked does not grant
     assert theirs.post(reverse("factor_reset_grant", args=[reset.pk])).status_code == 403
     page = second.get(reverse("account")).content.decode()
