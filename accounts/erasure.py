@@ -24,7 +24,7 @@ from django.contrib.sessions.models import Session
 from django.db import models
 from django.utils import timezone
 
-from accounts.models import Membership, User
+from accounts.models import Membership, SignedIn, User
 from accounts.signin import blind_name
 from core import capture, vault
 from core.context import governed
@@ -109,7 +109,12 @@ def held_until(found: list[Loss]) -> dt.datetime | None:
 
 def may_erase(actor: User, user: User) -> bool:
     """Whether the actor administers every institution that the person belongs to, and is somebody else."""
-    if not actor.may("people.erase") or actor.pk == user.pk:
+    return actor.may("people.erase") and administers(actor, user)
+
+
+def administers(actor: User, user: User) -> bool:
+    """Whether the actor is administrator of all that the other person belongs to."""
+    if actor.pk == user.pk:
         return False
     administered = set(_administered(actor).values_list("institution_id", flat=True))
     places = set(user.memberships.values_list("institution_id", flat=True))
@@ -171,6 +176,7 @@ def _end_rights(user: User) -> int:
 
 
 def _end_sessions(user_id: uuid.UUID) -> int:
+    SignedIn.objects.filter(user_id=user_id).delete()
     mine = [session.pk for session in Session.objects.iterator() if _session_user(session) == str(user_id)]
     return Session.objects.filter(pk__in=mine).delete()[0]
 

@@ -5,6 +5,7 @@ import json
 import secrets
 import uuid
 from collections.abc import Iterable
+from datetime import timedelta
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
@@ -12,12 +13,19 @@ from django.db import connection, models
 from django.db.models import Q
 from django.utils import timezone
 
+from accounts.models_factor import FactorReset, RecoveryCode, SecondFactor
+from accounts.models_session import SignedIn
 from core import vault
 from core.capture import captured
 from core.fields import BlindIndexField, SealedEmailField, SealedTextField
 from core.models import GovernedModel
 from core.prepared import Prepared
 from core.roles import LABELS, Role, allowed
+
+__all__ = [
+    "ApiKey", "FactorReset", "Institution", "Membership", "RecoveryCode", "SecondFactor", "SignedIn", "User",
+    "UserManager",
+]  # fmt: skip
 
 
 class Institution(GovernedModel):
@@ -153,8 +161,9 @@ class Membership(GovernedModel):
 
 _KEY_FIELDS = (
     "id", "created_at", "name", "prefix", "digest", "institution_id", "actions", "issued_by_id", "expires_at",
-    "revoked_at",
+    "revoked_at", "last_used_at",
 )  # fmt: skip
+_USE_TOLD_EVERY = timedelta(minutes=10)  # a write for each request would cost more than the request
 _KEY = Prepared(f"SELECT {', '.join(_KEY_FIELDS)} FROM accounts_apikey WHERE prefix = %(prefix)s::text")  # noqa: S608 - constants
 
 
@@ -169,6 +178,7 @@ class ApiKey(GovernedModel):
     issued_by = models.ForeignKey(User, on_delete=models.PROTECT)
     expires_at = models.DateTimeField()
     revoked_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(null=True, blank=True)  # to within some minutes; not followed by the ledger
 
     class Meta:
         ordering = ["-created_at"]
@@ -200,4 +210,9 @@ class ApiKey(GovernedModel):
         digest = hashlib.sha256(parts[2].encode()).hexdigest()
         if key is None or not secrets.compare_digest(key.digest, digest):
             return None
-        return key if key.revoked_at is None and key.expires_at > timezone.now() else None
+        now = timezone.now()
+        if key.revoked_at is not None or key.expires_at <= now:
+            return None
+        if key.last_used_at is None or key.last_used_at < now - _USE_TOLD_EVERY:
+            cls.objects.filter(pk=key.pk).update(last_used_at=now)
+        return key

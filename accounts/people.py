@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from accounts.erasure import may_erase
-from accounts.models import User
+from accounts.models import SecondFactor, User
 from core import vault
 from core.fields import Opened
 
@@ -20,6 +20,7 @@ class Person:
     name: str
     erased: bool
     may_erase: bool
+    has_factor: bool  # a second one, in force
 
 
 def people_for(viewer: User) -> QuerySet[User]:
@@ -35,7 +36,9 @@ def people_for(viewer: User) -> QuerySet[User]:
 
 def listed(viewer: User) -> list[Person]:
     """The people that the viewer may see, by name; those who were erased last."""
-    users = list(people_for(viewer).prefetch_related("memberships__institution"))
+    with_factor = SecondFactor.objects.filter(user=OuterRef("pk"), removed_at=None, confirmed_at__isnull=False)
+    people = people_for(viewer).annotate(has_factor=Exists(with_factor))
+    users = list(people.prefetch_related("memberships__institution"))
     vault.warm(user.pk for user in users)
     found = [_person(viewer, user) for user in users]
     return sorted(found, key=lambda person: (person.erased, person.name.casefold()))
@@ -44,4 +47,4 @@ def listed(viewer: User) -> list[Person]:
 def _person(viewer: User, user: User) -> Person:
     name = user.name
     erased = isinstance(name, Opened) and name.erased
-    return Person(user, str(user), erased, not erased and may_erase(viewer, user))
+    return Person(user, str(user), erased, not erased and may_erase(viewer, user), user.has_factor)  # type: ignore[attr-defined]  # annotated

@@ -186,6 +186,14 @@ class SealedEmailField(SealedTextField):
         )
 
 
+class SealedSecretField(SealedTextField):
+    """A credential of a person's, sealed. It is nothing that they wrote: no page opens it, no legal duty keeps it."""
+
+    @property
+    def describes_itself(self) -> bool:
+        return True
+
+
 class BlindIndexField(models.CharField):
     """HMAC of a sealed column, kept with it: finds a row by a value that the database does not know.
 

@@ -28,6 +28,7 @@ _STAFF = _ALL - {Role.CLINICIAN}
 
 MATRIX: dict[str, frozenset[Role]] = {
     "home.view": _ALL | _OUTSIDE,
+    "account.own": _ALL | _OUTSIDE,  # one's own second factor, sessions, password
     "federation.view": _STAFF,
     "federation.manage": frozenset({Role.ADMINISTRATOR}),
     "run.start": frozenset({Role.ADMINISTRATOR}),
@@ -81,6 +82,8 @@ MATRIX: dict[str, frozenset[Role]] = {
     "risk.edit": frozenset({Role.ETHICS_OFFICER, Role.ADMINISTRATOR}),
     "people.view": frozenset({Role.ADMINISTRATOR, Role.AUDITOR}),
     "people.erase": frozenset({Role.ADMINISTRATOR}),
+    "factor.reset": frozenset({Role.ADMINISTRATOR}),  # of a person who lost the device: two administrators
+    "key.manage": frozenset({Role.ADMINISTRATOR}),  # of machines
 }
 
 

@@ -50,6 +50,7 @@ def chrome(request: HttpRequest) -> dict[str, Any]:
             "name": user.name,
             "role": user.role_label,
             "institution": str(user.institution or "All institutions"),
+            "links": [{"url": reverse("account"), "label": "Your account"}] if user.may("account.own") else [],
         },
         "synthetic_data": Federation.objects.for_user(user).filter(synthetic=True).exists(),
         "request_id": getattr(request, "id", ""),

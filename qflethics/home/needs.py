@@ -10,6 +10,7 @@ from django.db.models import Exists, OuterRef, Q, Subquery
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 
+from accounts.factors import open_resets
 from accounts.models import User
 from audits.posthoc.models import Report
 from audits.predeployment import policies
@@ -65,6 +66,8 @@ def needs_of(user: User) -> list[Need]:
         found += _external(user)
     if user.may("report.view"):
         found += _reports()
+    if user.may("factor.reset"):
+        found += _lost_devices(user)
     return sorted(found, key=lambda need: (_URGENCY.index(need.tone), need.since))
 
 
@@ -320,6 +323,18 @@ def _external(user: User) -> Iterator[Need]:
                 detail=f"{finding.get_severity_display()}: {finding.text}",
                 url=link("external_audit", finding.external_id),
                 tone="info" if finding.severity == "minor" else "warn", since=finding.created_at,
+            )  # fmt: skip
+
+
+def _lost_devices(user: User) -> Iterator[Need]:
+    """Second factors to be reset, to the administrators who did not ask for it themselves."""
+    for reset in open_resets(user):
+        if reset.requested_by_id != user.pk:
+            yield Need(
+                title=f"A lost device: {reset.user}",
+                detail=f"{reset.requested_by} asks that the second factor is reset; a second administrator is needed "
+                f"until {reset.expires_at:%d %b %Y, %H:%M} UTC.",
+                url=link("account"), tone="warn", since=reset.created_at,
             )  # fmt: skip
 
 

@@ -13,9 +13,12 @@ from django.utils.cache import patch_vary_headers
 from django.utils.decorators import method_decorator
 from django.views.decorators.http import require_safe
 
+from accounts import factors
 from accounts.access import requires
+from accounts.models import User
 from qflethics.home.figures import key_figures, recent_activity
 from qflethics.home.needs import needs_of
+from qflethics.home.second_step import await_code
 
 
 @requires("home.view")
@@ -62,6 +65,13 @@ class SignIn(LoginView):
     template_name = "registration/login.html"
     authentication_form = SignInForm
     redirect_authenticated_user = True
+
+    def form_valid(self, form: AuthenticationForm) -> HttpResponse:
+        """Whoever has a second factor is not signed in yet."""
+        user: User = form.get_user()
+        if factors.of(user) is not None:
+            return await_code(self.request, user, self.get_success_url())
+        return super().form_valid(form)
 
     def dispatch(self, request: HttpRequest, *args, **kwargs) -> HttpResponseBase:
         response = super().dispatch(request, *args, **kwargs)

@@ -98,12 +98,12 @@ def browser():
 def sign_in(browser: Browser, live_server):
     contexts = []
 
-    def go(scheme: str, width: int):
+    def go(scheme: str, width: int, who: str = "auditor"):
         opened = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 900})
         contexts.append(opened)
         page = opened.new_page()
         page.goto(live_server.url + reverse("login"))
-        page.get_by_label("Email").fill("auditor@test.example")
+        page.get_by_label("Email").fill(f"{who}@test.example")
         page.get_by_label("Password").fill(PASSWORD)
         page.get_by_role("button", name="Sign in").click()
         page.get_by_role("heading", level=1, name="What needs you now").wait_for()

@@ -29,6 +29,19 @@ PUBLIC = "public"
 EXPECTED: dict[str, dict[str, str]] = {
     "login": {"GET": PUBLIC, "POST": PUBLIC},
     "logout": {"POST": EVERYBODY},
+    "login_code": {"GET": PUBLIC, "POST": PUBLIC},
+    "account": {"GET": EVERYBODY},
+    "session_end": {"POST": EVERYBODY},
+    "password_change": {"GET": EVERYBODY, "POST": EVERYBODY},
+    "factor": {"GET": EVERYBODY},
+    "factor_begin": {"POST": EVERYBODY},
+    "factor_confirm": {"POST": EVERYBODY},
+    "factor_codes": {"POST": EVERYBODY},
+    "factor_remove": {"POST": EVERYBODY},
+    "factor_reset": {"GET": "A", "POST": "A"},
+    "factor_reset_grant": {"POST": "A"},
+    "machine_keys": {"GET": "A", "POST": "A"},
+    "machine_key_revoke": {"POST": "A"},
     "health_live": {"GET": PUBLIC},
     "health_ready": {"GET": PUBLIC},
     "metrics": {"GET": PUBLIC},  # from this machine, as the test is; tests/provenance/test_metrics.py has the rest
@@ -377,7 +390,7 @@ def fits(name: str, letter: str, allowed: str, status: int, is_api: bool) -> boo
     if status >= 500:
         return False
     if allowed == PUBLIC or letter in allowed:
-        return status not in {401, 403, 405} and (allowed != PUBLIC or status != 302 or name == "login")
+        return status not in {401, 403, 405} and (allowed != PUBLIC or status != 302 or name in {"login", "login_code"})
     if letter == "-":
         return status in ({401, 403, 405} if is_api or PUBLIC in EXPECTED.get(name, {}).values() else {302, 405})
     return status in {403, 405} or (name, status) == ("login", 302)  # signed in already: sent home
