@@ -64,7 +64,7 @@ def needs_of(user: User) -> list[Need]:
     if user.may("external.view"):
         found += _external(user)
     if user.may("report.view"):
-        found += _reports()
+        found += _reports(user)
     return sorted(found, key=lambda need: (_URGENCY.index(need.tone), need.since))
 
 
@@ -332,9 +332,11 @@ def _appeals(user: User) -> Iterator[Need]:
         )  # fmt: skip
 
 
-def _reports() -> Iterator[Need]:
+def _reports(user: User) -> Iterator[Need]:
     states: Iterable[str] = [Report.State.FINISHED, Report.State.FAILED]
-    for report in Report.objects.filter(state__in=states, finished_at__gte=timezone.now() - RECENT)[:3]:
+    for report in Report.objects.for_user(user).filter(state__in=states, finished_at__gte=timezone.now() - RECENT)[
+        :3
+    ]:
         failed = report.state == Report.State.FAILED
         yield Need(
             title=f"The report {report.period_start} to {report.period_end} "

@@ -6,5 +6,6 @@ urlpatterns = [
     path("reports", views.Reports.as_view(), name="api_reports"),
     path("reports/<uuid:report_id>", views.ReportDetail.as_view(), name="api_report"),
     path("reports/<uuid:report_id>/pdf", views.ReportPdf.as_view(), name="api_report_pdf"),
+    path("reports/<uuid:report_id>/csv", views.ReportCsv.as_view(), name="api_report_csv"),
     path("reports/<uuid:report_id>/json", views.ReportJson.as_view(), name="api_report_json"),
 ]
