@@ -76,6 +76,9 @@ MATRIX: dict[str, frozenset[Role]] = {
     "ledger.view": _STAFF,
     "report.view": _STAFF,
     "report.create": frozenset({Role.AUDITOR, Role.ETHICS_OFFICER, Role.ADMINISTRATOR}),
+    "board.view": _STAFF,
+    "board.hold": frozenset({Role.AUDITOR, Role.ETHICS_OFFICER}),  # convene, declare, find, sign (an auditor)
+    "board.follow": frozenset({Role.ADMINISTRATOR, Role.ETHICS_OFFICER, Role.AUDITOR, Role.SITE_OPERATOR}),
     "people.view": frozenset({Role.ADMINISTRATOR, Role.AUDITOR}),
     "people.erase": frozenset({Role.ADMINISTRATOR}),
 }

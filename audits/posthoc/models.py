@@ -94,3 +94,8 @@ class Report(GovernedModel):
         """What it is called on pages: its kind, whose edition it is, and which issue if not the first."""
         whose = f", edition of {self.institution}" if self.institution else ""
         return self.get_kind_display() + whose + (f", issue {self.issue}" if (self.issue or 1) > 1 else "")
+
+
+from audits.posthoc.models_boards import BoardFinding, BoardMember, BoardReview, BoardStep  # noqa: E402
+
+__all__ = ["BoardFinding", "BoardMember", "BoardReview", "BoardStep", "Report", "ReportQuerySet"]

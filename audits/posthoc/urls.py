@@ -1,8 +1,15 @@
 from django.urls import path
 
-from audits.posthoc import views
+from audits.posthoc import board_views, views
 
 urlpatterns = [
+    path("boards/", board_views.board_reviews, name="board_reviews"),
+    path("boards/new/", board_views.board_convene, name="board_convene"),
+    path("boards/<uuid:review_id>/", board_views.board_review, name="board_review"),
+    path("boards/<uuid:review_id>/declare", board_views.board_declare, name="board_declare"),
+    path("boards/<uuid:review_id>/findings", board_views.board_find, name="board_find"),
+    path("boards/<uuid:review_id>/sign", board_views.board_sign, name="board_sign"),
+    path("boards/findings/<uuid:finding_id>/follow", board_views.board_follow, name="board_follow"),
     path("reports/", views.reports, name="reports"),
     path("reports/new/", views.report_create, name="report_create"),
     path("reports/<uuid:report_id>/", views.report, name="report"),

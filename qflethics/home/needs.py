@@ -334,9 +334,7 @@ def _appeals(user: User) -> Iterator[Need]:
 
 def _reports(user: User) -> Iterator[Need]:
     states: Iterable[str] = [Report.State.FINISHED, Report.State.FAILED]
-    for report in Report.objects.for_user(user).filter(state__in=states, finished_at__gte=timezone.now() - RECENT)[
-        :3
-    ]:
+    for report in Report.objects.for_user(user).filter(state__in=states, finished_at__gte=timezone.now() - RECENT)[:3]:
         failed = report.state == Report.State.FAILED
         yield Need(
             title=f"The report {report.period_start} to {report.period_end} "

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from typing import Any
+
 from rest_framework import serializers
 
 from accounts.models import Institution
-from audits.posthoc.models import Report
+from audits.posthoc.models import BoardFinding, BoardReview, Report
 
 
 class ReportInput(serializers.Serializer):
@@ -31,3 +33,34 @@ class ReportOutput(serializers.ModelSerializer):
             "finished_at", "stop_reason", "pdf_digest", "json_digest", "summary",
         ]  # fmt: skip
         read_only_fields = fields
+
+
+class BoardFindingOutput(serializers.ModelSerializer):
+    """`version` is what a blocking finding stands in the way of."""
+
+    class Meta:
+        model = BoardFinding
+        fields = ["id", "severity", "text", "version", "blocking", "due_on", "state", "created_at"]
+        read_only_fields = fields
+
+
+class BoardReviewOutput(serializers.ModelSerializer):
+    """`findings` are those that the caller may see: all, or the own ones of who only owns some."""
+
+    findings = serializers.SerializerMethodField()
+    agenda = serializers.SerializerMethodField()
+
+    class Meta:
+        model = BoardReview
+        fields = ["id", "board", "month", "state", "created_at", "signed_at", "agenda", "findings"]
+        read_only_fields = fields
+
+    def _shown(self, review: BoardReview) -> bool:
+        return review.is_open_to(self.context["request"].user)
+
+    def get_agenda(self, review: BoardReview) -> list[dict[str, str]]:
+        return review.agenda if self._shown(review) else []
+
+    def get_findings(self, review: BoardReview) -> list[dict[str, Any]]:
+        found = review.findings_for(self.context["request"].user)
+        return BoardFindingOutput(found, many=True).data  # type: ignore[return-value]

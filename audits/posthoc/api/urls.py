@@ -3,6 +3,8 @@ from django.urls import path
 from audits.posthoc.api import views
 
 urlpatterns = [
+    path("board-reviews", views.BoardReviews.as_view(), name="api_board_reviews"),
+    path("board-reviews/<uuid:review_id>", views.BoardReviewDetail.as_view(), name="api_board_review"),
     path("reports", views.Reports.as_view(), name="api_reports"),
     path("reports/<uuid:report_id>", views.ReportDetail.as_view(), name="api_report"),
     path("reports/<uuid:report_id>/pdf", views.ReportPdf.as_view(), name="api_report_pdf"),

@@ -14,8 +14,9 @@ from rest_framework.views import APIView
 from accounts.models import User
 from audits.downloads import download_recorded
 from audits.posthoc import services
-from audits.posthoc.api.serializers import ReportInput, ReportOutput
-from audits.posthoc.models import Report, ReportQuerySet
+from audits.posthoc.api.serializers import BoardReviewOutput, ReportInput, ReportOutput
+from audits.posthoc.models import BoardReview, Report, ReportQuerySet
+from audits.posthoc.models_boards import BoardReviewQuerySet
 from core.errors import Forbidden
 
 
@@ -75,6 +76,27 @@ class ReportCsv(APIView):
     def get(self, request: Request, report_id: uuid.UUID) -> HttpResponse:
         """Every figure and item of the report, one a row, each with its row and entry in the ledger."""
         return _file(request, report_id, "csv")
+
+
+class BoardReviews(generics.ListAPIView):
+    """Reviews of the board that the caller may see, newest first."""
+
+    action_name = "board.view"
+    queryset = BoardReview.objects.all()
+    serializer_class = BoardReviewOutput
+
+    def get_queryset(self) -> BoardReviewQuerySet:
+        return BoardReview.objects.for_user(self.request.user).prefetch_related("findings")
+
+
+class BoardReviewDetail(generics.RetrieveAPIView):
+    action_name = "board.view"
+    queryset = BoardReview.objects.all()
+    serializer_class = BoardReviewOutput
+    lookup_url_kwarg = "review_id"
+
+    def get_queryset(self) -> BoardReviewQuerySet:
+        return BoardReview.objects.for_user(self.request.user).prefetch_related("findings")
 
 
 _TYPES = {"pdf": "application/pdf", "json": "application/json", "csv": "text/csv; charset=utf-8"}

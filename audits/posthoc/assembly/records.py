@@ -23,7 +23,8 @@ from audits.runtime.models import Batch
 from core.roles import Role
 from federation.models import Federation, Round, TrainingRun
 from models_registry.cards import completeness
-from models_registry.models import ApprovalRequest, Card, Deployment, Evidence, Version
+from models_registry.fails import AUDIT
+from models_registry.models import ApprovalRequest, Card, Deployment, Version
 
 
 def institutions(window: Window) -> list[dict[str, Any]]:
@@ -97,7 +98,7 @@ def _model_state(version: Version, window: Window) -> str:
     requests = list(ApprovalRequest.objects.filter(version=version, created_at__lt=window.until).order_by("created_at"))
     if requests:
         return words(state_of(requests[-1], history(requests, window.until)))
-    evidence = Evidence.objects.filter(version=version, created_at__lt=window.until).order_by("-created_at").first()
+    evidence = version.evidence.filter(kind=AUDIT, created_at__lt=window.until).order_by("-created_at").first()
     return f"audited: {words(evidence.verdict)}" if evidence else "registered"
 
 
