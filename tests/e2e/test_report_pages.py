@@ -11,6 +11,7 @@ from core import jobs
 from core.models import Job
 from tests.audits.posthoc.conftest import write_ledger
 from tests.e2e.test_ledger_pages import WIDTHS, browser, look, sign_in  # noqa: F401 - two of them are fixtures
+from tests.factories.audits import make_audit
 from tests.factories.federation import make_federation
 from tests.factories.people import make_people
 from tests.factories.registry import make_deployment, make_version
@@ -22,6 +23,7 @@ from tests.factories.registry import make_deployment, make_version
 def test_reports_and_boards_are_for_everybody(sign_in, live_server, monkeypatch, scheme, size):  # noqa: F811 - a fixture
     world = make_federation(make_people())
     people, version, today = world.people, make_version(world), timezone.now().date()
+    make_audit(version, "pass", actor=people.administrator)
     make_deployment(world, version=version, name="Ward A")
     write_ledger()
     monkeypatch.setattr(rendering, "render_pdf", lambda report, charts: b"%PDF-1.7 drawn elsewhere")
