@@ -80,6 +80,9 @@ MATRIX: dict[str, frozenset[Role]] = {
     "control.view": frozenset({Role.AUDITOR, Role.ETHICS_OFFICER, Role.ADMINISTRATOR}),  # and risks
     "control.evidence": frozenset({Role.ETHICS_OFFICER, Role.ADMINISTRATOR}),  # bring and withdraw files
     "risk.edit": frozenset({Role.ETHICS_OFFICER, Role.ADMINISTRATOR}),
+    "board.view": _STAFF,
+    "board.hold": frozenset({Role.AUDITOR, Role.ETHICS_OFFICER}),  # convene, declare, find, sign (an auditor)
+    "board.follow": frozenset({Role.ADMINISTRATOR, Role.ETHICS_OFFICER, Role.AUDITOR, Role.SITE_OPERATOR}),
     "people.view": frozenset({Role.ADMINISTRATOR, Role.AUDITOR}),
     "people.erase": frozenset({Role.ADMINISTRATOR}),
     "factor.reset": frozenset({Role.ADMINISTRATOR}),  # of a person who lost the device: two administrators

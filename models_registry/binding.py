@@ -14,6 +14,7 @@ from models_registry.models import ApprovalRequest, Card, Evidence, Version
 
 PERMISSION = "reconsideration"  # the data that it learned from are lent no more
 OUTSIDE = "external_"  # how the kinds begin of what outside boards found: shown to those who approve, never bound
+BOARD = OUTSIDE + "board"  # findings of a board's review that block: open until one that answers it passes
 PARTS = {  # what is bound, in words
     "weights": "the weights of the quantum model",
     "baseline": "the weights of the classical twin",
@@ -90,6 +91,8 @@ def refusal(version: Version, kind: str) -> str:
         return "A quick audit cannot certify a model of high risk. Start a certification audit of this version first."
     if lost := _lost_permission(version):
         return lost
+    if blocked := blocked_by_board(version):
+        return blocked
     if version.approval_requests.filter(kind=kind, state=ApprovalRequest.State.UNDER_REVIEW).exists():
         return f"A request for {ApprovalRequest.Kind(kind).label.lower()} is already under review."
     return ""
@@ -105,6 +108,20 @@ def _lost_permission(version: Version) -> str:
     if any(matter.choice == Reconsideration.Choice.RETIRE for matter in matters):
         return f"{lost}, and it was decided to retire it."
     return f"{lost}, and it was decided to retrain it. Train a new version without them."
+
+
+def blocked_by_board(version: Version) -> str:
+    """Why a board's finding stands in the way of any new use; empty if none does."""
+    found = list(version.evidence.filter(kind=BOARD).order_by("created_at"))
+    answered = {row.summary["finding"] for row in found if row.verdict == Evidence.Verdict.PASS}
+    standing = [row for row in found if row.summary["finding"] not in answered]
+    if not standing:
+        return ""
+    last = standing[-1].summary
+    return (
+        f"A {last['severity']} finding of {last['board']} blocks this version. Its owner has to mend it, and an "
+        "auditor to verify that."
+    )
 
 
 def _needs_certification(audit: Evidence) -> bool:

@@ -14,6 +14,7 @@ _CONSTRAINTS = {
     "one_decision_each": "You have already decided on this request; a decision is never changed.",
     "requester_does_not_decide": "The requester must not decide.",
     "models_registry_deployment_approval_id_key": "This approval is already deployed.",
+    "report_issue_once": "Someone else has just asked for this report. Look at the list of reports.",
     "card_edition_once": "Someone else has just written an edition of this card. Look at it and try again.",
 }
 

@@ -13,7 +13,7 @@ from core.errors import ApplicationError, Conflict
 from federation.models import Round, TrainingRun
 from models_registry import approvals
 from models_registry.approvals import approval_comment, approval_decide, approval_request, approval_withdraw
-from models_registry.binding import OUTSIDE, latest_card
+from models_registry.binding import OUTSIDE, blocked_by_board, latest_card
 from models_registry.card_editions import card_edit, card_publish, card_unpublish, texts_on, write_card
 from models_registry.models import ApprovalRequest, Deployment, Evidence, Model, Version
 from models_registry.refusals import refusals_told
@@ -153,6 +153,8 @@ def deployment_create(*, request: ApprovalRequest, name: str, actor: User) -> De
 
 def _deploy(request: ApprovalRequest, name: str, actor: User) -> Deployment:
     version = request.version
+    if blocked := blocked_by_board(version):
+        raise Conflict(blocked)
     for weights in (version.weights_digest, version.baseline_digest):
         try:
             artefacts.get(weights)

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import logging
 import uuid
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import Max
 from django.utils import timezone
 
-from accounts.models import User
+from accounts.models import Institution, User
+from audits.posthoc import rows
+from audits.posthoc.calendar import kind_check
 from audits.posthoc.models import Report
 from core import artefacts, jobs
 from core.context import governed
-from core.errors import ApplicationError, Conflict
+from core.errors import ApplicationError, Conflict, Forbidden
+from models_registry.refusals import refusals_told
 
 logger = logging.getLogger(__name__)
 RENDER = "report.render"
@@ -50,20 +55,75 @@ def period_check(period_start: dt.date, period_end: dt.date, *, today: dt.date) 
     return ""
 
 
-def report_create(*, period_start: dt.date, period_end: dt.date, actor: User) -> Report:
-    """Ask for a report; a job renders it.
+def report_create(
+    *, period_start: dt.date, period_end: dt.date, actor: User, kind: str = Report.Kind.CUSTOM,
+    institution: Institution | None = None, reason: str = "",
+) -> Report:  # fmt: skip
+    """Ask for a report; a job renders it. One that waits to be rendered already is given back, not asked for twice.
+
+    Parameters
+    ----------
+    institution : Institution, optional
+        Whose edition; without, the whole platform.
+    reason : str
+        Why it is issued again. Needed if it was issued before: a report on record never changes.
 
     Raises
     ------
     ApplicationError
-        If the period is the wrong way round, or not over.
+        If the period is the wrong way round, not over, or none of that kind.
+    Forbidden
+        If the edition is another institution's.
+    Conflict
+        If it was issued before, and nothing says why it is issued again.
     """
     if problem := period_check(period_start, period_end, today=timezone.now().date()):
         raise ApplicationError(problem)
-    with governed(action="report.create", actor=actor.id):
-        report = Report.objects.create(period_start=period_start, period_end=period_end, requested_by=actor)
-        jobs.enqueue(RENDER, {"report": str(report.id)}, key=f"{RENDER}:{report.id}", max_attempts=3)
-    return report
+    if problem := kind_check(kind, period_start, period_end):
+        raise ApplicationError(problem)
+    if institution is not None and not (actor.sees_all or institution.id in actor.institution_ids):
+        raise Forbidden(f"An edition of {institution} is asked for by its own people, or by those of the platform.")
+    asked = Report(
+        kind=kind, period_start=period_start, period_end=period_end, institution=institution, requested_by=actor,
+        reason=reason.strip(),
+    )  # fmt: skip
+    return report_issue(asked)
+
+
+def report_reissue(*, report: Report, reason: str, actor: User) -> Report:
+    """Issue a report again, from what is on record now. The earlier issue stays as it is.
+
+    Raises
+    ------
+    ApplicationError
+        If no reason is given.
+    """
+    if not reason.strip():
+        raise ApplicationError("Say why the report is issued again: it stands beside the new issue.")
+    return report_create(
+        period_start=report.period_start, period_end=report.period_end, kind=report.kind,
+        institution=report.institution, reason=reason, actor=actor,
+    )  # fmt: skip
+
+
+def report_issue(asked: Report) -> Report:
+    """Keep the row under the next number of its kind, period and institution, and enqueue its job."""
+    actor = asked.requested_by_id
+    with refusals_told(), governed(action="report.create", actor=actor, reason=asked.reason):
+        earlier = Report.objects.same_as(asked)
+        if waiting := earlier.filter(state=Report.State.QUEUED).first():
+            return waiting
+        newest = earlier.order_by("-created_at").first()
+        if newest is not None and newest.state == Report.State.FINISHED and not asked.reason:
+            raise Conflict(
+                f"The {newest.title.lower()} of {newest.period_start} to {newest.period_end} is on record and never "
+                "changes. Open it, and issue it again with a reason if something has to be said otherwise.",
+                report=str(newest.id),
+            )
+        asked.issue = (earlier.aggregate(most=Max("issue"))["most"] or earlier.count()) + 1
+        asked.save(force_insert=True)
+        jobs.enqueue(RENDER, {"report": str(asked.id)}, key=f"{RENDER}:{asked.id}", max_attempts=3)
+    return asked
 
 
 def report_render(*, report: Report, generated_at: dt.datetime) -> Rendered:
@@ -75,9 +135,9 @@ def report_render(*, report: Report, generated_at: dt.datetime) -> Rendered:
         If the facts on record do not make a valid report, or it cannot be typeset; the message says why.
     """
     from audits.posthoc import charts, rendering  # typst and the schema cost time to import
-    from audits.posthoc.assembly import Window, gather
+    from audits.posthoc.assembly import gather, window_of
 
-    window = Window(report.period_start, report.period_end)
+    window = window_of(report)
     facts = gather(report, generated_at=generated_at)
     try:
         complete = rendering.complete(facts)
@@ -143,7 +203,7 @@ def dead_handle(payload: dict) -> jobs.Effects | None:
 
 
 def report_file(*, report: Report, kind: str) -> bytes:
-    """The PDF ("pdf") or its JSON ("json"), checked against the digest that the ledger holds.
+    """The PDF ("pdf"), its JSON ("json") or the JSON as a table ("csv"), checked against the digest on the ledger.
 
     Raises
     ------
@@ -153,6 +213,7 @@ def report_file(*, report: Report, kind: str) -> bytes:
     if report.state != Report.State.FINISHED:
         raise Conflict(f"This report is {report.get_state_display().lower()}: there is no file of it.")
     try:
-        return artefacts.get(report.pdf_digest if kind == "pdf" else report.json_digest)
+        found = artefacts.get(report.pdf_digest if kind == "pdf" else report.json_digest)
+        return rows.as_csv(json.loads(found)).encode() if kind == "csv" else found
     except artefacts.ArtefactError as error:
         raise Conflict(f"The file does not fit the ledger: {error}") from error

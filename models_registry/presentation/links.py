@@ -7,7 +7,7 @@ from typing import Any
 from django.urls import NoReverseMatch, reverse
 
 from accounts.models import User
-from models_registry.binding import AUDIT, OUTSIDE, PERMISSION
+from models_registry.binding import AUDIT, BOARD, OUTSIDE, PERMISSION
 from models_registry.models import Evidence, Version
 
 THRESHOLDS = "threshold_proposal"  # thresholds by group that people recorded from an audit's proposal
@@ -22,6 +22,8 @@ def link(name: str, *arguments: object) -> str:
 
 def evidence_link(evidence: Evidence) -> str:
     """The page of what found it."""
+    if evidence.kind == BOARD:
+        return link("board_review", evidence.summary.get("review"))
     if evidence.kind.startswith(OUTSIDE):
         return link("external_audit", evidence.summary.get("external"))
     if evidence.kind == THRESHOLDS:

@@ -65,7 +65,7 @@ def needs_of(user: User) -> list[Need]:
     if user.may("external.view"):
         found += _external(user)
     if user.may("report.view"):
-        found += _reports()
+        found += _reports(user)
     if user.may("factor.reset"):
         found += _lost_devices(user)
     return sorted(found, key=lambda need: (_URGENCY.index(need.tone), need.since))
@@ -347,9 +347,9 @@ def _appeals(user: User) -> Iterator[Need]:
         )  # fmt: skip
 
 
-def _reports() -> Iterator[Need]:
+def _reports(user: User) -> Iterator[Need]:
     states: Iterable[str] = [Report.State.FINISHED, Report.State.FAILED]
-    for report in Report.objects.filter(state__in=states, finished_at__gte=timezone.now() - RECENT)[:3]:
+    for report in Report.objects.for_user(user).filter(state__in=states, finished_at__gte=timezone.now() - RECENT)[:3]:
         failed = report.state == Report.State.FAILED
         yield Need(
             title=f"The report {report.period_start} to {report.period_end} "

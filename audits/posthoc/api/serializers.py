@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from typing import Any
+
 from rest_framework import serializers
 
-from audits.posthoc.models import Report
+from accounts.models import Institution
+from audits.posthoc.models import BoardFinding, BoardReview, Report
 
 
 class ReportInput(serializers.Serializer):
@@ -10,15 +13,54 @@ class ReportInput(serializers.Serializer):
 
     period_start = serializers.DateField()
     period_end = serializers.DateField()
+    kind = serializers.ChoiceField(choices=Report.Kind, default=Report.Kind.CUSTOM)
+    institution = serializers.SlugRelatedField(
+        slug_field="slug", queryset=Institution.objects.filter(is_active=True), default=None, allow_null=True,
+        help_text="Whose edition; none is the whole platform.",
+    )  # fmt: skip
+    reason = serializers.CharField(default="", allow_blank=True, help_text="Needed if the report is on record already.")
 
 
 class ReportOutput(serializers.ModelSerializer):
     """`pdf_digest` and `json_digest` are the SHA-256 of the files, and stand in the ledger."""
 
+    institution = serializers.SlugRelatedField(slug_field="slug", read_only=True, allow_null=True)
+
     class Meta:
         model = Report
         fields = [
-            "id", "period_start", "period_end", "state", "created_at", "finished_at", "stop_reason", "pdf_digest",
-            "json_digest", "summary",
+            "id", "kind", "period_start", "period_end", "institution", "issue", "reason", "state", "created_at",
+            "finished_at", "stop_reason", "pdf_digest", "json_digest", "summary",
         ]  # fmt: skip
         read_only_fields = fields
+
+
+class BoardFindingOutput(serializers.ModelSerializer):
+    """`version` is what a blocking finding stands in the way of."""
+
+    class Meta:
+        model = BoardFinding
+        fields = ["id", "severity", "text", "version", "blocking", "due_on", "state", "created_at"]
+        read_only_fields = fields
+
+
+class BoardReviewOutput(serializers.ModelSerializer):
+    """`findings` are those that the caller may see: all, or the own ones of who only owns some."""
+
+    findings = serializers.SerializerMethodField()
+    agenda = serializers.SerializerMethodField()
+
+    class Meta:
+        model = BoardReview
+        fields = ["id", "board", "month", "state", "created_at", "signed_at", "agenda", "findings"]
+        read_only_fields = fields
+
+    def _shown(self, review: BoardReview) -> bool:
+        return review.is_open_to(self.context["request"].user)
+
+    def get_agenda(self, review: BoardReview) -> list[dict[str, str]]:
+        return review.agenda if self._shown(review) else []
+
+    def get_findings(self, review: BoardReview) -> list[dict[str, Any]]:
+        found = review.findings_for(self.context["request"].user)
+        return BoardFindingOutput(found, many=True).data  # type: ignore[return-value]

@@ -14,8 +14,9 @@ from rest_framework.views import APIView
 from accounts.models import User
 from audits.downloads import download_recorded
 from audits.posthoc import services
-from audits.posthoc.api.serializers import ReportInput, ReportOutput
-from audits.posthoc.models import Report
+from audits.posthoc.api.serializers import BoardReviewOutput, ReportInput, ReportOutput
+from audits.posthoc.models import BoardReview, Report, ReportQuerySet
+from audits.posthoc.models_boards import BoardReviewQuerySet
 from core.errors import Forbidden
 
 
@@ -25,6 +26,9 @@ class Reports(generics.ListAPIView):
     actions = {"GET": "report.view", "POST": "report.create"}
     queryset = Report.objects.all()
     serializer_class = ReportOutput
+
+    def get_queryset(self) -> ReportQuerySet:
+        return Report.objects.for_user(self.request.user).select_related("institution")
 
     @extend_schema(request=ReportInput, responses={202: ReportOutput}, operation_id="reports_create")
     def post(self, request: Request) -> Response:
@@ -42,6 +46,9 @@ class ReportDetail(generics.RetrieveAPIView):
     queryset = Report.objects.all()
     serializer_class = ReportOutput
     lookup_url_kwarg = "report_id"
+
+    def get_queryset(self) -> ReportQuerySet:
+        return Report.objects.for_user(self.request.user).select_related("institution")
 
 
 class ReportPdf(APIView):
@@ -62,8 +69,41 @@ class ReportJson(APIView):
         return _file(request, report_id, "json")
 
 
+class ReportCsv(APIView):
+    action_name = "report.view"
+
+    @extend_schema(responses={(200, "text/csv"): OpenApiTypes.BINARY}, operation_id="report_csv")
+    def get(self, request: Request, report_id: uuid.UUID) -> HttpResponse:
+        """Every figure and item of the report, one a row, each with its row and entry in the ledger."""
+        return _file(request, report_id, "csv")
+
+
+class BoardReviews(generics.ListAPIView):
+    """Reviews of the board that the caller may see, newest first."""
+
+    action_name = "board.view"
+    queryset = BoardReview.objects.all()
+    serializer_class = BoardReviewOutput
+
+    def get_queryset(self) -> BoardReviewQuerySet:
+        return BoardReview.objects.for_user(self.request.user).prefetch_related("findings")
+
+
+class BoardReviewDetail(generics.RetrieveAPIView):
+    action_name = "board.view"
+    queryset = BoardReview.objects.all()
+    serializer_class = BoardReviewOutput
+    lookup_url_kwarg = "review_id"
+
+    def get_queryset(self) -> BoardReviewQuerySet:
+        return BoardReview.objects.for_user(self.request.user).prefetch_related("findings")
+
+
+_TYPES = {"pdf": "application/pdf", "json": "application/json", "csv": "text/csv; charset=utf-8"}
+
+
 def _file(request: Request, report_id: uuid.UUID, kind: str) -> HttpResponse:
-    report = get_object_or_404(Report, id=report_id)
+    report = get_object_or_404(Report.objects.for_user(request.user), id=report_id)
     made = services.report_file(report=report, kind=kind)
     data = download_recorded(subject=report.id, kind=kind, data=made, reader=request.user)
-    return HttpResponse(data, content_type=f"application/{kind}")
+    return HttpResponse(data, content_type=_TYPES[kind])

@@ -5,12 +5,12 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from audits.posthoc.assembly import checks, decisions, incidents, records, trail
+from audits.posthoc.assembly import appeals, checks, comparing, decisions, incidents, records, tracing, trail
 from audits.posthoc.assembly.window import Window, instant
 from audits.posthoc.models import Report
 from audits.posthoc.rendering import SCHEMA
 
-__all__ = ["Window", "gather", "report_id"]
+__all__ = ["Window", "gather", "previous_of", "report_id", "window_of"]
 
 
 def report_id(report: Report) -> str:
@@ -20,11 +20,14 @@ def report_id(report: Report) -> str:
 
 def gather(report: Report, *, generated_at: dt.datetime) -> dict[str, Any]:
     """Every fact of the report's period, as `rendering.schema.Facts` wants it."""
-    window = Window(report.period_start, report.period_end)
-    return {
+    window, previous = window_of(report), previous_of(report)
+    facts: dict[str, Any] = {
         "schema": SCHEMA,
         "report_id": report_id(report),
         "synthetic": records.synthetic(),
+        "kind": report.kind,
+        "issue": report.issue or 1,
+        "edition_of": report.institution.slug if report.institution else None,
         "period": {"start": str(report.period_start), "end": str(report.period_end)},
         "generated_at": instant(generated_at),
         "institutions": records.institutions(window),
@@ -35,17 +38,25 @@ def gather(report: Report, *, generated_at: dt.datetime) -> dict[str, Any]:
         "approvals": decisions.approvals(window),
         "deployments": records.deployments(window),
         "incidents": incidents.incidents(window),
-        "appeals": None,  # not recorded: a 0 would claim that there was none
+        "appeals": appeals.appeals(window),
         "changes": decisions.changes(window),
-        "previous_report": _previous(report),
+        "previous_report": {"id": report_id(previous), "sha256": previous.json_digest} if previous else None,
         "audit_trail": trail.audit_trail(generated_at),
         "evidence": trail.evidence(window),
-        "sign_off": records.sign_off(),
+        "sign_off": records.sign_off(window),
     }
+    compared = comparing.comparisons(previous, facts)
+    return facts | {"comparisons": compared, "traces": tracing.traces(facts, window)}
 
 
-def _previous(report: Report) -> dict[str, str] | None:
-    """The newest finished report of an earlier period."""
-    earlier = Report.objects.filter(state=Report.State.FINISHED, period_end__lt=report.period_start)
-    last = earlier.order_by("-period_end", "-finished_at").first()
-    return {"id": report_id(last), "sha256": last.json_digest} if last else None
+def window_of(report: Report) -> Window:
+    return Window(report.period_start, report.period_end, report.institution)
+
+
+def previous_of(report: Report) -> Report | None:
+    """The newest finished report of the same kind and institution, of an earlier period."""
+    earlier = Report.objects.filter(
+        state=Report.State.FINISHED, kind=report.kind, institution=report.institution_id,
+        period_end__lt=report.period_start,
+    )  # fmt: skip
+    return earlier.order_by("-period_end", "-finished_at").first()

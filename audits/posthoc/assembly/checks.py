@@ -32,7 +32,9 @@ def audit_id(audit: AuditRun) -> str:
 
 def finished_audits(window: Window) -> list[AuditRun]:
     """Audits that came to an end in the period, failed ones too."""
-    rows = AuditRun.objects.filter(**window.during("finished_at")).exclude(state=AuditRun.State.RUNNING)
+    rows = AuditRun.objects.filter(**window.during("finished_at"), **window.of("version__model__federation")).exclude(
+        state=AuditRun.State.RUNNING
+    )
     return list(rows.select_related("version__model").prefetch_related("checks").order_by("finished_at"))
 
 

@@ -31,10 +31,20 @@ def approvals(window: Window) -> list[dict[str, Any]]:
     return sorted(found, key=lambda approval: approval["decided_at"])
 
 
+def requests_of(window: Window) -> list[ApprovalRequest]:
+    rows = ApprovalRequest.objects.filter(created_at__lt=window.until, **window.of("version__model__federation"))
+    return list(rows.select_related("version__model"))
+
+
+def deployments_of(window: Window) -> list[Deployment]:
+    rows = Deployment.objects.filter(created_at__lt=window.until, **window.of("version__model__federation"))
+    return list(rows.select_related("version__model", "approval"))
+
+
 def _decisions(window: Window) -> list[dict[str, Any]]:
-    rows = ApprovalDecision.objects.filter(**window.during("created_at")).select_related(
-        "request__version__model", "institution"
-    )
+    rows = ApprovalDecision.objects.filter(
+        **window.during("created_at"), **window.of("request__version__model__federation")
+    ).select_related("request__version__model", "institution")
     return [
         {
             **person(row.decided_by_id),
@@ -52,7 +62,7 @@ def _decisions(window: Window) -> list[dict[str, Any]]:
 
 
 def _withdrawn(window: Window) -> list[dict[str, Any]]:
-    rows = list(ApprovalRequest.objects.filter(created_at__lt=window.until).select_related("version__model"))
+    rows = requests_of(window)
     past = history(rows, window.until)
     return [
         _outcome("WDR", request, request, request.content_digest, "withdrawn", moment)
@@ -63,7 +73,7 @@ def _withdrawn(window: Window) -> list[dict[str, Any]]:
 
 
 def _revoked(window: Window) -> list[dict[str, Any]]:
-    rows = list(Deployment.objects.filter(created_at__lt=window.until).select_related("version__model", "approval"))
+    rows = deployments_of(window)
     past = history(rows, window.until)
     return [
         _outcome("RVK", row, f"{row} of {row.version}", row.approval.content_digest, "revoked", moment)
@@ -97,7 +107,9 @@ def anchored_as(row: Any) -> str:
 def changes(window: Window) -> list[dict[str, Any]]:
     """New versions, and every change of state of a request or a deployment, as the ledger recorded them."""
     found = []
-    for version in Version.objects.filter(**window.during("created_at")).select_related("model"):
+    for version in Version.objects.filter(
+        **window.during("created_at"), **window.of("model__federation")
+    ).select_related("model"):
         before = f"version {version.number - 1}" if version.number > 1 else "no version"
         found.append(
             {
@@ -107,12 +119,14 @@ def changes(window: Window) -> list[dict[str, Any]]:
                 "after": f"version {version.number}",
             }
         )
-    requests = list(ApprovalRequest.objects.filter(created_at__lt=window.until).select_related("version__model"))
-    deployments = list(Deployment.objects.filter(created_at__lt=window.until).select_related("version__model"))
-    for rows, name in ((requests, "Request: {}"), (deployments, "Deployment {}")):
+    named: tuple[tuple[list[Any], str], ...] = (
+        (requests_of(window), "Request: {}"), (deployments_of(window), "Deployment {}")
+    )  # fmt: skip
+    for rows, name in named:
         past = history(rows, window.until)
         for row in rows:
             for moment, before, after in transitions(row, past, window):
                 subject = label(name.format(row))
-                found.append({"at": instant(moment.at), "subject": subject, "before": before, "after": after})
+                told = {"at": instant(moment.at), "subject": subject, "before": before, "after": after}
+                found.append(told | {"entry": moment.seq})
     return sorted(found, key=lambda change: change["at"])

@@ -16,9 +16,11 @@ _LARGEST_LOG = 700.0  # e^700 is the largest power that a double holds with room
 
 
 def halts(window: Window) -> list[Halt]:
-    rows = Halt.objects.filter(created_at__lt=window.until).filter(
-        Q(closed_at__isnull=True) | Q(closed_at__gte=window.since)
-    )
+    rows = Halt.objects.filter(
+        created_at__lt=window.until, **window.of("deployment__version__model__federation")
+    ).filter(Q(closed_at__isnull=True) | Q(closed_at__gte=window.since))
+    if (sites := window.sites()) is not None:  # of halts at one site, only its own
+        rows = rows.filter(site__in=["", *sites])
     related = rows.select_related("deployment").prefetch_related("reinstatements__institution")
     return list(related.order_by("created_at"))
 

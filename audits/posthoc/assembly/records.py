@@ -23,12 +23,14 @@ from audits.runtime.models import Batch
 from core.roles import Role
 from federation.models import Federation, Round, TrainingRun
 from models_registry.cards import completeness
-from models_registry.models import ApprovalRequest, Card, Deployment, Evidence, Version
+from models_registry.fails import AUDIT
+from models_registry.models import ApprovalRequest, Card, Deployment, Version
 
 
 def institutions(window: Window) -> list[dict[str, Any]]:
-    """Those that exist now: the report needs at least one to speak of."""
-    return [{"id": row.slug, "name": label(row.name)} for row in Institution.objects.filter(is_active=True)]
+    """Those that exist now, or the one whose edition it is: the report needs at least one to speak of."""
+    rows = [window.institution] if window.institution else Institution.objects.filter(is_active=True)
+    return [{"id": row.slug, "name": label(row.name)} for row in rows]
 
 
 def synthetic() -> bool:
@@ -39,13 +41,14 @@ def synthetic() -> bool:
 
 def scope(window: Window, *, generated_at: dt.datetime) -> str:
     """What is in the report, and what the platform does not record."""
-    federations = list(Federation.objects.filter(created_at__lt=window.until))
+    federations = list(Federation.objects.filter(created_at__lt=window.until, **window.of("id")))
     names = ", ".join(f"{row.name}{' (synthetic data)' if row.synthetic else ''}" for row in federations) or "none yet"
     unfinished = " The last day was not over when the report was made." if generated_at < window.until else ""
+    where = f"in the federations of {window.institution}" if window.institution else "on this platform"
+    own = " Predictions and appeals are those of its own sites." if window.institution else ""
     return prose(
-        f"All models trained, audited, approved or deployed on this platform. Federations: {names}. States are those "
-        "that the ledger recorded when the period ended. Appeals by patients are not recorded on this "
-        f"platform.{unfinished}"
+        f"All models trained, audited, approved or deployed {where}.{own} Federations: {names}. States are those "
+        f"that the ledger recorded when the period ended.{unfinished}"
     )
 
 
@@ -62,7 +65,7 @@ def models(window: Window) -> list[dict[str, Any]]:
 
 
 def versions(window: Window) -> list[Version]:
-    rows = Version.objects.filter(created_at__lt=window.until).select_related("model")
+    rows = Version.objects.filter(created_at__lt=window.until, **window.of("model__federation")).select_related("model")
     return list(rows.order_by("created_at"))
 
 
@@ -95,7 +98,7 @@ def _model_state(version: Version, window: Window) -> str:
     requests = list(ApprovalRequest.objects.filter(version=version, created_at__lt=window.until).order_by("created_at"))
     if requests:
         return words(state_of(requests[-1], history(requests, window.until)))
-    evidence = Evidence.objects.filter(version=version, created_at__lt=window.until).order_by("-created_at").first()
+    evidence = version.evidence.filter(kind=AUDIT, created_at__lt=window.until).order_by("-created_at").first()
     return f"audited: {words(evidence.verdict)}" if evidence else "registered"
 
 
@@ -104,7 +107,7 @@ def _model_state(version: Version, window: Window) -> str:
 
 def runs(window: Window) -> list[TrainingRun]:
     """Runs that were under way at some time of the period."""
-    rows = TrainingRun.objects.filter(started_at__lt=window.until).filter(
+    rows = TrainingRun.objects.filter(started_at__lt=window.until, **window.of("federation")).filter(
         Q(finished_at__isnull=True) | Q(finished_at__gte=window.since)
     )
     related = rows.select_related("version__model").prefetch_related("federation__participants__institution")
@@ -165,17 +168,22 @@ def deployment_id(deployment: Deployment) -> str:
 
 def deployments(window: Window) -> list[dict[str, Any]]:
     found = list(
-        Deployment.objects.filter(created_at__lt=window.until)
+        Deployment.objects.filter(created_at__lt=window.until, **window.of("version__model__federation"))
         .select_related("version__model__federation")
         .order_by("created_at")
     )
     past = history(found, window.until)
-    return [_deployment(row, state_of(row, past), state_since(row, past), window) for row in found]
+    sites = window.sites()
+    return [_deployment(row, state_of(row, past), state_since(row, past), window, sites) for row in found]
 
 
-def _deployment(row: Deployment, state: str, since: dt.datetime, window: Window) -> dict[str, Any]:
+def _deployment(
+    row: Deployment, state: str, since: dt.datetime, window: Window, sites: list[str] | None
+) -> dict[str, Any]:
     participants = row.version.model.federation.participants.select_related("institution")
     rows = Batch.objects.filter(deployment=row, **window.during("created_at")).order_by()
+    if sites is not None:
+        rows = rows.filter(site__in=sites)
     counts: dict[str, int] = dict(rows.values_list("kind").annotate(Sum("rows")))
     return {
         "id": deployment_id(row),
@@ -189,9 +197,11 @@ def _deployment(row: Deployment, state: str, since: dt.datetime, window: Window)
     }
 
 
-def sign_off() -> list[dict[str, Any]]:
+def sign_off(window: Window) -> list[dict[str, Any]]:
     """Lines to be signed: an ethics officer of each institution that has one, and an administrator."""
     held = Membership.objects.filter(is_active=True, user__is_active=True, role=Role.ETHICS_OFFICER)
+    if window.institution:
+        held = held.filter(institution=window.institution)
     names = sorted({str(m.institution) for m in held.select_related("institution")})
     lines = [{"role": "Ethics officer", "institution": label(name)} for name in names]
     return [*lines, {"role": "Administrator", "institution": "Platform"}]

@@ -15,8 +15,9 @@ from typing import Any
 
 from django.db import models
 
-from accounts.models import User
+from accounts.models import Institution, User
 from core import vault
+from federation.models import Federation, Participant
 from provenance.models import Body
 from provenance.presentation import role_of
 from provenance.sequencing import pseudonym_of
@@ -31,6 +32,7 @@ class Window:
 
     start: dt.date
     end: dt.date
+    institution: Institution | None = None  # none: the whole platform
 
     @property
     def since(self) -> dt.datetime:
@@ -44,6 +46,18 @@ class Window:
     def holds(self, moment: dt.datetime | None) -> bool:
         return moment is not None and self.since <= moment < self.until
 
+    def of(self, path: str) -> dict[str, Any]:
+        """Filter arguments: the federation at that path is one of the institution's."""
+        if self.institution is None:
+            return {}
+        return {f"{path}__in": Federation.objects.filter(participants__institution=self.institution)}
+
+    def sites(self) -> list[str] | None:
+        """The codes of the institution's sites; None is every site."""
+        if self.institution is None:
+            return None
+        return list(Participant.objects.filter(institution=self.institution).values_list("site", flat=True))
+
     def during(self, field: str) -> dict[str, dt.datetime]:
         """Filter arguments: the field lies in the period."""
         return {f"{field}__gte": self.since, f"{field}__lt": self.until}
@@ -56,6 +70,7 @@ class Moment:
     at: dt.datetime
     row: dict[str, Any]
     actor: uuid.UUID | None
+    seq: int  # its entry in the ledger
 
 
 History = dict[str, list[Moment]]
@@ -73,7 +88,7 @@ def history(objects: Iterable[models.Model], until: dt.datetime) -> History:
     for body in bodies.select_related("entry").order_by("entry_id"):
         row = json.loads(body.body).get("row")
         if isinstance(row, dict):
-            found.setdefault(body.entry.object_id, []).append(Moment(body.entry.at, row, body.actor))
+            found.setdefault(body.entry.object_id, []).append(Moment(body.entry.at, row, body.actor, body.entry_id))
     return found
 
 

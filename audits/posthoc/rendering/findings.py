@@ -44,13 +44,36 @@ def _figures(facts: s.Facts) -> list[s.Figure]:
     trail = facts.audit_trail
     served = sum(d.predictions for d in facts.deployments)
     return [
-        s.Figure(label="Models under governance", value=count(len(facts.models))),
-        s.Figure(label="Audits completed", value=count(len(facts.audits)), note=f"bias: {tally}" if tally else ""),
-        s.Figure(label="Predictions served", value=count(served), note=f"{count(clinical)} in clinical use"),
-        s.Figure(label="Halts", value=count(len(halts)), note=f"{count(standing)} still standing" if halts else ""),
+        s.Figure(label="Models under governance", value=count(len(facts.models)), evidence="models"),
+        s.Figure(
+            label="Audits completed", value=count(len(facts.audits)), note=f"bias: {tally}" if tally else "",
+            evidence="audits",
+        ),
+        s.Figure(label="Decisions", value=count(len(facts.approvals)), evidence="approvals"),
+        s.Figure(
+            label="Predictions served", value=count(served), note=f"{count(clinical)} in clinical use",
+            evidence="deployments",
+        ),
+        s.Figure(
+            label="Halts", value=count(len(halts)), note=f"{count(standing)} still standing" if halts else "",
+            evidence="incidents",
+        ),
         _appeals_figure(facts.appeals),
         s.Figure(label="Audit-trail entries", value=count(trail.entries), note=trail.verdict.lower()),
-    ]
+    ]  # fmt: skip
+
+
+def _nothing(facts: s.Facts) -> Iterator[s.Sentence]:
+    """A period without any event is told as such: an empty table alone could be a fault of the report."""
+    events = facts.training_runs or facts.audits or facts.approvals or facts.incidents or facts.changes
+    served = sum(d.predictions + d.outcomes for d in facts.deployments)
+    appeals = facts.appeals is not None and (facts.appeals.received or facts.appeals.carried_over)
+    if not (events or served or appeals):
+        text = (
+            "Nothing happened in this period: no training, audit, decision, prediction, halt, appeal or change of "
+            "state is on record."
+        )
+        yield _sentence("nothing-happened", "information", text, "changes", "trail")
 
 
 def _trail(facts: s.Facts) -> Iterator[s.Sentence]:
@@ -170,8 +193,10 @@ def _privacy(facts: s.Facts) -> Iterator[s.Sentence]:
 
 def _appeals_figure(appeals: s.Appeals | None) -> s.Figure:
     if appeals is None:
-        return s.Figure(label="Appeals received", value="not recorded")
-    return s.Figure(label="Appeals received", value=count(appeals.received), note=f"{count(appeals.open)} open")
+        return s.Figure(label="Appeals received", value="not recorded", evidence="appeals")
+    return s.Figure(
+        label="Appeals received", value=count(appeals.received), note=f"{count(appeals.open)} open", evidence="appeals"
+    )
 
 
 def _appeals(facts: s.Facts) -> Iterator[s.Sentence]:
@@ -187,6 +212,7 @@ def _appeals(facts: s.Facts) -> Iterator[s.Sentence]:
 
 
 RULES: tuple[Callable[[s.Facts], Iterator[s.Sentence]], ...] = (
+    _nothing,
     _clinical_without_pass,
     _bias,
     _attacks,

@@ -224,6 +224,7 @@ class Appeals(Record, frozen=True, kw_only=True):
     rejected: Count
     open: Count  # still open when the period ended
     carried_over: Count = 0  # open when the period began
+    withdrawn: Count = 0  # by who filed them
 
 
 class Change(Record, frozen=True, kw_only=True):
@@ -231,11 +232,30 @@ class Change(Record, frozen=True, kw_only=True):
     subject: Label
     before: Label
     after: Label
+    entry: Count | None = None  # of the ledger; None: see the trace of the item itself
 
 
 class PreviousReport(Record, frozen=True, kw_only=True):
     id: Identifier
     sha256: Sha256
+
+
+class Comparison(Record, frozen=True, kw_only=True):
+    """A count beside that of the previous report of the same kind."""
+
+    label: Label
+    before: Count | None  # None: the previous report does not have it
+    now: Count
+    evidence: Label  # the section it is counted in
+
+
+class Trace(Record, frozen=True, kw_only=True):
+    """Where an item of the report stands: the row that it tells of, and the row's newest ledger entry by then."""
+
+    section: Label
+    id: Identifier
+    object: Label  # key of the row, under which the ledger finds it
+    entry: Count | None = None  # None: the ledger has not taken it in
 
 
 class Anchor(Record, frozen=True, kw_only=True):
@@ -292,6 +312,7 @@ class Figure(Record, frozen=True, kw_only=True):
     label: Label
     value: Label
     note: Annotated[str, Meta(max_length=300)] = ""
+    evidence: Label = "trail"  # the section with what is counted
 
 
 class Sentence(Record, frozen=True, kw_only=True):
@@ -315,6 +336,9 @@ class Facts(Record, frozen=True, kw_only=True):
     schema: Literal["qfl-ethics/biannual-report/1"]
     report_id: Identifier
     synthetic: bool  # True: no figure comes from a real patient
+    kind: Literal["biannual", "monthly", "custom"] = "biannual"
+    issue: Annotated[int, Meta(ge=1)] = 1  # a later issue stands in place of the earlier ones
+    edition_of: Identifier | None = None  # an institution; None: the whole platform
     period: Period
     generated_at: Instant
     institutions: Annotated[list[Institution], Meta(min_length=1)]
@@ -328,6 +352,8 @@ class Facts(Record, frozen=True, kw_only=True):
     appeals: Appeals | None  # None: not recorded, which is not the same as none received
     changes: list[Change]
     previous_report: PreviousReport | None = None
+    comparisons: list[Comparison] = []
+    traces: list[Trace] = []
     audit_trail: AuditTrail
     evidence: list[Evidence]
     sign_off: list[SignOff]

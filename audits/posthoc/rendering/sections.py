@@ -221,8 +221,8 @@ def appeals(report: s.Report) -> list[Block]:
         return [table_or_empty("Appeals are not recorded on this platform.", "", [], [])]
     if not a.received and not a.carried_over:
         return [table_or_empty("No appeals in this period.", "", [], [])]
-    names = ("Open at the start", "Received", "Upheld", "Rejected", "Open at the end")
-    values = (a.carried_over, a.received, a.upheld, a.rejected, a.open)
+    names = ("Open at the start", "Received", "Upheld", "Rejected", "Withdrawn", "Open at the end")
+    values = (a.carried_over, a.received, a.upheld, a.rejected, a.withdrawn, a.open)
     return [table("Appeals", [(name, 1, R) for name in names], [[text(f.count(value)) for value in values]])]
 
 
@@ -237,4 +237,7 @@ def changes(report: s.Report) -> list[Block]:
     blocks = [paragraph(known), table_or_empty(nothing, "Changes", columns, rows)]
     if previous:
         blocks.insert(1, facts(("Its SHA-256", mono(previous.sha256))))
+        counts = [[text(c.label), text(f.count(c.before)), text(f.count(c.now))] for c in report.comparisons]
+        heads = [("Figure", 3, L), ("Previous report", 1.5, R), ("This report", 1.5, R)]
+        blocks.insert(2, table_or_empty("It has no figure to compare.", "Figures beside the last", heads, counts))
     return blocks

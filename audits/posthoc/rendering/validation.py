@@ -187,9 +187,11 @@ def _incident_faults(facts: s.Facts) -> Iterator[Fault]:
 
 def _appeal_faults(appeals: s.Appeals) -> Iterator[Fault]:
     came = appeals.carried_over + appeals.received
-    went = appeals.upheld + appeals.rejected + appeals.open
+    went = appeals.upheld + appeals.rejected + appeals.withdrawn + appeals.open
     if came != went:
-        yield Fault("$.appeals", f"expected carried_over + received ({came}) = upheld + rejected + open ({went})")
+        yield Fault(
+            "$.appeals", f"expected carried_over + received ({came}) = upheld + rejected + withdrawn + open ({went})"
+        )
 
 
 def _trail_faults(trail: s.AuditTrail) -> Iterator[Fault]:

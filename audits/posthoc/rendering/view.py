@@ -27,6 +27,7 @@ from . import schema as s
 from . import sections
 
 L, R = "left", "right"
+MOST_TRACES = 200  # printed; the attached JSON has all
 
 
 # Section name and heading, in the order printed; the number is the place in this list.
@@ -68,15 +69,19 @@ def lay_out(report: s.Report, *, digest: str, charts: Mapping[str, list[Block]])
 
 def _cover(report: s.Report, digest: str) -> dict[str, Any]:
     period = f"{f.day(report.period.start)} to {f.day(report.period.end)}"
+    title = _TITLES[report.kind]
     return {
-        "title": "Biannual audit report",
-        "subtitle": period,
-        "document_title": f"Biannual audit report {report.report_id}",
+        "title": title,
+        "subtitle": period + (f" · issue {report.issue}" if report.issue > 1 else ""),
+        "document_title": f"{title} {report.report_id}",
         "description": f"Period {period}",
         "running": report.report_id + (" · synthetic data" if report.synthetic else ""),
         "notice": _SYNTHETIC if report.synthetic else None,
         "blocks": [
-            names("Institutions", [institution.name for institution in report.institutions]),
+            names(
+                "Edition of" if report.edition_of else "Institutions",
+                [institution.name for institution in report.institutions],
+            ),
             facts(
                 ("Report", mono(report.report_id)),
                 ("Generated", text(f.instant(report.generated_at))),
@@ -89,6 +94,7 @@ def _cover(report: s.Report, digest: str) -> dict[str, Any]:
     }
 
 
+_TITLES = {"biannual": "Biannual audit report", "monthly": "Monthly audit report", "custom": "Audit report"}
 _SYNTHETIC = {
     "title": "Synthetic data",
     "text": "No figure in this report comes from a real patient. It shows how a report looks, not how a model behaves.",
@@ -204,7 +210,17 @@ def _annex(report: s.Report) -> list[Block]:
     ]
     intro = "The complete report as JSON is attached to this file; its SHA-256 stands at the foot of every page."
     columns = [("Evidence", 1.4, L), ("Title and SHA-256", 4.6, L)]
-    return [paragraph(intro), table_or_empty("No further evidence in this period.", "Evidence", columns, rows)]
+    blocks = [paragraph(intro), table_or_empty("No further evidence in this period.", "Evidence", columns, rows)]
+    if report.traces:
+        shown = report.traces[:MOST_TRACES]
+        traced = [[text(t.section), mono(t.id), mono(t.object), text(f.count(t.entry))] for t in shown]
+        heads = [("Section", 1.2, L), ("Item", 1.6, L), ("Row in the ledger", 3.2, L), ("Entry", 0.9, R)]
+        blocks += [
+            subheading("Where each item stands in the ledger"),
+            paragraph(f"{f.count(len(shown))} of {f.count(len(report.traces))}; the attached JSON has all."),
+            table("Items and their ledger entries", heads, traced),
+        ]
+    return blocks
 
 
 def _signoff(report: s.Report) -> list[Block]:

@@ -82,7 +82,9 @@ def test_a_failed_check_is_no_pass(world):
 
 
 def test_the_number_of_queries_is_fixed(day):
-    with CaptureQueriesContext(connection, ) as asked:
+    with CaptureQueriesContext(
+        connection,
+    ) as asked:
         mapping.views_of(mapping.frameworks()[0])
     assert len(asked) <= 60
 

@@ -83,7 +83,7 @@ def test_the_job_makes_a_report_that_tells_halts_approvals_and_verification(day,
     text = text_of(pdf)
     automatic, manual = raw["incidents"]
     for shown in (
-        "Biannual audit report", automatic["id"], manual["id"], "automatic halt", "manual halt", "Scanner is serviced.",
+        "Audit report", automatic["id"], manual["id"], "automatic halt", "manual halt", "Scanner is serviced.",
         "Cause found: a mislabelled scanner.", "Ethics officer, Hospital north", "Clinical use of", "approved",
         raw["approvals"][0]["actor"], "321", f"{raw['audit_trail']['entries']}", raw["audit_trail"]["root_sha256"][:16],
         "verified against its signed checkpoint", raw["report_id"],

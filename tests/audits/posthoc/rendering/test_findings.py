@@ -24,6 +24,7 @@ def test_figures_are_counted_from_the_facts(full_facts: dict[str, Any]) -> None:
     assert figures == {
         "Models under governance": ("2", ""),
         "Audits completed": ("2", "bias: 1 PASS, 1 FAIL"),
+        "Decisions": ("2", ""),
         "Predictions served": ("23\u2009632", "18\u2009422 in clinical use"),
         "Halts": ("2", "1 still standing"),
         "Appeals received": ("4", "1 open"),
@@ -111,7 +112,7 @@ def test_nothing_is_recommended_where_nothing_was_found(empty_facts: dict[str, A
         "completeness": {"expected": 0, "found": 0},
         "anchor": {"size": 1, "transaction_hash": "0x" + "0" * 64, "chain_id": 1, "operated_by": "a consortium"},
     }
-    assert rules(empty_facts) == ["trail-verified"]
+    assert rules(empty_facts) == ["nothing-happened", "trail-verified"]
     assert rules(empty_facts, "recommendations") == []
 
 
