@@ -68,6 +68,13 @@ class RunInput(serializers.Serializer):
     participation = serializers.DictField(
         required=False, allow_null=True, help_text="quorum and deadline_seconds, each a whole number or null."
     )
+    fairness = serializers.DictField(
+        required=False,
+        allow_null=True,
+        help_text="attribute (whose groups are weighed against bias before training), and of target (parity or "
+        "equal_mass), solver (qaoa, vqe, annealing or exact), bits and min_cell what is not to be as recommended. Not "
+        "with differential privacy.",
+    )
 
 
 class RunOutput(serializers.ModelSerializer):

@@ -244,6 +244,7 @@ def mask_update(site: Site, order: Message, answer: Answer) -> Answer:
     owed.settle()
     write_whole(memory.path(f"offer-{number}"), owed.owed.astype("<f4").tobytes())
     models = {name: {**said, "loss": None} for name, said in report["models"].items()}
+    report = {name: said for name, said in report.items() if name != "fairness"}  # a single site's figures
     return {**report, "models": models}, {"masked": _mask(site, order, "train", elements, security.field_bits)}
 
 
