@@ -88,7 +88,9 @@ class RunForm(forms.Form):
 
     fairness = forms.ChoiceField(
         label="Weights of patients", required=False,
-        choices=[("", "Every patient counts the same"), *((name, f"At each site, {said}") for name, said in TARGETS.items())],
+        choices=[
+            ("", "Every patient counts the same"), *((key, f"At each site, {said}") for key, said in TARGETS.items()),
+        ],
         help_text="Against bias, before training: each site weighs its patients by group and label. Counts stay at the "
         "site. Not with differential privacy.",
     )  # fmt: skip
