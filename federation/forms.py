@@ -86,6 +86,11 @@ class RunForm(forms.Form):
         "worth it for large models and many rounds. Only used with masks.",
     )  # fmt: skip
 
+    quantum_keys = forms.BooleanField(
+        required=False, label="Mix quantum keys into the masks",
+        help_text="Each pair of sites also needs a link of quantum key distribution; without one the run ends and says "
+        "so. Only with masks.",
+    )  # fmt: skip
     fairness = forms.ChoiceField(
         label="Weights of patients", required=False,
         choices=[
@@ -131,6 +136,8 @@ class RunForm(forms.Form):
             self.add_error("fairness", WHY_NOT_PRIVATE)
         if chosen.get("fairness") and not chosen.get("fairness_attribute") and "fairness_attribute" not in self.errors:
             self.add_error("fairness_attribute", "Choose whose groups are weighed.")
+        if chosen.get("quantum_keys") and chosen.get("messages") != MASKED:
+            self.add_error("quantum_keys", "Quantum keys are mixed into masks; choose masks above, or no quantum keys.")
         return chosen
 
     def _add_options(self) -> None:
@@ -171,7 +178,8 @@ class RunForm(forms.Form):
         chosen = self.cleaned_data
         arguments = {"name": chosen["name"], "rounds": chosen["rounds"], "seed": chosen["seed"], **self._rule()}
         if chosen.get("messages") == MASKED:
-            arguments["security"] = {"masking": True, "keep": chosen.get("keep") or 1.0}
+            quantum = {"qkd": True} if chosen.get("quantum_keys") else {}
+            arguments["security"] = {"masking": True, "keep": chosen.get("keep") or 1.0, **quantum}
         elif chosen.get("messages") == SEALED:
             arguments["security"] = {"masking": False}
         if chosen.get("fairness"):

@@ -130,7 +130,7 @@ def _recommended(task: str, side: int | None) -> LocalConfig:
 
 def security_part(federation: Federation, held: Mapping[str, DataManifest], chosen: dict) -> dict:
     """The part `security`: what was chosen of it, the recommended rest, the sites' keys and their largest share."""
-    known = {"masking", "threshold", "keep", "field_bits", "clip", "error_feedback", "min_cell"}
+    known = {"masking", "threshold", "keep", "field_bits", "clip", "error_feedback", "min_cell", "qkd"}
     if unknown := set(chosen) - known:
         raise ValueError(f"expected security with some of {sorted(known)}, got {sorted(unknown)}")
     sites = [p for p in federation.participants.filter(is_active=True) if p.site in held]

@@ -60,7 +60,7 @@ class RunInput(serializers.Serializer):
     security = serializers.DictField(
         required=False,
         allow_null=True,
-        help_text="masking, threshold, keep, field_bits, clip, error_feedback, min_cell; what is left out is as "
+        help_text="masking, threshold, keep, field_bits, clip, error_feedback, min_cell, qkd; what is left out is as "
         "recommended. Without it messages are signed only.",
     )
     strategy = serializers.CharField(required=False, max_length=40, help_text="Name of the aggregation rule.")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from core.errors import ApplicationError
-from federation import mailbox, services
+from federation import consents, mailbox, services
 from federation.domain.fairness_config import read_told
 from federation.domain.fairness_filter import weigh
 from federation.domain.run_config import RunConfig
@@ -14,6 +14,7 @@ from federation.forms import RunForm
 from federation.models import SiteOrder, TrainingRun
 from federation.models_participation import Exclusion
 from federation.site import handlers
+from tests.federation import test_secure_rounds
 from tests.federation.test_participation import ONE_OF_TWO, answer, honest, pending
 from tests.federation.test_training_rounds import LOCAL, Trial, run_jobs
 
@@ -143,3 +144,20 @@ def test_the_form_refuses_weights_with_privacy_at_the_field():
     assert not form.is_valid() and "differential privacy" in str(form.errors["fairness"])
     assert RunForm({**chosen, "privacy": "none"}, task="classification", attributes=["sex"]).is_valid()
     assert "fairness" not in RunForm(task="classification").fields
+
+
+def test_figures_of_a_sites_weights_do_not_leave_under_masks(tmp_path, monkeypatch):
+    monkeypatch.setattr(mailbox, "order_send", lambda order: True)
+    monkeypatch.setattr(consents, "waiting_for", lambda run: {})  # the consents are not in this test
+    masked = test_secure_rounds.Trial(tmp_path)
+    masked.manifests()
+    run = masked.propose()
+    fairness = {"attribute": "sex", "target": "equal_mass", "solver": "exact", "bits": 2, "min_cell": 5}
+    config = RunConfig.from_dict({**run.config, "fairness": fairness})
+    TrainingRun.objects.filter(id=run.id).update(state="approved", config=config.as_dict(), config_hash=config.hash)
+    services.run_start(run=TrainingRun.objects.get(id=run.id), actor=masked.people.administrator)
+    test_secure_rounds.run_jobs()
+    for kind in test_secure_rounds.KINDS[:4]:
+        masked.answer(kind)
+    answers = [order.answer for order in SiteOrder.objects.filter(kind="train")]
+    assert len(answers) == 4 and all("n_records" in said and "fairness" not in said for said in answers)

@@ -16,7 +16,6 @@ from core.models import Job
 from federation import mailbox, sealing, secure_rounds, services
 from federation.domain import messages
 from federation.domain.messages import Message
-from federation.domain.run_config import RunConfig
 from federation.domain.secure import letters
 from federation.keys import coordinator_key
 from federation.models import (
@@ -485,17 +484,3 @@ def test_an_abort_asks_nobody_for_anything_more(trial):
     run = trial.running()
     services.run_abort(run=run, reason="wrong seed", actor=trial.people.administrator)
     assert not SiteOrder.objects.filter(state="pending").exists()
-
-
-def test_figures_of_a_sites_weights_do_not_leave_under_masks(trial):
-    trial.manifests()
-    run = trial.propose()
-    fairness = {"attribute": "sex", "target": "equal_mass", "solver": "exact", "bits": 2, "min_cell": 5}
-    config = RunConfig.from_dict({**run.config, "fairness": fairness})
-    TrainingRun.objects.filter(id=run.id).update(state=State.APPROVED, config=config.as_dict(), config_hash=config.hash)
-    services.run_start(run=TrainingRun.objects.get(id=run.id), actor=trial.people.administrator)
-    run_jobs()
-    for kind in KINDS[:4]:
-        trial.answer(kind)
-    answers = [order.answer for order in SiteOrder.objects.filter(kind="train")]
-    assert len(answers) == SITES and all("n_records" in said and "fairness" not in said for said in answers)
