@@ -10,6 +10,7 @@ from typing import Any
 
 from core import artefacts
 from core.context import governed
+from federation.domain.fairness_config import read_told
 from federation.domain.group_rates import Cell
 from federation.domain.learning import states
 from federation.domain.messages import Message, message_digest
@@ -120,6 +121,8 @@ def _check_update(order: SiteOrder, round_: Round) -> None:
         except states.WeightsError as error:
             raise Unusable(f"{name}: {error}") from error
         _check_report(answer["models"][name])
+    if "fairness" in answer:
+        read_told(answer["fairness"])
 
 
 def _check_report(report: Mapping[str, Any]) -> None:

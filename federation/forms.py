@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import fields
 
 from django import forms
 from django.conf import settings
 
+from federation.domain.fairness_config import SOLVERS, TARGETS, WHY_NOT_PRIVATE
 from federation.domain.learning.defaults import default_config
 from federation.domain.secure.aggregation import MIN_SITES
 from federation.domain.strategies.registry import RULES
@@ -84,8 +86,33 @@ class RunForm(forms.Form):
         "worth it for large models and many rounds. Only used with masks.",
     )  # fmt: skip
 
-    def __init__(self, *args, task: str, side: int | None = None, sites: int = 0, **kwargs) -> None:
+    quantum_keys = forms.BooleanField(
+        required=False, label="Mix quantum keys into the masks",
+        help_text="Each pair of sites also needs a link of quantum key distribution; without one the run ends and says "
+        "so. Only with masks.",
+    )  # fmt: skip
+    fairness = forms.ChoiceField(
+        label="Weights of patients", required=False,
+        choices=[
+            ("", "Every patient counts the same"), *((key, f"At each site, {said}") for key, said in TARGETS.items()),
+        ],
+        help_text="Against bias, before training: each site weighs its patients by group and label. Counts stay at the "
+        "site. Not with differential privacy.",
+    )  # fmt: skip
+    fairness_attribute = forms.ChoiceField(
+        label="Groups that are weighed", required=False,
+        help_text="Groups and labels of fewer than 5 patients at a site keep the weight 1. Only used with weights.",
+    )  # fmt: skip
+    fairness_solver = forms.ChoiceField(
+        label="Solver of the weights", required=False, choices=list(SOLVERS.items()), initial="qaoa",
+        help_text="The exact optimum and Reweighing are shown beside it. Only used with weights.",
+    )  # fmt: skip
+
+    def __init__(
+        self, *args, task: str, side: int | None = None, sites: int = 0, attributes: Sequence[str] = (), **kwargs
+    ) -> None:
         super().__init__(*args, **kwargs)
+        self._offer_weights(attributes)
         self.fields["messages"].initial = MASKED if sites >= MIN_SITES else SEALED
         self.recommended = default_config(task, side)  # type: ignore[arg-type]
         if not settings.FLARE:
@@ -96,6 +123,22 @@ class RunForm(forms.Form):
             del self.fields["privacy"], self.fields["epsilon_budget"]
         elif self.data.get("privacy") == NONE:
             self.fields["epsilon_budget"].required = False
+
+    def _offer_weights(self, attributes: Sequence[str]) -> None:
+        if attributes:
+            self.fields["fairness_attribute"].choices = [(name, name.replace("_", " ")) for name in attributes]
+        else:
+            del self.fields["fairness"], self.fields["fairness_attribute"], self.fields["fairness_solver"]
+
+    def clean(self) -> dict:
+        chosen = super().clean() or {}
+        if chosen.get("fairness") and chosen.get("privacy") in {RECOMMENDED, SOLVED}:
+            self.add_error("fairness", WHY_NOT_PRIVATE)
+        if chosen.get("fairness") and not chosen.get("fairness_attribute") and "fairness_attribute" not in self.errors:
+            self.add_error("fairness_attribute", "Choose whose groups are weighed.")
+        if chosen.get("quantum_keys") and chosen.get("messages") != MASKED:
+            self.add_error("quantum_keys", "Quantum keys are mixed into masks; choose masks above, or no quantum keys.")
+        return chosen
 
     def _add_options(self) -> None:
         """One field for each option of each rule; only those of the chosen rule are read."""
@@ -135,9 +178,15 @@ class RunForm(forms.Form):
         chosen = self.cleaned_data
         arguments = {"name": chosen["name"], "rounds": chosen["rounds"], "seed": chosen["seed"], **self._rule()}
         if chosen.get("messages") == MASKED:
-            arguments["security"] = {"masking": True, "keep": chosen.get("keep") or 1.0}
+            quantum = {"qkd": True} if chosen.get("quantum_keys") else {}
+            arguments["security"] = {"masking": True, "keep": chosen.get("keep") or 1.0, **quantum}
         elif chosen.get("messages") == SEALED:
             arguments["security"] = {"masking": False}
+        if chosen.get("fairness"):
+            arguments["fairness"] = {
+                "attribute": chosen["fairness_attribute"], "target": chosen["fairness"],
+                "solver": chosen.get("fairness_solver") or "qaoa",
+            }  # fmt: skip
         if chosen.get("engine"):
             arguments["engine"] = chosen["engine"]
         if chosen.get("privacy") == NONE:

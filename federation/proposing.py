@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
 from typing import Any
 
@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from federation import budgets, sealing
 from federation.domain.code_version import code_version
+from federation.domain.fairness_config import FairnessConfig
 from federation.domain.learning.config import LocalConfig
 from federation.domain.legal_bases import NO_PERSONAL_DATA
 from federation.domain.messages import digest
@@ -74,6 +75,8 @@ def configuration(
         epsilon_budget = 10.0
     if "security" in given:
         given["security"] = security_part(federation, held, given["security"])
+    if "fairness" in given:
+        given["fairness"] = fairness_part(held, given["fairness"])
     today = timezone.now().date()
     given["terms"] = terms_for(federation, given.get("terms"), epsilon=epsilon_budget, today=today).as_dict()
     return RunConfig(
@@ -101,6 +104,24 @@ def _shape(held: Mapping[str, DataManifest]) -> tuple[int, int | None]:
     return inputs, min(sides, default=None)
 
 
+def fairness_part(held: Mapping[str, DataManifest], chosen: dict) -> dict:
+    """The part `fairness`, of an attribute that every site knows of its patients."""
+    config = FairnessConfig.recommended(chosen)
+    known = known_attributes(held.values())
+    if config.attribute not in known:
+        raise ValueError(
+            f"expected an attribute that every site has stated, {', '.join(known) or 'of which there is none'}; got "
+            f"{config.attribute}"
+        )
+    return config.as_dict()
+
+
+def known_attributes(held: Iterable[DataManifest]) -> list[str]:
+    """Attributes of the patients that all manifests have."""
+    stated = [set(manifest.content["groups"]) for manifest in held]
+    return sorted(set.intersection(*stated)) if stated else []
+
+
 def _recommended(task: str, side: int | None) -> LocalConfig:
     from federation.domain.learning.defaults import default_config
 
@@ -109,7 +130,7 @@ def _recommended(task: str, side: int | None) -> LocalConfig:
 
 def security_part(federation: Federation, held: Mapping[str, DataManifest], chosen: dict) -> dict:
     """The part `security`: what was chosen of it, the recommended rest, the sites' keys and their largest share."""
-    known = {"masking", "threshold", "keep", "field_bits", "clip", "error_feedback", "min_cell"}
+    known = {"masking", "threshold", "keep", "field_bits", "clip", "error_feedback", "min_cell", "qkd"}
     if unknown := set(chosen) - known:
         raise ValueError(f"expected security with some of {sorted(known)}, got {sorted(unknown)}")
     sites = [p for p in federation.participants.filter(is_active=True) if p.site in held]

@@ -97,10 +97,15 @@ def agreement_answered(payload: dict) -> jobs.Effects:
         if order.kind == "secure_keys":
             _ask_pairs(run, orders)
         else:
-            training.show(run, "round", "The sites have agreed on the secrets of their masks")
+            training.show(run, "round", f"The sites have agreed on the secrets of their masks{_quantum_words(orders)}")
             jobs.enqueue("run.begin", {"run": str(run.id)}, key=f"begin:{run.id}:agreed")
 
     return effects
+
+
+def _quantum_words(orders: list[SiteOrder]) -> str:
+    said = [o.answer["simulated_keys"] for o in orders if o.answer and "simulated_keys" in o.answer]
+    return "" if not said else f", with {'simulated ' if any(said) else ''}quantum keys mixed in"
 
 
 def _ask_pairs(run: TrainingRun, orders: list[SiteOrder]) -> None:
@@ -113,9 +118,9 @@ def _texts(order: SiteOrder, *names: str) -> dict[str, str]:
     return {name: str((order.answer or {}).get(name, "")) for name in names}
 
 
-def _ciphertexts(run: TrainingRun) -> dict[str, dict[str, str]]:
+def _ciphertexts(run: TrainingRun) -> dict[str, dict[str, Any]]:
     """For each site, what was encapsulated for it by those before it."""
-    out: dict[str, dict[str, str]] = {}
+    out: dict[str, dict[str, Any]] = {}
     for order in _stage(run.id, "secure_pairs"):
         for peer, text in (order.answer or {}).get("ciphertexts", {}).items():
             out.setdefault(peer, {})[order.participant.site] = text

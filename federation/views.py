@@ -21,6 +21,7 @@ from federation.forms_consents import AgreementForm, TermsForm
 from federation.models import Federation, TrainingRun
 from federation.presentation import budgets, federation_map, participants, run_page
 from federation.presentation.consents import short_of_people
+from federation.proposing import known_attributes
 
 PER_PAGE = 20
 
@@ -49,8 +50,11 @@ def federation(request: HttpRequest, federation_id: uuid.UUID) -> HttpResponse:
 
 
 def _form(found: Federation, *data: QueryDict) -> RunForm:
-    sites = found.participants.filter(is_active=True).count()
-    return RunForm(*data, task=found.task, side=services.image_side(found), sites=sites)
+    sites = list(found.participants.filter(is_active=True))
+    held = [manifest for site in sites if (manifest := site.manifests.first())]
+    return RunForm(
+        *data, task=found.task, side=services.image_side(found), sites=len(sites), attributes=known_attributes(held)
+    )
 
 
 def federation_page(

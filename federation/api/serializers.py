@@ -60,13 +60,20 @@ class RunInput(serializers.Serializer):
     security = serializers.DictField(
         required=False,
         allow_null=True,
-        help_text="masking, threshold, keep, field_bits, clip, error_feedback, min_cell; what is left out is as "
+        help_text="masking, threshold, keep, field_bits, clip, error_feedback, min_cell, qkd; what is left out is as "
         "recommended. Without it messages are signed only.",
     )
     strategy = serializers.CharField(required=False, max_length=40, help_text="Name of the aggregation rule.")
     strategy_options = serializers.DictField(required=False, allow_null=True, help_text="Options of that rule.")
     participation = serializers.DictField(
         required=False, allow_null=True, help_text="quorum and deadline_seconds, each a whole number or null."
+    )
+    fairness = serializers.DictField(
+        required=False,
+        allow_null=True,
+        help_text="attribute (whose groups are weighed against bias before training), and of target (parity or "
+        "equal_mass), solver (qaoa, vqe, annealing or exact), bits and min_cell what is not to be as recommended. Not "
+        "with differential privacy.",
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from federation.domain.fairness_config import WHY_NOT_PRIVATE, FairnessConfig
 from federation.domain.learning.config import LocalConfig
 from federation.domain.messages import digest
 from federation.domain.participation import Participation
@@ -105,6 +106,17 @@ class RunConfig:
         if self.security is not None:
             SecurityConfig.from_dict(self.security).check_fits(
                 strategy=self.strategy, sites=self.data_digests, privacy=self.privacy
+            )
+        if self.fairness is not None:
+            self._check_fairness(FairnessConfig.from_dict(self.fairness))
+
+    def _check_fairness(self, fairness: FairnessConfig) -> None:
+        if self.local.dp is not None:
+            raise ValueError(WHY_NOT_PRIVATE)
+        least = (self.security or {}).get("min_cell", 0)
+        if fairness.min_cell < least:
+            raise ValueError(
+                f"expected min_cell of fairness of at least {least}, as in security, got {fairness.min_cell}"
             )
 
     def _check_rule(self) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 from federation.domain.participation import Participation
 from federation.domain.quantum.circuits import CircuitShape
 from federation.domain.strategies.registry import strategy
+from federation.presentation.fairness import fairness_words
 from federation.presentation.security import security_words
 
 MODEL_WORDS = {"primary": "Quantum model", "baseline": "Classical twin"}
@@ -185,6 +186,7 @@ def consent_words(config: Mapping[str, Any]) -> list[tuple[str, str]]:
             f"{local['epochs']} pass{'es' if local['epochs'] != 1 else ''} over the patients a round, "
             f"{local['batch_size']} patients a step, learning rate {local['learning_rate']:g}{_how(local)}",
         ),
+        *([("Weights of patients", fairness_words(config))] if config.get("fairness") else []),
         ("Privacy", privacy_words(config)),
         ("Messages", security_words(config)),
         ("Seed", str(config["seed"])),

@@ -18,6 +18,7 @@ from federation.presentation.circuits import circuit_chart
 from federation.presentation.comparison import difference_by_round, result_of, sites_chart
 from federation.presentation.consents import LEFT_WORDS, answers_of, matters_of, own_of
 from federation.presentation.facts import NO_PRIVACY, consent_words, privacy_words
+from federation.presentation.fairness import weights_page
 from federation.presentation.progress import run_fingerprint, run_progress
 from federation.presentation.security import security_page
 
@@ -93,6 +94,7 @@ def live_part(run: TrainingRun, user: User, *, have: str = "") -> dict[str, Any]
         "attendance": attendance(run),
         "remedy": _remedy(run),
         "security": security_page(run),
+        "weights": weights_page(run),
     }
 
 

@@ -60,11 +60,13 @@ def security_words(config: Mapping[str, Any]) -> str:
     if not security.masking:
         return f"{sealed} The coordinator sees each site's update."
     sites = len(security.signing_keys)
+    quantum = " A key of quantum key distribution is mixed into each secret of the masks." if security.qkd else ""
     return (
         f"{sealed} Updates and scores are summed under masks: the coordinator learns their sum over at least "
         f"{security.threshold} of {sites} sites and no single one. In each round {security.keep:.0%} of the weights "
         f"are sent, {security.field_bits} bits each, a change of at most {security.clip:g} a weight"
         + ("; the rest is added to later rounds." if security.error_feedback else "; the rest is dropped.")
+        + quantum
     )
 
 

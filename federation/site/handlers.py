@@ -16,6 +16,8 @@ import numpy as np
 
 from federation.domain.data.dataset import SiteData, Splits, split
 from federation.domain.data.registry import manifest, open_source
+from federation.domain.fairness_config import FairnessConfig
+from federation.domain.fairness_filter import Weighing, weigh
 from federation.domain.learning import weights
 from federation.domain.learning.evaluation import cells, evaluate
 from federation.domain.learning.local import Progress, train_local
@@ -229,8 +231,10 @@ def train(site: Site, order: Message, tell: Tell) -> Answer:
     if data.n_patients == 0:  # a very small site: it takes part, and its update weighs nothing
         nothing = {"loss": None, "steps": 0, "sample_rate": 1.0, "seconds": 0.0}
         return {"n_records": 0, "models": dict.fromkeys(MODEL_NAMES, nothing), **since}, dict(order.attachments)
-    done = _share_done(order, config)
+    done, weighing = _share_done(order, config), _weighing(config, data)
     report: dict[str, Any] = {"n_records": data.n_patients, "models": {}, **since}
+    if config.fairness is not None:
+        report["fairness"] = weighing.as_dict()
     updates: dict[str, bytes] = {}
     for name, model in load_models(order, config).items():
 
@@ -241,7 +245,7 @@ def train(site: Site, order: Message, tell: Tell) -> Answer:
         meter = Meter(site.home.config.watts)
         result = train_local(
             model, data, config.local, seed=seed, done=done, pull=config.rule.pull, progress=progress,
-            own=_own(site, order, config, name),
+            own=_own(site, order, config, name), patient_weights=weighing.weights,
         )  # fmt: skip
         if result.own:
             site.home.remember(f"{order.body['run']}:{order.body['round']}:{name}", weights.to_bytes(result.own))
@@ -254,6 +258,15 @@ def train(site: Site, order: Message, tell: Tell) -> Answer:
             **meter.read(),
         }
     return report, updates
+
+
+def _weighing(config: RunConfig, data: SiteData) -> Weighing:
+    """How much each patient counts: from the site's own strata, whose counts stay here."""
+    return (
+        Weighing()
+        if config.fairness is None
+        else weigh(data, FairnessConfig.from_dict(config.fairness), seed=config.seed)
+    )
 
 
 def _own(site: Site, order: Message, config: RunConfig, name: str) -> weights.State | None:

@@ -9,18 +9,20 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from federation.domain.messages import Message
 from federation.domain.quantum.qkd.errors import QkdError
-from federation.domain.quantum.qkd.etsi014 import Etsi014Client, KmeAccess
+from federation.domain.quantum.qkd.etsi014 import Etsi014Client, KmeAccess, QkdKey
 from federation.domain.quantum.qkd.report import LinkReport
 from federation.site.handlers import Answer, OrderRefused, Site, Tell, handles
 from federation.site.home import SiteHome
 
 MAX_PEERS = 32
 TIMEOUT_SECONDS = 2.0
+KEY_SECONDS = 10.0  # an entity may have to wait for the link
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,26 @@ def read_home(home: SiteHome) -> QkdHome | None:
         return QkdHome(KmeAccess(url=raw["url"], **files), {str(k): str(v) for k, v in raw["peers"].items()})
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise OrderRefused("the site's qkd.json cannot be read; its operator finds the reason in its log") from error
+
+
+def fresh_key(home: SiteHome, peer: str) -> QkdKey:
+    """A key to share with a peer, which fetches it by its id. Raises OrderRefused with the reason."""
+    return _key(home, peer, lambda client, sae: client.enc_keys(sae)[0])
+
+
+def shared_key(home: SiteHome, peer: str, key_id: str) -> QkdKey:
+    """The key that a peer took; the entity hands it out once. Raises OrderRefused with the reason."""
+    return _key(home, peer, lambda client, sae: client.dec_keys(sae, [key_id])[0])
+
+
+def _key(home: SiteHome, peer: str, take: Callable[[Etsi014Client, str], QkdKey]) -> QkdKey:
+    held = read_home(home)
+    if held is None or peer not in held.peers:
+        raise OrderRefused(f"this site has no QKD link to {peer}, whose key the run mixes into the masks")
+    try:
+        return take(Etsi014Client(held.access, timeout_seconds=KEY_SECONDS), held.peers[peer])
+    except QkdError as error:
+        raise OrderRefused(f"no quantum key with {peer}: {type(error).__name__}: {error}"[:500]) from error
 
 
 @handles("qkd_status", quick=True)

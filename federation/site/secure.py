@@ -23,6 +23,7 @@ from federation.domain import messages
 from federation.domain.group_rates import Cell
 from federation.domain.learning import weights
 from federation.domain.messages import Message, canonical
+from federation.domain.quantum.qkd.etsi014 import QkdKey
 from federation.domain.round_metrics import gated_metrics
 from federation.domain.run_config import MODEL_NAMES, RunConfig
 from federation.domain.secure import envelope, masks
@@ -31,9 +32,11 @@ from federation.domain.secure.compression import ErrorFeedback
 from federation.domain.secure.config import SecurityConfig
 from federation.domain.secure.counts import CellLayout
 from federation.domain.secure.field import Elements, Field
+from federation.domain.secure.hybrid_keys import combine
 from federation.domain.secure.update import CountCode, Layout, UpdateCode
 from federation.site import handlers
 from federation.site.handlers import Answer, OrderRefused, Site, Tell, frozen_config, handles
+from federation.site.qkd import fresh_key, shared_key
 from provenance.witness.state import write_whole
 
 _AGREEMENT = b"qfl-ethics/agreement/v1"
@@ -140,8 +143,25 @@ def send_ciphertexts(site: Site, order: Message, tell: Tell) -> Answer:
         if peer > own and peer not in pairs:
             ciphertext, shared = masks.encapsulate(_unb64(keys[peer]["key"]))
             pairs[peer] = {"ciphertext": _b64(ciphertext), "shared": _b64(shared)}
-    memory.write("pairs", pairs)
-    return {"ciphertexts": {peer: pair["ciphertext"] for peer, pair in pairs.items()}}, {}
+            if security.qkd:
+                pairs[peer]["quantum"] = _kept(fresh_key(site.home, peer))
+            memory.write("pairs", pairs)  # at once: a quantum key is handed out once
+    told = {peer: _told(pair) for peer, pair in pairs.items()}
+    quantum = [pair["quantum"] for pair in pairs.values() if "quantum" in pair]
+    return {
+        "ciphertexts": told,
+        **({"simulated_keys": any(key["simulated"] for key in quantum)} if quantum else {}),
+    }, {}
+
+
+def _kept(key: QkdKey) -> dict[str, Any]:
+    return {"id": key.id, "key": _b64(key.value), "simulated": key.simulated}
+
+
+def _told(pair: Mapping[str, Any]) -> str | dict[str, str]:
+    """What the other site of a pair needs: the ciphertext, and with QKD the id of the key, never the key."""
+    text = pair["ciphertext"]
+    return {"ciphertext": text, "key_id": pair["quantum"]["id"]} if "quantum" in pair else text
 
 
 def _check_key(order: Message, security: SecurityConfig, peer: str, stated: Mapping[str, Any]) -> None:
@@ -162,15 +182,19 @@ def _client(site: Site, order: Message, purpose: str, *, size: int = 0, bits: in
     name = session_name(order.body["run"], order.body["round"], purpose)
     session = Session(name, tuple(sorted(security.signing_keys)), security.threshold, Field(bits), size)
     master = memory.random(f"master-{order.body['round']}-{purpose}")
-    return Client(session, own, _secrets(order, own, memory), master)
+    return Client(session, own, _secrets(site, order, memory, qkd=security.qkd), master)
 
 
 def session_name(run: str, number: int, purpose: str) -> str:
     return f"{run}:{number}:{purpose}"
 
 
-def _secrets(order: Message, own: str, memory: Memory) -> dict[str, bytes]:
-    """The secret with each other site, from what was encapsulated here and, in the order, for here."""
+def _secrets(site: Site, order: Message, memory: Memory, *, qkd: bool) -> dict[str, bytes]:
+    """The secret with each other site, from what was encapsulated here and, in the order, for here.
+
+    With `qkd`, the pair's quantum key goes in beside ML-KEM's secret: the result is secret as long as either is.
+    """
+    own = site.home.config.site
     keys, pairs, seed = memory.read("keys"), memory.read("pairs"), memory.random("seed", 64)
     memory.once("received", order.body["ciphertexts"])
     found = {}
@@ -178,15 +202,28 @@ def _secrets(order: Message, own: str, memory: Memory) -> dict[str, bytes]:
         if peer == own:
             continue
         first, second = sorted((own, peer))
-        if peer > own:
-            ciphertext, shared = _unb64(pairs[peer]["ciphertext"]), _unb64(pairs[peer]["shared"])
-        else:
-            ciphertext = _unb64(order.body["ciphertexts"].get(peer, ""))
-            shared = masks.decapsulate(seed, ciphertext)
-        found[peer] = masks.pair_secret(
-            shared, run=order.body["run"], sites=(first, second), transcript=(_unb64(keys[second]), ciphertext)
-        )
+        told = _told(pairs[peer]) if peer > own else order.body["ciphertexts"].get(peer, "")
+        if isinstance(told, Mapping) != qkd:
+            raise OrderRefused(f"{peer}: expected a quantum key exactly where the configuration mixes one in")
+        ciphertext = _unb64(told["ciphertext"] if isinstance(told, Mapping) else told)
+        shared = _unb64(pairs[peer]["shared"]) if peer > own else masks.decapsulate(seed, ciphertext)
+        transcript = [_unb64(keys[second]), ciphertext]
+        if isinstance(told, Mapping):
+            quantum = pairs[peer]["quantum"] if peer > own else _fetched(site, memory, peer, str(told["key_id"]))
+            transcript.append(quantum["id"].encode())
+            context = canonical({"run": order.body["run"], "sites": [first, second], "key": quantum["id"]})
+            shared = combine((shared, _unb64(quantum["key"])), context=context)
+        found[peer] = masks.pair_secret(shared, run=order.body["run"], sites=(first, second), transcript=transcript)
     return found
+
+
+def _fetched(site: Site, memory: Memory, peer: str, key_id: str) -> dict[str, Any]:
+    """The quantum key that a peer took for this site: fetched once, then kept."""
+    kept = memory.read("quantum")
+    if peer not in kept:
+        kept[peer] = _kept(shared_key(site.home, peer, key_id))
+        memory.write("quantum", kept)
+    return kept[peer]
 
 
 @handles("secure_shares")
@@ -244,6 +281,7 @@ def mask_update(site: Site, order: Message, answer: Answer) -> Answer:
     owed.settle()
     write_whole(memory.path(f"offer-{number}"), owed.owed.astype("<f4").tobytes())
     models = {name: {**said, "loss": None} for name, said in report["models"].items()}
+    report = {name: said for name, said in report.items() if name != "fairness"}  # a single site's figures
     return {**report, "models": models}, {"masked": _mask(site, order, "train", elements, security.field_bits)}
 
 

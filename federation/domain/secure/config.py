@@ -39,6 +39,8 @@ class SecurityConfig:
         Whose keys the sites believe. Frozen, so that the coordinator cannot put others in their place.
     min_cell : int, >= 2
         Fewest patients of which a figure is released.
+    qkd : bool
+        Whether a key of quantum key distribution is mixed into each pairwise secret of the masks, beside ML-KEM's.
     """
 
     masking: bool
@@ -50,9 +52,10 @@ class SecurityConfig:
     most_records: int
     signing_keys: Mapping[str, str]
     min_cell: int = MIN_CELL
+    qkd: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("masking", "error_feedback"):
+        for name in ("masking", "error_feedback", "qkd"):
             if not isinstance(getattr(self, name), bool):
                 raise ValueError(f"expected {name} to be true or false, got {getattr(self, name)!r}")
         for name, low in (("threshold", 0), ("most_records", 1), ("min_cell", 2)):
@@ -76,6 +79,8 @@ class SecurityConfig:
         if not self.masking:
             if self.threshold:
                 raise ValueError(f"expected a threshold of 0 without masking, got {self.threshold}")
+            if self.qkd:
+                raise ValueError("expected masking with qkd: quantum keys are mixed into the secrets of the masks")
             return
         if sites < MIN_SITES:
             raise ValueError(
@@ -100,6 +105,7 @@ class SecurityConfig:
     def from_dict(cls, raw: Mapping[str, Any]) -> SecurityConfig:
         """Read what `as_dict` wrote. Raises ValueError on anything else."""
         expected = {field.name for field in fields(cls)}
+        raw = {"qkd": False, **raw}
         if set(raw) != expected:
             raise ValueError(
                 f"expected security with {sorted(expected)}; missing {sorted(expected - set(raw))}, unexpected "
@@ -108,7 +114,9 @@ class SecurityConfig:
         return cls(**raw)
 
     def as_dict(self) -> dict[str, Any]:
-        return {**asdict(self), "signing_keys": dict(self.signing_keys)}
+        """For the frozen configuration: without `qkd` where it is off, as before there was any."""
+        whole = {**asdict(self), "signing_keys": dict(self.signing_keys)}
+        return whole if self.qkd else {name: value for name, value in whole.items() if name != "qkd"}
 
     def check_fits(self, *, strategy: str, sites: Mapping[str, Any], privacy: Mapping[str, Any] | None) -> None:
         """Raise ValueError, with the reason, for what cannot go together in one run."""

@@ -1,0 +1,59 @@
+"""What the page of a run shows of the weights of patients: what was chosen, and each site's figures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from federation.domain.fairness_config import SOLVERS, TARGETS, FairnessConfig, Figures, read_told
+from federation.models import SiteOrder, TrainingRun
+
+
+@dataclass(frozen=True)
+class SiteWeights:
+    """The weights of one site in the last round that it trained in: figures, or why there are none."""
+
+    site: str
+    solver: str
+    figures: Figures | None
+    reason: str = ""
+
+
+def fairness_words(config: Mapping[str, Any]) -> str:
+    """What is weighed and how, in a sentence that a site can consent to."""
+    part = FairnessConfig.from_dict(config["fairness"])
+    masked = (config.get("security") or {}).get("masking")
+    told = (
+        "Nothing of it leaves the site but the masked change of the model."
+        if masked
+        else "Counts and weights stay at the site; it tells how well the solver did, to three digits."
+    )
+    return (
+        f"Each site weighs its patients by {part.attribute.replace('_', ' ')} and label, so that "
+        f"{TARGETS[part.target]}. "
+        f"Chosen by {SOLVERS[part.solver]}, {2**part.bits} levels of a weight at most; groups and labels of fewer than "
+        f"{part.min_cell} patients keep the weight 1. {told}"
+    )
+
+
+def weights_page(run: TrainingRun) -> list[SiteWeights]:
+    """Each site's figures; none where the run weighs nobody, or under masks, which hide them. One query."""
+    if not run.config.get("fairness"):
+        return []
+    orders = SiteOrder.objects.filter(
+        kind="train", subject__in=run.rounds.values("id"), state=SiteOrder.State.ANSWERED, answer__has_key="fairness"
+    )
+    latest = orders.order_by("participant_id", "-created_at").distinct("participant_id").select_related("participant")
+    return sorted((_site(order) for order in latest), key=lambda row: row.site)
+
+
+def _site(order: SiteOrder) -> SiteWeights:
+    site = order.participant.site
+    try:
+        told = read_told((order.answer or {})["fairness"])
+    except (ValueError, TypeError) as error:
+        return SiteWeights(site, "", None, f"what it told cannot be read: {error}")
+    if isinstance(told, str):
+        return SiteWeights(site, "", None, told)
+    return SiteWeights(site, SOLVERS[told.solver], told)
