@@ -1,7 +1,7 @@
 """The control mapping as OSCAL assessment results (NIST, 1.1.3): one observation a control.
 
-There are no OSCAL findings: a finding must say "satisfied" or not, and that is not ours to say. The state of the evidence is
-a property in our own namespace.
+There are no OSCAL findings: a finding must say "satisfied" or not, and that is not ours to say. The state of the
+evidence is a property in our own namespace.
 """
 
 from __future__ import annotations

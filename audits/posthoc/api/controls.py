@@ -88,8 +88,8 @@ class RiskOutput(serializers.ModelSerializer):
     class Meta:
         model = Risk
         fields = ["id", "created_at", "version", "hazard", "situation", "harm", "severity_before", "probability_before",
-                  "level_before", "measures", "severity_after", "probability_after", "level_after", "controls", "checks",
-                  "state", "rationale", "owner", "review_on", "revision"]  # fmt: skip
+                  "level_before", "measures", "severity_after", "probability_after", "level_after", "controls",
+                  "checks", "state", "rationale", "owner", "review_on", "revision"]  # fmt: skip
         read_only_fields = fields
 
 

@@ -9,7 +9,9 @@ urlpatterns = [
     path("reports/<uuid:report_id>/json", views.ReportJson.as_view(), name="api_report_json"),
     path("controls", controls.Frameworks.as_view(), name="api_controls"),
     path("controls/<slug:key>", controls.FrameworkDetail.as_view(), name="api_framework"),
-    path("controls/<slug:key>/<slug:control>/evidence", controls.ControlEvidence.as_view(), name="api_control_evidence"),
+    path(
+        "controls/<slug:key>/<slug:control>/evidence", controls.ControlEvidence.as_view(), name="api_control_evidence"
+    ),
     path(
         "controls/evidence/<uuid:evidence_id>/withdraw", controls.EvidenceWithdrawal.as_view(),
         name="api_control_evidence_withdraw",
