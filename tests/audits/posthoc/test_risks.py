@@ -22,8 +22,8 @@ pytestmark = pytest.mark.django_db
 def values(person, /, **changes) -> dict[str, str]:
     return {
         "version": "", "hazard": "Scanner mislabelled", "situation": "Images of another scanner",
-        "harm": "Late treatment", "severity_before": "4", "probability_before": "3", "measures": "", "severity_after": "",
-        "probability_after": "", "state": "open", "rationale": "", "owner": str(person.id),
+        "harm": "Late treatment", "severity_before": "4", "probability_before": "3", "measures": "",
+        "severity_after": "", "probability_after": "", "state": "open", "rationale": "", "owner": str(person.id),
         "review_on": str(timezone.now().date() + dt.timedelta(days=100)), "revision": "0", **changes,
     }  # fmt: skip
 
