@@ -126,7 +126,8 @@ class RunForm(forms.Form):
 
     def _offer_weights(self, attributes: Sequence[str]) -> None:
         if attributes:
-            self.fields["fairness_attribute"].choices = [(name, name.replace("_", " ")) for name in attributes]
+            offered = [(name, name.replace("_", " ")) for name in attributes]
+            self.fields["fairness_attribute"].choices = offered  # type: ignore[attr-defined]
         else:
             del self.fields["fairness"], self.fields["fairness_attribute"], self.fields["fairness_solver"]
 
