@@ -13,7 +13,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('audits_posthoc', '0102_periods'),
+        ('audits_posthoc', '0003_periods'),
         ('models_registry', '0004_governance'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
