@@ -13,6 +13,8 @@ from core.fields import SealedTextField
 from core.models import GovernedModel
 from models_registry.models import Version
 
+SEVERITIES, PROBABILITIES = list(SEVERITY.items()), list(PROBABILITY.items())  # by name, for the API's description
+
 
 class ManualEvidence(GovernedModel):
     """A file that somebody brought for a control. It is withdrawn with a name, never changed or deleted."""
@@ -83,11 +85,11 @@ class Risk(GovernedModel):
     hazard = SealedTextField(subject="created_by_id")
     situation = SealedTextField(subject="created_by_id")
     harm = SealedTextField(subject="created_by_id")
-    severity_before = models.PositiveSmallIntegerField(choices=SEVERITY)
-    probability_before = models.PositiveSmallIntegerField(choices=PROBABILITY)
+    severity_before = models.PositiveSmallIntegerField(choices=SEVERITIES)
+    probability_before = models.PositiveSmallIntegerField(choices=PROBABILITIES)
     measures = SealedTextField(subject="created_by_id", blank=True)
-    severity_after = models.PositiveSmallIntegerField(choices=SEVERITY, null=True, blank=True)
-    probability_after = models.PositiveSmallIntegerField(choices=PROBABILITY, null=True, blank=True)
+    severity_after = models.PositiveSmallIntegerField(choices=SEVERITIES, null=True, blank=True)
+    probability_after = models.PositiveSmallIntegerField(choices=PROBABILITIES, null=True, blank=True)
     controls = models.JSONField(default=list, blank=True)  # "framework:control"
     checks = models.JSONField(default=list, blank=True)  # ids of checks that verify the measures
     state = models.CharField(max_length=10, choices=State, default=State.OPEN)

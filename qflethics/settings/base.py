@@ -211,6 +211,8 @@ SPECTACULAR_SETTINGS = {
         "ReportState": "audits.posthoc.models.Report.State",
         "ConsentCapacity": "federation.api.serializers_consents.SIGNERS",
         "RiskState": "audits.posthoc.models_controls.Risk.State",
+        "RiskSeverity": "audits.posthoc.models_controls.SEVERITIES",
+        "RiskProbability": "audits.posthoc.models_controls.PROBABILITIES",
         "ConsentDecision": "federation.models.Consent.Decision",
         "PolicyDecision": "models_registry.models_decision.Decision",
         "ReviewerKeyKind": "models_registry.models_approvals.ReviewerKey.Kind",

@@ -44,7 +44,7 @@ class FindingOutput(serializers.Serializer):
     link = serializers.CharField()
 
 
-class EvidenceOutput(serializers.ModelSerializer):
+class ControlFileOutput(serializers.ModelSerializer):
     """`digest` is the file's SHA-256."""
 
     class Meta:
@@ -61,7 +61,7 @@ class ControlOutput(serializers.Serializer):
     text = serializers.CharField(source="control.text")
     evidence = serializers.CharField(source="status.value", help_text="there, partly, none or not_assessable")
     findings = FindingOutput(many=True)
-    files = EvidenceOutput(many=True)
+    files = ControlFileOutput(many=True)
 
 
 class FrameworkOutput(serializers.Serializer):
@@ -75,7 +75,7 @@ class FrameworkDetailOutput(FrameworkOutput):
     controls = ControlOutput(many=True)
 
 
-class EvidenceInput(serializers.Serializer):
+class ControlFileInput(serializers.Serializer):
     file = serializers.FileField(help_text="PDF, PNG, JPEG, TXT, CSV or JSON; no patients.")
     note = serializers.CharField(max_length=5000)
     valid_until = serializers.DateField()
@@ -115,33 +115,33 @@ class ControlEvidence(APIView):
     action_name = "control.evidence"
     parser_classes = [MultiPartParser]
 
-    @extend_schema(request=EvidenceInput, responses={201: EvidenceOutput}, operation_id="controls_evidence_add")
+    @extend_schema(request=ControlFileInput, responses={201: ControlFileOutput}, operation_id="controls_evidence_add")
     def post(self, request: Request, key: str, control: str) -> Response:
         """Bring a file as evidence for a control."""
         view = _view(key, evidence=False)
         found = view.framework.control(control)
         if found is None:
             raise Http404("This framework has no such control.")
-        given = EvidenceInput(data=request.data)
+        given = ControlFileInput(data=request.data)
         given.is_valid(raise_exception=True)
         told: dict[str, Any] = given.validated_data
         made = mapping.evidence_add(
             framework=view.framework, control=found, name=told["file"].name, data=told["file"].read(),
             note=told["note"], valid_until=told["valid_until"], actor=_person(request),
         )  # fmt: skip
-        return Response(EvidenceOutput(made).data, status=status.HTTP_201_CREATED)
+        return Response(ControlFileOutput(made).data, status=status.HTTP_201_CREATED)
 
 
 class EvidenceWithdrawal(APIView):
     action_name = "control.evidence"
 
-    @extend_schema(request=None, responses=EvidenceOutput, operation_id="controls_evidence_withdraw")
+    @extend_schema(request=None, responses=ControlFileOutput, operation_id="controls_evidence_withdraw")
     def post(self, request: Request, evidence_id: uuid.UUID) -> Response:
         """Take a file back: it counts no more, and stays on record."""
         found = get_object_or_404(ManualEvidence, id=evidence_id)
         mapping.evidence_withdraw(evidence=found, actor=_person(request))
         found.refresh_from_db()
-        return Response(EvidenceOutput(found).data)
+        return Response(ControlFileOutput(found).data)
 
 
 class Risks(generics.ListAPIView):

@@ -13,7 +13,7 @@ class ReportInput(serializers.Serializer):
 
     period_start = serializers.DateField()
     period_end = serializers.DateField()
-    kind = serializers.ChoiceField(choices=Report.Kind, default=Report.Kind.CUSTOM)
+    kind = serializers.ChoiceField(choices=Report.Kind.choices, default=Report.Kind.CUSTOM)
     institution = serializers.SlugRelatedField(
         slug_field="slug", queryset=Institution.objects.filter(is_active=True), default=None, allow_null=True,
         help_text="Whose edition; none is the whole platform.",
@@ -24,7 +24,9 @@ class ReportInput(serializers.Serializer):
 class ReportOutput(serializers.ModelSerializer):
     """`pdf_digest` and `json_digest` are the SHA-256 of the files, and stand in the ledger."""
 
-    institution = serializers.SlugRelatedField(slug_field="slug", read_only=True, allow_null=True)
+    institution: serializers.SlugRelatedField = serializers.SlugRelatedField(
+        slug_field="slug", read_only=True, allow_null=True
+    )
 
     class Meta:
         model = Report

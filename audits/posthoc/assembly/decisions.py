@@ -106,7 +106,7 @@ def anchored_as(row: Any) -> str:
 
 def changes(window: Window) -> list[dict[str, Any]]:
     """New versions, and every change of state of a request or a deployment, as the ledger recorded them."""
-    found = []
+    found: list[dict[str, Any]] = []
     for version in Version.objects.filter(
         **window.during("created_at"), **window.of("model__federation")
     ).select_related("model"):

@@ -64,6 +64,7 @@ class Records:
         )
         found: dict[str, dict[str, tuple[str, datetime]]] = defaultdict(dict)
         for version, check, verdict, at in rows:
+            assert at is not None  # of a finished audit
             found[str(version)][check] = (verdict, at)
         return found
 

@@ -14,8 +14,9 @@ from django.conf import settings
 from django.utils import timezone
 
 from core.models import Job
-from federation import joining, mailbox, services
+from federation import joining, mailbox, services, site_statements
 from federation.domain import messages
+from federation.domain.run_config import RunConfig
 from federation.keys import coordinator_key
 from federation.models import Federation, Participant, RunEvent, SiteOrder, SiteUpdate, TrainingRun
 from federation.site.handlers import Site
@@ -23,7 +24,7 @@ from federation.site.home import SiteConfig, SiteHome
 from qflethics.launcher.platform import SECRETS
 from tests.factories.gate import RunningGate
 from tests.factories.people import make_people
-from tests.factories.postbox import Recorder, carry_out
+from tests.factories.postbox import Recorder, approve_at, carry_out
 from tests.federation.network.namespace import Namespace
 from tests.federation.test_training_rounds import run_jobs, sealed
 
@@ -131,11 +132,15 @@ class World:
         run = services.run_propose(
             federation=self.federation, name="Run", rounds=rounds, seed=1, actor=self.people.administrator, local=LOCAL
         )
-        for participant, who in zip(
-            self.federation.participants.all(), (self.people.operator_north, self.people.operator_south), strict=True
-        ):
-            services.consent_decide(run=run, participant=participant, decision="given", reason="", actor=who)
-        run.refresh_from_db()
+        people = self.people
+        signers = ((people.operator_north, people.officer_north), (people.operator_south, people.officer_south))
+        for participant, both in zip(self.federation.participants.all(), signers, strict=True):
+            for who in both:
+                services.consent_decide(run=run, participant=participant, decision="given", reason="", actor=who)
+        approve_at(Site(self.hospital.home), RunConfig.from_dict(run.config))
+        far = {"participant": Participant.objects.get(site=FAR).id, "config_hash": run.config_hash}
+        site_statements.approval_told({**far, "decision": "approved"})()
+        self.until(lambda: TrainingRun.objects.get(id=run.id).state == TrainingRun.State.APPROVED, "all consents")
         services.run_start(run=run, actor=self.people.administrator)
         self.until(lambda: self.training(run), "the first step of the far site", near=False)
         return run

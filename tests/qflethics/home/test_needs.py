@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import pytest
 from django.utils import timezone
@@ -171,13 +171,16 @@ def test_audits_under_way_and_failed_ones_are_shown_until_repeated(world):
 
 
 def test_a_new_report_is_announced_for_two_weeks(world):
-    report = Report.objects.create(
-        period_start=date(2026, 1, 1), period_end=date(2026, 6, 30), state=Report.State.FINISHED,
-        requested_by=world.people.auditor, finished_at=timezone.now(),
-    )  # fmt: skip
-    assert set(told(world, "is ready")) == set(EVERYONE) - {"clinician"}
-    Report.objects.filter(id=report.id).update(finished_at=timezone.now() - timedelta(days=15))
+    def finished(last: date, at: datetime) -> None:
+        Report.objects.create(
+            period_start=date(2026, 1, 1), period_end=last, state=Report.State.FINISHED,
+            requested_by=world.people.auditor, finished_at=at,
+        )  # fmt: skip
+
+    finished(date(2026, 6, 29), timezone.now() - timedelta(days=15))
     assert told(world, "is ready") == {}
+    finished(date(2026, 6, 30), timezone.now())
+    assert set(told(world, "is ready")) == set(EVERYONE) - {"clinician"}
 
 
 def test_an_appeal_waits_for_who_may_decide_it_and_becomes_urgent(world, monkeypatch):
