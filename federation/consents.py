@@ -13,7 +13,7 @@ from core import events
 from core.context import governed
 from core.errors import ApplicationError, Conflict, Forbidden
 from core.roles import Role
-from federation import training
+from federation import answers, training
 from federation.domain.terms import Terms
 from federation.models import Consent, Participant, Reconsideration, TrainingRun
 
@@ -194,7 +194,7 @@ def follow(run: TrainingRun, participant: Participant, decision: str, *, reason:
             _abort(run, what, reason, actor)
             return
         training.show(run, "withdrawn", f"{what}; the run goes on without it", site=participant.site)
-        training.go_on_without(run, participant)
+        answers.go_on_without(run, participant)
     reconsider(run, participant, Reconsideration.Cause.WITHDRAWAL, actor)
 
 

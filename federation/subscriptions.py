@@ -3,6 +3,7 @@
 from core import events
 from federation import (  # noqa: F401 - some for their jobs
     aggregation,
+    answers,
     contributions,
     qkd,
     quantum_running,
@@ -14,8 +15,8 @@ from federation import (  # noqa: F401 - some for their jobs
 )
 
 events.on("order.manifest", "federation", services.manifest_answered)
-events.on("order.train", "federation", training.train_answered)
-events.on("order.evaluate", "federation", training.evaluate_answered)
+events.on("order.train", "federation", answers.train_answered)
+events.on("order.evaluate", "federation", answers.evaluate_answered)
 events.on("order.qkd_status", "federation", qkd.status_answered)
 events.on("order.witness", "federation", witnessing.witness_answered)
 for kind in ("secure_keys", "secure_pairs"):
@@ -24,7 +25,7 @@ for kind in ("secure_shares", "secure_unmask"):
     events.on(f"order.{kind}", "federation", secure_rounds.answered)
 for kind in ("device_submit", "device_poll"):
     events.on(f"order.{kind}", "quantum", quantum_running.order_answered)
-events.on("job.dead", "federation", training.given_up)
+events.on("job.dead", "federation", answers.given_up)
 events.on("job.dead", "quantum", quantum_running.given_up)
 events.on("order.propose", "federation", site_statements.proposal_answered)
 events.on("order.train", "opt_outs", site_statements.opt_outs_shown)
