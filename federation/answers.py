@@ -38,6 +38,8 @@ def train_answered(payload: dict) -> jobs.Effects:
         answer = order.answer or {}
         if reason:
             _leave_out(order, round_, reason)
+            if masked:  # its vector is then not part of the sum either
+                SiteOrder.objects.filter(id=order.id).update(state=SiteOrder.State.FAILED, error=reason)
         else:
             with governed(action="update.accept", reason=f"signed by {order.participant.site}"):
                 update = SiteUpdate.objects.create(
@@ -63,12 +65,12 @@ def evaluate_answered(payload: dict) -> jobs.Effects:
         order, round_, run = training.locked(payload)
         if not _awaited(order, round_, run, Round.State.EVALUATING):
             return
+        if order.state == SiteOrder.State.FAILED and site_statements.refused_at_site(run, order):
+            return
         if secure_rounds.is_masked(run):
             secure_rounds.advance(run, round_, "evaluate")
             return
         if order.state == SiteOrder.State.FAILED:
-            if site_statements.refused_at_site(run, order):
-                return
             _leave_out(order, round_, reason)
         for answered in _scores(round_):  # all that have come, because the round may close on them now
             if unusable := attendance.refusal(answered, round_):
@@ -92,8 +94,6 @@ def _why_not(payload: dict) -> str:
         return order.error
     if order.state != SiteOrder.State.ANSWERED:
         return ""  # nobody waits for it any more
-    if order.body.get("masking"):
-        return ""  # a masked vector shows nothing that could be checked but its size, which the sum is checked for
     return attendance.refusal(order, Round.objects.select_related("run").get(id=order.subject))
 
 
@@ -163,6 +163,10 @@ def _counted_on(run: TrainingRun, round_: Round, phase: str) -> list[Participant
 
 def go_on_without(run: TrainingRun, participant: Participant) -> None:
     """Wait for a site no more. What it sent in this round before it left counts; the caller holds the run's lock."""
+    if secure_rounds.is_masked(run) and not run.rounds.exists() and not secure_rounds.has_secrets(run):
+        why = f"{participant} left before the sites had agreed on their masks; propose a new run without it"
+        training.fail(run, why)
+        return
     for round_ in run.rounds.select_for_update().filter(state__in=[Round.State.TRAINING, Round.State.EVALUATING]):
         mailbox.orders_cancel(subject_ids=[round_.id], participant=participant)
         if secure_rounds.is_masked(run):
@@ -176,7 +180,7 @@ def given_up(payload: dict) -> jobs.Effects | None:
     about = payload["payload"]
     if payload["kind"] == "run.begin":
         run_id = uuid.UUID(about["run"])
-    elif payload["kind"] in {"round.aggregate", "round.deadline"}:
+    elif payload["kind"] in {"round.aggregate", "round.deadline", "secure.close", "secure.deadline"}:
         run_id = Round.objects.get(id=about["round"]).run_id
     else:
         return None

@@ -41,7 +41,7 @@ class Count:
 
 
 def count(run: TrainingRun, round_: Round, phase: str, participants: list[Participant]) -> Count:
-    out = set(out_of(round_, phase))
+    out = set(out_of(round_, phase)) & {participant.id for participant in participants}
     answered = answered_in(round_, phase) - out
     needed = Participation.from_dict(run.config.get("participation")).needed(len(participants))
     return Count(needed, len(answered), len(participants) - len(answered) - len(out))
@@ -112,6 +112,12 @@ def _check_update(order: SiteOrder, round_: Round) -> None:
     most = manifest.content["n_patients"] if manifest else 2**31 - 1
     if type(records) is not int or not 0 <= records <= most:
         raise Unusable(f"expected 0 to {most} records, as many as the site's manifest has, got {records!r}")
+    if order.body.get("masking"):  # a masked vector shows nothing but its size, which the sum is checked for
+        if set(order.answer_attachments) != {"masked"}:
+            raise Unusable(f"expected a masked vector, got {sorted(order.answer_attachments)}")
+        for name in MODEL_NAMES:
+            _check_report(answer["models"][name])
+        return
     if set(order.answer_attachments) != set(MODEL_NAMES):
         raise Unusable(f"expected weights of {sorted(MODEL_NAMES)}, got {sorted(order.answer_attachments)}")
     for name in MODEL_NAMES:

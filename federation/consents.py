@@ -13,7 +13,7 @@ from core import events
 from core.context import governed
 from core.errors import ApplicationError, Conflict, Forbidden
 from core.roles import Role
-from federation import answers, training
+from federation import answers, budgets, training
 from federation.domain.terms import Terms
 from federation.models import Consent, Participant, Reconsideration, TrainingRun
 
@@ -117,6 +117,9 @@ def consent_decide(
     """
     if decision not in Decision.values:
         raise ApplicationError(f"Expected a decision among {', '.join(Decision.values)}, got {decision!r}.")
+    if not capacity and decision == Decision.WITHDRAWN:  # as what the person signed before
+        mine = run.consents.filter(participant=participant, decided_by=actor).last()
+        capacity = mine.capacity if mine else ""
     signs_as = _capacity(participant, actor, capacity)
     with governed(action=f"consent.{decision}", actor=actor.id, reason=reason):
         run = training.lock_run(run.id)
@@ -194,6 +197,7 @@ def follow(run: TrainingRun, participant: Participant, decision: str, *, reason:
             _abort(run, what, reason, actor)
             return
         training.show(run, "withdrawn", f"{what}; the run goes on without it", site=participant.site)
+        budgets.release(run, participant)
         answers.go_on_without(run, participant)
     reconsider(run, participant, Reconsideration.Cause.WITHDRAWAL, actor)
 

@@ -88,7 +88,7 @@ class TrainingRun(GovernedModel):
         State.PROPOSED: {State.APPROVED, State.ABORTED},
         State.APPROVED: {State.RUNNING, State.PROPOSED, State.ABORTED},
         State.RUNNING: {State.PAUSED, State.FINISHED, State.ABORTED, State.FAILED},
-        State.PAUSED: {State.RUNNING, State.ABORTED},
+        State.PAUSED: {State.RUNNING, State.ABORTED, State.FAILED},
     }
     OPEN = (State.PROPOSED, State.APPROVED, State.RUNNING, State.PAUSED)
 

@@ -163,7 +163,8 @@ def _ask_site(job: QuantumJob, kind: str, number: int) -> None:
     mailbox.order_create(
         participant=job.participant, kind=kind, key=f"quantum:{job.id}:{kind}:{number}", subject=job.id,  # type: ignore[arg-type]
         body={
-            "number": number, "device": job.device, "machine": wanted, "shots": job.shots, "patients": job.circuits,
+            "run": str(run.id), "number": number, "device": job.device, "machine": wanted, "shots": job.shots,  # type: ignore[union-attr]
+            "patients": job.circuits,
             "tag": job.tag, "seed": seed_of(job), "tasks": job.provider_tasks, "config": run.config,  # type: ignore[union-attr]
             "config_hash": run.config_hash, "consent": str(job.consent_id or ""),  # type: ignore[union-attr]
         },

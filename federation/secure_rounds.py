@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from core import artefacts, jobs
-from federation import consents, mailbox, training
+from federation import consents, mailbox, site_statements, training
 from federation.domain.group_rates import Cell
 from federation.domain.round_metrics import gated_metrics
 from federation.domain.run_config import MODEL_NAMES, RunConfig
@@ -72,12 +72,17 @@ def agreed(run: TrainingRun) -> bool:
     """Whether the sites have their pairwise secrets; if not, they are asked for their keys."""
     if not is_masked(run):
         return True
-    pairs = _stage(run.id, "secure_pairs")
-    if pairs and len(_answered(pairs)) == len(pairs):
+    if has_secrets(run):
         return True
     for participant in training.participants_of(run):
         _ask(run, run.id, participant, "secure_keys", "keys", {})
     return False
+
+
+def has_secrets(run: TrainingRun) -> bool:
+    """Whether every site has agreed on a secret with every other."""
+    pairs = _stage(run.id, "secure_pairs")
+    return bool(pairs) and len(_answered(pairs)) == len(pairs)
 
 
 def agreement_answered(payload: dict) -> jobs.Effects:
@@ -150,6 +155,8 @@ def answered(payload: dict) -> jobs.Effects:
         order, round_, run = training.locked(payload)
         if run.state in {State.RUNNING, State.PAUSED}:
             if order.state == Order.FAILED:
+                if site_statements.refused_at_site(run, order):
+                    return
                 training.show(
                     run, "dropped", f"{order.participant} is left out: {order.error}", site=order.participant.site
                 )
@@ -228,8 +235,10 @@ def ask_vectors(run: TrainingRun, round_: Round, kind: str, attachments: dict[st
         masking["groups"] = _layout(run).as_list()
     else:
         masking["counted_before"] = _counted(run.rounds.filter(number=round_.number - 1).first())
-    ciphertexts = _ciphertexts(run)
+    ciphertexts, gone = _ciphertexts(run), consents.left(run)
     for site, order in present.items():
+        if site in gone:  # its shares stay part of the sum's secrets; its patients are not used any more
+            continue
         mailbox.order_create(
             participant=order.participant, kind=kind, key=f"{run.id}:{round_.number}:{kind}", subject=round_.id,
             body={

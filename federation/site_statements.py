@@ -106,6 +106,8 @@ def _record(found: TrainingRun, participant: Participant, said: Mapping[str, Any
         run = training.lock_run(found.id)
         before = consents.signed_by(run).get(participant.site, {})
         gone = consents.standing(run, before) in {Decision.REFUSED, Decision.WITHDRAWN}
+        if decision == Decision.GIVEN and gone and run.started_at is not None:
+            return  # the run has gone on without the site, and its orders were taken back
         mine = before.get(Capacity.SITE)
         if mine is not None and (mine.decision, mine.statement) == (decision, statement):
             return

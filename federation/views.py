@@ -12,9 +12,9 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.access import requires
+from core.errors import ApplicationError
 from federation import agreements, services
 from federation.agreements import agreements_of
-from federation.budgets import BudgetExceeded
 from federation.forms import RunForm
 from federation.forms_budget import BudgetForm
 from federation.forms_consents import AgreementForm, TermsForm
@@ -50,8 +50,8 @@ def federation(request: HttpRequest, federation_id: uuid.UUID) -> HttpResponse:
 
 
 def _form(found: Federation, *data: QueryDict) -> RunForm:
-    sites = list(found.participants.filter(is_active=True))
-    held = [manifest for site in sites if (manifest := site.manifests.first())]
+    sites = [site for site in participants.held_by(found) if site.participant.is_active]
+    held = [site.manifest for site in sites if site.manifest]
     return RunForm(
         *data, task=found.task, side=services.image_side(found), sites=len(sites), attributes=known_attributes(held)
     )
@@ -101,7 +101,7 @@ def run_propose(request: HttpRequest, federation_id: uuid.UUID) -> HttpResponse:
         proposed = services.run_propose(
             federation=found, actor=_person(request), terms=terms.terms(), **form.proposal()
         )
-    except BudgetExceeded as error:
+    except ApplicationError as error:
         form.add_error(None, error.message)
         return federation_page(request, found, form=form, terms=terms, status=error.status)
     messages.success(request, f"“{proposed.name}” is proposed. The sites are asked for their consent.")

@@ -166,6 +166,9 @@ def known_kinds() -> list[str]:
 def handle(site: Site, order: Message, tell: Tell) -> Answer:
     if order.kind not in _handlers:
         raise OrderRefused(f"this worker does not know the order {order.kind!r}; update it or its SITE_HANDLERS")
+    masked = ((order.body.get("config") or {}).get("security") or {}).get("masking")
+    if order.kind in _masked and masked and not order.body.get("masking"):
+        raise OrderRefused("the run was consented to under masks; this order asks for the answer in the clear")
     answer = _handlers[order.kind](site, order, tell)
     return _masked[order.kind](site, order, answer) if order.body.get("masking") else answer
 
