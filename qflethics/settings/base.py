@@ -209,6 +209,7 @@ SPECTACULAR_SETTINGS = {
         "DeploymentState": "models_registry.models.Deployment.State",
         "AuditState": "audits.predeployment.models.AuditRun.State",
         "ReportState": "audits.posthoc.models.Report.State",
+        "ReportKind": "audits.posthoc.models.Report.Kind",
         "ConsentCapacity": "federation.api.serializers_consents.SIGNERS",
         "RiskState": "audits.posthoc.models_controls.Risk.State",
         "RiskSeverity": "audits.posthoc.models_controls.SEVERITIES",

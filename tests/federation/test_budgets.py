@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from core.context import governed
 from core.errors import ApplicationError, Conflict, Forbidden
-from federation import budgets, services, training
+from federation import budgets, services, site_statements, training
 from federation.domain.privacy.accountant import Spend, composed_epsilon
 from federation.models import Consent, Federation, Participant, PrivacyBudget, PrivacyCharge, SiteUpdate, TrainingRun
 from federation.presentation import budgets as shown
@@ -52,10 +52,11 @@ def standing(world, who: str = "north") -> budgets.Standing:
 
 def started(world, run: TrainingRun) -> TrainingRun:
     for who, participant in world.participants.items():
-        services.consent_decide(
-            run=run, participant=participant, decision="given", reason="",
-            actor=getattr(world.people, f"operator_{who}"),
-        )  # fmt: skip
+        for role in ("operator", "officer"):
+            signer = getattr(world.people, f"{role}_{who}")
+            services.consent_decide(run=run, participant=participant, decision="given", reason="", actor=signer)
+        said = {"participant": participant.id, "config_hash": run.config_hash, "decision": "approved"}
+        site_statements.approval_told(said)()
     return services.run_start(run=run, actor=world.people.administrator)
 
 
@@ -143,7 +144,7 @@ def test_no_budget_covers_a_run_without_differential_privacy(world):
 
 def test_an_account_is_of_the_data_set_whatever_the_federation_and_however_the_data_change(world):
     allow(world, cost(4) * 1.001)
-    other = Federation.objects.create(name="Other", purpose="x", data_title="x", task="classification")
+    other = Federation.objects.create(name="Other", purpose="x", data_title="x", task="classification", synthetic=True)
     for who in ("north", "south"):
         original = world.participants[who]
         copy = Participant.objects.create(

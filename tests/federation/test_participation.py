@@ -39,10 +39,9 @@ def started(trial, *, rounds=1, participation=ONE_OF_TWO, **chosen) -> TrainingR
         federation=trial.federation, name="Run", rounds=rounds, seed=1, actor=trial.people.administrator, local=LOCAL,
         participation=participation, **chosen,
     )  # fmt: skip
-    for code, participant in trial.participants.items():
-        services.consent_decide(
-            run=run, participant=participant, decision="given", reason="", actor=trial.operator(code)
-        )
+    for code in trial.participants:
+        trial.sign(run, code)
+    trial.answer("propose")
     run = services.run_start(run=TrainingRun.objects.get(id=run.id), actor=trial.people.administrator)
     run_jobs()
     return run

@@ -163,7 +163,7 @@ def plain_mean(trial: Trial, run: TrainingRun, sites: list[str]) -> dict[str, np
         files = {name: artefacts.get(digest) for name, digest in order.attachments.items()}
         body = {name: value for name, value in order.body.items() if name != "masking"}
         asked = Message("train", "coordinator", site, order.key, body, files)
-        report, made = handlers.handle(trial.sites[site], asked, lambda progress: None)
+        report, made = handlers._handlers[asked.kind](trial.sites[site], asked, lambda progress: None)
         state = weights.from_bytes(made["primary"], like=run.config["models"]["primary"])
         terms.append((report["n_records"], state))
     total = sum(n for n, _ in terms)
@@ -223,7 +223,7 @@ def test_the_secure_counts_are_the_sums_of_the_sites_own_counts(trial):
         files = {name: artefacts.get(digest) for name, digest in order.attachments.items()}
         body = {name: value for name, value in order.body.items() if name != "masking"}
         asked = Message("evaluate", "coordinator", order.participant.site, order.key, body, files)
-        report, _ = handlers.handle(trial.sites[order.participant.site], asked, lambda progress: None)
+        report, _ = handlers._handlers[asked.kind](trial.sites[order.participant.site], asked, lambda progress: None)
         for name in cells:
             cells[name] += [Cell.from_dict(raw) for raw in report["cells"][name]]
     plain = summarise(cells, task="segmentation", min_cell=5)
