@@ -10,6 +10,7 @@ import hashlib
 import json
 import logging
 import secrets
+import uuid
 from datetime import timedelta
 
 import kombu
@@ -17,9 +18,10 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
+from accounts.keys import institutions_of
 from accounts.models import Institution, User
 from core.context import governed
-from core.errors import ApplicationError, Conflict
+from core.errors import ApplicationError, Conflict, Forbidden
 from federation import pki, provisioning, services
 from federation.domain import messages
 from federation.domain.invitation import SITE, Invitation
@@ -38,6 +40,7 @@ def invitation_issue(
     *, federation: Federation, institution: Institution, site: str, days: int, actor: User
 ) -> tuple[SiteInvitation, Invitation]:
     """Open the door for one site. The returned file is shown once and kept nowhere."""
+    _refuse_stranger(institution.pk, actor)
     _check(federation, institution, site, days)
     token = secrets.token_urlsafe(32)
     expires = timezone.now() + timedelta(days=days)
@@ -56,6 +59,12 @@ def invitation_issue(
         coordinator_public_key=dump_public(coordinator_key()), witness_name=provisioning.witness_name(site),
         log_keys=tuple(key.vkey for key in log_verifiers()), expires_at=expires.isoformat(),
     )  # fmt: skip
+
+
+def _refuse_stranger(institution_id: uuid.UUID, actor: User) -> None:
+    """A site's key and password are replaced by joining anew: nobody else's administrator may open that door."""
+    if not institutions_of(actor).filter(pk=institution_id).exists():
+        raise Forbidden("Sites are invited by an administrator of their institution, or of the platform.")
 
 
 def _check(federation: Federation, institution: Institution, site: str, days: int) -> None:
@@ -79,6 +88,7 @@ def _check(federation: Federation, institution: Institution, site: str, days: in
 
 
 def invitation_revoke(*, invitation: SiteInvitation, actor: User) -> None:
+    _refuse_stranger(invitation.institution_id, actor)
     with governed(action="site.uninvite", actor=actor.id):
         row = SiteInvitation.objects.select_for_update().get(id=invitation.id)
         if row.state != State.OPEN:
@@ -118,7 +128,7 @@ def join_receive(site: str, text: str) -> str:
     try:
         public_key = json.loads(text)["body"]["public_key"]
         message, _ = messages.unseal(text, sender=site, public_key=str(public_key))
-    except (MessageError, ValueError, KeyError, TypeError) as error:
+    except (MessageError, ValueError, KeyError, TypeError, RecursionError) as error:
         logger.warning("refused a request to join as %s: %s", site, error)
         return "refused"
     try:

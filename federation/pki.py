@@ -10,6 +10,7 @@ import ipaddress
 from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -62,12 +63,12 @@ def sign_request(request: str, *, site: str) -> str:
     try:
         asked = x509.load_pem_x509_csr(request.encode())
         valid = asked.is_signature_valid
-        key = asked.public_key()
-    except ValueError as error:
-        raise ApplicationError(f"expected a certificate request in PEM, got {error}") from error
+        made = pem(_client(site, asked.public_key(), SITE_DAYS))
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise ApplicationError(f"expected a certificate request in PEM with a usual key, got {error}") from error
     if not valid:
         raise ApplicationError("the certificate request is not signed by its own key")
-    return pem(_client(site, key, SITE_DAYS))
+    return made
 
 
 def _client(site: str, key, days: float) -> x509.Certificate:

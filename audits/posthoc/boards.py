@@ -175,5 +175,7 @@ def _refuse_step(finding: BoardFinding, actor: User) -> None:
     if finding.state == State.DONE:
         if Role.AUDITOR not in actor.roles or actor.id == finding.owner_id:
             raise Forbidden("An auditor who does not own the finding verifies it.")
+        if finding.review.members.filter(user=actor, conflicted=True).exists():
+            raise Forbidden("You declared a conflict of interest in this review.")
     elif actor.id != finding.owner_id:
         raise Forbidden("The owner of the finding works on it.")

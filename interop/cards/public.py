@@ -45,6 +45,8 @@ def _open(view):
 
 def _etag(request: HttpRequest, publication_id: uuid.UUID, kind: str = "") -> str | None:
     """Of what never changes while it is public."""
+    if kind and kind not in FORMS:
+        return None
     found = _live().filter(id=publication_id).values_list("card_digest", flat=True).first()
     return f'"{found[:32]}-{settings.VERSION}-{kind}"' if found else None
 

@@ -60,7 +60,7 @@ def read_statement(text: str) -> dict[str, Any]:
         raise StatementError("expected a statement as the platform gives it, got something else") from None
     if not isinstance(found, dict) or set(found) != FIELDS or found["format"] != FORMAT or not same:
         raise StatementError(f"expected a statement of the form {FORMAT}, exactly as the platform gives it")
-    if found["meaning"] != MEANINGS.get(found["decision"]):
+    if not isinstance(found["decision"], str) or found["meaning"] != MEANINGS.get(found["decision"]):
         raise StatementError("the meaning is not that of the decision")
     if not isinstance(found["content"], dict) or digest_of(found["content"]) != found["content_digest"]:
         raise StatementError("the digest is not that of the content named")

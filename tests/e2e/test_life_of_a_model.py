@@ -97,6 +97,8 @@ def give_consent(signer: Person, run_path: str) -> None:
 
 def train(administrator: Person, run_path: str) -> None:
     page = administrator.open(run_path)
+    expect(page.get_by_text("An administrator can start the training.")).to_be_visible(timeout=MINUTE)
+    page.wait_for_timeout(1500)  # the last approval redraws this part of the page; a question open then is closed
     page.locator("#control-play").click()
     administrator.confirm("Start training")
     expect(page.get_by_text("Round 1 of 3:")).to_be_visible(timeout=MINUTE)
