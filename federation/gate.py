@@ -90,7 +90,7 @@ def signs_in_as(words: list[bytes]) -> str | None:
     match [word.upper() for word in words[:3]]:
         case [b"AUTH", _, _] if len(words) == 3:
             return words[1].decode(errors="replace")
-        case [b"HELLO", _, b"AUTH"] if len(words) >= 5:
+        case [b"HELLO", _, b"AUTH"] if len(words) == 5 or (len(words) == 7 and words[5].upper() == b"SETNAME"):
             return words[3].decode(errors="replace")
     return None
 

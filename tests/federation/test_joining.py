@@ -326,7 +326,8 @@ def test_a_file_that_is_no_invitation_is_refused_in_words(people, federation, ga
 def test_a_first_command_that_signs_nobody_in():
     assert signs_in_as([b"AUTH", b"site.a", b"p"]) == "site.a"
     assert signs_in_as([b"hello", b"3", b"auth", b"site.a", b"p"]) == "site.a"
-    for words in ([b"PING"], [b"AUTH", b"p"], [b"HELLO", b"3"], [b"AUTH", b"a", b"b", b"c"], []):
+    twice = [b"HELLO", b"3", b"AUTH", b"site.a", b"p", b"AUTH", b"site.b", b"q"]  # the broker would take the last one
+    for words in (twice, [b"PING"], [b"AUTH", b"p"], [b"HELLO", b"3"], [b"AUTH", b"a", b"b", b"c"], []):
         assert signs_in_as(words) is None
 
 
