@@ -1,8 +1,9 @@
 """The door between hospitals and the broker: TLS 1.3 outside, the broker's own socket inside, bytes in between.
 
 A caller needs a certificate of the platform's authority, and may then sign in to the broker only as the user that the
-certificate names: a stolen password is worth nothing without the certificate, and the other way round. What that user
-may touch is decided by the broker. Any Redis can stand behind it, also one that was built without TLS.
+certificate names, once: a stolen password is worth nothing without the certificate, and the other way round. So each
+command's name is read on its way in. What that user may touch is decided by the broker. Any Redis can stand behind it,
+also one that was built without TLS.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ CHUNK = 64 * 1024
 SIGN_IN_SECONDS = 10.0
 MAX_SIGN_IN = 16  # words, and none longer than
 MAX_WORD = 512
+MAX_WORDS = 1024 * 1024  # of a later command, as the broker itself takes no more
+SIGN_INS = {b"AUTH", b"HELLO", b"RESET"}  # of these the first command of a line is one, and no other
 REFUSAL = b"-NOPERM sign in as the user that your certificate names\r\n"
 
 
@@ -105,10 +108,10 @@ async def _word(reader: asyncio.StreamReader) -> bytes:
     return (await reader.readexactly(length + 2))[:-2]
 
 
-async def _length(reader: asyncio.StreamReader, mark: bytes, most: int) -> int:
+async def _length(reader: asyncio.StreamReader, mark: bytes, most: int, least: int = 1) -> int:
     line = await reader.readuntil(b"\r\n")
-    if line[:1] != mark or not line[1:-2].isdigit() or not 1 <= int(line[1:-2]) <= most:
-        raise ValueError("that is no sign-in to a broker")
+    if line[:1] != mark or not line[1:-2].isdigit() or not least <= int(line[1:-2]) <= most:
+        raise ValueError("that is no command to a broker")
     return int(line[1:-2])
 
 
@@ -118,13 +121,39 @@ def _encoded(words: list[bytes]) -> bytes:
 
 async def _both_ways(reader, writer, inside_reader, inside_writer) -> None:
     """Until either side ends; then both do, so that neither waits for one that is gone."""
-    ways = [asyncio.create_task(_copy(reader, inside_writer)), asyncio.create_task(_copy(inside_reader, writer))]
+    ways = [asyncio.create_task(_commands(reader, inside_writer)), asyncio.create_task(_copy(inside_reader, writer))]
     try:
         await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
     finally:
         for way in ways:
             way.cancel()
         await asyncio.gather(*ways, return_exceptions=True)
+
+
+async def _commands(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+    """Pass whole commands on, but for a second sign-in: the broker would take it for a change of the user."""
+    while True:
+        count = await _length(source, b"*", MAX_WORDS)
+        name = await _word(source)
+        if name.upper() in SIGN_INS:
+            raise ValueError(f"{name.decode()} after the first command")
+        target.write(b"*%d\r\n$%d\r\n%s\r\n" % (count, len(name), name))
+        for _ in range(count - 1):
+            await _pass_word(source, target)
+        await target.drain()
+
+
+async def _pass_word(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+    """An argument, of any length and in pieces."""
+    length = await _length(source, b"$", 2**63, least=0)
+    target.write(b"$%d\r\n" % length)
+    left = length + 2
+    while left:
+        if not (data := await source.read(min(left, CHUNK))):
+            raise ValueError("cut off in the middle of a command")
+        target.write(data)
+        await target.drain()
+        left -= len(data)
 
 
 async def _copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:

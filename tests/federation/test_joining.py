@@ -7,6 +7,7 @@ import socket
 import ssl
 import threading
 from datetime import timedelta
+from urllib.parse import unquote, urlsplit
 
 import pytest
 import redis
@@ -15,7 +16,8 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from core.errors import ApplicationError, Conflict
+from core.errors import ApplicationError, Conflict, Forbidden
+from core.roles import Role
 from federation import joining, mailbox, pki
 from federation.domain.invitation import Invitation, InvitationError, fingerprint
 from federation.gate import signs_in_as
@@ -24,7 +26,7 @@ from federation.site import join as site_join
 from federation.site.home import SiteHome
 from federation.site.wire import tls_options
 from tests.factories.gate import RunningGate
-from tests.factories.people import make_people
+from tests.factories.people import make_people, make_user
 
 pytestmark = pytest.mark.django_db(transaction=True)
 DATA = "phantom:?patients=40&sites=2"
@@ -321,6 +323,53 @@ def test_a_file_that_is_no_invitation_is_refused_in_words(people, federation, ga
     with pytest.raises(InvitationError, match=said):
         Invitation.from_text(text, now=now)
     assert Invitation.from_text(json.dumps(raw)) == invitation
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        ("AUTH", "{user}", "{password}"), ("auth", "{user}", "{password}"), ("RESET",),
+        ("HELLO", "3", "AUTH", "{user}", "{password}"),
+    ],
+)  # fmt: skip
+def test_nobody_becomes_another_user_after_the_first_command(people, federation, gate, inbox, tmp_path, second):
+    homes = {}
+    for site in ("phantom-1", "phantom-2"):
+        _, invitation = invite(people, federation, site)
+        homes[site] = site_join.join(written(tmp_path, invitation, f"{site}.json"), DATA, tmp_path / site)
+    other = urlsplit(homes["phantom-2"].config.redis_url)
+    words = [word.format(user=other.username, password=unquote(other.password or "")) for word in second]
+    connection = client_of(homes["phantom-1"]).connection_pool.get_connection()
+    connection.send_command("LLEN", "site.phantom-1.probe")
+    assert connection.read_response() == 0
+    connection.send_command(*words)
+    with pytest.raises(redis.exceptions.ConnectionError):
+        connection.read_response()
+
+
+def test_a_large_value_passes_the_door_whole(people, federation, gate, inbox, tmp_path):
+    _, invitation = invite(people, federation)
+    client = client_of(site_join.join(written(tmp_path, invitation), DATA, tmp_path / "s"))
+    value = b"\r\n*3\r\n$4\r\nAUTH\r\n" * 100_000  # looks like a sign-in, and is none
+    client.lpush("site.phantom-1.x", value, b"")
+    assert client.lrange("site.phantom-1.x", 0, -1) == [b"", value]
+    client.delete("site.phantom-1.x")
+
+
+def test_a_site_is_invited_by_its_own_administrator_or_the_platforms(people, federation, gate):
+    theirs = make_user("administrator.south@test.example", Role.ADMINISTRATOR, people.south)
+    given = {"federation": federation, "institution": people.north, "site": "phantom-1", "days": 1}
+    with pytest.raises(Forbidden):
+        joining.invitation_issue(**given, actor=theirs)
+    row, _ = joining.invitation_issue(**given, actor=people.administrator)
+    with pytest.raises(Forbidden):
+        joining.invitation_revoke(invitation=row, actor=theirs)
+    joining.invitation_issue(**{**given, "institution": people.south, "site": "phantom-2"}, actor=theirs)
+
+
+def test_a_request_to_join_that_nests_too_deep_is_refused_and_ends_nothing(people, federation, gate):
+    deep = '{"kind": "join", "x": ' + "[" * 5000 + "]" * 5000 + "}"
+    assert joining.join_receive("phantom-1", deep) == "refused"
 
 
 def test_a_first_command_that_signs_nobody_in():
