@@ -20,12 +20,13 @@ from accounts import factors, keys, people, sessions, totp
 from accounts.access import requires
 from accounts.account_forms import CodeForm, KeyForm, OwnPasswordForm, ResetForm
 from accounts.middleware import PASSED
-from accounts.models import SignedIn, User
+from accounts.models import SecondFactor, SignedIn, User
 from accounts.reauthentication import reauthenticate
 from core import qr
-from core.errors import ApplicationError
+from core.errors import ApplicationError, Conflict
 
 PER_PAGE = 50
+BEGUN = "factor_begun"  # in the session that gave the password for it: the factor that is not confirmed yet
 
 
 @requires("account.own")
@@ -96,7 +97,7 @@ def factor_begin(request: HttpRequest) -> HttpResponse:
     user = _person(request)
     try:
         reauthenticate(request, user, request.POST.get("password", ""))
-        factors.factor_begin(user=user)
+        request.session[BEGUN] = str(factors.factor_begin(user=user).pk)
     except ApplicationError as error:
         messages.error(request, error.message)
     return redirect("factor")
@@ -110,14 +111,22 @@ def factor_confirm(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return _factor_page(request, form, status=400)
     try:
+        if not _begun_here(request, factors.pending_of(user)):
+            raise Conflict("There is nothing to confirm here. Begin the set-up again, with your password.")
         codes = factors.factor_confirm(
             user=user, typed=form.cleaned_data["code"], keep_session=request.session.session_key
         )
     except ApplicationError as error:
         form.add_error(None, error.message)
         return _factor_page(request, form, status=error.status)
+    del request.session[BEGUN]
     request.session[PASSED] = True
     return render(request, "accounts/recovery_codes.html", {"codes": codes, "first": True})
+
+
+def _begun_here(request: HttpRequest, pending: SecondFactor | None) -> bool:
+    """Whether this session gave the password for it: another one of the person's must neither see nor confirm it."""
+    return pending is not None and request.session.get(BEGUN) == str(pending.pk)
 
 
 @never_cache
@@ -152,7 +161,7 @@ def _factor_page(request: HttpRequest, form: CodeForm, status: int = 200) -> Htt
     context: dict[str, Any] = {"factor": held, "form": form, "required": factors.required_of(user)}
     if held is not None:
         context["codes_left"] = held.recovery_codes.filter(used_at=None).count()
-    elif pending is not None:
+    elif pending is not None and _begun_here(request, pending):
         secret = str(pending.secret)
         link = totp.link(secret, user.email)
         context |= {"secret": totp.in_groups(secret), "link": link, "drawn": _drawn(link)}

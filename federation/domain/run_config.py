@@ -102,11 +102,8 @@ class RunConfig:
             raise ValueError(f"expected a privacy budget over 0 and under 1000, got {self.epsilon_budget}")
         if self.terms is not None and Terms.from_dict(self.terms).epsilon != self.epsilon_budget:
             raise ValueError(f"expected the privacy budget {self.epsilon_budget} in the terms too")
-
         if self.security is not None:
-            SecurityConfig.from_dict(self.security).check_fits(
-                strategy=self.strategy, sites=self.data_digests, privacy=self.privacy
-            )
+            SecurityConfig.from_dict(self.security).check_fits(sites=self.data_digests, privacy=self.privacy)
         if self.fairness is not None:
             self._check_fairness(FairnessConfig.from_dict(self.fairness))
 
@@ -120,6 +117,8 @@ class RunConfig:
             )
 
     def _check_rule(self) -> None:
+        if self.security is not None and self.security.get("masking"):
+            self._check_maskable()
         needed, sites = (
             Participation.from_dict(self.participation).needed(len(self.data_digests)),
             len(self.data_digests),
@@ -132,9 +131,6 @@ class RunConfig:
                 f"{self.rule.title} with these options needs {self.rule.fewest} sites in every round, the quorum is "
                 f"{needed}; raise it or choose another rule"
             )
-
-        if self.security is not None and self.security["masking"]:
-            self._check_maskable()
 
     def _check_maskable(self) -> None:
         """A masked sum is of weights as they are: what else a rule would add up, no site masks."""

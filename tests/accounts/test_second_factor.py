@@ -228,6 +228,16 @@ def test_confirming_lets_the_same_session_go_on_and_a_session_without_the_code_d
     assert late.get(reverse("home")).url == reverse("login") and not signed_in(late)
 
 
+def test_only_the_session_that_gave_the_password_sees_and_confirms_what_was_begun(people, client_of):
+    client, thief = client_of(people.auditor), client_of(people.auditor)
+    client.post(reverse("factor_begin"), {"password": PASSWORD})
+    factor = SecondFactor.objects.get()
+    assert totp.in_groups(str(factor.secret)) not in thief.get(reverse("factor")).content.decode()
+    assert thief.post(reverse("factor_confirm"), {"code": code_of(factor)}).status_code == 409
+    assert factors.of(people.auditor) is None
+    assert client.post(reverse("factor_confirm"), {"code": code_of(factor)}).status_code == 200
+
+
 def test_it_can_be_given_up_with_a_code_but_not_where_the_role_demands_it(people, client_of, settings):
     factor, _ = with_factor(people.administrator)
     settings.MFA_REQUIRED_ROLES = REQUIRED

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from core.errors import ApplicationError
-from federation import consents, mailbox, services
+from federation import mailbox, services
 from federation.domain.fairness_config import read_told
 from federation.domain.fairness_filter import weigh
 from federation.domain.run_config import RunConfig
@@ -148,15 +148,9 @@ def test_the_form_refuses_weights_with_privacy_at_the_field():
 
 def test_figures_of_a_sites_weights_do_not_leave_under_masks(tmp_path, monkeypatch):
     monkeypatch.setattr(mailbox, "order_send", lambda order: True)
-    monkeypatch.setattr(consents, "waiting_for", lambda run: {})  # the consents are not in this test
-    masked = test_secure_rounds.Trial(tmp_path)
-    masked.manifests()
-    run = masked.propose()
     fairness = {"attribute": "sex", "target": "equal_mass", "solver": "exact", "bits": 2, "min_cell": 5}
-    config = RunConfig.from_dict({**run.config, "fairness": fairness})
-    TrainingRun.objects.filter(id=run.id).update(state="approved", config=config.as_dict(), config_hash=config.hash)
-    services.run_start(run=TrainingRun.objects.get(id=run.id), actor=masked.people.administrator)
-    test_secure_rounds.run_jobs()
+    masked = test_secure_rounds.Trial(tmp_path)
+    masked.running(fairness=fairness)
     for kind in test_secure_rounds.KINDS[:4]:
         masked.answer(kind)
     answers = [order.answer for order in SiteOrder.objects.filter(kind="train")]

@@ -9,7 +9,7 @@ import threading
 import numpy as np
 import pytest
 
-from federation import consents, mailbox
+from federation import mailbox
 from federation.domain.quantum.qkd.bb84 import Channel
 from federation.domain.quantum.qkd.certificates import make_certificates
 from federation.domain.quantum.qkd.entity import SimulatedEntity
@@ -28,7 +28,6 @@ NAMES = [f"SAE-{number}" for number in range(1, SITES + 1)]
 @pytest.fixture
 def trial(tmp_path, monkeypatch):
     monkeypatch.setattr(mailbox, "order_send", lambda order: True)
-    monkeypatch.setattr(consents, "waiting_for", lambda run: {})  # the consents are not in this test
     return Trial(tmp_path)
 
 

@@ -77,16 +77,16 @@ class Trial:
             services.manifest_request(participant=participant, key="first")
         self.answer("manifest")
 
-    def propose(self, security: dict | None = None, *, rounds: int = 1) -> TrainingRun:
+    def propose(self, security: dict | None = None, *, rounds: int = 1, **more) -> TrainingRun:
         given = {"masking": True, "keep": 1.0, **(security or {})}
         return services.run_propose(
             federation=self.federation, name="Run", rounds=rounds, seed=1, actor=self.people.administrator, local=LOCAL,
-            security=given,
+            security=given, **more,
         )  # fmt: skip
 
-    def running(self, security: dict | None = None, *, rounds: int = 1) -> TrainingRun:
+    def running(self, security: dict | None = None, *, rounds: int = 1, **more) -> TrainingRun:
         self.manifests()
-        run = self.propose(security, rounds=rounds)
+        run = self.propose(security, rounds=rounds, **more)
         for participant in self.federation.participants.all():
             for actor in self.signers[participant.site]:
                 services.consent_decide(run=run, participant=participant, decision="given", reason="", actor=actor)
@@ -388,6 +388,18 @@ def test_a_security_part_that_cannot_be_is_refused_in_words(trial, security, wor
     trial.manifests()
     with pytest.raises(ApplicationError, match=words):
         trial.propose(security)
+
+
+@pytest.mark.parametrize(
+    ("rule", "words"), [("krum", "compares the updates"), ("median", "compares"), ("trimmed_mean", "compares"),
+                        ("qifa", "something else than the weights")],
+)  # fmt: skip
+def test_rules_that_no_masked_sum_can_serve_are_refused_with_the_reason(trial, rule, words):
+    trial.manifests()
+    with pytest.raises(ApplicationError, match=f"cannot be had with secure aggregation.*{words}"):
+        trial.propose(strategy=rule)
+    if rule != "krum":  # it wants five sites
+        assert trial.propose({"masking": False}, strategy=rule).config["strategy"] == rule
 
 
 def test_masking_needs_three_sites_and_says_why(trial):

@@ -11,7 +11,6 @@ from federation.domain.secure.aggregation import MIN_SITES, default_threshold
 from federation.domain.secure.field import MODULI
 
 MIN_CELL = 5  # patients; a mean of fewer can be undone by who knows some of them
-NEEDS_SINGLE_UPDATES = ("krum", "multi_krum", "trimmed_mean", "median", "site_selection")
 WHY_NOT_MASKED = "it compares the updates of single sites, which secure aggregation hides from everybody"
 
 
@@ -118,12 +117,10 @@ class SecurityConfig:
         whole = {**asdict(self), "signing_keys": dict(self.signing_keys)}
         return whole if self.qkd else {name: value for name, value in whole.items() if name != "qkd"}
 
-    def check_fits(self, *, strategy: str, sites: Mapping[str, Any], privacy: Mapping[str, Any] | None) -> None:
+    def check_fits(self, *, sites: Mapping[str, Any], privacy: Mapping[str, Any] | None) -> None:
         """Raise ValueError, with the reason, for what cannot go together in one run."""
         if set(self.signing_keys) != set(sites):
             raise ValueError(f"expected a signing key of each of {sorted(sites)}, got {sorted(self.signing_keys)}")
-        if self.masking and strategy in NEEDS_SINGLE_UPDATES:
-            raise ValueError(f"{strategy} cannot be had with secure aggregation: {WHY_NOT_MASKED}; choose one of them")
         if self.error_feedback and privacy is not None and privacy.get("regime") == "distributed":
             raise ValueError(
                 "error feedback cannot be had with distributed noise: what is carried over is not covered by the "
