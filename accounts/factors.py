@@ -210,8 +210,8 @@ def _accept(factor: SecondFactor, typed: str, now: datetime) -> bool:
 
 def _count(factor: SecondFactor, accepted: bool, now: datetime) -> None:
     factor.failures = 0 if accepted else factor.failures + 1
-    if factor.failures >= FAILURES_ALLOWED:
-        factor.failures, factor.refused_until = 0, now + REFUSED_FOR
+    if not accepted and factor.failures % FAILURES_ALLOWED == 0:  # each pause is twice the one before, up to 32 hours
+        factor.refused_until = now + REFUSED_FOR * 2 ** min(factor.failures // FAILURES_ALLOWED - 1, 7)
     factor.save(update_fields=["last_step", "failures", "refused_until"])
 
 

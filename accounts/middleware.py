@@ -34,6 +34,8 @@ class SecondFactorMiddleware:
         return self.get_response(request)
 
     def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> HttpResponse | None:
+        if getattr(view, "public", False):  # kept by caches for everybody: no answer of it may carry a session
+            return None
         user = request.user
         if not user.is_authenticated:
             return None

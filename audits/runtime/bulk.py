@@ -9,6 +9,8 @@ import json
 import uuid
 from typing import Any
 
+from django.db import transaction
+
 from accounts.models import User
 from audits.runtime.bulk_files import read_file
 from audits.runtime.declared import declared_by
@@ -57,7 +59,7 @@ def bulk_predict(payload: dict) -> jobs.Effects | None:
     found = {row["row"] - 1: row for row in _answers_so_far(bulk)}
     for start in range(0, len(rows), PART):
         if not BulkPrediction.objects.filter(id=bulk.id, state=State.RUNNING).exists():
-            return lambda: artefacts.remove(bulk.digest)
+            return lambda: _forget_cases(bulk)
         if why := _no_longer_allowed(bulk):
             return lambda: _end(bulk, State.STOPPED, why)
         try:
@@ -132,7 +134,12 @@ def _answers_so_far(bulk: BulkPrediction) -> list[dict]:
 def _end(bulk: BulkPrediction, state: State, why: str = "") -> None:
     with governed(action="bulk.end", reason=why):
         bulk.end(state, why)
-    artefacts.remove(bulk.digest)  # the cases; what was predicted of them is in the answers
+    _forget_cases(bulk)
+
+
+def _forget_cases(bulk: BulkPrediction) -> None:
+    """Once the end is on record: a job that is run again still needs them. What was predicted is in the answers."""
+    transaction.on_commit(lambda: artefacts.remove(bulk.digest))
 
 
 def bulk_csv(bulk: BulkPrediction) -> str:

@@ -40,7 +40,9 @@ def _open(view):
         response.headers.setdefault("Cache-Control", CACHED)
         return response
 
-    return login_not_required(require_safe(limited(answered)))
+    checked = login_not_required(require_safe(limited(answered)))
+    checked.public = True  # see accounts.middleware
+    return checked
 
 
 def _etag(request: HttpRequest, publication_id: uuid.UUID, kind: str = "") -> str | None:

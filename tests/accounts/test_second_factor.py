@@ -174,6 +174,12 @@ def test_wrong_codes_from_many_addresses_close_the_factor_for_a_while(people, mo
     with pytest.raises(factors.WrongCode, match="refused until"):
         factors.check(user=people.auditor, typed=code_of(factor))
     SecondFactor.objects.update(refused_until=timezone.now() - timedelta(seconds=1))
+    for _ in range(3):
+        with pytest.raises(factors.WrongCode):
+            factors.check(user=people.auditor, typed="000000")
+    factor.refresh_from_db()
+    assert factor.refused_until > timezone.now() + 1.9 * factors.REFUSED_FOR  # each pause is longer
+    SecondFactor.objects.update(refused_until=timezone.now() - timedelta(seconds=1))
     assert factors.check(user=people.auditor, typed=code_of(factor)).failures == 0
 
 

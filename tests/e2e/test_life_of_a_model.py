@@ -67,6 +67,7 @@ def propose(administrator: Person) -> str:
     administrator.look("federation", folder=PICTURES)
     page.get_by_label("Name").fill("Run in the browser")
     page.get_by_label("Rounds").fill("3")
+    page.get_by_label("Seed").fill("7")  # the form draws one, and not every model of three rounds passes its audit
     administrator.press("Propose the run")
     expect(page.get_by_role("heading", level=1)).to_have_text("Run in the browser")
     expect(page.get_by_text("Waiting for consent")).to_be_visible()

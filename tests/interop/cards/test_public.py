@@ -27,6 +27,19 @@ def anybody(settings) -> Client:
     return Client()
 
 
+def test_who_is_signed_in_gets_the_same_page_without_a_cookie(world, public, settings) -> None:
+    settings.PUBLIC_REQUESTS_PER_MINUTE = 1_000_000
+    client = Client()
+    client.force_login(world.people.auditor, backend="django.contrib.auth.backends.ModelBackend")
+    session = client.session
+    session["seen"] = 0  # long not noted
+    session.save()
+    client.cookies.clear()
+    client.cookies[settings.SESSION_COOKIE_NAME] = session.session_key
+    answer = client.get(page_of(public))
+    assert answer["Cache-Control"].startswith("public") and settings.SESSION_COOKIE_NAME not in answer.cookies
+
+
 def page_of(publication: CardPublication) -> str:
     return reverse("public_card", args=[publication.id])
 
