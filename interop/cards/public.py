@@ -41,7 +41,7 @@ def _open(view):
         return response
 
     checked = login_not_required(require_safe(limited(answered)))
-    checked.public = True  # see accounts.middleware
+    checked.public = True  # type: ignore[attr-defined]  # a mark on the function, see accounts.middleware
     return checked
 
 
