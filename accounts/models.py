@@ -4,8 +4,9 @@ import hashlib
 import json
 import secrets
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
+from typing import Any
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
@@ -164,7 +165,10 @@ _KEY_FIELDS = (
     "revoked_at", "last_used_at",
 )  # fmt: skip
 _USE_TOLD_EVERY = timedelta(minutes=10)  # a write for each request would cost more than the request
-_KEY = Prepared(f"SELECT {', '.join(_KEY_FIELDS)} FROM accounts_apikey WHERE prefix = %(prefix)s::text")  # noqa: S608 - constants
+# The row that `ApiKey.proved` takes; other statements hold it as a part.
+KEY = f"SELECT {', '.join(_KEY_FIELDS)} FROM accounts_apikey WHERE prefix = %(prefix)s::text"  # noqa: S608 - constants
+KEY_COLUMNS = len(_KEY_FIELDS)
+_KEY = Prepared(KEY)
 
 
 class ApiKey(GovernedModel):
@@ -200,15 +204,26 @@ class ApiKey(GovernedModel):
     @classmethod
     def find(cls, presented: str) -> ApiKey | None:
         """The valid key that was presented, or None."""
-        parts = presented.split("_", 2)
-        if len(parts) != 3 or parts[0] != "qfl":
+        prefix = cls.prefix_of(presented)
+        if prefix is None:
             return None
         with connection.cursor() as cursor:  # asked at every request, so that a revocation holds at once
-            _KEY.execute(cursor, {"prefix": parts[1]})
+            _KEY.execute(cursor, {"prefix": prefix})
             row = cursor.fetchone()
-        key = row and cls(**{**dict(zip(_KEY_FIELDS, row, strict=True)), "actions": json.loads(row[6])})
-        digest = hashlib.sha256(parts[2].encode()).hexdigest()
-        if key is None or not secrets.compare_digest(key.digest, digest):
+        return row and cls.proved(row, presented)
+
+    @staticmethod
+    def prefix_of(presented: str) -> str | None:
+        """The part that finds the key, if it looks like one."""
+        parts = presented.split("_", 2)
+        return parts[1] if len(parts) == 3 and parts[0] == "qfl" else None
+
+    @classmethod
+    def proved(cls, row: Sequence[Any], presented: str) -> ApiKey | None:
+        """The key of a row of `KEY`, if the secret is the one that was presented, and it is valid now."""
+        key = cls(**{**dict(zip(_KEY_FIELDS, row, strict=True)), "actions": json.loads(row[6])})
+        digest = hashlib.sha256(presented.split("_", 2)[2].encode()).hexdigest()
+        if not secrets.compare_digest(key.digest, digest):
             return None
         now = timezone.now()
         if key.revoked_at is not None or key.expires_at <= now:

@@ -66,9 +66,15 @@ class ApiKeyAuthentication(BaseAuthentication):
     @classmethod
     def machine(cls, header: str) -> Machine | None:
         """Whoever the header's key stands for; None if there is none, or it is not valid (any more)."""
-        parts = header.split()
-        key = ApiKey.find(parts[1]) if len(parts) == 2 and cls.meant(header) else None
+        presented = cls.presented(header)
+        key = ApiKey.find(presented) if presented else None
         return None if key is None else Machine(key)
+
+    @classmethod
+    def presented(cls, header: str) -> str | None:
+        """The key that a header presents, as it was typed."""
+        parts = header.split()
+        return parts[1] if len(parts) == 2 and cls.meant(header) else None
 
     def authenticate_header(self, request) -> str:
         return self.keyword

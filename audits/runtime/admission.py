@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
+from typing import Any
 
 from django.db import connection
 
+from accounts.api.authentication import ApiKeyAuthentication, Machine
+from accounts.models import KEY, KEY_COLUMNS, ApiKey, User
 from audits.runtime.declared import Declared, declared_by
 from audits.runtime.locks import key_of
 from core.errors import Forbidden, NotFound
@@ -18,24 +22,28 @@ from models_registry.models import Deployment
 # Two statements in one transaction: the second reads what is committed once the first has waited for a halt under way.
 # The lock is held for this reading alone, so that a large batch never delays a halt.
 _LOCK = "SELECT pg_advisory_xact_lock_shared(%(key)s);"
-_ADMIT = Prepared("""
-    SELECT d.state,
-        mine.seen, mine.site, h.created_at, h.closed_at
-    FROM models_registry_deployment d
+_FIND = """
+    SELECT d.state, mine.seen, mine.site, h.created_at, h.closed_at {more}
+    FROM models_registry_deployment d {joined}
     JOIN models_registry_version v ON v.id = d.version_id JOIN models_registry_model m ON m.id = v.model_id
     CROSS JOIN LATERAL (
         SELECT count(*) > 0 AS seen, min(p.site) FILTER (WHERE p.is_active) AS site FROM federation_participant p
-        WHERE p.federation_id = m.federation_id AND p.institution_id = ANY(%(institutions)s::uuid[])
+        WHERE p.federation_id = m.federation_id AND p.institution_id = ANY({institutions})
     ) AS mine
     LEFT JOIN audits_runtime_halt h ON h.deployment_id = d.id AND h.site IN ('', mine.site)
     WHERE d.id = %(deployment)s::uuid
-""")
+"""
+_ADMIT = Prepared(_FIND.format(more="", joined="", institutions="%(institutions)s::uuid[]"))
+_ADMIT_KEY = Prepared(
+    f"WITH key AS MATERIALIZED ({KEY})"
+    + _FIND.format(more=", key.*", joined="CROSS JOIN key", institutions="ARRAY[key.institution_id]")
+)
 _ALWAYS = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
 class Admitted:
-    """A caller who may send of a deployment.
+    """A caller who may send of a deployment, for the site for which it speaks.
 
     Attributes
     ----------
@@ -46,6 +54,7 @@ class Admitted:
         can tell of. Of a revoked deployment always: when it was is not kept.
     """
 
+    caller: User | Machine
     deployment: Deployment
     site: str
     stopped: list[tuple[datetime, datetime | None]] = field(default_factory=list)
@@ -62,7 +71,7 @@ class Admitted:
         return any(since <= at and (until is None or at < until) for since, until in self.stopped)
 
 
-def admit(deployment_id: uuid.UUID, caller) -> Admitted:
+def admit(deployment_id: uuid.UUID, caller: User | Machine) -> Admitted:
     """Find the deployment and the site for which the caller speaks.
 
     Raises
@@ -72,11 +81,30 @@ def admit(deployment_id: uuid.UUID, caller) -> Admitted:
     Forbidden
         If the caller's institution takes no part in its federation (any more).
     """
+    rows = _asked(_ADMIT, deployment_id, institutions=list(caller.institution_ids))
+    return _admitted(deployment_id, caller, rows)
+
+
+def admit_key(deployment_id: uuid.UUID, header: str) -> Admitted | None:
+    """As `admit`, for whoever holds the key of an ``Authorization`` header, found in the same question.
+
+    None if there is no such key, it is not valid (any more), or there is no such deployment.
+    """
+    presented = ApiKeyAuthentication.presented(header)
+    prefix = presented and ApiKey.prefix_of(presented)
+    rows = _asked(_ADMIT_KEY, deployment_id, prefix=prefix) if prefix else []
+    key = ApiKey.proved(rows[0][-KEY_COLUMNS:], presented) if rows else None
+    return key and _admitted(deployment_id, Machine(key), [row[:-KEY_COLUMNS] for row in rows])
+
+
+def _asked(statement: Prepared, deployment_id: uuid.UUID, **values: Any) -> list[tuple]:
     with connection.cursor() as cursor:
-        institutions = list(caller.institution_ids)
-        values = {"key": key_of(deployment_id), "institutions": institutions, "deployment": deployment_id}
-        _ADMIT.execute(cursor, values, before=_LOCK)
-        rows = cursor.fetchall()
+        own = {"key": key_of(deployment_id), "deployment": deployment_id}
+        statement.execute(cursor, own | values, before=_LOCK)
+        return cursor.fetchall()
+
+
+def _admitted(deployment_id: uuid.UUID, caller: User | Machine, rows: Sequence[tuple]) -> Admitted:
     if not rows or not (rows[0][1] or caller.sees_all):
         raise NotFound("There is no such deployment, or none that you may see.")
     state, _, site = rows[0][:3]
@@ -87,8 +115,8 @@ def admit(deployment_id: uuid.UUID, caller) -> Admitted:
             f"{deployment.version.model.federation}."
         )
     if state == Deployment.State.REVOKED:
-        return Admitted(deployment, site, [(_ALWAYS, None)])
-    return Admitted(deployment, site, [(since, until) for *_, since, until in rows if since is not None])
+        return Admitted(caller, deployment, site, [(_ALWAYS, None)])
+    return Admitted(caller, deployment, site, [(since, until) for *_, since, until in rows if since is not None])
 
 
 @lru_cache(maxsize=256)

@@ -10,6 +10,7 @@ from django.db import connection
 from django.utils import timezone
 
 from accounts.models import Institution, User
+from audits.runtime.admission import admit
 from audits.runtime.cases import case_columns, outcome_of, prediction_named
 from audits.runtime.ingest import outcomes_create
 from audits.runtime.models import Appeal, Batch, Prediction, Review
@@ -184,7 +185,7 @@ def _feed_back(appeal: Appeal, label: int | None, mask: str | None, actor: User)
         raise Conflict("The patient of this case was erased, so no outcome can be told. Decide without a label.")
     told = {"mask": mask} if mask else {"label": label}
     body = json.dumps({"records": [{"event_key": str(appeal.case_name), **told}]}).encode()
-    outcomes_create(deployment_id=appeal.deployment_id, caller=actor, body=Body(body), idempotency_key=None)
+    outcomes_create(sender=admit(appeal.deployment_id, actor), body=Body(body), idempotency_key=None)
     return Feedback.TOLD
 
 

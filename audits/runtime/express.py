@@ -15,8 +15,8 @@ from django.core.exceptions import DisallowedHost, SuspiciousOperation
 from django.http import HttpRequest, HttpResponse
 from rest_framework.renderers import JSONRenderer
 
-from accounts.api.authentication import ApiKeyAuthentication, Machine
 from audits.runtime import external, ingest
+from audits.runtime.admission import admit_key
 from audits.runtime.api.bodies import batch_body
 from audits.runtime.latency import TIMES
 from core import context
@@ -51,13 +51,15 @@ class ExpressMiddleware:
         action, create = _WAYS[way]
         try:
             request.get_host()
-            machine = _sender(request, action)
-            if machine is None:
+            sender = admit_key(uuid.UUID(deployment), request.headers.get("Authorization", ""))
+            if sender is None or not sender.caller.may(action):
                 return None
+            request.id = request_id(request)  # type: ignore[attr-defined]
+            context.set_request(request_id=request.id)  # type: ignore[attr-defined]
+            context.set_actor(sender.caller.pk)
             answer = create(
-                deployment_id=uuid.UUID(deployment), caller=machine, body=batch_body(request),
-                idempotency_key=request.headers.get("Idempotency-Key"),
-            )  # fmt: skip
+                sender=sender, body=batch_body(request), idempotency_key=request.headers.get("Idempotency-Key")
+            )
         except (ApplicationError, DisallowedHost, SuspiciousOperation):
             return None  # nothing is stored; the usual way finds the same and says so
         content = JSONRenderer().render(answer)
@@ -65,14 +67,3 @@ class ExpressMiddleware:
         response = HttpResponse(content, content_type="application/json", headers=headers)
         TIMES.add(way, response.status_code, time.perf_counter() - begun)
         return response
-
-
-def _sender(request: HttpRequest, action: str) -> Machine | None:
-    """The key's principal, if the key is valid and may do that."""
-    machine = ApiKeyAuthentication.machine(request.headers.get("Authorization", ""))
-    if machine is None or not machine.may(action):
-        return None
-    request.id = request_id(request)  # type: ignore[attr-defined]
-    context.set_request(request_id=request.id)  # type: ignore[attr-defined]
-    context.set_actor(machine.pk)
-    return machine

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 
 from django.utils import timezone
 
-from audits.runtime.admission import Admitted, admit
+from audits.runtime.admission import Admitted
 from audits.runtime.batches import NULL, batch_values, cell, instant
 from audits.runtime.declared import Declared
 from audits.runtime.entering import batch_close, batch_open
@@ -69,7 +69,7 @@ class Batched:
     at: datetime
 
 
-def events_create(*, deployment_id: uuid.UUID, caller, body: Body, idempotency_key: str | None) -> dict:
+def events_create(*, sender: Admitted, body: Body, idempotency_key: str | None) -> dict:
     """Record a batch of predictions made elsewhere.
 
     Parameters
@@ -87,7 +87,7 @@ def events_create(*, deployment_id: uuid.UUID, caller, body: Body, idempotency_k
     BadRecords
         Naming each row that cannot be used: any (all or none), or all of them (partial).
     """
-    sender = admit(deployment_id, caller)
+    deployment_id, caller = sender.deployment.id, sender.caller
     key = check_key(idempotency_key)
     digest = hashlib.sha256(body.data).hexdigest() + (" partial" if body.partial else "")
     claim = Claim.of(f"event:{deployment_id}:{caller.id}", key, digest)

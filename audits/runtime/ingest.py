@@ -18,7 +18,7 @@ from django.db import connection
 from django.utils import timezone
 
 from audits.runtime import corrections
-from audits.runtime.admission import Admitted, admit
+from audits.runtime.admission import Admitted
 from audits.runtime.batches import batch_write
 from audits.runtime.corrections import Corrected
 from audits.runtime.counting import numbers_take
@@ -79,7 +79,7 @@ class Told:
     corrected: Corrected | None
 
 
-def outcomes_create(*, deployment_id: uuid.UUID, caller, body: Body, idempotency_key: str | None) -> dict:
+def outcomes_create(*, sender: Admitted, body: Body, idempotency_key: str | None) -> dict:
     """Record a batch of outcomes and corrections.
 
     Parameters
@@ -93,7 +93,7 @@ def outcomes_create(*, deployment_id: uuid.UUID, caller, body: Body, idempotency
     BadRecords
         Naming each row that is unknown, was told already, or cannot be read: any (all or none), or all (partial).
     """
-    sender = admit(deployment_id, caller)
+    deployment_id, caller = sender.deployment.id, sender.caller
     key = check_key(idempotency_key)
     digest = hashlib.sha256(body.data).hexdigest() + (" partial" if body.partial else "")
     scope = f"outcome:{deployment_id}:{caller.id}"

@@ -18,6 +18,7 @@ from accounts.models import ApiKey, Membership, User
 from audits.domain.rehearsal import Plan, prepare, rehearsed_cases
 from audits.domain.traffic import Halted, Traffic, drive
 from audits.runtime import gateway, ingest, monitoring
+from audits.runtime.admission import admit
 from audits.runtime.inference import infer
 from audits.runtime.models import DeploymentCounter, Halt, MonitorState
 from audits.runtime.rows import Body
@@ -71,7 +72,7 @@ class ServiceGate:
 
     def tell(self, records: list[dict[str, Any]], key: str) -> None:
         ingest.outcomes_create(
-            deployment_id=self.deployment.id, caller=self.caller, body=Body(_body(records)), idempotency_key=key
+            sender=admit(self.deployment.id, self.caller), body=Body(_body(records)), idempotency_key=key
         )
 
 

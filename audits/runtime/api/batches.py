@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from audits.runtime import corrections, external, feeds, ingest
+from audits.runtime.admission import admit
 from audits.runtime.api.bodies import JSON, NDJSON, batch_body
 from audits.runtime.models import Outcome
 from models_registry.models import Deployment
@@ -115,7 +116,7 @@ class EventsView(APIView):
         """Record predictions that a model elsewhere has made. Taken also while the deployment is halted."""
         return Response(
             external.events_create(
-                deployment_id=deployment_id, caller=request.user, body=batch_body(request._request),
+                sender=admit(deployment_id, request.user), body=batch_body(request._request),
                 idempotency_key=request.headers.get("Idempotency-Key"),
             )
         )  # fmt: skip
@@ -132,7 +133,7 @@ class OutcomesView(APIView):
         """Record what turned out to be true, or correct what was told earlier."""
         return Response(
             ingest.outcomes_create(
-                deployment_id=deployment_id, caller=request.user, body=batch_body(request._request),
+                sender=admit(deployment_id, request.user), body=batch_body(request._request),
                 idempotency_key=request.headers.get("Idempotency-Key"),
             )
         )  # fmt: skip
