@@ -42,6 +42,6 @@ def _run(platform: Platform, *, seconds: float, rate: int = 0) -> Sent:
 
 def conditions(how: str) -> str:
     return (
-        f"{how}, HTTP to gunicorn (4 workers of 2 threads), sequencer and monitor running, the sender on the "
+        f"{how}, HTTP to granian (4 workers of 2 threads), sequencer and monitor running, the sender on the "
         f"same {os.cpu_count()} cores, load {machine()['load'][0]}; {durability()}"
     )

@@ -89,6 +89,8 @@ class Supervisor:
                     continue
                 now = time.monotonic()
                 if not program.next_start:
+                    # A web server that was killed leaves workers behind, which would go on serving.
+                    _signal_group(program.process.pid, signal.SIGKILL)
                     program.restarts += 1
                     program.next_start = now + min(10.0, 0.5 * 2 ** min(program.restarts, 5))
                 elif now >= program.next_start:
@@ -98,5 +100,9 @@ class Supervisor:
 
 def _signal(program: Program, number: signal.Signals) -> None:
     if program.process is not None and program.process.poll() is None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(program.process.pid, number)
+        _signal_group(program.process.pid, number)
+
+
+def _signal_group(leader: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(leader, number)

@@ -15,9 +15,9 @@ SITES = {name: service for name, service in OURS.items() if name.startswith("sit
 ONE_SHOT = {"migrate", "backup", "restore"}
 
 COMMANDS = {
-    "web": "gunicorn qflethics.wsgi:application",
+    "web": "granian qflethics.wsgi:application",
     "live": "uvicorn qflethics.asgi:application",
-    "ingest": "gunicorn qflethics.wsgi:application",
+    "ingest": "granian qflethics.wsgi:application",
     "coordinator": "celery -A qflethics.celery worker",
     "beat": "celery -A qflethics.celery beat",
     "inbox": "python manage.py run_inbox",
@@ -143,6 +143,8 @@ def test_redis_keeps_what_it_was_told() -> None:
 def test_the_proxy_speaks_http2_and_routes_by_path() -> None:
     conf = (DOCKER / "nginx" / "nginx.conf").read_text()
     assert "http2 on;" in conf
+    assert "underscores_in_headers off;" in conf
+    assert "ignore_invalid_headers on;" in conf
     routes = dict(re.findall(r"location (/\S*) \{\s*proxy_pass http://(\w+);", conf))
     assert routes == {"/live/": "live", "/api/v1/deployments/": "ingest", "/": "web"}
     assert re.search(r"location /live/ \{[^}]*proxy_buffering off;", conf)

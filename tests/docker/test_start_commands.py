@@ -19,7 +19,7 @@ ESSENCE = {
     "anchor": ["manage.py", "run_anchor"],
     "coordinator": ["celery", "-A", "qflethics.celery", "worker"],
     "beat": ["celery", "-A", "qflethics.celery", "beat"],
-    "web": ["gunicorn", "qflethics.wsgi:application"],
+    "web": ["granian", "qflethics.wsgi:application"],
     "live": ["uvicorn", "qflethics.asgi:application"],
     "site-north": ["federation.site"],
 }
