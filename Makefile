@@ -8,7 +8,7 @@ FLARE := .venv-flare/.installed
 WORKERS ?= 2
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help demo test contracts flare lint format lock bench clean
+.PHONY: help demo test contracts flare lint format lock bench docs screenshots clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -46,6 +46,13 @@ lock: $(VENV)/.installed-dev  ## resolve requirements*.in anew
 bench: $(VENV)/.installed-dev  ## measure an area beside its peers (NAME=ledger, QUICK=1 for a shorter run)
 	@$(BIN)/pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt
 	@QUICK=$(QUICK) $(BIN)/python -m benchmarks $(NAME) $(ARGS)
+
+docs: $(VENV)/.installed-dev  ## build the documentation into var/docs; a broken link is an error
+	@$(BIN)/python -m sphinx -q -W --keep-going -b html docs var/docs
+	@echo "  · var/docs/index.html"
+
+screenshots: $(VENV)/.installed-dev  ## make the pictures of the guides anew, in a real browser
+	@E2E_PICTURES=docs/images/guides $(BIN)/python -m pytest -q -n 0 tests/e2e/test_life_of_a_model.py
 
 clean:  ## remove what the demonstration has stored, and the virtual environment
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m qflethics.launcher.forget; fi
