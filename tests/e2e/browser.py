@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 from pathlib import Path
 from typing import ClassVar
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, Playwright, expect
+from PIL import Image
+from playwright.sync_api import Browser, Page, Playwright, ViewportSize, expect
 
 from tests.running import Platform
 
 CHROMIUM = ("/usr/lib/chromium/chromium", "chromium", "google-chrome", "chromium-browser")
+
+DESK: ViewportSize = {"width": 1280, "height": 900}
+WAYS = (("light", 1280), ("dark", 1280), ("light", 320))
 
 
 def launch(playwright: Playwright) -> Browser:
@@ -28,8 +33,8 @@ class Person:
     faults: ClassVar[list[str]] = []
 
     def __init__(self, browser: Browser, platform: Platform, who: str, *, scheme: str = "light") -> None:
-        self.platform, self.problems = platform, list[str]()
-        context = browser.new_context(color_scheme=scheme, viewport={"width": 1280, "height": 900})  # type: ignore[arg-type]
+        self.platform, self.scheme, self.problems = platform, scheme, list[str]()
+        context = browser.new_context(color_scheme=scheme, viewport=DESK)  # type: ignore[arg-type]
         context.set_default_timeout(20_000)
         self.page: Page = context.new_page()
         self.page.on("console", lambda message: self.problems.append(message.text) if message.type == "error" else None)
@@ -58,16 +63,30 @@ class Person:
         self.page.wait_for_load_state("domcontentloaded")
 
     def look(self, name: str, *, folder: Path | None = None) -> None:
-        """Hold the page to an empty console and no accessibility violation; a picture if asked for.
+        """Hold the page to an empty console, the accessibility rules and its width: in light, in dark, on a phone.
 
-        What is found is collected in `faults`, so that one run shows it all; the test ends by asserting there is none.
+        A picture is taken if asked for. What is found is collected in `faults`, so that one run shows it all; the test
+        ends by asserting there is none.
         """
         if folder is not None:
-            folder.mkdir(parents=True, exist_ok=True)
-            self.page.screenshot(path=folder / f"{name}.png", full_page=True)
-        found = Axe().run(self.page)
-        if found.violations_count:
-            self.faults.append(f"{name}: {found.generate_report()}")
+            take(self.page, folder / f"{name}.png")
+        for scheme, width in WAYS:
+            self.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+            self.page.set_viewport_size({"width": width, "height": 900})
+            found = Axe().run(self.page)
+            if found.violations_count:
+                self.faults.append(f"{name}, {scheme}, {width} px: {found.generate_report()}")
+            if self.page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+                self.faults.append(f"{name}: wider than {width} px")
+        self.page.emulate_media(color_scheme=self.scheme)  # type: ignore[arg-type]
+        self.page.set_viewport_size(DESK)
         if self.problems:
             self.faults.append(f"{name}: the console says {self.problems}")
             self.problems.clear()
+
+
+def take(page: Page, path: Path) -> None:
+    """A picture of the page's upper part, in few colours: it goes into the documentation."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with Image.open(io.BytesIO(page.screenshot())) as picture:
+        picture.convert("RGB").quantize(96).save(path, optimize=True)

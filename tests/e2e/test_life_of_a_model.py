@@ -13,6 +13,15 @@ from playwright.sync_api import expect, sync_playwright
 from qflethics.demo.traffic import simulate
 from qflethics.launcher.state import ROOT
 from tests.e2e.browser import Person, launch
+from tests.e2e.weeks import (
+    ask_for_approval,
+    contest,
+    decide,
+    reject,
+    trace_a_figure,
+    verify_offline,
+    withdraw,
+)  # fmt: skip
 from tests.running import Platform, wait
 
 pytestmark = pytest.mark.e2e
@@ -37,7 +46,7 @@ def browser():
         running.close()
 
 
-def test_from_consent_to_report(platform, browser):
+def test_from_consent_to_report(platform, browser, tmp_path):
     administrator = Person(browser, platform, "administrator")
     run_path = propose(administrator)
     for site in SITES:
@@ -47,16 +56,25 @@ def test_from_consent_to_report(platform, browser):
     train(administrator, run_path)
     version_path = wait_for_version(administrator)
     wait_for_audit(administrator, version_path)
-    request_path = ask_for_approval(administrator, version_path)
+    why = "Measured to be even-handed; for the neuroradiology ward."
+    request_path = ask_for_approval(administrator, version_path, use="Clinical use", why=why)
     for who in (f"officer.{SITES[0]}", f"officer.{SITES[1]}", "deputy"):
-        approve(Person(browser, platform, who), request_path)
+        decide(person := Person(browser, platform, who), request_path, "Approve", "Read the card and the audit.")
+        person.look("approval", folder=PICTURES)
     deployment_path = deploy(administrator, request_path)
     officer = Person(browser, platform, f"officer.{SITES[0]}", scheme="dark")
     halt_by_bias(platform, officer, deployment_path)
     sees_it_at_home(officer)
     reinstate(browser, platform, deployment_path)
-    write_report(Person(browser, platform, "auditor"))
-    verify(Person(browser, platform, "auditor"), platform)
+    reject(administrator, Person(browser, platform, f"officer.{SITES[2]}"), version_path)
+    contest(clinician := Person(browser, platform, "clinician"), officer, f"{SITES[0]}-case-00000005")
+    clinician.look("appeal", folder=PICTURES)
+    auditor = Person(browser, platform, "auditor", scheme="dark")
+    write_report(auditor)
+    verify(auditor, platform)
+    verify_offline(auditor, trace_a_figure(auditor, tmp_path))
+    withdraw(operator := Person(browser, platform, f"operator.{SITES[2]}"), run_path)
+    operator.look("withdrawn", folder=PICTURES)
     assert Person.faults == [], "\n".join(Person.faults)
 
 
@@ -128,25 +146,6 @@ def wait_for_audit(administrator: Person, version_path: str) -> None:
     administrator.look("audit", folder=PICTURES)
     administrator.open(version_path)
     administrator.look("version", folder=PICTURES)
-
-
-def ask_for_approval(administrator: Person, version_path: str) -> str:
-    page = administrator.open(version_path)
-    page.get_by_label("Clinical use").check()
-    page.get_by_label("Justification").fill("Measured to be even-handed; for the neuroradiology ward.")
-    administrator.press("Request approval")
-    expect(page.get_by_text("Nobody has decided yet.")).to_be_visible()
-    return page.url.removeprefix(administrator.platform.base)
-
-
-def approve(person: Person, request_path: str) -> None:
-    page = person.open(request_path)
-    page.get_by_label("Approve", exact=True).check()
-    page.get_by_label("Reason").fill("Read the card and the audit.")
-    page.get_by_label("Your password, once more").fill(person.platform.access["password"])
-    person.press("Record the decision")
-    expect(page.get_by_role("button", name="Record the decision")).to_have_count(0)
-    person.look("approval", folder=PICTURES)
 
 
 def deploy(administrator: Person, request_path: str) -> str:
