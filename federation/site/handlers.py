@@ -24,10 +24,12 @@ from federation.domain.learning.local import Progress, train_local
 from federation.domain.messages import Message, digest
 from federation.domain.models.registry import build
 from federation.domain.run_config import MODEL_NAMES, RunConfig
+from federation.domain.secure.config import SecurityConfig
 from federation.domain.twin_comparison import PairedScores, task_scores
 from federation.site.approvals import ApprovalError
 from federation.site.energy import Meter
 from federation.site.home import SiteHome
+from federation.site.noise import noised_sums
 from federation.site.opt_outs import told
 
 Tell = Callable[[dict[str, Any]], None]
@@ -231,6 +233,8 @@ def train(site: Site, order: Message, tell: Tell) -> Answer:
     config = frozen_config(site, order)
     site.home.approvals.mark_used(config.hash)
     data, since = site.patients(config).train, site.opted_out_since(config)
+    if config.shared_noise is not None:
+        return _step_together(site, order, config, data, since)
     if data.n_patients == 0:  # a very small site: it takes part, and its update weighs nothing
         nothing = {"loss": None, "steps": 0, "sample_rate": 1.0, "seconds": 0.0}
         return {"n_records": 0, "models": dict.fromkeys(MODEL_NAMES, nothing), **since}, dict(order.attachments)
@@ -261,6 +265,16 @@ def train(site: Site, order: Message, tell: Tell) -> Answer:
             **meter.read(),
         }
     return report, updates
+
+
+def _step_together(site: Site, order: Message, config: RunConfig, data: SiteData, since: dict) -> Answer:
+    """One step with a share of the noise; what comes of it goes under masks, which the configuration promises."""
+    privacy = config.shared_noise
+    if privacy is None or not order.body.get("masking"):
+        raise OrderRefused("noise that sites make together leaves a site under masks only")
+    models, security = load_models(order, config), SecurityConfig.from_dict(config.security or {})
+    report, sums = noised_sums(site, order, models, data, privacy=privacy, security=security)
+    return {**report, **since}, sums
 
 
 def _weighing(config: RunConfig, data: SiteData) -> Weighing:

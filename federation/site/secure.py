@@ -23,6 +23,7 @@ from federation.domain import messages
 from federation.domain.group_rates import Cell
 from federation.domain.learning import weights
 from federation.domain.messages import Message, canonical
+from federation.domain.privacy.distributed import require_quorum
 from federation.domain.quantum.qkd.etsi014 import QkdKey
 from federation.domain.round_metrics import gated_metrics
 from federation.domain.run_config import MODEL_NAMES, RunConfig
@@ -36,6 +37,7 @@ from federation.domain.secure.hybrid_keys import combine
 from federation.domain.secure.update import CountCode, Layout, UpdateCode
 from federation.site import handlers
 from federation.site.handlers import Answer, OrderRefused, Site, Tell, frozen_config, handles
+from federation.site.noise import SUMS
 from federation.site.qkd import fresh_key, shared_key
 from provenance.witness.state import write_whole
 
@@ -242,6 +244,7 @@ def send_reveal(site: Site, order: Message, tell: Tell) -> Answer:
     """Help to open the sum of the counted sites; asked of one set only."""
     body, memory = order.body, Memory(site, order)
     purpose, number = str(body["purpose"]), body["round"]
+    _require_quorum(site, order, purpose)
     client = _client(site, order, purpose)
     question = {"present": sorted(body["present"]), "counted": sorted(body["counted"])}
     received = {peer: _unb64(text) for peer, text in body["dealt"].items()}
@@ -251,6 +254,13 @@ def send_reveal(site: Site, order: Message, tell: Tell) -> Answer:
         memory.settle(number)
     shares = {"own_masks": reveal.own_masks, "escrows": reveal.escrows}
     return {kind: {peer: _b64(share) for peer, share in found.items()} for kind, found in shares.items()}, {}
+
+
+def _require_quorum(site: Site, order: Message, purpose: str) -> None:
+    """A site need not believe the coordinator: with fewer sites, the sum has less noise than was promised."""
+    noise = frozen_config(site, order).shared_noise
+    if purpose == "train" and noise is not None:
+        require_quorum(len(set(order.body["counted"])), noise)
 
 
 def _mask(site: Site, order: Message, purpose: str, elements: Elements, bits: int) -> bytes:
@@ -266,23 +276,29 @@ def _mask(site: Site, order: Message, purpose: str, elements: Elements, bits: in
 def mask_update(site: Site, order: Message, answer: Answer) -> Answer:
     """Instead of the weights, their change at the round's coordinates, under masks; instead of losses, nothing."""
     report, files = answer
+    security = _frozen(site, order)
+    elements = np.frombuffer(files[SUMS], dtype="<u4") if SUMS in files else _change(site, order, security, answer)
+    models = {name: {**said, "loss": None} for name, said in report["models"].items()}
+    report = {name: said for name, said in report.items() if name != "fairness"}  # a single site's figures
+    return {**report, "models": models}, {"masked": _mask(site, order, "train", elements, security.field_bits)}
+
+
+def _change(site: Site, order: Message, security: SecurityConfig, answer: Answer) -> Elements:
+    """The change of the weights as elements of the field; what it leaves out is offered to the rounds to come."""
+    report, files = answer
     config, memory, number = frozen_config(site, order), Memory(site, order), order.body["round"]
     start = {name: weights.from_bytes(order.attachments[name], like=config.models[name]) for name in MODEL_NAMES}
     local = {name: weights.from_bytes(files[name], like=config.models[name]) for name in MODEL_NAMES}
     if site.home.config.site in order.body["masking"]["counted_before"]:
         memory.settle(number - 1)  # it may not have been asked to unmask: it was away
     layout = Layout.of(start)
-    security = _frozen(site, order)
     code = UpdateCode.of(security, seed=config.hash, round_number=number, size=layout.size)
     owed = ErrorFeedback(memory.vector("owed", layout.size))
     change = layout.flatten(local) - layout.flatten(start)
-    seed = memory.random(f"rounding-{number}")
-    elements = code.encode(change, report["n_records"], owed, seed=seed)
+    elements = code.encode(change, report["n_records"], owed, seed=memory.random(f"rounding-{number}"))
     owed.settle()
     write_whole(memory.path(f"offer-{number}"), owed.owed.astype("<f4").tobytes())
-    models = {name: {**said, "loss": None} for name, said in report["models"].items()}
-    report = {name: said for name, said in report.items() if name != "fairness"}  # a single site's figures
-    return {**report, "models": models}, {"masked": _mask(site, order, "train", elements, security.field_bits)}
+    return elements
 
 
 @handlers.masks("evaluate")
