@@ -15,10 +15,11 @@ from django.utils import timezone
 from core import artefacts, events, jobs
 from core.context import governed
 from federation import budgets, consents, mailbox, secure_agreement, secure_rounds
+from federation.domain.cells import MIN_CELL
 from federation.domain.group_rates import Cell
 from federation.domain.noise_config import shared_noise
 from federation.domain.participation import Participation
-from federation.domain.round_metrics import site_epsilon, summarise
+from federation.domain.round_metrics import pool_small, site_epsilon, summarise
 from federation.domain.run_config import MODEL_NAMES, RunConfig
 from federation.models import Participant, Round, RunEvent, SiteOrder, SiteUpdate, TrainingRun
 from federation.models_participation import Exclusion
@@ -92,10 +93,11 @@ def _last_counted(round_: Round, participant: Participant) -> int:
 def close_round(run: TrainingRun, round_: Round, cells: dict[str, list[Cell]], *, paired: dict | None = None) -> None:
     """Put the scores on the record and go on. `paired` compares the models by site; unknown under masks."""
     security = security_of(run)
-    metrics = summarise(cells, task=run.config["task"], min_cell=security.min_cell if security else 1)
+    least = security.min_cell if security else MIN_CELL
+    metrics = summarise(cells, task=run.config["task"], min_cell=least)
     metrics["epsilon"] = epsilon_by_site(run)
     metrics["loss"] = _losses(round_)
-    metrics["paired"] = paired or {}
+    metrics["paired"] = pool_small(paired or {}, min_cell=least)
     with governed(action="round.close"):
         round_.metrics, round_.state, round_.finished_at = metrics, Round.State.DONE, timezone.now()
         round_.save(update_fields=["metrics", "state", "finished_at"])
@@ -174,7 +176,8 @@ def _losses(round_: Round) -> dict[str, dict[str, float | None]]:
     out: dict[str, dict[str, float | None]] = {name: {} for name in MODEL_NAMES}
     for update in round_.updates.select_related("participant"):
         for name in MODEL_NAMES:
-            out[name][update.participant.site] = update.metrics[name]["loss"]
+            few = update.n_records < MIN_CELL  # its loss is nearly one patient's
+            out[name][update.participant.site] = None if few else update.metrics[name]["loss"]
     return out
 
 

@@ -51,8 +51,8 @@ def check(privacy: PrivacyConfig, security: Mapping[str, Any] | None, rule: Stra
     """Raise ValueError, with the reason, for what cannot go with noise that `sites` sites make together."""
     if security is None or not security.get("masking"):
         raise ValueError(
-            "noise that sites make together needs secure aggregation: a single update holds only a share of it. Propose "
-            "the run with masks, or with noise of each site"
+            "noise that sites make together needs secure aggregation: a single update holds only a share of it; "
+            "propose the run with masks, or with noise of each site"
         )
     masks = SecurityConfig.from_dict(security)
     if masks.error_feedback:

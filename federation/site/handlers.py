@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from federation.domain.cells import MIN_CELL
 from federation.domain.data.dataset import SiteData, Splits, split
 from federation.domain.data.registry import manifest, open_source
 from federation.domain.fairness_config import FairnessConfig
@@ -239,6 +240,7 @@ def train(site: Site, order: Message, tell: Tell) -> Answer:
         nothing = {"loss": None, "steps": 0, "sample_rate": 1.0, "seconds": 0.0}
         return {"n_records": 0, "models": dict.fromkeys(MODEL_NAMES, nothing), **since}, dict(order.attachments)
     done, weighing = _share_done(order, config), _weighing(config, data)
+    few = data.n_patients < MIN_CELL  # a loss is then nearly one patient's
     report: dict[str, Any] = {"n_records": data.n_patients, "models": {}, **since}
     if config.fairness is not None:
         report["fairness"] = weighing.as_dict()
@@ -246,7 +248,7 @@ def train(site: Site, order: Message, tell: Tell) -> Answer:
     for name, model in load_models(order, config).items():
 
         def progress(step: Progress, name: str = name) -> None:
-            tell({"model": name, "step": step.step, "steps": step.steps, "loss": step.loss})
+            tell({"model": name, "step": step.step, "steps": step.steps, "loss": None if few else step.loss})
 
         seed = site.home.secret_seed(f"{order.key}:{name}")
         meter = Meter(site.home.config.watts)
@@ -258,7 +260,7 @@ def train(site: Site, order: Message, tell: Tell) -> Answer:
             site.home.remember(f"{order.body['run']}:{order.body['round']}:{name}", weights.to_bytes(result.own))
         updates[name] = weights.to_bytes(result.state)
         report["models"][name] = {
-            "loss": result.mean_loss,
+            "loss": None if few else result.mean_loss,
             "steps": result.steps,
             "sample_rate": result.sample_rate,
             "seconds": round(result.seconds, 3),

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from federation.domain.cells import MIN_CELL
 from federation.domain.secure.aggregation import MIN_SITES, default_threshold
 from federation.domain.secure.field import MODULI
 
-MIN_CELL = 5  # patients; a mean of fewer can be undone by who knows some of them
 WHY_NOT_MASKED = "it compares the updates of single sites, which secure aggregation hides from everybody"
 
 
