@@ -1,4 +1,4 @@
-"""Ctrl-C, kill -9 of a worker in the middle of a round, a restart of Redis or PostgreSQL: nothing is lost or done twice."""
+"""Ctrl-C, kill -9 in the middle of a round, and a restart of Redis or PostgreSQL: nothing is lost or done twice."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from types import SimpleNamespace
 
 import numpy as np
@@ -81,7 +82,7 @@ def test_what_a_round_releases_holds_the_noise_that_the_accountant_counted(trial
     page = client.get(f"/runs/{run.id}/").content.decode()
     assert "All sites make the noise together" in page and f"ε = {spent:.2f} of 2" in page
     captured = Outbox.objects.filter(table="federation_round").last()
-    assert captured.body["metrics"]["epsilon"] == round_.metrics["epsilon"]
+    assert json.loads(captured.body["metrics"])["epsilon"] == round_.metrics["epsilon"]
 
 
 def test_below_the_quorum_the_round_is_discarded_and_nothing_is_opened(trial):

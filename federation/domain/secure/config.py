@@ -92,11 +92,14 @@ class SecurityConfig:
 
     @classmethod
     def recommended(cls, signing_keys: Mapping[str, str], *, most_records: int, **chosen: Any) -> SecurityConfig:
-        """Masked, a thirteenth of the coordinates a round, up to a third of the sites may drop out."""
+        """Masked, a thirteenth of the coordinates a round, up to a third of the sites may drop out.
+
+        Without masks whole weights are sent, each site's by itself.
+        """
         masking = chosen.pop("masking", True)
         usual: dict[str, Any] = {
             "threshold": default_threshold(len(signing_keys)) if masking else 0,
-            "keep": 0.08, "field_bits": 16, "clip": 0.25, "error_feedback": True,
+            "keep": 0.08 if masking else 1.0, "field_bits": 16, "clip": 0.25, "error_feedback": masking,
         }  # fmt: skip
         return cls(masking=masking, signing_keys=dict(signing_keys), most_records=most_records, **{**usual, **chosen})
 
