@@ -73,8 +73,8 @@ def _lost(round_: Round, order: SiteOrder, kind: str, reason: str) -> None:
 @jobs.handles("secure.deadline")
 def deadline(payload: dict) -> jobs.Effects:
     def effects() -> None:
-        round_ = Round.objects.get(id=payload["round"])
-        run = training.lock_run(round_.run_id)
+        run = training.lock_run(Round.objects.get(id=payload["round"]).run_id)
+        round_ = Round.objects.select_for_update().get(id=payload["round"])  # as it is now that the run is locked
         if run.state in {State.RUNNING, State.PAUSED}:
             advance(run, round_, payload["kind"], purpose=payload["purpose"], late=True)
 

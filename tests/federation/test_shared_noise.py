@@ -85,7 +85,7 @@ def test_what_a_round_releases_holds_the_noise_that_the_accountant_counted(trial
     assert json.loads(captured.body["metrics"])["epsilon"] == round_.metrics["epsilon"]
 
 
-def test_below_the_quorum_the_round_is_discarded_and_nothing_is_opened(trial):
+def test_below_the_quorum_the_round_is_discarded_and_nothing_is_opened(trial, client):
     run = started(trial, rounds=2, quorum=4)
     pass_stages(trial, KINDS[:3])
     trial.answer("train", without="phantom-2")
@@ -100,6 +100,10 @@ def test_below_the_quorum_the_round_is_discarded_and_nothing_is_opened(trial):
     assert PrivacyCharge.objects.filter(round=first).count() == SITES  # what left the sites stays spent
     captured = Outbox.objects.filter(table="federation_round", object_id=str(first.id)).last()
     assert captured.said.action == "round.discard" and captured.body["state"] == "discarded"
+
+    client.force_login(trial.people.administrator)
+    page = client.get(f"/runs/{run.id}/").content.decode()
+    assert "nothing was opened" in page and "The site failed" in page
 
     pass_stages(trial, KINDS[2:])
     run.refresh_from_db()
