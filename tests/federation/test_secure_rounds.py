@@ -450,7 +450,7 @@ def test_the_lineage_of_a_masked_round_is_checked_from_signatures_and_the_opened
     from audits.predeployment.lineage_facts import _round
 
     run = trial.running()
-    finish(trial, lost_at=4)
+    finish(trial, lost_at=3)  # whose absence is on the record
     round_ = run.rounds.get()
     links = list(_round(round_, None, list(trial.federation.participants.all()), {}))
     assert [link for link in links if link.state != LinkState.HOLDS] == []

@@ -144,7 +144,7 @@ def mean_gradient(
     if patients < 1:
         raise ValueError("expected patients at the counted sites, got none; the round changes nothing")
     scale = known.clip / known.levels / ((config.sample_rate or 1.0) * patients)
-    return out_of_field(total, modulus) * scale
+    return np.asarray(out_of_field(total, modulus) * scale, dtype=np.float64)
 
 
 @dataclass(frozen=True)
