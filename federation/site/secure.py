@@ -1,18 +1,15 @@
 """A site's part in secure aggregation: agree on secrets with the other sites, send shares, mask, help to unmask.
 
-What must not be answered twice differently is kept in the site's folder, under ``secure/<run>``, before the answer
-leaves: the run's key, the secrets with other sites, for each session its own randomness and the sets of sites that were
-asked about, and what the site still owes of its updates.
+What must not be answered twice differently is kept (`secure_memory`) before the answer leaves: the run's key, the
+secrets with other sites, for each session its own randomness and the sets of sites that were asked about, and what the
+site still owes of its updates.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
-import json
-import secrets
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -39,6 +36,7 @@ from federation.site import handlers
 from federation.site.handlers import Answer, OrderRefused, Site, Tell, frozen_config, handles
 from federation.site.noise import SUMS
 from federation.site.qkd import fresh_key, shared_key
+from federation.site.secure_memory import Memory
 from provenance.witness.state import write_whole
 
 _AGREEMENT = b"qfl-ethics/agreement/v1"
@@ -54,53 +52,6 @@ def _unb64(text: Any) -> bytes:
         return base64.b64decode(text, validate=True)
     except (ValueError, TypeError):
         raise OrderRefused("expected base64 in the order") from None
-
-
-class Memory:
-    """What the site keeps of one run."""
-
-    def __init__(self, site: Site, order: Message) -> None:
-        run = hashlib.sha256(str(order.body["run"]).encode()).hexdigest()[:32]
-        self.folder = site.home.folder / "secure" / run
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self.folder.parent.chmod(0o700)
-
-    def random(self, name: str, length: int = 32) -> bytes:
-        """Drawn once, then the same."""
-        path = self.folder / name
-        if not path.exists():
-            write_whole(path, secrets.token_bytes(length))
-        return path.read_bytes()
-
-    def read(self, name: str) -> dict[str, Any]:
-        path = self.folder / f"{name}.json"
-        return json.loads(path.read_text()) if path.exists() else {}
-
-    def write(self, name: str, value: Mapping[str, Any]) -> None:
-        write_whole(self.folder / f"{name}.json", canonical(value))
-
-    def once(self, name: str, question: Mapping[str, Any]) -> None:
-        """Refuse a second, different question of this name."""
-        asked = self.read(name)
-        if asked and asked != json.loads(canonical(question)):
-            raise OrderRefused(
-                f"{name}: this was asked before of other sites; answering both could show an update, so it is refused"
-            )
-        self.write(name, question)
-
-    def vector(self, name: str, size: int) -> np.ndarray:
-        path = self.folder / name
-        found = np.frombuffer(path.read_bytes(), dtype="<f4") if path.exists() else np.zeros(size, dtype=np.float32)
-        return found if found.shape == (size,) else np.zeros(size, dtype=np.float32)
-
-    def settle(self, number: int) -> None:
-        """The update of a round was counted: what was sent of it is no longer owed."""
-        offer = self.path(f"offer-{number}")
-        if offer.exists():
-            offer.replace(self.path("owed"))
-
-    def path(self, name: str) -> Path:
-        return self.folder / name
 
 
 def security_of(config: RunConfig) -> SecurityConfig:
