@@ -7,11 +7,12 @@ from typing import Protocol
 
 from core import artefacts, jobs
 from core.context import governed
-from federation import attendance, secure_rounds, training
+from federation import attendance, secure_rounds, secure_sums, training
 from federation.domain.run_config import MODEL_NAMES, RunConfig
 from federation.domain.strategies.base import Aggregate, AggregationError, Before, SumRule, Update
 from federation.models import Round, SiteUpdate, TrainingRun
 from federation.models_participation import Exclusion, RuleMemory
+from federation.secure_stages import is_masked
 
 OPEN = (TrainingRun.State.RUNNING, TrainingRun.State.PAUSED)
 
@@ -57,7 +58,7 @@ def one_by_one(round_: Round, config: RunConfig, updates: list[SiteUpdate], *, o
 def summed(round_: Round, config: RunConfig, updates: list[SiteUpdate], *, only: str = "") -> dict[str, Aggregate]:
     """The aggregator sees nothing but the sum. `only`: of this model alone."""
     records = sum(update.n_records for update in updates)
-    means = secure_rounds.averaged(round_)
+    means = secure_sums.averaged(round_)
     rule = config.rule
     assert isinstance(rule, SumRule)  # the configuration is refused otherwise
     done = {}
@@ -77,7 +78,8 @@ def before(round_: Round, config: RunConfig, name: str) -> Before:
     from federation.domain.learning import states
     from federation.domain.models.registry import build
 
-    kept = RuleMemory.objects.filter(round__run=round_.run_id, round__number=round_.number - 1).first()
+    earlier = RuleMemory.objects.filter(round__run=round_.run_id, round__number__lt=round_.number)
+    kept = earlier.order_by("-round__number").first()  # a discarded round leaves none
     return Before(
         start=states.from_bytes(artefacts.get(round_.start_weights[name])),
         memory=states.from_bytes(artefacts.get(kept.weights[name])) if kept and name in kept.weights else {},
@@ -128,7 +130,7 @@ def aggregate(payload: dict) -> jobs.Effects:
                 RuleMemory.objects.create(round=round_, weights=combined.memory)
             _tell_unchosen(round_, updates, combined)
             training.show(run, "aggregate", f"Round {round_.number}: {len(updates)} updates put together")
-            if secure_rounds.is_masked(run):
+            if is_masked(run):
                 secure_rounds.ask_vectors(run, round_, "evaluate", combined.weights)
             else:
                 training.ask_all(run, round_, "evaluate", combined.weights)

@@ -9,13 +9,23 @@ import uuid
 
 from core import jobs
 from core.context import governed
-from federation import attendance, budgets, consents, mailbox, secure_rounds, site_statements, training
+from federation import (
+    attendance,
+    budgets,
+    consents,
+    mailbox,
+    secure_agreement,
+    secure_rounds,
+    site_statements,
+    training,
+)
 from federation.domain.group_rates import Cell
 from federation.domain.participation import Participation
 from federation.domain.round_metrics import paired_by_site
 from federation.domain.run_config import MODEL_NAMES
 from federation.models import Participant, Round, SiteOrder, SiteUpdate, TrainingRun
 from federation.models_participation import Exclusion
+from federation.secure_stages import is_masked
 
 State = TrainingRun.State
 PHASE_OF = {Round.State.TRAINING: Exclusion.Phase.TRAIN, Round.State.EVALUATING: Exclusion.Phase.EVALUATE}
@@ -31,10 +41,7 @@ def train_answered(payload: dict) -> jobs.Effects:
             return
         if order.state == SiteOrder.State.FAILED and site_statements.refused_at_site(run, order):
             return
-        masked = secure_rounds.is_masked(run)
-        if masked and order.state == SiteOrder.State.FAILED:
-            secure_rounds.advance(run, round_, "train")
-            return
+        masked = is_masked(run)
         answer = order.answer or {}
         if reason:
             _leave_out(order, round_, reason)
@@ -67,11 +74,11 @@ def evaluate_answered(payload: dict) -> jobs.Effects:
             return
         if order.state == SiteOrder.State.FAILED and site_statements.refused_at_site(run, order):
             return
-        if secure_rounds.is_masked(run):
-            secure_rounds.advance(run, round_, "evaluate")
-            return
         if order.state == SiteOrder.State.FAILED:
             _leave_out(order, round_, reason)
+        if is_masked(run):
+            secure_rounds.advance(run, round_, "evaluate")
+            return
         for answered in _scores(round_):  # all that have come, because the round may close on them now
             if unusable := attendance.refusal(answered, round_):
                 _leave_out(answered, round_, unusable)
@@ -163,13 +170,13 @@ def _counted_on(run: TrainingRun, round_: Round, phase: str) -> list[Participant
 
 def go_on_without(run: TrainingRun, participant: Participant) -> None:
     """Wait for a site no more. What it sent in this round before it left counts; the caller holds the run's lock."""
-    if secure_rounds.is_masked(run) and not run.rounds.exists() and not secure_rounds.has_secrets(run):
+    if is_masked(run) and not run.rounds.exists() and not secure_agreement.has_secrets(run):
         why = f"{participant} left before the sites had agreed on their masks; propose a new run without it"
         training.fail(run, why)
         return
     for round_ in run.rounds.select_for_update().filter(state__in=[Round.State.TRAINING, Round.State.EVALUATING]):
         mailbox.orders_cancel(subject_ids=[round_.id], participant=participant)
-        if secure_rounds.is_masked(run):
+        if is_masked(run):
             secure_rounds.go_on_without(run, round_)
         else:
             go_on(run, round_, PHASE_OF[Round.State(round_.state)])

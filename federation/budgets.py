@@ -23,9 +23,9 @@ from core.errors import ApplicationError, Conflict, Forbidden
 from federation.domain.data.dataset import Task, part_sizes
 from federation.domain.learning.config import LocalConfig
 from federation.domain.learning.defaults import private_config
-from federation.domain.privacy.accountant import Spend
+from federation.domain.privacy.accountant import Spend, composed_epsilon
 from federation.domain.privacy.budget import Account, refusal
-from federation.domain.privacy.config import DISTRIBUTED, NONE, PER_SITE, Plan, PrivacyConfig, with_noise_for
+from federation.domain.privacy.config import NONE, PER_SITE, Plan, PrivacyConfig, with_noise_for
 from federation.domain.run_config import RunConfig
 from federation.models import DataManifest, Participant, Round, SiteUpdate, TrainingRun
 from federation.models_budget import PrivacyBudget, PrivacyCharge, PrivacyReservation
@@ -122,7 +122,8 @@ def with_privacy(
 
     Parameters
     ----------
-    wanted : regime, epsilon, and, if others than recommended, delta, clip and noise_multiplier
+    wanted : regime, epsilon, and, if others than recommended, delta, clip and noise_multiplier; of the distributed
+        regime also all of `noise_config.usual`
 
     Raises
     ------
@@ -132,11 +133,6 @@ def with_privacy(
     regime = wanted.get("regime")
     if regime == NONE:
         return replace(local, dp=None), PrivacyConfig.from_dict({**PrivacyConfig(NONE).as_dict(), **wanted})
-    if regime == DISTRIBUTED:
-        raise ValueError(
-            "expected the regime per_site or none: noise that sites make together needs secure aggregation of single "
-            "steps, which runs do not carry out yet"
-        )
     usual: dict[str, Any] = {"noise_multiplier": 1.0}
     if (known := local.dp or private_config(task).dp) is not None:
         usual |= {"delta": known.delta, "clip": known.max_grad_norm}
@@ -205,6 +201,15 @@ def charge_reported(update: SiteUpdate) -> None:
             ]  # fmt: skip
         one.reported = True
         one.save(update_fields=["spends", "reported"])
+
+
+def charged_by_site(run: TrainingRun) -> dict[str, float | None]:
+    """Epsilon of the rounds that were charged to each site, at the run's own delta; the run has one."""
+    spent: dict[str, list[Spend]] = {one.participant.site: [] for one in run.reservations.select_related("participant")}
+    charges = PrivacyCharge.objects.filter(reservation__run=run)
+    for site, spends in charges.values_list("reservation__participant__site", "spends"):
+        spent[site] += [Spend.from_dict(raw) for raw in spends or []]
+    return {site: composed_epsilon(spends, run.config["local"]["dp"]["delta"]) for site, spends in spent.items()}
 
 
 def release(run: TrainingRun, participant: Participant | None = None) -> None:

@@ -14,6 +14,7 @@ from core.context import governed
 from core.errors import ApplicationError, Conflict, Forbidden
 from core.roles import Role
 from federation import answers, budgets, training
+from federation.domain.noise_config import shared_noise
 from federation.domain.terms import Terms
 from federation.models import Consent, Participant, Reconsideration, TrainingRun
 
@@ -98,11 +99,12 @@ def staying(run: TrainingRun, participants: Iterable[Participant]) -> list[Parti
 
 
 def quorum(run: TrainingRun) -> int:
-    """With how many sites a run may go on: two, or what its participation part says if that is more."""
+    """With how many sites a run may go on: two, or what its participation part or its common noise wants if more."""
     chosen = (run.config.get("participation") or {}).get("quorum")
     if isinstance(chosen, float) and 0 < chosen <= 1:
         chosen = math.ceil(chosen * len(run.config["data_digests"]))
-    return max(MIN_SITES, int(chosen or 0))
+    noise = shared_noise(run.config.get("privacy"))
+    return max(MIN_SITES, int(chosen or 0), (noise.quorum or 0) if noise else 0)
 
 
 # --- what people do ------------------------------------------------------------------------------------------------

@@ -10,9 +10,8 @@ from accounts.models import User
 from core import artefacts, jobs
 from core.context import governed
 from core.errors import Conflict
+from federation.domain.cells import MIN_CELL
 from federation.models import InfluenceStudy, Round, TrainingRun
-
-MIN_RECORDS = 5  # a site with fewer training patients is not shown: its update is nearly one patient's
 
 
 def refusal(run: TrainingRun) -> str:
@@ -25,6 +24,18 @@ def refusal(run: TrainingRun) -> str:
     if not run.rounds.filter(state=Round.State.DONE).exists():
         return "No round of this run is finished yet."
     return ""
+
+
+def visible_sites(run: TrainingRun, user: User) -> set[str] | None:
+    """Sites whose scores this person may see; None: all.
+
+    A score is computed from one site's update. Where each site's noise is in it, it says no more than what was paid
+    for; otherwise nothing bounds what it says, and it is for the site's own institution.
+    """
+    if (run.config["local"].get("dp") or {}).get("noise_multiplier"):
+        return None
+    own = run.federation.participants.filter(institution__in=user.institution_ids)
+    return set(own.values_list("site", flat=True))
 
 
 def study_start(*, run: TrainingRun, actor: User) -> InfluenceStudy:
@@ -86,7 +97,7 @@ def _add_round(run: TrainingRun, round_: Round, found: dict[str, list[dict]], re
 
 def _summary(site: str, rows: list[dict], records: int) -> dict:
     """Means over the rounds; a site of very few patients is named and not described."""
-    if records < MIN_RECORDS:
+    if records < MIN_CELL:
         return {"site": site, "too_few": True, "rounds": len(rows)}
     out: dict = {"site": site, "too_few": False, "rounds": len(rows), "by_round": rows}
     for name in ("weight", "shift", "alignment"):

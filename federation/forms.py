@@ -10,10 +10,12 @@ from django.conf import settings
 from federation.domain.fairness_config import SOLVERS, TARGETS, WHY_NOT_PRIVATE
 from federation.domain.learning.defaults import default_config
 from federation.domain.secure.aggregation import MIN_SITES
+from federation.domain.strategies.base import Pull
 from federation.domain.strategies.registry import RULES
 from federation.models_sites import RunEngine
 
-RECOMMENDED, SOLVED, NONE = "recommended", "solved", "none"
+RECOMMENDED, SOLVED, TOGETHER, NONE = "recommended", "solved", "together", "none"
+ONE_STEP = {name for name, rule in RULES.items() if not rule.needs_single_updates and rule().pull == Pull()}
 MASKED, SEALED = "masked", "sealed"
 HOUR = 60  # minutes
 
@@ -50,12 +52,14 @@ class RunForm(forms.Form):
         choices=[
             (RECOMMENDED, "Differential privacy with the recommended noise; the run stops when the budget is spent"),
             (SOLVED, "Differential privacy with the least noise that keeps all planned rounds within the budget"),
+            (TOGETHER, "Differential privacy with noise that all sites make together under masks; a round is one step"),
             (NONE, "No differential privacy: the loss of privacy is not bounded"),
         ],
         widget=forms.RadioSelect,
         initial=RECOMMENDED,
-        help_text="Noise is added at each site, so that the trained weights hardly depend on any single patient. "
-        "Sites see this choice before they consent.",
+        help_text="Noise makes the trained weights hardly depend on any single patient. Made together it is less for "
+        "the same ε, but needs masks, FedAdam (or FedAvg) and many rounds, of which each is one step. Sites see this "
+        "choice before they consent.",
     )
     epsilon_budget = forms.FloatField(
         min_value=0.01, max_value=999, initial=10, label="Privacy budget ε",
@@ -133,7 +137,14 @@ class RunForm(forms.Form):
 
     def clean(self) -> dict:
         chosen = super().clean() or {}
-        if chosen.get("fairness") and chosen.get("privacy") in {RECOMMENDED, SOLVED}:
+        if chosen.get("privacy") == TOGETHER:
+            if chosen.get("messages") != MASKED:
+                self.add_error(
+                    "messages", "Noise that all sites make together needs masks; choose them, or noise at each site."
+                )
+            if (chosen.get("strategy") or "fedavg") not in ONE_STEP:
+                self.add_error("strategy", "With a round of one step, choose FedAdam or FedAvg.")
+        if chosen.get("fairness") and chosen.get("privacy") in {RECOMMENDED, SOLVED, TOGETHER}:
             self.add_error("fairness", WHY_NOT_PRIVATE)
         if chosen.get("fairness") and not chosen.get("fairness_attribute") and "fairness_attribute" not in self.errors:
             self.add_error("fairness_attribute", "Choose whose groups are weighed.")
@@ -180,7 +191,8 @@ class RunForm(forms.Form):
         arguments = {"name": chosen["name"], "rounds": chosen["rounds"], "seed": chosen["seed"], **self._rule()}
         if chosen.get("messages") == MASKED:
             quantum = {"qkd": True} if chosen.get("quantum_keys") else {}
-            arguments["security"] = {"masking": True, "keep": chosen.get("keep") or 1.0, **quantum}
+            keep = 1.0 if chosen.get("privacy") == TOGETHER else chosen.get("keep") or 1.0
+            arguments["security"] = {"masking": True, "keep": keep, **quantum}
         elif chosen.get("messages") == SEALED:
             arguments["security"] = {"masking": False}
         if chosen.get("fairness"):
@@ -195,6 +207,8 @@ class RunForm(forms.Form):
             return {**arguments, "local": without, "epsilon_budget": None}
         if chosen.get("privacy") == SOLVED:
             return {**arguments, "privacy": {"regime": "per_site", "epsilon": chosen["epsilon_budget"]}}
+        if chosen.get("privacy") == TOGETHER:
+            return {**arguments, "privacy": {"regime": "distributed", "epsilon": chosen["epsilon_budget"]}}
         if chosen.get("privacy") == RECOMMENDED:
             return {**arguments, "epsilon_budget": chosen["epsilon_budget"]}
         return arguments

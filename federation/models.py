@@ -181,6 +181,9 @@ class Round(GovernedModel):
         EVALUATING = "evaluating"
         DONE = "done"
         CANCELLED = "cancelled"
+        DISCARDED = "discarded"  # too few sites were left for the noise; nothing was opened
+
+    OVER = (State.DONE, State.CANCELLED, State.DISCARDED)
 
     run = models.ForeignKey(TrainingRun, on_delete=models.PROTECT, related_name="rounds")
     number = models.PositiveIntegerField()  # from 1

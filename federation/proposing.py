@@ -14,12 +14,15 @@ from typing import Any
 from django.utils import timezone
 
 from federation import budgets, sealing
+from federation.domain import noise_config
 from federation.domain.code_version import code_version
 from federation.domain.fairness_config import FairnessConfig
 from federation.domain.learning.config import LocalConfig
 from federation.domain.legal_bases import NO_PERSONAL_DATA
 from federation.domain.messages import digest
+from federation.domain.privacy.config import DISTRIBUTED
 from federation.domain.run_config import FORMAT_WITH_PARTS, PARTS, RunConfig
+from federation.domain.secure.aggregation import default_threshold
 from federation.domain.secure.config import SecurityConfig
 from federation.domain.terms import Terms
 from federation.models import DataManifest, Federation
@@ -66,6 +69,8 @@ def configuration(
     inputs, side = _shape(held)
     primary, baseline = default_specs(federation.task, inputs, side)  # type: ignore[arg-type]
     chosen, given = LocalConfig.from_dict(local) if local else _recommended(federation.task, side), dict(parts)
+    if given.get("privacy", {}).get("regime") == DISTRIBUTED:
+        given |= _together(given, held, (primary, baseline))
     if "privacy" in given:
         if epsilon_budget is not None:
             raise ValueError("expected epsilon in the privacy part or as a budget of its own, got both")
@@ -91,6 +96,23 @@ def configuration(
         format=FORMAT_WITH_PARTS,
         **given,
     )
+
+
+def _together(
+    given: Mapping[str, dict], held: Mapping[str, DataManifest], models: Iterable[Mapping[str, Any]]
+) -> dict[str, dict]:
+    """The parts of a run whose sites make the noise together, completed by what is recommended for such a run."""
+    from federation.domain.models.registry import build
+
+    privacy, security = given["privacy"], given.get("security")
+    if "parameters" in privacy:
+        raise ValueError("expected privacy without parameters: they are counted from the models")
+    usual = noise_config.usual(
+        threshold=(security or {}).get("threshold") or default_threshold(len(held)),
+        patients=len(held) * _most_records(held), parameters=max(build(spec).n_parameters for spec in models),
+    )  # fmt: skip
+    completed = {"privacy": {**usual, **privacy}}
+    return completed if security is None else {**completed, "security": {**noise_config.SECURITY, **security}}
 
 
 def _shape(held: Mapping[str, DataManifest]) -> tuple[int, int | None]:
@@ -140,5 +162,9 @@ def security_part(federation: Federation, held: Mapping[str, DataManifest], chos
             "Start those workers again in their present version"
         )
     keys = {p.site: hashlib.sha256(base64.b64decode(p.public_key)).hexdigest() for p in sites}
-    most = max(1, *(int(manifest.content["n_patients"]) for manifest in held.values()))
-    return SecurityConfig.recommended(keys, most_records=most, **chosen).as_dict()
+    return SecurityConfig.recommended(keys, most_records=_most_records(held), **chosen).as_dict()
+
+
+def _most_records(held: Mapping[str, DataManifest]) -> int:
+    """Patients of the largest site."""
+    return max(1, *(int(manifest.content["n_patients"]) for manifest in held.values()))

@@ -157,7 +157,7 @@ def run_resume(*, run: TrainingRun, actor: User) -> TrainingRun:
         training.set_state(run, State.RUNNING)
         training.show(run, "resumed", "Resumed")
         last = run.rounds.last()
-        if last is not None and last.state == Round.State.DONE:
+        if last is not None and last.state in {Round.State.DONE, Round.State.DISCARDED}:
             training.move_on(run, last)
         elif last is None:  # paused before the first round
             jobs.enqueue("run.begin", {"run": str(run.id)}, key=f"begin:{run.id}:{timezone.now().isoformat()}")

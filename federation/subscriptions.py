@@ -7,7 +7,9 @@ from federation import (  # noqa: F401 - some for their jobs
     contributions,
     qkd,
     quantum_running,
+    secure_agreement,
     secure_rounds,
+    secure_sums,
     services,
     site_statements,
     training,
@@ -20,7 +22,7 @@ events.on("order.evaluate", "federation", answers.evaluate_answered)
 events.on("order.qkd_status", "federation", qkd.status_answered)
 events.on("order.witness", "federation", witnessing.witness_answered)
 for kind in ("secure_keys", "secure_pairs"):
-    events.on(f"order.{kind}", "federation", secure_rounds.agreement_answered)
+    events.on(f"order.{kind}", "federation", secure_agreement.agreement_answered)
 for kind in ("secure_shares", "secure_unmask"):
     events.on(f"order.{kind}", "federation", secure_rounds.answered)
 for kind in ("device_submit", "device_poll"):

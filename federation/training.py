@@ -14,14 +14,17 @@ from django.utils import timezone
 
 from core import artefacts, events, jobs
 from core.context import governed
-from federation import budgets, consents, mailbox, secure_rounds
+from federation import budgets, consents, mailbox, secure_agreement, secure_rounds
+from federation.domain.cells import MIN_CELL
 from federation.domain.group_rates import Cell
+from federation.domain.noise_config import shared_noise
 from federation.domain.participation import Participation
-from federation.domain.round_metrics import site_epsilon, summarise
+from federation.domain.round_metrics import pool_small, site_epsilon, summarise
 from federation.domain.run_config import MODEL_NAMES, RunConfig
 from federation.models import Participant, Round, RunEvent, SiteOrder, SiteUpdate, TrainingRun
 from federation.models_participation import Exclusion
 from federation.sealing import traffic_record
+from federation.secure_stages import is_masked, security_of
 
 State = TrainingRun.State
 
@@ -39,7 +42,7 @@ def begin(payload: dict) -> jobs.Effects:
         start[name] = artefacts.put(weights.to_bytes(weights.state_of(model)))
 
     def effects() -> None:
-        if lock_run(run.id).state == State.RUNNING and not run.rounds.exists() and secure_rounds.agreed(run):
+        if lock_run(run.id).state == State.RUNNING and not run.rounds.exists() and secure_agreement.agreed(run):
             open_round(run, number=1, start=start)
 
     return effects
@@ -58,7 +61,7 @@ def open_round(run: TrainingRun, *, number: int, start: dict[str, str]) -> None:
     with governed(action="round.open", reason=f"round {number} of {run.name}"):
         round_ = Round.objects.create(run=run, number=number, start_weights=start)
         budgets.charge(round_)
-        if secure_rounds.is_masked(run):
+        if is_masked(run):
             secure_rounds.ask_shares(run, round_)
         else:
             ask_all(run, round_, "train", start)
@@ -89,22 +92,37 @@ def _last_counted(round_: Round, participant: Participant) -> int:
 
 def close_round(run: TrainingRun, round_: Round, cells: dict[str, list[Cell]], *, paired: dict | None = None) -> None:
     """Put the scores on the record and go on. `paired` compares the models by site; unknown under masks."""
-    security = secure_rounds.security_of(run)
-    metrics = summarise(cells, task=run.config["task"], min_cell=security.min_cell if security else 1)
+    security = security_of(run)
+    least = security.min_cell if security else MIN_CELL
+    metrics = summarise(cells, task=run.config["task"], min_cell=least)
     metrics["epsilon"] = epsilon_by_site(run)
     metrics["loss"] = _losses(round_)
-    metrics["paired"] = paired or {}
+    metrics["paired"] = pool_small(paired or {}, min_cell=least)
     with governed(action="round.close"):
         round_.metrics, round_.state, round_.finished_at = metrics, Round.State.DONE, timezone.now()
         round_.save(update_fields=["metrics", "state", "finished_at"])
         traffic_record(round_)
         mailbox.orders_cancel(subject_ids=[round_.id])  # of sites that were not needed to open the sum
     show(run, "round", f"Round {round_.number} done")
-    over = over_budget(run, metrics["epsilon"])
-    if over:
-        fail(run, over)
+    _after(run, round_)
+
+
+def discard(run: TrainingRun, round_: Round, reason: str) -> None:
+    """Give a round up of which nothing was released; the next one starts where it did. What it spent stays spent."""
+    mailbox.orders_cancel(subject_ids=[round_.id])
+    with governed(action="round.discard", reason=reason):
+        round_.metrics = {"discarded": reason, "epsilon": epsilon_by_site(run)}
+        round_.state, round_.finished_at = Round.State.DISCARDED, timezone.now()
+        round_.save(update_fields=["metrics", "state", "finished_at"])
+    show(run, "discarded", f"Round {round_.number} is discarded: {reason}")
+    _after(run, round_)
+
+
+def _after(run: TrainingRun, over: Round) -> None:
+    if exceeded := over_budget(run, over.metrics["epsilon"]):
+        fail(run, exceeded)
     elif run.state == State.RUNNING:
-        move_on(run, round_)
+        move_on(run, over)
 
 
 def move_on(run: TrainingRun, done: Round) -> None:
@@ -113,7 +131,10 @@ def move_on(run: TrainingRun, done: Round) -> None:
         if refused := budgets.refusals(run):
             fail(run, " ".join(["The privacy budget does not cover another round.", *refused]))
             return
-        open_round(run, number=done.number + 1, start=done.weights)
+        open_round(run, number=done.number + 1, start=done.weights or done.start_weights)
+        return
+    if not run.rounds.filter(state=Round.State.DONE).exists():
+        fail(run, "Every round was discarded, so there is no model; see the rounds for who was missing.")
         return
     with governed(action="run.finish"):
         set_state(run, State.FINISHED)
@@ -122,7 +143,12 @@ def move_on(run: TrainingRun, done: Round) -> None:
 
 
 def epsilon_by_site(run: TrainingRun) -> dict[str, float | None]:
-    """What each site's patients have spent in this run; None where nothing bounds it."""
+    """What each site's patients have spent in this run; None where nothing bounds it.
+
+    With noise that all sites make together, every round that was opened is spent as it was charged, whoever answered.
+    """
+    if shared_noise(run.config.get("privacy")) is not None:
+        return budgets.charged_by_site(run)
     out = {}
     for participant in participants_of(run):
         updates = list(
@@ -150,7 +176,8 @@ def _losses(round_: Round) -> dict[str, dict[str, float | None]]:
     out: dict[str, dict[str, float | None]] = {name: {} for name in MODEL_NAMES}
     for update in round_.updates.select_related("participant"):
         for name in MODEL_NAMES:
-            out[name][update.participant.site] = update.metrics[name]["loss"]
+            few = update.n_records < MIN_CELL  # its loss is nearly one patient's
+            out[name][update.participant.site] = None if few else update.metrics[name]["loss"]
     return out
 
 
@@ -164,7 +191,7 @@ def fail(run: TrainingRun, reason: str) -> None:
 
 def cancel_open_round(run: TrainingRun) -> None:
     mailbox.orders_cancel(subject_ids=[run.id])  # the agreement on masks
-    for round_ in run.rounds.exclude(state__in=[Round.State.DONE, Round.State.CANCELLED]):
+    for round_ in run.rounds.exclude(state__in=Round.OVER):
         mailbox.orders_cancel(subject_ids=[round_.id])
         round_.state, round_.finished_at = Round.State.CANCELLED, timezone.now()
         round_.save(update_fields=["state", "finished_at"])

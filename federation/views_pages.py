@@ -13,6 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.access import requires
 from federation import contributions, qkd
+from federation.domain.cells import MIN_CELL
 from federation.forms_pages import RehearsalForm
 from federation.models import Federation, TrainingRun
 from federation.presentation import federation_map, traffic, unlike
@@ -42,9 +43,10 @@ def federation_differences(request: HttpRequest, federation_id: uuid.UUID) -> Ht
     found = _federation(request, federation_id)
     runs = traffic.runs_with_rounds(found)
     run = _chosen(request, runs)
+    user = _user(request)
     context = {
-        "runs": runs, "run": run, "compared": unlike.compared(found), "influences": unlike.influences(run),
-        "least": unlike.MIN_SHOWN, "may_study": _user(request).may("federation.manage"),
+        "runs": runs, "run": run, "compared": unlike.compared(found), "influences": unlike.influences(run, user),
+        "least": MIN_CELL, "may_study": user.may("federation.manage"),
     }  # fmt: skip
     return _page(request, found, "federation_differences", context)
 

@@ -59,6 +59,9 @@ def version_create(*, run: TrainingRun, circuit: Mapping[str, Any] | None = None
     last = run.rounds.filter(state=Round.State.DONE).last()
     if last is None:
         raise Conflict("The run has no finished round, so there are no weights to register.")
+    metrics = last.metrics
+    if later := run.rounds.filter(state=Round.State.DISCARDED, number__gt=last.number).last():
+        metrics = {**metrics, "epsilon": later.metrics["epsilon"]}  # a discarded round is paid for too
     circuit = dict(circuit or circuit_of(run))
     with refusals_told(), governed(action="version.create", reason=f"outcome of {run.name}"):
         model = _model_of(run)
@@ -70,7 +73,7 @@ def version_create(*, run: TrainingRun, circuit: Mapping[str, Any] | None = None
             model=model, number=newest.number + 1 if newest else 1, run=run,
             weights_digest=last.weights["primary"], baseline_digest=last.weights["baseline"],
             config_hash=run.config_hash, config=run.config, manifests=run.config["data_digests"],
-            metrics=last.metrics, circuit=circuit,
+            metrics=metrics, circuit=circuit,
         )  # fmt: skip
         write_card(version, texts={}, actor=None)
         events.emit("version.created", {"version": str(version.id)})

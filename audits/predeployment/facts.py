@@ -13,6 +13,7 @@ from federation import training
 from federation.consents import required_of, signed_by
 from federation.domain.messages import digest
 from federation.models import Consent, SiteOrder, TrainingRun
+from federation.models_participation import Exclusion
 from models_registry.binding import latest_card
 from models_registry.cards import completeness
 from models_registry.models import Version
@@ -34,7 +35,9 @@ def epsilon(version: Version) -> dict[str, Any]:
     spent: dict[str, float | None] = dict(training.epsilon_by_site(run))
     done = run.rounds.filter(state="done").count()
     for participant in training.participants_of(run):
-        if not done or participant.updates.filter(round__run=run, round__state="done").count() != done:
+        of_done = {"round__run": run, "round__state": "done"}
+        left_out = participant.exclusions.filter(**of_done, phase="train", kind__in=Exclusion.OUT)  # spent all the same
+        if not done or participant.updates.filter(**of_done).count() + left_out.count() != done:
             spent[participant.site] = None
     return {
         "by_site": spent, "delta": dp["delta"] if dp else None, "budget": config["epsilon_budget"],

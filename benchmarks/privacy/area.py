@@ -45,7 +45,7 @@ def rows(found: dict[Cell, list[Score]]) -> Iterator[Measure]:
     """A row for each cell, beside the same model in the other regime; then the quantum model beside its twins."""
     for model, regime, epsilon in found:
         ours = found[model, regime, epsilon]
-        peer = "per_site" if regime == "distributed" else None
+        peer = None if regime == "per_site" else "per_site"
         theirs = found[model, "per_site", epsilon] if peer else None
         yield _row(f"privacy.{model}.{regime}.eps{_name(epsilon)}", ours, peer, theirs)
     for model, regime, epsilon in found:

@@ -54,8 +54,9 @@ class RunInput(serializers.Serializer):
     privacy = serializers.DictField(
         required=False,
         allow_null=True,
-        help_text="regime (per_site or none), epsilon, delta, clip; the noise is solved from them unless "
-        "noise_multiplier is given. Instead of epsilon_budget.",
+        help_text="regime (per_site, distributed or none), epsilon, delta, clip; the noise is solved from them unless "
+        "noise_multiplier is given. Instead of epsilon_budget. distributed needs security with masking, makes each "
+        "round one step, and takes sample_rate, quorum, colluding and levels too.",
     )
     security = serializers.DictField(
         required=False,

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from federation.domain.secure.config import MIN_CELL
+from federation.domain.cells import MIN_CELL
 
 TARGETS = {
     "parity": "the disease is as frequent in each group",

@@ -12,7 +12,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-MIN_CELL = 5  # patients; a count of fewer could point at one of them
+from federation.domain.cells import MIN_CELL
+
 POOLED = "small groups together"
 
 

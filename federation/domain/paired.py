@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from federation.domain.cells import MIN_SENT
 from federation.domain.intervals import squared_error, t_quantile, wilson
 
 Scores = NDArray[np.floating]
-LEAST = 3  # patients; what is a sum over fewer could be led back to one of them
+LEAST = MIN_SENT
 _ROUNDING = 1e-6
 
 

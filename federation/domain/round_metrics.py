@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from federation.domain.cells import MIN_CELL
 from federation.domain.group_rates import (
     CLASSIFICATION_METRICS,
     SEGMENTATION_METRICS,
@@ -12,6 +13,8 @@ from federation.domain.group_rates import (
     merge,
 )
 from federation.domain.twin_comparison import PairedScores
+
+SMALL_SITES = "small sites"  # in the place of a site's code, which has no space
 
 
 def gated_metrics(task: str) -> tuple[str, ...]:
@@ -22,7 +25,7 @@ def headline_metric(task: str) -> str:
     return "dice" if task == "segmentation" else "accuracy"
 
 
-def summarise(cells: Mapping[str, Sequence[Cell]], *, task: str, min_cell: int = 1) -> dict[str, Any]:
+def summarise(cells: Mapping[str, Sequence[Cell]], *, task: str, min_cell: int = MIN_CELL) -> dict[str, Any]:
     """Sum the cells of each model into the figures that pages show.
 
     Parameters
@@ -75,6 +78,22 @@ def paired_by_site(answers: Mapping[str, Mapping[str, Any]]) -> dict[str, list[f
         except (ValueError, TypeError, KeyError):
             found[site] = None
     return found
+
+
+def pool_small(paired: Mapping[str, list[float] | None], *, min_cell: int = MIN_CELL) -> dict[str, list[float] | None]:
+    """The pairs of sites with fewer patients than `min_cell` only together, under `SMALL_SITES`; if they are enough.
+
+    Parameters
+    ----------
+    paired : see `paired_by_site`
+    """
+    found = {site: None if row is None else PairedScores.from_list(row, most=10**9) for site, row in paired.items()}
+    small = {site: one for site, one in found.items() if one is not None and one.sums.n < min_cell}
+    if not small:
+        return dict(paired)
+    together = sum(list(small.values())[1:], next(iter(small.values())))
+    shown = together.as_list() if together.sums.n >= min_cell else None
+    return {**paired, **dict.fromkeys(small), SMALL_SITES: shown}
 
 
 def site_epsilon(updates: Iterable[Mapping[str, Mapping[str, Any]]], dp: Mapping[str, float] | None) -> float | None:

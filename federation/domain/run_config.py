@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from federation.domain import noise_config
 from federation.domain.fairness_config import WHY_NOT_PRIVATE, FairnessConfig
 from federation.domain.learning.config import LocalConfig
 from federation.domain.messages import digest
@@ -103,7 +104,9 @@ class RunConfig:
         if self.terms is not None and Terms.from_dict(self.terms).epsilon != self.epsilon_budget:
             raise ValueError(f"expected the privacy budget {self.epsilon_budget} in the terms too")
         if self.security is not None:
-            SecurityConfig.from_dict(self.security).check_fits(sites=self.data_digests, privacy=self.privacy)
+            SecurityConfig.from_dict(self.security).check_fits(sites=self.data_digests)
+        if (noise := self.shared_noise) is not None:
+            noise_config.check(noise, self.security, self.rule, sites=len(self.data_digests))
         if self.fairness is not None:
             self._check_fairness(FairnessConfig.from_dict(self.fairness))
 
@@ -149,6 +152,11 @@ class RunConfig:
     def rule(self) -> Strategy:
         """The aggregation rule with its options."""
         return strategy(self.strategy, self.strategy_options)
+
+    @property
+    def shared_noise(self) -> PrivacyConfig | None:
+        """The regime of privacy, if all sites make the noise together; then a round is one step."""
+        return noise_config.shared_noise(self.privacy)
 
     def as_dict(self) -> dict[str, Any]:
         return {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from federation.models import TrainingRun
+from federation.models import Round, TrainingRun
 from federation.models_participation import Exclusion
 
 ROUNDS_SHOWN = 20
@@ -29,12 +29,13 @@ class RoundAttendance:
     number: int
     took_part: tuple[str, ...]
     asked: int
+    discarded: bool  # too few were left for the noise of all sites; nothing was opened
     absences: tuple[Absence, ...]
 
 
 def attendance(run: TrainingRun) -> list[RoundAttendance]:
     """The newest rounds first, at most `ROUNDS_SHOWN`, in six queries."""
-    rounds = run.rounds.only("number", "run_id").order_by("-number")
+    rounds = run.rounds.only("number", "run_id", "state").order_by("-number")
     found = rounds.prefetch_related("updates__participant", "exclusions__participant__institution")[:ROUNDS_SHOWN]
     asked = len(run.config["data_digests"])
     return [
@@ -42,6 +43,7 @@ def attendance(run: TrainingRun) -> list[RoundAttendance]:
             round_.number,
             tuple(sorted(update.participant.site for update in round_.updates.all())),
             asked,
+            round_.state == Round.State.DISCARDED,
             tuple(_absence(exclusion) for exclusion in round_.exclusions.all()),
         )
         for round_ in found

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from federation.domain.noise_config import least_sites, shared_noise
 from federation.domain.participation import Participation
 from federation.domain.quantum.circuits import CircuitShape
 from federation.domain.strategies.registry import strategy
@@ -118,10 +119,25 @@ def privacy_words(config: Mapping[str, Any]) -> str:
     dp = config["local"].get("dp")
     if dp is None or config["epsilon_budget"] is None:
         return NO_PRIVACY
-    return (
+    said = (
         f"Differential privacy for each patient record: training stops when a site has spent ε = "
         f"{config['epsilon_budget']:g} at δ = {dp['delta']:g}, over both models together. Noise multiplier "
         f"{dp['noise_multiplier']:g}, gradients clipped at {dp['max_grad_norm']:g}."
+    )
+    return f"{said} {_noise_words(config)}".rstrip()
+
+
+def _noise_words(config: Mapping[str, Any]) -> str:
+    """Who makes the noise, where it is not each site by itself."""
+    noise = shared_noise(config.get("privacy"))
+    if noise is None:
+        return ""
+    told = f", even if {noise.colluding} of them tell their shares" if noise.colluding else ""
+    least = least_sites(config["privacy"], config["security"])
+    return (
+        f"All sites make the noise together, in whole numbers ({noise.levels:,} to a clipped gradient) that only their "
+        f"masked sum shows: it is enough with {noise.quorum} sites{told}. With fewer than {least} sites a round is "
+        "discarded and nothing of it opened; what it spent stays spent."
     )
 
 
@@ -163,15 +179,27 @@ def _how(local: Mapping[str, Any]) -> str:
     return "".join(f"; {words}" for words in said)
 
 
+def _training(config: Mapping[str, Any]) -> str:
+    local, noise = config["local"], shared_noise(config.get("privacy"))
+    if noise is not None:
+        rate = f"learning rate {local['learning_rate']:g}{_how(local)}"
+        return f"One step a round, which takes each patient with probability {noise.sample_rate:g}; {rate}"
+    return (
+        f"{local['epochs']} pass{'es' if local['epochs'] != 1 else ''} over the patients a round, "
+        f"{local['batch_size']} patients a step, learning rate {local['learning_rate']:g}{_how(local)}"
+    )
+
+
 def _leaves(config: Mapping[str, Any]) -> str:
     if (config.get("security") or {}).get("masking"):
-        return "Changes of model weights and sums of scores by group, both masked. No patient record and no path."
+        what = "Noised sums of clipped gradients" if shared_noise(config.get("privacy")) else "Changes of model weights"
+        return f"{what} and sums of scores by group, both masked. No patient record and no path."
     return "Signed model weights, and sums of scores by group. No patient record and no path."
 
 
 def consent_words(config: Mapping[str, Any]) -> list[tuple[str, str]]:
     """The frozen configuration as terms and plain sentences, in the order in which a site would ask."""
-    local, rounds = config["local"], config["rounds"]
+    rounds = config["rounds"]
     rows = [("Task", config["task"].capitalize())]
     for facts in model_facts(config):
         size = "size unknown" if facts.n_parameters is None else f"{facts.n_parameters:,} parameters"
@@ -183,8 +211,7 @@ def consent_words(config: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("Who must take part", _participation(config)),
         (
             "Training at each site",
-            f"{local['epochs']} pass{'es' if local['epochs'] != 1 else ''} over the patients a round, "
-            f"{local['batch_size']} patients a step, learning rate {local['learning_rate']:g}{_how(local)}",
+            _training(config),
         ),
         *([("Weights of patients", fairness_words(config))] if config.get("fairness") else []),
         ("Privacy", privacy_words(config)),

@@ -27,6 +27,7 @@ EVENTS_SHOWN = 30
 EVENT_STATES = {"finished": "finished", "failed": "failed", "aborted": "aborted", "paused": "paused"}
 _REMEDIES = (
     ("privacy budget", "Propose a new run with fewer rounds or a larger budget; the sites decide on it anew."),
+    ("round was discarded", "See below who was missing. Propose a run with a smaller quorum of the noise, or later."),
     ("secure aggregation", "Look into the workers' logs of the sites that did not answer; then propose a new run."),
     ("now holds", "The data of a site changed after it consented. Propose a new run on the present data."),
     ("NotApproved", "The operator of that site approves the configuration there; then propose a new run."),

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from federation.domain.noise_config import least_sites, shared_noise
 from federation.domain.secure.config import SecurityConfig
 from federation.models import RefusedEnvelope, RoundTraffic, TrainingRun
 
@@ -59,14 +60,21 @@ def security_words(config: Mapping[str, Any]) -> str:
     )
     if not security.masking:
         return f"{sealed} The coordinator sees each site's update."
-    sites = len(security.signing_keys)
+    sites, least = len(security.signing_keys), least_sites(config.get("privacy"), raw)
     quantum = " A key of quantum key distribution is mixed into each secret of the masks." if security.qkd else ""
     return (
         f"{sealed} Updates and scores are summed under masks: the coordinator learns their sum over at least "
-        f"{security.threshold} of {sites} sites and no single one. In each round {security.keep:.0%} of the weights "
-        f"are sent, {security.field_bits} bits each, a change of at most {security.clip:g} a weight"
-        + ("; the rest is added to later rounds." if security.error_feedback else "; the rest is dropped.")
-        + quantum
+        f"{least} of {sites} sites and no single one. {_sent(config, security)}{quantum}"
+    )
+
+
+def _sent(config: Mapping[str, Any], security: SecurityConfig) -> str:
+    if shared_noise(config.get("privacy")):
+        return f"In each round the noised sums of all gradients are sent, {security.field_bits} bits each."
+    rest = "added to later rounds" if security.error_feedback else "dropped"
+    return (
+        f"In each round {security.keep:.0%} of the weights are sent, {security.field_bits} bits each, a change of at "
+        f"most {security.clip:g} a weight; the rest is {rest}."
     )
 
 

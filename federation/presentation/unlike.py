@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from accounts.models import User
 from core.charts import Chart, bar_chart
 from federation import contributions
-from federation.domain.heterogeneity import MIN_CELL, Unlike, against_the_rest
+from federation.domain.heterogeneity import Unlike, against_the_rest
 from federation.models import Federation, InfluenceStudy, Round, TrainingRun
 from federation.presentation import participants
 from federation.presentation.charts import attribute_words
@@ -32,10 +33,8 @@ class Influences:
     refusal: str
     study: InfluenceStudy | None
     chart: Chart | None
-
-    @property
-    def sites(self) -> list[dict[str, Any]]:
-        return (self.study.result or {}).get("sites", []) if self.study else []
+    sites: list[dict[str, Any]]  # those that this person may see
+    hidden: int  # sites that were studied, and are for their own institutions
 
     @property
     def under_way(self) -> bool:
@@ -81,18 +80,16 @@ def _compared(title: str, source: str, counts: Mapping[str, Mapping[str, int]]) 
     return Compared(title, source, rows, drawing)
 
 
-def influences(run: TrainingRun | None) -> Influences | None:
+def influences(run: TrainingRun | None, user: User) -> Influences | None:
     if run is None:
         return None
-    study = run.influence_studies.first()
-    sites = (study.result or {}).get("sites", []) if study else []
+    study, visible = run.influence_studies.first(), contributions.visible_sites(run, user)
+    found = (study.result or {}).get("sites", []) if study else []
+    sites = [site for site in found if visible is None or site["site"] in visible]
     drawing = None
     if sites:
         drawing = bar_chart(
             [(site["site"], site.get("shift")) for site in sites], title="How far the average moves without the site",
             x_label="Share of a round's movement", size="s", key="influence",
         )  # fmt: skip
-    return Influences(run, contributions.refusal(run), study, drawing)
-
-
-MIN_SHOWN = {"cell": MIN_CELL, "records": contributions.MIN_RECORDS}
+    return Influences(run, contributions.refusal(run), study, drawing, sites, len(found) - len(sites))

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from federation.domain.cells import MIN_CELL
 from federation.domain.data.dataset import SiteData, Splits, split
 from federation.domain.data.registry import manifest, open_source
 from federation.domain.fairness_config import FairnessConfig
@@ -24,10 +25,12 @@ from federation.domain.learning.local import Progress, train_local
 from federation.domain.messages import Message, digest
 from federation.domain.models.registry import build
 from federation.domain.run_config import MODEL_NAMES, RunConfig
+from federation.domain.secure.config import SecurityConfig
 from federation.domain.twin_comparison import PairedScores, task_scores
 from federation.site.approvals import ApprovalError
 from federation.site.energy import Meter
 from federation.site.home import SiteHome
+from federation.site.noise import noised_sums
 from federation.site.opt_outs import told
 
 Tell = Callable[[dict[str, Any]], None]
@@ -231,10 +234,13 @@ def train(site: Site, order: Message, tell: Tell) -> Answer:
     config = frozen_config(site, order)
     site.home.approvals.mark_used(config.hash)
     data, since = site.patients(config).train, site.opted_out_since(config)
+    if config.shared_noise is not None:
+        return _step_together(site, order, config, data, since)
     if data.n_patients == 0:  # a very small site: it takes part, and its update weighs nothing
         nothing = {"loss": None, "steps": 0, "sample_rate": 1.0, "seconds": 0.0}
         return {"n_records": 0, "models": dict.fromkeys(MODEL_NAMES, nothing), **since}, dict(order.attachments)
     done, weighing = _share_done(order, config), _weighing(config, data)
+    few = data.n_patients < MIN_CELL  # a loss is then nearly one patient's
     report: dict[str, Any] = {"n_records": data.n_patients, "models": {}, **since}
     if config.fairness is not None:
         report["fairness"] = weighing.as_dict()
@@ -242,7 +248,7 @@ def train(site: Site, order: Message, tell: Tell) -> Answer:
     for name, model in load_models(order, config).items():
 
         def progress(step: Progress, name: str = name) -> None:
-            tell({"model": name, "step": step.step, "steps": step.steps, "loss": step.loss})
+            tell({"model": name, "step": step.step, "steps": step.steps, "loss": None if few else step.loss})
 
         seed = site.home.secret_seed(f"{order.key}:{name}")
         meter = Meter(site.home.config.watts)
@@ -254,13 +260,23 @@ def train(site: Site, order: Message, tell: Tell) -> Answer:
             site.home.remember(f"{order.body['run']}:{order.body['round']}:{name}", weights.to_bytes(result.own))
         updates[name] = weights.to_bytes(result.state)
         report["models"][name] = {
-            "loss": result.mean_loss,
+            "loss": None if few else result.mean_loss,
             "steps": result.steps,
             "sample_rate": result.sample_rate,
             "seconds": round(result.seconds, 3),
             **meter.read(),
         }
     return report, updates
+
+
+def _step_together(site: Site, order: Message, config: RunConfig, data: SiteData, since: dict) -> Answer:
+    """One step with a share of the noise; what comes of it goes under masks, which the configuration promises."""
+    privacy = config.shared_noise
+    if privacy is None or not order.body.get("masking"):
+        raise OrderRefused("noise that sites make together leaves a site under masks only")
+    models, security = load_models(order, config), SecurityConfig.from_dict(config.security or {})
+    report, sums = noised_sums(site, order, models, data, privacy=privacy, security=security)
+    return {**report, **since}, sums
 
 
 def _weighing(config: RunConfig, data: SiteData) -> Weighing:

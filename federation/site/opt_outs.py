@@ -9,9 +9,8 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
+from federation.domain.cells import MIN_TOLD
 from provenance.witness.state import write_whole
-
-MIN_CELL = 10  # a smaller number of patients is told to nobody
 
 
 class OptOuts:
@@ -62,4 +61,4 @@ class OptOuts:
 
 def told(count: int) -> int | str:
     """How a number of patients leaves the site."""
-    return count if count >= MIN_CELL else f"fewer than {MIN_CELL}"
+    return count if count >= MIN_TOLD else f"fewer than {MIN_TOLD}"

@@ -1,18 +1,15 @@
 """A site's part in secure aggregation: agree on secrets with the other sites, send shares, mask, help to unmask.
 
-What must not be answered twice differently is kept in the site's folder, under ``secure/<run>``, before the answer
-leaves: the run's key, the secrets with other sites, for each session its own randomness and the sets of sites that were
-asked about, and what the site still owes of its updates.
+What must not be answered twice differently is kept (`secure_memory`) before the answer leaves: the run's key, the
+secrets with other sites, for each session its own randomness and the sets of sites that were asked about, and what the
+site still owes of its updates.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
-import json
-import secrets
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,6 +20,7 @@ from federation.domain import messages
 from federation.domain.group_rates import Cell
 from federation.domain.learning import weights
 from federation.domain.messages import Message, canonical
+from federation.domain.privacy.distributed import require_quorum
 from federation.domain.quantum.qkd.etsi014 import QkdKey
 from federation.domain.round_metrics import gated_metrics
 from federation.domain.run_config import MODEL_NAMES, RunConfig
@@ -36,7 +34,9 @@ from federation.domain.secure.hybrid_keys import combine
 from federation.domain.secure.update import CountCode, Layout, UpdateCode
 from federation.site import handlers
 from federation.site.handlers import Answer, OrderRefused, Site, Tell, frozen_config, handles
+from federation.site.noise import SUMS
 from federation.site.qkd import fresh_key, shared_key
+from federation.site.secure_memory import Memory
 from provenance.witness.state import write_whole
 
 _AGREEMENT = b"qfl-ethics/agreement/v1"
@@ -52,53 +52,6 @@ def _unb64(text: Any) -> bytes:
         return base64.b64decode(text, validate=True)
     except (ValueError, TypeError):
         raise OrderRefused("expected base64 in the order") from None
-
-
-class Memory:
-    """What the site keeps of one run."""
-
-    def __init__(self, site: Site, order: Message) -> None:
-        run = hashlib.sha256(str(order.body["run"]).encode()).hexdigest()[:32]
-        self.folder = site.home.folder / "secure" / run
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self.folder.parent.chmod(0o700)
-
-    def random(self, name: str, length: int = 32) -> bytes:
-        """Drawn once, then the same."""
-        path = self.folder / name
-        if not path.exists():
-            write_whole(path, secrets.token_bytes(length))
-        return path.read_bytes()
-
-    def read(self, name: str) -> dict[str, Any]:
-        path = self.folder / f"{name}.json"
-        return json.loads(path.read_text()) if path.exists() else {}
-
-    def write(self, name: str, value: Mapping[str, Any]) -> None:
-        write_whole(self.folder / f"{name}.json", canonical(value))
-
-    def once(self, name: str, question: Mapping[str, Any]) -> None:
-        """Refuse a second, different question of this name."""
-        asked = self.read(name)
-        if asked and asked != json.loads(canonical(question)):
-            raise OrderRefused(
-                f"{name}: this was asked before of other sites; answering both could show an update, so it is refused"
-            )
-        self.write(name, question)
-
-    def vector(self, name: str, size: int) -> np.ndarray:
-        path = self.folder / name
-        found = np.frombuffer(path.read_bytes(), dtype="<f4") if path.exists() else np.zeros(size, dtype=np.float32)
-        return found if found.shape == (size,) else np.zeros(size, dtype=np.float32)
-
-    def settle(self, number: int) -> None:
-        """The update of a round was counted: what was sent of it is no longer owed."""
-        offer = self.path(f"offer-{number}")
-        if offer.exists():
-            offer.replace(self.path("owed"))
-
-    def path(self, name: str) -> Path:
-        return self.folder / name
 
 
 def security_of(config: RunConfig) -> SecurityConfig:
@@ -242,6 +195,7 @@ def send_reveal(site: Site, order: Message, tell: Tell) -> Answer:
     """Help to open the sum of the counted sites; asked of one set only."""
     body, memory = order.body, Memory(site, order)
     purpose, number = str(body["purpose"]), body["round"]
+    _require_quorum(site, order, purpose)
     client = _client(site, order, purpose)
     question = {"present": sorted(body["present"]), "counted": sorted(body["counted"])}
     received = {peer: _unb64(text) for peer, text in body["dealt"].items()}
@@ -251,6 +205,13 @@ def send_reveal(site: Site, order: Message, tell: Tell) -> Answer:
         memory.settle(number)
     shares = {"own_masks": reveal.own_masks, "escrows": reveal.escrows}
     return {kind: {peer: _b64(share) for peer, share in found.items()} for kind, found in shares.items()}, {}
+
+
+def _require_quorum(site: Site, order: Message, purpose: str) -> None:
+    """A site need not believe the coordinator: with fewer sites, the sum has less noise than was promised."""
+    noise = frozen_config(site, order).shared_noise
+    if purpose == "train" and noise is not None:
+        require_quorum(len(set(order.body["counted"])), noise)
 
 
 def _mask(site: Site, order: Message, purpose: str, elements: Elements, bits: int) -> bytes:
@@ -266,23 +227,29 @@ def _mask(site: Site, order: Message, purpose: str, elements: Elements, bits: in
 def mask_update(site: Site, order: Message, answer: Answer) -> Answer:
     """Instead of the weights, their change at the round's coordinates, under masks; instead of losses, nothing."""
     report, files = answer
+    security = _frozen(site, order)
+    elements = np.frombuffer(files[SUMS], dtype="<u4") if SUMS in files else _change(site, order, security, answer)
+    models = {name: {**said, "loss": None} for name, said in report["models"].items()}
+    report = {name: said for name, said in report.items() if name != "fairness"}  # a single site's figures
+    return {**report, "models": models}, {"masked": _mask(site, order, "train", elements, security.field_bits)}
+
+
+def _change(site: Site, order: Message, security: SecurityConfig, answer: Answer) -> Elements:
+    """The change of the weights as elements of the field; what it leaves out is offered to the rounds to come."""
+    report, files = answer
     config, memory, number = frozen_config(site, order), Memory(site, order), order.body["round"]
     start = {name: weights.from_bytes(order.attachments[name], like=config.models[name]) for name in MODEL_NAMES}
     local = {name: weights.from_bytes(files[name], like=config.models[name]) for name in MODEL_NAMES}
     if site.home.config.site in order.body["masking"]["counted_before"]:
         memory.settle(number - 1)  # it may not have been asked to unmask: it was away
     layout = Layout.of(start)
-    security = _frozen(site, order)
     code = UpdateCode.of(security, seed=config.hash, round_number=number, size=layout.size)
     owed = ErrorFeedback(memory.vector("owed", layout.size))
     change = layout.flatten(local) - layout.flatten(start)
-    seed = memory.random(f"rounding-{number}")
-    elements = code.encode(change, report["n_records"], owed, seed=seed)
+    elements = code.encode(change, report["n_records"], owed, seed=memory.random(f"rounding-{number}"))
     owed.settle()
     write_whole(memory.path(f"offer-{number}"), owed.owed.astype("<f4").tobytes())
-    models = {name: {**said, "loss": None} for name, said in report["models"].items()}
-    report = {name: said for name, said in report.items() if name != "fairness"}  # a single site's figures
-    return {**report, "models": models}, {"masked": _mask(site, order, "train", elements, security.field_bits)}
+    return elements
 
 
 @handlers.masks("evaluate")

@@ -85,6 +85,7 @@ DATABASE_ROLE = os.environ.get("DATABASE_ROLE", "app")
 DATABASES = {"default": env.database("DATABASE_OWNER_URL" if DATABASE_ROLE == "owner" else "DATABASE_URL")}
 DATABASE_APP_USER = env.database("DATABASE_URL")["USER"]
 DATABASES["default"]["CONN_MAX_AGE"] = 60
+DATABASES["default"]["CONN_HEALTH_CHECKS"] = True  # else each thread answers one 500 after a restart of PostgreSQL
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 MIGRATION_MODULES: dict[str, str | None] = {}
 

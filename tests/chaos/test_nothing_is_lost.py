@@ -1,13 +1,17 @@
-"""Ctrl-C, kill -9 of a worker in the middle of a round, and a restart of Redis lose nothing and do nothing twice."""
+"""Ctrl-C, kill -9 in the middle of a round, and a restart of Redis or PostgreSQL: nothing is lost or done twice."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
 
 import pytest
+import requests
 
+from qflethics.demo.client import Refused
+from qflethics.launcher.state import State
 from tests.running import POLICY, Platform, wait
 
 pytestmark = pytest.mark.chaos
@@ -105,6 +109,25 @@ def test_a_restart_of_redis_in_the_middle_of_a_round(platform):
     found = subprocess.run(["pgrep", "-f", f"{platform.name}/redis"], capture_output=True, text=True, check=True)
     os.kill(int(found.stdout.split()[0]), signal.SIGKILL)
     assert_finished_once(platform, run)
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL], ids=["restart", "kill -9"])
+def test_a_restart_of_postgresql_in_the_middle_of_a_round(platform, how):
+    """Connections break in the middle of transactions; what was committed stays, the rest is done again, once."""
+    run = started_run(platform, f"postgresql stopped by {how.name}")
+    pid_file = State(platform.name).data / "postgres" / "postmaster.pid"
+    before = pid_file.read_text().split()[0]
+    os.kill(int(before), how)
+    wait(lambda: pid_file.exists() and pid_file.read_text().split()[0] != before, what="PostgreSQL", seconds=60)
+    wait(lambda: answers(platform, run), what="the pages to answer", seconds=60)
+    assert_finished_once(platform, run)
+
+
+def answers(platform: Platform, run: str) -> bool:
+    """Whether the platform can be asked again: while the database is away it answers with an error."""
+    with contextlib.suppress(Refused, requests.RequestException):
+        return bool(platform.client("administrator").get(f"/runs/{run}"))
+    return False
 
 
 def test_ctrl_c_stops_everything_and_the_next_start_goes_on(platform):

@@ -205,7 +205,12 @@ def test_the_influence_of_each_site_is_studied_as_a_job(world):
     # Changes +1 and -0.5, equal weights: mean 0.25; without north -0.5, away by 0.75 of 0.25.
     assert north["shift"] == pytest.approx(3) and north["alignment"] == pytest.approx(-1)
     assert south["shift"] == pytest.approx(3) and study.rounds_done == 2 and north["rounds"] == 2
-    assert "Alignment" in page(world, "officer_north", "federation_differences")
+    own = page(world, "officer_north", "federation_differences")  # without differential privacy: its own row alone
+    assert own.count('data-label="Alignment"') == 1 and "1 other site" in own
+    assert "For each hospital itself" in page(world, "auditor", "federation_differences")
+    run.config["local"]["dp"] = {"noise_multiplier": 3.0, "max_grad_norm": 0.5, "delta": 1e-4}
+    run.save(update_fields=["config"])
+    assert page(world, "auditor", "federation_differences").count('data-label="Alignment"') == 2
 
 
 def test_a_site_of_very_few_patients_is_named_and_not_described(world):
@@ -214,6 +219,8 @@ def test_a_site_of_very_few_patients_is_named_and_not_described(world):
     assert jobs.run(Job.objects.get(kind="influence.study").id)
     study.refresh_from_db()
     assert study.result["sites"][1] == {"site": "south", "too_few": True, "rounds": 2}
+    run.config["local"]["dp"] = {"noise_multiplier": 3.0, "max_grad_norm": 0.5, "delta": 1e-4}
+    run.save(update_fields=["config"])
     assert "fewer than 5 training patients" in page(world, "auditor", "federation_differences")
 
 

@@ -132,34 +132,46 @@ def train_local(
     if patient_weights is not None and config.dp is not None:
         raise ValueError("expected no weights of patients under differential privacy")
     started = time.perf_counter()
-    steps_per_epoch = math.ceil(data.n_patients / config.batch_size)
-    steps = config.epochs * steps_per_epoch
+    per_epoch = math.ceil(data.n_patients / config.batch_size)
+    steps = config.epochs * per_epoch
     model.train()
-    optimizer = torch.optim.Adam(model.parameters(), lr=config.rate_at(done))
-    losses: list[float] = []
     rows = rows if rows is not None else Rows.of(data, model.device)
     gradients = _gradients(model, data, rows, config, seed=seed, steps=steps, weights=patient_weights)
     held = _Held(model, pull or Pull(), own)
+    optimizer = torch.optim.Adam(model.parameters(), lr=config.rate_at(done))
+    losses = []
+    for step, loss in enumerate(_stepped(optimizer, gradients, held, steps=steps, should_stop=should_stop), start=1):
+        losses.append(loss)
+        if progress is not None:
+            progress(Progress((step - 1) // per_epoch + 1, step, steps, loss, time.perf_counter() - started))
+    return TrainResult(
+        state=_finite_state(model, steps),
+        n_records=data.n_patients,
+        mean_loss=_mean(losses[-per_epoch:]),
+        steps=steps,
+        seconds=time.perf_counter() - started,
+        sample_rate=min(1.0, config.batch_size / data.n_patients),
+        own=held.remembered(),
+    )
+
+
+def _stepped(
+    optimizer: torch.optim.Optimizer, gradients: Iterator[float | None], held: _Held, *, steps: int,
+    should_stop: Callable[[], bool] | None,
+) -> Iterator[float | None]:  # fmt: skip
+    """Take one step after another; yields each step's loss, None under differential privacy."""
     for step in range(1, steps + 1):
         if should_stop is not None and should_stop():
             raise TrainingStopped(f"stopped before step {step} of {steps}; there is no update")
         loss = next(gradients)
         held.pull_back()
         optimizer.step()
-        if loss is not None:
-            losses.append(loss)
-        if progress is not None:
-            epoch = (step - 1) // steps_per_epoch + 1
-            progress(Progress(epoch, step, steps, loss, time.perf_counter() - started))
-    return TrainResult(
-        state=_finite_state(model, steps),
-        n_records=data.n_patients,
-        mean_loss=float(np.mean(losses[-steps_per_epoch:])) if losses else None,
-        steps=steps,
-        seconds=time.perf_counter() - started,
-        sample_rate=min(1.0, config.batch_size / data.n_patients),
-        own=held.remembered(),
-    )
+        yield loss
+
+
+def _mean(losses: list[float | None]) -> float | None:
+    known = [loss for loss in losses if loss is not None]
+    return float(np.mean(known)) if known else None
 
 
 class _Held:

@@ -115,15 +115,36 @@ def require_room(config: PrivacyConfig, *, patients: int, sites: int, modulus: i
     Raises
     ------
     ValueError
+        With the arithmetic.
     """
     levels = _distributed(config).levels
-    noise = _TAIL * math.sqrt(sites * share_variance(config))
-    needed = 2 * math.ceil(patients * levels + sites + noise) + 1
-    if needed > modulus:
+    noise = math.ceil(_TAIL * math.sqrt(sites * share_variance(config)))
+    largest = patients * levels + sites + noise
+    if 2 * largest + 1 > modulus:
         raise ValueError(
-            f"expected a field of at least {needed} elements for {patients} patients, {sites} sites and "
-            f"{levels} levels, got {modulus}; take fewer levels or a larger field"
+            f"expected room for sums of up to {patients:,} patients x {levels:,} levels + {sites} for rounding + "
+            f"{noise:,} of noise ({_TAIL:g} standard deviations of {sites} shares) = {largest:,} to either side, so a "
+            f"field of at least {2 * largest + 1:,} elements, got {modulus:,}; take fewer levels or a larger field"
         )
+
+
+def mean_gradient(
+    total: NDArray[np.integer], config: PrivacyConfig, *, modulus: int, patients: int
+) -> NDArray[np.float64]:
+    """What the server learns of a step: the mean gradient, from the sum of what the sites sent.
+
+    Parameters
+    ----------
+    total : elements of the field
+    patients : int, >= 1
+        Of the sites in the sum; times the sample rate, the expected number of patients drawn. The number that was drawn
+        is not public.
+    """
+    known = _distributed(config)
+    if patients < 1:
+        raise ValueError("expected patients at the counted sites, got none; the round changes nothing")
+    scale = known.clip / known.levels / ((config.sample_rate or 1.0) * patients)
+    return np.asarray(out_of_field(total, modulus) * scale, dtype=np.float64)
 
 
 @dataclass(frozen=True)

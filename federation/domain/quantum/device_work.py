@@ -15,13 +15,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from federation.domain.cells import MIN_TOLD
 from federation.domain.data.dataset import SiteData
 from federation.domain.models.base import Model, as_batch
 from federation.domain.quantum.circuits import CircuitShape, circuit
 from federation.domain.quantum.device_figures import Figures, share
 from federation.domain.quantum.providers.program import Counts, Program, program_of, z_values
-
-MIN_PATIENTS = 10  # figures of fewer patients could point at one of them
 
 
 class NotForDevices(ValueError):
@@ -40,9 +39,9 @@ def shape_of(model: Model) -> CircuitShape:
 
 def chosen(data: SiteData, patients: int) -> SiteData:
     """The first so many of the patients, in an order that does not depend on the order of the files."""
-    if min(patients, data.n_patients) < MIN_PATIENTS:
+    if min(patients, data.n_patients) < MIN_TOLD:
         raise NotForDevices(
-            f"expected at least {MIN_PATIENTS} held-out patients, got {min(patients, data.n_patients)}: figures of "
+            f"expected at least {MIN_TOLD} held-out patients, got {min(patients, data.n_patients)}: figures of "
             "fewer could point at one of them"
         )
     order = sorted(range(data.n_patients), key=lambda index: data.record_ids[index])[:patients]

@@ -1,8 +1,9 @@
-"""Fewer numbers a round: the same random coordinates at every site, or each site's largest where nothing is masked.
+"""Fewer numbers a round: the same random coordinates at every site.
 
 Masked vectors can be added only coordinate by coordinate, so all sites must send the same ones, chosen by a seed that
 they share. The coordinates of a model are dealt out in a random order, and every coordinate has its turn before one
 comes again. What a site does not send, or loses to clipping and rounding, it adds to its next update (error feedback).
+The largest of each site, which runs without masks could send, were measured and are no better for the same bytes.
 
 References
 ----------
@@ -15,7 +16,6 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -88,38 +88,3 @@ class ErrorFeedback:
     def forget(self) -> None:
         """Owe nothing, whatever is lost: for runs without error feedback."""
         self.owed, self._after = np.zeros_like(self.owed), None
-
-
-@dataclass(frozen=True)
-class Sparse:
-    """Some coordinates of a vector."""
-
-    indices: NDArray[np.uint32]  # sorted, each once
-    values: NDArray[np.float16]
-    size: int
-
-    @property
-    def n_bytes(self) -> int:
-        return self.indices.nbytes + self.values.nbytes
-
-    def dense(self) -> Values:
-        """The whole vector. Raises CompressionError if an index is out of range, twice, or a value not finite."""
-        if self.indices.shape != self.values.shape or not np.isfinite(self.values).all():
-            raise CompressionError("expected one finite value an index")
-        if len(self.indices) and (
-            int(self.indices[-1]) >= self.size or (np.diff(self.indices.astype(np.int64)) < 1).any()
-        ):
-            raise CompressionError(f"expected rising indices under {self.size}")
-        out = np.zeros(self.size, dtype=np.float32)
-        out[self.indices] = self.values
-        return out
-
-
-def top_k(values: Values, *, keep: float) -> Sparse:
-    """The coordinates of largest absolute value, in half precision; for runs whose updates are not masked."""
-    if not 0 < keep <= 1:
-        raise CompressionError(f"expected a share over 0 to 1, got {keep!r}")
-    count = max(1, math.ceil(keep * len(values) - 1e-9))
-    chosen = np.sort(np.argpartition(-np.abs(values), count - 1)[:count]).astype(np.uint32)
-    largest = float(np.finfo(np.float16).max)
-    return Sparse(chosen, np.clip(values[chosen], -largest, largest).astype(np.float16), len(values))

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from federation.domain.cells import MIN_CELL
 from federation.domain.secure.aggregation import MIN_SITES, default_threshold
 from federation.domain.secure.field import MODULI
 
-MIN_CELL = 5  # patients; a mean of fewer can be undone by who knows some of them
 WHY_NOT_MASKED = "it compares the updates of single sites, which secure aggregation hides from everybody"
 
 
@@ -26,8 +26,8 @@ class SecurityConfig:
         Sites that must stay to the end of a round; 0 without masking.
     keep : float, over 0 to 1
         Share of the coordinates sent in a round.
-    field_bits : 12 or 16
-        Width of a sent number.
+    field_bits : 12, 16 or 32
+        Width of a sent number. Noise that all sites make together needs 32 (`noise_config`).
     clip : float, over 0
         Largest change of a weight that a round carries; more is carried over where there is error feedback.
     error_feedback : bool
@@ -66,8 +66,8 @@ class SecurityConfig:
             number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
             if not number or not 0 < value <= most:
                 raise ValueError(f"expected {name} to be a number over 0 to {most:g}, got {value!r}")
-        if self.field_bits not in MODULI or self.field_bits > 16:
-            raise ValueError(f"expected a field of 12 or 16 bits, got {self.field_bits!r}")
+        if type(self.field_bits) is not int or self.field_bits not in MODULI:
+            raise ValueError(f"expected a field of 12, 16 or 32 bits, got {self.field_bits!r}")
         self._check_sites()
 
     def _check_sites(self) -> None:
@@ -92,11 +92,14 @@ class SecurityConfig:
 
     @classmethod
     def recommended(cls, signing_keys: Mapping[str, str], *, most_records: int, **chosen: Any) -> SecurityConfig:
-        """Masked, a thirteenth of the coordinates a round, up to a third of the sites may drop out."""
+        """Masked, a thirteenth of the coordinates a round, up to a third of the sites may drop out.
+
+        Without masks whole weights are sent, each site's by itself.
+        """
         masking = chosen.pop("masking", True)
         usual: dict[str, Any] = {
             "threshold": default_threshold(len(signing_keys)) if masking else 0,
-            "keep": 0.08, "field_bits": 16, "clip": 0.25, "error_feedback": True,
+            "keep": 0.08 if masking else 1.0, "field_bits": 16, "clip": 0.25, "error_feedback": masking,
         }  # fmt: skip
         return cls(masking=masking, signing_keys=dict(signing_keys), most_records=most_records, **{**usual, **chosen})
 
@@ -117,12 +120,7 @@ class SecurityConfig:
         whole = {**asdict(self), "signing_keys": dict(self.signing_keys)}
         return whole if self.qkd else {name: value for name, value in whole.items() if name != "qkd"}
 
-    def check_fits(self, *, sites: Mapping[str, Any], privacy: Mapping[str, Any] | None) -> None:
-        """Raise ValueError, with the reason, for what cannot go together in one run."""
+    def check_fits(self, *, sites: Mapping[str, Any]) -> None:
+        """Raise ValueError unless there is a signing key of exactly the run's sites."""
         if set(self.signing_keys) != set(sites):
             raise ValueError(f"expected a signing key of each of {sorted(sites)}, got {sorted(self.signing_keys)}")
-        if self.error_feedback and privacy is not None and privacy.get("regime") == "distributed":
-            raise ValueError(
-                "error feedback cannot be had with distributed noise: what is carried over is not covered by the "
-                "clipping that bounds a patient's influence; propose the run without it"
-            )

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from federation.domain import messages
+from federation.domain.cells import MIN_TOLD
 from federation.domain.learning.config import LocalConfig
 from federation.domain.messages import Message, digest
 from federation.domain.models.registry import default_specs
@@ -14,7 +15,7 @@ from federation.domain.run_config import RunConfig
 from federation.site import cli
 from federation.site.handlers import OrderRefused, Site, handle
 from federation.site.home import SiteConfig, SiteHome
-from federation.site.opt_outs import MIN_CELL, told
+from federation.site.opt_outs import told
 from federation.site.worker import Postbox
 
 SEED = 3
@@ -54,7 +55,7 @@ def test_who_opts_out_after_the_consent_leaves_and_nobody_else_changes_parts(sit
     opt_out(site, *gone)
     assert members(site, config) == [part - gone for part in before]
     site.check_data(config)  # the run stays valid: nothing else of the data changed
-    assert site.opted_out_since(config) == {"opted_out_since": f"fewer than {MIN_CELL}"}
+    assert site.opted_out_since(config) == {"opted_out_since": f"fewer than {MIN_TOLD}"}
 
 
 def test_who_opted_out_before_the_consent_is_not_in_what_is_stated_nor_comes_back_into_the_run(site):

@@ -1,5 +1,6 @@
 """Sums over simulated sites: the noise in them is what was accounted, and below the quorum there is no sum."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -9,6 +10,7 @@ from federation.domain.privacy.config import PrivacyConfig
 from federation.domain.privacy.distributed import (
     QuorumLost,
     into_field,
+    mean_gradient,
     noised,
     out_of_field,
     quantised,
@@ -99,5 +101,17 @@ def test_other_regimes_and_bad_input_are_refused():
 
 def test_a_field_in_which_a_sum_could_wrap_around_is_refused():
     require_room(CONFIG, patients=1000, sites=5, modulus=2**32)
-    with pytest.raises(ValueError, match="fewer levels or a larger field"):
-        require_room(CONFIG, patients=1000, sites=5, modulus=2**22)
+    # Five shares of variance 16 / 3 levels^2 each, of which 12 standard deviations count.
+    noise = math.ceil(12 * math.sqrt(5 * 16 / 3) * 2**12)
+    needed = 2 * (1000 * 2**12 + 5 + noise) + 1
+    require_room(CONFIG, patients=1000, sites=5, modulus=needed)
+    with pytest.raises(ValueError, match=f"1,000 patients x 4,096 levels.*{noise:,} of noise.*at least {needed:,}"):
+        require_room(CONFIG, patients=1000, sites=5, modulus=needed - 1)
+
+
+def test_the_mean_gradient_is_the_sum_over_the_patients_that_are_expected():
+    total = into_field(np.array([CONFIG.levels, -2 * CONFIG.levels]), MODULUS)
+    # Of 50 patients five are expected: one clip of 0.5 in the sum is 0.1 in the mean.
+    assert mean_gradient(total, CONFIG, modulus=MODULUS, patients=50).tolist() == [0.1, -0.2]
+    with pytest.raises(ValueError, match="expected patients"):
+        mean_gradient(total, CONFIG, modulus=MODULUS, patients=0)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from federation.domain.secure.compression import CompressionError, ErrorFeedback, Sparse, common_indices, top_k
+from federation.domain.secure.compression import CompressionError, ErrorFeedback, common_indices
 
 
 @settings(max_examples=40, deadline=None)
@@ -48,19 +48,6 @@ def test_over_a_cycle_all_of_a_constant_update_arrives():
         arrived[chosen] += feedback.offer(update, chosen, lambda v: v)
         feedback.settle()
     assert np.abs(arrived + feedback.owed - 8 * update).max() < 1e-5
-
-
-def test_top_k_by_hand():
-    sparse = top_k(np.array([0.5, -3, 0, 2], dtype=np.float32), keep=0.5)
-    assert (sparse.indices.tolist(), sparse.values.tolist()) == ([1, 3], [-3, 2])
-    assert sparse.dense().tolist() == [0, -3, 0, 2]
-    assert sparse.n_bytes == 12
-
-
-@pytest.mark.parametrize(("indices", "values"), [([1, 1], [1, 2]), ([4], [1]), ([0], [np.inf]), ([0, 1], [1])])
-def test_sparse_values_that_do_not_fit_are_refused(indices, values):
-    with pytest.raises(CompressionError):
-        Sparse(np.array(indices, dtype=np.uint32), np.array(values, dtype=np.float16), 4).dense()
 
 
 @pytest.mark.parametrize(("keep", "number"), [(0, 1), (1.5, 1), (0.5, 0)])

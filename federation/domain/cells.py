@@ -1,0 +1,8 @@
+"""Of how few patients nothing is told. The one place for it: signed, sealed and masked runs, pages and studies.
+
+A hospital may have a single patient in a set, and a figure of one hospital is then a figure of that patient.
+"""
+
+MIN_CELL = 5  # fewest patients of which a mean or a count is released; fewer can be undone by who knows some of them
+MIN_SENT = 3  # fewest whose summed scores leave a site at all, in messages that only the coordinator reads
+MIN_TOLD = 10  # fewest where to be one of them says something by itself: opted out, or sent to a quantum computer
