@@ -123,15 +123,16 @@ def compare(payload: dict) -> jobs.Effects:
         except (ValueError, TypeError, KeyError) as error:
             unread[site] = f"its answer cannot be read: {error}"
     shifts = feature_shift.compare(tables, patients, question.features, noise_sd=question.noise_sd)
-    pending = any(order.state == SiteOrder.State.PENDING for order in orders)
+    seen = sum(order.state != SiteOrder.State.PENDING for order in orders)
 
     def effects() -> None:
         with governed(action="features.compared"):
             fresh = FeatureStudy.objects.select_for_update().get(id=study.id)
-            if len(tables) < len((fresh.result or {}).get("patients", {})):
+            if seen < (fresh.result or {}).get("seen", 0):
                 return  # another answer was compared meanwhile
-            fresh.result = {"shifts": [one.as_dict() for one in shifts], "patients": patients, "unread": unread}
-            if not pending and fresh.finished_at is None:
+            shown = [one.as_dict() for one in shifts]
+            fresh.result = {"shifts": shown, "patients": patients, "unread": unread, "seen": seen}
+            if seen == len(orders) and fresh.finished_at is None:
                 fresh.finished_at = timezone.now()
             fresh.save(update_fields=["result", "finished_at"])
 

@@ -2,7 +2,7 @@
 
 Training again without a site costs a run for each of them. Instead the changes of each round are averaged without it
 and added up from the run's start [1]_: the other sites' changes stay those that they sent, though without it they would
-have started from other weights. Averages are weighted by records whatever rule the run used; what is compared is rebuilt in
+have started from other weights. Averages are weighted by records whatever rule the run used; both sides are rebuilt in
 the same way, so the difference is of the leaving out alone.
 
 References
@@ -99,7 +99,7 @@ class Gain:
 
 
 def gains(told: Mapping[str, Mapping[str, Sequence[float]]], left_out: Iterable[str], *, min_cell: int) -> list[Gain]:
-    """From what each site told of each model (see `differences`); nothing is shown of fewer than `min_cell` patients."""
+    """What the sites' sums (see `differences`) say; of fewer than `min_cell` patients nothing is shown."""
     out = []
     for site in sorted(left_out):
         others = [sums[site] for scorer, sums in sorted(told.items()) if scorer != site and site in sums]
