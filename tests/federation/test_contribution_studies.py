@@ -14,6 +14,7 @@ from core.models import Job
 from federation import contribution_studies, mailbox, services
 from federation.domain.learning import weights
 from federation.models import ContributionStudy, SiteOrder, SiteUpdate
+from federation.presentation.contributions import contributions_of
 from federation.site.home import SiteHome
 from tests.federation.test_pages import signed_in
 from tests.federation.test_training_rounds import Trial, run_jobs
@@ -87,7 +88,8 @@ def test_it_is_refused_with_the_reason_where_it_cannot_be(trial, run):
     run.save(update_fields=["config"])
     with pytest.raises(Conflict, match="only ever seen the sum"):
         contribution_studies.study_start(**ask)
-    assert "has only ever seen the sum" in page(trial, "administrator", run)
+    shown = contributions_of(run, trial.people.administrator)
+    assert shown is not None and "only ever seen the sum" in shown.refusal and shown.cost is None
     del run.config["security"]
     run.save(update_fields=["config"])
     SiteUpdate.objects.filter(participant=trial.participants["phantom-2"]).update(n_records=4)
