@@ -29,6 +29,7 @@ from federation.domain.privacy.config import NONE, PER_SITE, Plan, PrivacyConfig
 from federation.domain.run_config import RunConfig
 from federation.models import DataManifest, Participant, Round, SiteUpdate, TrainingRun
 from federation.models_budget import PrivacyBudget, PrivacyCharge, PrivacyReservation
+from federation.models_shift import FeatureCharge
 
 Holder = tuple[Participant, str]  # and the data set that it holds
 Key = tuple[uuid.UUID, str]  # institution and data set
@@ -212,6 +213,21 @@ def charged_by_site(run: TrainingRun) -> dict[str, float | None]:
     return {site: composed_epsilon(spends, run.config["local"]["dp"]["delta"]) for site, spends in spent.items()}
 
 
+def require_paid(holders: Sequence[Holder], spend: Spend, *, what: str) -> None:
+    """Refuse what is no run, such as a question about features, unless every institution's budget covers it.
+
+    The institutions stay locked until the caller's transaction, which enters the charge, has ended.
+
+    Raises
+    ------
+    BudgetExceeded
+    """
+    _lock([participant for participant, _ in holders])
+    budgeted = [standing for standing in standings_of(holders) if standing.budget is not None]
+    said = [refusal(one.account, [spend], whose=one.whose, what=what) for one in budgeted]
+    _raise(said, what=what)
+
+
 def release(run: TrainingRun, participant: Participant | None = None) -> None:
     """The run has ended, or a site has left it: what it did not spend is free again."""
     held = run.reservations.filter(released_at=None)
@@ -237,6 +253,9 @@ def standings_of(holders: Sequence[Holder], *, without: TrainingRun | None = Non
     ):
         unbounded[institution, data_set] += spends is None
         spent[institution, data_set] += [Spend.from_dict(raw) for raw in spends or []]
+    asked = FeatureCharge.objects.filter(participant__institution__in=institutions)
+    for institution, data_set, spend in asked.values_list("participant__institution_id", "data_set", "spend"):
+        spent[institution, data_set].append(Spend.from_dict(spend))
     held = mine.filter(released_at=None).exclude(run=without).select_related("run", "participant")
     for reservation in held.annotate(charged=Count("charges")):
         key = reservation.participant.institution_id, reservation.data_set
@@ -284,9 +303,9 @@ def _refusal(reservation: PrivacyReservation, rounds: int) -> str:
     return refusal(standing.account, wanted, whose=standing.whose)
 
 
-def _raise(refused: Iterable[str]) -> None:
+def _raise(refused: Iterable[str], *, what: str = "run") -> None:
     if said := [text for text in refused if text]:
-        raise BudgetExceeded("The privacy budget does not cover this run. " + " ".join(said), refusals=said)
+        raise BudgetExceeded(f"The privacy budget does not cover this {what}. " + " ".join(said), refusals=said)
 
 
 def _lock(participants: Iterable[Participant]) -> None:

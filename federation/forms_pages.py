@@ -1,6 +1,33 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from django import forms
+
+from federation.budgets import DEFAULT_DELTA
+from federation.feature_studies import EPSILONS
+
+FEW = 6  # features that are chosen beforehand
+
+
+class FeatureForm(forms.Form):
+    """Which features the sites are asked for, and what that may spend."""
+
+    features = forms.MultipleChoiceField(
+        widget=forms.CheckboxSelectMultiple, label="Features",
+        error_messages={"required": "Choose at least one feature."},
+        help_text="The noise grows with the root of their number, so ask for what matters.",
+    )  # fmt: skip
+    epsilon = forms.FloatField(
+        min_value=EPSILONS[0], max_value=EPSILONS[1], initial=1, label="Privacy spent ε",
+        help_text=f"Of each patient at each site, from {EPSILONS[0]:g} to {EPSILONS[1]:g}, at δ {DEFAULT_DELTA:g}. "
+        "Smaller is more private and makes more noise.",
+    )  # fmt: skip
+
+    def __init__(self, *args, offered: Sequence[str], **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["features"].choices = [(name, name) for name in offered]  # type: ignore[attr-defined]
+        self.fields["features"].initial = list(offered) if len(offered) <= FEW else []
 
 
 class RehearsalForm(forms.Form):

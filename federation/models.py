@@ -300,4 +300,5 @@ from federation.models_secure import (  # noqa: E402, F401
     RoundTraffic,
     SiteCertificate,
 )
+from federation.models_shift import ContributionStudy, FeatureCharge, FeatureStudy  # noqa: E402, F401
 from federation.models_sites import RunEngine, SiteInvitation  # noqa: E402, F401

@@ -21,6 +21,7 @@ from federation.forms_consents import AgreementForm, TermsForm
 from federation.models import Federation, TrainingRun
 from federation.presentation import budgets, federation_map, participants, run_page
 from federation.presentation.consents import short_of_people
+from federation.presentation.contributions import contributions_of
 from federation.proposing import known_attributes
 
 PER_PAGE = 20
@@ -124,7 +125,11 @@ def agreement_record(request: HttpRequest, federation_id: uuid.UUID) -> HttpResp
 @require_safe
 def run(request: HttpRequest, run_id: uuid.UUID) -> HttpResponse:
     found = _run(request, run_id)
-    context = {**run_page.live_part(found, _person(request)), **run_page.fixed_part(found)}
+    context = {
+        **run_page.live_part(found, _person(request)),
+        **run_page.fixed_part(found),
+        "contributions": contributions_of(found, _person(request)),
+    }
     return render(request, "federation/run.html", context)
 
 

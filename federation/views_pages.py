@@ -12,11 +12,12 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.access import requires
-from federation import contributions, qkd
+from core.errors import ApplicationError
+from federation import contribution_studies, contributions, feature_studies, qkd
 from federation.domain.cells import MIN_CELL
-from federation.forms_pages import RehearsalForm
+from federation.forms_pages import FeatureForm, RehearsalForm
 from federation.models import Federation, TrainingRun
-from federation.presentation import federation_map, traffic, unlike
+from federation.presentation import features, federation_map, traffic, unlike
 from federation.presentation import qkd as keys
 
 
@@ -40,15 +41,46 @@ def federation_traffic(request: HttpRequest, federation_id: uuid.UUID) -> HttpRe
 @requires("federation.view")
 @require_safe
 def federation_differences(request: HttpRequest, federation_id: uuid.UUID) -> HttpResponse:
-    found = _federation(request, federation_id)
+    return _differences(request, _federation(request, federation_id))
+
+
+def _differences(
+    request: HttpRequest, found: Federation, form: FeatureForm | None = None, status: int = 200
+) -> HttpResponse:
     runs = traffic.runs_with_rounds(found)
     run = _chosen(request, runs)
-    user = _user(request)
+    user, shown = _user(request), features.shown(found)
     context = {
         "runs": runs, "run": run, "compared": unlike.compared(found), "influences": unlike.influences(run, user),
-        "least": MIN_CELL, "may_study": user.may("federation.manage"),
+        "least": MIN_CELL, "may_study": user.may("federation.manage"), "features": shown,
+        "form": form or FeatureForm(offered=shown.offered),
     }  # fmt: skip
-    return _page(request, found, "federation_differences", context)
+    return _page(request, found, "federation_differences", context, status)
+
+
+@requires("federation.manage")
+@require_POST
+def feature_study(request: HttpRequest, federation_id: uuid.UUID) -> HttpResponse:
+    found = _federation(request, federation_id)
+    form = FeatureForm(request.POST, offered=feature_studies.whom(found).features)
+    if form.is_valid():
+        try:
+            feature_studies.study_start(federation=found, actor=_user(request), **form.cleaned_data)
+        except ApplicationError as error:
+            form.add_error(None, str(error))
+        else:
+            messages.success(request, "The sites are asked. This page shows their answers when you load it again.")
+            return redirect(reverse("federation_differences", args=[found.id]) + "#features")
+    return _differences(request, found, form, status=400)
+
+
+@requires("federation.manage")
+@require_POST
+def contribution_study(request: HttpRequest, run_id: uuid.UUID) -> HttpResponse:
+    run = get_object_or_404(TrainingRun.objects.for_user(request.user), id=run_id)
+    contribution_studies.study_start(run=run, actor=_user(request))
+    messages.success(request, "The sites are asked to score the model without each of them. Load this page again.")
+    return redirect(reverse("run", args=[run.id]) + "#contributions")
 
 
 @requires("federation.manage")

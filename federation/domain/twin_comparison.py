@@ -109,6 +109,8 @@ class Conclusion:
     effect: float | None
     better: int
     worse: int
+    first_interval: tuple[float, float] | None = None  # of each model's own mean, over patients
+    second_interval: tuple[float, float] | None = None
 
     @property
     def p_words(self) -> str:
@@ -150,8 +152,22 @@ def conclude(parts: Iterable[PairedScores | None], *, binary: bool) -> Conclusio
     lower, upper = sums.interval(CONFIDENCE, binary=binary)
     return Conclusion(
         sums.n, sums.first / sums.n, sums.second / sums.n, sums.difference, lower, upper, whole.sign_p, whole.effect,
-        whole.better, whole.worse,
+        whole.better, whole.worse, own_interval(sums.n, sums.first, whole.first_squares, binary=binary),
+        own_interval(sums.n, sums.second, whole.second_squares, binary=binary),
     )  # fmt: skip
+
+
+def own_interval(n: int, total: float, squares: float, *, binary: bool) -> tuple[float, float]:
+    """Of one model's mean score over patients, from their number, sum and sum of squares.
+
+    A patient is one score, however many images he has, so patients are what is drawn. A bootstrap over patients needs
+    their rows, which do not leave the sites; Student's interval needs the sums alone and differs little from it.
+    """
+    if binary:
+        return wilson(total, n, CONFIDENCE)
+    error = sqrt(float(squared_error(float(n), np.array(total), np.array(squares), binary=False)))
+    reach = t_quantile(CONFIDENCE, max(n - 1, 1)) * error
+    return max(0.0, total / n - reach), min(1.0, total / n + reach)
 
 
 def between(one: Sequence[float], two: Sequence[float], *, binary: bool) -> tuple[float, float, float]:

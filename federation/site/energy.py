@@ -1,17 +1,20 @@
 """What a piece of work took at the site: CPU seconds as measured, and the watts they are to be multiplied by.
 
-RAPL counts the whole package, whoever uses it. It is used where the system lets it be read; otherwise the operator's
+RAPL counts whole processors (packages), whoever uses them; all of them are added up, and none of their parts (cores,
+memory), which are in them already. It is used where the system lets every package be read; otherwise the operator's
 declared figure, and without one there are CPU seconds and no energy.
 """
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-RAPL = Path("/sys/class/powercap/intel-rapl:0")
+POWERCAP = Path("/sys/class/powercap")
+_PACKAGE = re.compile(r"(intel|amd)-rapl:\d+")  # its parts are called intel-rapl:0:0
 MICRO = 1e-6
 
 
@@ -20,13 +23,13 @@ class Meter:
     """Started when it is made; `read` says what has been used since."""
 
     watts: float | None = None  # declared by the site's operator: of one busy core
-    rapl: Path = RAPL
+    powercap: Path = POWERCAP
     _cpu: float = field(init=False)
-    _joules: float | None = field(init=False)
+    _before: dict[Path, float] = field(init=False)
 
     def __post_init__(self) -> None:
         # Of this thread and of what torch computes for it: a site trains one order at a time, with one thread.
-        self._cpu, self._joules = time.process_time(), self._counter()
+        self._cpu, self._before = time.process_time(), _counters(self.powercap)
 
     def read(self) -> dict[str, Any]:
         """CPU seconds; and joules with their source ("rapl" or "declared"), where there is one."""
@@ -39,23 +42,41 @@ class Meter:
         return found
 
     def _measured(self) -> float | None:
-        now = self._counter()
-        if now is None or self._joules is None:
+        now = _counters(self.powercap)
+        if not now or set(now) != set(self._before):
             return None
-        used = now - self._joules
-        if used < 0:  # the counter starts again at its range
-            whole = self._number("max_energy_range_uj")
-            if whole is None:
-                return None
-            used += whole * MICRO
-        return used
+        total = 0.0
+        for package, counter in now.items():
+            used = counter - self._before[package]
+            if used < 0:  # the counter starts again at its range
+                whole = _number(package / "max_energy_range_uj")
+                if whole is None:
+                    return None
+                used += whole
+            total += used
+        return total * MICRO
 
-    def _counter(self) -> float | None:
-        value = self._number("energy_uj")
-        return None if value is None else value * MICRO
 
-    def _number(self, name: str) -> float | None:
-        try:
-            return float((self.rapl / name).read_text())
-        except (OSError, ValueError):
-            return None
+def _counters(powercap: Path) -> dict[Path, float]:
+    """The counter of each package; none if one of them cannot be read, as half of the machine is no measurement."""
+    try:
+        packages = [entry for entry in sorted(powercap.iterdir()) if _PACKAGE.fullmatch(entry.name)]
+    except OSError:
+        return {}
+    found = {package: _number(package / "energy_uj") for package in packages if _is_package(package)}
+    return {} if None in found.values() else {package: value for package, value in found.items() if value is not None}
+
+
+def _is_package(entry: Path) -> bool:
+    """Not `psys`, the platform as a whole, which holds the packages once more."""
+    try:
+        return (entry / "name").read_text().strip().startswith("package")
+    except OSError:
+        return True  # an older kernel without names
+
+
+def _number(path: Path) -> float | None:
+    try:
+        return float(path.read_text())
+    except (OSError, ValueError):
+        return None

@@ -81,6 +81,10 @@ class Site:
             self._manifests[left_out] = manifest(self.source, fewer) | {"opted_out": told(n)}
         return self._manifests[left_out]
 
+    def patients_left(self) -> SiteData:
+        """All patients but those who have opted out."""
+        return _without(self.data, self.home.opt_outs.ids())
+
     def splits(self, seed: int) -> Splits:
         """Who trains and who is held out: the same in each round of a run, different at each site.
 

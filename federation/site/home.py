@@ -10,6 +10,7 @@ import os
 import secrets
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PrivateKey
 from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey
@@ -30,6 +31,7 @@ class SiteConfig:
     log_keys: tuple[str, ...] = ()  # the log's verifier keys, pinned when the site first witnesses
     overlays: bool = False  # may drawings of its images go to its own people on the platform: open data only
     watts: float | None = None  # of one busy core, as the operator declares it; for estimates of energy
+    summary_epsilon: float = 0.0  # what all noised summaries of features together may spend of each patient; 0: none
 
 
 class SiteHome:
@@ -37,7 +39,7 @@ class SiteHome:
 
     site.json config · key ML-DSA-65 seed · noise secret of differential privacy · sealing ML-KEM-768 seed
     secure/ what it has agreed and answered under secure aggregation (federation.site.secure)
-    answers/ what was sent, by order
+    answers/ what was sent, by order · summaries.json what noised summaries have spent
     memory/ what aggregation rules keep here between rounds
     witness/ what the site has cosigned of the log, and the keys it does that with (provenance.witness.state)
     approvals/ what the institution has signed here · opt-outs.json patients who are left out · outbox/ yet to be sent
@@ -65,7 +67,14 @@ class SiteHome:
         given = os.environ.get("SITE_REDIS_URL")  # a container is told where its broker is
         if given:
             stored = replace(stored, redis_url=given)
-        return replace(stored, overlays=_switch(stored.overlays), watts=_watts(stored.watts))
+        return replace(
+            stored,
+            overlays=_switch(stored.overlays),
+            watts=_number("SITE_WATTS", stored.watts, below=10_000, remedy="leave it out if it is not known"),
+            summary_epsilon=_number(
+                "SITE_SUMMARY_EPSILON", stored.summary_epsilon, below=100, remedy="leave it out to let none out"
+            ),
+        )
 
     @property
     def key(self) -> MLDSA65PrivateKey:
@@ -127,14 +136,15 @@ def _switch(stored: bool) -> bool:
     return stored if not given else given in {"1", "on", "true", "yes"}
 
 
-def _watts(stored: float | None) -> float | None:
-    given = os.environ.get("SITE_WATTS", "").strip()
+def _number(name: str, stored: Any, *, below: int, remedy: str) -> Any:
+    """What the environment says instead of what is kept."""
+    given = os.environ.get(name, "").strip()
     if not given:
         return stored
     try:
-        watts = float(given)
+        number = float(given)
     except ValueError:
-        watts = math.nan
-    if not 0 < watts < 10_000:
-        raise ValueError(f"expected SITE_WATTS over 0 and under 10000, got {given!r}; leave it out if it is not known")
-    return watts
+        number = math.nan
+    if not 0 < number < below:
+        raise ValueError(f"expected {name} over 0 and under {below}, got {given!r}; {remedy}")
+    return number

@@ -20,7 +20,17 @@ from celery import Celery
 from celery.signals import worker_ready, worker_shutdown
 
 from federation.domain.messages import Message, MessageError, dump_public, seal
-from federation.site import devices, outbox, overlays, qkd, sealing, secure, witness  # noqa: F401 - they register their orders
+from federation.site import (  # noqa: F401 - some register their orders
+    contributions,
+    devices,
+    outbox,
+    overlays,
+    qkd,
+    sealing,
+    secure,
+    summaries,
+    witness,
+)
 from federation.site.handlers import Site, handle, is_quick, known_kinds
 from federation.site.home import SiteHome
 from federation.site.wire import broker, tls_options, transport_options

@@ -13,6 +13,7 @@ from benchmarks.dice.table import complete_seeds, interval, rows
 from federation.domain.data.dataset import LoadReport, SiteData
 from federation.domain.learning.config import LocalConfig
 from federation.domain.models.registry import unet_specs
+from federation.domain.twin_comparison import own_interval
 
 
 def site(code: str, n: int) -> SiteData:
@@ -138,3 +139,28 @@ def test_an_interval_over_patients_covers_the_mean():
     values = np.array([0.2, 0.4, 0.9, 0.7, 0.8])
     low, high = interval(values)
     assert low < values.mean() < high and (low, high) == interval(values)
+
+
+def test_patients_are_drawn_and_not_their_images_or_seeds():
+    """Of two patients at 0 and 1, drawn twice with return, the mean is 0, 1/2 or 1 with 1/4, 1/2 and 1/4."""
+    assert interval(np.array([0.0, 1.0])) == (0, 1)
+    patients = {"p": 0.0, "q": 1.0}
+    cells = [
+        {"row": "hybrid_unet", "seed": seed, "fold": 1, "plan": "x", "dice": patients, "hd95": patients,
+         "silent": patients, "curve": []}
+        for seed in range(10)
+    ]  # fmt: skip
+    (row, *_) = rows(cells, (1,))
+    assert row.value == 0.5 and "95 % over patients 0.000 to 1.000; 2 held-out patients, 10 seeds" in row.note
+
+
+def test_the_interval_of_a_runs_page_is_that_of_drawing_patients():
+    """A site sends sums and no rows, so a run's page cannot draw patients: it says what the sums say of them."""
+    dice = np.random.default_rng(3).beta(4, 2, 60)
+    drawn, summed = interval(dice), own_interval(60, dice.sum(), (dice**2).sum(), binary=False)
+    assert drawn == pytest.approx(summed, abs=0.01)
+    # By hand: 100 patients at 0.2 and 100 at 0.6. Variance 0.04 * 200 / 199; t of 199 degrees 1.972.
+    reach = 1.972 * (0.04 / 199) ** 0.5
+    assert own_interval(200, 80.0, 100 * (0.04 + 0.36), binary=False) == pytest.approx(
+        (0.4 - reach, 0.4 + reach), abs=1e-4
+    )

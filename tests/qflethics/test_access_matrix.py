@@ -59,6 +59,8 @@ EXPECTED: dict[str, dict[str, str]] = {
     "qkd_check": {"POST": "A"},
     "qkd_rehearsal": {"POST": "A"},
     "influence_study": {"POST": "A"},
+    "feature_study": {"POST": "A"},
+    "contribution_study": {"POST": "A"},
     "run_propose": {"POST": "A"},
     "agreement_record": {"POST": "A"},
     "site_invite": {"GET": "A", "POST": "A"},

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from models_registry.models import Version
 from models_registry.policies import manifests_of
@@ -24,12 +25,11 @@ class Layout:
     sites: tuple[tuple[str, str], ...]  # code, name
     shape: tuple[int, ...]
     trained_on: frozenset[str]  # digests of the sites' own data
+    options: tuple[tuple[str, int | str], ...] = ()  # of the loader, as the sites set them
 
     def spec(self, root: Path) -> str:
-        from federation.domain.data.registry import KINDS
-
-        resolution = f"?px={self.shape[-1]}" if "px" in KINDS[self.kind].options else ""
-        return f"{self.kind}:{root}{resolution}"
+        query = urlencode(self.options)
+        return f"{self.kind}:{root}{'?' if query else ''}{query}"
 
 
 def layout_of(version: Version) -> Layout | None:
@@ -43,15 +43,26 @@ def layout_of(version: Version) -> Layout | None:
     source = open_source(f"{kind}:.")
     return Layout(
         kind, source.title, tuple((site.code, site.name) for site in source.sites()), tuple(found[0]["shape"]),
-        frozenset(content["sha256"] for content in found),
+        frozenset(content["sha256"] for content in found), _options(found[0]),
     )  # fmt: skip
+
+
+def _options(content: dict[str, Any]) -> tuple[tuple[str, int | str], ...]:
+    """What the site's loader was told; a manifest of before that was stated shows the size of its images alone."""
+    from federation.domain.data.registry import KINDS
+
+    stated, shape = dict(content.get("options", {})), content["shape"]
+    if len(shape) > 1 and "px" in KINDS[content["source"]].options:
+        stated.setdefault("px", shape[-1])
+    return tuple(sorted(stated.items()))
 
 
 def why_none(version: Version) -> str:
     """Why no board can bring patients to this version; empty if one can."""
     from federation.domain.data.registry import KINDS
 
-    kinds = sorted({manifest.content["source"] for manifest in manifests_of(version)})
+    manifests = [manifest.content for manifest in manifests_of(version)]
+    kinds = sorted({content["source"] for content in manifests})
     if len(kinds) != 1:
         got = ", ".join(kinds) or "none"
         return f"A board brings patients in the layout of the one data set that a version was trained on; got {got}."
@@ -61,6 +72,11 @@ def why_none(version: Version) -> str:
         return (
             f"This version was trained on drawn data ({kinds[0]}): there are no files whose layout a board could "
             "follow, and no patients that the model is meant for. Audit a version that was trained on files."
+        )
+    if len({_options(content) for content in manifests}) > 1:
+        return (
+            "The sites of this version read their files with different options of the loader, so there is no one way "
+            "in which a board's files could be read. Audit a version whose sites read alike."
         )
     return ""
 

@@ -11,7 +11,7 @@ import hashlib
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
@@ -28,6 +28,7 @@ from federation.domain.data.mimic_cxr import MimicCxrSource
 from federation.domain.data.phantom import PhantomSource
 
 MANIFEST_FORMAT = "qflethics/site-data/v1"
+_ABOUT_PATIENTS = frozenset({"sites", "patients", "bias", "seed"})  # options that say who is there, not how it is read
 
 
 @dataclass(frozen=True)
@@ -217,7 +218,19 @@ def manifest(source: Source, data: SiteData) -> dict[str, Any]:
             "notes": list(report.notes),
         },
         "sha256": digest(data),
+        # Absent where they are the defaults, so that what was stated before there were any is stated still.
+        **({"options": options} if (options := options_of(source)) else {}),
     }
+
+
+def options_of(source: Source) -> dict[str, int | str]:
+    """What a source was told about how patients become rows, other than the defaults; not which patients they are."""
+    usual = {one.name: one.default for one in fields(source)} if is_dataclass(source) else {}
+    found = {}
+    for name in KINDS[source.name].options if source.name in KINDS else ():
+        if name not in _ABOUT_PATIENTS and (value := getattr(source, name)) != usual[name]:
+            found[name] = value
+    return dict(sorted(found.items()))
 
 
 def digest(data: SiteData) -> str:

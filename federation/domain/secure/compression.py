@@ -47,6 +47,8 @@ def common_indices(*, seed: str, round_number: int, size: int, keep: float) -> I
     if not 0 < keep <= 1 or round_number < 1 or size < 0:
         raise CompressionError(f"expected a share over 0 to 1 and a round from 1, got {keep!r} and {round_number!r}")
     turns = math.ceil(1 / keep - 1e-9)
+    if turns == 1:
+        return np.arange(size, dtype=np.int64)
     cycle, turn = divmod(round_number - 1, turns)
     order = _order(f"qfl-ethics/random-k/v1:{seed}:{cycle}:{size}", size)
     return np.sort(order[turn * size // turns : (turn + 1) * size // turns]).astype(np.int64)
@@ -76,7 +78,7 @@ class ErrorFeedback:
         """The values to send of an update; `sent` says what of them arrives after clipping and rounding."""
         whole = self.owed + np.asarray(update, dtype=np.float32)
         chosen = whole[indices]
-        whole[indices] -= np.asarray(sent(chosen), dtype=np.float32)
+        whole[indices] = chosen - np.asarray(sent(chosen), dtype=np.float32)
         self._after = whole
         return chosen
 

@@ -17,7 +17,7 @@ import hashlib
 import json
 import struct
 from collections.abc import Callable, Mapping, MutableSet
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -167,11 +167,13 @@ def seal(payload: bytes, purpose: Purpose, *, key: MLDSA65PrivateKey, recipient:
     recipient : bytes
         The recipient's ML-KEM-768 public key.
     """
-    header = canonical({"v": 1, **asdict(purpose)})
+    header = canonical({"v": 1, **vars(purpose)})
     ciphertext, shared = encapsulate(recipient)
     box = AESGCM(_box_key(shared, header)).encrypt(_NONCE, payload, header)
-    signed = MAGIC + struct.pack(">I", len(header)) + header + ciphertext + box
-    return signed + key.sign(hashlib.sha512(signed).digest(), _CONTEXT)
+    before = MAGIC + struct.pack(">I", len(header)) + header + ciphertext
+    hashed = hashlib.sha512(before)
+    hashed.update(box)  # not joined first: it may be long
+    return b"".join((before, box, key.sign(hashed.digest(), _CONTEXT)))
 
 
 def _box_key(shared: bytes, header: bytes) -> bytes:
@@ -181,11 +183,6 @@ def _box_key(shared: bytes, header: bytes) -> bytes:
 def claimed_purpose(envelope: bytes) -> Purpose:
     """What an envelope says that it is for, unchecked. Raises Malformed."""
     return _purpose(_header(envelope)[0])
-
-
-def digest(envelope: bytes) -> str:
-    """SHA-256 of what is signed, hex: names the envelope in the ledger."""
-    return hashlib.sha256(envelope[:-SIGNATURE_BYTES]).hexdigest()
 
 
 @dataclass
@@ -199,7 +196,7 @@ class Opener:
     certificates : callable
         The certificate of a sender by name, or None.
     seen : set of str
-        Digests of what was opened; kept by whoever keeps the opener.
+        Names of what was opened (half of the SHA-512 that is signed); kept by whoever keeps the opener.
     max_bytes : int
     """
 
@@ -229,20 +226,20 @@ class Opener:
                 f"the certificate of {certificate.name} is not valid at {now:%Y-%m-%d %H:%M}; renew it by provisioning "
                 "the site again"
             )
-        signed, signature = envelope[:-SIGNATURE_BYTES], envelope[-SIGNATURE_BYTES:]
+        signed, signature = memoryview(envelope)[:-SIGNATURE_BYTES], envelope[-SIGNATURE_BYTES:]
+        hashed = hashlib.sha512(signed).digest()
         try:
-            hashed = hashlib.sha512(signed).digest()
             MLDSA65PublicKey.from_public_bytes(certificate.signing_key).verify(signature, hashed, _CONTEXT)
         except InvalidSignature:
             raise WrongSignature(
                 f"the signature is not that of {certificate.name}, or the envelope was changed"
             ) from None
         _check_purpose(claimed, expected)
-        name = digest(envelope)
+        name = hashed[:32].hex()
         if name in self.seen:
             raise Replayed(f"envelope {name[:12]} of {certificate.name} was opened before")
         try:
-            shared = decapsulate(self.seed, signed[end : end + CIPHERTEXT_BYTES])
+            shared = decapsulate(self.seed, bytes(signed[end : end + CIPHERTEXT_BYTES]))
             payload = AESGCM(_box_key(shared, header)).decrypt(_NONCE, signed[end + CIPHERTEXT_BYTES :], header)
         except (InvalidTag, ValueError):
             raise NotForUs(f"envelope {name[:12]} does not open with this key; it was sealed for another") from None
@@ -267,7 +264,7 @@ def _purpose(header: bytes) -> Purpose:
         raw: dict[str, Any] = json.loads(header)
         version = raw.pop("v")
         purpose = Purpose(**raw)
-        fits = header == canonical({"v": version, **asdict(purpose)})
+        fits = header == canonical({"v": version, **vars(purpose)})
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise Malformed(f"not an envelope's header: {type(error).__name__}") from error
     texts = (purpose.run, purpose.step, purpose.site, purpose.direction, purpose.config_hash)

@@ -8,6 +8,7 @@ that the sum of all of them cannot wrap around: with a modulus p and s sites, a 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,11 @@ class Field:
     @property
     def modulus(self) -> int:
         return MODULI[self.bits]
+
+    @property
+    def signed(self) -> type[np.signedinteger[Any]]:
+        """Integers that hold an element and its negative; of narrow ones a processor divides many at once."""
+        return np.int32 if self.bits <= 16 else np.int64
 
     def pack(self, elements: Elements) -> NDArray[np.generic]:
         """As sent: two or four bytes an element, or three bytes for two."""
@@ -122,11 +128,16 @@ class Quantiser:
             raise ValueError("expected finite values, got NaN or infinity; there is no update to send")
         # Into the range first: rounding after it cannot leave it, so the bound against overflow holds whatever comes.
         np.clip(scaled, -self.levels, self.levels, out=scaled)
-        whole = np.rint(scaled) if uniforms is None else np.floor(scaled + uniforms)
-        return np.mod(whole.astype(np.int64), self.field.modulus).astype(np.uint32)
+        if uniforms is None:
+            np.rint(scaled, out=scaled)
+        else:
+            np.floor(np.add(scaled, uniforms, out=scaled), out=scaled)
+        whole = scaled.astype(self.field.signed)
+        whole += (whole < 0) * self.field.signed(self.field.modulus)
+        return whole.astype(np.uint32)
 
     def decode(self, elements: Elements) -> NDArray[np.float64]:
         """The real value of a sum of at most `parties` encoded ones."""
-        whole = elements.astype(np.int64)
-        whole[whole > self.field.modulus // 2] -= self.field.modulus
-        return np.asarray(whole * self.step, dtype=np.float64)
+        whole = elements.astype(self.field.signed)
+        whole -= (whole > self.field.modulus // 2) * self.field.signed(self.field.modulus)
+        return np.asarray(whole * np.float64(self.step), dtype=np.float64)

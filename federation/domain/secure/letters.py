@@ -43,9 +43,9 @@ def seal_letter(
             "signature": signature_of(message, key) if evidence else "",
         }
     )  # fmt: skip
-    files = b"".join(data for _, data in sorted(message.attachments.items()))
-    sealed = envelope.seal(struct.pack(">I", len(head)) + head + files, purpose, key=key, recipient=recipient)
-    return _PREFIX + base64.b64encode(sealed).decode()
+    files = (data for _, data in sorted(message.attachments.items()))
+    payload = b"".join((struct.pack(">I", len(head)), head, *files))
+    return _PREFIX + base64.b64encode(envelope.seal(payload, purpose, key=key, recipient=recipient)).decode("ascii")
 
 
 def _raw(text: str, max_bytes: int) -> bytes:

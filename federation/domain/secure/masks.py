@@ -24,6 +24,7 @@ from federation.domain.secure.field import Elements, Field
 
 SEED_BYTES = 32
 CIPHERTEXT_BYTES = 1088
+_CACHED = 2**14  # numbers made at once where that changes nothing but how long it takes
 _BLOCK = 2**20  # elements drawn at once: a long mask is never whole in memory twice
 
 
@@ -84,7 +85,11 @@ class Stream:
         return self._bytes.update(bytes(count))
 
     def elements(self, count: int, field: Field) -> Elements:
-        """Uniform field elements: words of the keystream that are no element are passed over."""
+        """Uniform field elements."""
+        return self.words(count, field).astype(np.uint32)
+
+    def words(self, count: int, field: Field) -> NDArray[Any]:
+        """The same in the narrowest type: words of the keystream that are no element are passed over."""
         kind, width, cut = ("<u4", 4, 0) if field.bits == 32 else ("<u2", 2, 16 - field.bits)
         found: list[NDArray[Any]] = []
         missing = count
@@ -94,33 +99,52 @@ class Stream:
             fit = words[words < field.modulus][:missing]
             found.append(fit)
             missing -= len(fit)
-        return (np.concatenate(found) if found else np.zeros(0)).astype(np.uint32)
+        if len(found) == 1:  # nearly always
+            return found[0]
+        return np.concatenate(found) if found else np.zeros(0, dtype=kind)
 
     def uniforms(self, count: int) -> NDArray[np.float64]:
         """Numbers in [0, 1) of 53 bits."""
-        words: NDArray[np.uint64] = np.frombuffer(self.raw(8 * count), dtype="<u8")
-        return np.asarray(words >> np.uint64(11), dtype=np.float64) * np.float64(2.0**-53)
+        out = np.empty(count, dtype=np.float64)
+        for start in range(0, count, _CACHED):
+            part = out[start : start + _CACHED]
+            words: NDArray[np.uint64] = np.frombuffer(self.raw(8 * len(part)), dtype="<u8")
+            whole = (words >> np.uint64(11)).view(np.int64)  # signed ones are converted several times as fast
+            np.multiply(whole, 2.0**-53, out=part)
+        return out
 
 
 class MaskedSum:
-    """Adds and subtracts masks on top of some elements, in wide integers that are reduced once at the end."""
+    """Adds and subtracts masks on top of some elements, in signed integers, reduced before they can overflow."""
 
     def __init__(self, elements: Elements, field: Field) -> None:
         self._field = field
-        self._sum = elements.astype(np.int64)
+        self._sum = elements.astype(field.signed)
+        self._most = np.iinfo(field.signed).max // field.modulus - 1  # terms that fit beside a reduced one
+        self._terms = 1
 
     def add(self, elements: Elements) -> None:
-        self._sum += elements
+        self._make_room()
+        self._sum += elements.astype(self._sum.dtype)
 
     def mask(self, seed: bytes, *, sign: int) -> None:
+        self._make_room()
         stream = Stream(seed)
         for start in range(0, len(self._sum), _BLOCK):
             part = self._sum[start : start + _BLOCK]
-            drawn = stream.elements(len(part), self._field)
-            if sign > 0:
-                part += drawn
-            else:
-                part -= drawn
+            drawn = stream.words(len(part), self._field)
+            (np.add if sign > 0 else np.subtract)(part, drawn, out=part)
 
     def reduced(self) -> Elements:
-        return np.mod(self._sum, self._field.modulus).astype(np.uint32)
+        self._reduce()
+        return self._sum.astype(np.uint32)
+
+    def _make_room(self) -> None:
+        if self._terms >= self._most:
+            self._reduce()
+        self._terms += 1
+
+    def _reduce(self) -> None:
+        modulus = self._field.signed(self._field.modulus)
+        self._sum -= self._sum // modulus * modulus  # NumPy has a fast floor division and a slow remainder
+        self._terms = 1

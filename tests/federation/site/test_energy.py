@@ -9,13 +9,13 @@ from federation.site.home import SiteConfig, SiteHome
 
 
 def test_without_a_figure_there_are_cpu_seconds_and_no_energy(tmp_path):
-    found = Meter(rapl=tmp_path).read()
+    found = Meter(powercap=tmp_path).read()
     assert set(found) == {"cpu_seconds"}
     assert found["cpu_seconds"] >= 0
 
 
 def test_declared_watts_are_multiplied_and_named(tmp_path):
-    meter = Meter(20.0, rapl=tmp_path)
+    meter = Meter(20.0, powercap=tmp_path)
     meter._cpu -= 3  # three seconds of work
     found = meter.read()
     assert found["cpu_seconds"] == pytest.approx(3, abs=0.5)
@@ -23,14 +23,46 @@ def test_declared_watts_are_multiplied_and_named(tmp_path):
     assert (found["energy_source"], found["watts"]) == ("declared", 20.0)
 
 
-@pytest.mark.parametrize(("before", "after", "joules"), [(1_000_000, 6_500_000, 5.5), (9_000_000, 1_000_000, 2.0)])
-def test_a_counter_that_can_be_read_is_taken_also_over_its_range(tmp_path, before, after, joules):
-    (tmp_path / "max_energy_range_uj").write_text("10000000")
-    (tmp_path / "energy_uj").write_text(str(before))
-    meter = Meter(20.0, rapl=tmp_path)
-    (tmp_path / "energy_uj").write_text(str(after))
+def powercap(folder, counters: dict[str, tuple[str, int]], most: int = 10_000_000):
+    """What the kernel shows under /sys/class/powercap: links to zones, in which zones of their parts lie."""
+    devices = folder / "devices"
+    (folder / "powercap").mkdir(exist_ok=True)
+    (folder / "powercap" / "intel-rapl").mkdir(exist_ok=True)  # the control type, which counts nothing
+    for zone, (name, counter) in counters.items():
+        own = devices / zone
+        own.mkdir(parents=True, exist_ok=True)
+        for file, text in (("name", name), ("energy_uj", counter), ("max_energy_range_uj", most), ("enabled", 0)):
+            (own / file).write_text(f"{text}\n")
+        if not (folder / "powercap" / zone).exists():
+            (folder / "powercap" / zone).symlink_to(own)
+    return folder / "powercap"
+
+
+@pytest.mark.parametrize(("before", "after", "joules"), [
+    ({"intel-rapl:0": ("package-0", 1_000_000)}, {"intel-rapl:0": ("package-0", 6_500_000)}, 5.5),
+    ({"intel-rapl:0": ("package-0", 9_000_000)}, {"intel-rapl:0": ("package-0", 1_000_000)}, 2.0),  # over its range
+    (
+        {"intel-rapl:0": ("package-0", 0), "intel-rapl:0:0": ("core", 0), "intel-rapl:1": ("package-1", 9_500_000),
+         "intel-rapl:0:1": ("dram", 0), "intel-rapl:2": ("psys", 0)},
+        {"intel-rapl:0": ("package-0", 3_000_000), "intel-rapl:0:0": ("core", 2_000_000),
+         "intel-rapl:1": ("package-1", 500_000), "intel-rapl:0:1": ("dram", 1_000_000),
+         "intel-rapl:2": ("psys", 9_000_000)},
+        4.0,  # 3 of one processor and, over its range, 1 of the other; their parts are in them
+    ),
+])  # fmt: skip
+def test_the_packages_of_the_machine_are_added_up(tmp_path, before, after, joules):
+    tree = powercap(tmp_path, before)
+    meter = Meter(20.0, powercap=tree)
+    powercap(tmp_path, after)
     found = meter.read()
     assert (found["joules"], found["energy_source"]) == (joules, "rapl")
+
+
+def test_a_package_that_may_not_be_read_leaves_the_declared_figure(tmp_path):
+    tree = powercap(tmp_path, {"intel-rapl:0": ("package-0", 1), "intel-rapl:1": ("package-1", 1)})
+    (tmp_path / "devices" / "intel-rapl:1" / "energy_uj").write_text("")  # as EACCES for all but root, since 2020
+    found = Meter(20.0, powercap=tree).read()
+    assert found["energy_source"] == "declared"
 
 
 @pytest.mark.parametrize(

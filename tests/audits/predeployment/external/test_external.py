@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from django.db import DatabaseError, transaction
@@ -20,6 +21,7 @@ from core import artefacts
 from core.errors import ApplicationError, Conflict, Forbidden
 from core.models import Job, Outbox
 from core.roles import Role
+from federation.domain.data.registry import open_source, options_of
 from federation.models import DataManifest
 from models_registry.models import ApprovalRequest, Evidence, Version
 from tests.factories.audits import make_audit
@@ -398,3 +400,30 @@ def test_data_and_results_stay_as_they_are(external):
     ExternalData.objects.filter(id=data.id).update(state="withdrawn")
     with refused("cannot become"), transaction.atomic():
         ExternalData.objects.filter(id=data.id).update(state="ready")
+
+
+@pytest.mark.parametrize(("spec", "shape"), [
+    ("lgg:/board?context=1&px=64&slices=6", [9, 64, 64]), ("brats:/board?px=48&region=core&slices=4", [4, 48, 48]),
+    ("mimic_cxr:/board?form=areas&label=pneumonia&px=8&uncertain=positive", [128]), ("heart:/board", [26]),
+])  # fmt: skip
+def test_a_boards_files_are_read_as_the_sites_read_theirs(heart, spec, shape):
+    """With every option of the loader, so that a row means the same; not only in the same size."""
+    source = open_source(spec)
+    stated = {"source": source.name, "shape": shape, "options": options_of(source)}
+    for manifest in DataManifest.objects.all():
+        DataManifest.objects.filter(id=manifest.id).update(content={**manifest.content, **stated})
+    found = layout.layout_of(heart)
+    assert found is not None and open_source(found.spec(Path("/board"))) == source
+
+
+def test_sites_that_read_differently_have_no_one_layout_and_older_manifests_show_their_size(heart):
+    one, two = DataManifest.objects.all()
+    for manifest, options in ((one, {"slices": 6, "px": 64}), (two, {"px": 64})):
+        content = {**manifest.content, "source": "lgg", "shape": [3, 64, 64], "options": options}
+        DataManifest.objects.filter(id=manifest.id).update(content=content)
+    assert layout.layout_of(heart) is None and "different options of the loader" in layout.why_none(heart)
+    for manifest in (one, two):
+        content = {**manifest.content, "source": "lgg", "shape": [3, 64, 64]}
+        DataManifest.objects.filter(id=manifest.id).update(content=content)
+    found = layout.layout_of(heart)
+    assert found is not None and found.spec(Path("/board")) == "lgg:/board?px=64"

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import hashlib
+
 import numpy as np
 import pytest
 from scipy.stats import chisquare
@@ -64,3 +66,32 @@ def test_purposes_do_not_run_into_each_other():
 def test_a_ciphertext_of_another_length_is_refused():
     with pytest.raises(ValueError, match="1088"):
         masks.decapsulate(bytes(64), b"short")
+
+
+@pytest.mark.parametrize(("bits", "sum_", "uniforms"), [
+    (12, "ef4b5d9da39c5a38", "6d8215adb75634d9"),
+    (16, "22dfe1377ddde4cd", "6d8215adb75634d9"),
+    (32, "50ca20c8d76e0289", "6d8215adb75634d9"),
+])  # fmt: skip
+def test_the_stream_is_that_of_version_1(bits, sum_, uniforms):
+    """Sums of stored runs are opened again years later, so what a seed gives must never change."""
+    field = Field(bits)
+    values = Stream(bytes(32)).elements(5000, field)
+    total = MaskedSum(values, field)
+    total.mask(SEED, sign=1)
+    total.mask(SEED[::-1], sign=-1)
+    total.add(values)
+    assert hashlib.sha256(total.reduced().tobytes()).hexdigest()[:16] == sum_
+    assert hashlib.sha256(Stream(SEED).uniforms(5000).tobytes()).hexdigest()[:16] == uniforms
+    assert Stream(SEED).uniforms(40_000)[:5000].tolist() == Stream(SEED).uniforms(5000).tolist()
+
+
+@pytest.mark.parametrize("bits", [16, 32])
+def test_a_sum_of_more_terms_than_its_integers_hold_does_not_overflow(bits):
+    """40,000 terms of the largest element pass 2^31; the field's sum of n times -1 is -n."""
+    field = Field(bits)
+    largest = np.full(3, field.modulus - 1, dtype=np.uint32)
+    total = MaskedSum(largest, field)
+    for _ in range(39_999):
+        total.add(largest)
+    assert total.reduced().tolist() == [field.modulus - 40_000] * 3
