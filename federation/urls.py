@@ -7,6 +7,7 @@ from federation import (
     views_consents,
     views_overlays,
     views_pages,
+    views_passes,
     views_quantum,
     views_sites,
 )
@@ -17,6 +18,9 @@ urlpatterns = [
     path("federations/<uuid:federation_id>/runs/", views.run_propose, name="run_propose"),
     path("federations/<uuid:federation_id>/invitations/", views_sites.site_invite, name="site_invite"),
     path("invitations/<uuid:invitation_id>/withdraw/", views_sites.site_uninvite, name="site_uninvite"),
+    path("federations/<uuid:federation_id>/certificates/", views_passes.site_passes, name="site_passes"),
+    path("certificates/<uuid:pass_id>/kit/", views_passes.pass_kit, name="pass_kit"),
+    path("certificates/<uuid:pass_id>/revoke/", views_passes.pass_revoke, name="pass_revoke"),
     path("federations/<uuid:federation_id>/agreements/", views.agreement_record, name="agreement_record"),
     path("federations/<uuid:federation_id>/budget/", views_budget.budget_set, name="budget_set"),
     path("runs/compare/", views_comparison.run_compare, name="run_compare"),

@@ -30,6 +30,11 @@ class SiteConfig:
     log_keys: tuple[str, ...] = ()  # the log's verifier keys, pinned when the site first witnesses
     overlays: bool = False  # may drawings of its images go to its own people on the platform: open data only
     watts: float | None = None  # of one busy core, as the operator declares it; for estimates of energy
+    channel: str = ""  # names its queues and its broker user; "" (an older folder): its code alone
+
+    @property
+    def queue(self) -> str:
+        return self.channel or self.site
 
 
 class SiteHome:

@@ -73,7 +73,9 @@ class Hospital(Recorder):
 
     def __init__(self, folder, code: str, institution, federation: Federation) -> None:
         super().__init__()
-        site_provision(folder=folder / code, site=code, data="phantom:?patients=40&sites=2")
+        site_provision(
+            folder=folder / code, site=code, data="phantom:?patients=40&sites=2", federation_id=federation.id
+        )
         self.site = Site(SiteHome(folder / code))
         self.participant = Participant.objects.create(
             federation=federation, institution=institution, site=code,

@@ -8,8 +8,9 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.db import close_old_connections, connection
 
-from federation import pki
+from federation import door, pki
 from federation.gate import Gate, server_context
 from provenance.witness.state import write_whole
 
@@ -29,11 +30,20 @@ class Command(BaseCommand):
         asyncio.run(_serve(parts.hostname, options["listen"] or parts.hostname, parts.port))
 
 
+def against(shown: bytes) -> str:
+    """Asked in a thread that may be kept for hours: its connection to the database is not."""
+    close_old_connections()
+    try:
+        return door.reason_against(shown)
+    finally:
+        connection.close()
+
+
 async def _serve(name: str, address: str, port: int) -> None:
     folder = Path(settings.VAR) / "gate"
     files = _write_certificates(folder, name)
     context = server_context(**files)
-    server = await Gate(redis_url=settings.REDIS_URL, context=context).listen(address, port)
+    server = await Gate(redis_url=settings.REDIS_URL, context=context, against=against).listen(address, port)
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

@@ -62,7 +62,7 @@ class Hospital:
         self.space.plug_in()
         self.gate.stop()
         self.space.close()
-        redis.Redis.from_url(settings.REDIS_URL).execute_command("ACL", "DELUSER", f"site.{FAR}")
+        redis.Redis.from_url(settings.REDIS_URL).execute_command("ACL", "DELUSER", f"site.{self.home.config.queue}")
 
 
 @pytest.fixture(scope="module")
