@@ -8,13 +8,14 @@ from __future__ import annotations
 import io
 import json
 import logging
+import secrets
 import socket
 import subprocess
 import time
 import zipfile
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 import redis
 from cryptography import x509
@@ -23,13 +24,13 @@ from django.utils import timezone
 
 from core.context import governed
 from core.errors import Conflict
+from core.keyfiles import made_once
 from federation import door
 from federation.engines import flare_kit
 from federation.engines.flare_kit import FlareMissing
 from federation.engines.state import State, report, state_of
 from federation.models import Participant, RunEvent, TrainingRun
 from federation.models_sites import SitePass
-from provenance.keys import secret
 from provenance.witness.state import write_whole
 
 logger = logging.getLogger(__name__)
@@ -171,13 +172,13 @@ def _listens(port: int) -> bool:
 
 def relay_url() -> str:
     """The broker for FLARE's server, which faces the hospitals: as a user that touches the sites' queues alone."""
-    password = secret("flare-broker").hex()
+    password = made_once(folder() / "broker-password", lambda: secrets.token_hex(24).encode()).decode()
     redis.Redis.from_url(settings.REDIS_URL).execute_command(
         "ACL", "SETUSER", USER, "reset", "on", f">{password}", "~site.*", "&site.*", "+@all", "-@admin", "-@dangerous",
         "+info",
     )  # fmt: skip
     parts = urlsplit(settings.REDIS_URL)
-    return parts._replace(netloc=f"{USER}:{quote(password)}@{parts.netloc.rpartition('@')[2]}").geturl()
+    return parts._replace(netloc=f"{USER}:{password}@{parts.netloc.rpartition('@')[2]}").geturl()
 
 
 def enter(participant: Participant, kit: Path) -> SitePass:

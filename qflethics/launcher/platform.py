@@ -85,6 +85,7 @@ def programs(*, ports: Ports, sites: dict[str, Path]) -> list[Program]:
     """Everything but the servers, in the order of starting."""
     return [
         *(flare_programs(sites) if with_flare() else []),
+        *([Program("gate", manage("run_gate"))] if os.environ.get("QFL_GATE_URL") else []),
         Program("sequencer", manage("run_sequencer")),
         Program("inbox", manage("run_inbox")),
         Program("coordinator", module("celery", "-A", "qflethics.celery", "worker", "--queues=coordinator",

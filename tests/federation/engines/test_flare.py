@@ -22,6 +22,7 @@ from core.models import Job, Outbox
 from federation import joining, mailbox, sealing, services, site_statements
 from federation.domain import messages
 from federation.domain.learning import states
+from federation.domain.messages import Message
 from federation.domain.run_config import RunConfig
 from federation.engines import flare_kit
 from federation.engines import state as engines
@@ -182,6 +183,12 @@ class World:
         self.until(ended, "the run to end")
         return run
 
+    def closed(self, order: SiteOrder) -> str:
+        files = {name: artefacts.get(digest) for name, digest in order.attachments.items()}
+        body = {**order.body, "sealing_key": sealing.coordinator_sealing_key()}
+        message = Message(order.kind, "coordinator", order.participant.site, order.key, body, files)
+        return sealing.write(order, message)
+
     def opened(self, text: str, order: SiteOrder) -> dict[str, bytes]:
         return sealing.read(order.participant, text)[0].attachments
 
@@ -252,7 +259,7 @@ def _assert_same_as_here(world, run, update) -> None:
     answers.mkdir()
     try:
         postbox = Recorder()
-        carry_out(Site(home, engine="flare"), postbox, sealed(order))
+        carry_out(Site(home, engine="flare"), postbox, world.closed(order))
     finally:
         for path in answers.iterdir():
             path.unlink()
