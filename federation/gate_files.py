@@ -1,4 +1,4 @@
-"""The door's certificate and key in files: made by a process that holds the authority, read by the door, which does not.
+"""The door's certificate and key in files: made by who holds the authority, read by the door, which does not.
 
 So the process that faces the hospitals signs nothing.
 """
@@ -34,8 +34,10 @@ def paths() -> dict[str, Path]:
 
 
 def renew(host: str) -> bool:
-    """Make certificate and key for this name if there are none, or they grow old. OSError where the authority's key
-    cannot be read."""
+    """Make certificate and key for this name if there are none, or they grow old; False if they are good.
+
+    Raises OSError where the authority's key cannot be read.
+    """
     files = paths()
     if _good(files, host):
         return False

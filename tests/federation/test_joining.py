@@ -199,7 +199,7 @@ def test_a_password_is_worth_nothing_with_another_certificate(people, federation
 
 @pytest.mark.parametrize(
     ("fault", "said"),
-    [("none", "alert certificate required|certificate required|closed"), ("expired", "certificate expired|closed"),
+    [("none", "alert certificate required|certificate required|closed"), ("expired", "the certificate ended at"),
      ("stranger", "unknown ca|bad signature|decrypt|closed")],
 )  # fmt: skip
 def test_the_door_opens_to_certificates_of_the_platform_alone(gate, tmp_path, monkeypatch, fault, said):
@@ -222,7 +222,9 @@ def sign_in_by_hand(context: ssl.SSLContext, port: int) -> None:
         context.wrap_socket(plain, server_hostname="127.0.0.1") as tls,
     ):
         tls.sendall(b"*3\r\n$4\r\nAUTH\r\n$14\r\nsite.phantom-1\r\n$1\r\nx\r\n")
-        if not tls.recv(100):
+        if (said := tls.recv(200)).startswith(b"-NOPERM"):
+            raise OSError(said.decode())
+        if not said:
             raise OSError("closed")
 
 

@@ -72,6 +72,15 @@ def hospital(tmp_path_factory):
     made.close()
 
 
+def documented(*, invitation: Path, data: str, home: Path) -> list[str]:
+    """The command of docs/operations/site.md, with this test's file, data and folder in the place of the example's."""
+    text = (ROOT / "docs" / "operations" / "site.md").read_text()
+    line = next(line for line in text.splitlines() if line.startswith(".venv/bin/python -m federation.site join "))
+    words = line.split()[3:]
+    assert words == ["join", "invitation.json", "--data", "heart:/srv/data", "--home", "/srv/qfl-site"]
+    return ["join", str(invitation), "--data", data, "--home", str(home)]
+
+
 class World:
     """The platform's standing processes, moved by hand, and the other site, which is near."""
 
@@ -101,7 +110,7 @@ class World:
             )  # fmt: skip
             file = self.hospital.folder / "invitation.json"
             file.write_text(invitation.as_text())
-            self.hospital.start("join", str(file), "--data", DATA, "--home", str(self.hospital.home.folder))
+            self.hospital.start(*documented(invitation=file, data=DATA, home=self.hospital.home.folder))
         else:
             self._admit(self.people.north, FAR, self.hospital.home)
         self.until(lambda: Participant.objects.filter(manifests__isnull=False).count() == 2, "both manifests")
