@@ -14,8 +14,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from nvflare.fuel.flare_api.flare_api import Session, new_secure_session
-
 from federation.engines.flare_kit import JOB
 from provenance.witness.state import write_whole
 
@@ -32,7 +30,7 @@ class Keeper:
         self._since: dict[str, float] = {}  # job -> when its client was first seen without it
         self._given: dict[str, float] = {}  # site -> when it was last given a job
 
-    def look(self, session: Session) -> dict[str, Any]:
+    def look(self, session: Any) -> dict[str, Any]:
         """Give jobs to whom has none, end those of whom may not work; returns how each stands, and who is not known."""
         sites = json.loads((self.folder / "sites.json").read_text())
         heard = {client.name: client.last_connect_time for client in session.get_system_info().client_info}
@@ -48,7 +46,7 @@ class Keeper:
             "unknown": sorted(client for client in set(heard) - set(sites) if not self._silent(heard[client])),
         }
 
-    def _jobs(self, session: Session) -> dict[str, dict]:
+    def _jobs(self, session: Any) -> dict[str, dict]:
         """Site to its job that has not ended; what has is cleared away."""
         found = {}
         for job in session.list_jobs(name_prefix=JOB):
@@ -69,7 +67,7 @@ class Keeper:
     def _silent(self, heard: float) -> bool:
         return self.clock() - heard > HEARD_SECONDS
 
-    def _stand(self, session: Session, site: str, heard: float | None, job: dict | None, held: dict) -> dict[str, Any]:
+    def _stand(self, session: Any, site: str, heard: float | None, job: dict | None, held: dict) -> dict[str, Any]:
         now = self.clock()
         if heard is None or self._silent(heard):
             return {"state": "away", "heard": heard}
@@ -83,6 +81,8 @@ class Keeper:
 
 
 def main(kit: str, folder: str) -> None:
+    from nvflare.fuel.flare_api.flare_api import new_secure_session  # the rest is tested without FLARE
+
     keeper, session = Keeper(Path(folder)), None
     found: dict[str, Any]
     while True:

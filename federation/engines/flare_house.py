@@ -174,7 +174,8 @@ def relay_url() -> str:
     """The broker for FLARE's server, which faces the hospitals: as a user that touches the sites' queues alone."""
     password = made_once(folder() / "broker-password", lambda: secrets.token_hex(24).encode()).decode()
     redis.Redis.from_url(settings.REDIS_URL).execute_command(
-        "ACL", "SETUSER", USER, "reset", "on", f">{password}", "~site.*", "resetchannels", "&site.*", "+@all", "-@admin", "-@dangerous",
+        "ACL", "SETUSER", USER, "reset", "on", f">{password}", "~site.*", "resetchannels", "&site.*", "+@all",
+        "-@admin", "-@dangerous",
         "+info",
     )  # fmt: skip
     parts = urlsplit(settings.REDIS_URL)
