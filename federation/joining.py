@@ -41,23 +41,48 @@ def invitation_issue(
     *, federation: Federation, institution: Institution, site: str, days: int, actor: User
 ) -> tuple[SiteInvitation, Invitation]:
     """Open the door for one site. The returned file is shown once and kept nowhere."""
+    row = invitation_offer(federation=federation, institution=institution, site=site, days=days, actor=actor)
+    return row, _drawn(row, action="site.invite", actor=actor)
+
+
+def invitation_offer(
+    *, federation: Federation, institution: Institution, site: str, days: int, actor: User
+) -> SiteInvitation:
+    """Invite a site whose own operator takes the file: until then there is none, and nothing opens."""
     _refuse_stranger(institution.pk, actor)
     _check(federation, institution, site, days)
-    token = secrets.token_urlsafe(32)
-    expires = timezone.now() + timedelta(days=days)
     with governed(action="site.invite", actor=actor.id):
         if federation.invitations.filter(site=site, state=State.OPEN).exists():
             raise Conflict(f"{site} has an open invitation; withdraw it first, then issue a new one.")
-        row = SiteInvitation.objects.create(
-            federation=federation, institution=institution, site=site, token_digest=_digest(token),
-            expires_at=expires, invited_by=actor,
+        return SiteInvitation.objects.create(
+            federation=federation, institution=institution, site=site, token_digest="",
+            expires_at=timezone.now() + timedelta(days=days), invited_by=actor,
         )  # fmt: skip
+
+
+def invitation_take(*, invitation: SiteInvitation, actor: User) -> Invitation:
+    """The file, for the site's operator, once."""
+    with transaction.atomic():
+        row = SiteInvitation.objects.select_for_update(of=("self",)).select_related("federation").get(id=invitation.id)
+        if row.state != State.OPEN or row.expires_at <= timezone.now():
+            raise Conflict("This invitation has ended. An administrator issues a new one.")
+        if row.token_digest:
+            raise Conflict("This invitation was downloaded before. An administrator withdraws it and issues a new one.")
+        return _drawn(row, action="site.invitation.take", actor=actor)
+
+
+def _drawn(row: SiteInvitation, *, action: str, actor: User) -> Invitation:
+    """The invitation as a file, with a token that is drawn now."""
+    token, expires, federation = secrets.token_urlsafe(32), row.expires_at, row.federation
+    with governed(action=action, actor=actor.id):
+        row.token_digest = _digest(token)
+        row.save(update_fields=["token_digest"])
         provisioning.broker_user(row.channel, add=row.token_digest)
-    certificate, key = pki.site_certificate(row.channel, days=days)
-    return row, Invitation(
-        site=site, channel=row.channel, federation=federation.name, broker_url=settings.GATE_URL,
+    certificate, key = pki.site_certificate(row.channel, days=(expires - timezone.now()) / timedelta(days=1))
+    return Invitation(
+        site=row.site, channel=row.channel, federation=federation.name, broker_url=settings.GATE_URL,
         ca=pki.authority_pem(), certificate=certificate, certificate_key=key, token=token,
-        coordinator_public_key=dump_public(coordinator_key()), witness_name=provisioning.witness_name(site),
+        coordinator_public_key=dump_public(coordinator_key()), witness_name=provisioning.witness_name(row.site),
         log_keys=tuple(key.vkey for key in log_verifiers()), expires_at=expires.isoformat(),
     )  # fmt: skip
 
@@ -112,7 +137,8 @@ def invitations_expire() -> int:
 def _end(row: SiteInvitation, state: str) -> None:
     row.state, row.ended_at = state, timezone.now()
     row.save(update_fields=["state", "ended_at"])
-    provisioning.broker_user(row.channel, remove=row.token_digest)
+    if row.token_digest:
+        provisioning.broker_user(row.channel, remove=row.token_digest)
 
 
 def sites_expected() -> list[str]:

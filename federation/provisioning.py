@@ -64,6 +64,17 @@ def broker_user(channel: str, *, only: str = "", add: str = "", remove: str = ""
     _keep_users(client)
 
 
+def carrier_user(name: str, password: str) -> str:
+    """The Redis user of what carries orders for all sites; it touches nothing but their queues. Returns its URL."""
+    client = redis.Redis.from_url(settings.REDIS_URL)
+    client.execute_command(
+        "ACL", "SETUSER", name, "reset", "on", f">{password}", "~site.*", "resetchannels", "&site.*", "+@all",
+        "-@admin", "-@dangerous", "+info",
+    )  # fmt: skip
+    _keep_users(client)
+    return _as_user(settings.REDIS_URL, name, password)
+
+
 def broker_user_end(channel: str) -> None:
     """Take the site's Redis user away; its connections end with it."""
     client = redis.Redis.from_url(settings.REDIS_URL)

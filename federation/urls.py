@@ -17,6 +17,7 @@ urlpatterns = [
     path("federations/<uuid:federation_id>/", views.federation, name="federation"),
     path("federations/<uuid:federation_id>/runs/", views.run_propose, name="run_propose"),
     path("federations/<uuid:federation_id>/invitations/", views_sites.site_invite, name="site_invite"),
+    path("invitations/<uuid:invitation_id>/take/", views_sites.invitation_take, name="invitation_take"),
     path("invitations/<uuid:invitation_id>/withdraw/", views_sites.site_uninvite, name="site_uninvite"),
     path("federations/<uuid:federation_id>/certificates/", views_passes.site_passes, name="site_passes"),
     path("certificates/<uuid:pass_id>/kit/", views_passes.pass_kit, name="pass_kit"),

@@ -19,7 +19,7 @@ from provenance.witness.state import write_whole
 
 LOOK_SECONDS = 1.0
 HEARD_SECONDS = 30.0  # a client tells its server every 10 s that it lives
-PATIENCE_SECONDS = 10.0  # before a job that its client does not know is given up, and between two jobs
+PATIENCE_SECONDS = 6.0  # before a job that its client does not know is given up, and between two jobs
 
 
 class Keeper:

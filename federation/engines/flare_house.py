@@ -25,7 +25,7 @@ from django.utils import timezone
 from core.context import governed
 from core.errors import Conflict
 from core.keyfiles import made_once
-from federation import door
+from federation import door, provisioning
 from federation.engines import flare_kit
 from federation.engines.flare_kit import FlareMissing
 from federation.engines.state import State, report, state_of
@@ -34,7 +34,6 @@ from federation.models_sites import SitePass
 from provenance.witness.state import write_whole
 
 logger = logging.getLogger(__name__)
-USER = "flare"
 AGAIN_SECONDS = 5.0  # before a process that ended is started again
 FRESH_SECONDS = 10.0  # of what the keeper writes
 
@@ -74,13 +73,15 @@ class House:
         """One look; what is wrong is reported and tried again."""
         try:
             flare_kit.python()
-            known = clients()
+            if not (known := clients()):
+                report("flare", State.STARTING, "No site takes part in a federation yet.")
+                return
             self._provide(known)
             self._keep_running()
             self._report(known)
         except FlareMissing as error:
             report("flare", State.MISSING, str(error))
-        except (OSError, subprocess.CalledProcessError, ValueError) as error:
+        except (OSError, subprocess.CalledProcessError, ValueError, redis.RedisError) as error:
             said = getattr(error, "stderr", None)
             logger.exception("FLARE cannot be kept running")
             report("flare", State.FAILED, f"{error} {said.decode(errors='replace')[-500:] if said else ''}".strip())
@@ -173,13 +174,7 @@ def _listens(port: int) -> bool:
 def relay_url() -> str:
     """The broker for FLARE's server, which faces the hospitals: as a user that touches the sites' queues alone."""
     password = made_once(folder() / "broker-password", lambda: secrets.token_hex(24).encode()).decode()
-    redis.Redis.from_url(settings.REDIS_URL).execute_command(
-        "ACL", "SETUSER", USER, "reset", "on", f">{password}", "~site.*", "resetchannels", "&site.*", "+@all",
-        "-@admin", "-@dangerous",
-        "+info",
-    )  # fmt: skip
-    parts = urlsplit(settings.REDIS_URL)
-    return parts._replace(netloc=f"{USER}:{password}@{parts.netloc.rpartition('@')[2]}").geturl()
+    return provisioning.carrier_user("flare", password)
 
 
 def enter(participant: Participant, kit: Path) -> SitePass:

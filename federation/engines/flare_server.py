@@ -14,6 +14,7 @@ import time
 from queue import Empty
 
 import kombu
+import redis
 from kombu.simple import SimpleQueue
 from nvflare.apis.controller_spec import ClientTask, SendOrder, Task
 from nvflare.apis.fl_constant import ReturnCode
@@ -27,6 +28,7 @@ from federation.site.wire import broker, transport_options
 
 ORDER, PROGRESS = "order", "progress"
 LOOK_SECONDS = 0.02
+AWAY = (OSError, redis.RedisError, kombu.exceptions.OperationalError)  # what is said of a broker that is not there
 
 
 class Relay(Controller):
@@ -52,7 +54,7 @@ class Relay(Controller):
                 queue = queue or self._connection().SimpleQueue("flare")
                 while (text := _taken(queue)) is not None:
                     self._pass_on(text, fl_ctx)
-            except (OSError, kombu.exceptions.OperationalError) as error:
+            except AWAY as error:
                 self.log_warning(fl_ctx, f"broker away: {error}")
                 queue = None
                 time.sleep(0.5)
@@ -83,7 +85,7 @@ class Relay(Controller):
         """A sign of life in the middle of an order. One that is lost does not matter."""
         peer = fl_ctx.get_peer_context()
         if peer is not None and peer.get_identity_name() == self._client:
-            with contextlib.suppress(OSError, kombu.exceptions.OperationalError):
+            with contextlib.suppress(*AWAY):
                 self._put(str(request["text"]))
         return make_reply(ReturnCode.OK)
 

@@ -6,12 +6,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.core.paginator import Paginator
+from django.utils import timezone
 
 from accounts.models import User
 from federation import training
 from federation.domain.run_config import LOCAL, carrier
 from federation.engines import state as engines
-from federation.models import Federation, SitePass, TrainingRun
+from federation.models import Federation, SiteInvitation, SitePass, TrainingRun
 
 PER_PAGE = 20
 STANDS = {
@@ -32,9 +33,19 @@ def page_of(federation: Federation, user: User, number: str | None) -> dict[str,
         "page": page,
         "rows": [_row(row, user, seen) for row in page],
         "may_revoke": user.may("federation.manage"),
+        "offered": _offered(federation, user),
         "engine": engines.state_of("flare"),
         "why_no_flare": engines.why_not("flare"),
     }
+
+
+def _offered(federation: Federation, user: User) -> list[SiteInvitation]:
+    """Invitations that this person, as the operator of the institution, may download."""
+    if not user.may("site.kit"):
+        return []
+    waiting = federation.invitations.filter(state=SiteInvitation.State.OPEN, token_digest="")
+    mine = waiting.filter(institution__in=user.institution_ids, expires_at__gt=timezone.now())
+    return list(mine.select_related("institution"))
 
 
 def _row(row: SitePass, user: User, seen: dict[str, dict]) -> dict[str, Any]:

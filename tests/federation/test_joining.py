@@ -407,6 +407,32 @@ def test_the_page_hands_out_a_file_and_shows_how_it_stands(people, federation, g
     assert fingerprint(joining.dump_public(home.key)) in client.get(url).content.decode()
 
 
+def test_the_sites_own_operator_downloads_the_invitation_once(people, federation, gate, inbox, tmp_path):
+    Participant.objects.create(federation=federation, institution=people.north, site="phantom-1", public_key="x")
+    url = reverse("site_invite", args=[federation.id])
+    given = {"institution": people.north.id, "site": "phantom-1", "days": 2, "by_operator": "on"}
+    assert signed_in(people.administrator).post(url, given)["Location"] == url
+    row = SiteInvitation.objects.get()
+    take, page = reverse("invitation_take", args=[row.id]), reverse("site_passes", args=[federation.id])
+    assert signed_in(make_user("other@test.example", Role.SITE_OPERATOR, people.south)).post(take).status_code == 404
+    operator = signed_in(people.operator_north)
+    assert "An invitation waits for you" in operator.get(page).content.decode()
+    answer = operator.post(take)
+    assert answer.status_code == 200 and answer["Cache-Control"] == "no-store"
+    assert operator.post(take).status_code == 409
+    assert "An invitation waits for you" not in operator.get(page).content.decode()
+    (tmp_path / "i").write_bytes(answer.content)
+    assert client_of(site_join.join(tmp_path / "i", DATA, tmp_path / "s")).ping()
+
+
+def test_an_invitation_that_nobody_downloaded_is_withdrawn_as_any_other(people, federation, gate):
+    given = {"federation": federation, "institution": people.north, "site": "phantom-1", "days": 1}
+    row = joining.invitation_offer(**given, actor=people.administrator)
+    joining.invitation_revoke(invitation=row, actor=people.administrator)
+    with pytest.raises(Conflict, match="has ended"):
+        joining.invitation_take(invitation=row, actor=people.operator_north)
+
+
 def test_the_page_withdraws_and_says_what_is_wrong(people, federation, gate):
     client, url = signed_in(people.administrator), reverse("site_invite", args=[federation.id])
     bad = client.post(url, {"institution": people.north.id, "site": "No Code", "days": 99})

@@ -63,6 +63,7 @@ EXPECTED: dict[str, dict[str, str]] = {
     "agreement_record": {"POST": "A"},
     "site_invite": {"GET": "A", "POST": "A"},
     "site_uninvite": {"POST": "A"},
+    "invitation_take": {"POST": "S"},
     "site_passes": {"GET": STAFF},
     "pass_kit": {"POST": "S"},
     "pass_revoke": {"POST": "A"},

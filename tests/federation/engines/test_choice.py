@@ -10,9 +10,10 @@ from django.utils import timezone
 
 from federation import mailbox, services
 from federation.domain.run_config import RunConfig
-from federation.engines import flare, local
+from federation.engines import flare, flare_kit, local
 from federation.engines import state as engines
 from federation.engines.choice import engine_of
+from federation.engines.flare_house import House
 from federation.models import EngineState, RunEngine, SiteOrder, TrainingRun
 from federation.site.handlers import OrderRefused, Site, frozen_config
 from tests.factories.federation import make_federation, make_run
@@ -74,6 +75,15 @@ def test_flare_is_refused_with_what_to_do_unless_it_is_ready(client_of, state, a
         page = client_of(world.people.auditor).get(reverse("run", args=[run.id])).content.decode()
         assert "Carried by" in page and "Never connected" in page
     assert propose(world, client_of, name="Second", engine="local").status_code == 302
+
+
+def test_where_flare_is_not_installed_the_house_says_how_to(tmp_path, monkeypatch):
+    monkeypatch.setattr(flare_kit, "ENVIRONMENT", tmp_path)
+    House("localhost:18103").step()
+    assert "make flare" in engines.why_not("flare") and EngineState.objects.get().state == "missing"
+    for bad in ("", "1", "localhost", "localhost:0"):
+        with pytest.raises(ValueError, match="expected QFL_FLARE as host:port"):
+            House(bad)
 
 
 def test_a_site_refuses_an_order_that_comes_another_way_than_was_consented_to(tmp_path, monkeypatch):

@@ -208,7 +208,8 @@ def counted(run: TrainingRun) -> list[tuple[int, str]]:
     return sorted(SiteUpdate.objects.filter(round__run=run).values_list("round__number", "participant__site"))
 
 
-EACH_ONCE = [(n, site) for n in (1, 2) for site in SITES]
+def each_once(rounds: int) -> list[tuple[int, str]]:
+    return [(n, site) for n in range(1, rounds + 1) for site in SITES]
 
 
 def test_the_kits_permit_our_relay_and_nothing_else(tmp_path):
@@ -242,7 +243,7 @@ def test_a_run_is_proposed_started_watched_and_ends_under_flare_with_the_local_e
     world.until(lambda: RunEvent.objects.filter(run=run, kind="progress").exists(), "a step of a site's training")
     world.ended(run)
     assert run.state == "finished", run.stop_reason
-    assert counted(run) == EACH_ONCE and RunEvent.objects.filter(run=run, kind="aggregate").count() == 2
+    assert counted(run) == each_once(2) and RunEvent.objects.filter(run=run, kind="aggregate").count() == 2
     page = world.page(client_of, run)
     assert "2 of 2 rounds done" in page and "No message was refused." in page
     assert Outbox.objects.filter(table="federation_siteupdate").count() == 4
@@ -280,13 +281,13 @@ def test_a_run_can_be_aborted_while_flare_has_an_order_in_hand_and_the_next_one_
     run.refresh_from_db()
     assert run.state == "aborted" and "The run was aborted" in world.page(client_of, run)
     before = counted(run)
-    again = world.ended(world.started(client_of, name="Again", seed=4))
-    assert again.state == "finished" and counted(again) == EACH_ONCE
+    again = world.ended(world.started(client_of, name="Again", seed=4, rounds=1))
+    assert again.state == "finished" and counted(again) == each_once(1)
     assert counted(run) == before
 
 
 def test_a_client_that_is_killed_comes_back_and_no_round_is_counted_twice(world, client_of):
-    run = world.started(client_of)
+    run = world.started(client_of, rounds=1)
     client = world.machines.clients["phantom-1"]
     for pid in [*flare_kit._descendants(client.pid), client.pid]:
         os.kill(pid, signal.SIGKILL)
@@ -294,7 +295,7 @@ def test_a_client_that_is_killed_comes_back_and_no_round_is_counted_twice(world,
     world.machines.start_client("phantom-1")
     world.ended(run)
     assert run.state == "finished", run.stop_reason
-    assert counted(run) == EACH_ONCE
+    assert counted(run) == each_once(1)
     assert RunEvent.objects.filter(run=run, kind="client", site="phantom-1").exists()
 
 
