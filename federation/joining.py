@@ -41,8 +41,9 @@ def invitation_issue(
     *, federation: Federation, institution: Institution, site: str, days: int, actor: User
 ) -> tuple[SiteInvitation, Invitation]:
     """Open the door for one site. The returned file is shown once and kept nowhere."""
-    row = invitation_offer(federation=federation, institution=institution, site=site, days=days, actor=actor)
-    return row, _drawn(row, action="site.invite", actor=actor)
+    with transaction.atomic():
+        row = invitation_offer(federation=federation, institution=institution, site=site, days=days, actor=actor)
+        return row, _drawn(row, action="site.invite", actor=actor)
 
 
 def invitation_offer(

@@ -18,6 +18,9 @@ ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENT = ROOT / ".venv-flare"
 ADMIN = "platform@qfl.invalid"
 RELAY, EXECUTOR = "federation.engines.flare_server.Relay", "federation.engines.flare_site.SiteExecutor"
+ASK_SECONDS = (
+    0.25  # between two questions of a client for work; FLARE's own 2 s would be added to each stage of a round
+)
 JOB = "relay-"  # how the name of a job begins, before the site's
 MOST_SITES = 1000  # each has a standing job
 HELP = "NVIDIA FLARE was not found in .venv-flare; install it with: make flare"
@@ -105,11 +108,13 @@ def job(folder: Path, client: str, *, channel: str) -> Path:
         )
     )
     relay = {"id": "relay", "path": RELAY, "args": {"client": client, "channel": channel}}
-    server = {"format_version": 2, "workflows": [relay], "components": []}
+    asks = {"task_request_interval": ASK_SECONDS}
+    server = {"format_version": 2, "server": asks, "workflows": [relay], "components": []}
     site = {
         "format_version": 2,
         "executors": [{"tasks": ["order"], "executor": {"path": EXECUTOR, "args": {}}}],
         "components": [],
+        "default_task_fetch_interval": ASK_SECONDS,
     }
     for name, content in (("server", server), ("client", site)):
         (config / f"config_fed_{name}.json").write_text(json.dumps(content, indent=1))
@@ -162,8 +167,9 @@ def stop(*processes: subprocess.Popen, seconds: float = 5.0) -> None:
 def _descendants(pid: int) -> list[int]:
     found = []
     for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in task.read_text().split():
-            found += [int(child), *_descendants(int(child))]
+        with contextlib.suppress(OSError):  # a thread that has just ended
+            for child in task.read_text().split():
+                found += [int(child), *_descendants(int(child))]
     return found
 
 

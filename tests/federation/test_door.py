@@ -41,6 +41,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def joined(people, federation, gate, inbox, tmp_path):  # noqa: F811 - fixtures
     """A hospital that has joined, and a run under way that it takes part in."""
     home = site_join.join(written(tmp_path, invite(people, federation)[1]), DATA, tmp_path / "s")
+    Federation.objects.filter(id=federation.id).update(name="Far")
     run = make_run(make_federation(people), state=TrainingRun.State.RUNNING)
     run.config["data_digests"] = {"phantom-1": "a" * 64}
     TrainingRun.objects.filter(id=run.id).update(federation=federation, config=run.config, started_at=timezone.now())

@@ -18,6 +18,7 @@ class Server:
         self.jobs: dict[str, dict] = {}
         self.held: dict[str, set[str]] = {}
         self.aborted: list[str] = []
+        self.submitted = 0
 
     def get_system_info(self):
         heard = [SimpleNamespace(name=name, last_connect_time=at) for name, at in self.clients.items()]
@@ -30,7 +31,8 @@ class Server:
         return [job for job in self.jobs.values() if job["job_name"].startswith(name_prefix)]
 
     def submit_job(self, path):
-        number = f"job{len(self.jobs) + 1}"
+        self.submitted += 1
+        number = f"job{self.submitted}"
         self.jobs[number] = {"job_id": number, "job_name": path.rpartition("/")[2], "status": "RUNNING"}
 
     def abort_job(self, job):
