@@ -29,18 +29,22 @@ class Keeper:
         self.folder, self.clock = folder, clock
         self._since: dict[str, float] = {}  # job -> when its client was first seen without it
         self._given: dict[str, float] = {}  # site -> when it was last given a job
+        self._ended: set[str] = set()  # jobs that are over, whatever the server's store says of them
 
     def look(self, session: Any) -> dict[str, Any]:
         """Give jobs to whom has none, end those of whom may not work; returns how each stands, and who is not known."""
         sites = json.loads((self.folder / "sites.json").read_text())
-        heard = {client.name: client.last_connect_time for client in session.get_system_info().client_info}
-        held: dict[str, set[str]] = {}
+        info = session.get_system_info()
+        heard = {client.name: client.last_connect_time for client in info.client_info}
+        here, held = {job.job_id for job in info.job_info}, dict[str, set[str]]()
         for entry in session.get_client_job_status() or []:
-            held.setdefault(entry.get("client_name", ""), set()).add(entry.get("job_id", ""))
+            if entry.get("job_id") in here:  # a job that outlived its server waits for it in vain
+                held.setdefault(entry.get("client_name", ""), set()).add(entry["job_id"])
         jobs = self._jobs(session)
-        for site, job in jobs.items():
-            if site not in sites or self._lost(site, job, held.get(site, set())):
-                session.abort_job(job["job_id"])
+        for site, job in list(jobs.items()):
+            if site not in sites or self._lost(job, held.get(site, set())):
+                self._end(session, job["job_id"])
+                del jobs[site]
         return {
             "sites": {site: self._stand(session, site, heard.get(site), jobs.get(site), held) for site in sites},
             "unknown": sorted(client for client in set(heard) - set(sites) if not self._silent(heard[client])),
@@ -53,12 +57,18 @@ class Keeper:
             if str(job["status"]).startswith("FINISHED"):
                 with contextlib.suppress(Exception):  # it is still being put away
                     session.delete_job(job["job_id"])
-            else:
+            elif job["job_id"] not in self._ended:
                 found[str(job["job_name"]).removeprefix(JOB)] = job
         return found
 
-    def _lost(self, site: str, job: dict, held: set[str]) -> bool:
-        """Whether the client has died and come back, and knows nothing of the job that it had."""
+    def _end(self, session: Any, job: str) -> None:
+        """A job of a server that died is running in its successor's store alone, which may find nothing to abort."""
+        self._ended.add(job)
+        with contextlib.suppress(Exception):
+            session.abort_job(job)
+
+    def _lost(self, job: dict, held: set[str]) -> bool:
+        """Whether client or server has died and come back, and knows nothing of the job that there was."""
         if job["status"] != "RUNNING" or job["job_id"] in held:
             self._since.pop(job["job_id"], None)
             return False

@@ -35,6 +35,7 @@ from provenance.witness.state import write_whole
 
 logger = logging.getLogger(__name__)
 AGAIN_SECONDS = 5.0  # before a process that ended is started again
+REFUSED_SECONDS = 30.0
 FRESH_SECONDS = 10.0  # of what the keeper writes
 
 
@@ -66,8 +67,9 @@ class House:
         if not parts.hostname or not parts.port:
             raise ValueError(f"expected QFL_FLARE as host:port, under which the sites reach FLARE, got {address!r}")
         self.host, self.port = parts.hostname, parts.port
-        self._processes: dict[str, subprocess.Popen] = {}
+        self.processes: dict[str, subprocess.Popen] = {}
         self._started: dict[str, float] = {}
+        self._refused: dict[str, float] = {}  # client that may not work -> when that was last looked into
 
     def step(self) -> None:
         """One look; what is wrong is reported and tried again."""
@@ -87,8 +89,8 @@ class House:
             report("flare", State.FAILED, f"{error} {said.decode(errors='replace')[-500:] if said else ''}".strip())
 
     def stop(self) -> None:
-        flare_kit.stop(*self._processes.values())
-        self._processes.clear()
+        flare_kit.stop(*self.processes.values())
+        self.processes.clear()
 
     def _provide(self, known: dict[str, Participant]) -> None:
         """Kits for whom there are none, and the list of who may work."""
@@ -114,13 +116,13 @@ class House:
         self._run("keeper", flare_kit.keeper_command(kits, folder()), kits / flare_kit.ADMIN, {})
 
     def _run(self, name: str, command: list[str], kit: Path, variables: dict[str, str]) -> None:
-        running = self._processes.get(name)
+        running = self.processes.get(name)
         if running is not None and running.poll() is None:
             return
         if time.monotonic() - self._started.get(name, -AGAIN_SECONDS) < AGAIN_SECONDS:
             return
         self._started[name] = time.monotonic()
-        self._processes[name] = flare_kit.start(
+        self.processes[name] = flare_kit.start(
             command, kit=kit, variables={"OMP_NUM_THREADS": "1", **variables}, log=folder() / f"{name}.log"
         )
 
@@ -134,8 +136,11 @@ class House:
         sites = {known[name].channel: stand for name, stand in seen["sites"].items() if name in known}
         tell_runs(known, sites)
         report("flare", State.READY, "", sites)
+        now = time.monotonic()
         for client in seen["unknown"]:
-            door.client_refused(client)
+            if now - self._refused.get(client, -REFUSED_SECONDS) >= REFUSED_SECONDS:
+                self._refused[client] = now
+                door.client_refused(client)
 
 
 def tell_runs(known: dict[str, Participant], sites: dict[str, dict]) -> None:

@@ -150,7 +150,7 @@ def start(command: list[str], *, kit: Path, variables: Mapping[str, str], log: P
 
 def stop(*processes: subprocess.Popen, seconds: float = 5.0) -> None:
     """End processes and all that they have started: FLARE's jobs are in sessions of their own and would stay."""
-    everything = [(process, _descendants(process.pid)) for process in processes if process.poll() is None]
+    everything = [(process, descendants(process.pid)) for process in processes if process.poll() is None]
     for process, _ in everything:
         process.terminate()
     for process, below in everything:
@@ -164,12 +164,12 @@ def stop(*processes: subprocess.Popen, seconds: float = 5.0) -> None:
                 os.kill(pid, signal.SIGKILL)
 
 
-def _descendants(pid: int) -> list[int]:
+def descendants(pid: int) -> list[int]:
     found = []
     for task in Path(f"/proc/{pid}/task").glob("*/children"):
         with contextlib.suppress(OSError):  # a thread that has just ended
             for child in task.read_text().split():
-                found += [int(child), *_descendants(int(child))]
+                found += [int(child), *descendants(int(child))]
     return found
 
 

@@ -19,10 +19,15 @@ class Server:
         self.held: dict[str, set[str]] = {}
         self.aborted: list[str] = []
         self.submitted = 0
+        self.without_process: set[str] = set()
 
     def get_system_info(self):
         heard = [SimpleNamespace(name=name, last_connect_time=at) for name, at in self.clients.items()]
-        return SimpleNamespace(client_info=heard)
+        return SimpleNamespace(client_info=heard, job_info=[SimpleNamespace(job_id=job) for job in self.here()])
+
+    def here(self) -> set[str]:
+        """Jobs that have a process at the server."""
+        return {name for name, job in self.jobs.items() if job["status"] == "RUNNING"} - self.without_process
 
     def get_client_job_status(self):
         return [{"client_name": name, "job_id": job} for name, jobs in self.held.items() for job in jobs]
@@ -71,9 +76,25 @@ def test_a_client_that_came_back_without_its_job_is_given_another(kept):
     assert server.aborted == []
     clock[0] += PATIENCE_SECONDS + 1
     keeper.look(server)
-    assert server.aborted == ["job1"]
+    assert server.aborted == ["job1"] and server.submitted == 2
     keeper.look(server)
     assert [job["status"] for job in server.jobs.values()] == ["RUNNING"] and "job1" not in server.jobs
+
+
+def test_a_job_that_its_server_did_not_survive_is_replaced_though_the_store_calls_it_running(kept):
+    server, keeper, clock = kept
+    server.clients, server.held = {"north": clock[0]}, {"north": {"job1"}}
+    keeper.look(server)
+    assert keeper.look(server)["sites"]["north"]["state"] == "working"
+    server.without_process = {"job1"}
+    server.abort_job = lambda job: None  # it finds nothing to abort
+    keeper.look(server)
+    clock[0] += PATIENCE_SECONDS + 1
+    server.clients = {"north": clock[0]}
+    assert keeper.look(server)["sites"]["north"]["state"] == "starting"
+    assert server.submitted == 2 and keeper.look(server)["sites"]["north"]["state"] == "starting"
+    server.held = {"north": {"job2"}}
+    assert keeper.look(server)["sites"]["north"]["state"] == "working" and server.submitted == 2
 
 
 def test_who_may_not_work_loses_its_job_gets_none_and_is_named(kept):
