@@ -77,7 +77,7 @@ def client_refused(client: str) -> None:
 
 def refuse(participant: Participant, *, kind: str, reason: str, mark: str) -> None:
     """On record once a day and run, however often it is tried."""
-    runs = [
+    runs: list[TrainingRun | None] = [
         run
         for run in TrainingRun.objects.filter(federation=participant.federation_id, state__in=ACTIVE_RUNS)
         if participant.site in run.config["data_digests"]

@@ -21,10 +21,11 @@ from federation.presentation import federation_map, passes
 @requires("federation.view")
 @require_safe
 def site_passes(request: HttpRequest, federation_id: uuid.UUID) -> HttpResponse:
-    found = get_object_or_404(Federation.objects.for_user(request.user), id=federation_id)
+    person: Any = request.user
+    found = get_object_or_404(Federation.objects.for_user(person), id=federation_id)
     context = {
         "federation": found, "tabs": federation_map.tabs("site_passes", found),
-        **passes.page_of(found, request.user, request.GET.get("page")),
+        **passes.page_of(found, person, request.GET.get("page")),
     }  # fmt: skip
     return render(request, "federation/site_passes.html", context)
 

@@ -165,6 +165,7 @@ def stop(*processes: subprocess.Popen, seconds: float = 5.0) -> None:
 
 
 def descendants(pid: int) -> list[int]:
+    """Whom a process has started, and whom those have."""
     found = []
     for task in Path(f"/proc/{pid}/task").glob("*/children"):
         with contextlib.suppress(OSError):  # a thread that has just ended
