@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import io
+import os
+import socket
+import ssl
+import subprocess
+import sys
 import zipfile
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 import redis
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
+from django.conf import settings
+from django.core.management import CommandError, call_command
 from django.urls import reverse
 from django.utils import timezone
 
@@ -20,6 +28,7 @@ from federation.engines import flare_house
 from federation.engines import state as engines
 from federation.models import Federation, RefusedEnvelope, SitePass, TrainingRun
 from federation.site import join as site_join
+from qflethics.launcher.state import ROOT
 from tests.factories.federation import make_federation, make_run
 from tests.factories.people import make_user
 from tests.federation.test_joining import (  # noqa: F401 - fixtures
@@ -31,8 +40,10 @@ from tests.federation.test_joining import (  # noqa: F401 - fixtures
     inbox,
     invite,
     people,
+    sign_in_by_hand,
     written,
 )
+from tests.running import wait
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -134,6 +145,42 @@ def test_the_doors_files_are_made_by_who_holds_the_authority_and_made_again_in_t
     settings.GATE_URL = "redis://127.0.0.1:6380"
     with pytest.raises(ValueError, match="expected QFL_GATE_URL as rediss://host:port"):
         gate_files.address()
+
+
+def test_the_command_opens_the_door_and_closes_it_when_told(tmp_path):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    process = subprocess.Popen(
+        [sys.executable, "manage.py", "run_gate"], cwd=ROOT,
+        env={**os.environ, "QFL_GATE_URL": f"rediss://127.0.0.1:{port}"},
+    )  # fmt: skip
+    try:
+        certificate, key = pki.site_certificate("phantom-1-f0f0f0f0", days=1)
+        for name, text in (("a", pki.authority_pem()), ("c", certificate), ("k", key)):
+            (tmp_path / name).write_text(text)
+        context = ssl.create_default_context(cafile=tmp_path / "a")
+        context.load_cert_chain(tmp_path / "c", tmp_path / "k")
+        wait(lambda: listens(port), what="the door to open", seconds=60)
+        with pytest.raises(OSError, match="WRONGPASS"):  # it is the broker that answers, behind the door
+            sign_in_by_hand(context, port, "site.phantom-1-f0f0f0f0")
+        assert (Path(settings.VAR) / "health" / "gate").exists()
+    finally:
+        process.terminate()
+    assert process.wait(20) == 0
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_commands_that_lack_their_address_say_so(settings):  # noqa: F811 - the fixture
+    settings.GATE_URL = settings.FLARE_ADDRESS = ""
+    with pytest.raises(CommandError, match="expected QFL_GATE_URL as rediss://host:port"):
+        call_command("run_gate")
+    with pytest.raises(CommandError, match="expected QFL_FLARE as host:port"):
+        call_command("run_flare")
 
 
 @pytest.fixture

@@ -216,13 +216,13 @@ def test_the_door_opens_to_certificates_of_the_platform_alone(gate, tmp_path, mo
         sign_in_by_hand(context, gate.port)
 
 
-def sign_in_by_hand(context: ssl.SSLContext, port: int) -> None:
+def sign_in_by_hand(context: ssl.SSLContext, port: int, user: str = "site.phantom-1") -> None:
     with (
         socket.create_connection(("127.0.0.1", port), 5) as plain,
         context.wrap_socket(plain, server_hostname="127.0.0.1") as tls,
     ):
-        tls.sendall(b"*3\r\n$4\r\nAUTH\r\n$14\r\nsite.phantom-1\r\n$1\r\nx\r\n")
-        if (said := tls.recv(200)).startswith(b"-NOPERM"):
+        tls.sendall(f"*3\r\n$4\r\nAUTH\r\n${len(user)}\r\n{user}\r\n$1\r\nx\r\n".encode())
+        if (said := tls.recv(200)).startswith(b"-"):
             raise OSError(said.decode())
         if not said:
             raise OSError("closed")
