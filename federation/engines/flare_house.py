@@ -49,14 +49,24 @@ def current() -> Path:
 
 
 def client_name(participant: Participant) -> str:
-    """What a site's client is called. One whose certificate ended gets a new name, for FLARE forgets no certificate."""
-    ended = sum(1 for row in participant.passes.all() if row.kind == SitePass.Kind.FLARE and row.has_ended)
-    return participant.channel if not ended else f"{participant.channel}-{ended + 1}"
+    """What a site's client is called. After a revocation it has a new name, for FLARE itself revokes nothing."""
+    revoked = sum(1 for row in _kits_of(participant) if row.revoked_at is not None)
+    return participant.channel if not revoked else f"{participant.channel}-{revoked + 1}"
+
+
+def _kits_of(participant: Participant) -> list[SitePass]:
+    return [row for row in participant.passes.all() if row.kind == SitePass.Kind.FLARE]
 
 
 def clients() -> dict[str, Participant]:
     found = Participant.objects.filter(is_active=True).order_by("created_at").prefetch_related("passes")
     return {client_name(participant): participant for participant in found}
+
+
+def _ends_soon(participant: Participant) -> bool:
+    """Whether the newest kit of a site is to be made anew. Without one on record, what is there is good."""
+    ends = [row.not_after for row in _kits_of(participant) if row.revoked_at is None]
+    return bool(ends) and max(ends) <= timezone.now() + flare_kit.RENEW
 
 
 class House:
@@ -93,11 +103,16 @@ class House:
         self.processes.clear()
 
     def _provide(self, known: dict[str, Participant]) -> None:
-        """Kits for whom there are none, and the list of who may work."""
-        told = folder() / "sites.json"
+        """Kits for whom there are none, or whose certificate ends soon, and the list of who may work."""
+        told, where = folder() / "sites.json", folder() / "address"
         names = {name: participant.channel for name, participant in known.items()}
-        if told.exists() and json.loads(told.read_text()) == names and current().exists():
-            return
+        address, server = f"{self.host}:{self.port}", current() / self.host / "startup" / "server.crt"
+        if server.exists() and not flare_kit.ends_soon(server.read_text()):
+            same = told.exists() and json.loads(told.read_text()) == names and where.read_text() == address
+            if same and not any(_ends_soon(participant) for participant in known.values()):
+                return
+        else:
+            self.stop()  # it would go on with what ends
         kits = flare_kit.provision(folder(), host=self.host, port=self.port, sites=sorted(names))
         for name, participant in known.items():
             flare_kit.job(folder(), name, channel=participant.channel)
@@ -106,6 +121,7 @@ class House:
         fresh.unlink(missing_ok=True)
         fresh.symlink_to(kits)
         fresh.replace(current())
+        write_whole(where, address.encode())
         write_whole(told, json.dumps(names).encode())
 
     def _keep_running(self) -> None:

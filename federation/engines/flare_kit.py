@@ -12,7 +12,12 @@ import os
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+
+from cryptography import x509
+
+from provenance.witness.state import write_whole
 
 ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENT = ROOT / ".venv-flare"
@@ -22,12 +27,13 @@ ASK_SECONDS = (
     0.25  # between two questions of a client for work; FLARE's own 2 s would be added to each stage of a round
 )
 JOB = "relay-"  # how the name of a job begins, before the site's
+RENEW = timedelta(days=30)
 MOST_SITES = 1000  # each has a standing job
 HELP = "NVIDIA FLARE was not found in .venv-flare; install it with: make flare"
 _BUILDERS = """builders:
   - {path: nvflare.lighter.impl.workspace.WorkspaceBuilder, args: {template_file: [master_template.yml]}}
   - {path: nvflare.lighter.impl.static_file.StaticFileBuilder, args: {config_folder: config}}
-  - {path: nvflare.lighter.impl.cert.CertBuilder}
+  - {path: nvflare.lighter.impl.cert.CertBuilder, args: {root_valid_days: 3650}}
   - {path: nvflare.lighter.impl.signature.SignatureBuilder}
 """
 # Who may do what at a hospital. Jobs name classes that are installed there (byoc: none), and only those of ours.
@@ -55,8 +61,12 @@ def python() -> str:
 
 
 def provision(folder: Path, *, host: str, port: int, sites: Sequence[str]) -> Path:
-    """Make the kits of server, sites and administrator; returns the folder that holds one folder each."""
+    """Make the kits of server, sites and administrator; returns the folder that holds one folder each.
+
+    A certificate that was made before and ends soon is made anew, with a new key; the others stay.
+    """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _forget_what_ends(folder / "kits" / "qfl" / "state" / "cert.json")
     server = [f"  - {{name: {host}, type: server, org: platform, fed_learn_port: {port}, admin_port: {port}}}"]
     clients = [f"  - {{name: {site}, type: client, org: {_org(site)}}}" for site in sites]
     admin = [f"  - {{name: {ADMIN}, type: admin, org: platform, role: project_admin}}"]
@@ -68,11 +78,30 @@ def provision(folder: Path, *, host: str, port: int, sites: Sequence[str]) -> Pa
         [python(), "-m", "nvflare.cli", "provision", "-p", str(project), "-w", str(folder / "kits"), "--force"],
         check=True, capture_output=True, cwd=folder, env=_environment({}),
     )  # fmt: skip
-    kits = max((folder / "kits" / "qfl").glob("prod_*"))  # the authority is kept, so older kits stay good
+    kits = max(
+        (folder / "kits" / "qfl").glob("prod_*"), key=lambda path: (len(path.name), path.name)
+    )  # the authority is kept, so older kits stay good
     _restrict(kits / host, RELAY)
     for site in sites:
         _restrict(kits / site, EXECUTOR)
     return kits
+
+
+def ends_soon(certificate: str) -> bool:
+    """Whether a certificate (PEM) is to be made anew; FLARE's hold for 360 days."""
+    return x509.load_pem_x509_certificate(certificate.encode()).not_valid_after_utc <= datetime.now(UTC) + RENEW
+
+
+def _forget_what_ends(state: Path) -> None:
+    """FLARE keeps what it has issued, also past its end."""
+    if not state.exists():
+        return
+    known = json.loads(state.read_text())
+    kept = {
+        name: held for name, held in known.items() if not (isinstance(held, dict) and ends_soon(held.get("cert", "")))
+    }
+    if kept != known:
+        write_whole(state, json.dumps(kept).encode())
 
 
 def _org(site: str) -> str:

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 import uuid
+from datetime import timedelta
 
 import numpy as np
 import pytest
@@ -213,7 +214,7 @@ def each_once(rounds: int) -> list[tuple[int, str]]:
     return [(n, site) for n in range(1, rounds + 1) for site in SITES]
 
 
-def test_the_kits_permit_our_relay_and_nothing_else(tmp_path):
+def test_the_kits_permit_our_relay_and_nothing_else(tmp_path, monkeypatch):
     kits = flare_kit.provision(tmp_path, host="localhost", port=18_102, sites=SITES)
     for name, own in (("localhost", RELAY), ("phantom-1", EXECUTOR), ("phantom-2", EXECUTOR)):
         policy, resources = _policy_of(kits / name)
@@ -228,6 +229,11 @@ def test_the_kits_permit_our_relay_and_nothing_else(tmp_path):
     assert more != kits and (more / "phantom-3" / "startup" / "client.crt").exists()
     kept = "phantom-1/startup/client.crt"
     assert (more / kept).read_bytes() == (kits / kept).read_bytes()
+    monkeypatch.setattr(flare_kit, "RENEW", timedelta(days=365))  # they hold for 360
+    renewed = flare_kit.provision(tmp_path, host="localhost", port=18_102, sites=SITES)
+    assert (renewed / kept).read_bytes() != (kits / kept).read_bytes()
+    root = "phantom-1/startup/rootCA.pem"
+    assert (renewed / root).read_bytes() == (kits / root).read_bytes()  # older kits stay good until they end
 
 
 def _policy_of(kit) -> tuple[dict, dict]:
