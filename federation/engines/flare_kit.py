@@ -78,9 +78,8 @@ def provision(folder: Path, *, host: str, port: int, sites: Sequence[str]) -> Pa
         [python(), "-m", "nvflare.cli", "provision", "-p", str(project), "-w", str(folder / "kits"), "--force"],
         check=True, capture_output=True, cwd=folder, env=_environment({}),
     )  # fmt: skip
-    kits = max(
-        (folder / "kits" / "qfl").glob("prod_*"), key=lambda path: (len(path.name), path.name)
-    )  # the authority is kept, so older kits stay good
+    made = (folder / "kits" / "qfl").glob("prod_*")  # the authority is kept, so older ones stay good
+    kits = max(made, key=lambda path: (len(path.name), path.name))
     _restrict(kits / host, RELAY)
     for site in sites:
         _restrict(kits / site, EXECUTOR)
