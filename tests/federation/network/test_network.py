@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+import uuid
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,7 @@ ROOT = Path(__file__).resolve().parents[3]
 DATA = "phantom:?patients=60&sites=2"
 LOCAL = {"epochs": 3, "batch_size": 4, "learning_rate": 0.01, "dp": None}
 FAR, NEAR = "phantom-1", "phantom-2"
+FEDERATION = uuid.UUID("f0" * 16)  # the same in each test, since the worker stays and its queue is named by it
 
 
 class Hospital:
@@ -87,7 +89,12 @@ class World:
     def __init__(self, hospital: Hospital, folder: Path) -> None:
         self.hospital, self.people = hospital, make_people()
         self.federation = Federation.objects.create(
-            name="Far and near", purpose="Testing", data_title="Phantom", task="segmentation", synthetic=True
+            id=FEDERATION,
+            name="Far and near",
+            purpose="Testing",
+            data_title="Phantom",
+            task="segmentation",
+            synthetic=True,
         )
         self.inbox = mailbox.Inbox(joins=joining.join_receive)
         config = SiteConfig(NEAR, DATA, messages.dump_public(coordinator_key()), "unix:///none")
