@@ -92,12 +92,14 @@ def refuse(participant: Participant, *, kind: str, reason: str, mark: str) -> No
 
 
 def revoke(*, row: SitePass, actor: User) -> None:
-    """End a certificate. A site's way to the broker is closed with it, also for what is connected now."""
+    """End a certificate. A site's way to the broker is closed with it, by whichever certificate, also for who is in."""
     with governed(action="pass.revoke", actor=actor.id):
         row = SitePass.objects.select_for_update(of=("self",)).select_related("participant").get(id=row.id)
         if row.revoked_at is not None:
             raise Conflict("This certificate was revoked before.")
-        row.revoked_at, row.revoked_by = timezone.now(), actor
-        row.save(update_fields=["revoked_at", "revoked_by"])
+        good = SitePass.objects.filter(participant=row.participant, kind=row.kind, revoked_at__isnull=True)
+        for each in good.select_for_update() if row.kind == SitePass.Kind.DOOR else [row]:
+            each.revoked_at, each.revoked_by = timezone.now(), actor
+            each.save(update_fields=["revoked_at", "revoked_by"])
         if row.kind == SitePass.Kind.DOOR:
             provisioning.broker_user_end(row.participant.channel)
