@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from django.core.exceptions import ImproperlyConfigured
 def made_once(path: Path, make: Callable[[], bytes]) -> bytes:
     """The content of a file, written on first use; whoever comes second reads what the first one wrote."""
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        private_folder(path.parent)
         draft = write_draft(path, make())
         try:
             os.link(draft, path)  # fails if another process was first
@@ -22,7 +23,22 @@ def made_once(path: Path, make: Callable[[], bytes]) -> bytes:
             pass
         finally:
             draft.unlink()
+    _close(path, 0o600)
     return path.read_bytes()
+
+
+def private_folder(path: Path) -> Path:
+    """A folder that its owner alone may enter."""
+    path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _close(path, 0o700)
+    return path
+
+
+def _close(path: Path, mode: int) -> None:
+    """Take away what others may do with it: a copy that was restored, say, is as open as the archive was."""
+    if path.stat().st_mode & 0o077:
+        with contextlib.suppress(PermissionError):  # it is another's, who lets this process read it
+            path.chmod(mode)
 
 
 def write_draft(path: Path, data: bytes) -> Path:

@@ -19,8 +19,8 @@ from core.context import governed
 from core.errors import Conflict
 from federation import consents, contributions, mailbox, training
 from federation.contributions import MIN_RECORDS
+from federation.domain.cells import MIN_CELL
 from federation.domain.contribution import Rebuilt, gains
-from federation.domain.secure.config import MIN_CELL
 from federation.models import ContributionStudy, Participant, Round, SiteOrder, SiteUpdate, TrainingRun
 
 KIND = "contribution"

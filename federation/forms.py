@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import fields
 
 from django import forms
-from django.conf import settings
 
 from federation.domain.fairness_config import SOLVERS, TARGETS, WHY_NOT_PRIVATE
 from federation.domain.learning.defaults import default_config
@@ -70,8 +69,8 @@ class RunForm(forms.Form):
 
     engine = forms.ChoiceField(
         label="Engine", choices=RunEngine.Engine, initial=RunEngine.Engine.LOCAL, required=False,
-        help_text="What carries the orders to the sites. FLARE needs its server and a client at each of them; the "
-        "result is the same.",
+        help_text="What carries the orders to the sites; the result is the same, and the sites consent to the choice. "
+        "FLARE needs its server beside this platform and a client at each site.",
     )  # fmt: skip
 
     messages = forms.ChoiceField(
@@ -119,8 +118,6 @@ class RunForm(forms.Form):
         self._offer_weights(attributes)
         self.fields["messages"].initial = MASKED if sites >= MIN_SITES else SEALED
         self.recommended = default_config(task, side)  # type: ignore[arg-type]
-        if not settings.FLARE:
-            del self.fields["engine"]
         self.fields["seed"].initial = secrets.randbelow(10_000)
         self._add_options()
         if self.recommended.dp is None:
@@ -200,8 +197,8 @@ class RunForm(forms.Form):
                 "attribute": chosen["fairness_attribute"], "target": chosen["fairness"],
                 "solver": chosen.get("fairness_solver") or "qaoa",
             }  # fmt: skip
-        if chosen.get("engine"):
-            arguments["engine"] = chosen["engine"]
+        if chosen.get("engine") == RunEngine.Engine.FLARE:
+            arguments["engine"] = {"name": "flare"}
         if chosen.get("privacy") == NONE:
             without = {**self.recommended.as_dict(), "dp": None}
             return {**arguments, "local": without, "epsilon_budget": None}

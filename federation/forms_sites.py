@@ -22,3 +22,7 @@ class InvitationForm(forms.Form):
         min_value=1, max_value=MAX_DAYS, initial=3, label="Days until it ends",
         help_text="The invitation lets in once. Hand it over in person or through an encrypted channel.",
     )  # fmt: skip
+    by_operator = forms.BooleanField(
+        required=False, label="The site's operator downloads it",
+        help_text="Nothing is handed over then: the operator finds the file on the page Certificates, once.",
+    )  # fmt: skip

@@ -4,6 +4,9 @@ A caller needs a certificate of the platform's authority, and may then sign in t
 certificate names, once: a stolen password is worth nothing without the certificate, and the other way round. So each
 command's name is read on its way in. What that user may touch is decided by the broker. Any Redis can stand behind it,
 also one that was built without TLS.
+
+Whether a certificate has ended or was revoked is asked of `Against`, after the handshake: so that the caller is told in
+words, and the refusal is known to be whose. Nothing is passed on before.
 """
 
 from __future__ import annotations
@@ -12,8 +15,12 @@ import asyncio
 import contextlib
 import logging
 import ssl
+from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
+
+from cryptography import x509
 
 logger = logging.getLogger(__name__)
 CHUNK = 64 * 1024
@@ -23,6 +30,8 @@ MAX_WORD = 512
 MAX_WORDS = 1024 * 1024  # of a later command, as the broker itself takes no more
 SIGN_INS = {b"AUTH", b"HELLO", b"RESET"}  # of these the first command of a line is one, and no other
 REFUSAL = b"-NOPERM sign in as the user that your certificate names\r\n"
+ANY_TIME = ssl.VerifyFlags(0x200000)  # X509_V_FLAG_NO_CHECK_TIME: of the caller's certificate; the door asks by itself
+Against = Callable[[bytes], str]  # a certificate (DER) that the authority signed -> why it opens nothing; "" if it does
 
 
 def server_context(*, certificate: Path, key: Path, authority: Path) -> ssl.SSLContext:
@@ -31,12 +40,19 @@ def server_context(*, certificate: Path, key: Path, authority: Path) -> ssl.SSLC
     context.verify_mode = ssl.CERT_REQUIRED
     context.load_cert_chain(certificate, key)
     context.load_verify_locations(authority)
+    context.verify_flags |= ANY_TIME
     return context
 
 
+def only_in_time(shown: bytes) -> str:
+    """The least that is asked of a certificate."""
+    ended = x509.load_der_x509_certificate(shown).not_valid_after_utc
+    return f"the certificate ended at {ended:%Y-%m-%d %H:%M}" if ended <= datetime.now(UTC) else ""
+
+
 class Gate:
-    def __init__(self, *, redis_url: str, context: ssl.SSLContext) -> None:
-        self._url, self._context = redis_url, context
+    def __init__(self, *, redis_url: str, context: ssl.SSLContext, against: Against = only_in_time) -> None:
+        self._url, self._context, self._against = redis_url, context, against
 
     async def listen(self, host: str, port: int) -> asyncio.Server:
         return await asyncio.start_server(
@@ -57,9 +73,8 @@ class Gate:
         user = certified(writer)
         try:
             words = await asyncio.wait_for(_first_command(reader), SIGN_IN_SECONDS)
-            if signs_in_as(words) != user:
-                logger.warning("refused %s, which asked to sign in as %r", user, signs_in_as(words))
-                writer.write(REFUSAL)
+            if reason := await self._refusal(writer, user, words):
+                writer.write(reason)
                 await writer.drain()
                 return
             inside_reader, inside_writer = await self._open()
@@ -74,6 +89,16 @@ class Gate:
             writer.close()
             with contextlib.suppress(OSError):
                 await writer.wait_closed()
+
+    async def _refusal(self, writer: asyncio.StreamWriter, user: str, words: list[bytes]) -> bytes:
+        shown = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+        if reason := await asyncio.to_thread(self._against, shown):
+            logger.warning("refused %s: %s", user, reason)
+            return b"-NOPERM " + " ".join(reason.split()).encode() + b"\r\n"
+        if signs_in_as(words) != user:
+            logger.warning("refused %s, which asked to sign in as %r", user, signs_in_as(words))
+            return REFUSAL
+        return b""
 
     async def _open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         parts = urlsplit(self._url)

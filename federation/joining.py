@@ -14,6 +14,7 @@ import uuid
 from datetime import timedelta
 
 import kombu
+from cryptography import x509
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
@@ -22,12 +23,12 @@ from accounts.keys import institutions_of
 from accounts.models import Institution, User
 from core.context import governed
 from core.errors import ApplicationError, Conflict, Forbidden
-from federation import pki, provisioning, services
+from federation import door, pki, provisioning, services
 from federation.domain import messages
 from federation.domain.invitation import SITE, Invitation
 from federation.domain.messages import Message, MessageError, dump_public
 from federation.keys import coordinator_key
-from federation.models import Federation, Participant, SiteInvitation
+from federation.models import Federation, Participant, SiteInvitation, SitePass
 from federation.site.wire import broker, transport_options
 from provenance.keys import log_verifiers
 
@@ -40,23 +41,49 @@ def invitation_issue(
     *, federation: Federation, institution: Institution, site: str, days: int, actor: User
 ) -> tuple[SiteInvitation, Invitation]:
     """Open the door for one site. The returned file is shown once and kept nowhere."""
+    with transaction.atomic():
+        row = invitation_offer(federation=federation, institution=institution, site=site, days=days, actor=actor)
+        return row, _drawn(row, action="site.invite", actor=actor)
+
+
+def invitation_offer(
+    *, federation: Federation, institution: Institution, site: str, days: int, actor: User
+) -> SiteInvitation:
+    """Invite a site whose own operator takes the file: until then there is none, and nothing opens."""
     _refuse_stranger(institution.pk, actor)
     _check(federation, institution, site, days)
-    token = secrets.token_urlsafe(32)
-    expires = timezone.now() + timedelta(days=days)
     with governed(action="site.invite", actor=actor.id):
-        if SiteInvitation.objects.filter(site=site, state=State.OPEN).exists():
+        if federation.invitations.filter(site=site, state=State.OPEN).exists():
             raise Conflict(f"{site} has an open invitation; withdraw it first, then issue a new one.")
-        row = SiteInvitation.objects.create(
-            federation=federation, institution=institution, site=site, token_digest=_digest(token),
-            expires_at=expires, invited_by=actor,
+        return SiteInvitation.objects.create(
+            federation=federation, institution=institution, site=site, token_digest="",
+            expires_at=timezone.now() + timedelta(days=days), invited_by=actor,
         )  # fmt: skip
-        provisioning.broker_user(site, add=row.token_digest)
-    certificate, key = pki.site_certificate(site, days=days)
-    return row, Invitation(
-        site=site, federation=federation.name, broker_url=settings.GATE_URL, ca=pki.authority_pem(),
-        certificate=certificate, certificate_key=key, token=token,
-        coordinator_public_key=dump_public(coordinator_key()), witness_name=provisioning.witness_name(site),
+
+
+def invitation_take(*, invitation: SiteInvitation, actor: User) -> Invitation:
+    """The file, for the site's operator, once."""
+    with transaction.atomic():
+        row = SiteInvitation.objects.select_for_update(of=("self",)).select_related("federation").get(id=invitation.id)
+        if row.state != State.OPEN or row.expires_at <= timezone.now():
+            raise Conflict("This invitation has ended. An administrator issues a new one.")
+        if row.token_digest:
+            raise Conflict("This invitation was downloaded before. An administrator withdraws it and issues a new one.")
+        return _drawn(row, action="site.invitation.take", actor=actor)
+
+
+def _drawn(row: SiteInvitation, *, action: str, actor: User) -> Invitation:
+    """The invitation as a file, with a token that is drawn now."""
+    token, expires, federation = secrets.token_urlsafe(32), row.expires_at, row.federation
+    with governed(action=action, actor=actor.id):
+        row.token_digest = _digest(token)
+        row.save(update_fields=["token_digest"])
+        provisioning.broker_user(row.channel, add=row.token_digest)
+    certificate, key = pki.site_certificate(row.channel, days=(expires - timezone.now()) / timedelta(days=1))
+    return Invitation(
+        site=row.site, channel=row.channel, federation=federation.name, broker_url=settings.GATE_URL,
+        ca=pki.authority_pem(), certificate=certificate, certificate_key=key, token=token,
+        coordinator_public_key=dump_public(coordinator_key()), witness_name=provisioning.witness_name(row.site),
         log_keys=tuple(key.vkey for key in log_verifiers()), expires_at=expires.isoformat(),
     )  # fmt: skip
 
@@ -78,7 +105,7 @@ def _check(federation: Federation, institution: Institution, site: str, days: in
     if not 1 <= days <= MAX_DAYS:
         raise ApplicationError(f"Expected 1 to {MAX_DAYS} days, got {days}.")
     other = Participant.objects.filter(site=site).exclude(institution=institution).select_related("institution").first()
-    if other is not None:  # the code names a queue and a broker user
+    if other is not None:  # the code names a witness of the ledger
         raise Conflict(f"The code {site} belongs to {other.institution}; choose another.")
     held = federation.participants.filter(institution=institution).exclude(site=site).first()
     if held is not None:
@@ -111,57 +138,61 @@ def invitations_expire() -> int:
 def _end(row: SiteInvitation, state: str) -> None:
     row.state, row.ended_at = state, timezone.now()
     row.save(update_fields=["state", "ended_at"])
-    provisioning.broker_user(row.site, remove=row.token_digest)
+    if row.token_digest:
+        provisioning.broker_user(row.channel, remove=row.token_digest)
 
 
 def sites_expected() -> list[str]:
-    """Whose queue may hold a request to join, also one asked again because the answer was lost."""
+    """Channels whose queue may hold a request to join, also one asked again because the answer was lost."""
     since = timezone.now() - timedelta(hours=1)
     rows = SiteInvitation.objects.filter(state=State.OPEN) | SiteInvitation.objects.filter(
         state=State.JOINED, ended_at__gte=since
     )
-    return sorted(set(rows.values_list("site", flat=True)))
+    return sorted({row.channel for row in rows.only("site", "federation_id")})
 
 
-def join_receive(site: str, text: str) -> str:
+def join_receive(channel: str, text: str) -> str:
     """Take a request to join and answer it. Returns what it was, for the log."""
     try:
-        public_key = json.loads(text)["body"]["public_key"]
-        message, _ = messages.unseal(text, sender=site, public_key=str(public_key))
+        raw = json.loads(text)
+        message, _ = messages.unseal(text, sender=str(raw["sender"]), public_key=str(raw["body"]["public_key"]))
     except (MessageError, ValueError, KeyError, TypeError, RecursionError) as error:
-        logger.warning("refused a request to join as %s: %s", site, error)
+        logger.warning("refused a request to join as %s: %s", channel, error)
         return "refused"
     try:
-        answer, ok = {"certificate": _admit(site, message)}, True
+        answer, ok = {"certificate": _admit(channel, message)}, True
     except ApplicationError as error:
         answer, ok = {"error": str(error)}, False
-    _welcome(site, Message("welcome", "coordinator", site, message.key, answer, ok=ok))
+    _welcome(channel, Message("welcome", "coordinator", message.sender, message.key, answer, ok=ok))
     return "joined" if ok else "refused"
 
 
-def _admit(site: str, message: Message) -> str:
+def _admit(channel: str, message: Message) -> str:
     """The site's certificate, once its key is on record. Asked again with the same keys, the answer is as good."""
     public_key, password, request = (str(message.body.get(name, "")) for name in ("public_key", "password", "request"))
     if len(password) != 64 or set(password) - set("0123456789abcdef"):
         raise ApplicationError("expected the SHA-256 of a password, in hex")
-    certificate = pki.sign_request(request, site=site)
+    certificate = pki.sign_request(request, channel=channel)
     with transaction.atomic():
-        row = SiteInvitation.objects.select_for_update(of=("self",)).select_related(
-            "federation", "institution", "invited_by"
-        ).filter(site=site).first()  # fmt: skip
+        rows = SiteInvitation.objects.select_for_update(of=("self",)).filter(site=message.sender)
+        known = rows.select_related("federation", "institution", "invited_by")
+        row = next((row for row in known if row.channel == channel), None)  # the newest
         if row is None or not _fits(row, public_key, password):
             raise ApplicationError("this invitation was used, withdrawn or has ended; ask for a new one")
         if row.state == State.OPEN:
             participant = services.participant_add(
-                federation=row.federation, institution=row.institution, site=site, public_key=public_key,
+                federation=row.federation, institution=row.institution, site=row.site, public_key=public_key,
                 actor=row.invited_by,
             )  # fmt: skip
-            with governed(action="site.join", reason=f"{site} answered its invitation"):
+            with governed(action="site.join", reason=f"{row.site} answered its invitation"):
                 row.state, row.ended_at = State.JOINED, timezone.now()
                 row.public_key, row.password_digest = public_key, password
                 row.save(update_fields=["state", "ended_at", "public_key", "password_digest"])
             services.manifest_request(participant=participant, key=str(row.id))
-    provisioning.broker_user(site, only=password)
+        participant = row.federation.participants.get(site=row.site)
+        with governed(action="pass.issue", reason=f"door to the broker, for {row.site}"):
+            door.enter(participant, SitePass.Kind.DOOR, x509.load_pem_x509_certificate(certificate.encode()))
+    provisioning.broker_user(channel, only=password)
     return certificate
 
 
@@ -171,9 +202,9 @@ def _fits(row: SiteInvitation, public_key: str, password: str) -> bool:
     return row.state == State.JOINED and row.public_key == public_key and row.password_digest == password
 
 
-def _welcome(site: str, message: Message) -> None:
+def _welcome(channel: str, message: Message) -> None:
     with (
-        kombu.Connection(broker(settings.REDIS_URL), transport_options=transport_options(site)) as connection,
+        kombu.Connection(broker(settings.REDIS_URL), transport_options=transport_options(channel)) as connection,
         connection.SimpleQueue("welcome") as queue,
     ):
         queue.put(messages.seal(message, coordinator_key()), serializer="json", retry=False)

@@ -60,7 +60,7 @@ def order_send(order: SiteOrder) -> bool:
     message = Message(order.kind, "coordinator", order.participant.site, order.key, body, files)
     try:
         text = sealing.write(order, message)
-        engine_of(order).send(order.participant.site, text)
+        engine_of(order).send(order.participant.channel, text)
     except Exception as error:  # noqa: BLE001 - kombu raises many kinds; the order is a row and is sent again
         logger.warning("order %s not sent: %s", order.key, error)
         return False
@@ -176,27 +176,24 @@ def _show_progress(order: SiteOrder, message: Message) -> None:
 class Inbox:
     """Reads what the sites send, one queue a site under its own prefix."""
 
-    def __init__(self, joins: Callable[[str, str], object] = lambda site, text: None) -> None:
+    def __init__(self, joins: Callable[[str, str], object] = lambda channel, text: None) -> None:
         self._joins = joins  # what a hospital sends that answers an invitation
         self._queues: dict[str, SimpleQueue] = {}
 
     def poll(self, participants: list[Participant], *, invited: Sequence[str] = ()) -> int:
         """Take what has arrived. A message is acknowledged only after its effects are committed."""
         taken = 0
-        known = {participant.site for participant in participants}
-        for site, participant in [
-            *((p.site, p) for p in participants),
-            *((s, None) for s in invited if s not in known),
-        ]:
+        known: dict[str, Participant | None] = {participant.channel: participant for participant in participants}
+        for channel, participant in {**dict.fromkeys(invited), **known}.items():
             try:
-                taken += self._drain(site, participant)
+                taken += self._drain(channel, participant)
             except (OSError, redis.RedisError, kombu.exceptions.OperationalError) as error:
-                logger.warning("broker away for %s: %s", site, error)
-                self._queues.pop(site, None)
+                logger.warning("broker away for %s: %s", channel, error)
+                self._queues.pop(channel, None)
         return taken
 
-    def _drain(self, site: str, participant: Participant | None, limit: int = 50) -> int:
-        queue = self._queues.get(site) or self._open(site)
+    def _drain(self, channel: str, participant: Participant | None, limit: int = 50) -> int:
+        queue = self._queues.get(channel) or self._open(channel)
         for taken in range(limit):
             try:
                 message = queue.get(block=False)
@@ -206,17 +203,17 @@ class Inbox:
             text = payload if isinstance(payload, str) else json.dumps(payload)
             try:
                 if is_join(text):
-                    self._joins(site, text)
+                    self._joins(channel, text)
                 elif participant is not None:
                     message_receive(participant=participant, text=text)
             except OSError as error:  # the disk is full: the message waits on the queue until there is room
-                logger.error("an answer of %s cannot be stored and waits: %s", site, error)  # noqa: TRY400
+                logger.error("an answer of %s cannot be stored and waits: %s", channel, error)  # noqa: TRY400
                 message.requeue()
                 return taken
             message.ack()
         return limit
 
-    def _open(self, site: str) -> SimpleQueue:
-        connection = kombu.Connection(broker(settings.REDIS_URL), transport_options=transport_options(site))
-        self._queues[site] = connection.SimpleQueue("results")
-        return self._queues[site]
+    def _open(self, channel: str) -> SimpleQueue:
+        connection = kombu.Connection(broker(settings.REDIS_URL), transport_options=transport_options(channel))
+        self._queues[channel] = connection.SimpleQueue("results")
+        return self._queues[channel]

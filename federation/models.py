@@ -13,6 +13,7 @@ from core.capture import captured
 from core.fields import SealedTextField
 from core.models import GovernedModel
 from federation import guards, querysets
+from federation.site.wire import channel_of
 
 
 class Federation(GovernedModel):
@@ -39,7 +40,7 @@ class Participant(GovernedModel):
 
     federation = models.ForeignKey(Federation, on_delete=models.PROTECT, related_name="participants")
     institution = models.ForeignKey(Institution, on_delete=models.PROTECT, related_name="participations")
-    site = models.SlugField(max_length=40)  # code of the site in the data set, name of its queue
+    site = models.SlugField(max_length=40)  # code of the site in the data set
     public_key = models.TextField()  # ML-DSA-65, base64
     is_active = models.BooleanField(default=True)
     last_seen_at = models.DateTimeField(null=True)  # not captured: sign of life
@@ -54,6 +55,10 @@ class Participant(GovernedModel):
 
     def __str__(self) -> str:
         return self.institution.name
+
+    @property
+    def channel(self) -> str:
+        return channel_of(self.site, self.federation_id)
 
 
 class DataManifest(GovernedModel):
@@ -301,4 +306,4 @@ from federation.models_secure import (  # noqa: E402, F401
     SiteCertificate,
 )
 from federation.models_shift import ContributionStudy, FeatureCharge, FeatureStudy  # noqa: E402, F401
-from federation.models_sites import RunEngine, SiteInvitation  # noqa: E402, F401
+from federation.models_sites import EngineState, RunEngine, SiteInvitation, SitePass  # noqa: E402, F401

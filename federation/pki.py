@@ -52,18 +52,18 @@ def server_certificate(host: str, *, days: float = SERVER_DAYS) -> tuple[str, st
     return pem(made), key_pem(key)
 
 
-def site_certificate(site: str, *, days: float) -> tuple[str, str]:
+def site_certificate(channel: str, *, days: float) -> tuple[str, str]:
     """Certificate and key of an invitation; the site soon replaces them by its own."""
     key = Ed25519PrivateKey.generate()
-    return pem(_client(site, key.public_key(), days)), key_pem(key)
+    return pem(_client(channel, key.public_key(), days)), key_pem(key)
 
 
-def sign_request(request: str, *, site: str) -> str:
+def sign_request(request: str, *, channel: str) -> str:
     """The certificate for a site's own key. Only the key is taken from the request; the name is ours to give."""
     try:
         asked = x509.load_pem_x509_csr(request.encode())
         valid = asked.is_signature_valid
-        made = pem(_client(site, asked.public_key(), SITE_DAYS))
+        made = pem(_client(channel, asked.public_key(), SITE_DAYS))
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise ApplicationError(f"expected a certificate request in PEM with a usual key, got {error}") from error
     if not valid:
@@ -71,8 +71,8 @@ def sign_request(request: str, *, site: str) -> str:
     return made
 
 
-def _client(site: str, key, days: float) -> x509.Certificate:
-    return _issue(f"site.{site}", key, days, ExtendedKeyUsageOID.CLIENT_AUTH, None)
+def _client(channel: str, key, days: float) -> x509.Certificate:
+    return _issue(f"site.{channel}", key, days, ExtendedKeyUsageOID.CLIENT_AUTH, None)
 
 
 def _issue(

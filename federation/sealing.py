@@ -155,18 +155,19 @@ def _purpose(order: SiteOrder, direction: str) -> Purpose:
     )
 
 
-def refusal_record(participant: Participant, *, kind: str, reason: str, text: str, run_id: Any) -> None:
-    """Put a refusal on record, once for the same text."""
+def refusal_record(participant: Participant, *, kind: str, reason: str, text: str, run_id: Any) -> bool:
+    """Put a refusal on record, once for the same text; False if it is there already, or there are too many."""
     recent = RefusedEnvelope.objects.filter(
         participant=participant, created_at__gte=timezone.now() - timedelta(hours=1)
     ).count()
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
     if recent >= MOST_REFUSALS_AN_HOUR or RefusedEnvelope.objects.filter(participant=participant, digest=digest):
-        return
+        return False
     run = TrainingRun.objects.filter(id=run_id).first() if run_id else None
     printable = reason.encode("utf-8", "replace").decode().replace("\x00", "")[:500]
     with governed(action="envelope.refuse", reason=f"{kind}: in the name of {participant.site}"):
         RefusedEnvelope.objects.create(participant=participant, run=run, kind=kind, reason=printable, digest=digest)
+    return True
 
 
 def count_bytes(order: SiteOrder, text: str, *, from_site: bool) -> None:

@@ -12,6 +12,8 @@ from core.errors import ApplicationError, Conflict
 from federation import budgets, consents, mailbox, site_statements, training
 from federation.agreements import refuse_without_agreement
 from federation.consents import consent_decide, consents_of, reconsideration_decide
+from federation.domain.run_config import LOCAL, carrier
+from federation.engines import state as engines
 from federation.models import DataManifest, Federation, Participant, Round, SiteOrder, TrainingRun
 from federation.models_sites import RunEngine
 from federation.proposing import configuration
@@ -80,7 +82,6 @@ def run_propose(
     local: dict | None = None,
     epsilon_budget: float | None = None,
     strategy: str = "fedavg",
-    engine: str = RunEngine.Engine.LOCAL,
     **parts: dict | None,
 ) -> TrainingRun:
     """Freeze a configuration and its terms on the data that the sites now hold, and ask them for consent.
@@ -107,14 +108,15 @@ def run_propose(
     except (ValueError, TypeError) as error:
         raise ApplicationError(f"The configuration is not valid: {error}") from error
     refuse_without_agreement(federation)
+    engines.refuse_unless_there(config.carried_by)
     with governed(action="run.propose", actor=actor.id):
         run = TrainingRun.objects.create(
             federation=federation, name=name, config=config.as_dict(), config_hash=config.hash, requested_by=actor
         )
         budgets.reserve(run, {held[p.site].participant: held[p.site] for p in training.participants_of(run)})
         site_statements.proposal_send(run)
-        if engine != RunEngine.Engine.LOCAL:
-            RunEngine.objects.create(run=run, engine=engine)
+        if config.carried_by != LOCAL:
+            RunEngine.objects.create(run=run, engine=config.carried_by)
         return run
 
 
@@ -135,6 +137,7 @@ def run_start(*, run: TrainingRun, actor: User) -> TrainingRun:
         if run.state == State.PAUSED:
             raise Conflict("The run is paused; resume it instead.")
         budgets.require(run)
+        engines.refuse_unless_there(carrier(run.config))
         training.set_state(run, State.RUNNING)
         jobs.enqueue("run.begin", {"run": str(run.id)}, key=f"begin:{run.id}")
     return run

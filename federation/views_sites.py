@@ -12,6 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from accounts.access import requires
 from core.errors import ApplicationError
 from federation import joining
+from federation.domain.invitation import Invitation
 from federation.forms_sites import InvitationForm
 from federation.models import Federation, SiteInvitation
 from federation.presentation import invitations as shown
@@ -30,13 +31,31 @@ def site_invite(request: HttpRequest, federation_id: uuid.UUID) -> HttpResponse:
     if not form.is_valid():
         return _page(request, found, form, status=400)
     person: Any = request.user
+    given = {**form.cleaned_data, "federation": found, "actor": person}
     try:
-        row, invitation = joining.invitation_issue(federation=found, actor=person, **form.cleaned_data)
+        if given.pop("by_operator"):
+            row = joining.invitation_offer(**given)
+            messages.success(request, f"{row.institution} is invited. Its site's operator downloads the file.")
+            return redirect("site_invite", found.id)
+        row, invitation = joining.invitation_issue(**given)
     except ApplicationError as error:
         form.add_error(None, str(error))
         return _page(request, found, form, status=error.status)
+    return _file(invitation)
+
+
+@requires("site.kit")
+@require_POST
+def invitation_take(request: HttpRequest, invitation_id: uuid.UUID) -> HttpResponse:
+    """The invitation of the operator's own institution, once."""
+    person: Any = request.user
+    own = SiteInvitation.objects.filter(institution__in=person.institution_ids)
+    return _file(joining.invitation_take(invitation=get_object_or_404(own, id=invitation_id), actor=person))
+
+
+def _file(invitation: Invitation) -> HttpResponse:
     answer = HttpResponse(invitation.as_text(), content_type="application/json")
-    answer["Content-Disposition"] = f'attachment; filename="invitation-{row.site}.json"'
+    answer["Content-Disposition"] = f'attachment; filename="invitation-{invitation.site}.json"'
     answer["Cache-Control"] = "no-store"
     return answer
 

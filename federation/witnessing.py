@@ -114,14 +114,14 @@ def _ask_again(order: SiteOrder, witness: Witness | None) -> bool:
     waited = (timezone.now() - order.created_at).total_seconds()
     if witness is not None and waited > SILENT_SECONDS:
         witnesses.witness_silent(witness, f"no answer since {order.created_at:%Y-%m-%d %H:%M:%S} UTC")
-    return waited > settings.RESEND_AFTER_SECONDS and _queue_is_empty(order.participant.site)
+    return waited > settings.RESEND_AFTER_SECONDS and _queue_is_empty(order.participant.channel)
 
 
-def _queue_is_empty(site: str) -> bool:
+def _queue_is_empty(channel: str) -> bool:
     """Whether the site's worker has taken all that was sent to it."""
     try:
         client = redis.Redis.from_url(settings.REDIS_URL, socket_timeout=3)
-        return not client.llen(f"site.{site}.work")  # prefix of wire.transport_options, name of the queue
+        return not client.llen(f"site.{channel}.work")  # prefix of wire.transport_options, name of the queue
     except redis.RedisError as error:
         logger.warning("broker away: %s", error)
         return False

@@ -31,7 +31,7 @@ from cryptography.hazmat.primitives.serialization import (
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
-from core.keyfiles import given_or_made, made_once, write_draft
+from core.keyfiles import given_or_made, made_once, private_folder, write_draft
 from provenance.domain.cosignature import CosignatureSigner, verifier_from_vkey
 from provenance.domain.errors import LedgerError
 from provenance.domain.note import Ed25519Signer, Signer, Verifier, parse_note
@@ -223,9 +223,8 @@ def _private() -> Path:
 
 
 def _folder() -> Path:
-    folder = _private()
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return folder
+    private_folder(_private().parent)
+    return private_folder(_private())
 
 
 def _key_path(number: int, kind: str) -> Path:

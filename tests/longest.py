@@ -13,6 +13,7 @@ LONGEST = (
     "tests/chaos/test_nothing_is_lost.py",
     "tests/e2e/test_life_of_a_model.py",
     "tests/qflethics/test_access_matrix.py",
+    "tests/federation/engines/test_flare.py",
     "tests/provenance/contracts/test_foundry.py",
     "tests/federation/test_witnessing.py",
     "tests/federation/test_training_rounds.py",

@@ -76,6 +76,11 @@ class RunInput(serializers.Serializer):
         "equal_mass), solver (qaoa, vqe, annealing or exact), bits and min_cell what is not to be as recommended. Not "
         "with differential privacy.",
     )
+    engine = serializers.DictField(
+        required=False,
+        allow_null=True,
+        help_text='{"name": "flare"}: NVIDIA FLARE carries the orders. Left out: the sites\' own workers.',
+    )
 
 
 class RunOutput(serializers.ModelSerializer):

@@ -14,8 +14,9 @@ from typing import Any
 
 from federation.domain.messages import load_public
 
-VERSION = 1
+VERSION = 2  # 1: had no channel
 SITE = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
+CHANNEL = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}-[0-9a-f]{8}")
 MAX_BYTES = 64 * 1024
 
 
@@ -26,6 +27,7 @@ class InvitationError(Exception):
 @dataclass(frozen=True)
 class Invitation:
     site: str
+    channel: str  # names its queues and its broker user
     federation: str  # its name, to be read by people
     broker_url: str  # rediss://host:port, without a user
     ca: str  # PEM: who vouches for the broker
@@ -85,6 +87,8 @@ class Invitation:
             raise ValueError("expected texts")
         if not SITE.fullmatch(found.site):
             raise ValueError(f"not the code of a site: {found.site!r}")
+        if not CHANNEL.fullmatch(found.channel):
+            raise ValueError(f"not the name of a queue: {found.channel!r}")
         if not found.broker_url.startswith("rediss://"):
             raise ValueError(f"expected a broker behind rediss://, got {found.broker_url!r}")
         return found

@@ -22,6 +22,8 @@ MODEL_NAMES = ("primary", "baseline")  # the quantum model under audit, and its 
 FORMAT = 2
 FORMATS = (1, 2, 3)  # 1: local training had four settings; 3: has parts. Older runs keep their hash
 FORMAT_WITH_PARTS = 3
+LOCAL = "local"
+ENGINES = ({"name": "flare"},)
 PARTS = (
     "strategy_options",
     "participation",
@@ -29,7 +31,13 @@ PARTS = (
     "privacy",
     "terms",
     "fairness",
+    "engine",
 )  # each optional; absent: not in the hash
+
+
+def carrier(config: Mapping[str, Any]) -> str:
+    """The engine of a frozen configuration, as it stands in an order."""
+    return str((config.get("engine") or {}).get("name", LOCAL))
 
 
 @dataclass(frozen=True)
@@ -63,6 +71,8 @@ class RunConfig:
         Purpose, legal basis, ethics approval and duration.
     fairness : mapping or None
         How patients are weighed against bias before training.
+    engine : {"name": "flare"} or None
+        What carries the orders to the sites; None: the sites' own workers. So each engine has one hash.
     """
 
     task: str
@@ -80,6 +90,7 @@ class RunConfig:
     privacy: Mapping[str, Any] | None = None
     terms: Mapping[str, Any] | None = None
     fairness: Mapping[str, Any] | None = None
+    engine: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         if self.format not in FORMATS:
@@ -107,6 +118,8 @@ class RunConfig:
             SecurityConfig.from_dict(self.security).check_fits(sites=self.data_digests)
         if (noise := self.shared_noise) is not None:
             noise_config.check(noise, self.security, self.rule, sites=len(self.data_digests))
+        if self.engine is not None and dict(self.engine) not in ENGINES:
+            raise ValueError(f"expected an engine among {list(ENGINES)}, or none for the sites' own workers")
         if self.fairness is not None:
             self._check_fairness(FairnessConfig.from_dict(self.fairness))
 
@@ -147,6 +160,10 @@ class RunConfig:
                 f"{rule.title} cannot be had with secure aggregation here: it adds up something else than the weights, "
                 "which the sites do not mask; choose one of them"
             )
+
+    @property
+    def carried_by(self) -> str:
+        return str((self.engine or {}).get("name", LOCAL))
 
     @property
     def rule(self) -> Strategy:

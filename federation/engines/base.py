@@ -14,5 +14,5 @@ class Engine(Protocol):
 
     name: str
 
-    def send(self, site: str, text: str) -> None:
-        """Hand an order over for delivery; raises if it cannot be handed over now."""
+    def send(self, channel: str, text: str) -> None:
+        """Hand an order to the site of this channel over for delivery; raises if it cannot be handed over now."""

@@ -1,15 +1,17 @@
-"""Which engine carries an order: that of its run, else the local one."""
+"""Which engine carries an order: that which its run's configuration was consented to with, else the local one.
+
+A proposal names no run yet: it goes to the site's own worker, as all else does that is about no run.
+"""
 
 from __future__ import annotations
 
+from federation.domain.run_config import carrier
 from federation.engines import flare, local
 from federation.engines.base import Engine
 from federation.models import SiteOrder
-from federation.models_sites import RunEngine
 
 ENGINES: dict[str, Engine] = {"local": local, "flare": flare}
 
 
 def engine_of(order: SiteOrder) -> Engine:
-    chosen = RunEngine.objects.filter(run=order.body.get("run")).values_list("engine", flat=True).first()
-    return ENGINES[chosen or "local"]
+    return ENGINES[carrier(order.body.get("config") or {} if "run" in order.body else {})]

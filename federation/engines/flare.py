@@ -14,9 +14,9 @@ name = "flare"
 QUEUE = "flare"
 
 
-def send(site: str, text: str) -> None:
+def send(channel: str, text: str) -> None:
     with (
-        kombu.Connection(broker(settings.REDIS_URL), transport_options=transport_options(site)) as connection,
+        kombu.Connection(broker(settings.REDIS_URL), transport_options=transport_options(channel)) as connection,
         connection.SimpleQueue(QUEUE) as queue,
     ):
         queue.put(text, serializer="json", retry=False)

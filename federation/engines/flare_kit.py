@@ -6,21 +6,34 @@ under /tmp; the kits made here permit neither. Needs no FLARE to be imported, on
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import signal
 import subprocess
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+
+from cryptography import x509
+
+from provenance.witness.state import write_whole
 
 ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENT = ROOT / ".venv-flare"
 ADMIN = "platform@qfl.invalid"
 RELAY, EXECUTOR = "federation.engines.flare_server.Relay", "federation.engines.flare_site.SiteExecutor"
+ASK_SECONDS = (
+    0.25  # between two questions of a client for work; FLARE's own 2 s would be added to each stage of a round
+)
+JOB = "relay-"  # how the name of a job begins, before the site's
+RENEW = timedelta(days=30)
+MOST_SITES = 1000  # each has a standing job
 HELP = "NVIDIA FLARE was not found in .venv-flare; install it with: make flare"
 _BUILDERS = """builders:
   - {path: nvflare.lighter.impl.workspace.WorkspaceBuilder, args: {template_file: [master_template.yml]}}
   - {path: nvflare.lighter.impl.static_file.StaticFileBuilder, args: {config_folder: config}}
-  - {path: nvflare.lighter.impl.cert.CertBuilder}
+  - {path: nvflare.lighter.impl.cert.CertBuilder, args: {root_valid_days: 3650}}
   - {path: nvflare.lighter.impl.signature.SignatureBuilder}
 """
 # Who may do what at a hospital. Jobs name classes that are installed there (byoc: none), and only those of ours.
@@ -48,8 +61,12 @@ def python() -> str:
 
 
 def provision(folder: Path, *, host: str, port: int, sites: Sequence[str]) -> Path:
-    """Make the kits of server, sites and administrator; returns the folder that holds one folder each."""
+    """Make the kits of server, sites and administrator; returns the folder that holds one folder each.
+
+    A certificate that was made before and ends soon is made anew, with a new key; the others stay.
+    """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _forget_what_ends(folder / "kits" / "qfl" / "state" / "cert.json")
     server = [f"  - {{name: {host}, type: server, org: platform, fed_learn_port: {port}, admin_port: {port}}}"]
     clients = [f"  - {{name: {site}, type: client, org: {_org(site)}}}" for site in sites]
     admin = [f"  - {{name: {ADMIN}, type: admin, org: platform, role: project_admin}}"]
@@ -61,11 +78,29 @@ def provision(folder: Path, *, host: str, port: int, sites: Sequence[str]) -> Pa
         [python(), "-m", "nvflare.cli", "provision", "-p", str(project), "-w", str(folder / "kits"), "--force"],
         check=True, capture_output=True, cwd=folder, env=_environment({}),
     )  # fmt: skip
-    kits = folder / "kits" / "qfl" / "prod_00"
+    made = (folder / "kits" / "qfl").glob("prod_*")  # the authority is kept, so older ones stay good
+    kits = max(made, key=lambda path: (len(path.name), path.name))
     _restrict(kits / host, RELAY)
     for site in sites:
         _restrict(kits / site, EXECUTOR)
     return kits
+
+
+def ends_soon(certificate: str) -> bool:
+    """Whether a certificate (PEM) is to be made anew; FLARE's hold for 360 days."""
+    return x509.load_pem_x509_certificate(certificate.encode()).not_valid_after_utc <= datetime.now(UTC) + RENEW
+
+
+def _forget_what_ends(state: Path) -> None:
+    """FLARE keeps what it has issued, also past its end."""
+    if not state.exists():
+        return
+    known = json.loads(state.read_text())
+    kept = {
+        name: held for name, held in known.items() if not (isinstance(held, dict) and ends_soon(held.get("cert", "")))
+    }
+    if kept != known:
+        write_whole(state, json.dumps(kept).encode())
 
 
 def _org(site: str) -> str:
@@ -80,26 +115,38 @@ def _restrict(kit: Path, own: str) -> None:
     resources |= {"class_list_enforcement_mode": "enforce", "class_allow_list": [own], "allow_log_streaming": False}
     unwanted = {"site_log_streamer", "log_receiver"}
     resources["components"] = [part for part in resources["components"] if part["id"] not in unwanted]
+    for part in resources["components"]:
+        if part["id"] == "job_scheduler":
+            part["args"]["max_jobs"] = MOST_SITES
     text = json.dumps(resources, indent=1).replace("/tmp/nvflare", str(kit / "store"))  # noqa: S108 - FLARE's default
     (local / "resources.json").write_text(text)
 
 
-def job(folder: Path, *, sites: int) -> Path:
-    """The one standing job: relay here, executor there. It carries no code, and waits until so many sites are there."""
-    config = folder / "relay" / "app" / "config"
+def job(folder: Path, client: str, *, channel: str) -> Path:
+    """The standing job of one site's client: relay here, executor there. It carries no code.
+
+    Each has its own, so that a site whose client dies is given a new one while the others work on.
+    """
+    made = folder / f"{JOB}{client}"
+    config = made / "app" / "config"
     config.mkdir(parents=True, exist_ok=True)
-    (folder / "relay" / "meta.json").write_text(
-        json.dumps({"name": "relay", "deploy_map": {"app": ["@ALL"]}, "min_clients": sites, "resource_spec": {}})
+    (made / "meta.json").write_text(
+        json.dumps(
+            {"name": made.name, "deploy_map": {"app": ["server", client]}, "min_clients": 1, "resource_spec": {}}
+        )
     )
-    server = {"format_version": 2, "workflows": [{"id": "relay", "path": RELAY, "args": {}}], "components": []}
-    client = {
+    relay = {"id": "relay", "path": RELAY, "args": {"client": client, "channel": channel}}
+    asks = {"task_request_interval": ASK_SECONDS}
+    server = {"format_version": 2, "server": asks, "workflows": [relay], "components": []}
+    site = {
         "format_version": 2,
         "executors": [{"tasks": ["order"], "executor": {"path": EXECUTOR, "args": {}}}],
         "components": [],
+        "default_task_fetch_interval": ASK_SECONDS,
     }
-    for name, content in (("server", server), ("client", client)):
+    for name, content in (("server", server), ("client", site)):
         (config / f"config_fed_{name}.json").write_text(json.dumps(content, indent=1))
-    return folder / "relay"
+    return made
 
 
 def server_command(kit: Path) -> list[str]:
@@ -116,21 +163,43 @@ def site_command(kit: Path) -> list[str]:
     ]  # fmt: skip
 
 
-def start(command: list[str], *, kit: Path, variables: Mapping[str, str], log: Path) -> subprocess.Popen:
+def keeper_command(kits: Path, folder: Path) -> list[str]:
+    """Gives each client its job; see `flare_admin`."""
+    return [python(), "-m", "federation.engines.flare_admin", str(kits / ADMIN), str(folder)]
+
+
+def start(command: list[str], *, kit: Path, variables: Mapping[str, str], log: Path | None = None) -> subprocess.Popen:
+    """Without a log, the process writes where this one does."""
     (kit / "transfer").mkdir(exist_ok=True)
-    with log.open("ab") as out:
-        return subprocess.Popen(
-            command, cwd=kit, stdout=out, stderr=out, env=_environment(variables), start_new_session=True
-        )
+    with contextlib.ExitStack() as stack:
+        out = stack.enter_context(log.open("ab")) if log else None
+        return subprocess.Popen(command, cwd=kit, stdout=out, stderr=out, env=_environment(variables))
 
 
-def submit(kits: Path, job_folder: Path) -> str:
-    """Hand the job in as the administrator; returns its number."""
-    done = subprocess.run(
-        [python(), "-m", "federation.engines.flare_admin", str(kits / ADMIN), str(job_folder)],
-        check=True, capture_output=True, text=True, env=_environment({}),
-    )  # fmt: skip
-    return done.stdout.strip().splitlines()[-1]
+def stop(*processes: subprocess.Popen, seconds: float = 5.0) -> None:
+    """End processes and all that they have started: FLARE's jobs are in sessions of their own and would stay."""
+    everything = [(process, descendants(process.pid)) for process in processes if process.poll() is None]
+    for process, _ in everything:
+        process.terminate()
+    for process, below in everything:
+        try:
+            process.wait(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        for pid in below:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
+def descendants(pid: int) -> list[int]:
+    """Whom a process has started, and whom those have."""
+    found = []
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        with contextlib.suppress(OSError):  # a thread that has just ended
+            for child in task.read_text().split():
+                found += [int(child), *descendants(int(child))]
+    return found
 
 
 def _environment(variables: Mapping[str, str]) -> dict[str, str]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import os
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 from nvflare.apis.executor import Executor
@@ -12,11 +14,11 @@ from nvflare.apis.fl_context import FLContext
 from nvflare.apis.shareable import Shareable, make_reply
 from nvflare.apis.signal import Signal
 
-from federation.domain.messages import Message
-from federation.engines.flare_server import ORDER
+from federation.domain.messages import Message, seal
+from federation.engines.flare_server import ORDER, PROGRESS
 from federation.site.handlers import Site
 from federation.site.home import SiteHome
-from federation.site.worker import carry_out_order, read_order
+from federation.site.worker import PROGRESS_SECONDS, carry_out_order, read_order
 
 
 class SiteExecutor(Executor):
@@ -30,7 +32,7 @@ class SiteExecutor(Executor):
         if task_name != ORDER:
             return make_reply(ReturnCode.TASK_UNKNOWN)
         site = self._site = self._site or _opened()
-        answers = Answers()
+        answers = Answers(site.home, lambda text: _aside(text, fl_ctx))
         order = read_order(site.home, str(shareable["text"]))
         if order is not None:
             carry_out_order(site, answers, order)  # type: ignore[arg-type]
@@ -46,17 +48,27 @@ def _opened() -> Site:
     torch.set_flush_denormal(True)
     for name in os.environ.get("SITE_HANDLERS", "audits.predeployment.site").split(","):
         importlib.import_module(name.strip())
-    return Site(SiteHome(Path(os.environ["SITE_HOME"])))
+    return Site(SiteHome(Path(os.environ["SITE_HOME"])), engine="flare")
+
+
+def _aside(text: str, fl_ctx: FLContext) -> None:
+    """To the server, beside the task that is in hand."""
+    fl_ctx.get_engine().fire_and_forget_aux_request(PROGRESS, Shareable({"text": text}), fl_ctx, optional=True)
 
 
 class Answers:
     """Stands where the worker has its postbox."""
 
-    def __init__(self) -> None:
+    def __init__(self, home: SiteHome, aside: Callable[[str], None]) -> None:
         self.sealed: list[str] = []
+        self._home, self._aside, self._last = home, aside, 0.0
 
     def deliver(self, text: str) -> None:
         self.sealed.append(text)
 
     def progress(self, message: Message) -> None:
-        """Not carried: FLARE's client answers once a task."""
+        """At most two a second, as the worker does; a lost one does not matter."""
+        if time.monotonic() - self._last < PROGRESS_SECONDS:
+            return
+        self._last = time.monotonic()
+        self._aside(seal(message, self._home.key))

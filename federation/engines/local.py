@@ -12,15 +12,15 @@ from federation.site.wire import broker, transport_options
 name = "local"
 
 
-def send(site: str, text: str) -> None:
-    _app(site).send_task("site.order", args=[text], queue="work", retry=False)
+def send(channel: str, text: str) -> None:
+    _app(channel).send_task("site.order", args=[text], queue="work", retry=False)
 
 
 @cache
-def _app(site: str) -> Celery:
-    app = Celery(f"to-{site}", broker=broker(settings.REDIS_URL), set_as_current=False)
+def _app(channel: str) -> Celery:
+    app = Celery(f"to-{channel}", broker=broker(settings.REDIS_URL), set_as_current=False)
     app.conf.update(
-        broker_transport_options=transport_options(site), task_serializer="json", task_ignore_result=True,
+        broker_transport_options=transport_options(channel), task_serializer="json", task_ignore_result=True,
         task_publish_retry=False,
     )  # fmt: skip
     return app

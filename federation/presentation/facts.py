@@ -13,6 +13,7 @@ from typing import Any
 from federation.domain.noise_config import least_sites, shared_noise
 from federation.domain.participation import Participation
 from federation.domain.quantum.circuits import CircuitShape
+from federation.domain.run_config import carrier
 from federation.domain.strategies.registry import strategy
 from federation.presentation.fairness import fairness_words
 from federation.presentation.security import security_words
@@ -156,6 +157,10 @@ def _participation(config: Mapping[str, Any]) -> str:
     return f"{who}; after {part.deadline_seconds} s it goes on without those that have not answered"
 
 
+ENGINE_WORDS = {
+    "flare": "NVIDIA FLARE: its server at the platform, a client of its own at each site, certificates of its own. A "
+    "site's worker refuses an order of this run that comes another way.",
+}
 AUGMENT_WORDS = {
     "flips": "images mirrored at random",
     "affine": "images mirrored, turned, scaled and shifted at random",
@@ -216,6 +221,7 @@ def consent_words(config: Mapping[str, Any]) -> list[tuple[str, str]]:
         *([("Weights of patients", fairness_words(config))] if config.get("fairness") else []),
         ("Privacy", privacy_words(config)),
         ("Messages", security_words(config)),
+        *([("Carried by", ENGINE_WORDS[carrier(config)])] if config.get("engine") else []),
         ("Seed", str(config["seed"])),
         ("What leaves a site", _leaves(config)),
     ]

@@ -45,6 +45,7 @@ def tabs(current: str, federation: Federation) -> list[dict[str, Any]]:
     named = [
         ("Runs and sites", "federation"), ("Map", "federation_map"), ("Traffic", "federation_traffic"),
         ("Differences", "federation_differences"), ("Quantum keys", "federation_keys"),
+        ("Certificates", "site_passes"),
     ]  # fmt: skip
     return [
         {"label": label, "url": reverse(name, args=[federation.id]), "current": name == current}

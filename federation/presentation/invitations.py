@@ -29,6 +29,8 @@ def rows(federation: Federation, invitations: Iterable[SiteInvitation]) -> list[
 
 def _row(invitation: SiteInvitation, participants: dict) -> dict[str, Any]:
     state, label = STATES[invitation.state]
+    if invitation.state == "open" and not invitation.token_digest:
+        label = "Open, for its operator to download"
     participant = participants.get(invitation.site) if invitation.state == "joined" else None
     current = participant is not None and participant.public_key == invitation.public_key
     return {

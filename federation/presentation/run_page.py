@@ -19,6 +19,7 @@ from federation.presentation.comparison import difference_by_round, result_of, s
 from federation.presentation.consents import LEFT_WORDS, answers_of, matters_of, own_of
 from federation.presentation.facts import NO_PRIVACY, consent_words, privacy_words
 from federation.presentation.fairness import weights_page
+from federation.presentation.passes import engine_page
 from federation.presentation.progress import run_fingerprint, run_progress
 from federation.presentation.security import security_page
 
@@ -95,6 +96,7 @@ def live_part(run: TrainingRun, user: User, *, have: str = "") -> dict[str, Any]
         "attendance": attendance(run),
         "remedy": _remedy(run),
         "security": security_page(run),
+        "engine": engine_page(run),
         "weights": weights_page(run),
     }
 

@@ -17,6 +17,7 @@ KIND_WORDS = {
     "oversized": "Too large",
     "unknown-site": "Unknown site",
     "certificate-expired": "Certificate expired",
+    "certificate-revoked": "Certificate revoked",
     "wrong-signature": "Wrong signature",
     "wrong-purpose": "For another message",
     "stale-round": "Of another round",

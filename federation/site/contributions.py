@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from federation.domain.cells import MIN_CELL
 from federation.domain.contribution import EVERYBODY, differences
 from federation.domain.learning import weights
 from federation.domain.learning.evaluation import evaluate
 from federation.domain.messages import Message
 from federation.domain.models.registry import build
 from federation.domain.round_metrics import headline_metric
-from federation.domain.secure.config import MIN_CELL
 from federation.site.handlers import Answer, OrderRefused, Site, Tell, frozen_config, handles
 
 

@@ -50,6 +50,7 @@ class Site:
     """The site's data, loaded once a process. `data` and `manifest` are of all patients, also those who opted out."""
 
     home: SiteHome
+    engine: str = "local"  # what brings the orders here
     _manifests: dict[frozenset[str], dict[str, Any]] = field(default_factory=dict)
 
     @cached_property
@@ -189,6 +190,10 @@ def frozen_config(site: Site, order: Message) -> RunConfig:
         )  # fmt: skip
     except ApprovalError as error:
         raise NotApproved(str(error)) from error
+    if config.carried_by != site.engine:
+        raise OrderRefused(
+            f"the run was consented to with its orders carried by {config.carried_by}; this one came by {site.engine}"
+        )
     site.check_data(config)
     return config
 

@@ -75,7 +75,7 @@ def join(file: Path, data: str, folder: Path) -> SiteHome:
     config = SiteConfig(
         site=invitation.site, data=data, coordinator_public_key=invitation.coordinator_public_key,
         redis_url=_url(invitation, draft["password"]), witness_name=invitation.witness_name,
-        log_keys=invitation.log_keys,
+        log_keys=invitation.log_keys, channel=invitation.channel,
     )  # fmt: skip
     if known is None:
         key = messages.new_key()
@@ -118,9 +118,11 @@ def check_data(data: str, site: str) -> str:
 def _known(folder: Path, invitation: Invitation) -> bytes | None:
     """The key that is already in the folder. A folder of another site is refused."""
     if (folder / "site.json").exists():
-        held = SiteHome(folder).config.site
-        if held != invitation.site:
-            raise JoinError(f"{folder} belongs to {held}, the invitation is for {invitation.site}; name another --home")
+        held = SiteHome(folder).config
+        if held.site != invitation.site or held.channel not in {"", invitation.channel}:
+            raise JoinError(
+                f"{folder} belongs to {held.queue}, the invitation is for {invitation.channel}; name another --home"
+            )
     path = folder / "key"
     return path.read_bytes() if path.exists() else None
 
@@ -150,7 +152,7 @@ def _new_tls_key() -> bytes:
 def ask(folder: Path, invitation: Invitation, draft: dict[str, Any], key) -> str:
     """Send the site's keys and wait for its certificate. The token opens, or, once it was used, the new password."""
     tls_key = load_pem_private_key((folder / "tls" / "key.pem").read_bytes(), None)
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, f"site.{invitation.site}")])
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, f"site.{invitation.channel}")])
     request = x509.CertificateSigningRequestBuilder(name).sign(tls_key, None)  # type: ignore[arg-type]
     body = {
         "public_key": dump_public(key),
@@ -177,7 +179,7 @@ def _answer(folder: Path, invitation: Invitation, password: str, key: str, text:
     url = _url(invitation, password)
     options = dict(tls_options(url, folder / "tls") or {})
     options |= {"ssl_certfile": str(folder / "tls/invited.pem"), "ssl_keyfile": str(folder / "tls/invited-key.pem")}
-    with kombu.Connection(url, ssl=options, transport_options=transport_options(invitation.site)) as connection:
+    with kombu.Connection(url, ssl=options, transport_options=transport_options(invitation.channel)) as connection:
         connection.ensure_connection(max_retries=1, interval_start=0.2, reraise_as_library_errors=True)
         with connection.SimpleQueue("results") as results:
             results.put(text, serializer="json", retry=False)
@@ -207,7 +209,7 @@ def _unsealed(invitation: Invitation, payload: Any) -> Message | None:
 
 def _url(invitation: Invitation, password: str) -> str:
     parts = urlsplit(invitation.broker_url)
-    return parts._replace(netloc=f"site.{invitation.site}:{password}@{parts.netloc}").geturl()
+    return parts._replace(netloc=f"site.{invitation.channel}:{password}@{parts.netloc}").geturl()
 
 
 def _say(text: str) -> None:

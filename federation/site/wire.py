@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,15 @@ def broker(redis_url: str) -> str:
     return "redis+socket://" + redis_url.removeprefix("unix://") if redis_url.startswith("unix://") else redis_url
 
 
-def transport_options(site: str) -> dict[str, Any]:
+def channel_of(site: str, federation_id: uuid.UUID) -> str:
+    """What a site's queues, broker user and FLARE client are called: one code may stand in two federations."""
+    return f"{site}-{federation_id.hex[:8]}"
+
+
+def transport_options(channel: str) -> dict[str, Any]:
     """The prefix keeps each site's keys apart (kombu shares them otherwise); the site's Redis ACL allows no other."""
     return {
-        "global_keyprefix": f"site.{site}.",
+        "global_keyprefix": f"site.{channel}.",
         "socket_timeout": 30,
         "socket_connect_timeout": 3,
         "socket_keepalive": True,

@@ -51,7 +51,7 @@ def make_app(home: SiteHome, *, prepare: Callable[[], None] = lambda: None) -> C
     app = Celery(f"site-{config.site}", set_as_current=True)
     app.conf.update(
         broker_url=broker(config.redis_url),
-        broker_transport_options=transport_options(config.site),
+        broker_transport_options=transport_options(config.queue),
         broker_use_ssl=tls_options(config.redis_url, home.folder / "tls"),
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,  # a hospital's line may be down for hours
@@ -205,7 +205,7 @@ class Postbox:
         config = home.config
         self.home = home
         self.connection = kombu.Connection(
-            broker(config.redis_url), transport_options=transport_options(config.site),
+            broker(config.redis_url), transport_options=transport_options(config.queue),
             ssl=tls_options(config.redis_url, home.folder / "tls"),
         )  # fmt: skip
         self._last_progress = 0.0

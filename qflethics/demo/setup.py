@@ -94,7 +94,8 @@ def demo_setup(data: str) -> Demo:
     for info in sites:
         with governed(action="institution.create", actor=administrator.id):
             institution, _ = Institution.objects.get_or_create(slug=info.code, defaults={"name": info.name})
-        key = site_provision(folder=Path(settings.VAR) / "sites" / info.code, site=info.code, data=data)
+        key = site_provision(folder=Path(settings.VAR) / "sites" / info.code, site=info.code, data=data,
+                             federation_id=federation.id)  # fmt: skip
         participant = services.participant_add(
             federation=federation, institution=institution, site=info.code, public_key=key, actor=administrator
         )

@@ -20,12 +20,14 @@ SECRETS = ("DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL", "SECRET_KEY", "QFL
 class Ports:
     web: int
     live: int
+    flare: int = 0
 
     @classmethod
     def choose(cls, wanted: int) -> Ports:
         """The wanted port and the next one, or the next free ones after them."""
         web = _free(wanted)
-        return cls(web, _free(web + 1))
+        live = _free(web + 1)
+        return cls(web, live, _free(live + 1))
 
 
 def _free(port: int) -> int:
@@ -57,15 +59,33 @@ def environment(servers: dict[str, str], *, var: Path, secret_key: str, ports: P
         "QFL_VAR": str(var),
         "DJANGO_SETTINGS_MODULE": settings,
         "LIVE_PORT": str(ports.live),
+        **({"QFL_FLARE": f"localhost:{ports.flare}"} if with_flare() else {}),
         "PYTHONUNBUFFERED": "1",
         "OMP_NUM_THREADS": "1",  # several processes share two cores; see DESIGN on PyTorch
         "MKL_NUM_THREADS": "1",
     }
 
 
+def with_flare() -> bool:
+    """Whether NVIDIA FLARE is wanted beside the sites' workers: QFL_FLARE=1 make demo."""
+    return os.environ.get("QFL_FLARE", "") not in {"", "0"}
+
+
+def flare_programs(sites: dict[str, Path]) -> list[Program]:
+    """FLARE's server, and a client at each site, which takes its kit where the server makes it."""
+    kits = str(Path(os.environ.get("QFL_VAR", ROOT / "var")).resolve() / "flare" / "current")
+    return [
+        Program("flare", manage("run_flare")),
+        *(Program(f"flare-{site}", module("federation.site", "flare", "--from", kits), {"SITE_HOME": str(home)},
+                  without=SECRETS) for site, home in sites.items()),
+    ]  # fmt: skip
+
+
 def programs(*, ports: Ports, sites: dict[str, Path]) -> list[Program]:
     """Everything but the servers, in the order of starting."""
     return [
+        *(flare_programs(sites) if with_flare() else []),
+        *([Program("gate", manage("run_gate"))] if os.environ.get("QFL_GATE_URL") else []),
         Program("sequencer", manage("run_sequencer")),
         Program("inbox", manage("run_inbox")),
         Program("coordinator", module("celery", "-A", "qflethics.celery", "worker", "--queues=coordinator",

@@ -92,7 +92,7 @@ MIGRATION_MODULES: dict[str, str | None] = {}
 REDIS_URL = env.text("REDIS_URL")
 CELERY_BROKER_URL = broker(REDIS_URL)
 GATE_URL = os.environ.get("QFL_GATE_URL", "")  # rediss://host:port, how hospitals on other hosts reach the broker
-FLARE = os.environ.get("QFL_FLARE", "") == "1"  # a FLARE server with our relay runs beside this platform
+FLARE_ADDRESS = os.environ.get("QFL_FLARE", "")  # host:port, how hospitals reach FLARE's server (manage.py run_flare)
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]

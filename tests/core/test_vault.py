@@ -214,7 +214,12 @@ def test_a_missing_file_is_named_and_never_replaced_by_a_new_key(settings, tmp_p
 def test_without_a_secret_store_a_key_is_made_once_for_the_owner_alone(settings, tmp_path):
     settings.KEK_FILE, settings.VAR = "", tmp_path
     assert kek.Ring.load().current == kek.Ring.load().current
-    assert (tmp_path / "keys" / "kek").stat().st_mode & 0o777 == 0o600
+    file = tmp_path / "keys" / "kek"
+    assert (file.stat().st_mode & 0o777, file.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+    file.chmod(0o644)  # as a restored copy may be
+    file.parent.chmod(0o755)
+    kek.Ring.load()
+    assert file.stat().st_mode & 0o777 == 0o600
 
 
 # --- blind indexes and patients ------------------------------------------------------------------------------------

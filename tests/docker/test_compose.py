@@ -20,6 +20,8 @@ COMMANDS = {
     "ingest": "granian qflethics.wsgi:application",
     "coordinator": "celery -A qflethics.celery worker",
     "beat": "celery -A qflethics.celery beat",
+    "gate": "python manage.py run_gate",
+    "flare": "python manage.py run_flare",
     "inbox": "python manage.py run_inbox",
     "monitor": "python manage.py run_monitor",
     "sequencer": "python manage.py run_sequencer",
@@ -104,8 +106,9 @@ def test_a_site_cannot_reach_the_database_or_the_rest(name: str) -> None:
             assert not volumes & {str(volume).split(":")[0] for volume in service.get("volumes", [])}
 
 
-def test_only_the_proxy_publishes_ports() -> None:
-    assert [name for name, service in SERVICES.items() if service.get("ports")] == ["proxy"]
+def test_only_the_ways_in_publish_ports_and_the_hospitals_are_opened_on_demand() -> None:
+    assert {name for name, service in SERVICES.items() if service.get("ports")} == {"proxy", "gate", "flare"}
+    assert (SERVICES["gate"]["profiles"], SERVICES["flare"]["profiles"]) == (["hospitals"], ["flare"])
 
 
 def test_stores_and_sites_have_no_way_out() -> None:
@@ -115,7 +118,7 @@ def test_stores_and_sites_have_no_way_out() -> None:
 
 
 def test_the_processes_facing_clients_in_bulk_cannot_read_the_keys() -> None:
-    for name in ("live", "ingest", "beat"):
+    for name in ("live", "ingest", "beat", "gate", "flare"):
         assert "/var/lib/qfl/keys:mode=0500" in SERVICES[name]["tmpfs"]
 
 

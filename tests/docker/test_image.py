@@ -18,13 +18,15 @@ def test_every_base_is_pinned_or_an_earlier_stage() -> None:
         base, _, stage = line.partition(" AS ")
         assert base == "python:3.11-slim-bookworm" or base in stages
         stages.append(stage)
-    assert stages == ["build", "static", "runtime"]
+    assert stages == ["build", "static", "flare-env", "runtime", "flare", ""]
+    assert instructions("FROM")[-1] == "runtime"  # what is built when no target is named
 
 
 def test_the_last_user_is_not_root() -> None:
     assert instructions("USER")[-1] == "10001:10001"
     after = LINES[LINES.index("USER 10001:10001") :]
-    assert not [line for line in after if line.startswith(("RUN", "COPY", "ADD", "USER root"))]
+    changed = [line for line in after if line.startswith(("RUN", "COPY", "ADD", "USER root"))]
+    assert changed == ["COPY --from=flare-env /app/.venv-flare /app/.venv-flare"]  # of the image for FLARE, as root's
 
 
 def test_torch_is_pinned_and_its_index_is_a_build_argument() -> None:

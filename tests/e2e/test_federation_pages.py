@@ -2,18 +2,39 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 
 from core import jobs
 from core.models import Job
 from federation import contributions, qkd, site_software
-from federation.models import Participant, QkdCheck
+from federation.engines import state as engines
+from federation.models import Participant, QkdCheck, SitePass, TrainingRun
 from federation.site.worker import software
 from tests.e2e.test_ledger_pages import WIDTHS, browser, look, sign_in  # noqa: F401 - two of them are fixtures
-from tests.factories.federation import make_federation
+from tests.factories.federation import make_federation, make_run
 from tests.factories.people import make_people
 from tests.federation.test_federation_pages import PAGES, make_trained
+
+
+def over_flare(world) -> TrainingRun:
+    """A run under way under FLARE, one of its clients away; one certificate was revoked."""
+    run = make_run(world, state="running")
+    config = {**run.config, "engine": {"name": "flare"}}
+    TrainingRun.objects.filter(id=run.id).update(config=config, started_at=run.created_at)
+    north, south = world.participants["north"], world.participants["south"]
+    clients = {north.channel: {"state": "working", "heard": 1.0}, south.channel: {"state": "away", "heard": None}}
+    engines.report("flare", "ready", sites=clients)
+    for number, (participant, kind) in enumerate(((north, "door"), (north, "flare"), (south, "flare"))):
+        SitePass.objects.create(
+            participant=participant, kind=kind, fingerprint=str(number) * 64,
+            not_after=timezone.now() + timedelta(days=300), revoked_at=timezone.now() if number == 0 else None,
+            revoked_by=world.people.administrator if number == 0 else None,
+        )  # fmt: skip
+    return run
 
 
 def fill(world) -> None:
@@ -51,5 +72,7 @@ def test_federation_pages_are_for_everybody(sign_in, live_server, scheme, size):
         if filled:
             fill(world)
         pages = {f"{name}-{filled}": reverse(name, args=[world.federation.id]) for name in PAGES}
+        if filled:
+            pages["run-over-flare"] = reverse("run", args=[over_flare(world).id])
         look(page, live_server.url, pages, faults, scheme, size)
     assert not faults, "\n".join(faults)

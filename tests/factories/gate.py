@@ -9,6 +9,7 @@ from django.conf import settings
 
 from federation import pki
 from federation.gate import Gate, server_context
+from federation.management.commands.run_gate import against
 
 
 class RunningGate:
@@ -22,7 +23,7 @@ class RunningGate:
         self.loop = asyncio.new_event_loop()
         self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self.thread.start()
-        gate = Gate(redis_url=settings.REDIS_URL, context=self.context)
+        gate = Gate(redis_url=settings.REDIS_URL, context=self.context, against=against)
         self.server = asyncio.run_coroutine_threadsafe(gate.listen(host, 0), self.loop).result(10)
         self.port = self.server.sockets[0].getsockname()[1]
         self.url = f"rediss://{host}:{self.port}"

@@ -27,7 +27,7 @@ from tests.factories.federation import make_federation, make_run
 from tests.factories.people import make_people
 
 pytestmark = pytest.mark.django_db
-PAGES = ("federation_map", "federation_traffic", "federation_differences", "federation_keys")
+PAGES = ("federation_map", "federation_traffic", "federation_differences", "federation_keys", "site_passes")
 
 
 @pytest.fixture

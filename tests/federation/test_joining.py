@@ -6,6 +6,7 @@ import json
 import socket
 import ssl
 import threading
+import uuid
 from datetime import timedelta
 from urllib.parse import unquote, urlsplit
 
@@ -30,6 +31,8 @@ from tests.factories.people import make_people, make_user
 
 pytestmark = pytest.mark.django_db(transaction=True)
 DATA = "phantom:?patients=40&sites=2"
+FEDERATION = uuid.UUID("f0" * 16)
+FIRST, SECOND = "site.phantom-1-f0f0f0f0", "site.phantom-2-f0f0f0f0"  # broker users, and what their keys begin with
 
 
 class RunningInbox:
@@ -77,7 +80,7 @@ def people():
 @pytest.fixture
 def federation():
     return Federation.objects.create(
-        name="Trial", purpose="Testing", data_title="Phantom", task="segmentation", synthetic=True
+        id=FEDERATION, name="Trial", purpose="Testing", data_title="Phantom", task="segmentation", synthetic=True
     )
 
 
@@ -85,10 +88,11 @@ def federation():
 def _no_broker_users_left():
     yield
     client = redis.Redis.from_url(settings.REDIS_URL)
-    for site in ("phantom-1", "phantom-2"):
-        client.execute_command("ACL", "DELUSER", f"site.{site}")
-        for key in client.keys(f"site.{site}.*"):
-            client.delete(key)
+    for user in client.execute_command("ACL", "USERS"):
+        if user.startswith(b"site.phantom"):
+            client.execute_command("ACL", "DELUSER", user)
+    for key in client.keys("site.phantom*"):
+        client.delete(key)
 
 
 def invite(people, federation, site="phantom-1", **given) -> tuple[SiteInvitation, Invitation]:
@@ -165,15 +169,15 @@ def test_a_site_touches_neither_anothers_keys_nor_the_platforms(people, federati
         _, invitation = invite(people, federation, site)
         homes[site] = site_join.join(written(tmp_path, invitation, f"{site}.json"), DATA, tmp_path / site)
     a = client_of(homes["phantom-1"])
-    a.lpush("site.phantom-1.probe", "x")
-    assert a.rpop("site.phantom-1.probe") == b"x"
+    a.lpush(f"{FIRST}.probe", "x")
+    assert a.rpop(f"{FIRST}.probe") == b"x"
     for attempt in (
-        lambda: a.lpush("site.phantom-2.work", "x"), lambda: a.lrange("site.phantom-2.results", 0, -1),
-        lambda: a.brpop("site.phantom-2.work", 1), lambda: a.lpush("coordinator", "x"), lambda: a.get("celery"),
-        lambda: a.publish("site.phantom-2.x", "x"), lambda: a.keys("*"), lambda: a.acl_list(),
+        lambda: a.lpush(f"{SECOND}.work", "x"), lambda: a.lrange(f"{SECOND}.results", 0, -1),
+        lambda: a.brpop(f"{SECOND}.work", 1), lambda: a.lpush("coordinator", "x"), lambda: a.get("celery"),
+        lambda: a.publish(f"{SECOND}.x", "x"), lambda: a.keys("*"), lambda: a.acl_list(),
         lambda: a.flushall(), lambda: a.config_get("*"), lambda: a.eval("return redis.call('get', 'x')", 0),
-        lambda: a.execute_command("SORT", "site.phantom-1.x", "BY", "nosort", "GET", "site.phantom-2.*"),
-        lambda: a.execute_command("MIGRATE", "127.0.0.1", "1", "site.phantom-1.x", "0", "1"),
+        lambda: a.execute_command("SORT", f"{FIRST}.x", "BY", "nosort", "GET", f"{SECOND}.*"),
+        lambda: a.execute_command("MIGRATE", "127.0.0.1", "1", f"{FIRST}.x", "0", "1"),
     ):  # fmt: skip
         with pytest.raises((redis.exceptions.NoPermissionError, redis.exceptions.ResponseError)) as refused:
             attempt()
@@ -188,14 +192,14 @@ def test_a_password_is_worth_nothing_with_another_certificate(people, federation
     stolen = homes["phantom-2"].config.redis_url
     with pytest.raises(redis.exceptions.RedisError, match="certificate"):
         redis.Redis.from_url(stolen, **tls_options(stolen, homes["phantom-1"].folder / "tls")).ping()
-    platforms = stolen.replace("site.phantom-2", "default")
+    platforms = stolen.replace(SECOND, "default")
     with pytest.raises(redis.exceptions.RedisError, match="certificate"):
         redis.Redis.from_url(platforms, **tls_options(platforms, homes["phantom-1"].folder / "tls")).ping()
 
 
 @pytest.mark.parametrize(
     ("fault", "said"),
-    [("none", "alert certificate required|certificate required|closed"), ("expired", "certificate expired|closed"),
+    [("none", "alert certificate required|certificate required|closed"), ("expired", "the certificate ended at"),
      ("stranger", "unknown ca|bad signature|decrypt|closed")],
 )  # fmt: skip
 def test_the_door_opens_to_certificates_of_the_platform_alone(gate, tmp_path, monkeypatch, fault, said):
@@ -212,13 +216,15 @@ def test_the_door_opens_to_certificates_of_the_platform_alone(gate, tmp_path, mo
         sign_in_by_hand(context, gate.port)
 
 
-def sign_in_by_hand(context: ssl.SSLContext, port: int) -> None:
+def sign_in_by_hand(context: ssl.SSLContext, port: int, user: str = "site.phantom-1") -> None:
     with (
         socket.create_connection(("127.0.0.1", port), 5) as plain,
         context.wrap_socket(plain, server_hostname="127.0.0.1") as tls,
     ):
-        tls.sendall(b"*3\r\n$4\r\nAUTH\r\n$14\r\nsite.phantom-1\r\n$1\r\nx\r\n")
-        if not tls.recv(100):
+        tls.sendall(f"*3\r\n$4\r\nAUTH\r\n${len(user)}\r\n{user}\r\n$1\r\nx\r\n".encode())
+        if (said := tls.recv(200)).startswith(b"-"):
+            raise OSError(said.decode())
+        if not said:
             raise OSError("closed")
 
 
@@ -229,7 +235,7 @@ def test_a_site_believes_only_the_platforms_authority_and_name(people, federatio
     for name, text in (("certificate", invitation.certificate), ("key", invitation.certificate_key)):
         (folder / f"{name}.pem").write_text(text)
     (folder / "authority.pem").write_text(invitation.ca)
-    wrong_name = f"rediss://site.phantom-1:{invitation.token}@localhost:{gate.port}"
+    wrong_name = f"rediss://{FIRST}:{invitation.token}@localhost:{gate.port}"
     with pytest.raises(redis.exceptions.ConnectionError, match="(?i)mismatch|not valid for"):
         redis.Redis.from_url(wrong_name, **tls_options(wrong_name, folder)).ping()
     monkeypatch.setattr(pki, "secret", lambda name: b"s" * 32)
@@ -311,7 +317,7 @@ def test_a_file_that_is_no_invitation_is_refused_in_words(people, federation, ga
     raw = json.loads(invitation.as_text())
     text, said, now = fault, "expected the file", None
     if fault == "version":
-        text = json.dumps({**raw, "v": 2})
+        text = json.dumps({**raw, "v": 3})
     elif fault == "plain":
         text = json.dumps({**raw, "broker_url": "redis://h:1"})
     elif fault == "extra":
@@ -340,7 +346,7 @@ def test_nobody_becomes_another_user_after_the_first_command(people, federation,
     other = urlsplit(homes["phantom-2"].config.redis_url)
     words = [word.format(user=other.username, password=unquote(other.password or "")) for word in second]
     connection = client_of(homes["phantom-1"]).connection_pool.get_connection()
-    connection.send_command("LLEN", "site.phantom-1.probe")
+    connection.send_command("LLEN", f"{FIRST}.probe")
     assert connection.read_response() == 0
     connection.send_command(*words)
     with pytest.raises(redis.exceptions.ConnectionError):
@@ -351,9 +357,9 @@ def test_a_large_value_passes_the_door_whole(people, federation, gate, inbox, tm
     _, invitation = invite(people, federation)
     client = client_of(site_join.join(written(tmp_path, invitation), DATA, tmp_path / "s"))
     value = b"\r\n*3\r\n$4\r\nAUTH\r\n" * 100_000  # looks like a sign-in, and is none
-    client.lpush("site.phantom-1.x", value, b"")
-    assert client.lrange("site.phantom-1.x", 0, -1) == [b"", value]
-    client.delete("site.phantom-1.x")
+    client.lpush(f"{FIRST}.x", value, b"")
+    assert client.lrange(f"{FIRST}.x", 0, -1) == [b"", value]
+    client.delete(f"{FIRST}.x")
 
 
 def test_a_site_is_invited_by_its_own_administrator_or_the_platforms(people, federation, gate):
@@ -399,6 +405,32 @@ def test_the_page_hands_out_a_file_and_shows_how_it_stands(people, federation, g
     (tmp_path / "i").write_bytes(answer.content)
     home = site_join.join(tmp_path / "i", DATA, tmp_path / "s")
     assert fingerprint(joining.dump_public(home.key)) in client.get(url).content.decode()
+
+
+def test_the_sites_own_operator_downloads_the_invitation_once(people, federation, gate, inbox, tmp_path):
+    Participant.objects.create(federation=federation, institution=people.north, site="phantom-1", public_key="x")
+    url = reverse("site_invite", args=[federation.id])
+    given = {"institution": people.north.id, "site": "phantom-1", "days": 2, "by_operator": "on"}
+    assert signed_in(people.administrator).post(url, given)["Location"] == url
+    row = SiteInvitation.objects.get()
+    take, page = reverse("invitation_take", args=[row.id]), reverse("site_passes", args=[federation.id])
+    assert signed_in(make_user("other@test.example", Role.SITE_OPERATOR, people.south)).post(take).status_code == 404
+    operator = signed_in(people.operator_north)
+    assert "An invitation waits for you" in operator.get(page).content.decode()
+    answer = operator.post(take)
+    assert answer.status_code == 200 and answer["Cache-Control"] == "no-store"
+    assert operator.post(take).status_code == 409
+    assert "An invitation waits for you" not in operator.get(page).content.decode()
+    (tmp_path / "i").write_bytes(answer.content)
+    assert client_of(site_join.join(tmp_path / "i", DATA, tmp_path / "s")).ping()
+
+
+def test_an_invitation_that_nobody_downloaded_is_withdrawn_as_any_other(people, federation, gate):
+    given = {"federation": federation, "institution": people.north, "site": "phantom-1", "days": 1}
+    row = joining.invitation_offer(**given, actor=people.administrator)
+    joining.invitation_revoke(invitation=row, actor=people.administrator)
+    with pytest.raises(Conflict, match="has ended"):
+        joining.invitation_take(invitation=row, actor=people.operator_north)
 
 
 def test_the_page_withdraws_and_says_what_is_wrong(people, federation, gate):

@@ -276,7 +276,7 @@ def test_an_answer_that_cannot_be_stored_waits_on_the_queue(trial, monkeypatch):
     order = pending("train", "phantom-1")
     waiting = Waiting(trial.carry_out(order))
     inbox = mailbox.Inbox()
-    inbox._queues["phantom-1"] = waiting
+    inbox._queues[order.participant.channel] = waiting
     with monkeypatch.context() as full:
         full.setattr(artefacts, "put", _full)
         assert inbox.poll([order.participant]) == 0

@@ -73,7 +73,9 @@ class Hospital(Recorder):
 
     def __init__(self, folder, code: str, institution, federation: Federation) -> None:
         super().__init__()
-        site_provision(folder=folder / code, site=code, data="phantom:?patients=40&sites=2")
+        site_provision(
+            folder=folder / code, site=code, data="phantom:?patients=40&sites=2", federation_id=federation.id
+        )
         self.site = Site(SiteHome(folder / code))
         self.participant = Participant.objects.create(
             federation=federation, institution=institution, site=code,
@@ -763,7 +765,7 @@ def test_a_sites_worker_witnesses_over_the_real_broker(tmp_path):
     hospital = Hospital(tmp_path, "wit-real", people.north, federation)
     signed = Ledger().grow()
     assert witnessing.witnesses_ask() == 1
-    assert not witnessing._queue_is_empty("wit-real")  # it waits there for a worker
+    assert not witnessing._queue_is_empty(hospital.participant.channel)  # it waits there for a worker
     environment = {name: value for name, value in os.environ.items() if name not in platform.SECRETS}
     worker = subprocess.Popen(
         [sys.executable, "-m", "federation.site"],
@@ -776,7 +778,7 @@ def test_a_sites_worker_witnesses_over_the_real_broker(tmp_path):
             run_jobs()
             time.sleep(0.05)
         assert {row.checkpoint_id for row in Cosignature.objects.all()} == {signed.size}
-        assert witnessing._queue_is_empty("wit-real")
+        assert witnessing._queue_is_empty(hospital.participant.channel)
     finally:
         worker.terminate()
         assert worker.wait(timeout=20) == 0

@@ -34,6 +34,14 @@ def test_private_keys_are_encrypted_files_of_their_owner_alone(own_keys):
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
+def test_the_folder_of_keys_is_shut_whichever_key_is_made_first(settings, tmp_path):
+    settings.VAR, settings.LOG_PASSPHRASE_FILE = tmp_path, ""
+    assert keys.log_verifiers()
+    found = {path: path.stat().st_mode & 0o077 for path in (tmp_path / "keys", *(tmp_path / "keys").rglob("*"))}
+    opened = [path.name for path, others in found.items() if others and path.name != ".lock"]
+    assert len(found) > 4 and opened == []
+
+
 def test_the_operators_passphrase_opens_them_and_another_does_not(own_keys, settings, tmp_path):
     settings.LOG_PASSPHRASE_FILE = str(tmp_path / "passphrase")
     Path(settings.LOG_PASSPHRASE_FILE).write_text("a long one\n")

@@ -16,7 +16,7 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser) -> None:
-        parser.add_argument("process", nargs="?", help="reaper, monitor, sequencer, anchor or inbox")
+        parser.add_argument("process", nargs="?", help="reaper, monitor, sequencer, anchor, inbox, gate or flare")
         parser.add_argument("--max-age", type=float, default=60, help="seconds (default 60)")
 
     def handle(self, *args, **options) -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import time
 
 from core.process import LoopCommand
-from federation import joining, mailbox
+from federation import gate_files, joining, mailbox
 from federation.models import Participant
 
 
@@ -26,6 +26,8 @@ class Command(LoopCommand):
             self.participants = list(Participant.objects.filter(is_active=True))
             joining.invitations_expire()
             self.invited = joining.sites_expected()
+            if (door := gate_files.address()) is not None:
+                gate_files.renew(str(door.hostname))
             self.refreshed = now
         if now - self.resent > 2:
             mailbox.orders_resend()

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+import uuid
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,7 @@ ROOT = Path(__file__).resolve().parents[3]
 DATA = "phantom:?patients=60&sites=2"
 LOCAL = {"epochs": 3, "batch_size": 4, "learning_rate": 0.01, "dp": None}
 FAR, NEAR = "phantom-1", "phantom-2"
+FEDERATION = uuid.UUID("f0" * 16)  # the same in each test, since the worker stays and its queue is named by it
 
 
 class Hospital:
@@ -62,7 +64,7 @@ class Hospital:
         self.space.plug_in()
         self.gate.stop()
         self.space.close()
-        redis.Redis.from_url(settings.REDIS_URL).execute_command("ACL", "DELUSER", f"site.{FAR}")
+        redis.Redis.from_url(settings.REDIS_URL).execute_command("ACL", "DELUSER", f"site.{self.home.config.queue}")
 
 
 @pytest.fixture(scope="module")
@@ -72,13 +74,27 @@ def hospital(tmp_path_factory):
     made.close()
 
 
+def documented(*, invitation: Path, data: str, home: Path) -> list[str]:
+    """The command of docs/operations/site.md, with this test's file, data and folder in the place of the example's."""
+    text = (ROOT / "docs" / "operations" / "site.md").read_text()
+    line = next(line for line in text.splitlines() if line.startswith(".venv/bin/python -m federation.site join "))
+    words = line.split()[3:]
+    assert words == ["join", "invitation.json", "--data", "heart:/srv/data", "--home", "/srv/qfl-site"]
+    return ["join", str(invitation), "--data", data, "--home", str(home)]
+
+
 class World:
     """The platform's standing processes, moved by hand, and the other site, which is near."""
 
     def __init__(self, hospital: Hospital, folder: Path) -> None:
         self.hospital, self.people = hospital, make_people()
         self.federation = Federation.objects.create(
-            name="Far and near", purpose="Testing", data_title="Phantom", task="segmentation", synthetic=True
+            id=FEDERATION,
+            name="Far and near",
+            purpose="Testing",
+            data_title="Phantom",
+            task="segmentation",
+            synthetic=True,
         )
         self.inbox = mailbox.Inbox(joins=joining.join_receive)
         config = SiteConfig(NEAR, DATA, messages.dump_public(coordinator_key()), "unix:///none")
@@ -101,7 +117,7 @@ class World:
             )  # fmt: skip
             file = self.hospital.folder / "invitation.json"
             file.write_text(invitation.as_text())
-            self.hospital.start("join", str(file), "--data", DATA, "--home", str(self.hospital.home.folder))
+            self.hospital.start(*documented(invitation=file, data=DATA, home=self.hospital.home.folder))
         else:
             self._admit(self.people.north, FAR, self.hospital.home)
         self.until(lambda: Participant.objects.filter(manifests__isnull=False).count() == 2, "both manifests")
