@@ -13,7 +13,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0004_identity'),
-        ('federation', '0009_engines'),
+        ('federation', '0010_noise'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -12,7 +12,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('federation', '0009_engines'),
+        ('federation', '0011_engines'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
