@@ -30,6 +30,11 @@ _SECRET = "mfa_authenticator.data"  # what a sealed secret is bound to  # noqa: 
 _DIGITS = "The code is wrong, was used before, or is too old. Enter the one that the app shows now, or a recovery code."
 
 
+def sealed_for(owner: uuid.UUID, text: str) -> str:
+    """A secret of somebody's factor, as the table holds it."""
+    return f"{owner}:{vault.seal(owner, text, _SECRET)}"
+
+
 class AccountAdapter(DefaultAccountAdapter):
     """Nobody signs up; passwords are counted by axes; who has a factor proves themselves again by it."""
 
@@ -87,8 +92,7 @@ class FactorAdapter(DefaultMFAAdapter):
     }
 
     def encrypt(self, text: str) -> str:
-        owner = context.request.user.pk
-        return f"{owner}:{vault.seal(owner, text, _SECRET)}"
+        return sealed_for(context.request.user.pk, text)
 
     def decrypt(self, encrypted_text: str) -> str:
         owner, _, sealed = encrypted_text.partition(":")

@@ -19,7 +19,7 @@ class SignInForm(LoginForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        del self.fields["remember"]
+        self.fields.pop("remember", None)  # a session lasts a working day, no choice
         self.fields["login"].label = "Email address"
         self.fields["login"].widget.attrs = {"autocomplete": "username", "autofocus": True}
         self.fields["password"].widget.attrs = {"autocomplete": "current-password"}
