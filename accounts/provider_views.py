@@ -32,20 +32,20 @@ _WRONG = (OAuth2Error, RequestException, KeyError, TypeError, ValueError, Attrib
 @login_not_required
 @never_cache
 @require_GET
-def oidc_login(request: HttpRequest, slug: str) -> HttpResponse:
+def oidc_login(request: HttpRequest, provider_id: str) -> HttpResponse:
     """Off to the provider. A link and not a form: browsers hold forms to our own pages."""
     linking = request.GET.get("process") == "connect"
     if linking and is_reauthentication_required(request, app="accounts"):
         raise ReauthenticationRequired
-    return _through(request, slug, OAuth2LoginView)
+    return _through(request, provider_id, OAuth2LoginView)
 
 
 @login_not_required
 @never_cache
 @require_GET
-def oidc_callback(request: HttpRequest, slug: str) -> HttpResponse:
+def oidc_callback(request: HttpRequest, provider_id: str) -> HttpResponse:
     """Back from the provider, with a code."""
-    return _through(request, slug, OAuth2CallbackView)
+    return _through(request, provider_id, OAuth2CallbackView)
 
 
 def _through(request: HttpRequest, slug: str, view: Any) -> HttpResponse:
