@@ -77,7 +77,9 @@ class AccountAdapter(DefaultAccountAdapter):
     def is_reauthentication_required(self, *, app: str, **kwargs: Any) -> bool:
         request = context.request
         if not super().get_reauthentication_methods(request.user):
-            last = [r["at"] for r in get_authentication_records(request, request.user) if r["method"] == "socialaccount"]
+            last = [
+                r["at"] for r in get_authentication_records(request, request.user) if r["method"] == "socialaccount"
+            ]
             return not last or time.time() - last[-1] > app_settings.REAUTHENTICATION_TIMEOUT
         return super().is_reauthentication_required(app=app, **kwargs)
 
@@ -144,12 +146,14 @@ class ProviderAdapter(DefaultSocialAccountAdapter):
             providers.sign_in_by(request, sociallogin)
         except ApplicationError as error:
             messages.error(request, error.message)
-            raise ImmediateHttpResponse(redirect("account" if request.user.is_authenticated else "account_login")) from error
+            raise ImmediateHttpResponse(
+                redirect("account" if request.user.is_authenticated else "account_login")
+            ) from error
 
     def on_authentication_error(self, request: HttpRequest, provider: Any, **kwargs: Any) -> None:
         messages.error(
-            request, f"{provider} signed nobody in: it refused, you left it, or its answer was not what it must be. Try "
-            "again; if it stays so, tell your administrator.",
+            request, f"{provider} signed nobody in: it refused, you left it, or its answer was not what it must be. "
+            "Try again; if it stays so, tell your administrator.",
         )  # fmt: skip
         raise ImmediateHttpResponse(redirect("account" if request.user.is_authenticated else "account_login"))
 

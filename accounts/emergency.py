@@ -1,4 +1,4 @@
-"""Emergency access ("break glass"): where no ethics officer can be reached, two people lend one of them what a halt needs.
+"""Emergency access ("break glass"): where no ethics officer is reached, two people lend one of them what a halt needs.
 
 One asks with a reason, another of the institution (or of the platform) confirms within minutes. For an hour the first
 may then see, halt and vote to reinstate deployments of their institution's federations, and read the look-back of their
@@ -171,7 +171,9 @@ def _locked(actor: User, access_id: uuid.UUID) -> EmergencyAccess:
 def _checked(text: str, what: str) -> str:
     text = text.strip()
     if not MIN_REASON <= len(text) <= 2000:
-        raise ApplicationError(f"Give a {what} of {MIN_REASON} to 2000 characters, got {len(text)}. The ledger keeps it.")
+        raise ApplicationError(
+            f"Give a {what} of {MIN_REASON} to 2000 characters, got {len(text)}. The ledger keeps it."
+        )
     return text
 
 
@@ -183,14 +185,18 @@ def _tell(row: EmergencyAccess, what: str) -> None:
     told = Membership.objects.filter(is_active=True, user__is_active=True, role__in=_TOLD)
     for user_id in set(told.values_list("user_id", flat=True)):
         jobs.enqueue(
-            _KIND, {"access": str(row.pk), "user": str(user_id), "what": what}, key=f"emergency:{row.pk}:{what}:{user_id}"
+            _KIND,
+            {"access": str(row.pk), "user": str(user_id), "what": what},
+            key=f"emergency:{row.pk}:{what}:{user_id}",
         )
 
 
 @jobs.handles(_KIND)
 def mail_send(payload: dict) -> None:
     """Handler of the job. The reason stays out, for people write of people."""
-    row = EmergencyAccess.objects.select_related("institution", "requested_by", "confirmed_by").get(pk=payload["access"])
+    row = EmergencyAccess.objects.select_related("institution", "requested_by", "confirmed_by").get(
+        pk=payload["access"]
+    )
     user = User.objects.get(pk=payload["user"])
     if not user.is_active:
         return
@@ -198,8 +204,8 @@ def mail_send(payload: dict) -> None:
     if payload["what"] == "on":
         subject = f"Emergency access is on at {row.institution}"
         body = (
-            f"{row.requested_by} asked for it and {row.confirmed_by} confirmed it. Until {row.ends_at:%d %b %Y, %H:%M} UTC "
-            f"they may halt deployments, vote to reinstate them and read their site's look-back. It must be judged by "
+            f"{row.requested_by} asked for it and {row.confirmed_by} confirmed it. Until {row.ends_at:%d %b %Y, %H:%M} "
+            f"UTC they may halt deployments, vote to reinstate them and read their site's look-back. It must be judged by "
             f"{row.review_due_on:%d %b %Y}.\n\nReason, end and judgement: {where}\n"
         )
     else:

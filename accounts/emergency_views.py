@@ -55,7 +55,9 @@ def emergencies(request: HttpRequest) -> HttpResponse:
 @require_POST
 def emergency_confirm(request: HttpRequest, access_id: uuid.UUID) -> HttpResponse:
     row = emergency.emergency_confirm(actor=_person(request), access_id=access_id)
-    messages.success(request, f"Confirmed: it is on until {row.ends_at:%H:%M} UTC, and everybody who must know is told.")
+    messages.success(
+        request, f"Confirmed: it is on until {row.ends_at:%H:%M} UTC, and everybody who must know is told."
+    )
     return redirect("emergencies")
 
 

@@ -101,7 +101,9 @@ def invitation_send(*, actor: User, email: str, name: str, institution: Institut
         same = {"user": user, "institution": institution, "role": role}
         if Membership.objects.filter(**same, is_active=True).exists():
             raise Conflict("This person holds that role already.")
-        _withdraw(Invitation.objects.filter(**same, accepted_at=None, withdrawn_at=None, expires_at__lte=timezone.now()))
+        _withdraw(
+            Invitation.objects.filter(**same, accepted_at=None, withdrawn_at=None, expires_at__lte=timezone.now())
+        )
         if waiting_for(user).filter(institution=institution, role=role).exists():
             raise Conflict("This person is invited to that role already. Withdraw that invitation to send another.")
         return Invitation.objects.create(**same, invited_by=actor, expires_at=timezone.now() + LIVES)

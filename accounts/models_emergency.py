@@ -78,4 +78,6 @@ class EmergencyAccess(GovernedModel):
 
     @property
     def review_overdue(self) -> bool:
-        return self.reviewed_at is None and self.review_due_on is not None and self.review_due_on < timezone.now().date()
+        return (
+            self.reviewed_at is None and self.review_due_on is not None and self.review_due_on < timezone.now().date()
+        )

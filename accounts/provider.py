@@ -12,9 +12,8 @@ from allauth.socialaccount.providers.openid_connect.views import OpenIDConnectOA
 from django.http import HttpRequest
 
 
-
 class StrictAdapter(OpenIDConnectOAuth2Adapter):
-    """The identity token's signature is checked by the provider's published keys, also when it came straight from it."""
+    """The identity token's signature is checked by the provider's published keys, also if it came straight from it."""
 
     @property
     def openid_config(self) -> dict[str, Any]:

@@ -30,8 +30,8 @@ def reauthenticate(request: HttpRequest, user: User, password: str) -> None:
     if not user.has_usable_password():
         if is_reauthentication_required(request, app="accounts"):
             raise WrongPassword(
-                "You have no password here. Prove once more that it is you, on the page “Your account”, and then record "
-                "this within five minutes. Nothing was recorded."
+                "You have no password here. Prove once more that it is you, on the page “Your account”, and then "
+                "record this within five minutes. Nothing was recorded."
             )
         return
     found = authenticate(request, email=user.email, password=password) if password else None

@@ -80,4 +80,6 @@ class NewKeyForm(AddWebAuthnForm):
 
     def clean_name(self) -> str:
         name = super().clean_name().strip()[:60]
-        return name or f"Key {Authenticator.objects.filter(user=self.user, type=Authenticator.Type.WEBAUTHN).count() + 1}"
+        return (
+            name or f"Key {Authenticator.objects.filter(user=self.user, type=Authenticator.Type.WEBAUTHN).count() + 1}"
+        )

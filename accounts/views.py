@@ -27,8 +27,11 @@ PER_PAGE = 50
 def people_list(request: HttpRequest) -> HttpResponse:
     viewer = _viewer(request)
     page = Paginator(people.listed(viewer), PER_PAGE).get_page(request.GET.get("page"))
-    return render(request, "accounts/people.html", {"page": page, "may_erase": viewer.may("people.erase"),
-                                                           "may_invite": viewer.may("people.invite")})
+    return render(
+        request,
+        "accounts/people.html",
+        {"page": page, "may_erase": viewer.may("people.erase"), "may_invite": viewer.may("people.invite")},
+    )
 
 
 @requires("people.erase")

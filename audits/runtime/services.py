@@ -190,10 +190,8 @@ def _check_open(halt: Halt, deployment: Deployment) -> None:
         raise Conflict(f"{deployment} is {deployment.get_state_display().lower()}, so it cannot be reinstated.")
 
 
-def officer_institutions(
-    actor: User, deployment: Deployment, what: str, *, or_lent: bool = False
-) -> list[Institution]:
-    """Where in the deployment's federation the actor is an ethics officer, or (lent) stands in for one in an emergency."""
+def officer_institutions(actor: User, deployment: Deployment, what: str, *, or_lent: bool = False) -> list[Institution]:
+    """Where in the deployment's federation the actor is an ethics officer; with `or_lent`, in an emergency stands in."""
     held = (
         Institution.objects.filter(
             membership__user_id=actor.id,

@@ -357,8 +357,9 @@ def _emergencies(user: User) -> Iterator[Need]:
             url=link("emergencies"), tone="warn", since=row.created_at,
         )  # fmt: skip
     for row in emergency.to_review(user):
+        state = "overdue" if row.review_overdue else "asked"
         yield Need(
-            title=f"Emergency access at {row.institution}: your judgement is {'overdue' if row.review_overdue else 'asked'}",
+            title=f"Emergency access at {row.institution}: your judgement is {state}",
             detail=f"{row.requested_by} had it on {row.confirmed_at:%d %b %Y}. Say by {row.review_due_on:%d %b %Y} "
             "whether it was right.",
             url=link("emergencies"), tone="fail" if row.review_overdue else "warn", since=row.created_at,

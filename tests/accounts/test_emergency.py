@@ -135,12 +135,12 @@ def test_who_may_ask_and_who_may_confirm(people, client_of):
     with pytest.raises(ApplicationError, match="Give a reason"):
         emergency.emergency_request(actor=people.clinician, institution=people.north, reason="help", session=session)
     client = client_of(people.clinician)
-    wrong = client.post(
-        reverse("emergencies"), {"institution": people.north.pk, "reason": REASON, "password": "guess"}
-    )
+    wrong = client.post(reverse("emergencies"), {"institution": people.north.pk, "reason": REASON, "password": "guess"})
     assert wrong.status_code == 400 and not EmergencyAccess.objects.exists()
     access = asked(people, client)
-    again = client.post(reverse("emergencies"), {"institution": people.north.pk, "reason": REASON, "password": PASSWORD})
+    again = client.post(
+        reverse("emergencies"), {"institution": people.north.pk, "reason": REASON, "password": PASSWORD}
+    )
     assert again.status_code == 400 and "asked already" in again.content.decode()
     with pytest.raises(Forbidden):
         emergency.emergency_confirm(actor=people.clinician, access_id=access.pk)
@@ -182,7 +182,13 @@ def test_administrators_and_officers_are_told_by_mail_and_the_reason_stays_out(p
     for job in Job.objects.filter(kind="emergency.mail"):
         jobs.run(job.pk)
     told = {message.to[0] for message in mail.outbox if "is on" in message.subject}
-    everybody = [people.administrator, people.administrator2, people.officer_north, people.officer_south, people.outsider]
+    everybody = [
+        people.administrator,
+        people.administrator2,
+        people.officer_north,
+        people.officer_south,
+        people.outsider,
+    ]
     assert told == {person.email for person in everybody} and len(mail.outbox) == 2 * len(told)
     assert not any(REASON in message.body for message in mail.outbox)
 

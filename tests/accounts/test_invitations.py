@@ -26,7 +26,12 @@ def people():
 
 
 def given(people, **changes):
-    return {"email": "nadia@north.example", "name": "Nadia", "institution": people.north.pk, "role": "clinician"} | changes
+    return {
+        "email": "nadia@north.example",
+        "name": "Nadia",
+        "institution": people.north.pk,
+        "role": "clinician",
+    } | changes
 
 
 def test_the_owner_of_the_address_sets_a_password_and_has_the_role_only_then(people, client_of):
@@ -59,7 +64,12 @@ def test_who_is_here_already_accepts_a_further_role_on_their_own_page(people, cl
 def test_an_administrator_of_one_house_invites_to_it_alone(people, client_of):
     local = make_user("admin.north@test.example", Role.ADMINISTRATOR, people.north)
     client = client_of(local)
-    for changes in ({"institution": people.south.pk}, {"institution": ""}, {"role": "external_auditor"}, {"email": "x"}):
+    for changes in (
+        {"institution": people.south.pk},
+        {"institution": ""},
+        {"role": "external_auditor"},
+        {"email": "x"},
+    ):
         assert client.post(reverse("people_invite"), given(people, **changes)).status_code == 400, changes
     assert not Invitation.objects.exists() and not User.objects.filter(email="nadia@north.example").exists()
     assert client.post(reverse("people_invite"), given(people)).status_code == 200

@@ -22,7 +22,14 @@ from accounts.models import Factor, FactorReset, SignIn
 from core.errors import ApplicationError, Conflict, Forbidden, NotFound
 from core.models import Outbox
 from tests.factories.factors import (
-    code_at, code_of, make_app, password_given, proved, recovery_codes_of, secret_of, signed_in,
+    code_at,
+    code_of,
+    make_app,
+    password_given,
+    proved,
+    recovery_codes_of,
+    secret_of,
+    signed_in,
 )  # fmt: skip
 from tests.factories.people import PASSWORD, make_people
 
