@@ -191,7 +191,7 @@ def _check_open(halt: Halt, deployment: Deployment) -> None:
 
 
 def officer_institutions(actor: User, deployment: Deployment, what: str, *, or_lent: bool = False) -> list[Institution]:
-    """Where in the deployment's federation the actor is an ethics officer; with `or_lent`, in an emergency stands in."""
+    """Where in the deployment's federation the actor is an ethics officer; `or_lent`: or stands in for one."""
     held = (
         Institution.objects.filter(
             membership__user_id=actor.id,
