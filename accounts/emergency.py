@@ -205,8 +205,8 @@ def mail_send(payload: dict) -> None:
         subject = f"Emergency access is on at {row.institution}"
         body = (
             f"{row.requested_by} asked for it and {row.confirmed_by} confirmed it. Until "
-            f"{row.ends_at:%d %b %Y, %H:%M} UTC they may halt deployments, vote to reinstate them and read their site's "
-            f"look-back. It must be judged by {row.review_due_on:%d %b %Y}.\n\nReason, end and judgement: {where}\n"
+            f"{row.ends_at:%d %b %Y, %H:%M} UTC they may halt deployments, vote to reinstate them and read their "
+            f"site's look-back. It must be judged by {row.review_due_on:%d %b %Y}.\n\nReason, end and judgement: {where}\n"
         )
     else:
         subject = f"Emergency access is asked for at {row.institution}"
