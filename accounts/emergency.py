@@ -206,7 +206,8 @@ def mail_send(payload: dict) -> None:
         body = (
             f"{row.requested_by} asked for it and {row.confirmed_by} confirmed it. Until "
             f"{row.ends_at:%d %b %Y, %H:%M} UTC they may halt deployments, vote to reinstate them and read their "
-            f"site's look-back. It must be judged by {row.review_due_on:%d %b %Y}.\n\nReason, end and judgement: {where}\n"
+            f"site's look-back. It must be judged by {row.review_due_on:%d %b %Y}.\n\n"
+            f"Reason, end and judgement: {where}\n"
         )
     else:
         subject = f"Emergency access is asked for at {row.institution}"
