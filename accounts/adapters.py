@@ -126,10 +126,8 @@ class ProviderAdapter(DefaultSocialAccountAdapter):
         self, request: HttpRequest, provider: str | None = None, client_id: str | None = None
     ) -> list[SocialApp]:
         rows = IdentityProvider.objects.filter(is_active=True)
-        if provider and provider not in IdentityProvider.Kind.values:
+        if provider and provider != providers.PROTOCOL:
             rows = rows.filter(slug=provider)
-        elif provider:
-            rows = rows.filter(kind=provider)
         if client_id:
             rows = rows.filter(client_id=client_id)
         return [providers.app_of(row) for row in rows]

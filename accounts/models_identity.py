@@ -13,21 +13,14 @@ from core.roles import LABELS, Role
 
 
 class IdentityProvider(GovernedModel):
-    """The sign-in service of one institution. It says who somebody is; what they may do stands in our memberships."""
-
-    class Kind(models.TextChoices):
-        OIDC = "openid_connect", "OpenID Connect"
-        SAML = "saml", "SAML 2.0"
+    """The sign-in service of one institution (OpenID Connect). It says who somebody is; what they may do stands in our memberships."""
 
     institution = models.ForeignKey("accounts.Institution", on_delete=models.PROTECT, related_name="identity_providers")
-    kind = models.CharField(max_length=20, choices=Kind, default=Kind.OIDC)
     slug = models.SlugField(max_length=40, unique=True)  # in its addresses, and in the links of people to it
     name = models.CharField(max_length=40)
-    issuer = models.CharField(max_length=300)  # OIDC: the issuer's address; SAML: the entity's id
-    client_id = models.CharField(max_length=190, blank=True)
+    issuer = models.CharField(max_length=300)  # the address that it calls itself
+    client_id = models.CharField(max_length=190)
     secret = SealedSecretField(subject="id", blank=True)
-    sso_url = models.CharField(max_length=300, blank=True)  # SAML only, as is the certificate
-    certificate = models.TextField(blank=True)
     factor_amr = models.JSONField(default=list, blank=True)  # what it says of a sign-in that counts as a second factor
     factor_acr = models.JSONField(default=list, blank=True)
     is_active = models.BooleanField(default=True)
@@ -35,8 +28,8 @@ class IdentityProvider(GovernedModel):
     class Meta:
         ordering = ["name"]
         triggers = captured(
-            "id", "created_at", "institution_id", "kind", "slug", "name", "issuer", "client_id", "sso_url",
-            "certificate", "factor_amr", "factor_acr", "is_active",
+            "id", "created_at", "institution_id", "slug", "name", "issuer", "client_id", "factor_amr", "factor_acr",
+            "is_active",
         )  # fmt: skip
 
     def __str__(self) -> str:

@@ -25,6 +25,7 @@ from accounts.models import IdentityProvider, Institution, ProviderLink, User
 from core.context import governed
 from core.errors import ApplicationError, Conflict, Forbidden, NotFound
 
+PROTOCOL = "openid_connect"  # as allauth calls it
 _LOCAL = {"localhost", "127.0.0.1", "::1"}
 _REFUSED = "{provider} says that you are somebody whom this platform does not know. "
 
@@ -59,7 +60,7 @@ def of_house(user: User) -> list[IdentityProvider]:
 
 def address_of(provider: IdentityProvider) -> str:
     """Where a sign-in by the provider begins."""
-    return reverse(f"{provider.kind}_login", args=[provider.slug])
+    return reverse("openid_connect_login", args=[provider.slug])
 
 
 def provider_save(
@@ -107,7 +108,7 @@ def _check_issuer(issuer: str) -> None:
 def app_of(row: IdentityProvider) -> SocialApp:
     """The provider as allauth knows it. The row is made for one request and never saved."""
     return SocialApp(
-        provider=row.kind, provider_id=row.slug, name=row.name, client_id=row.client_id, secret=str(row.secret),
+        provider=PROTOCOL, provider_id=row.slug, name=row.name, client_id=row.client_id, secret=str(row.secret),
         settings={"server_url": row.issuer, "oauth_pkce_enabled": True},
     )  # fmt: skip
 

@@ -112,14 +112,11 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('kind', models.CharField(choices=[('openid_connect', 'OpenID Connect'), ('saml', 'SAML 2.0')], default='openid_connect', max_length=20)),
                 ('slug', models.SlugField(max_length=40, unique=True)),
                 ('name', models.CharField(max_length=40)),
                 ('issuer', models.CharField(max_length=300)),
-                ('client_id', models.CharField(blank=True, max_length=190)),
+                ('client_id', models.CharField(max_length=190)),
                 ('secret', core.fields.SealedSecretField(blank=True, subject='id')),
-                ('sso_url', models.CharField(blank=True, max_length=300)),
-                ('certificate', models.TextField(blank=True)),
                 ('factor_amr', models.JSONField(blank=True, default=list)),
                 ('factor_acr', models.JSONField(blank=True, default=list)),
                 ('is_active', models.BooleanField(default=True)),
@@ -201,7 +198,7 @@ class Migration(migrations.Migration):
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='identityprovider',
-            trigger=pgtrigger.compiler.Trigger(name='capture', sql=pgtrigger.compiler.UpsertTriggerSql(execute="core_capture('id', 'created_at', 'institution_id', 'kind', 'slug', 'name', 'issuer', 'client_id', 'sso_url', 'certificate', 'factor_amr', 'factor_acr', 'is_active')", func='RETURN NULL;', hash='f0e599d33628431f429abb443755f0f983ee090b', operation='INSERT OR UPDATE OR DELETE', pgid='pgtrigger_capture_b9385', table='accounts_identityprovider', when='AFTER')),
+            trigger=pgtrigger.compiler.Trigger(name='capture', sql=pgtrigger.compiler.UpsertTriggerSql(execute="core_capture('id', 'created_at', 'institution_id', 'slug', 'name', 'issuer', 'client_id', 'factor_amr', 'factor_acr', 'is_active')", func='RETURN NULL;', hash='47382acbe1b3bd772e4d52a9c815ecce293fc826', operation='INSERT OR UPDATE OR DELETE', pgid='pgtrigger_capture_b9385', table='accounts_identityprovider', when='AFTER')),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='identityprovider',
