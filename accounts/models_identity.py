@@ -13,7 +13,10 @@ from core.roles import LABELS, Role
 
 
 class IdentityProvider(GovernedModel):
-    """The sign-in service of one institution (OpenID Connect). It says who somebody is; what they may do stands in our memberships."""
+    """The sign-in service of one institution (OpenID Connect).
+
+    It says who somebody is; what they may do stands in our memberships.
+    """
 
     institution = models.ForeignKey("accounts.Institution", on_delete=models.PROTECT, related_name="identity_providers")
     slug = models.SlugField(max_length=40, unique=True)  # in its addresses, and in the links of people to it
