@@ -9,6 +9,7 @@ afterwards whether it was right.
 from __future__ import annotations
 
 import uuid
+from dataclasses import dataclass
 from datetime import timedelta
 
 from django.conf import settings
@@ -57,23 +58,25 @@ def visible_to(user: User) -> QuerySet[EmergencyAccess]:
     return rows if user.sees_all else rows.filter(Q(institution__in=user.institution_ids) | Q(requested_by=user))
 
 
-def running(user: User) -> list[EmergencyAccess]:
-    """Those that are on now, as far as the person may see."""
-    rows = visible_to(user).filter(ended_at=None, ends_at__gt=timezone.now())
-    return list(rows)
+@dataclass(frozen=True)
+class Open:
+    """What of emergency access concerns a person now."""
+
+    running: list[EmergencyAccess]  # to know of
+    to_confirm: list[EmergencyAccess]
+    to_review: list[EmergencyAccess]
 
 
-def to_confirm(user: User) -> list[EmergencyAccess]:
-    """Requests that the person may confirm."""
-    rows = visible_to(user).filter(confirmed_at=None, ended_at=None, confirm_until__gt=timezone.now())
-    return list(rows.exclude(requested_by=user)) if user.may("emergency.confirm") else []
-
-
-def to_review(user: User) -> list[EmergencyAccess]:
-    """Past ones that the person is to judge."""
-    over = Q(ended_at__isnull=False) | Q(ends_at__lte=timezone.now())
-    rows = visible_to(user).filter(over, confirmed_at__isnull=False, reviewed_at=None)
-    return list(rows.exclude(requested_by=user).exclude(confirmed_by=user)) if user.may("emergency.review") else []
+def open_for(user: User) -> Open:
+    """What is on, waits to be confirmed, or is over and not judged yet, as far as the person may see it; one query."""
+    rows = list(visible_to(user).filter(reviewed_at=None).order_by("created_at")) if user.may("emergency.view") else []
+    others = [row for row in rows if row.requested_by_id != user.pk]
+    confirms, judges = user.may("emergency.confirm"), user.may("emergency.review")
+    return Open(
+        running=[row for row in rows if row.is_on],
+        to_confirm=[row for row in others if confirms and row.is_waiting],
+        to_review=[row for row in others if judges and row.is_over and row.confirmed_by_id != user.pk],
+    )
 
 
 # --- the steps -----------------------------------------------------------------------------------------------------

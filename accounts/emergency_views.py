@@ -43,10 +43,11 @@ def emergencies(request: HttpRequest) -> HttpResponse:
                 )
                 return redirect("emergencies")
     page = Paginator(emergency.visible_to(actor), PER_PAGE).get_page(request.GET.get("page"))
+    found = emergency.open_for(actor)
     context = {
-        "page": page, "form": form, "to_confirm": {row.pk for row in emergency.to_confirm(actor)},
-        "to_review": {row.pk for row in emergency.to_review(actor)}, "review_form": ReviewForm(),
-        "may_end": actor.may("emergency.confirm"), "here": request.session.get("emergency"),
+        "page": page, "form": form, "to_confirm": {row.pk for row in found.to_confirm},
+        "to_review": {row.pk for row in found.to_review}, "review_form": ReviewForm(),
+        "may_end": actor.may("emergency.confirm"),
     }  # fmt: skip
     return render(request, "accounts/emergencies.html", context, status=400 if form and form.errors else 200)
 

@@ -77,6 +77,11 @@ class EmergencyAccess(GovernedModel):
         return self.confirmed_at is None and self.ended_at is None and self.confirm_until > timezone.now()
 
     @property
+    def is_over(self) -> bool:
+        """Whether its rights were lent, and are not any more."""
+        return self.confirmed_at is not None and not self.is_on
+
+    @property
     def review_overdue(self) -> bool:
         return (
             self.reviewed_at is None and self.review_due_on is not None and self.review_due_on < timezone.now().date()

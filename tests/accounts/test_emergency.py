@@ -155,7 +155,7 @@ def test_who_may_ask_and_who_may_confirm(people, client_of):
 def test_a_confirmation_that_comes_too_late_lends_nothing(people, client_of):
     access = asked(people, client_of(people.clinician))
     EmergencyAccess.objects.update(confirm_until=timezone.now())
-    assert not emergency.to_confirm(people.operator_north)
+    assert not emergency.open_for(people.operator_north).to_confirm
     with pytest.raises(Conflict, match="10 minutes"):
         emergency.emergency_confirm(actor=people.operator_north, access_id=access.pk)
 
@@ -195,9 +195,9 @@ def test_administrators_and_officers_are_told_by_mail_and_the_reason_stays_out(p
 
 def test_the_judgement_is_asked_of_somebody_else_until_it_is_given(people, client_of):
     access = confirmed(people, client_of(people.clinician), by=people.officer_north)
-    assert not emergency.to_review(people.auditor)  # not while it is on
+    assert not emergency.open_for(people.auditor).to_review  # not while it is on
     emergency.emergency_end(actor=people.clinician, access_id=access.pk)
-    assert emergency.to_review(people.auditor) and not emergency.to_review(people.officer_north)
+    assert emergency.open_for(people.auditor).to_review and not emergency.open_for(people.officer_north).to_review
     auditor = client_of(people.auditor)
     assert "your judgement is asked" in auditor.get(reverse("home")).content.decode()
     EmergencyAccess.objects.update(review_due_on=timezone.now().date() - timedelta(days=1))
