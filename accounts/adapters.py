@@ -12,6 +12,7 @@ from allauth.account.authentication import get_authentication_records
 from allauth.core import context
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.mfa.adapter import DefaultMFAAdapter
+from allauth.mfa.models import Authenticator
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from allauth.socialaccount.models import SocialAccount, SocialApp, SocialLogin
 from django.conf import settings
@@ -106,6 +107,9 @@ class FactorAdapter(DefaultMFAAdapter):
     def build_totp_svg(self, url: str) -> str:
         """Ours is a path in the page (`core.qr`); allauth puts its drawing into a picture that no template uses."""
         return ""
+
+    def generate_authenticator_name(self, user: Any, type: Any) -> str:  # noqa: A002 - allauth names it so
+        return f"Key {Authenticator.objects.filter(user=user, type=type).count() + 1}"
 
     def can_delete_authenticator(self, authenticator: Any) -> bool:
         from accounts import factors

@@ -35,7 +35,7 @@ class ProviderForm(forms.Form):
     slug = forms.SlugField(label="Short name", max_length=40, help_text="It is part of the address below.")
     issuer = forms.CharField(
         label="Issuer", max_length=300,
-        help_text="The address that the provider calls itself, for example https://login.hospital.example/realms/staff",
+        help_text="The address that the provider calls itself, for example https://login.ward.example",
     )  # fmt: skip
     client_id = forms.CharField(label="Client id", max_length=190)
     secret = forms.CharField(

@@ -6,7 +6,6 @@ from typing import Any
 
 from allauth.account.forms import LoginForm
 from allauth.mfa.base.forms import AuthenticateForm, ReauthenticateForm
-from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.forms import ActivateTOTPForm
 from allauth.mfa.webauthn.forms import AddWebAuthnForm
 from django.http import HttpRequest, HttpResponse
@@ -77,9 +76,3 @@ class NewKeyForm(AddWebAuthnForm):
         passkey = self.fields["passwordless"]
         passkey.label = "Let it sign in by itself (a passkey)"
         passkey.help_text = "Without the password: the device asks for its PIN, a finger or a face instead."
-
-    def clean_name(self) -> str:
-        name = super().clean_name().strip()[:60]
-        return (
-            name or f"Key {Authenticator.objects.filter(user=self.user, type=Authenticator.Type.WEBAUTHN).count() + 1}"
-        )
