@@ -27,7 +27,7 @@ from accounts.models import IdentityProvider, User
 from core import vault
 from core.errors import ApplicationError
 
-_SECRET = "mfa_authenticator.data"  # what a sealed secret is bound to  # noqa: S105
+_SECRET = "mfa_authenticator.data"  # what a sealed secret is bound to
 _DIGITS = "The code is wrong, was used before, or is too old. Enter the one that the app shows now, or a recovery code."
 
 
@@ -108,7 +108,7 @@ class FactorAdapter(DefaultMFAAdapter):
         """Ours is a path in the page (`core.qr`); allauth puts its drawing into a picture that no template uses."""
         return ""
 
-    def generate_authenticator_name(self, user: Any, type: Any) -> str:  # noqa: A002 - allauth names it so
+    def generate_authenticator_name(self, user: Any, type: Any) -> str:
         return f"Key {Authenticator.objects.filter(user=user, type=type).count() + 1}"
 
     def can_delete_authenticator(self, authenticator: Any) -> bool:
