@@ -12,15 +12,6 @@ from accounts.models import Institution
 from accounts.reauthentication import WrongPassword, reauthenticate
 
 
-class CodeForm(forms.Form):
-    code = forms.CharField(
-        label="Code",
-        help_text="The six digits that your authenticator app shows now, or one of your recovery codes.",
-        max_length=40,
-        widget=forms.TextInput(attrs={"autocomplete": "one-time-code", "inputmode": "text", "autofocus": True}),
-    )
-
-
 class OwnPasswordForm(PasswordChangeForm):
     """Guesses at the old password count towards the lock-out, as at the sign-in."""
 

@@ -1,4 +1,4 @@
-"""A person's own account: second factor, sessions, password. And what administrators do about lost devices and keys."""
+"""A person's own account: sessions and password. And what administrators do about lost devices and keys."""
 
 from __future__ import annotations
 
@@ -16,17 +16,13 @@ from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts import factors, keys, people, sessions, totp
+from accounts import factors, invitations, keys, people, providers, sessions
 from accounts.access import requires
-from accounts.account_forms import CodeForm, KeyForm, OwnPasswordForm, ResetForm
-from accounts.middleware import PASSED
-from accounts.models import SecondFactor, SignedIn, User
-from accounts.reauthentication import reauthenticate
-from core import qr
-from core.errors import ApplicationError, Conflict
+from accounts.account_forms import KeyForm, OwnPasswordForm, ResetForm
+from accounts.models import SignedIn, User
+from core.errors import ApplicationError
 
 PER_PAGE = 50
-BEGUN = "factor_begun"  # in the session that gave the password for it: the factor that is not confirmed yet
 
 
 @requires("account.own")
@@ -35,14 +31,24 @@ def account(request: HttpRequest) -> HttpResponse:
     user = _person(request)
     rows = [(row, sessions.number_of(row), _is_this(request, row)) for row in sessions.listed(user)]
     context = {
-        "factor": factors.of(user),
+        "factor": factors.held_by(user).first(),
+        "invitations": invitations.waiting_for(user),
+        **_providers(request, user),
         "required": factors.required_of(user),
         "sessions": rows,
         "others": sum(not this for _, _, this in rows),
         "resets": factors.open_resets(user) if user.may("factor.reset") else [],
         "may_keys": user.may("key.manage"),
+        "may_providers": user.may("provider.manage"),
     }
     return render(request, "accounts/account.html", context)
+
+
+def _providers(request: HttpRequest, user: User) -> dict[str, Any]:
+    """The providers that sign the person in, and those of their institution that could."""
+    linked = providers.linked_to(user)
+    own = [row for row in providers.of_house(user) if row not in linked]
+    return {"linked": linked, "linkable": [(row, f"{providers.address_of(row)}?process=connect") for row in own]}
 
 
 # --- sessions and password -----------------------------------------------------------------------------------------
@@ -78,94 +84,6 @@ class ChangePassword(PasswordChangeView):
         sessions.end_all(form.user, keep=now)
         messages.success(self.request, "Your password is changed, and your other sessions are signed out.")
         return answer
-
-
-# --- the second factor ---------------------------------------------------------------------------------------------
-
-
-@never_cache
-@requires("account.own")
-@require_safe
-def factor(request: HttpRequest) -> HttpResponse:
-    """The second factor as it stands; while it is set up, its secret."""
-    return _factor_page(request, CodeForm())
-
-
-@requires("account.own")
-@require_POST
-def factor_begin(request: HttpRequest) -> HttpResponse:
-    user = _person(request)
-    try:
-        reauthenticate(request, user, request.POST.get("password", ""))
-        request.session[BEGUN] = str(factors.factor_begin(user=user).pk)
-    except ApplicationError as error:
-        messages.error(request, error.message)
-    return redirect("factor")
-
-
-@never_cache
-@requires("account.own")
-@require_POST
-def factor_confirm(request: HttpRequest) -> HttpResponse:
-    user, form = _person(request), CodeForm(request.POST)
-    if not form.is_valid():
-        return _factor_page(request, form, status=400)
-    try:
-        if not _begun_here(request, factors.pending_of(user)):
-            raise Conflict("There is nothing to confirm here. Begin the set-up again, with your password.")
-        codes = factors.factor_confirm(
-            user=user, typed=form.cleaned_data["code"], keep_session=request.session.session_key
-        )
-    except ApplicationError as error:
-        form.add_error(None, error.message)
-        return _factor_page(request, form, status=error.status)
-    del request.session[BEGUN]
-    request.session[PASSED] = True
-    return render(request, "accounts/recovery_codes.html", {"codes": codes, "first": True})
-
-
-def _begun_here(request: HttpRequest, pending: SecondFactor | None) -> bool:
-    """Whether this session gave the password for it: another one of the person's must neither see nor confirm it."""
-    return pending is not None and request.session.get(BEGUN) == str(pending.pk)
-
-
-@never_cache
-@requires("account.own")
-@require_POST
-def factor_codes(request: HttpRequest) -> HttpResponse:
-    """New recovery codes, shown once."""
-    try:
-        codes = factors.recovery_codes_renew(user=_person(request), typed=request.POST.get("code", ""))
-    except ApplicationError as error:
-        messages.error(request, error.message)
-        return redirect("factor")
-    return render(request, "accounts/recovery_codes.html", {"codes": codes})
-
-
-@requires("account.own")
-@require_POST
-def factor_remove(request: HttpRequest) -> HttpResponse:
-    try:
-        factors.factor_remove(user=_person(request), typed=request.POST.get("code", ""))
-    except ApplicationError as error:
-        messages.error(request, error.message)
-    else:
-        request.session.pop(PASSED, None)
-        messages.success(request, "The second factor is removed. Your password alone signs you in now.")
-    return redirect("factor")
-
-
-def _factor_page(request: HttpRequest, form: CodeForm, status: int = 200) -> HttpResponse:
-    user = _person(request)
-    held, pending = factors.of(user), factors.pending_of(user)
-    context: dict[str, Any] = {"factor": held, "form": form, "required": factors.required_of(user)}
-    if held is not None:
-        context["codes_left"] = held.recovery_codes.filter(used_at=None).count()
-    elif pending is not None and _begun_here(request, pending):
-        secret = str(pending.secret)
-        link = totp.link(secret, user.email)
-        context |= {"secret": totp.in_groups(secret), "link": link, "drawn": _drawn(link)}
-    return render(request, "accounts/factor.html", context, status=status)
 
 
 # --- a lost device: two administrators -----------------------------------------------------------------------------
@@ -232,15 +150,6 @@ def api_key_revoke(request: HttpRequest, key_id: uuid.UUID) -> HttpResponse:
     key = keys.key_revoke(actor=_person(request), key_id=key_id)
     messages.success(request, f"{key} is revoked: no request is answered with it any more.")
     return redirect("machine_keys")
-
-
-def _drawn(text: str) -> dict[str, Any] | None:
-    """The QR code of a text; none if the text is too long for one."""
-    try:
-        code = qr.squares(text)
-    except ValueError:
-        return None
-    return {"path": qr.path(code), "side": qr.side(code)}
 
 
 def _is_this(request: HttpRequest, row: SignedIn) -> bool:

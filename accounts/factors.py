@@ -1,44 +1,40 @@
-"""The second factor: set up, confirm, check, give up, and reset by two administrators."""
+"""The second factor: who must have one, whether a session was opened with one, and resets by two administrators.
+
+Setting up, asking and checking is allauth's (`allauth.mfa`); its tables are governed through `Factor`.
+"""
 
 from __future__ import annotations
 
-import base64
-import secrets
 import uuid
-from datetime import datetime, timedelta
+from datetime import timedelta
+from typing import Any
 
+from allauth.account.authentication import get_authentication_records
+from allauth.account.internal.flows.login import record_authentication
+from allauth.mfa.models import Authenticator
 from django.conf import settings
-from django.db import transaction
 from django.db.models import QuerySet
+from django.http import HttpRequest
 from django.utils import timezone
 
-from accounts import sessions, totp
+from accounts import sessions
 from accounts.erasure import administers
-from accounts.models import FactorReset, RecoveryCode, SecondFactor, User
+from accounts.models import Factor, FactorReset, IdentityProvider, User
 from core.context import governed
 from core.errors import ApplicationError, Conflict, Forbidden, NotFound
 
-RECOVERY_CODES = 10
-_RECOVERY_BYTES = 10
-FAILURES_ALLOWED = 20  # in a row, by whomever; axes counts for each address besides
-REFUSED_FOR = timedelta(minutes=15)
+KINDS = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)  # recovery codes alone are no factor
 RESET_LIVES = timedelta(days=1)
+PROVIDER = "provider"  # the kind of proof, in a session, that an identity provider vouches for
 
 
-class WrongCode(ApplicationError):
-    """The code is not the one that is due, or was used before."""
-
-    code = "wrong_code"
-
-
-def of(user: User) -> SecondFactor | None:
-    """The person's confirmed factor."""
-    return _standing(user).filter(confirmed_at__isnull=False).first()
+def held_by(user: User) -> QuerySet[Factor]:
+    """The person's authenticator app and security keys."""
+    return Factor.objects.filter(user=user, type__in=KINDS).order_by("created_at")
 
 
-def pending_of(user: User) -> SecondFactor | None:
-    """The factor that was set up but not confirmed yet."""
-    return _standing(user).filter(confirmed_at=None).first()
+def recovery_codes_of(user: User) -> Factor | None:
+    return Factor.objects.filter(user=user, type=Authenticator.Type.RECOVERY_CODES).first()
 
 
 def required_of(user: User) -> bool:
@@ -46,85 +42,44 @@ def required_of(user: User) -> bool:
     return bool(settings.MFA_REQUIRED_ROLES) and not user.roles.isdisjoint(settings.MFA_REQUIRED_ROLES)
 
 
-def factor_begin(*, user: User) -> SecondFactor:
-    """A new secret to be put into an app. An earlier one that was never confirmed is replaced."""
-    with governed(action="factor.begin", actor=user.pk):
-        User.objects.select_for_update().get(pk=user.pk)
-        if of(user) is not None:
-            raise Conflict("You have a second factor already. Remove it first, to set up another device.")
-        if (earlier := pending_of(user)) is not None:
-            _remove(earlier)
-        return SecondFactor.objects.create(user=user, secret=totp.new_secret())
+def may_remove(factor: Authenticator) -> bool:
+    """Whether the person may give it up: not the last one where a role demands one."""
+    user: Any = factor.user
+    return not required_of(user) or held_by(user).exclude(pk=factor.pk).exists()
 
 
-def factor_confirm(*, user: User, typed: str, keep_session: str | None) -> list[str]:
-    """Put the factor into force with a first code; every other session ends. Returns the recovery codes, in clear once.
-
-    Raises
-    ------
-    WrongCode
-        If the code does not fit the secret.
-    Conflict
-        If nothing was set up.
-    """
-    with governed(action="factor.confirm", actor=user.pk):
-        factor = _standing(user).select_for_update().filter(confirmed_at=None).first()
-        if factor is None:
-            raise Conflict("There is nothing to confirm. Begin the set-up again.")
-        step = totp.matching_step(str(factor.secret), _digits(typed), now=timezone.now().timestamp(), after=0)
-        if step is None:
-            raise WrongCode(
-                "That code does not fit. Expected the six digits that the app shows now; check that the clock of the "
-                "device is set by the network."
-            )
-        factor.last_step, factor.confirmed_at = step, timezone.now()
-        factor.save(update_fields=["last_step", "confirmed_at"])
-        codes = _new_codes(factor)
-        sessions.end_all(user, keep=keep_session)
-    return codes
+# --- what a session was opened with --------------------------------------------------------------------------------
 
 
-def recovery_codes_renew(*, user: User, typed: str) -> list[str]:
-    """Ten new recovery codes for a code of the app; the earlier ones work no more."""
-    check(user=user, typed=typed)
-    with governed(action="factor.recovery_codes", actor=user.pk):
-        factor = _required(user)
-        factor.recovery_codes.all().delete()
-        return _new_codes(factor)
+def passed(request: HttpRequest, user: User) -> bool:
+    """Whether this session was opened with a factor that is still in force, or with one that a provider asked for."""
+    shown = {record["id"] for record in _proofs(request, user) if "id" in record}
+    return bool(shown and Factor.objects.filter(user=user, pk__in=shown).exists()) or vouched_for(request, user)
 
 
-def check(*, user: User, typed: str) -> SecondFactor:
-    """Accept a code of the app, or a recovery code, once.
-
-    Raises
-    ------
-    WrongCode
-        If it is wrong or was used before, or too many were wrong.
-    """
-    wrong = (
-        "That code is wrong or was used before. Enter the one that the app shows now, or a recovery code not used yet."
-    )
-    with governed(action="factor.use", actor=user.pk):
-        factor = _standing(user).select_for_update().filter(confirmed_at__isnull=False).first()
-        if factor is None:
-            raise WrongCode("There is no second factor to ask for. Sign in again.")
-        now = timezone.now()
-        if factor.refused_until is not None and factor.refused_until > now:
-            raise WrongCode(f"Too many wrong codes. Codes are refused until {factor.refused_until:%H:%M} UTC.")
-        accepted = _accept(factor, typed, now)
-        _count(factor, accepted, now)
-    if not accepted:  # behind the transaction: the count of failures must stay
-        raise WrongCode(wrong)
-    return factor
+def vouched_for(request: HttpRequest, user: User | None) -> bool:
+    """Whether a provider has said of this sign-in what counts as a second factor, as its institution has set."""
+    if user is None:
+        return False
+    told = [record for record in _proofs(request, user) if record.get("type") == PROVIDER]
+    rows = {row.slug: row for row in IdentityProvider.objects.filter(is_active=True)} if told else {}
+    return any(rows[r["provider"]].vouches(r["amr"], r["acr"]) for r in told if r["provider"] in rows)
 
 
-def factor_remove(*, user: User, typed: str) -> None:
-    """Give the factor up, with a code of it; not where a role demands one."""
-    if required_of(user):
-        raise Forbidden("Your role demands a second factor. If the device is lost, ask an administrator to reset it.")
-    factor = check(user=user, typed=typed)
-    with governed(action="factor.remove", actor=user.pk):
-        _remove(factor)
+def note_vouched(request: HttpRequest, user: User, *, provider: str, amr: list[str], acr: str) -> None:
+    """Keep in the session what a provider said of the sign-in."""
+    record_authentication(request, user, "mfa", type=PROVIDER, provider=provider, amr=amr, acr=acr)
+
+
+def came_into_force(request: HttpRequest, factor: Authenticator) -> None:
+    """A factor was set up here: this session has shown it, and every other one ends."""
+    user: Any = factor.user
+    record_authentication(request, user, "mfa", id=factor.pk, type=factor.type)
+    sessions.end_all(user, keep=request.session.session_key)
+
+
+def _proofs(request: HttpRequest, user: User) -> list[dict[str, Any]]:
+    return [record for record in get_authentication_records(request, user) if record.get("method") == "mfa"]
 
 
 # --- a lost device -------------------------------------------------------------------------------------------------
@@ -137,13 +92,13 @@ def open_resets(viewer: User) -> list[FactorReset]:
 
 
 def reset_request(*, user: User, actor: User, reason: str) -> FactorReset:
-    """Ask that a person's factor is removed, because the device is lost."""
+    """Ask that a person's factors are removed, because the device is lost."""
     _may_reset(actor, user)
     if not reason.strip():
         raise ApplicationError("Say why, and how you made sure that it is this person who asks.")
     with governed(action="factor.reset_request", actor=actor.pk, reason=reason):
         User.objects.select_for_update().get(pk=user.pk)
-        if of(user) is None:
+        if not held_by(user).exists():
             raise Conflict("This person has no second factor, so there is nothing to reset.")
         if _waiting().filter(user=user).exists():
             raise Conflict("A reset of this person’s factor waits already for a second administrator.")
@@ -153,7 +108,7 @@ def reset_request(*, user: User, actor: User, reason: str) -> FactorReset:
 
 
 def reset_grant(*, reset_id: uuid.UUID, actor: User) -> FactorReset:
-    """The second administrator's word: the factor is removed, and the person signed out everywhere.
+    """The second administrator's word: the factors are removed, and the person signed out everywhere.
 
     Raises
     ------
@@ -171,8 +126,7 @@ def reset_grant(*, reset_id: uuid.UUID, actor: User) -> FactorReset:
             raise Conflict("This reset was granted already or has expired. Ask for a new one.")
         reset.granted_by, reset.granted_at = actor, timezone.now()
         reset.save(update_fields=["granted_by", "granted_at"])
-        if (factor := of(reset.user)) is not None:
-            _remove(factor)
+        Factor.objects.filter(user=reset.user).delete()
         sessions.end_all(reset.user)
     return reset
 
@@ -188,58 +142,4 @@ def _waiting() -> QuerySet[FactorReset]:
 
 def forget(user_id: str) -> dict[str, int]:
     """What goes with an erased person."""
-    mine = list(SecondFactor.objects.filter(user_id=user_id, removed_at=None))
-    for factor in mine:
-        _remove(factor)
-    return {"second factors": len(mine)}
-
-
-# --- small parts ---------------------------------------------------------------------------------------------------
-
-
-def _accept(factor: SecondFactor, typed: str, now: datetime) -> bool:
-    digits = _digits(typed)
-    if len(digits) == totp.DIGITS and digits.isdigit():
-        step = totp.matching_step(str(factor.secret), digits, now=now.timestamp(), after=factor.last_step)
-        if step is not None:
-            factor.last_step = step
-        return step is not None
-    digest = RecoveryCode.digest_of(factor.pk, digits.upper())
-    return factor.recovery_codes.filter(digest=digest, used_at=None).update(used_at=now) == 1
-
-
-def _count(factor: SecondFactor, accepted: bool, now: datetime) -> None:
-    factor.failures = 0 if accepted else factor.failures + 1
-    if not accepted and factor.failures % FAILURES_ALLOWED == 0:  # each pause is twice the one before, up to 32 hours
-        factor.refused_until = now + REFUSED_FOR * 2 ** min(factor.failures // FAILURES_ALLOWED - 1, 7)
-    factor.save(update_fields=["last_step", "failures", "refused_until"])
-
-
-def _new_codes(factor: SecondFactor) -> list[str]:
-    codes = [base64.b32encode(secrets.token_bytes(_RECOVERY_BYTES)).decode() for _ in range(RECOVERY_CODES)]
-    RecoveryCode.objects.bulk_create(
-        RecoveryCode(factor=factor, digest=RecoveryCode.digest_of(factor.pk, code)) for code in codes
-    )
-    return [totp.in_groups(code) for code in codes]
-
-
-def _remove(factor: SecondFactor) -> None:
-    with transaction.atomic():
-        factor.removed_at, factor.secret = timezone.now(), ""
-        factor.save(update_fields=["removed_at", "secret"])
-        factor.recovery_codes.all().delete()
-
-
-def _required(user: User) -> SecondFactor:
-    factor = of(user)
-    if factor is None:
-        raise Conflict("You have no second factor. Set one up first.")
-    return factor
-
-
-def _standing(user: User) -> QuerySet[SecondFactor]:
-    return SecondFactor.objects.filter(user=user, removed_at=None)
-
-
-def _digits(typed: str) -> str:
-    return "".join(typed.split()).replace("-", "")
+    return {"second factors": Factor.objects.filter(user_id=user_id).delete()[0]}

@@ -11,14 +11,14 @@ from django.utils import timezone
 from accounts.models import ApiKey, Institution, User
 from core.context import governed
 from core.errors import ApplicationError, Conflict, Forbidden, NotFound
-from core.roles import MATRIX, Role
+from core.roles import MATRIX, PEOPLE_ONLY, Role
 
 LONGEST_DAYS = 366
 # What a machine may be trusted with: to read, and to record what a clinical system knows. Decisions are people's.
 MACHINE_ACTIONS = tuple(
     action
     for action in MATRIX
-    if action.endswith(".view") and action not in {"home.view", "people.view"}
+    if action.endswith(".view") and action not in {"home.view", "people.view", "emergency.view", *PEOPLE_ONLY}
     or action in {"prediction.request", "event.record", "outcome.record", "review.record", "report.create"}
 )  # fmt: skip
 

@@ -10,13 +10,14 @@ from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest, HttpResponse, HttpResponseForbidden, JsonResponse
 from django.shortcuts import redirect
 
-from accounts import factors, sessions
+from accounts import emergency, factors, sessions
 from core.roles import Role
 
-PASSED = "second_factor"  # in the session: it was opened with a second factor
 _WITHOUT = {
-    "factor", "factor_begin", "factor_confirm", "logout", "login", "login_code", "health_live", "health_ready",
-    "metrics", "account_activate",
+    "mfa_index", "mfa_activate_totp", "mfa_add_webauthn", "mfa_view_recovery_codes", "account_reauthenticate",
+    "mfa_reauthenticate", "mfa_reauthenticate_webauthn", "logout", "login", "account_login", "mfa_authenticate",
+    "mfa_login_webauthn", "openid_connect_login", "openid_connect_callback", "health_live", "health_ready", "metrics",
+    "account_activate",
 }  # fmt: skip
 _SENTENCE = "Your role demands a second factor. Set one up in the browser first: Your account, second factor."
 
@@ -40,19 +41,22 @@ class SecondFactorMiddleware:
         if not user.is_authenticated:
             return None
         sessions.session_seen(request)
-        if not settings.MFA_REQUIRED_ROLES or PASSED in request.session or _name(request) in _WITHOUT:
+        access = emergency.of_session(request.session, user)
+        if access is not None:
+            user.lent, request.emergency = emergency.LENT, access
+        if not settings.MFA_REQUIRED_ROLES or _name(request) in _WITHOUT:
             return None
-        if not factors.required_of(user):
+        if not factors.required_of(user) or factors.passed(request, user):
             return None
         if request.path.startswith("/api/"):
             return JsonResponse({"code": "second_factor_required", "message": _SENTENCE}, status=403)
         if request.path.startswith("/live/"):
             return HttpResponseForbidden(_SENTENCE, content_type="text/plain")
-        if factors.of(user) is not None:  # a session from before: it is opened again, with the code
+        if factors.held_by(user).exists():  # opened without the factor, or with one that is gone
             logout(request)
-            return redirect("login")
+            return redirect("account_login")
         messages.info(request, "Your role demands a second factor at sign-in. Set it up to go on.")
-        return redirect("factor")
+        return redirect("mfa_index")
 
 
 def _name(request: HttpRequest) -> str | None:

@@ -14,8 +14,10 @@ from django.db import connection, models
 from django.db.models import Q
 from django.utils import timezone
 
-from accounts.models_factor import FactorReset, RecoveryCode, SecondFactor
-from accounts.models_session import SignedIn
+from accounts.models_emergency import EmergencyAccess
+from accounts.models_factor import Factor, FactorReset, ProviderLink
+from accounts.models_identity import IdentityProvider, Invitation
+from accounts.models_session import Cached, SignedIn, SignIn
 from core import vault
 from core.capture import captured
 from core.fields import BlindIndexField, SealedEmailField, SealedTextField
@@ -24,8 +26,8 @@ from core.prepared import Prepared
 from core.roles import LABELS, Role, allowed
 
 __all__ = [
-    "ApiKey", "FactorReset", "Institution", "Membership", "RecoveryCode", "SecondFactor", "SignedIn", "User",
-    "UserManager",
+    "ApiKey", "Cached", "EmergencyAccess", "Factor", "FactorReset", "IdentityProvider", "Institution", "Invitation",
+    "Membership", "ProviderLink", "SignIn", "SignedIn", "User", "UserManager",
 ]  # fmt: skip
 
 
@@ -71,6 +73,9 @@ class User(AbstractBaseUser, PermissionsMixin):
     is_active = models.BooleanField(default=True)
     is_staff = models.BooleanField(default=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    # Rights that an emergency lends to this request (`accounts.emergency`): set by the middleware, in no table.
+    lent: frozenset[str] = frozenset()
 
     objects = UserManager()
     USERNAME_FIELD = "email"
@@ -118,7 +123,7 @@ class User(AbstractBaseUser, PermissionsMixin):
         return any(m.institution_id is None for m in self._memberships())
 
     def may(self, action: str) -> bool:
-        return self.is_active and allowed(self.roles, action)
+        return self.is_active and (allowed(self.roles, action) or action in self.lent)
 
     def _memberships(self) -> list[Membership]:
         if not hasattr(self, "_membership_cache"):

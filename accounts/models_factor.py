@@ -1,63 +1,40 @@
-"""The second factor of a sign-in: an authenticator's secret, recovery codes, and resets of a lost device."""
+"""What allauth keeps of a person's factors and providers, under the ledger's eye; and resets of a lost device."""
 
 from __future__ import annotations
 
-import hashlib
-
+from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount
 from django.db import models
 from django.db.models import F, Q
 
 from core.capture import captured
-from core.fields import SealedSecretField, SealedTextField
+from core.fields import SealedTextField
 from core.models import GovernedModel
 
 
-class SecondFactor(GovernedModel):
-    """An authenticator app of a person. Set up, then confirmed by a first code; one at a time.
+class Factor(Authenticator):
+    """An authenticator app, a security key or the recovery codes of a person.
 
-    The ledger follows that there is one and since when. Secret and counters never leave the table.
+    The ledger follows that there is one and since when. Secrets, sealed under the person's key, never leave the table.
     """
 
-    user = models.ForeignKey("accounts.User", on_delete=models.PROTECT, related_name="second_factors")
-    secret = SealedSecretField(subject="user_id")  # emptied on removal
-    confirmed_at = models.DateTimeField(null=True)
-    removed_at = models.DateTimeField(null=True)
-    last_step = models.BigIntegerField(default=0)  # of the last code used: no code works twice
-    failures = models.PositiveIntegerField(default=0)  # wrong codes in a row, from whatever address
-    refused_until = models.DateTimeField(null=True)
+    class Meta:
+        proxy = True
+        verbose_name = "second factor"
+        triggers = captured("id", "user_id", "type", "created_at")
+
+
+class ProviderLink(SocialAccount):
+    """Whom an identity provider signs in. The name that the provider has for the person is not captured."""
 
     class Meta:
-        ordering = ["-created_at"]
-        triggers = captured("id", "created_at", "user_id", "confirmed_at", "removed_at")
-        constraints = [
-            models.UniqueConstraint(fields=["user"], condition=Q(removed_at=None), name="second_factor_once"),
-        ]
-
-    def __str__(self) -> str:
-        return f"Authenticator of {self.user}"
-
-
-class RecoveryCode(GovernedModel):
-    """A code for the day the device is lost: works once, kept as a hash only (80 random bits need no slow one)."""
-
-    factor = models.ForeignKey(SecondFactor, on_delete=models.CASCADE, related_name="recovery_codes")
-    digest = models.CharField(max_length=64)
-    used_at = models.DateTimeField(null=True)
-
-    class Meta:
-        ordering = ["created_at"]
-        triggers = captured("id", "created_at", "factor_id", "used_at")
-
-    def __str__(self) -> str:
-        return f"Recovery code of {self.factor_id}"
-
-    @staticmethod
-    def digest_of(factor_id: object, code: str) -> str:
-        return hashlib.sha256(f"{factor_id}:{code}".encode()).hexdigest()
+        proxy = True
+        verbose_name = "link to an identity provider"
+        triggers = captured("id", "user_id", "provider", "date_joined")
 
 
 class FactorReset(GovernedModel):
-    """A lost device: one administrator asks that the factor is removed, another one grants it."""
+    """A lost device: one administrator asks that the factors are removed, another one grants it."""
 
     user = models.ForeignKey("accounts.User", on_delete=models.PROTECT, related_name="factor_resets")
     requested_by = models.ForeignKey("accounts.User", on_delete=models.PROTECT, related_name="+")

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from accounts.erasure import may_erase
-from accounts.models import SecondFactor, User
+from accounts.factors import KINDS
+from accounts.models import Factor, User
 from core import vault
 from core.fields import Opened
 
@@ -36,7 +37,7 @@ def people_for(viewer: User) -> QuerySet[User]:
 
 def listed(viewer: User) -> list[Person]:
     """The people that the viewer may see, by name; those who were erased last."""
-    with_factor = SecondFactor.objects.filter(user=OuterRef("pk"), removed_at=None, confirmed_at__isnull=False)
+    with_factor = Factor.objects.filter(user=OuterRef("pk"), type__in=KINDS)
     people = people_for(viewer).annotate(has_factor=Exists(with_factor))
     users = list(people.prefetch_related("memberships__institution"))
     vault.warm(user.pk for user in users)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from allauth.account import signals as allauth_signals
+from allauth.account.authentication import get_authentication_records
 from django.contrib.auth.signals import user_logged_in
 from django.contrib.sessions.models import Session
 from django.db import transaction
@@ -12,7 +14,8 @@ from django.dispatch import receiver
 from django.http import HttpRequest
 from django.utils import timezone
 
-from accounts.models import SignedIn, User
+from accounts.models import IdentityProvider, SignedIn, SignIn, User
+from core.context import governed
 
 _SEEN = "seen"  # in the session: when its row was last told
 _TOLD_EVERY = 300  # seconds
@@ -46,6 +49,19 @@ def session_begin(sender: Any, request: HttpRequest, user: User, **kwargs: Any) 
             "seen_at": timezone.now(),
         },
     )
+
+
+@receiver(allauth_signals.user_logged_in, dispatch_uid="accounts.sign_ins")
+def sign_in_record(sender: Any, request: HttpRequest, user: User, **kwargs: Any) -> None:
+    """Tell the ledger who signed in, and by what; both steps are behind them."""
+    shown = get_authentication_records(request, user)
+    ways = dict.fromkeys(str(record.get("type") or record["method"]) for record in shown)
+    slug = next((record["provider"] for record in shown if record["method"] == "socialaccount"), None)
+    with governed(action="sign_in", actor=user.pk):
+        SignIn.objects.create(
+            user=user, ways=", ".join(ways)[:120],
+            provider=IdentityProvider.objects.filter(slug=slug).first() if slug else None,
+        )  # fmt: skip
 
 
 def session_seen(request: HttpRequest) -> None:

@@ -12,7 +12,7 @@ from django.urls import reverse_lazy
 from django.utils.decorators import method_decorator
 from django.views.decorators.http import require_http_methods, require_safe
 
-from accounts import erasure, people
+from accounts import erasure, invitations, people
 from accounts.access import requires
 from accounts.forms import ErasePatientForm, ErasePersonForm
 from accounts.models import User
@@ -27,7 +27,11 @@ PER_PAGE = 50
 def people_list(request: HttpRequest) -> HttpResponse:
     viewer = _viewer(request)
     page = Paginator(people.listed(viewer), PER_PAGE).get_page(request.GET.get("page"))
-    return render(request, "accounts/people.html", {"page": page, "may_erase": viewer.may("people.erase")})
+    return render(
+        request,
+        "accounts/people.html",
+        {"page": page, "may_erase": viewer.may("people.erase"), "may_invite": viewer.may("people.invite")},
+    )
 
 
 @requires("people.erase")
@@ -85,6 +89,7 @@ class Activate(PasswordResetConfirmView):
     def form_valid(self, form) -> HttpResponse:
         with governed(action="account.activate", actor=form.user.pk):
             answer = super().form_valid(form)
+            invitations.invitations_accept(form.user)
         messages.success(self.request, "Your password is set. Sign in with your address.")
         return answer
 

@@ -29,7 +29,8 @@ class Capture(pgtrigger.Trigger):
         super().__init__(name="capture")
 
     def render_execute(self, model: models.Model) -> str:
-        known = {field.column for field in model._meta.local_concrete_fields}
+        # A proxy puts another package's table under the ledger's eye; its columns are those of the model behind it.
+        known = {field.column for field in model._meta.concrete_model._meta.local_concrete_fields}
         if unknown := set(self.columns) - known:
             raise ValueError(f"{model._meta.label}: capture names columns that do not exist: {sorted(unknown)}")
         quoted = ", ".join(f"'{column}'" for column in self.columns)

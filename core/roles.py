@@ -86,9 +86,18 @@ MATRIX: dict[str, frozenset[Role]] = {
     "board.follow": frozenset({Role.ADMINISTRATOR, Role.ETHICS_OFFICER, Role.AUDITOR, Role.SITE_OPERATOR}),
     "people.view": frozenset({Role.ADMINISTRATOR, Role.AUDITOR}),
     "people.erase": frozenset({Role.ADMINISTRATOR}),
+    "people.invite": frozenset({Role.ADMINISTRATOR}),
+    "provider.manage": frozenset({Role.ADMINISTRATOR}),  # identity providers of the own institution
+    "emergency.view": _ALL,
+    "emergency.request": frozenset({Role.ADMINISTRATOR, Role.SITE_OPERATOR, Role.CLINICIAN}),
+    "emergency.confirm": _ALL - {Role.AUDITOR},  # of the institution or the platform, never who asked
+    "emergency.review": frozenset({Role.ETHICS_OFFICER, Role.AUDITOR}),
     "factor.reset": frozenset({Role.ADMINISTRATOR}),  # of a person who lost the device: two administrators
     "key.manage": frozenset({Role.ADMINISTRATOR}),  # of machines
 }
+
+# Lists of patients are for people, who answer for having read them: no machine's key opens one, whatever it names.
+PEOPLE_ONLY = frozenset({"lookback.view", "lookback.mark"})
 
 
 def allowed(roles: frozenset[Role], action: str) -> bool:

@@ -3,7 +3,6 @@ from django.urls import URLPattern, URLResolver, include, path
 from drf_spectacular.views import SpectacularAPIView
 
 from provenance.metrics import metrics as ledger_metrics
-from qflethics.home import second_step
 from qflethics.home import views as home
 
 # What machines ask hundreds of times a second comes first: an address is looked for from the top.
@@ -21,8 +20,6 @@ API: list[URLPattern | URLResolver] = [
 urlpatterns = [
     path("api/v1/", include(API)),
     path("", home.home, name="home"),
-    path("login/", home.SignIn.as_view(), name="login"),
-    path("login/code/", second_step.login_code, name="login_code"),
     path("logout/", auth.LogoutView.as_view(), name="logout"),
     path("health/live", home.health_live, name="health_live"),
     path("health/ready", home.health_ready, name="health_ready"),

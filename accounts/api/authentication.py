@@ -7,7 +7,7 @@ from rest_framework.exceptions import AuthenticationFailed
 
 from accounts.models import ApiKey, Institution
 from core import context
-from core.roles import Role
+from core.roles import PEOPLE_ONLY, Role
 
 # What a key of an earlier day could do under one name, and does under two now.
 IMPLIED_BY = {"version.view": "model.view"}
@@ -34,6 +34,8 @@ class Machine:
         return frozenset({self.key.institution_id})
 
     def may(self, action: str) -> bool:
+        if action in PEOPLE_ONLY:
+            return False
         return action in self.key.actions or IMPLIED_BY.get(action) in self.key.actions
 
     def __str__(self) -> str:

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
+from accounts import emergency
 from accounts.models import Institution, Membership, User
 from audits.runtime import monitoring
 from audits.runtime.halting import deployment_prepare, halt_create
@@ -40,7 +41,7 @@ def deployment_halt(*, deployment: Deployment, reason: str, actor: User, site: s
         If no such site takes part.
     """
     reason = checked_reason(reason)
-    officer_institutions(actor, deployment, "halt it")
+    officer_institutions(actor, deployment, "halt it", or_lent=True)
     if site and site not in (known := sites_of(deployment)):
         raise ApplicationError(
             f"Expected a site among {', '.join(known)}; got {site!r}. Leave it out to halt them all."
@@ -107,7 +108,7 @@ def check_voter(*, halt: Halt, actor: User) -> tuple[Deployment, list[Institutio
         As `reinstatement_vote`.
     """
     deployment = Deployment.objects.select_related("version__model", "approval").get(id=halt.deployment_id)
-    institutions = officer_institutions(actor, deployment, "reinstate it")
+    institutions = officer_institutions(actor, deployment, "reinstate it", or_lent=True)
     if halt.halted_by_id == actor.id:
         raise Forbidden("You ordered this halt. Two other officers, of two institutions, must judge it.")
     refuse_deployer(actor, deployment)
@@ -189,8 +190,8 @@ def _check_open(halt: Halt, deployment: Deployment) -> None:
         raise Conflict(f"{deployment} is {deployment.get_state_display().lower()}, so it cannot be reinstated.")
 
 
-def officer_institutions(actor: User, deployment: Deployment, what: str) -> list[Institution]:
-    """Where in the deployment's federation the actor is an ethics officer."""
+def officer_institutions(actor: User, deployment: Deployment, what: str, *, or_lent: bool = False) -> list[Institution]:
+    """Where in the deployment's federation the actor is an ethics officer; `or_lent`: or stands in for one."""
     held = (
         Institution.objects.filter(
             membership__user_id=actor.id,
@@ -202,6 +203,11 @@ def officer_institutions(actor: User, deployment: Deployment, what: str) -> list
         if isinstance(actor, User) and actor.is_active
         else Institution.objects.none()
     )  # fmt: skip
+    if not held and or_lent and isinstance(actor, User) and actor.is_active:
+        held = Institution.objects.filter(
+            pk=emergency.institution_of(actor), participations__is_active=True,
+            participations__federation_id=deployment.version.model.federation_id,
+        ).distinct()  # fmt: skip
     if not held:
         raise Forbidden(
             f"Only an ethics officer of an institution of {deployment.version.model.federation} may {what}."

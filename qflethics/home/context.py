@@ -29,6 +29,7 @@ _NAVIGATION = (  # label, url name, icon, action that the role matrix must allow
     ("Controls", "controls", "shield-check", "control.view", "controls"),
     ("Risks", "risks", "alert", "control.view", "risks"),
     ("People", "people", "user", "people.view", "people"),
+    ("Emergency access", "emergencies", "lock", "emergency.view", "emergency"),
 )
 
 
@@ -54,6 +55,7 @@ def chrome(request: HttpRequest) -> dict[str, Any]:
             "links": [{"url": reverse("account"), "label": "Your account"}] if user.may("account.own") else [],
         },
         "synthetic_data": Federation.objects.for_user(user).filter(synthetic=True).exists(),
+        "emergency": getattr(request, "emergency", None),
         "request_id": getattr(request, "id", ""),
         "version": settings.VERSION,
         "live_base": live_base(request),

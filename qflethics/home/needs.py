@@ -10,6 +10,7 @@ from django.db.models import Exists, OuterRef, Q, Subquery
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 
+from accounts import emergency, factors, invitations
 from accounts.factors import open_resets
 from accounts.models import User
 from audits.posthoc.models import Report
@@ -68,6 +69,7 @@ def needs_of(user: User) -> list[Need]:
         found += _reports(user)
     if user.may("factor.reset"):
         found += _lost_devices(user)
+    found += [*_emergencies(user), *_own_account(user)]
     return sorted(found, key=lambda need: (_URGENCY.index(need.tone), need.since))
 
 
@@ -336,6 +338,46 @@ def _lost_devices(user: User) -> Iterator[Need]:
                 f"until {reset.expires_at:%d %b %Y, %H:%M} UTC.",
                 url=link("account"), tone="warn", since=reset.created_at,
             )  # fmt: skip
+
+
+def _emergencies(user: User) -> Iterator[Need]:
+    """Emergency access: to confirm within minutes, to know of while it is on, to judge afterwards by a day."""
+    found = emergency.open_for(user)
+    for row in found.to_confirm:
+        yield Need(
+            title=f"{row.requested_by} asks for emergency access: confirm it?",
+            detail=f"{row.institution}, until {row.confirm_until:%H:%M} UTC: {row.reason}",
+            url=link("emergencies"), tone="halt", since=row.created_at,
+        )  # fmt: skip
+    for row in found.running:
+        yield Need(
+            title=f"Emergency access is on at {row.institution}",
+            detail=f"{row.requested_by}, confirmed by {row.confirmed_by}, until {row.ends_at:%H:%M} UTC.",
+            url=link("emergencies"), tone="warn", since=row.created_at,
+        )  # fmt: skip
+    for row in found.to_review:
+        state = "overdue" if row.review_overdue else "asked"
+        yield Need(
+            title=f"Emergency access at {row.institution}: your judgement is {state}",
+            detail=f"{row.requested_by} had it on {row.confirmed_at:%d %b %Y}. Say by {row.review_due_on:%d %b %Y} "
+            "whether it was right.",
+            url=link("emergencies"), tone="fail" if row.review_overdue else "warn", since=row.created_at,
+        )  # fmt: skip
+
+
+def _own_account(user: User) -> Iterator[Need]:
+    """Roles that wait to be accepted, and recovery codes that nobody has looked at yet."""
+    for invitation in invitations.waiting_for(user):
+        yield Need(
+            title=f"You are invited: {invitation}", detail=f"Accept it until {invitation.expires_at:%d %b %Y}.",
+            url=link("account"), tone="info", since=invitation.created_at,
+        )  # fmt: skip
+    codes = factors.recovery_codes_of(user)
+    if codes is not None and not codes.wrap().did_view:
+        yield Need(
+            title="Recovery codes wait for you", detail="They are shown once. Keep them for the day a device is lost.",
+            url=link("mfa_view_recovery_codes"), tone="info", since=codes.created_at,
+        )  # fmt: skip
 
 
 def _appeals(user: User) -> Iterator[Need]:

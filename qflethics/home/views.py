@@ -1,24 +1,16 @@
 from __future__ import annotations
 
-from django.conf import settings
-from django.contrib.auth import authenticate
 from django.contrib.auth.decorators import login_not_required
-from django.contrib.auth.forms import AuthenticationForm
-from django.contrib.auth.views import LoginView
 from django.db import connection
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.template.loader import get_template
 from django.utils.cache import patch_vary_headers
-from django.utils.decorators import method_decorator
 from django.views.decorators.http import require_safe
 
-from accounts import factors
 from accounts.access import requires
-from accounts.models import User
 from qflethics.home.figures import key_figures, recent_activity
 from qflethics.home.needs import needs_of
-from qflethics.home.second_step import await_code
 
 
 @requires("home.view")
@@ -35,59 +27,6 @@ def home(request: HttpRequest) -> HttpResponse:
     response = render(request, template, context)
     patch_vary_headers(response, ["HX-Request"])
     return response
-
-
-class SignInForm(AuthenticationForm):
-    error_messages = {
-        **AuthenticationForm.error_messages,
-        "invalid_login": "This email address and password do not belong together. Check both; capitals count in the "
-        "password. After several failures sign-in is refused for a while.",
-    }
-
-    def clean(self) -> dict:
-        """Authenticate by the name of the user model's own field, and by one spelling of the address.
-
-        axes counts failures by that field: under the form's name "username" it would count them for nobody, and the
-        lock-out would not hold. Different capitals must not be different counts either.
-        """
-        email, password = self.cleaned_data.get("username"), self.cleaned_data.get("password")
-        if email is not None and password:
-            self.user_cache = authenticate(self.request, email=email.strip().lower(), password=password)
-            if self.user_cache is None:
-                raise self.get_invalid_login_error()
-            self.confirm_login_allowed(self.user_cache)
-        return self.cleaned_data
-
-
-@method_decorator(login_not_required, name="dispatch")
-class SignIn(LoginView):
-    http_method_names = ["get", "post", "head", "options"]
-    template_name = "registration/login.html"
-    authentication_form = SignInForm
-    redirect_authenticated_user = True
-
-    def form_valid(self, form: AuthenticationForm) -> HttpResponse:
-        """Whoever has a second factor is not signed in yet."""
-        user: User = form.get_user()
-        if factors.of(user) is not None:
-            return await_code(self.request, user, self.get_success_url())
-        return super().form_valid(form)
-
-    def dispatch(self, request: HttpRequest, *args, **kwargs) -> HttpResponseBase:
-        response = super().dispatch(request, *args, **kwargs)
-        if getattr(request, "axes_locked_out", False):
-            # The middleware of axes would put one line of text in the place of this page.
-            request.axes_locked_out = False  # type: ignore[attr-defined]
-            return locked_out(request)
-        return response
-
-
-def locked_out(request: HttpRequest, response: HttpResponse | None = None, credentials: object = None) -> HttpResponse:
-    """The page after too many failed sign-ins (also in the form that AXES_LOCKOUT_CALLABLE calls)."""
-    minutes = round(float(settings.AXES_COOLOFF_TIME) * 60)
-    answer = render(request, "429.html", {"status": 429, "retry_after": f"{minutes} minutes"}, status=429)
-    answer["Retry-After"] = str(minutes * 60)
-    return answer
 
 
 @require_safe

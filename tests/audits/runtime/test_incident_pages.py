@@ -227,7 +227,7 @@ def test_bad_bodies_are_refused_and_never_an_error(incident, officer, body):
         assert answer.status_code == 400, (name, answer.content)
 
 
-def test_a_machines_key_reads_its_sites_list_and_decides_nothing(world, deployment, incident, caller_class):
+def test_a_machines_key_opens_no_list_of_patients_and_decides_nothing(world, deployment, incident, caller_class):
     from django.test import Client
 
     key = caller_class(
@@ -237,7 +237,8 @@ def test_a_machines_key_reads_its_sites_list_and_decides_nothing(world, deployme
     headers = {"Authorization": f"Api-Key {key.secret}"}
     client = Client()
     assert client.get(at("api_incident", incident.id), headers=headers).status_code == 200
-    assert client.get(at("api_look_back", incident.id), headers=headers).status_code == 200
+    assert client.get(at("api_look_back", incident.id), headers=headers).status_code == 403  # they are for people
+    assert client.get(at("api_look_back_csv", incident.id), headers=headers).status_code == 403
     for name, body in (
         ("api_incident_notes", {"kind": "remark", "text": TEXT}),
         ("api_look_back_marks", {"what": "reread", "result": "changed"}),

@@ -1,0 +1,115 @@
+"""Identity providers: their page for administrators, and the way in through them."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from allauth.account.internal.decorators import login_not_required
+from allauth.account.internal.flows.reauthentication import is_reauthentication_required
+from allauth.core.exceptions import ReauthenticationRequired
+from allauth.socialaccount.models import SocialApp
+from allauth.socialaccount.providers.oauth2.client import OAuth2Error
+from allauth.socialaccount.providers.oauth2.views import OAuth2CallbackView, OAuth2LoginView
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from requests import RequestException
+
+from accounts import keys, providers
+from accounts.access import requires
+from accounts.identity_forms import ProviderForm
+from accounts.models import User
+from accounts.provider import StrictAdapter
+from core.errors import ApplicationError
+
+_WRONG = (OAuth2Error, RequestException, KeyError, TypeError, ValueError, AttributeError)  # an answer of a stranger
+
+
+@login_not_required
+@never_cache
+@require_GET
+def oidc_login(request: HttpRequest, provider_id: str) -> HttpResponse:
+    """Off to the provider. A link and not a form: browsers hold forms to our own pages."""
+    linking = request.GET.get("process") == "connect"
+    if linking and is_reauthentication_required(request, app="accounts"):
+        raise ReauthenticationRequired
+    return _through(request, provider_id, OAuth2LoginView)
+
+
+@login_not_required
+@never_cache
+@require_GET
+def oidc_callback(request: HttpRequest, provider_id: str) -> HttpResponse:
+    """Back from the provider, with a code."""
+    return _through(request, provider_id, OAuth2CallbackView)
+
+
+def _through(request: HttpRequest, slug: str, view: Any) -> HttpResponse:
+    try:
+        return view.adapter_view(StrictAdapter(request, slug))(request)
+    except SocialApp.DoesNotExist:
+        raise Http404 from None
+    except _WRONG:
+        messages.error(request, "The provider does not answer as it should. Nobody was signed in. Try again later.")
+        return redirect("login")
+
+
+@requires("provider.manage")
+@require_http_methods(["GET", "HEAD", "POST"])
+def identity_providers(request: HttpRequest) -> HttpResponse:
+    actor = _person(request)
+    form = ProviderForm(request.POST or None, institutions=keys.institutions_of(actor))
+    if request.method == "POST" and _saved(request, form):
+        return redirect("identity_providers")
+    rows = [(row, _callback(request, row.slug)) for row in providers.of_institutions(actor)]
+    context = {"form": form, "rows": rows, "callback": _callback(request, "SHORT-NAME")}
+    return render(request, "accounts/providers.html", context, status=400 if form.errors else 200)
+
+
+@requires("provider.manage")
+@require_http_methods(["GET", "HEAD", "POST"])
+def identity_provider(request: HttpRequest, provider_id: uuid.UUID) -> HttpResponse:
+    actor = _person(request)
+    row = get_object_or_404(providers.of_institutions(actor), pk=provider_id)
+    form = ProviderForm(request.POST or None, institutions=keys.institutions_of(actor), row=row)
+    if request.method == "POST" and _saved(request, form, row.pk):
+        return redirect("identity_providers")
+    context = {"form": form, "provider": row, "callback": _callback(request, row.slug)}
+    return render(request, "accounts/provider.html", context, status=400 if form.errors else 200)
+
+
+@requires("account.own")
+@require_POST
+def provider_unlink(request: HttpRequest) -> HttpResponse:
+    try:
+        providers.provider_unlink(user=_person(request), slug=request.POST.get("provider", ""), request=request)
+    except ApplicationError as error:
+        messages.error(request, error.message)
+    else:
+        messages.success(request, "The provider signs you in no more.")
+    return redirect("account")
+
+
+def _saved(request: HttpRequest, form: ProviderForm, provider_id: uuid.UUID | None = None) -> bool:
+    if not form.is_valid():
+        return False
+    try:
+        row = providers.provider_save(actor=_person(request), provider_id=provider_id, **form.cleaned_data)
+    except ApplicationError as error:
+        form.add_error(None, error.message)
+        return False
+    messages.success(request, f"{row} is saved. Try it in another window before you sign out of this one.")
+    return True
+
+
+def _callback(request: HttpRequest, slug: str) -> str:
+    return request.build_absolute_uri(reverse("openid_connect_callback", args=[slug]))
+
+
+def _person(request: HttpRequest) -> User:
+    user: User = request.user  # type: ignore[assignment]  # `requires` lets nobody else in
+    return user
