@@ -92,6 +92,12 @@ def _trail(facts: s.Facts) -> Iterator[s.Sentence]:
     elif missing := trail.completeness.expected - trail.completeness.found:
         text = f"Replay of the log does not find {count(missing)} of {count(trail.completeness.expected)} row versions."
         yield _sentence("incomplete", "high", text, "trail")
+    if trail.completeness and (trail.completeness.hashed or 0) < (trail.completeness.bulk or 0):
+        text = (
+            f"All {count(trail.completeness.bulk)} predictions and outcomes were counted against their batches; the "
+            f"content of {count(trail.completeness.hashed)}, drawn by the signed checkpoint, was hashed."
+        )
+        yield _sentence("content-sampled", "information", text, "trail")
     if trail.anchor is None:
         text = "No checkpoint of this period is anchored on a chain."
         yield _sentence("not-anchored", "medium", text, "trail")

@@ -113,7 +113,7 @@ def test_states_come_from_the_ledger_as_they_were(day, window, ledger):
     with governed(action="test"):
         Deployment.objects.filter(id=day.deployment.id).update(state="revoked")
     ledger()
-    assert records.deployments(window)[0]["state"] == "revoked"
+    assert records.deployments(Window(window.start, window.end))[0]["state"] == "revoked"
     past = history([day.deployment], until=halted_at)
     assert state_of(Deployment.objects.get(id=day.deployment.id), past) == "halted"
 
