@@ -26,7 +26,7 @@ def test_reports_and_boards_are_for_everybody(sign_in, live_server, monkeypatch,
     make_audit(version, "pass", actor=people.administrator)
     make_deployment(world, version=version, name="Ward A")
     write_ledger()
-    monkeypatch.setattr(rendering, "render_pdf", lambda report, charts: b"%PDF-1.7 drawn elsewhere")
+    monkeypatch.setattr(rendering, "render_pdf", lambda report, **_: b"%PDF-1.7 drawn elsewhere")
     report = services.report_create(period_start=today, period_end=today, actor=people.auditor)
     assert jobs.run(Job.objects.get(idempotency_key=f"report.render:{report.id}").id)
     review = boards.review_convene(

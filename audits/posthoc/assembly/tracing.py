@@ -7,6 +7,7 @@ from typing import Any
 from django.db import models
 
 from audits.posthoc.assembly.window import Window, identifier, newest_entries
+from audits.posthoc.models import AuditSample
 from audits.predeployment.models import AuditRun
 from audits.runtime.models import Halt
 from federation.models import TrainingRun
@@ -21,6 +22,7 @@ SOURCES: tuple[tuple[str, str, str, type[models.Model]], ...] = (  # section, fi
     ("approvals", "approvals", "RVK", Deployment),
     ("deployments", "deployments", "DEP", Deployment),
     ("incidents", "incidents", "HLT", Halt),
+    ("external", "external", "SMP", AuditSample),
 )
 
 

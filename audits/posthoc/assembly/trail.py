@@ -15,7 +15,7 @@ from provenance.replay import replay
 from provenance.verification import Verification, verify_ledger
 from provenance.witnesses import witness_rows
 
-HASHED = 200_000  # predictions, and as many outcomes, whose content is hashed (some 5 s each); all are counted
+HASHED = 100_000  # predictions, and as many outcomes, whose content is hashed; all are counted
 
 
 def audit_trail(generated_at: dt.datetime) -> dict[str, Any]:

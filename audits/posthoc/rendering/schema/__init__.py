@@ -19,10 +19,27 @@ from .records import (
     Reinstatement,
     TrainingRun,
 )
-from .trail import Anchor, AuditTrail, Comparison, Completeness, Evidence, PreviousReport, SignOff, Trace
+from .trail import (
+    Anchor,
+    AuditTrail,
+    Comparison,
+    Completeness,
+    Difference,
+    Evidence,
+    ExternalSample,
+    PreviousReport,
+    Reissue,
+    SignOff,
+    Stratum,
+    Trace,
+)
 from .whole import SECTIONS, Control, Facts, Figure, Report, Sentence, Summary
 
 __all__ = [
+    "Stratum",
+    "Reissue",
+    "ExternalSample",
+    "Difference",
     "Anchor",
     "Appeals",
     "Approval",

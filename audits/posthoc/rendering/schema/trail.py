@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from .kinds import Count, Identifier, Instant, Label, Record, Sha256, Text, TransactionHash
+from .kinds import Count, Identifier, Instant, Label, Probability, Record, Sha256, Text, TransactionHash
 
 
 class PreviousReport(Record, frozen=True, kw_only=True):
@@ -17,6 +17,55 @@ class Comparison(Record, frozen=True, kw_only=True):
     before: Count | None  # None: the previous report does not have it
     now: Count
     evidence: Label  # the section it is counted in
+
+
+class Difference(Record, frozen=True, kw_only=True):
+    """One thing that this issue says otherwise than the earlier one."""
+
+    section: Label
+    id: Identifier | None = None  # None: of no single item
+    what: Literal["added", "removed", "changed"]
+    field: Label | None = None  # None: the whole item
+    before: Label | None = None
+    after: Label | None = None
+
+
+class Reissue(Record, frozen=True, kw_only=True):
+    """The earlier issue that this one stands in place of, and why."""
+
+    issue: Count
+    sha256: Sha256  # of its JSON
+    reason: Text
+    differences: list[Difference] | None = None  # None: the earlier file is lost
+    omitted: Count = 0  # differences that are not listed
+
+
+class Stratum(Record, frozen=True, kw_only=True):
+    name: Label
+    population: Count
+    drawn: Count
+    assessed: Count
+    conform: Count  # of those assessed
+
+
+class ExternalSample(Record, frozen=True, kw_only=True):
+    """What an external auditor found in a sample that was drawn, and kept, before the look."""
+
+    id: Identifier
+    of: Literal["controls", "decisions"]
+    auditor: Identifier  # pseudonym
+    institution: Label
+    closed_at: Instant
+    population_sha256: Sha256
+    seed_sha256: Sha256
+    minor: Count
+    major: Count
+    not_assessable: Count
+    strata: list[Stratum]
+    rate: Probability | None = None  # None: nothing could be assessed
+    low: Probability | None = None
+    high: Probability | None = None
+    level: Probability = 0.95
 
 
 class Trace(Record, frozen=True, kw_only=True):

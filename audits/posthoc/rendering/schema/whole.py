@@ -7,7 +7,7 @@ from msgspec import Meta
 from .audits import Audit
 from .kinds import Identifier, Instant, Label, Record, Text
 from .records import Appeals, Approval, Change, Deployment, Incident, Institution, Model, Period, TrainingRun
-from .trail import AuditTrail, Comparison, Evidence, PreviousReport, SignOff, Trace
+from .trail import AuditTrail, Comparison, Evidence, ExternalSample, PreviousReport, Reissue, SignOff, Trace
 
 
 class Control(Record, frozen=True, kw_only=True):
@@ -62,7 +62,9 @@ class Facts(Record, frozen=True, kw_only=True):
     appeals: Appeals | None  # None: not recorded, which is not the same as none received
     changes: list[Change]
     previous_report: PreviousReport | None = None
+    reissue: Reissue | None = None
     comparisons: list[Comparison] = []
+    external: list[ExternalSample] = []
     traces: list[Trace] = []
     audit_trail: AuditTrail
     evidence: list[Evidence]
@@ -87,5 +89,6 @@ SECTIONS: dict[str, str] = {
     "appeals": "",
     "changes": "",
     "trail": "",
+    "external": "external",
     "annex": "evidence",
 }
