@@ -159,6 +159,7 @@ def _row(body: bytes | None) -> dict[str, Any] | None:
 
 def _keys(row: Mapping[str, Any]) -> set[str]:
     try:
-        return {PlatformSignature(**signature).key for signature in row["signatures"]}
-    except (KeyError, TypeError):
+        told = json.loads(row["signatures"])  # the log has what a column of JSON holds as text
+        return {PlatformSignature(**signature).key for signature in told}
+    except (KeyError, TypeError, ValueError):
         return set()

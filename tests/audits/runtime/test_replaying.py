@@ -9,7 +9,6 @@ from django.utils import timezone
 
 from audits.runtime.batches import batch_write
 from audits.runtime.models import Batch, Prediction
-from audits.runtime.names import claim_events
 from audits.runtime.replaying import predictions_replay
 from core.context import governed
 from provenance.replay import replay
@@ -34,7 +33,6 @@ def batches() -> list[Batch]:
             for i, name in enumerate(names)
         ]  # fmt: skip
         with governed(action="prediction.serve"):
-            claim_events(deployment.id, "prediction", names, at)
             batch_write(
                 deployment=deployment, kind="prediction", site="north", batch_id=id, rows=rows, first_position=None
             )
