@@ -7,6 +7,7 @@ from typing import Any
 
 from audits.posthoc.assembly import (
     appeals,
+    changing,
     checks,
     comparing,
     decisions,
@@ -50,7 +51,7 @@ def gather(report: Report, *, generated_at: dt.datetime) -> dict[str, Any]:
         "deployments": records.deployments(window),
         "incidents": incidents.incidents(window),
         "appeals": appeals.appeals(window),
-        "changes": decisions.changes(window),
+        "changes": changing.changes(window),
         "previous_report": {"id": report_id(previous), "sha256": previous.json_digest} if previous else None,
         "audit_trail": trail.audit_trail(generated_at),
         "external": external.external(window),

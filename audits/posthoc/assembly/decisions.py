@@ -1,4 +1,4 @@
-"""Approvals and changes of the period."""
+"""Decisions of the period: approvals, withdrawals, revocations."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from audits.posthoc.assembly.window import (
     newest_entries,
     transitions,
 )
-from models_registry.models import ApprovalDecision, ApprovalRequest, Deployment, Version
+from models_registry.models import ApprovalDecision, ApprovalRequest, Deployment
 from provenance.models import Anchor
 
 _WORDS = {
@@ -119,31 +119,3 @@ def _outcome(
         "decided_at": instant(moment.at),
         "content_sha256": content,
     }
-
-
-def changes(window: Window) -> list[dict[str, Any]]:
-    """New versions, and every change of state of a request or a deployment, as the ledger recorded them."""
-    found: list[dict[str, Any]] = []
-    for version in Version.objects.filter(
-        **window.during("created_at"), **window.of("model__federation")
-    ).select_related("model"):
-        before = f"version {version.number - 1}" if version.number > 1 else "no version"
-        found.append(
-            {
-                "at": instant(version.created_at),
-                "subject": label(version.model),
-                "before": before,
-                "after": f"version {version.number}",
-            }
-        )
-    named: tuple[tuple[list[Any], History, str], ...] = (
-        (window.once(requests_of), window.once(request_histories), "Request: {}"),
-        (window.once(deployments_of), window.once(deployment_histories), "Deployment {}"),
-    )
-    for rows, past, name in named:
-        for row in rows:
-            for moment, before, after in transitions(row, past, window):
-                subject = label(name.format(row))
-                told = {"at": instant(moment.at), "subject": subject, "before": before, "after": after}
-                found.append(told | {"entry": moment.seq})
-    return sorted(found, key=lambda change: change["at"])

@@ -16,6 +16,7 @@ from audits.posthoc.assembly.decisions import (
     requests_of,
 )
 from audits.posthoc.assembly.window import (
+    History,
     Window,
     history,
     identifier,
@@ -127,9 +128,12 @@ def runs(window: Window) -> list[TrainingRun]:
     return list(related.order_by("started_at"))
 
 
+def run_histories(window: Window) -> History:
+    return history(window.once(runs), window.until)
+
+
 def training_runs(window: Window) -> list[dict[str, Any]]:
-    found = window.once(runs)
-    past = history(found, window.until)
+    found, past = window.once(runs), window.once(run_histories)
     return [_run(run, state_of(run, past), window) for run in found]
 
 
