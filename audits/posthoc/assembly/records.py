@@ -110,9 +110,13 @@ def _states(window: Window) -> dict[uuid.UUID, str]:
     ).order_by("created_at")
     found = {version.id: "registered" for version in window.once(versions)}
     found |= {id: f"audited: {words(verdict)}" for id, verdict in audited.values_list("version_id", "verdict")}
-    for rows, past in ((requests_of, request_histories), (deployments_of, deployment_histories)):
-        newest = {row.version_id: row for row in window.once(rows)}  # type: ignore[operator]
-        found |= {id: words(state_of(row, window.once(past))) for id, row in newest.items()}  # type: ignore[operator]
+    told: tuple[tuple[list[Any], History], ...] = (
+        (window.once(requests_of), window.once(request_histories)),
+        (window.once(deployments_of), window.once(deployment_histories)),
+    )
+    for rows, past in told:
+        newest = {row.version_id: row for row in rows}
+        found |= {id: words(state_of(row, past)) for id, row in newest.items()}
     return found
 
 

@@ -188,7 +188,7 @@ def _tally(decisions: Sequence[s.Approval]) -> list[Block]:
     """How many decisions of each kind, by the role in which they were taken."""
     counted = Counter((a.role, a.decision) for a in decisions)
     rows = [[text(role), badge(decision), text(f.count(n))] for (role, decision), n in sorted(counted.items())]
-    heads = [("Role", 3, L), ("Decision", 2, L), ("How many", 1, R)]
+    heads: list[tuple[str, float, str]] = [("Role", 3, L), ("Decision", 2, L), ("How many", 1, R)]
     return [table("Decisions by role and outcome", heads, rows)] if rows else []
 
 
