@@ -57,6 +57,7 @@ MATRIX: dict[str, frozenset[Role]] = {
     "approval.request": frozenset({Role.ADMINISTRATOR}),
     "approval.decide": frozenset({Role.ETHICS_OFFICER, Role.ADMINISTRATOR}),
     "approval.delegate": frozenset({Role.ETHICS_OFFICER}),
+    "key.hold": frozenset({Role.ETHICS_OFFICER, Role.ADMINISTRATOR, Role.AUDITOR}),  # to sign decisions and reports
     "deployment.view": _ALL,
     "deployment.create": frozenset({Role.ADMINISTRATOR}),
     "deployment.halt": frozenset({Role.ETHICS_OFFICER}),
@@ -78,11 +79,15 @@ MATRIX: dict[str, frozenset[Role]] = {
     "ledger.view": _STAFF,
     "report.view": _STAFF,
     "report.create": frozenset({Role.AUDITOR, Role.ETHICS_OFFICER, Role.ADMINISTRATOR}),
+    "report.sign": frozenset({Role.AUDITOR, Role.ETHICS_OFFICER}),  # as an auditor, or as the chair of a board
+    "sample.view": frozenset({Role.AUDITOR, Role.ETHICS_OFFICER, Role.ADMINISTRATOR}) | _OUTSIDE,
+    "sample.work": _OUTSIDE,  # draw a sample, record findings: never people of the platform
     "control.view": frozenset({Role.AUDITOR, Role.ETHICS_OFFICER, Role.ADMINISTRATOR}),  # and risks
     "control.evidence": frozenset({Role.ETHICS_OFFICER, Role.ADMINISTRATOR}),  # bring and withdraw files
     "risk.edit": frozenset({Role.ETHICS_OFFICER, Role.ADMINISTRATOR}),
-    "board.view": _STAFF,
-    "board.hold": frozenset({Role.AUDITOR, Role.ETHICS_OFFICER}),  # convene, declare, find, sign (an auditor)
+    "board.view": _STAFF | _OUTSIDE,  # of outsiders, the reviews they sit on
+    "board.convene": frozenset({Role.AUDITOR}),  # nobody who approves or runs what is reviewed
+    "board.hold": frozenset({Role.AUDITOR, Role.ETHICS_OFFICER}) | _OUTSIDE,  # declare, find, sign (an auditor)
     "board.follow": frozenset({Role.ADMINISTRATOR, Role.ETHICS_OFFICER, Role.AUDITOR, Role.SITE_OPERATOR}),
     "people.view": frozenset({Role.ADMINISTRATOR, Role.AUDITOR}),
     "people.erase": frozenset({Role.ADMINISTRATOR}),

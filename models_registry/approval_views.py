@@ -171,7 +171,7 @@ def _decided(request: HttpRequest, found: ApprovalRequest, decision: str, capaci
     return redirect("approval", found.id)
 
 
-@requires_or_stands_in("approval.decide")
+@requires_or_stands_in("key.hold")
 @require_POST
 def approval_text(request: HttpRequest) -> HttpResponse:
     """A text to be signed, as a file for the signing program: the person's own, given back."""

@@ -22,7 +22,7 @@ from models_registry.models import Delegation, ReviewerKey
 from models_registry.views import person
 
 
-@requires_or_stands_in("approval.decide")
+@requires_or_stands_in("key.hold")
 @require_http_methods(["GET", "HEAD", "POST"])
 def approval_keys(request: HttpRequest) -> HttpResponse:
     """The person's keys. A key of the signing program is registered in two steps, a security key in one."""
@@ -74,7 +74,7 @@ def _keys_page(request: HttpRequest, form: KeyForm, status: int = 200) -> HttpRe
     return render(request, "models_registry/approval_keys.html", context, status=status)
 
 
-@requires_or_stands_in("approval.decide")
+@requires_or_stands_in("key.hold")
 @require_POST
 def approval_key_revoke(request: HttpRequest, key_id: uuid.UUID) -> HttpResponse:
     key = get_object_or_404(ReviewerKey, id=key_id, user=person(request))

@@ -21,6 +21,7 @@ from core.errors import ApplicationError, Conflict, Forbidden
 from models_registry import webauthn
 from models_registry.delegations import Acting, stands_in
 from models_registry.domain.statement import (
+    CONTEXT,
     POSSESSION,
     StatementError,
     possession_text,
@@ -84,19 +85,25 @@ def checked(
         raise Conflict("What was signed is not this decision on this content. Begin again and sign the new statement.")
     if not -timedelta(minutes=5) < age < GOOD_FOR:
         raise Conflict("The statement is more than an hour old. Begin again and sign the new one.")
-    key = _key_that_signed(live, signed)
+    key = key_that_signed(live, signed)
     return {
         "key": key, "statement": signed.statement, "signature": signed.signature, "reason_salt": signed.salt,
     }  # fmt: skip
 
 
-def _key_that_signed(live: list[ReviewerKey], signed: Signed) -> ReviewerKey:
-    """The live key under which the signature is good."""
+def key_that_signed(live: list[ReviewerKey], signed: Signed, *, context: bytes = CONTEXT) -> ReviewerKey:
+    """The live key under which the signature is good.
+
+    Raises
+    ------
+    Conflict
+        If it is good under none of them.
+    """
     refused = "it is none of your live keys'"
     for key in live:
         try:
             if key.kind == ReviewerKey.Kind.MLDSA65:
-                verify_mldsa65(key.public_key, signed.statement.encode(), signed.signature)
+                verify_mldsa65(key.public_key, signed.statement.encode(), signed.signature, context=context)
             else:
                 webauthn.verify(key, signed.statement, signed.signature, signed.site)
             return key
@@ -125,7 +132,7 @@ def live_keys(user: User):
 
 
 def may_hold_a_key(user: User) -> bool:
-    return user.may("approval.decide") or stands_in(user)
+    return user.may("key.hold") or stands_in(user)
 
 
 def key_challenge(*, user: User, public_key: str) -> str:
@@ -185,7 +192,7 @@ def key_revoke(*, key: ReviewerKey, actor: User) -> ReviewerKey:
 
 def _register(user: User, kind: str, public_key: str) -> ReviewerKey:
     if not may_hold_a_key(user):
-        raise Forbidden("Only those who decide on requests register a key.")
+        raise Forbidden("Only those who decide on requests, or sign reports off, register a key.")
     if live_keys(user).count() >= MOST_KEYS:
         raise Conflict(f"You have {MOST_KEYS} live keys; revoke one first.")
     try:

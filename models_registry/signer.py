@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from models_registry.domain.statement import CONTEXT, POSSESSION, StatementError, in_words, read_statement
+from models_registry.domain.statement import POSSESSION, StatementError, context_of, in_words, read_statement
 from provenance.desk import Refused, ask, passphrase_of, printable, read, write_private
 
 
@@ -75,7 +75,7 @@ def sign(options: argparse.Namespace) -> int:
     if not options.yes and ask(f"Type {wanted} to sign, anything else to leave it: ") != wanted:
         print("Nothing was signed.", file=sys.stderr)
         return 1
-    print(base64.b64encode(_key(options).sign(text.encode(), CONTEXT)).decode())
+    print(base64.b64encode(_key(options).sign(text.encode(), context_of(statement))).decode())
     return 0
 
 

@@ -46,7 +46,7 @@ _COMPARE = """
         FROM {table} t FULL JOIN {scratch} s ON t.{key} = s.{key}
     ) compared GROUP BY kind
 """
-BulkCheck = Callable[[], "BulkReplay"]
+BulkCheck = Callable[[int | None], "BulkReplay"]
 _bulk: dict[str, BulkCheck] = {}
 
 
@@ -64,12 +64,17 @@ class TableReplay:
 
 @dataclass(frozen=True)
 class BulkReplay:
-    """One bulk table: rows that stand in a batch of the log."""
+    """One bulk table: rows that stand in a batch of the log.
+
+    `found` counts rows of batches in which nothing is amiss, as far as they were looked at: all rows are counted
+    against their batches, and the content of `hashed` of them was hashed to the roots that the log has.
+    """
 
     table: str
     expected: int
     found: int
     problems: list[str]
+    hashed: int
 
 
 @dataclass(frozen=True)
@@ -93,6 +98,15 @@ class Replay:
         return sum(item.found for item in self.all)
 
     @property
+    def bulk_expected(self) -> int:
+        return sum(item.expected for item in self.bulk)
+
+    @property
+    def bulk_hashed(self) -> int:
+        """Bulk rows whose content was hashed, and not only counted."""
+        return sum(item.hashed for item in self.bulk)
+
+    @property
     def complete(self) -> bool:
         return self.expected == self.found
 
@@ -108,17 +122,23 @@ class Replay:
 
 
 def register(table: str, check: BulkCheck) -> None:
-    """Have a bulk table replayed by its owner; called from `ready()`."""
+    """Have a bulk table replayed by its owner; called from `ready()`.
+
+    The check is given how many rows it may hash at most; None is all.
+    """
     _bulk[table] = check
 
 
-def replay(*, keep: str | None = None) -> Replay:
+def replay(*, keep: str | None = None, hashed: int | None = None) -> Replay:
     """Rebuild and compare all governed tables, as they stood at one moment.
 
     Parameters
     ----------
     keep : str, optional
         A new schema in which the rebuilt tables stay (the owner role's right). Without it they are temporary.
+    hashed : int, optional
+        Of each bulk table, how many rows are hashed at most: all are counted against their batches, and batches drawn
+        at random are held against their roots. Without it, every row is hashed, which takes minutes for millions.
     """
     with _one_moment(), connection.cursor() as cursor:
         cursor.execute(_PIN)
@@ -131,7 +151,7 @@ def replay(*, keep: str | None = None) -> Replay:
             for model in apps.get_models()
             if (columns := captured_columns(model))
         ]
-        return Replay(tables, [check() for check in _bulk.values()])
+        return Replay(tables, [check(hashed) for check in _bulk.values()])
 
 
 def captured_columns(model: type[models.Model]) -> tuple[str, ...]:

@@ -19,13 +19,20 @@ class ConveneForm(forms.Form):
     board = forms.CharField(max_length=120, label="Board", initial="Independent board")
     month = forms.DateField(label="Month", widget=_DAY, help_text="Any day of it.")
     members = forms.ModelMultipleChoiceField(
-        User.objects.none(), label="Members", help_text="At least two, one of them an auditor."
-    )
+        User.objects.none(), label="Members",
+        help_text="At least two, of two houses: the platform, an institution, a third party. One is an auditor.",
+    )  # fmt: skip
+    chair = forms.ModelChoiceField(
+        User.objects.none(), required=False, label="Chair", empty_label="The first auditor among the members",
+        help_text="One of the members. The chair may sign reports of that time off.",
+    )  # fmt: skip
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs.setdefault("initial", {"month": timezone.now().date().isoformat(), "board": "Independent board"})
         super().__init__(*args, **kwargs)
-        self.fields["members"].queryset = people(Role.AUDITOR, Role.ETHICS_OFFICER)  # type: ignore[attr-defined]
+        sitting = people(Role.AUDITOR, Role.ETHICS_OFFICER, Role.EXTERNAL_AUDITOR)
+        self.fields["members"].queryset = sitting  # type: ignore[attr-defined]
+        self.fields["chair"].queryset = sitting  # type: ignore[attr-defined]
 
 
 class DeclareForm(forms.Form):

@@ -23,7 +23,7 @@ def board_reviews(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-@requires("board.hold")
+@requires("board.convene")
 def board_convene(request: HttpRequest) -> HttpResponse:
     form = ConveneForm(request.POST)
     if not form.is_valid():
@@ -44,7 +44,7 @@ def _list(request: HttpRequest, form: ConveneForm, status: int = 200) -> HttpRes
     context = {
         "page": Paginator(seen, 20).get_page(request.GET.get("page")), "form": form, "state": state,
         "states": BoardReview.State.choices,
-        "may_hold": request.user.may("board.hold"),  # type: ignore[union-attr]
+        "may_convene": request.user.may("board.convene"),  # type: ignore[union-attr]
     }  # fmt: skip
     return render(request, "audits_posthoc/boards.html", context, status=status)
 

@@ -15,35 +15,60 @@ from core.errors import ApplicationError, Conflict, Forbidden
 from core.roles import Role
 from federation.domain.messages import digest
 from models_registry.binding import BOARD
-from models_registry.models import Evidence, Version
+from models_registry.models import ApprovalDecision, Evidence, Version
 from models_registry.refusals import refusals_told
 from models_registry.services import evidence_record
 
 State = BoardFinding.State
 
 
-def review_convene(*, month: dt.date, board: str, members: Sequence[User], actor: User) -> BoardReview:
+def review_convene(
+    *, month: dt.date, board: str, members: Sequence[User], actor: User, chair: User | None = None
+) -> BoardReview:
     """Open a review with its members and the open matters of this moment.
+
+    Parameters
+    ----------
+    chair : User, optional
+        One of the members; without, the first auditor among them.
 
     Raises
     ------
+    Forbidden
+        If the actor is no auditor: who approves or runs what is reviewed does not choose the reviewers.
     ApplicationError
-        If fewer than two people sit, or none of them is an auditor: nobody could sign it off.
+        If fewer than two people sit, none of them is an auditor, they are all of one house, or one runs the platform.
     """
-    if len(set(members)) < 2:
-        raise ApplicationError("A board has at least two members. Choose who sits.")
-    if not any(Role.AUDITOR in member.roles for member in members):
-        raise ApplicationError("Choose at least one auditor among the members: an auditor signs the review off.")
+    if Role.AUDITOR not in actor.roles:
+        raise Forbidden(
+            "An auditor convenes a board: who approves or runs what is reviewed does not choose who reviews."
+        )
+    _refuse_dependent(members)
     if not board.strip():
         raise ApplicationError("Name the board, so that its reviews are found again.")
+    chair = chair or next(member for member in members if Role.AUDITOR in member.roles)
+    if chair not in members:
+        raise ApplicationError("Choose the chair among the members.")
     with refusals_told(), governed(action="board.convene", actor=actor.id, reason=board):
         review = BoardReview.objects.create(
-            month=month.replace(day=1), board=board.strip(), convened_by=actor,
+            month=month.replace(day=1), board=board.strip(), convened_by=actor, chair=chair,
             agenda=agenda.matters(today=timezone.now().date()),
         )  # fmt: skip
         for member in dict.fromkeys(members):
             BoardMember.objects.create(review=review, user=member)
     return review
+
+
+def _refuse_dependent(members: Sequence[User]) -> None:
+    """A board is of two houses at least: the platform, an institution and a third party are one each."""
+    if len(set(members)) < 2:
+        raise ApplicationError("A board has at least two members. Choose who sits.")
+    if not any(Role.AUDITOR in member.roles for member in members):
+        raise ApplicationError("Choose at least one auditor among the members: an auditor signs the review off.")
+    if any(Role.ADMINISTRATOR in member.roles for member in members):
+        raise ApplicationError("An administrator runs what the board reviews, and does not sit on it.")
+    if len({member.institution.id if member.institution else None for member in members}) < 2:
+        raise ApplicationError("All members are of one house. Choose somebody of another institution or a third party.")
 
 
 def conflict_declare(*, review: BoardReview, conflict: str, actor: User) -> BoardMember:
@@ -70,7 +95,7 @@ def finding_add(
     Raises
     ------
     Forbidden
-        If the actor is no member, has not declared yet, or has declared a conflict.
+        If the actor is no member, has not declared yet, has declared a conflict, or decided on the version's use.
     """
     if severity not in BoardFinding.Severity.values:
         raise ApplicationError(
@@ -85,6 +110,7 @@ def finding_add(
     with refusals_told(), governed(action="board.finding", actor=actor.id, reason=severity):
         held = _open(review)
         _refuse_conflicted(_member(held, actor))
+        _refuse_involved(version, actor)
         made = BoardFinding.objects.create(
             review=held, severity=severity, text=text.strip(), owner=owner, due_on=due_on, author=actor,
             version=version, blocking=blocking,
@@ -169,6 +195,12 @@ def _refuse_conflicted(member: BoardMember) -> None:
         raise Forbidden("Declare first whether you have a conflict of interest.")
     if member.conflicted:
         raise Forbidden("You declared a conflict of interest: you neither find nor sign in this review.")
+
+
+def _refuse_involved(version: Version | None, actor: User) -> None:
+    """Who approved or rejected a use of a version has a conflict on record, whatever they declared."""
+    if version is not None and ApprovalDecision.objects.filter(request__version=version, decided_by=actor).exists():
+        raise Forbidden("You decided on a request for this version. Another member finds upon it.")
 
 
 def _refuse_step(finding: BoardFinding, actor: User) -> None:

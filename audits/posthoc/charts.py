@@ -21,7 +21,7 @@ def draw(facts: dict[str, Any], window: Window) -> dict[str, str]:
         "deployments.served": _served(facts["deployments"]),
         "incidents.gaps": _gaps(facts["incidents"]),
     }
-    latest = [run for run in reversed(records.runs(window)) if len(records.done_rounds(run, window)) > 1]
+    latest = [run for run in reversed(window.once(records.runs)) if len(records.done_rounds(run, window)) > 1]
     for number, run in enumerate(latest[:MOST_RUNS]):
         drawn[f"training.rounds-{number}"] = _rounds(run, window)
     return {place: str(chart.svg) for place, chart in drawn.items() if chart is not None}

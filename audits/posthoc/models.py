@@ -57,6 +57,9 @@ class Report(GovernedModel):
     )
     json_digest = models.CharField(max_length=64, blank=True)
     pdf_digest = models.CharField(max_length=64, blank=True)
+    files = models.JSONField(default=dict)  # kind -> SHA-256; empty: made before there was more than PDF and JSON
+    manifest_digest = models.CharField(max_length=64, blank=True)  # of what the platform's keys signed
+    signatures = models.JSONField(default=list)  # see `provenance.domain.report.PlatformSignature`
     summary = models.JSONField(default=dict)
     stop_reason = models.TextField(blank=True)
     finished_at = models.DateTimeField(null=True)
@@ -68,7 +71,8 @@ class Report(GovernedModel):
         triggers = [
             *captured(
                 "id", "created_at", "period_start", "period_end", "kind", "institution_id", "issue", "reason", "state",
-                "requested_by_id", "json_digest", "pdf_digest", "summary", "stop_reason", "finished_at",
+                "requested_by_id", "json_digest", "pdf_digest", "files", "manifest_digest", "signatures", "summary",
+                "stop_reason", "finished_at",
             ),
             pgtrigger.Protect(name="report_kept", operation=pgtrigger.Delete),
             pgtrigger.Protect(
@@ -98,7 +102,10 @@ class Report(GovernedModel):
 
 from audits.posthoc.models_boards import BoardFinding, BoardMember, BoardReview, BoardStep  # noqa: E402
 from audits.posthoc.models_controls import ManualEvidence, Risk  # noqa: E402 - one place to find the tables
+from audits.posthoc.models_samples import AuditSample, SampleItem  # noqa: E402
+from audits.posthoc.models_signing import ReportSignOff  # noqa: E402
 
 __all__ = [
-    "BoardFinding", "BoardMember", "BoardReview", "BoardStep", "ManualEvidence", "Report", "ReportQuerySet", "Risk",
+    "AuditSample", "BoardFinding", "BoardMember", "BoardReview", "BoardStep", "ManualEvidence", "Report",
+    "ReportQuerySet", "ReportSignOff", "Risk", "SampleItem",
 ]  # fmt: skip

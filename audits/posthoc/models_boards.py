@@ -36,6 +36,9 @@ class BoardReview(GovernedModel):
     agenda = models.JSONField()  # the open matters when it was convened: see `agenda.matters`
     state = models.CharField(max_length=10, choices=State, default=State.OPEN)
     convened_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    chair = models.ForeignKey(  # none: convened before there was one
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", null=True
+    )
     signed_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", null=True)
     signed_at = models.DateTimeField(null=True)
 
@@ -45,12 +48,15 @@ class BoardReview(GovernedModel):
         ordering = ["-month", "-created_at"]
         triggers = [
             *captured(
-                "id", "created_at", "month", "board", "agenda", "state", "convened_by_id", "signed_by_id", "signed_at"
+                "id", "created_at", "month", "board", "agenda", "state", "convened_by_id", "chair_id", "signed_by_id",
+                "signed_at",
             ),
             pgtrigger.Protect(name="review_kept", operation=pgtrigger.Delete),
             pgtrigger.Protect(
                 name="review_stays", operation=pgtrigger.Update,
-                condition=pgtrigger.Condition("OLD.state = 'signed' OR OLD.agenda IS DISTINCT FROM NEW.agenda"),
+                condition=pgtrigger.Condition(
+                    "OLD.state = 'signed' OR OLD.agenda IS DISTINCT FROM NEW.agenda OR OLD.chair_id <> NEW.chair_id"
+                ),
             ),
         ]  # fmt: skip
         constraints = [

@@ -65,8 +65,29 @@ def _value(audit: dict[str, Any]) -> str:
     return audit["bias"]["verdict"] if audit["bias"] else "not assessed"
 
 
-def as_csv(report: dict[str, Any]) -> str:
+@dataclass(frozen=True)
+class Place:
+    """Where the evidence of a report is looked at.
+
+    Attributes
+    ----------
+    base : str
+        Address of the platform; empty where it is not known.
+    page : str
+        Path of the report's own page of evidence.
+    """
+
+    base: str = ""
+    page: str = ""
+
+    def of(self, item: Item) -> str:
+        """The whole address of an item's evidence."""
+        return self.base + (self.page if item.evidence.startswith("?") else "") + item.evidence
+
+
+def as_csv(report: dict[str, Any], place: Place) -> str:
+    """The items as CSV, each with the address of its evidence."""
     return csv_text(
         COLUMNS,
-        ([i.section, i.id, i.what, i.value, i.at, i.object, i.entry, i.evidence] for i in items_of(report)),
+        ([i.section, i.id, i.what, i.value, i.at, i.object, i.entry, place.of(i)] for i in items_of(report)),
     )

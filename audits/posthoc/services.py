@@ -6,20 +6,24 @@ import datetime as dt
 import json
 import logging
 import uuid
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
+from django.conf import settings
 from django.db.models import Max
+from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import Institution, User
 from audits.posthoc import rows
 from audits.posthoc.calendar import kind_check
 from audits.posthoc.models import Report
+from audits.posthoc.report_keys import manifest_sign
 from core import artefacts, jobs
 from core.context import governed
 from core.errors import ApplicationError, Conflict, Forbidden
 from models_registry.refusals import refusals_told
+from provenance.domain.report import manifest_bytes
 
 logger = logging.getLogger(__name__)
 RENDER = "report.render"
@@ -34,8 +38,8 @@ class NotReported(Exception):
 class Rendered:
     """A finished report, not yet kept."""
 
-    pdf: bytes
-    json: bytes
+    files: dict[str, bytes]  # kind -> bytes
+    manifest: bytes
     summary: dict[str, Any]
 
 
@@ -134,31 +138,48 @@ def report_render(*, report: Report, generated_at: dt.datetime) -> Rendered:
     NotReported
         If the facts on record do not make a valid report, or it cannot be typeset; the message says why.
     """
-    from audits.posthoc import charts, rendering  # typst and the schema cost time to import
+    from audits.posthoc import charts, rendering, renditions  # typst and the schema cost time to import
     from audits.posthoc.assembly import gather, window_of
 
     window = window_of(report)
     facts = gather(report, generated_at=generated_at)
     try:
         complete = rendering.complete(facts)
-        pdf = rendering.render_pdf(complete, charts=charts.draw(complete, window))
+        place = rows.Place(settings.PUBLIC_URL, reverse("report_evidence", args=[report.id]))
+        files = renditions.render_all(complete, charts=charts.draw(complete, window), place=place)
     except (rendering.ReportInvalid, rendering.RenderError) as error:
         raise NotReported(str(error)) from error
-    return Rendered(pdf, rendering.report_bytes(complete), _summary(complete))
+    return Rendered(files, _manifest(report, complete, files), _summary(complete))
+
+
+def _manifest(report: Report, complete: dict[str, Any], files: dict[str, bytes]) -> bytes:
+    earlier = earlier_issue(report)
+    return manifest_bytes(
+        origin=settings.LOG_ORIGIN, report=str(report.id), name=complete["report_id"], kind=report.kind,
+        issue=report.issue or 1, edition_of=complete["edition_of"], period_start=str(report.period_start),
+        period_end=str(report.period_end), generated_at=complete["generated_at"],
+        earlier_issue=earlier.manifest_digest or earlier.json_digest if earlier else None,
+        files={f"report.{kind}": data for kind, data in files.items()},
+    )  # fmt: skip
+
+
+def earlier_issue(report: Report) -> Report | None:
+    """The newest finished issue of the same report before this one."""
+    issues = Report.objects.same_as(report).filter(state=Report.State.FINISHED, created_at__lt=report.created_at)
+    return issues.order_by("-created_at").first()
 
 
 def _summary(complete: dict[str, Any]) -> dict[str, Any]:
     """What the page shows without opening the files."""
+    from audits.posthoc.assembly import comparing
+
     trail = complete["audit_trail"]
     return {
         "report_id": complete["report_id"],
         "synthetic": complete["synthetic"],
         **complete["summary"],
         "trail": {key: trail[key] for key in ("verdict", "reason", "entries", "root_sha256", "completeness")},
-        "counts": {
-            key: len(complete[key])
-            for key in ("models", "training_runs", "audits", "approvals", "deployments", "incidents", "changes")
-        },
+        "counts": comparing.counts(complete),
     }
 
 
@@ -173,16 +194,21 @@ def render_handle(payload: dict) -> jobs.Effects | None:
         reason = str(error)
         logger.warning("report %s cannot be made: %s", report.id, reason)
         return lambda: report_fail(report_id=report.id, reason=reason)
-    pdf, content = artefacts.put(rendered.pdf), artefacts.put(rendered.json)
-    return lambda: _finish(report.id, pdf, content, rendered.summary)
+    kept = {kind: artefacts.put(data) for kind, data in rendered.files.items()}
+    made = {
+        "files": kept, "pdf_digest": kept["pdf"], "json_digest": kept["json"], "summary": rendered.summary,
+        "manifest_digest": artefacts.put(rendered.manifest),
+        "signatures": [asdict(signature) for signature in manifest_sign(rendered.manifest)],
+    }  # fmt: skip
+    return lambda: _finish(report.id, made)
 
 
-def _finish(report_id: uuid.UUID, pdf: str, content: str, summary: dict[str, Any]) -> None:
+def _finish(report_id: uuid.UUID, made: dict[str, Any]) -> None:
     with governed(action="report.finish"):
         report = Report.objects.select_for_update().get(id=report_id, state=Report.State.QUEUED)
-        report.state, report.finished_at = Report.State.FINISHED, timezone.now()
-        report.pdf_digest, report.json_digest, report.summary = pdf, content, summary
-        report.save(update_fields=["state", "finished_at", "pdf_digest", "json_digest", "summary"])
+        for field, value in (made | {"state": Report.State.FINISHED, "finished_at": timezone.now()}).items():
+            setattr(report, field, value)
+        report.save(update_fields=["state", "finished_at", *made])
 
 
 def report_fail(*, report_id: uuid.UUID, reason: str) -> None:
@@ -203,17 +229,21 @@ def dead_handle(payload: dict) -> jobs.Effects | None:
 
 
 def report_file(*, report: Report, kind: str) -> bytes:
-    """The PDF ("pdf"), its JSON ("json") or the JSON as a table ("csv"), checked against the digest on the ledger.
+    """A file of the report by its kind (`renditions.KINDS`), or its "manifest", checked against its digest.
 
     Raises
     ------
     Conflict
-        If the report is not finished, or the file is lost or changed.
+        If the report is not finished or has no such file, or the file is lost or changed.
     """
     if report.state != Report.State.FINISHED:
         raise Conflict(f"This report is {report.get_state_display().lower()}: there is no file of it.")
+    kept = {"pdf": report.pdf_digest, "json": report.json_digest, "manifest": report.manifest_digest, **report.files}
     try:
-        found = artefacts.get(report.pdf_digest if kind == "pdf" else report.json_digest)
-        return rows.as_csv(json.loads(found)).encode() if kind == "csv" else found
+        if kept.get(kind):
+            return artefacts.get(kept[kind])
+        if kind == "csv":  # of a report from before tables were kept: from its JSON
+            return rows.as_csv(json.loads(artefacts.get(report.json_digest)), rows.Place()).encode()
     except artefacts.ArtefactError as error:
         raise Conflict(f"The file does not fit the ledger: {error}") from error
+    raise Conflict("This report was made before it had such a file. Issue it again to have one.")

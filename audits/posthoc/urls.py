@@ -1,6 +1,6 @@
 from django.urls import path
 
-from audits.posthoc import board_views, views, views_controls, views_risks
+from audits.posthoc import board_views, views, views_controls, views_risks, views_samples, views_signing
 
 urlpatterns = [
     path("boards/", board_views.board_reviews, name="board_reviews"),
@@ -16,6 +16,12 @@ urlpatterns = [
     path("reports/<uuid:report_id>/progress", views.report_progress, name="report_progress"),
     path("reports/<uuid:report_id>/pdf", views.report_file, {"kind": "pdf"}, name="report_pdf"),
     path("reports/<uuid:report_id>/csv", views.report_file, {"kind": "csv"}, name="report_csv"),
+    path("reports/<uuid:report_id>/html", views.report_file, {"kind": "html"}, name="report_html"),
+    path("reports/<uuid:report_id>/xlsx", views.report_file, {"kind": "xlsx"}, name="report_xlsx"),
+    path("reports/<uuid:report_id>/package", views.report_package, name="report_package"),
+    path("reports/<uuid:report_id>/sign", views_signing.report_sign, name="report_sign"),
+    path("reports/schema.json", views.report_schema, name="report_schema"),
+    path("reports/keys.txt", views.report_keys, name="report_keys"),
     path("reports/<uuid:report_id>/evidence", views.report_evidence, name="report_evidence"),
     path("reports/<uuid:report_id>/reissue", views.report_reissue, name="report_reissue"),
     path("reports/<uuid:report_id>/json", views.report_file, {"kind": "json"}, name="report_json"),
@@ -28,6 +34,12 @@ urlpatterns = [
     path("controls/<slug:key>/", views_controls.framework, name="framework"),
     path("controls/<slug:key>/<slug:control>/", views_controls.control, name="control"),
     path("controls/<slug:key>/<slug:control>/evidence", views_controls.evidence_add, name="control_evidence_add"),
+    path("samples/", views_samples.samples_list, name="samples"),
+    path("samples/new/", views_samples.sample_draw, name="sample_draw"),
+    path("samples/<uuid:sample_id>/", views_samples.sample, name="sample"),
+    path("samples/<uuid:sample_id>/close", views_samples.sample_close, name="sample_close"),
+    path("samples/items/<uuid:item_id>/find", views_samples.sample_find, name="sample_find"),
+    path("samples/items/<uuid:item_id>/file", views_samples.sample_file, name="sample_file"),
     path("risks/", views_risks.risks, name="risks"),
     path("risks/new/", views_risks.risk_new, name="risk_new"),
     path("risks/<uuid:risk_id>/", views_risks.risk, name="risk"),

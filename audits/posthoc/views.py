@@ -13,10 +13,14 @@ from audits.downloads import download_recorded
 from audits.posthoc import rows, services
 from audits.posthoc.forms import PeriodForm, ReportFilter
 from audits.posthoc.models import Report
+from audits.posthoc.packaging import package
+from audits.posthoc.renditions import KINDS
+from audits.posthoc.report_keys import public_keys
+from audits.posthoc.report_schema import schema_text
+from audits.posthoc.signing_off import Capacity, capacities_of
+from audits.typesetting.html import CSP
 from core.errors import ApplicationError, Conflict
 from provenance.reading import latest_entry
-
-_TYPES = {"pdf": "application/pdf", "json": "application/json", "csv": "text/csv; charset=utf-8"}
 
 
 @require_GET
@@ -60,6 +64,11 @@ def report(request: HttpRequest, report_id: uuid.UUID) -> HttpResponse:
         "superseded": issues.filter(created_at__gt=found.created_at, state=Report.State.FINISHED).first(),
         "may_create": request.user.may("report.create"),  # type: ignore[union-attr]
         "report": found,
+        "kinds": [(kind, KINDS[kind].title, digest) for kind, digest in found.files.items()],
+        "sign_offs": found.sign_offs.select_related("signer", "institution", "key"),
+        "capacities": [(value, Capacity(value).label) for value in capacities_of(found, request.user)]  # type: ignore[arg-type]
+        if request.user.may("report.sign")  # type: ignore[union-attr]
+        else [],
         "crumb_name": f"{found.period_start} to {found.period_end}",
         "entry": latest_entry(found.id),
     }
@@ -82,10 +91,40 @@ def report_file(request: HttpRequest, report_id: uuid.UUID, kind: str) -> HttpRe
     found = _found(request, report_id)
     made = services.report_file(report=found, kind=kind)
     data = download_recorded(subject=found.id, kind=kind, data=made, reader=request.user)
-    name = f"report-{found.period_start}-{found.period_end}.{kind}"
-    return HttpResponse(
-        data, content_type=_TYPES[kind], headers={"Content-Disposition": f'attachment; filename="{name}"'}
-    )
+    return HttpResponse(data, content_type=KINDS[kind].media_type, headers=_headers(found, kind))
+
+
+def _headers(report: Report, kind: str) -> dict[str, str]:
+    """HTML is shown, under the policy that names its own style sheet; every other file is saved."""
+    name = f"report-{report.period_start}-{report.period_end}.{kind}"
+    if kind == "html":
+        return {"Content-Security-Policy": f"{CSP}; frame-ancestors 'none'"}
+    return {"Content-Disposition": f'attachment; filename="{name}"'}
+
+
+@require_GET
+@requires("report.view")
+def report_package(request: HttpRequest, report_id: uuid.UUID) -> HttpResponse:
+    """The report with all that is needed to check it elsewhere."""
+    found = _found(request, report_id)
+    made = package(report=found, actor=request.user)
+    data = download_recorded(subject=found.id, kind="package", data=made, reader=request.user)
+    headers = {"Content-Disposition": f'attachment; filename="report-{found.id}.zip"'}
+    return HttpResponse(data, content_type="application/zip", headers=headers)
+
+
+@require_GET
+@requires("report.view")
+def report_schema(request: HttpRequest) -> HttpResponse:
+    """The shape of a report's JSON, as JSON Schema."""
+    return HttpResponse(schema_text(), content_type="application/schema+json")
+
+
+@require_GET
+@requires("report.view")
+def report_keys(request: HttpRequest) -> HttpResponse:
+    """The keys under which reports of this platform are signed, a line each."""
+    return HttpResponse("".join(f"{key}\n" for key in public_keys()), content_type="text/plain; charset=utf-8")
 
 
 @require_GET

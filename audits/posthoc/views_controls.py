@@ -14,7 +14,8 @@ from audits.domain.controls.frameworks import Control, Framework
 from audits.downloads import download_recorded
 from audits.posthoc import mapping
 from audits.posthoc.forms_controls import ControlFilter, EvidenceForm
-from audits.posthoc.models import ManualEvidence
+from audits.posthoc.models import AuditSample, ManualEvidence
+from audits.posthoc.samples import newest_rates
 from core.errors import ApplicationError, Forbidden
 
 
@@ -22,7 +23,9 @@ from core.errors import ApplicationError, Forbidden
 @require_safe
 def controls(request: HttpRequest) -> HttpResponse:
     found, problems = mapping.frameworks()
-    context = {"views": mapping.views_of(found), "problems": problems}
+    rates = {sample.kind: (sample, rate) for sample, rate in newest_rates()}
+    told = [(kind.label, *rates.get(kind.value, (None, None))) for kind in AuditSample.Kind]
+    context = {"views": mapping.views_of(found), "problems": problems, "rates": told}
     return render(request, "audits_posthoc/controls.html", context)
 
 

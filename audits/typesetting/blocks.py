@@ -51,6 +51,11 @@ def refs(pointers: list[str], numbers: dict[str, int]) -> Cell:
     return [line] if line else muted("none")
 
 
+def link(value: str, address: str) -> Cell:
+    """A link to a page of the platform; only the text where no address is known."""
+    return [[{"text": value, "style": "link", "target": address}]] if address else mono(value)
+
+
 def stack(*cells: Cell) -> Cell:
     """Cells below one another in one cell."""
     return [line for cell in cells for line in cell]

@@ -111,7 +111,7 @@ def _displayable(part: Any) -> Any:
     if isinstance(part, Mapping):
         if part.get("kind") == "code":  # shown verbatim; its writer keeps the lines short
             return {key: displayable(value) for key, value in part.items()}
-        return {key: _displayable(value) for key, value in part.items()}
+        return {key: value if key == "target" else _displayable(value) for key, value in part.items()}  # of a link
     if isinstance(part, list | tuple):
         return [_displayable(value) for value in part]
     return part

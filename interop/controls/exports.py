@@ -10,8 +10,8 @@ from django.utils import timezone
 
 from audits.posthoc import mapping
 from audits.posthoc.mapping import FrameworkView
+from core.workbooks import Cell, workbook
 from interop.controls.oscal import oscal_json
-from interop.controls.xlsx import Cell, workbook
 
 ALL = "all"
 TYPES = {

@@ -15,6 +15,7 @@ from provenance.verifier.logs import check_log
 from provenance.verifier.options import Options, read_file, read_options
 from provenance.verifier.proofs import check_proof
 from provenance.verifier.report import as_json, as_text
+from provenance.verifier.reports import FIRST, check_report
 
 _BUNDLE_START = b"README.txt"  # the first file of every bundle, at byte 30 of a zip
 
@@ -48,6 +49,9 @@ def _check(verdict: Verdict, options: Options) -> None:
         check_log(verdict, options.path, options)
         return
     data = read_file(options.path, MAX_ARCHIVE_BYTES)
+    if verdict.kind == "report":
+        check_report(verdict, data, options)
+        return
     if verdict.kind == "proof":
         check_proof(verdict, data, options)
         return
@@ -84,8 +88,8 @@ def _kind(options: Options) -> str:
     if head.startswith(HEADER.encode()):
         return "proof"
     if head.startswith(b"PK"):
-        return "bundle" if head[30:40] == _BUNDLE_START else "log"
-    raise Unreadable(f"{options.path} is neither a bundle, nor an exported log, nor a proof file")
+        return {_BUNDLE_START: "bundle", FIRST: "report"}.get(head[30:40], "log")
+    raise Unreadable(f"{options.path} is neither a bundle, nor a report, nor an exported log, nor a proof file")
 
 
 def _head(options: Options) -> bytes:

@@ -20,7 +20,8 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True)
 class Finding:
-    check: str  # stable name: keys, checkpoint, cosignatures, consistency, entry, row, anchor, kept, complete, log
+    check: str  # stable name: keys, checkpoint, cosignatures, consistency, entry, row, anchor, kept, complete, log;
+    # of a report also files, signature, signoff, ledger
     status: Status
     text: str
 
@@ -29,7 +30,7 @@ class Finding:
 class Verdict:
     """All findings about one file or folder."""
 
-    kind: str  # bundle, proof or log
+    kind: str  # bundle, report, proof or log
     path: str
     facts: dict[str, Any] = field(default_factory=dict)  # origin, size, root, entries, seconds, rate, ...
     findings: list[Finding] = field(default_factory=list)

@@ -31,6 +31,7 @@ class Options:
     chain: ChainTrust = ChainTrust()
     leaf: bytes | None = None  # of a single proof file
     log: Path | None = None  # the exported log beside a bundle
+    report_keys: tuple[str, ...] = ()  # of the platform's reports
     as_json: bool = False
     processes: int | None = None
 
@@ -63,6 +64,9 @@ def read_options(arguments: Sequence[str]) -> Options:
         ),
         leaf=None if given.entry is None else read_file(given.entry, 65_535),
         log=given.log,
+        report_keys=tuple(
+            line for value in given.report_key for line in ([value] if ":" in value else _lines(Path(value)))
+        ),
         as_json=given.json,
         processes=given.processes,
     )
@@ -103,7 +107,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="verifier", description="Checks evidence of the QFL-ETHICS ledger offline.", epilog=EPILOG
     )
     parser.add_argument(
-        "path", type=Path, metavar="BUNDLE", help="bundle.zip, exported log (folder or zip), .tlog-proof"
+        "path", type=Path, metavar="BUNDLE", help="bundle.zip, report.zip, exported log (folder or zip), .tlog-proof"
     )
     parser.add_argument("--key", action="append", default=[], metavar="VKEY", help="a key of the log that you trust")
     parser.add_argument("--keys", action="append", default=[], type=Path, metavar="FILE", help="such keys, a line each")
@@ -115,6 +119,9 @@ def _parser() -> argparse.ArgumentParser:
         "--kept", action="append", default=[], type=Path, metavar="FILE", help="a checkpoint kept elsewhere"
     )
     parser.add_argument("--entry", type=Path, metavar="LEAF", help="the leaf that a .tlog-proof proves")
+    parser.add_argument(
+        "--report-key", action="append", default=[], metavar="KEY", help="a key of reports, or a file of them"
+    )
     parser.add_argument("--log", type=Path, metavar="FOLDER", help="exported log: is the bundle complete?")
     parser.add_argument("--rpc", metavar="URL", help="JSON-RPC of a chain node that you trust, for the anchors")
     parser.add_argument("--chain-id", type=int, metavar="N", help="the chain the anchors must be on")

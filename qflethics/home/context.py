@@ -26,6 +26,7 @@ _NAVIGATION = (  # label, url name, icon, action that the role matrix must allow
     ("Ledger", "ledger", "chain", "ledger.view", "ledger"),
     ("Reports", "reports", "report", "report.view", "reports"),
     ("Board reviews", "board_reviews", "shield-check", "board.view", "boards"),
+    ("External findings", "samples", "list", "sample.view", "samples"),
     ("Controls", "controls", "shield-check", "control.view", "controls"),
     ("Risks", "risks", "alert", "control.view", "risks"),
     ("People", "people", "user", "people.view", "people"),

@@ -273,6 +273,7 @@ METRICS_TOKEN_FILE = os.environ.get("METRICS_TOKEN_FILE", "")  # empty: /metrics
 ANCHOR_PASSPHRASE_FILE = os.environ.get("QFL_ANCHOR_PASSPHRASE_FILE", "")
 LOG_PASSPHRASE_FILE = os.environ.get("QFL_LOG_PASSPHRASE_FILE", "")  # empty: made beside the keys, for a trial
 MODEL_KEY_FILE = os.environ.get("QFL_MODEL_KEY_FILE", "")  # signs weights; empty: made in var/keys, for a trial
+REPORT_KEY_FILE = os.environ.get("QFL_REPORT_KEY_FILE", "")  # signs reports; empty: made in var/keys, for a trial
 LOG_ORIGIN = os.environ.get("QFL_LOG_ORIGIN", "qfl-ethics.example/log")
 KEK_FILE = os.environ.get("QFL_KEK_FILE", "")  # empty: made in var/keys, for a trial (core/kek.py)
 INDEX_KEY_FILE = os.environ.get("QFL_INDEX_KEY_FILE", "")  # empty: made in var/keys; never rotated (core/pseudonyms.py)

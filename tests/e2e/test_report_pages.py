@@ -6,7 +6,7 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from audits.posthoc import boards, rendering, services
+from audits.posthoc import boards, rendering, samples, services
 from core import jobs
 from core.models import Job
 from tests.audits.posthoc.conftest import write_ledger
@@ -26,7 +26,7 @@ def test_reports_and_boards_are_for_everybody(sign_in, live_server, monkeypatch,
     make_audit(version, "pass", actor=people.administrator)
     make_deployment(world, version=version, name="Ward A")
     write_ledger()
-    monkeypatch.setattr(rendering, "render_pdf", lambda report, charts: b"%PDF-1.7 drawn elsewhere")
+    monkeypatch.setattr(rendering, "render_pdf", lambda report, **_: b"%PDF-1.7 drawn elsewhere")
     report = services.report_create(period_start=today, period_end=today, actor=people.auditor)
     assert jobs.run(Job.objects.get(idempotency_key=f"report.render:{report.id}").id)
     review = boards.review_convene(
@@ -40,11 +40,19 @@ def test_reports_and_boards_are_for_everybody(sign_in, live_server, monkeypatch,
         review=review, severity="major", text="Drift at north.", owner=people.administrator, due_on=today,
         version=version, blocking=True, actor=people.auditor,
     )  # fmt: skip
+    sample = samples.sample_draw(
+        kind="decisions", wanted=3, words="dice", actor=people.external, start=today, end=today
+    )
+    samples.item_find(item=sample.items.all()[0], finding="minor", text="No reason was given.", actor=people.external)
     faults: list[str] = []
     page = sign_in(scheme, WIDTHS[size])
     pages = {
         "reports": reverse("reports"),
         "report": reverse("report", args=[report.id]),
+        "report-html": reverse("report_html", args=[report.id]),
+        "controls": reverse("controls"),
+        "samples": reverse("samples"),
+        "sample": reverse("sample", args=[sample.id]),
         "report-evidence": reverse("report_evidence", args=[report.id]),
         "board-reviews": reverse("board_reviews"),
         "board-review": reverse("board_review", args=[review.id]),

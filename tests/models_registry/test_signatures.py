@@ -203,8 +203,8 @@ def test_the_database_takes_no_statement_of_something_else(world: World, approva
 # --- keys ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("who", ["auditor", "operator_north", "clinician"])
-def test_only_who_decides_registers_a_key(world: World, who: str) -> None:
+@pytest.mark.parametrize("who", ["operator_north", "clinician", "external"])
+def test_only_who_decides_or_signs_reports_registers_a_key(world: World, who: str) -> None:
     with pytest.raises(Forbidden):
         Pen().registered(getattr(world.people, who))
 

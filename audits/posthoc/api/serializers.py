@@ -22,7 +22,7 @@ class ReportInput(serializers.Serializer):
 
 
 class ReportOutput(serializers.ModelSerializer):
-    """`pdf_digest` and `json_digest` are the SHA-256 of the files, and stand in the ledger."""
+    """`files` are the SHA-256 of all files by kind, `manifest_digest` of what `signatures` are over; in the ledger."""
 
     institution: serializers.SlugRelatedField = serializers.SlugRelatedField(
         slug_field="slug", read_only=True, allow_null=True
@@ -32,7 +32,8 @@ class ReportOutput(serializers.ModelSerializer):
         model = Report
         fields = [
             "id", "kind", "period_start", "period_end", "institution", "issue", "reason", "state", "created_at",
-            "finished_at", "stop_reason", "pdf_digest", "json_digest", "summary",
+            "finished_at", "stop_reason", "pdf_digest", "json_digest", "files",
+            "manifest_digest", "signatures", "summary",
         ]  # fmt: skip
         read_only_fields = fields
 

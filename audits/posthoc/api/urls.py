@@ -10,6 +10,9 @@ urlpatterns = [
     path("reports/<uuid:report_id>/pdf", views.ReportPdf.as_view(), name="api_report_pdf"),
     path("reports/<uuid:report_id>/csv", views.ReportCsv.as_view(), name="api_report_csv"),
     path("reports/<uuid:report_id>/json", views.ReportJson.as_view(), name="api_report_json"),
+    path("reports/<uuid:report_id>/html", views.ReportHtml.as_view(), name="api_report_html"),
+    path("reports/<uuid:report_id>/xlsx", views.ReportXlsx.as_view(), name="api_report_xlsx"),
+    path("reports/<uuid:report_id>/package", views.ReportPackage.as_view(), name="api_report_package"),
     path("controls", controls.Frameworks.as_view(), name="api_controls"),
     path("controls/<slug:key>", controls.FrameworkDetail.as_view(), name="api_framework"),
     path(

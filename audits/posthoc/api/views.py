@@ -17,6 +17,8 @@ from audits.posthoc import services
 from audits.posthoc.api.serializers import BoardReviewOutput, ReportInput, ReportOutput
 from audits.posthoc.models import BoardReview, Report, ReportQuerySet
 from audits.posthoc.models_boards import BoardReviewQuerySet
+from audits.posthoc.packaging import package
+from audits.posthoc.renditions import KINDS
 from core.errors import Forbidden
 
 
@@ -99,11 +101,38 @@ class BoardReviewDetail(generics.RetrieveAPIView):
         return BoardReview.objects.for_user(self.request.user).prefetch_related("findings")
 
 
-_TYPES = {"pdf": "application/pdf", "json": "application/json", "csv": "text/csv; charset=utf-8"}
+class ReportHtml(APIView):
+    action_name = "report.view"
+
+    @extend_schema(responses={(200, "text/html"): OpenApiTypes.STR}, operation_id="report_html")
+    def get(self, request: Request, report_id: uuid.UUID) -> HttpResponse:
+        """The report as one HTML file that needs nothing else."""
+        return _file(request, report_id, "html")
+
+
+class ReportXlsx(APIView):
+    action_name = "report.view"
+
+    @extend_schema(responses={(200, KINDS["xlsx"].media_type): OpenApiTypes.BINARY}, operation_id="report_xlsx")
+    def get(self, request: Request, report_id: uuid.UUID) -> HttpResponse:
+        """Figures, findings and every list of the report, a sheet each, with the evidence of each item."""
+        return _file(request, report_id, "xlsx")
+
+
+class ReportPackage(APIView):
+    action_name = "report.view"
+
+    @extend_schema(responses={(200, "application/zip"): OpenApiTypes.BINARY}, operation_id="report_package")
+    def get(self, request: Request, report_id: uuid.UUID) -> HttpResponse:
+        """All files with their manifest, signatures and ledger entries: `python -m provenance.verifier` checks it."""
+        report = get_object_or_404(Report.objects.for_user(request.user), id=report_id)
+        made = package(report=report, actor=request.user)
+        data = download_recorded(subject=report.id, kind="package", data=made, reader=request.user)
+        return HttpResponse(data, content_type="application/zip")
 
 
 def _file(request: Request, report_id: uuid.UUID, kind: str) -> HttpResponse:
     report = get_object_or_404(Report.objects.for_user(request.user), id=report_id)
     made = services.report_file(report=report, kind=kind)
     data = download_recorded(subject=report.id, kind=kind, data=made, reader=request.user)
-    return HttpResponse(data, content_type=_TYPES[kind])
+    return HttpResponse(data, content_type=KINDS[kind].media_type)

@@ -5,7 +5,19 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from audits.posthoc.assembly import appeals, checks, comparing, decisions, incidents, records, tracing, trail
+from audits.posthoc.assembly import (
+    appeals,
+    changing,
+    checks,
+    comparing,
+    decisions,
+    differing,
+    external,
+    incidents,
+    records,
+    tracing,
+    trail,
+)
 from audits.posthoc.assembly.window import Window, instant
 from audits.posthoc.models import Report
 from audits.posthoc.rendering import SCHEMA
@@ -39,14 +51,18 @@ def gather(report: Report, *, generated_at: dt.datetime) -> dict[str, Any]:
         "deployments": records.deployments(window),
         "incidents": incidents.incidents(window),
         "appeals": appeals.appeals(window),
-        "changes": decisions.changes(window),
+        "changes": changing.changes(window),
         "previous_report": {"id": report_id(previous), "sha256": previous.json_digest} if previous else None,
         "audit_trail": trail.audit_trail(generated_at),
+        "external": external.external(window),
         "evidence": trail.evidence(window),
         "sign_off": records.sign_off(window),
     }
-    compared = comparing.comparisons(previous, facts)
-    return facts | {"comparisons": compared, "traces": tracing.traces(facts, window)}
+    return facts | {
+        "reissue": differing.reissue(report, facts),
+        "comparisons": comparing.comparisons(previous, facts),
+        "traces": tracing.traces(facts, window),
+    }
 
 
 def window_of(report: Report) -> Window:

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import datetime as dt
+import uuid
 from typing import Any
 
 from django.db.models import Q, Sum
 
 from accounts.models import Institution, Membership
+from audits.posthoc.assembly.decisions import (
+    deployment_histories,
+    deployments_of,
+    request_histories,
+    requests_of,
+)
 from audits.posthoc.assembly.window import (
+    History,
     Window,
     history,
     identifier,
@@ -24,7 +32,7 @@ from core.roles import Role
 from federation.models import Federation, Round, TrainingRun
 from models_registry.cards import completeness
 from models_registry.fails import AUDIT
-from models_registry.models import ApprovalRequest, Card, Deployment, Version
+from models_registry.models import Card, Deployment, Evidence, Version
 
 
 def institutions(window: Window) -> list[dict[str, Any]]:
@@ -61,7 +69,8 @@ def model_id(version: Version) -> str:
 
 def models(window: Window) -> list[dict[str, Any]]:
     """Every version that existed when the period ended."""
-    return [_model(version, window) for version in versions(window)]
+    cards, states = _newest_cards(window), _states(window)
+    return [_model(version, cards.get(version.id), states[version.id]) for version in window.once(versions)]
 
 
 def versions(window: Window) -> list[Version]:
@@ -69,13 +78,17 @@ def versions(window: Window) -> list[Version]:
     return list(rows.order_by("created_at"))
 
 
-def _model(version: Version, window: Window) -> dict[str, Any]:
-    card = Card.objects.filter(version=version, created_at__lt=window.until).order_by("-edition").first()
+def _newest_cards(window: Window) -> dict[uuid.UUID, Card]:
+    rows = Card.objects.filter(created_at__lt=window.until, **window.of("version__model__federation"))
+    return {card.version_id: card for card in rows.order_by("version_id", "-edition").distinct("version_id")}
+
+
+def _model(version: Version, card: Card | None, state: str) -> dict[str, Any]:
     return {
         "id": model_id(version),
         "name": label(version.model.name),
         "version": f"v{version.number}",
-        "state": _model_state(version, window),
+        "state": state,
         "intended_use": prose(version.model.intended_use),
         "weights_sha256": version.weights_digest,
         "card_sha256": card.digest if card else None,
@@ -90,16 +103,21 @@ def _card_share(card: Card) -> float | None:
         return None  # a card of another format: not assessed
 
 
-def _model_state(version: Version, window: Window) -> str:
-    """How far it has come: deployed, else requested, else audited, else registered."""
-    deployments = list(Deployment.objects.filter(version=version, created_at__lt=window.until).order_by("created_at"))
-    if deployments:
-        return words(state_of(deployments[-1], history(deployments, window.until)))
-    requests = list(ApprovalRequest.objects.filter(version=version, created_at__lt=window.until).order_by("created_at"))
-    if requests:
-        return words(state_of(requests[-1], history(requests, window.until)))
-    evidence = version.evidence.filter(kind=AUDIT, created_at__lt=window.until).order_by("-created_at").first()
-    return f"audited: {words(evidence.verdict)}" if evidence else "registered"
+def _states(window: Window) -> dict[uuid.UUID, str]:
+    """How far each version has come: deployed, else requested, else audited, else registered."""
+    audited = Evidence.objects.filter(
+        kind=AUDIT, created_at__lt=window.until, **window.of("version__model__federation")
+    ).order_by("created_at")
+    found = {version.id: "registered" for version in window.once(versions)}
+    found |= {id: f"audited: {words(verdict)}" for id, verdict in audited.values_list("version_id", "verdict")}
+    told: tuple[tuple[list[Any], History], ...] = (
+        (window.once(requests_of), window.once(request_histories)),
+        (window.once(deployments_of), window.once(deployment_histories)),
+    )
+    for rows, past in told:
+        newest = {row.version_id: row for row in rows}
+        found |= {id: words(state_of(row, past)) for id, row in newest.items()}
+    return found
 
 
 # --- training ------------------------------------------------------------------------------------------------------
@@ -114,14 +132,25 @@ def runs(window: Window) -> list[TrainingRun]:
     return list(related.order_by("started_at"))
 
 
+def run_histories(window: Window) -> History:
+    return history(window.once(runs), window.until)
+
+
 def training_runs(window: Window) -> list[dict[str, Any]]:
-    found = runs(window)
-    past = history(found, window.until)
+    found, past = window.once(runs), window.once(run_histories)
     return [_run(run, state_of(run, past), window) for run in found]
 
 
 def done_rounds(run: TrainingRun, window: Window) -> list[Round]:
-    return list(run.rounds.filter(state=Round.State.DONE, finished_at__lt=window.until).order_by("number"))
+    return window.once(_rounds).get(run.id, [])
+
+
+def _rounds(window: Window) -> dict[uuid.UUID, list[Round]]:
+    found: dict[uuid.UUID, list[Round]] = {}
+    rows = Round.objects.filter(run__in=window.once(runs), state=Round.State.DONE, finished_at__lt=window.until)
+    for row in rows.order_by("number"):
+        found.setdefault(row.run_id, []).append(row)
+    return found
 
 
 def _run(run: TrainingRun, state: str, window: Window) -> dict[str, Any]:
@@ -167,24 +196,24 @@ def deployment_id(deployment: Deployment) -> str:
 
 
 def deployments(window: Window) -> list[dict[str, Any]]:
-    found = list(
-        Deployment.objects.filter(created_at__lt=window.until, **window.of("version__model__federation"))
-        .select_related("version__model__federation")
-        .order_by("created_at")
-    )
-    past = history(found, window.until)
-    sites = window.sites()
-    return [_deployment(row, state_of(row, past), state_since(row, past), window, sites) for row in found]
+    past, served = window.once(deployment_histories), _served(window)
+    return [
+        _deployment(row, state_of(row, past), state_since(row, past), served) for row in window.once(deployments_of)
+    ]
+
+
+def _served(window: Window) -> dict[tuple[uuid.UUID, str], int]:
+    """Rows of the period by deployment and kind, added up from the batches that the ledger has, never from the rows."""
+    rows = Batch.objects.filter(**window.during("created_at")).order_by()
+    if (sites := window.sites()) is not None:
+        rows = rows.filter(site__in=sites)
+    return {(id, kind): n for id, kind, n in rows.values_list("deployment_id", "kind").annotate(Sum("rows"))}
 
 
 def _deployment(
-    row: Deployment, state: str, since: dt.datetime, window: Window, sites: list[str] | None
+    row: Deployment, state: str, since: dt.datetime, served: dict[tuple[uuid.UUID, str], int]
 ) -> dict[str, Any]:
-    participants = row.version.model.federation.participants.select_related("institution")
-    rows = Batch.objects.filter(deployment=row, **window.during("created_at")).order_by()
-    if sites is not None:
-        rows = rows.filter(site__in=sites)
-    counts: dict[str, int] = dict(rows.values_list("kind").annotate(Sum("rows")))
+    participants = row.version.model.federation.participants.all()
     return {
         "id": deployment_id(row),
         "model": label(row.version),
@@ -192,8 +221,8 @@ def _deployment(
         "kind": str(row.kind),
         "state": state,
         "since": instant(since),
-        "predictions": counts.get("prediction", 0),
-        "outcomes": counts.get("outcome", 0),
+        "predictions": served.get((row.id, "prediction"), 0),
+        "outcomes": served.get((row.id, "outcome"), 0),
     }
 
 

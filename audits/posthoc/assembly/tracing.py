@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from django.db import models
-from django.db.models import Max
 
-from audits.posthoc.assembly.window import Window, identifier
+from audits.posthoc.assembly.window import Window, identifier, newest_entries
+from audits.posthoc.models import AuditSample
 from audits.predeployment.models import AuditRun
 from audits.runtime.models import Halt
 from federation.models import TrainingRun
 from models_registry.models import ApprovalDecision, ApprovalRequest, Deployment, Version
-from provenance.models import Entry
 
 SOURCES: tuple[tuple[str, str, str, type[models.Model]], ...] = (  # section, field of the facts, prefix, table
     ("models", "models", "VER", Version),
@@ -23,6 +22,7 @@ SOURCES: tuple[tuple[str, str, str, type[models.Model]], ...] = (  # section, fi
     ("approvals", "approvals", "RVK", Deployment),
     ("deployments", "deployments", "DEP", Deployment),
     ("incidents", "incidents", "HLT", Halt),
+    ("external", "external", "SMP", AuditSample),
 )
 
 
@@ -35,10 +35,5 @@ def traces(facts: dict[str, Any], window: Window) -> list[dict[str, Any]]:
             keys = table._default_manager.filter(created_at__lt=window.until).values_list("id", flat=True)
             rows = {identifier(prefix, key): str(key) for key in keys}
             found += [{"section": section, "id": name, "object": rows[name]} for name in wanted]
-    entries = dict(
-        Entry.objects.filter(object_id__in=[trace["object"] for trace in found], at__lt=window.until)
-        .order_by()
-        .values_list("object_id")
-        .annotate(Max("seq"))
-    )
+    entries = newest_entries((trace["object"] for trace in found), window.until)
     return [trace | {"entry": entries.get(trace["object"])} for trace in found]

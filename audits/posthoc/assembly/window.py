@@ -9,30 +9,46 @@ from __future__ import annotations
 import datetime as dt
 import json
 import uuid
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 from django.db import models
+from django.db.models import Max
 
 from accounts.models import Institution, User
 from core import vault
 from federation.models import Federation, Participant
-from provenance.models import Body
+from provenance.models import Body, Entry
 from provenance.presentation import role_of
 from provenance.sequencing import pseudonym_of
 
+Found = TypeVar("Found")
 NOT_STATED = "not stated"
 PLATFORM = "Platform"
 
 
 @dataclass(frozen=True)
 class Window:
-    """Whole days in UTC, both inclusive."""
+    """Whole days in UTC, both inclusive. It keeps what was read of them, so that sections do not read it again."""
 
     start: dt.date
     end: dt.date
     institution: Institution | None = None  # none: the whole platform
+    _kept: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    def once(self, read: Callable[[Window], Found]) -> Found:
+        """What that function reads of this period, read the first time alone."""
+        if read not in self._kept:
+            self._kept[read] = read(self)
+        found: Found = self._kept[read]
+        return found
+
+    def person(self, actor: uuid.UUID | None) -> dict[str, str]:
+        """Whoever acted, by pseudonym, role and institution; never by name. Each is looked up once."""
+        if ("person", actor) not in self._kept:
+            self._kept["person", actor] = _person(actor)
+        return dict(self._kept["person", actor])
 
     @property
     def since(self) -> dt.datetime:
@@ -119,6 +135,14 @@ def transitions(row: Any, past: History, window: Window) -> list[tuple[Moment, s
     return found
 
 
+def newest_entries(keys: Iterable[str], until: dt.datetime | None = None) -> dict[str, int]:
+    """The newest ledger entry of each of these rows, before a moment if one is given; one query for all."""
+    found = Entry.objects.filter(object_id__in=list(keys))
+    if until is not None:
+        found = found.filter(at__lt=until)
+    return dict(found.order_by().values_list("object_id").annotate(Max("seq")))
+
+
 def instant(moment: dt.datetime) -> str:
     return moment.astimezone(dt.UTC).isoformat()
 
@@ -143,8 +167,7 @@ def identifier(prefix: str, value: uuid.UUID) -> str:
     return f"{prefix}-{value.hex[:10]}"
 
 
-def person(actor: uuid.UUID | None) -> dict[str, str]:
-    """Whoever acted, by pseudonym, role and institution; never by name."""
+def _person(actor: uuid.UUID | None) -> dict[str, str]:
     if actor is None:
         return {"actor": "platform", "role": "The platform itself", "institution": PLATFORM}
     user = User.objects.filter(id=actor).first()

@@ -9,7 +9,7 @@ The caller gathers the period's facts, then::
 """
 
 from .assembly import complete
-from .pdf import RenderError, render_pdf, report_bytes, report_digest
+from .documents import RenderError, render_html, render_pdf, report_bytes, report_digest
 from .schema import SCHEMA, Report
 from .validation import Fault, ReportInvalid, parse, validate
 
@@ -21,6 +21,7 @@ __all__ = [
     "ReportInvalid",
     "complete",
     "parse",
+    "render_html",
     "render_pdf",
     "report_bytes",
     "report_digest",

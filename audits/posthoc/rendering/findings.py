@@ -59,6 +59,7 @@ def _figures(facts: s.Facts) -> list[s.Figure]:
             evidence="incidents",
         ),
         _appeals_figure(facts.appeals),
+        _success_figure(facts),
         s.Figure(label="Audit-trail entries", value=count(trail.entries), note=trail.verdict.lower()),
     ]  # fmt: skip
 
@@ -92,6 +93,12 @@ def _trail(facts: s.Facts) -> Iterator[s.Sentence]:
     elif missing := trail.completeness.expected - trail.completeness.found:
         text = f"Replay of the log does not find {count(missing)} of {count(trail.completeness.expected)} row versions."
         yield _sentence("incomplete", "high", text, "trail")
+    if trail.completeness and (trail.completeness.hashed or 0) < (trail.completeness.bulk or 0):
+        text = (
+            f"All {count(trail.completeness.bulk)} predictions and outcomes were counted against their batches; the "
+            f"content of {count(trail.completeness.hashed)}, drawn by the signed checkpoint, was hashed."
+        )
+        yield _sentence("content-sampled", "information", text, "trail")
     if trail.anchor is None:
         text = "No checkpoint of this period is anchored on a chain."
         yield _sentence("not-anchored", "medium", text, "trail")
@@ -199,6 +206,32 @@ def _appeals_figure(appeals: s.Appeals | None) -> s.Figure:
     )
 
 
+def _success_figure(facts: s.Facts) -> s.Figure:
+    """The newest external sample of the period that could assess something; the platform computes none of its own."""
+    told = [sample for sample in facts.external if sample.rate is not None]
+    if not told:
+        return s.Figure(
+            label="Audit success rate", value="absent", note="no external auditor's sample", evidence="external"
+        )
+    newest = told[-1]
+    return s.Figure(
+        label="Audit success rate", value=f"{newest.rate:.1%}", evidence="external",
+        note=f"external sample of {newest.of}, {newest.level:.0%} interval {newest.low:.1%} to {newest.high:.1%}",
+    )  # fmt: skip
+
+
+def _external(facts: s.Facts) -> Iterator[s.Sentence]:
+    for sample in facts.external:
+        if sample.major:
+            text = f"An external auditor found {plural(sample.major, 'major nonconformity', 'major nonconformities')} "
+            text += f"in the sample {sample.id} of {sample.of}."
+            yield _sentence("external-major", "high", text, f"external/{sample.id}")
+        if sample.minor:
+            text = f"An external auditor found {plural(sample.minor, 'minor nonconformity', 'minor nonconformities')} "
+            text += f"in the sample {sample.id} of {sample.of}."
+            yield _sentence("external-minor", "medium", text, f"external/{sample.id}")
+
+
 def _appeals(facts: s.Facts) -> Iterator[s.Sentence]:
     appeals = facts.appeals
     if appeals is None:
@@ -221,6 +254,7 @@ RULES: tuple[Callable[[s.Facts], Iterator[s.Sentence]], ...] = (
     _explanation,
     _privacy,
     _appeals,
+    _external,
     _trail,
 )
 
@@ -238,6 +272,8 @@ ADVICE: dict[str, str] = {
     "epsilon-above-one": "Lower the privacy budget of the next run, or record why a larger one is acceptable.",
     "appeals-upheld": "Trace each upheld appeal to its cause and add the cases to the next audit.",
     "appeals-open": "Decide the open appeals.",
+    "external-major": "Answer each major nonconformity through a board's finding, with an owner and a deadline.",
+    "external-minor": "Correct the minor nonconformities before the next sample.",
     "trail-failed": "Treat the audit trail as compromised: preserve it, compare it with the witnesses' copies.",
     "trail-not-verified": "Verify the audit trail before this report is signed.",
     "incomplete": "Find how the missing changes escaped capture, and append a re-baseline entry.",

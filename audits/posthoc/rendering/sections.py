@@ -1,5 +1,9 @@
 """The sections that show the period's records, one function each."""
 
+from collections import Counter
+from collections.abc import Sequence
+from typing import TypeVar
+
 from audits.typesetting import formats as f
 from audits.typesetting.blocks import (
     Block,
@@ -21,9 +25,21 @@ from . import schema as s
 from .validation import verdict_of
 
 L, R = "left", "right"
+MOST_ROWS = 300  # of a table in print; the attached JSON and the spreadsheets have all
+MOST_AUDITS = 60  # in print, as each fills a page
+Item = TypeVar("Item")
+
+
+def newest(items: Sequence[Item], most: int = MOST_ROWS) -> tuple[list[Block], list[Item]]:
+    """The last items of a list in the order of time, and, where it was cut, the sentence that says so."""
+    if len(items) <= most:
+        return [], list(items)
+    told = f"The newest {f.count(most)} of {f.count(len(items))} are shown. The JSON and the spreadsheets have all."
+    return [paragraph(told)], list(items[-most:])
 
 
 def models(report: s.Report) -> list[Block]:
+    cut, shown = newest(report.models)
     rows = [
         [
             stack(strong(f"{m.name} {m.version}"), mono(m.id)),
@@ -31,10 +47,11 @@ def models(report: s.Report) -> list[Block]:
             badge(m.state),
             stack(mono(f.short_digest(m.weights_sha256)), _card(m)),
         ]
-        for m in report.models
+        for m in shown
     ]
     columns = [("Model and version", 2.2, L), ("Intended use", 3.2, L), ("State", 1.4, L), ("Weights, card", 2.3, L)]
-    return [table_or_empty("No models were under governance in this period.", "Models under governance", columns, rows)]
+    nothing = "No models were under governance in this period."
+    return [*cut, table_or_empty(nothing, "Models under governance", columns, rows)]
 
 
 def _card(model: s.Model) -> Cell:
@@ -46,6 +63,7 @@ def _card(model: s.Model) -> Cell:
 
 
 def training(report: s.Report) -> list[Block]:
+    cut, shown = newest(report.training_runs)
     rows = [
         [
             stack(strong(run.id), text(run.model), muted(run.strategy)),
@@ -56,10 +74,10 @@ def training(report: s.Report) -> list[Block]:
             stack(strong(f.plural(len(run.sites), "site")), text(", ".join(run.sites))),
             _privacy(run.privacy),
         ]
-        for run in report.training_runs
+        for run in shown
     ]
     columns = [("Run", 2, L), ("State", 2.4, L), ("Rounds", 1, R), ("Sites", 2, L), ("Privacy", 1.9, L)]
-    return [table_or_empty("No training runs in this period.", "Training runs", columns, rows)]
+    return [*cut, table_or_empty("No training runs in this period.", "Training runs", columns, rows)]
 
 
 def _privacy(privacy: s.Privacy | None) -> Cell:
@@ -78,7 +96,9 @@ def audits(report: s.Report) -> list[Block]:
             "bias score exceeds the limit, PASS when the upper bound does not, INCONCLUSIVE otherwise."
         )
     ]
-    for audit in report.audits:
+    cut, shown = newest(report.audits, MOST_AUDITS)
+    blocks += cut
+    for audit in shown:
         verdict = audit.bias.verdict if audit.bias else "not assessed"
         blocks.append(
             subheading(f"{audit.id}: {audit.model}", verdict, f"{audit.phase}, {f.instant(audit.completed_at)}")
@@ -145,6 +165,7 @@ def _kernels(test: s.Discrepancy) -> list[list[Cell]]:
 
 
 def approvals(report: s.Report) -> list[Block]:
+    cut, shown = newest(report.approvals)
     rows = [
         [
             text(f.instant(a.decided_at)),
@@ -153,16 +174,26 @@ def approvals(report: s.Report) -> list[Block]:
             badge(a.decision),
             stack(mono(f.short_digest(a.content_sha256)), muted(f"chain: {a.anchored_as}")),
         ]
-        for a in report.approvals
+        for a in shown
     ]
     columns = [("Time", 1.5, L), ("Subject", 1.9, L), ("Decided by", 2.5, L), ("Decision", 1.4, L), ("Content", 2.3, L)]
     intro = paragraph(
         "Deciders appear by role, institution and pseudonym. An approval binds the content with this digest."
     )
-    return [intro, table_or_empty("No approvals in this period.", "Decisions", columns, rows)]
+    shown_table = table_or_empty("No approvals in this period.", "Decisions", columns, rows)
+    return [intro, *_tally(report.approvals), *cut, shown_table]
+
+
+def _tally(decisions: Sequence[s.Approval]) -> list[Block]:
+    """How many decisions of each kind, by the role in which they were taken."""
+    counted = Counter((a.role, a.decision) for a in decisions)
+    rows = [[text(role), badge(decision), text(f.count(n))] for (role, decision), n in sorted(counted.items())]
+    heads: list[tuple[str, float, str]] = [("Role", 3, L), ("Decision", 2, L), ("How many", 1, R)]
+    return [table("Decisions by role and outcome", heads, rows)] if rows else []
 
 
 def deployments(report: s.Report) -> list[Block]:
+    cut, shown = newest(report.deployments)
     rows = [
         [
             stack(strong(d.id), text(d.model)),
@@ -172,20 +203,20 @@ def deployments(report: s.Report) -> list[Block]:
             text(f.count(d.predictions)),
             text(f.count(d.outcomes)),
         ]
-        for d in report.deployments
+        for d in shown
     ]
     columns = [
         ("Deployment", 2.2, L), ("Institution", 1.8, L), ("Kind", 1.1, L), ("State", 2, L),
         ("Predictions", 1.4, R), ("Outcomes", 1.2, R),
     ]  # fmt: skip
-    return [table_or_empty("No deployments in this period.", "Deployments", columns, rows)]
+    return [*cut, table_or_empty("No deployments in this period.", "Deployments", columns, rows)]
 
 
 def incidents(report: s.Report) -> list[Block]:
     if not report.incidents:
         return [table_or_empty("No halts in this period, and no other incidents.", "", [], [])]
-    blocks: list[Block] = []
-    for incident in report.incidents:
+    blocks, shown = newest(report.incidents, MOST_ROWS)
+    for incident in shown:
         blocks.append(subheading(incident.id, incident.kind, f.instant(incident.at)))
         blocks.append(paragraph(incident.description))
         blocks.append(facts(*_incident_rows(incident)))
@@ -231,10 +262,11 @@ def changes(report: s.Report) -> list[Block]:
     known = (
         f"The previous report is {previous.id}." if previous else "This is the first report: there is no earlier one."
     )
-    rows = [[text(f.instant(c.at)), text(c.subject), text(c.before), text(c.after)] for c in report.changes]
+    cut, shown = newest(report.changes)
+    rows = [[text(f.instant(c.at)), text(c.subject), text(c.before), text(c.after)] for c in shown]
     columns = [("Time", 1.6, L), ("Subject", 2.4, L), ("Before", 2, L), ("After", 2, L)]
     nothing = "No changes were recorded since the last period."
-    blocks = [paragraph(known), table_or_empty(nothing, "Changes", columns, rows)]
+    blocks = [paragraph(known), *cut, table_or_empty(nothing, "Changes", columns, rows)]
     if previous:
         blocks.insert(1, facts(("Its SHA-256", mono(previous.sha256))))
         counts = [[text(c.label), text(f.count(c.before)), text(f.count(c.now))] for c in report.comparisons]

@@ -5,11 +5,14 @@ pointers resolve, counts add up, and the derived parts (control mapping, summary
 """
 
 import datetime as dt
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import msgspec
+
+from audits.domain.controls.sampling import Stratum, success_rate
 
 from . import schema as s
 from .controls import derive_controls
@@ -97,7 +100,31 @@ def fact_faults(facts: s.Facts) -> Iterator[Fault]:
     yield from _incident_faults(facts)
     if facts.appeals is not None:
         yield from _appeal_faults(facts.appeals)
+    for i, sample in enumerate(facts.external):
+        yield from _sample_faults(sample, f"$.external[{i}]")
     yield from _trail_faults(facts.audit_trail)
+
+
+def _sample_faults(sample: s.ExternalSample, path: str) -> Iterator[Fault]:
+    """The rate is computed again from the counts: it is never believed."""
+    if any(t.conform > t.assessed or t.assessed > t.drawn or t.drawn > t.population for t in sample.strata):
+        yield Fault(f"{path}.strata", "expected conform ≤ assessed ≤ drawn ≤ population")
+        return
+    drawn = sum(t.drawn for t in sample.strata)
+    conform = sum(t.conform for t in sample.strata)
+    if drawn != conform + sample.minor + sample.major + sample.not_assessable:
+        yield Fault(path, f"expected the findings to add up to the {drawn} items drawn")
+    found = success_rate([Stratum(t.name, t.population, t.assessed, t.conform) for t in sample.strata])
+    expected = (found.value, found.low, found.high) if found else (None, None, None)
+    told = (sample.rate, sample.low, sample.high)
+    if not all(map(_alike, told, expected)):
+        yield Fault(f"{path}.rate", f"the counts give {expected}, got {told}")
+
+
+def _alike(told: float | None, expected: float | None) -> bool:
+    if told is None or expected is None:
+        return told is expected
+    return math.isclose(told, expected, abs_tol=1e-9)
 
 
 def _time_faults(facts: s.Facts) -> Iterator[Fault]:

@@ -10,6 +10,7 @@ from audits.typesetting.blocks import (
     code,
     empty,
     facts,
+    link,
     mono,
     muted,
     names,
@@ -23,8 +24,8 @@ from audits.typesetting.blocks import (
     text,
 )
 
+from . import assurance, sections
 from . import schema as s
-from . import sections
 
 L, R = "left", "right"
 MOST_TRACES = 200  # printed; the attached JSON has all
@@ -43,6 +44,7 @@ HEADINGS: tuple[tuple[str, str], ...] = (
     ("appeals", "Appeals"),
     ("changes", "Changes since the last period"),
     ("trail", "Audit-trail verification"),
+    ("external", "External auditors' findings"),
     ("controls", "Control mapping"),
     ("annex", "Evidence annex"),
     ("signoff", "Sign-off"),
@@ -50,7 +52,7 @@ HEADINGS: tuple[tuple[str, str], ...] = (
 NUMBERS = {name: i for i, (name, _) in enumerate(HEADINGS, start=1)}
 
 
-def lay_out(report: s.Report, *, digest: str, charts: Mapping[str, list[Block]]) -> dict[str, Any]:
+def lay_out(report: s.Report, *, digest: str, charts: Mapping[str, list[Block]], base: str = "") -> dict[str, Any]:
     """The document as plain JSON.
 
     Parameters
@@ -59,9 +61,12 @@ def lay_out(report: s.Report, *, digest: str, charts: Mapping[str, list[Block]])
         SHA-256 of the attached JSON, shown on the cover and in every footer.
     charts : mapping from section name to its charts
         Charts stand at the end of their section.
+    base : str
+        Address of the platform, under which the ledger's pages are linked; empty where it is not known.
     """
+    writers = {**WRITERS, "annex": lambda report: _annex(report, base)}
     parts = [
-        {"name": name, "heading": heading, "blocks": [*WRITERS[name](report), *charts.get(name, [])]}
+        {"name": name, "heading": heading, "blocks": [*writers[name](report), *charts.get(name, [])]}
         for name, heading in HEADINGS
     ]
     return {"cover": _cover(report, digest), "sections": parts}
@@ -103,7 +108,10 @@ _SYNTHETIC = {
 
 def _summary(report: s.Report) -> list[Block]:
     summary = report.summary
-    tiles = [{"label": figure.label, "value": figure.value, "note": figure.note} for figure in summary.figures]
+    tiles = [
+        {"label": figure.label, "value": figure.value, "note": figure.note, "target": figure.evidence}
+        for figure in summary.figures
+    ]
     blocks: list[Block] = [
         {"kind": "tiles", "items": tiles},
         paragraph("Each sentence below follows by a fixed rule from the figures in the section it points to."),
@@ -200,7 +208,7 @@ def _controls(report: s.Report) -> list[Block]:
     return [paragraph(intro), table("Controls and their evidence", columns, rows)]
 
 
-def _annex(report: s.Report) -> list[Block]:
+def _annex(report: s.Report, base: str) -> list[Block]:
     rows = [
         [
             stack(strong(item.id), muted(item.media_type), muted(f"{f.count(item.size_bytes)} bytes")),
@@ -213,7 +221,8 @@ def _annex(report: s.Report) -> list[Block]:
     blocks = [paragraph(intro), table_or_empty("No further evidence in this period.", "Evidence", columns, rows)]
     if report.traces:
         shown = report.traces[:MOST_TRACES]
-        traced = [[text(t.section), mono(t.id), mono(t.object), text(f.count(t.entry))] for t in shown]
+        pages = {t.object: f"{base}/ledger/objects/{t.object}/" if base else "" for t in shown}
+        traced = [[text(t.section), mono(t.id), link(t.object, pages[t.object]), text(f.count(t.entry))] for t in shown]
         heads = [("Section", 1.2, L), ("Item", 1.6, L), ("Row in the ledger", 3.2, L), ("Entry", 0.9, R)]
         blocks += [
             subheading("Where each item stands in the ledger"),
@@ -250,9 +259,9 @@ WRITERS: dict[str, Callable[[s.Report], list[Block]]] = {
     "deployments": sections.deployments,
     "incidents": sections.incidents,
     "appeals": sections.appeals,
-    "changes": sections.changes,
+    "changes": lambda report: [*assurance.reissue(report), *sections.changes(report)],
     "trail": _trail,
+    "external": assurance.external,
     "controls": _controls,
-    "annex": _annex,
     "signoff": _signoff,
 }

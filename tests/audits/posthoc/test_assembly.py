@@ -7,7 +7,7 @@ import uuid
 import pytest
 from django.utils import timezone
 
-from audits.posthoc.assembly import Window, checks, decisions, gather, incidents, records, trail
+from audits.posthoc.assembly import Window, changing, checks, decisions, gather, incidents, records, trail
 from audits.posthoc.assembly.window import history, label, state_of
 from audits.posthoc.rendering import complete
 from audits.predeployment.models import AuditRun, CheckResult
@@ -16,9 +16,9 @@ from core.context import governed
 from core.fields import Clear
 from federation.models import TrainingRun
 from models_registry import services as registry
-from models_registry.models import Deployment
+from models_registry.models import CardPublication, Deployment
 from provenance.models import Anchor, ChainState, Checkpoint
-from tests.factories.registry import make_request, make_version
+from tests.factories.registry import make_request, make_version, newest_card
 
 pytestmark = pytest.mark.django_db
 
@@ -113,17 +113,31 @@ def test_states_come_from_the_ledger_as_they_were(day, window, ledger):
     with governed(action="test"):
         Deployment.objects.filter(id=day.deployment.id).update(state="revoked")
     ledger()
-    assert records.deployments(window)[0]["state"] == "revoked"
+    assert records.deployments(Window(window.start, window.end))[0]["state"] == "revoked"
     past = history([day.deployment], until=halted_at)
     assert state_of(Deployment.objects.get(id=day.deployment.id), past) == "halted"
 
 
 def test_every_change_of_state_is_listed_with_before_and_after(day, window):
-    told = [(c["subject"], c["before"], c["after"]) for c in decisions.changes(window)]
+    told = [(c["subject"], c["before"], c["after"]) for c in changing.changes(window)]
     assert (str(day.version.model), "no version", "version 1") in told
     assert (f"Request: Clinical use of {day.version}", "under review", "approved") in told
     deployment = [(before, after) for subject, before, after in told if subject == "Deployment Ward A"]
     assert deployment == [("active", "halted"), ("halted", "active"), ("active", "halted")]
+    assert ("Hospital north in Trial", "no part", "takes part") in told
+
+
+def test_changes_of_runs_and_public_cards_are_listed_too(day, window, ledger):
+    with governed(action="test"):
+        TrainingRun.objects.update(state="aborted")
+        card = newest_card(day.version)
+        CardPublication.objects.create(
+            version=day.version, card=card, card_digest=card.digest, published_by=day.people.administrator
+        )
+    ledger()
+    told = [(c["subject"], c["before"], c["after"]) for c in changing.changes(window)]
+    assert (f"Card of {day.version}", "not public", "public") in told
+    assert [row[1:] for row in told if row[0].startswith("Training run")] == [("finished", "aborted")]
 
 
 def test_withdrawn_requests_and_revoked_deployments_are_decisions(day, window, ledger):

@@ -12,10 +12,12 @@ from django.urls import reverse
 from audits.posthoc import agenda, boards
 from audits.posthoc.models import BoardFinding, BoardReview
 from core.errors import ApplicationError, Conflict, Forbidden
+from core.roles import Role
 from federation.domain.messages import digest
 from models_registry import binding, services
 from models_registry.models import Evidence
 from models_registry.presentation.links import evidence_link
+from tests.factories.people import make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -73,13 +75,50 @@ def test_every_matter_leads_to_a_page(day, today, client_of):
         (["auditor", "auditor"], "Board", "at least two members"),
         (["officer_north", "officer_south"], "Board", "at least one auditor"),
         (["auditor", "officer_north"], " ", "Name the board"),
+        (["auditor", "administrator", "officer_north"], "Board", "does not sit on it"),
+        (["auditor", "auditor2"], "Board", "all members are of one house"),
     ],
 )
-def test_who_sits_can_sign(day, today, members, board, said):
-    with pytest.raises(ApplicationError, match=said):
+def test_who_sits_can_sign_and_is_independent(day, today, members, board, said):
+    day.people.auditor2 = make_user("auditor2@test.example", Role.AUDITOR)
+    with pytest.raises(ApplicationError, match=f"(?i){said}"):
         boards.review_convene(
             month=today, board=board, members=[getattr(day.people, m) for m in members], actor=day.people.auditor
         )
+
+
+@pytest.mark.parametrize("who", ["officer_north", "administrator", "external"])
+def test_only_an_auditor_convenes(day, today, who):
+    with pytest.raises(Forbidden, match="An auditor convenes"):
+        boards.review_convene(
+            month=today, board="Board", members=[day.people.auditor, day.people.officer_north],
+            actor=getattr(day.people, who),
+        )  # fmt: skip
+
+
+def test_a_third_party_sits_and_finds_and_the_chair_is_a_member(day, today, client_of):
+    people = day.people
+    with pytest.raises(ApplicationError, match="among the members"):
+        boards.review_convene(
+            month=today, board="Board", members=[people.auditor, people.external], chair=people.officer_north,
+            actor=people.auditor,
+        )  # fmt: skip
+    made = boards.review_convene(
+        month=today, board="Board", members=[people.auditor, people.external], chair=people.external,
+        actor=people.auditor,
+    )  # fmt: skip
+    client, page = client_of(people.external), reverse("board_review", args=[made.id])
+    assert "in the chair" in client.get(page).content.decode()
+    client.post(reverse("board_declare", args=[made.id]), {"conflict": ""})
+    assert find(made, day, today, actor=people.external).author == people.external
+    with pytest.raises(InternalError), transaction.atomic():
+        BoardReview.objects.filter(id=made.id).update(chair=people.auditor)
+
+
+def test_who_decided_on_a_version_finds_nothing_about_it(review, day, today):
+    with pytest.raises(Forbidden, match="You decided on a request"):
+        find(review, day, today, actor=day.people.officer_north)
+    assert find(review, day, today, actor=day.people.officer_north, version=None, blocking=False)
 
 
 def test_a_board_meets_once_a_month(review, day, today):

@@ -22,7 +22,7 @@ def finished(world, today, tomorrow, ledger, monkeypatch) -> Report:
     from audits.posthoc import rendering
 
     ledger()
-    monkeypatch.setattr(rendering, "render_pdf", lambda report, charts: b"%PDF-1.7 drawn elsewhere")
+    monkeypatch.setattr(rendering, "render_pdf", lambda report, **_: b"%PDF-1.7 drawn elsewhere")
     report = Report.objects.create(period_start=today, period_end=today, requested_by=world.people.auditor)
     job = jobs.enqueue("report.render", {"report": str(report.id)}, key=f"report.render:{report.id}")
     assert jobs.run(job.id)

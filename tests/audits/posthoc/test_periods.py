@@ -31,7 +31,7 @@ def drawn(monkeypatch) -> None:
     """Typesetting is tested elsewhere."""
     from audits.posthoc import rendering
 
-    monkeypatch.setattr(rendering, "render_pdf", lambda report, charts: b"%PDF-1.7 drawn elsewhere")
+    monkeypatch.setattr(rendering, "render_pdf", lambda report, **_: b"%PDF-1.7 drawn elsewhere")
 
 
 def run(report: Report) -> Report:

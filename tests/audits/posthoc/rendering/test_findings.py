@@ -28,6 +28,7 @@ def test_figures_are_counted_from_the_facts(full_facts: dict[str, Any]) -> None:
         "Predictions served": ("23\u2009632", "18\u2009422 in clinical use"),
         "Halts": ("2", "1 still standing"),
         "Appeals received": ("4", "1 open"),
+        "Audit success rate": ("absent", "no external auditor's sample"),
         "Audit-trail entries": ("48\u2009211", "verified"),
     }
 

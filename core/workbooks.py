@@ -1,4 +1,4 @@
-"""A workbook of tables as XLSX (ECMA-376), written with the standard library: text and whole numbers, no formulas.
+"""A workbook of tables as XLSX (ECMA-376), written with the standard library: text and numbers, no formulas.
 
 Every text is an inline string, so that nothing a person wrote is ever read as a formula.
 """
@@ -11,7 +11,7 @@ import zipfile
 from collections.abc import Sequence
 from xml.sax.saxutils import escape, quoteattr
 
-Cell = str | int | None
+Cell = str | int | float | None
 _MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 _RELATIONS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 _PACKAGE = "http://schemas.openxmlformats.org/package/2006"
@@ -105,8 +105,8 @@ def _cell(value: Cell, place: str, *, head: bool) -> str:
     style = ' s="1"' if head else ""
     if value is None or value == "":
         return ""
-    if isinstance(value, int):
-        return f'<c r="{place}"{style}><v>{value}</v></c>'
+    if isinstance(value, int | float):
+        return f'<c r="{place}"{style}><v>{value!r}</v></c>'
     text = escape(_FORBIDDEN.sub("\ufffd", value)[:_MOST])
     return f'<c r="{place}" t="inlineStr"{style}><is><t xml:space="preserve">{text}</t></is></c>'
 

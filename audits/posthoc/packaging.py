@@ -1,0 +1,69 @@
+"""A report to take away: its files, their manifest, all signatures, and what the ledger has of it, in one zip.
+
+`python -m provenance.verifier report.zip` checks it without the platform (docs/verifier.md).
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+from django.conf import settings
+
+from audits.posthoc.models import Report, ReportSignOff
+from audits.posthoc.services import report_file
+from core.errors import Conflict
+from models_registry.models import ReviewerKey
+from provenance.bundles import NotSigned, object_bundle
+from provenance.domain.archive import write_archive
+from provenance.domain.canonical import canonical
+from provenance.reading import latest_entry
+
+README = """\
+A REPORT of {origin}
+
+manifest.json    names each file by SHA-256; the platform signed it
+signatures.json  the platform's signatures, and those of the people who signed the report off
+files/           the report: every file says the same, made from report.json
+ledger.zip       what the ledger has of this report (where it was in a signed checkpoint by then)
+
+To check it you need Python 3.11 or newer with the package `cryptography`, and the verifier, one file:
+    python verifier.pyz {name} --report-key report-keys.txt --keys log-keys.txt
+Get the keys from somewhere else than this file: a forger would put his own in.
+"""
+
+
+def package(*, report: Report, actor: Any) -> bytes:
+    """The zip of a finished report. The ledger's part is in it once a signed checkpoint covers the report's end.
+
+    Raises
+    ------
+    Conflict
+        If the report is not finished, or was made before reports were signed.
+    """
+    if not report.manifest_digest:
+        raise Conflict("This report is not finished, or was made before reports were signed. Issue it again.")
+    members = {
+        "REPORT.txt": README.format(origin=settings.LOG_ORIGIN, name=f"report-{report.id}.zip").encode(),
+        "manifest.json": report_file(report=report, kind="manifest"),
+        "signatures.json": canonical({"platform": report.signatures, "people": [_told(s) for s in _signed(report)]}),
+        **{f"files/report.{kind}": report_file(report=report, kind=kind) for kind in report.files},
+    }
+    if latest_entry(report.id) is not None:
+        with suppress(NotSigned):  # for some seconds after it was made; the verifier says that it is missing
+            members["ledger.zip"] = object_bundle(
+                table=Report._meta.db_table, object_id=str(report.id), title=str(report), actor=actor.pk
+            )
+    return write_archive(members)
+
+
+def _signed(report: Report) -> list[ReportSignOff]:
+    return list(report.sign_offs.select_related("key"))
+
+
+def _told(signed: ReportSignOff) -> dict[str, str]:
+    ours = signed.key.kind == ReviewerKey.Kind.MLDSA65
+    return {
+        "algorithm": "ml-dsa-65" if ours else "webauthn", "capacity": signed.capacity,
+        "public_key": signed.key.public_key, "statement": signed.statement, "signature": signed.signature,
+    }  # fmt: skip
