@@ -83,6 +83,14 @@ MATRIX: dict[str, frozenset[Role]] = {
     "board.view": _STAFF,
     "board.hold": frozenset({Role.AUDITOR, Role.ETHICS_OFFICER}),  # convene, declare, find, sign (an auditor)
     "board.follow": frozenset({Role.ADMINISTRATOR, Role.ETHICS_OFFICER, Role.AUDITOR, Role.SITE_OPERATOR}),
+    "protection.view": frozenset({Role.AUDITOR, Role.ETHICS_OFFICER, Role.ADMINISTRATOR}),  # registers, retention, drills
+    "protection.edit": frozenset({Role.ETHICS_OFFICER, Role.ADMINISTRATOR}),  # record of processing, assessments, breaches
+    "assessment.sign": frozenset({Role.ETHICS_OFFICER}),
+    "retention.manage": frozenset({Role.ADMINISTRATOR}),
+    "hold.place": frozenset({Role.ETHICS_OFFICER, Role.ADMINISTRATOR}),
+    "continuity.drill": frozenset({Role.ADMINISTRATOR}),
+    "subject.view": frozenset({Role.AUDITOR, Role.ETHICS_OFFICER, Role.ADMINISTRATOR}),
+    "subject.handle": frozenset({Role.ETHICS_OFFICER}),  # of the own hospital
     "people.view": frozenset({Role.ADMINISTRATOR, Role.AUDITOR}),
     "people.erase": frozenset({Role.ADMINISTRATOR}),
     "factor.reset": frozenset({Role.ADMINISTRATOR}),  # of a person who lost the device: two administrators
