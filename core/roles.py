@@ -83,8 +83,8 @@ MATRIX: dict[str, frozenset[Role]] = {
     "board.view": _STAFF,
     "board.hold": frozenset({Role.AUDITOR, Role.ETHICS_OFFICER}),  # convene, declare, find, sign (an auditor)
     "board.follow": frozenset({Role.ADMINISTRATOR, Role.ETHICS_OFFICER, Role.AUDITOR, Role.SITE_OPERATOR}),
-    "protection.view": frozenset({Role.AUDITOR, Role.ETHICS_OFFICER, Role.ADMINISTRATOR}),  # registers, retention, drills
-    "protection.edit": frozenset({Role.ETHICS_OFFICER, Role.ADMINISTRATOR}),  # record of processing, assessments, breaches
+    "protection.view": frozenset({Role.AUDITOR, Role.ETHICS_OFFICER, Role.ADMINISTRATOR}),  # and continuity
+    "protection.edit": frozenset({Role.ETHICS_OFFICER, Role.ADMINISTRATOR}),  # record, assessments, breaches
     "assessment.sign": frozenset({Role.ETHICS_OFFICER}),
     "retention.manage": frozenset({Role.ADMINISTRATOR}),
     "hold.place": frozenset({Role.ETHICS_OFFICER, Role.ADMINISTRATOR}),

@@ -1,8 +1,8 @@
 """Making a sealed backup: the database as it stood at one moment, and the platform's files.
 
 Nothing is ever written in clear: dump and archive go through a pipe into the seal. The master key comes from outside
-(`QFL_BACKUP_KEY_FILE`) and is not in the backup; nor are the platform's private keys, what this machine remembers of the
-log (it is there to find an old backup out), and what processes make anew.
+(`QFL_BACKUP_KEY_FILE`) and is not in the backup; nor are the platform's private keys, what this machine remembers of
+the log (it is there to find an old backup out), and what processes make anew.
 
 People's keys (docs/privacy.md) go into a file of their own, kept for days only, so that no backup undoes an erasure.
 """
@@ -154,7 +154,7 @@ def ledger_of(cursor: Any) -> dict[str, Any]:
     known += [{"by": "the chain", "size": s, "root": r} for s, r in cursor.fetchall()]
     cursor.execute(
         "SELECT DISTINCT ON (w.id) w.name, c.size, encode(c.root, 'hex') FROM provenance_cosignature s "
-        "JOIN provenance_witness w ON w.id = s.witness_id JOIN provenance_checkpoint c ON c.size = s.checkpoint_id "
+        "JOIN provenance_witness w ON w.id = s.witness_id JOIN provenance_checkpoint c ON c.size = s.size "
         "ORDER BY w.id, c.size DESC"
     )
     known += [{"by": f"the witness {name}", "size": s, "root": r} for name, s, r in cursor.fetchall()]

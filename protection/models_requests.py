@@ -12,6 +12,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from accounts.models import Institution
+from audits.runtime.models import Appeal
 from core.capture import append_only, captured
 from core.fields import SealedTextField
 from core.models import GovernedModel
@@ -48,7 +49,7 @@ class SubjectRequest(GovernedModel):
 
     institution = models.ForeignKey(Institution, on_delete=models.PROTECT, related_name="+")
     kind = models.CharField(max_length=15, choices=Kind)
-    reference = models.CharField(max_length=60)  # the hospital's own number of the matter, no name
+    reference = SealedTextField(subject="recorded_by_id", max_length=60)  # the hospital's own number of the matter
     received_on = models.DateField()
     due_on = models.DateField()
     extended = models.BooleanField(default=False)
@@ -57,6 +58,8 @@ class SubjectRequest(GovernedModel):
     # The number that the hospital sends for the patient. In this table alone, never in the ledger; emptied when the
     # request is ended (but of a restriction, which must be kept) or the patient is erased.
     patient = SealedTextField(subject="recorded_by_id", blank=True)
+    pseudonyms = models.JSONField(default=list)  # that it has at the hospital's sites; in this table alone, as above
+    appeal = models.ForeignKey(Appeal, on_delete=models.PROTECT, related_name="+", null=True)  # of an objection
     receipt = models.CharField(max_length=64, blank=True)  # of an erasure: what stands in the ledger
     ended_at = models.DateTimeField(null=True)
 
@@ -67,12 +70,11 @@ class SubjectRequest(GovernedModel):
         triggers = [
             *captured(
                 "id", "created_at", "institution_id", "kind", "reference", "received_on", "due_on", "extended", "state",
-                "recorded_by_id", "receipt", "ended_at",
+                "recorded_by_id", "appeal_id", "receipt", "ended_at",
             ),
             pgtrigger.Protect(name="kept", operation=pgtrigger.Delete),
         ]  # fmt: skip
         constraints = [
-            models.UniqueConstraint(fields=["institution", "reference", "kind"], name="request_once"),
             models.CheckConstraint(
                 condition=Q(state__in=["fulfilled", "refused", "withdrawn"], ended_at__isnull=False)
                 | ~Q(state__in=["fulfilled", "refused", "withdrawn"]) & Q(ended_at__isnull=True),

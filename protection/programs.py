@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import BinaryIO
@@ -52,16 +53,19 @@ def read_from(command: list[str], *, url: str, parts: Iterable[bytes]) -> None:
         [*command, f"--dbname={_without_password(url)}"], stdin=subprocess.PIPE, stderr=subprocess.PIPE,
         env=_environment(url),
     ) as running:  # fmt: skip
-        assert running.stdin is not None and running.stderr is not None  # as asked for
+        assert running.stdin is not None  # as asked for
+        assert running.stderr is not None
         try:
             for part in parts:
                 running.stdin.write(part)
-            running.stdin.close()
         except BrokenPipeError:
             pass  # it has given up, and says why
         except BaseException:
             running.kill()
             raise
+        finally:
+            with suppress(BrokenPipeError):
+                running.stdin.close()
         said = running.stderr.read()
     if running.returncode:
         raise ApplicationError(_failed(command, said))

@@ -2,9 +2,9 @@
 
     magic, salt of 16 bytes, then chunks of 1 MiB, each with its tag of 16 bytes
 
-The key of a file follows from the master key, the salt and the file's name (HKDF-SHA256), so a file cannot be put in the
-place of another one. A chunk's nonce is its number and whether it is the last, so chunks cannot be moved, repeated or cut
-off: the construction is STREAM, as in age.
+The key of a file follows from the master key, the salt and the file's name (HKDF-SHA256), so a file cannot be put in
+the place of another one. A chunk's nonce is its number and whether it is the last, so chunks cannot be moved, repeated
+or cut off: the construction is STREAM, as in age.
 """
 
 from __future__ import annotations

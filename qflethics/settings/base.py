@@ -118,7 +118,8 @@ CELERY_BEAT_SCHEDULE = {
                 "options": {"expires": WITNESS_SECONDS}},
     # The ledger's check and the measure of its completeness; one that is missed is not made up for.
     "approvals": {"task": "models_registry.tasks.expire_task", "schedule": 900.0, "options": {"expires": 600}},
-    "retention": {"task": "protection.tasks.retention_task", "schedule": 86400.0, "options": {"expires": 3600}},
+    # Asked for every hour, done once a day.
+    "retention": {"task": "protection.tasks.retention_task", "schedule": 3600.0, "options": {"expires": 1800}},
     # Asked for every hour, made once: who was down on the first day of a month makes up for it.
     "reports": {"task": "audits.posthoc.tasks.reports_task", "schedule": 3600.0, "options": {"expires": 1800}},
     "verify": {"task": "provenance.tasks.verify_task", "schedule": 3600.0, "options": {"expires": 1800}},
