@@ -8,7 +8,7 @@ FLARE := .venv-flare/.installed
 WORKERS ?= 2
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help demo test contracts flare lint format lock bench clean
+.PHONY: help demo test contracts flare lint format lock bench backup drill clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -46,6 +46,12 @@ lock: $(VENV)/.installed-dev  ## resolve requirements*.in anew
 bench: $(VENV)/.installed-dev  ## measure an area beside its peers (NAME=ledger, QUICK=1 for a shorter run)
 	@$(BIN)/pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt
 	@QUICK=$(QUICK) $(BIN)/python -m benchmarks $(NAME) $(ARGS)
+
+backup: $(VENV)/.installed  ## a sealed backup under TARGET=FOLDER (QFL_BACKUP_KEY_FILE=FILE; docs/operations/continuity.md)
+	@$(BIN)/python -m qflethics.launcher.continuity backup $(TARGET) $(if $(BY),--by $(BY))
+
+drill: $(VENV)/.installed  ## restore BACKUP=FOLDER into a database of its own, check it, record it (BY=EMAIL of an administrator)
+	@$(BIN)/python -m qflethics.launcher.continuity drill $(BACKUP) --by $(BY) $(ARGS)
 
 clean:  ## remove what the demonstration has stored, and the virtual environment
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m qflethics.launcher.forget; fi

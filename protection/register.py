@@ -36,6 +36,11 @@ class ActivityView:
     retention: list[InForce]
 
     @property
+    def written(self) -> list[tuple[str, str]]:
+        """Label and text of each field that people complete."""
+        return [(label, self.texts.get(field, "")) for field, label in note_fields().items()]
+
+    @property
     def missing(self) -> list[str]:
         return [label for field, label in note_fields().items() if not self.texts.get(field)]
 

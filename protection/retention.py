@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from core.context import governed
-from core.errors import ApplicationError, Conflict
+from core.errors import ApplicationError, Conflict, Forbidden
 from protection.domain.schedule import RecordClass, period, schedule
 from protection.models import LegalHold, RetentionExecution, RetentionRule
 from protection.removing import REMOVERS
@@ -177,6 +177,8 @@ def hold_lift(*, hold: LegalHold, reason: str, actor: User) -> LegalHold:
     """End a hold before its day."""
     if not reason.strip():
         raise ApplicationError("Say why the hold is lifted.")
+    if hold.placed_by_id != actor.pk and not actor.may("retention.manage"):
+        raise Forbidden("A hold is lifted by whoever placed it, or by an administrator.")
     with governed(action="hold.lift", actor=actor.pk, reason=reason.strip()):
         row = LegalHold.objects.select_for_update().get(pk=hold.pk)
         if row.lifted_at is not None or row.ends_on < timezone.now().date():

@@ -26,8 +26,8 @@ FORMAT = "qfl-ethics.subject-export/v1"
 After = dict[tuple[str, Any, str], list[Any]]  # kind, deployment, case -> what followed
 MOST = 5_000  # predictions; more than a patient has
 LOGIC = (
-    "A statistical model scored the case from what the hospital sent. The score is advice: a clinician decides, may set "
-    "it aside, and the decision can be contested before a person at the hospital (GDPR Art. 22(3))."
+    "A statistical model scored the case from what the hospital sent. The score is advice: a clinician decides, may "
+    "set it aside, and the decision can be contested before a person at the hospital (GDPR Art. 22(3))."
 )
 _RIGHTS = (
     "You may ask for rectification, erasure, restriction, object, contest a decision, and complain to a supervisory "

@@ -28,6 +28,7 @@ _NAVIGATION = (  # label, url name, icon, action that the role matrix must allow
     ("Board reviews", "board_reviews", "shield-check", "board.view", "boards"),
     ("Controls", "controls", "shield-check", "control.view", "controls"),
     ("Risks", "risks", "alert", "control.view", "risks"),
+    ("Data protection", "protection", "lock", "protection.view", "protection"),
     ("People", "people", "user", "people.view", "people"),
 )
 

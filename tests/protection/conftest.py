@@ -5,10 +5,12 @@ from __future__ import annotations
 import base64
 import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg2
 import pytest
+from django.db import connection
 from psycopg2.extensions import make_dsn, parse_dsn
 
 from core import artefacts
@@ -81,3 +83,23 @@ def empty_database(pytestconfig: pytest.Config) -> Iterator[EmptyDatabase]:
         for name in made:
             cursor.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
     above.close()
+
+
+@pytest.fixture
+def looking_at(settings):
+    """For a while, this process sees another database and state folder."""
+
+    @contextmanager
+    def look(app_url: str, var: Path) -> Iterator[None]:
+        def turn(name: str, folder: Path) -> None:
+            connection.close()
+            connection.settings_dict["NAME"], settings.VAR = name, folder
+
+        before = connection.settings_dict["NAME"], settings.VAR
+        turn(parse_dsn(app_url)["dbname"], var)
+        try:
+            yield
+        finally:
+            turn(*before)
+
+    return look

@@ -1,6 +1,6 @@
 """A backup that can be trusted: restored it is whole, changed it is refused, old it says what is lost.
 
-A real dump, a real second database, and the check that runs in a process of its own.
+A real dump and a real second database.
 """
 
 from __future__ import annotations
@@ -13,9 +13,7 @@ from pathlib import Path
 import psycopg2
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection
 from django.utils import timezone
-from psycopg2.extensions import parse_dsn
 
 from core.errors import ApplicationError, Forbidden
 from core.models import Outbox
@@ -36,21 +34,13 @@ def backup(world, signed, files, backup_key, tmp_path):
     )
 
 
-@pytest.fixture
-def in_this_process(monkeypatch, settings):
-    """The check without a process of its own, which takes seconds to start: this one looks at the restored platform."""
+@pytest.fixture(autouse=True)
+def _checked_in_this_process(monkeypatch, looking_at):
+    """A process of its own takes seconds to start; tests/protection/test_runbook.py has that."""
 
     def checked(content, known, *, owner_url: str, app_url: str, var: Path):
-        def look_at(name: str, folder: Path) -> None:
-            connection.close()
-            connection.settings_dict["NAME"], settings.VAR = name, folder
-
-        before = connection.settings_dict["NAME"], settings.VAR
-        look_at(parse_dsn(app_url)["dbname"], var)
-        try:
+        with looking_at(app_url, var):
             return restored.check(content, known)
-        finally:
-            look_at(*before)
 
     monkeypatch.setattr(drills, "checked", checked)
 
@@ -63,7 +53,7 @@ def held(backup: Backup, tmp_path: Path, empty_database, who, name: str = "qfl_d
 
 
 def test_a_backup_is_restored_whole_and_what_was_written_since_is_told(
-    backup, world, signed, files, tmp_path, empty_database, request
+    backup, world, signed, files, tmp_path, empty_database
 ):
     admin, begun = world.people.administrator, timezone.now()
     passed = held(backup, tmp_path, empty_database, admin)
@@ -78,7 +68,6 @@ def test_a_backup_is_restored_whole_and_what_was_written_since_is_told(
     assert not list((folder / "keys").rglob("*.pem")), "private keys are never in a backup"
     for model in (Backup, RestoreDrill):
         assert Outbox.objects.filter(table=model._meta.db_table, operation="INSERT").exists()
-    request.getfixturevalue("in_this_process")
     Federation.objects.create(name="Later", purpose="p", data_title="d", task="classification")
     signed()
     later = held(backup, tmp_path, empty_database, admin, "qfl_drill2")
@@ -144,7 +133,7 @@ def test_a_restore_refuses_what_is_not_empty_and_what_changes_under_its_hands(ba
 
 
 def test_another_history_and_an_old_backup_fail_the_drill_with_what_is_lost(
-    backup, world, settings, tmp_path, empty_database, in_this_process
+    backup, world, settings, tmp_path, empty_database
 ):
     """The chain holds a tree that the restored log does not begin with; and nobody backed up for a day."""
     newest, admin = Checkpoint.objects.get(), world.people.administrator
