@@ -67,16 +67,17 @@ def known_of(breach: Breach) -> dict[str, bool | None]:
 
 def duties_of(breach: Breach) -> list[DutyView]:
     """All duties, those that run first, by the time at which they run out."""
-    known, answers = known_of(breach), {}
+    known = known_of(breach)
+    answers: dict[str, BreachRecord] = {}
     for record in breach.records.all():  # oldest first: the newest answer counts
         if record.duty:
             answers[record.duty] = record
     found = []
     for duty in duty_book().clocks:
-        record, state = answers.get(duty.key), verdict(duty, known)
+        answer, state = answers.get(duty.key), verdict(duty, known)
         why = why_not(duty, known, duty_book()) if state == "does_not_apply" else ""
         found.append(
-            DutyView(duty, record.answer if record else state, due_at(duty, breach.aware_at), why, record)
+            DutyView(duty, answer.answer if answer else state, due_at(duty, breach.aware_at), why, answer)
         )  # fmt: skip
     return sorted(found, key=lambda view: (not view.running, view.due, view.duty.key))
 

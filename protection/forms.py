@@ -96,9 +96,9 @@ class RequestForm(forms.Form):
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        mine = [m.institution_id for m in user.memberships.filter(is_active=True, role=Role.ETHICS_OFFICER)]
+        mine = user.memberships.filter(is_active=True, role=Role.ETHICS_OFFICER)
         own: Any = self.fields["institution"]
-        own.queryset = Institution.objects.filter(pk__in=mine)
+        own.queryset = Institution.objects.filter(pk__in=mine.values("institution"))
         own.initial = own.queryset.first()
         self.fields["received_on"].initial = timezone.now().date().isoformat()
 

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from axes.models import AccessAttempt, AccessFailureLog, AccessLog
+from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.db.models import Q, QuerySet
+from django.utils import timezone
 
 from accounts.models import SignedIn
 from audits.predeployment.models import ExternalAudit, ExternalData
@@ -67,8 +70,6 @@ def _external_data(before: datetime, dry: bool) -> Counts:
     rows = ExternalData.objects.filter(ended).exclude(state=ExternalData.State.WITHDRAWN)
     found = list(rows.values_list("id", "stored"))
     if not dry:
-        from django.utils import timezone
-
         rows.update(state=ExternalData.State.WITHDRAWN, withdrawn_at=timezone.now())
         _remove_files([stored for _, stored in found])
     return {"data sets": len(found)}
@@ -83,6 +84,15 @@ def _look_backs(before: datetime, dry: bool) -> Counts:
 def _notices(before: datetime, dry: bool) -> Counts:
     told = Q(state=Notice.State.SENT, sent_at__lt=before) | Q(state=Notice.State.DEAD, created_at__lt=before)
     return {"notices": _gone(Notice.objects.filter(told), dry)}
+
+
+@removes("mail_files")
+def _mail_files(before: datetime, dry: bool) -> Counts:
+    folder = Path(settings.EMAIL_FILE_PATH)
+    old = [path for path in folder.glob("*") if path.is_file() and path.stat().st_mtime < before.timestamp()]
+    for path in [] if dry else old:
+        path.unlink(missing_ok=True)
+    return {"files": len(old)}
 
 
 @removes("sessions")

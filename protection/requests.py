@@ -220,7 +220,7 @@ def numbers_forget(pseudonym: str) -> int:
 # --- steps ---------------------------------------------------------------------------------------------------------
 
 
-def _locked(request: SubjectRequest, actor: User, state: State | None = None) -> SubjectRequest:
+def _locked(request: SubjectRequest, actor: User, state: SubjectRequest.State | None = None) -> SubjectRequest:
     row = SubjectRequest.objects.select_for_update(of=("self",)).get(pk=request.pk)
     _refuse_stranger(row, actor)
     if not row.is_open:
@@ -245,14 +245,14 @@ def _step(request: SubjectRequest, step: str, text: str, actor: User) -> None:
     RequestStep.objects.create(request=request, step=step, text=text.strip(), author=actor)
 
 
-def _move(row: SubjectRequest, state: State, step: str, text: str, actor: User) -> SubjectRequest:
+def _move(row: SubjectRequest, state: SubjectRequest.State, step: str, text: str, actor: User) -> SubjectRequest:
     _step(row, step, text, actor)
     row.state = state
     row.save(update_fields=["state"])
     return row
 
 
-def _end(row: SubjectRequest, state: State, step: str, text: str, actor: User) -> SubjectRequest:
+def _end(row: SubjectRequest, state: SubjectRequest.State, step: str, text: str, actor: User) -> SubjectRequest:
     _step(row, step, text, actor)
     row.state, row.ended_at = state, timezone.now()
     row.save(update_fields=["state", "ended_at"])

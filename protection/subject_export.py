@@ -73,7 +73,7 @@ def _after(rows: list[Prediction]) -> After:
     since = min(row.received_at for row in rows)
     for kind, model in (("outcome", Outcome), ("review", Review), ("appeal", Appeal)):
         bound = {"received_at__gte": since} if model is Outcome else {}
-        for one in model.objects.filter(**cases, **bound):  # type: ignore[attr-defined]
+        for one in model.objects.filter(**cases, **bound):
             found[kind, one.deployment_id, one.event_key].append(one)
     return found
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -103,3 +105,17 @@ def looking_at(settings):
             turn(*before)
 
     return look
+
+
+@pytest.fixture
+def read_pdf(tmp_path: Path) -> Callable[[bytes], tuple[str, dict]]:
+    """The words of a PDF, and the JSON that is attached to it."""
+
+    def read(data: bytes) -> tuple[str, dict]:
+        (tmp_path / "read.pdf").write_bytes(data)
+        told = subprocess.run(["pdftotext", "read.pdf", "-"], cwd=tmp_path, capture_output=True, check=True)
+        save = ["pdfdetach", "-save", "1", "-o", "read.json", "read.pdf"]
+        subprocess.run(save, cwd=tmp_path, capture_output=True, check=True)
+        return told.stdout.decode(), json.loads((tmp_path / "read.json").read_text())
+
+    return read

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 
 import pytest
 from axes.models import AccessLog
@@ -102,6 +103,15 @@ def test_files_go_after_the_commit_and_running_work_keeps_its_own(world, django_
     kept = {name for name, pair in files.items() if all(artefacts.size(digest) is not None for digest in pair)}
     assert kept == {("finished", 1), ("queued", None)}
     assert BulkPrediction.objects.filter(results="").count() == 1
+
+
+def test_old_mail_files_go(world, settings, tmp_path):
+    settings.EMAIL_FILE_PATH = str(tmp_path)
+    for name, days in (("old", 31), ("new", 1)):
+        (tmp_path / name).write_text("mail")
+        os.utime(tmp_path / name, (ago(days).timestamp(),) * 2)
+    assert counts()["mail_files"] == {"files": 1}
+    assert [path.name for path in tmp_path.iterdir()] == ["new"]
 
 
 def test_a_hold_stops_removal_until_it_ends_or_is_lifted(world, monkeypatch):
