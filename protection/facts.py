@@ -62,7 +62,7 @@ def _deployments(user: Any) -> Lines:
 def manifests(federations: Collection[Any]) -> list[DataManifest]:
     """The newest manifest of each active site."""
     rows = DataManifest.objects.filter(participant__federation__in=federations, participant__is_active=True)
-    newest = rows.order_by("participant", "-created_at").distinct("participant")
+    newest = rows.order_by("participant_id", "-created_at").distinct("participant_id")
     return list(newest.select_related("participant__institution"))
 
 
@@ -143,7 +143,7 @@ def assessment_facts(model: Model) -> dict[str, list[str]]:
     federation = model.federation
     versions = list(model.versions.all())
     audits = AuditRun.objects.filter(version__in=versions, state=AuditRun.State.FINISHED)
-    newest = audits.order_by("version", "-finished_at").distinct("version")
+    newest = audits.order_by("version_id", "-finished_at").distinct("version_id")
     checks = CheckResult.objects.filter(audit__in=newest.values("pk"), check_id__in=PRIVACY_CHECKS)
     risks = [risk for version in versions for risk in version.risks.exclude(state="closed")]
     deployed = Deployment.objects.filter(version__in=versions).exclude(state=Deployment.State.REVOKED)

@@ -57,7 +57,7 @@ class SubjectRequest(GovernedModel):
     recorded_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     # The number that the hospital sends for the patient. In this table alone, never in the ledger; emptied when the
     # request is ended (but of a restriction, which must be kept) or the patient is erased.
-    patient = SealedTextField(subject="recorded_by_id", blank=True)
+    patient = SealedTextField(subject="recorded_by_id", null=True)
     pseudonyms = models.JSONField(default=list)  # that it has at the hospital's sites; in this table alone, as above
     appeal = models.ForeignKey(Appeal, on_delete=models.PROTECT, related_name="+", null=True)  # of an objection
     receipt = models.CharField(max_length=64, blank=True)  # of an erasure: what stands in the ledger

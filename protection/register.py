@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from django.db import IntegrityError, transaction
+
 from accounts.models import Institution, User
 from core.context import governed
 from core.errors import ApplicationError, Conflict, Forbidden
@@ -99,16 +101,18 @@ def note_save(
             raise ApplicationError(
                 f"{note_fields()[field]}: expected at most {MOST_TEXT:,} characters, got {len(text):,}."
             )
-    with governed(action="processing.note", actor=actor.pk):
-        rows = ProcessingNote.objects.select_for_update().filter(activity=activity.key, institution=institution)
-        last = rows.first()
-        newest = last.revision if last else 0
-        if newest != revision:
-            raise Conflict(
-                f"Somebody saved this while you wrote: revision {newest} now, you began from {revision}. Nothing of "
-                "yours was saved or lost: compare with the page, then save again."
-            )
-        return ProcessingNote.objects.create(
-            activity=activity.key, institution=institution, revision=revision + 1, author=actor,
-            content={field: content.get(field, "").strip() for field in note_fields()},
-        )  # fmt: skip
+    newest = ProcessingNote.objects.filter(activity=activity.key, institution=institution).first()
+    told = Conflict(
+        f"Somebody saved this while you wrote: it is not revision {revision} any more. Nothing of yours was saved or "
+        "lost: compare with the page, then save again."
+    )
+    if (newest.revision if newest else 0) != revision:
+        raise told
+    try:
+        with transaction.atomic(), governed(action="processing.note", actor=actor.pk):
+            return ProcessingNote.objects.create(
+                activity=activity.key, institution=institution, revision=revision + 1, author=actor,
+                content={field: content.get(field, "").strip() for field in note_fields()},
+            )  # fmt: skip
+    except IntegrityError as error:  # at the same moment
+        raise told from error

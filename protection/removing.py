@@ -127,8 +127,8 @@ def _kept_answers(before: datetime, dry: bool) -> Counts:
 @removes("request_numbers")
 def _request_numbers(before: datetime, dry: bool) -> Counts:
     kept = Q(kind=SubjectRequest.Kind.RESTRICTION, state=SubjectRequest.State.FULFILLED)
-    rows = SubjectRequest.objects.filter(ended_at__lt=before).exclude(kept).exclude(patient="")
-    return {"numbers": rows.count() if dry else rows.update(patient="", pseudonyms=[])}
+    rows = SubjectRequest.objects.filter(ended_at__lt=before).exclude(kept).exclude(patient__isnull=True)
+    return {"numbers": rows.count() if dry else rows.update(patient=None, pseudonyms=[])}
 
 
 def _gone(rows: QuerySet, dry: bool) -> int:

@@ -132,7 +132,7 @@ def erasure_carry_out(*, request: SubjectRequest, ground: str, confirm: str, act
             raise ApplicationError("No site of the hospital has sent a patient of this number: nothing is there.")
         receipts = [patient_erase(site=s, patient=patient, confirm=confirm, ground=ground, actor=actor) for s in sites]
         row.receipt = receipts[0].reference
-        row.patient, row.pseudonyms = "", []
+        row.patient, row.pseudonyms = None, []
         row.save(update_fields=["receipt", "patient", "pseudonyms"])
         _end(row, State.FULFILLED, "erased", "Carried out. The receipt was shown once, for the person.", actor)
         return receipts
@@ -161,7 +161,7 @@ def restriction_lift(*, request: SubjectRequest, text: str, actor: User) -> Subj
         if row.kind != Kind.RESTRICTION or row.state != State.FULFILLED or not row.patient:
             raise Conflict("No restriction is in force here.")
         _step(row, "lifted", _said(text, "Say why, and that the person was told."), actor)
-        row.patient, row.pseudonyms = "", []
+        row.patient, row.pseudonyms = None, []
         row.save(update_fields=["patient", "pseudonyms"])
         return row
 
@@ -214,7 +214,7 @@ def exported(*, request: SubjectRequest, form: str, actor: User) -> None:
 
 def numbers_forget(pseudonym: str) -> int:
     """Empty the number of a patient who is erased, wherever a request still holds it."""
-    return SubjectRequest.objects.filter(pseudonyms__contains=[pseudonym]).update(patient="", pseudonyms=[])
+    return SubjectRequest.objects.filter(pseudonyms__contains=[pseudonym]).update(patient=None, pseudonyms=[])
 
 
 # --- steps ---------------------------------------------------------------------------------------------------------

@@ -71,9 +71,10 @@ def archive(var: Path, pipe: BinaryIO) -> None:
         for path in sorted(var.iterdir()) if var.is_dir() else []:
             if path.name not in LEFT_OUT and not path.name.startswith("beat-schedule"):
                 made.add(path, arcname=path.name, filter=_regular)
-        public = var / "log" / "keys.json"  # the public halves of the log's keys
-        if public.is_file():
-            made.add(public, arcname="log/keys.json")
+        # The public halves of the log's keys; their list holds no secret, wherever it lies.
+        lists = [path for path in (var / "keys" / "log" / "index.json", var / "log" / "keys.json") if path.is_file()]
+        for path in lists[:1]:
+            made.add(path, arcname="log/keys.json")
 
 
 def extract(parts: Iterator[bytes], folder: Path) -> None:

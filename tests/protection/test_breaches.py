@@ -102,7 +102,7 @@ def test_impossible_facts_are_refused_and_two_at_once_are_told(world):
 
 def test_from_an_incident_and_only_for_the_own_house(world, client_of):
     people, deployment = world.people, make_deployment(world)
-    runtime.deployment_halt(deployment=deployment, reason="Leak.", actor=people.officer_north)
+    runtime.deployment_halt(deployment=deployment, reason="A list of scores leaked.", actor=people.officer_north)
     incident = Incident.objects.get()
     client = client_of(people.officer_north)
     where = f"{reverse('breach_new')}?incident={incident.pk}"

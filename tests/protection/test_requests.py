@@ -150,7 +150,7 @@ def test_an_erasure_is_granted_by_the_hospital_and_carried_out_by_an_administrat
     assert wrong.status_code == 400 and "Nothing was erased" in wrong.content.decode()
     done = admin.post(where, {"ground": "b", "confirm": PATIENT})
     found.refresh_from_db()
-    assert (done.status_code, found.state, found.patient, found.pseudonyms) == (200, "fulfilled", "", [])
+    assert (done.status_code, found.state, found.patient, found.pseudonyms) == (200, "fulfilled", None, [])
     assert found.receipt in done.content.decode()
     assert Outbox.objects.filter(operation="ERASURE", object_id=found.receipt).exists()
     assert patient_known("north", PATIENT) is None
@@ -166,7 +166,7 @@ def test_a_patient_erased_elsewhere_is_forgotten_here_too(world, deployment):
     receipt = patient_erase(**given, ground="b", actor=world.people.administrator)
     assert receipt.forgotten["numbers in requests"] == 1
     found.refresh_from_db()
-    assert (found.patient, found.pseudonyms) == ("", [])
+    assert (found.patient, found.pseudonyms) == (None, [])
 
 
 def test_an_objection_becomes_an_appeal(world, deployment, client_of):
@@ -190,7 +190,7 @@ def test_a_restriction_stays_until_it_is_lifted(world, deployment, client_of):
     assert str(found.patient) == PATIENT
     client.post(reverse("subject_step", args=[found.pk]), {"step": "lift", "text": "Accuracy was checked."})
     found.refresh_from_db()
-    assert found.patient == ""
+    assert found.patient is None
     with pytest.raises(Conflict, match="No restriction"):
         service.restriction_lift(request=found, text="Again.", actor=officer)
 

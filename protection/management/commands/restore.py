@@ -46,10 +46,9 @@ class Command(BaseCommand):
             f"{told['entries']:,} entries of the ledger, {told['files']:,} files."
         )
         wrong = [*told["problems"], *told["since"]]
-        for sentence in wrong:
-            self.stdout.write(self.style.ERROR(f"  {sentence}"))
         if wrong:
-            raise CommandError("Do not start the platform before people have looked at this.")
+            found = "\n  ".join(wrong)
+            raise CommandError(f"Do not start the platform before people have looked at this:\n  {found}")
         self.stdout.write(
             "The ledger is intact. Put the private keys back into keys/; whoever was erased after the newest file of "
             "people's keys must be erased again (docs/privacy.md)."

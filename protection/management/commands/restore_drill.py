@@ -35,8 +35,9 @@ class Command(BaseCommand):
         self.stdout.write(f"Restored and checked in {held.seconds:.1f} s (recovery time).")
         if held.lost_seconds is not None:
             self.stdout.write(f"Work of {held.lost_seconds / 60:.1f} minutes would have been lost (recovery point).")
-        for sentence in [*held.problems, *held.figures.get("since", [])]:
+        for sentence in held.figures.get("since", []):
             self.stdout.write(f"  {sentence}")
         if held.outcome == held.Outcome.FAILED:
-            raise CommandError("The drill has failed; it is entered in the ledger.")
+            found = "\n  ".join(held.problems)
+            raise CommandError(f"The drill has failed; it is entered in the ledger.\n  {found}")
         self.stdout.write(self.style.SUCCESS("The drill has passed; it is entered in the ledger."))
