@@ -34,7 +34,7 @@ def protection_needs(user: Any) -> list[ProtectionNeed]:
     found: list[ProtectionNeed] = []
     if user.may("protection.edit"):
         found += [*_breaches(user), *_assessments(user)]
-    if user.may("subject.view"):
+    if user.may("subject.handle") or user.may("people.erase"):
         found += _requests(user)
     if user.may("retention.manage"):
         found += [*_continuity(), *_retention()]

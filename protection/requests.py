@@ -25,6 +25,7 @@ from federation.models import Participant
 from models_registry.models import Deployment
 from protection.domain.deadlines import due
 from protection.models import RequestStep, SubjectRequest
+from protection.retention import held_predictions
 
 Kind, State = SubjectRequest.Kind, SubjectRequest.State
 
@@ -124,6 +125,8 @@ def erasure_carry_out(*, request: SubjectRequest, ground: str, confirm: str, act
         row = SubjectRequest.objects.select_for_update(of=("self",)).get(pk=request.pk)
         if row.state != State.GRANTED:
             raise Conflict("This erasure is not granted, or was carried out already.")
+        if held := held_predictions():
+            raise Conflict(f"Nothing is erased now: {held} (Art. 17(3)(e)).")
         patient = str(row.patient)
         if confirm != patient:
             raise ApplicationError("The typed number is not the request's. Nothing was erased.")

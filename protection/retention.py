@@ -193,8 +193,8 @@ def holds_now() -> QuerySet[LegalHold]:
     return LegalHold.objects.filter(lifted_at__isnull=True, ends_on__gte=today).select_related("placed_by")
 
 
-def held_predictions(_month: date) -> str:
-    """Who keeps a month of predictions beyond its period, in words: for `audits.runtime.retention`."""
+def held_predictions(_month: date | None = None) -> str:
+    """What keeps predictions beyond their period, in words: for `audits.runtime.retention`, and before an erasure."""
     found = holds_now().filter(Q(record_class="") | Q(record_class="predictions")).first()
     return f"a legal hold until {found.ends_on:%d %B %Y} keeps them" if found else ""
 

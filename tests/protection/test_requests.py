@@ -16,6 +16,7 @@ from core.errors import ApplicationError, Conflict, Forbidden
 from core.models import Outbox
 from core.pseudonyms import patient_known
 from protection import requests as service
+from protection import retention
 from protection.models import SubjectRequest
 from tests.factories.registry import make_deployment
 
@@ -148,6 +149,12 @@ def test_an_erasure_is_granted_by_the_hospital_and_carried_out_by_an_administrat
     assert officer.post(where, {"ground": "b", "confirm": PATIENT}).status_code == 403
     wrong = admin.post(where, {"ground": "b", "confirm": "mrn-1"})
     assert wrong.status_code == 400 and "Nothing was erased" in wrong.content.decode()
+    hold = retention.hold_place(
+        record=None, ends_on=timezone.now().date(), reason="Court of X.", actor=people.administrator
+    )
+    held = admin.post(where, {"ground": "b", "confirm": PATIENT})
+    assert held.status_code == 400 and "a legal hold until" in held.content.decode()
+    retention.hold_lift(hold=hold, reason="Over.", actor=people.administrator)
     done = admin.post(where, {"ground": "b", "confirm": PATIENT})
     found.refresh_from_db()
     assert (done.status_code, found.state, found.patient, found.pseudonyms) == (200, "fulfilled", None, [])
