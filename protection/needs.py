@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.db import connection
 from django.urls import reverse
 
 from core.tones import ToneName
@@ -29,15 +30,34 @@ class ProtectionNeed:
     since: datetime
 
 
+# One question for the many days on which nothing waits: the home page asks it each time.
+_ANYTHING = """
+    SELECT EXISTS (SELECT FROM protection_breach WHERE closed_at IS NULL),
+           EXISTS (SELECT FROM protection_impactassessment),
+           EXISTS (SELECT FROM protection_subjectrequest WHERE ended_at IS NULL),
+           EXISTS (SELECT FROM protection_backup),
+           EXISTS (SELECT FROM protection_retentionexecution WHERE error <> '')
+"""
+
+
 def protection_needs(user: Any) -> list[ProtectionNeed]:
     """Everything that waits for this person."""
+    if not user.may("protection.view"):
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(_ANYTHING)
+        breaches, assessments, requests, backups, failures = cursor.fetchone()
     found: list[ProtectionNeed] = []
-    if user.may("protection.edit"):
-        found += [*_breaches(user), *_assessments(user)]
-    if user.may("subject.handle") or user.may("people.erase"):
+    if breaches and user.may("protection.edit"):
+        found += _breaches(user)
+    if assessments and user.may("protection.edit"):
+        found += _assessments(user)
+    if requests and (user.may("subject.handle") or user.may("people.erase")):
         found += _requests(user)
-    if user.may("retention.manage"):
-        found += [*_continuity(), *_retention()]
+    if backups and user.may("retention.manage"):
+        found += _continuity()
+    if failures and user.may("retention.manage"):
+        found += _retention()
     return found
 
 
