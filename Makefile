@@ -8,7 +8,7 @@ FLARE := .venv-flare/.installed
 WORKERS ?= 2
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help demo test contracts flare lint format lock bench docs screenshots clean
+.PHONY: help demo test contracts flare lint format lock bench docs screenshots backup drill clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -53,6 +53,12 @@ docs: $(VENV)/.installed-dev  ## build the documentation into var/docs; a broken
 
 screenshots: $(VENV)/.installed-dev  ## make the pictures of the guides anew, in a real browser
 	@E2E_PICTURES=docs/images/guides $(BIN)/python -m pytest -q -n 0 tests/e2e/test_life_of_a_model.py
+
+backup: $(VENV)/.installed  ## a sealed backup under TARGET=FOLDER (QFL_BACKUP_KEY_FILE=FILE; docs/operations/continuity.md)
+	@$(BIN)/python -m qflethics.launcher.continuity backup $(TARGET) $(if $(BY),--by $(BY))
+
+drill: $(VENV)/.installed  ## restore BACKUP=FOLDER into a database of its own, check it, record it (BY=EMAIL of an administrator)
+	@$(BIN)/python -m qflethics.launcher.continuity drill $(BACKUP) --by $(BY) $(ARGS)
 
 clean:  ## remove what the demonstration has stored, and the virtual environment
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m qflethics.launcher.forget; fi

@@ -101,6 +101,15 @@ def patient_pseudonyms(site: str, patients: Sequence[str]) -> list[str]:
     return asked.pseudonyms(salted)
 
 
+def patient_known(site: str, patient: str) -> str | None:
+    """The pseudonym of a patient; None if the site never sent one of this number. Makes no salt."""
+    index = _patient_index(site, [patient])[patient]
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT salt FROM core_patientkey WHERE index = %s", [index])
+        row = cursor.fetchone()
+    return _pseudonym(_key(_PSEUDONYM), bytes(row[0]), index) if row else None
+
+
 def patient_forget(site: str, patient: str) -> str | None:
     """Delete a patient's salt. Returns the pseudonym that it made, or None if the patient is not known."""
     index = _patient_index(site, [patient])[patient]

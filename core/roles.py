@@ -89,6 +89,14 @@ MATRIX: dict[str, frozenset[Role]] = {
     "board.convene": frozenset({Role.AUDITOR}),  # nobody who approves or runs what is reviewed
     "board.hold": frozenset({Role.AUDITOR, Role.ETHICS_OFFICER}) | _OUTSIDE,  # declare, find, sign (an auditor)
     "board.follow": frozenset({Role.ADMINISTRATOR, Role.ETHICS_OFFICER, Role.AUDITOR, Role.SITE_OPERATOR}),
+    "protection.view": frozenset({Role.AUDITOR, Role.ETHICS_OFFICER, Role.ADMINISTRATOR}),  # and continuity
+    "protection.edit": frozenset({Role.ETHICS_OFFICER, Role.ADMINISTRATOR}),  # record, assessments, breaches
+    "assessment.sign": frozenset({Role.ETHICS_OFFICER}),
+    "retention.manage": frozenset({Role.ADMINISTRATOR}),
+    "hold.place": frozenset({Role.ETHICS_OFFICER, Role.ADMINISTRATOR}),
+    "continuity.drill": frozenset({Role.ADMINISTRATOR}),
+    "subject.view": frozenset({Role.AUDITOR, Role.ETHICS_OFFICER, Role.ADMINISTRATOR}),
+    "subject.handle": frozenset({Role.ETHICS_OFFICER}),  # of the own hospital
     "people.view": frozenset({Role.ADMINISTRATOR, Role.AUDITOR}),
     "people.erase": frozenset({Role.ADMINISTRATOR}),
     "people.invite": frozenset({Role.ADMINISTRATOR}),

@@ -58,6 +58,7 @@ STATES: dict[str, StateLook] = {
         ("requested", "info", "inbox", "Requested"),
         ("consented", "pass", "check-circle", "Consented"),
         ("refused", "fail", "x-circle", "Refused"),
+        ("fulfilled", "pass", "check-circle", "Fulfilled"),
         ("granted", "pass", "check-circle", "Granted"),
         ("denied", "fail", "x-circle", "Denied"),
         ("published", "pass", "check-circle", "Published"),

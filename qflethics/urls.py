@@ -30,6 +30,7 @@ urlpatterns = [
     path("", include("audits.predeployment.urls")),
     path("", include("audits.runtime.urls")),
     path("", include("audits.posthoc.urls")),
+    path("", include("protection.urls")),
     path("", include("interop.urls")),
     path("", include("provenance.urls")),
 ]

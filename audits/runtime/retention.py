@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
@@ -25,6 +25,8 @@ from models_registry.models import Deployment
 from provenance.domain.merkle import root_of
 
 logger = logging.getLogger(__name__)
+KEEPERS: list[Callable[[date], str]] = []
+"""Who else keeps a month, in words, or nothing; apps of higher floors (legal holds) append theirs in `ready()`."""
 LAW_MONTHS = 6  # the database's own floor (migration 0030); the setting can only raise it
 AROUND = timedelta(minutes=1)  # a batch's entry may be a moment later than its rows
 _MONTHS = """
@@ -131,7 +133,7 @@ def _keeper(first: date, today: date) -> str:
         keeps = deployment.policy.get("retention_months", settings.RETENTION_MONTHS)
         if age < keeps:
             return f"{deployment} keeps its rows {keeps} months"
-    return ""
+    return next((said for keeper in KEEPERS if (said := keeper(first))), "")
 
 
 def _age(first: date, today: date) -> int:

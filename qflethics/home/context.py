@@ -29,6 +29,7 @@ _NAVIGATION = (  # label, url name, icon, action that the role matrix must allow
     ("External findings", "samples", "list", "sample.view", "samples"),
     ("Controls", "controls", "shield-check", "control.view", "controls"),
     ("Risks", "risks", "alert", "control.view", "risks"),
+    ("Data protection", "protection", "lock", "protection.view", "protection"),
     ("People", "people", "user", "people.view", "people"),
     ("Emergency access", "emergencies", "lock", "emergency.view", "emergency"),
 )

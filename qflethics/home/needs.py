@@ -26,6 +26,7 @@ from federation.models import Reconsideration, TrainingRun
 from federation.presentation.consents import answers_of, own_of
 from federation.presentation.progress import orders_in_silence
 from models_registry.models import ApprovalRequest, Deployment, Evidence, Version
+from protection.needs import protection_needs
 
 RECENT = timedelta(days=14)
 _URGENCY: tuple[ToneName, ...] = ("halt", "fail", "warn", "info", "pass", "muted", "plain")
@@ -67,6 +68,7 @@ def needs_of(user: User) -> list[Need]:
         found += _external(user)
     if user.may("report.view"):
         found += _reports(user)
+    found += [Need(n.title, n.detail, n.url, n.tone, n.since) for n in protection_needs(user)]
     if user.may("factor.reset"):
         found += _lost_devices(user)
     found += [*_emergencies(user), *_own_account(user)]

@@ -43,6 +43,7 @@ INSTALLED_APPS = [
     "audits.predeployment",
     "audits.runtime",
     "audits.posthoc",
+    "protection",
     "qflethics.home",
 ]
 
@@ -124,6 +125,8 @@ CELERY_BEAT_SCHEDULE = {
                 "options": {"expires": WITNESS_SECONDS}},
     # The ledger's check and the measure of its completeness; one that is missed is not made up for.
     "approvals": {"task": "models_registry.tasks.expire_task", "schedule": 900.0, "options": {"expires": 600}},
+    # Asked for every hour, done once a day.
+    "retention": {"task": "protection.tasks.retention_task", "schedule": 3600.0, "options": {"expires": 1800}},
     # Asked for every hour, made once: who was down on the first day of a month makes up for it.
     "reports": {"task": "audits.posthoc.tasks.reports_task", "schedule": 3600.0, "options": {"expires": 1800}},
     "verify": {"task": "provenance.tasks.verify_task", "schedule": 3600.0, "options": {"expires": 1800}},
@@ -301,3 +304,11 @@ REGULATORY_REGIMES = env.words("REGULATORY_REGIMES", "mdr,ai_act,gdpr,hipaa")
 RETENTION_MIN_MONTHS = int(env.number("RETENTION_MIN_MONTHS", 6))
 RETENTION_MONTHS = int(env.number("RETENTION_MONTHS", 120))
 DECISION_RETENTION_DAYS = env.number("DECISION_RETENTION_DAYS", 3650)  # decisions are kept under legal duty so long
+# Continuity (docs/operations/continuity.md): what may be lost, how long it may take, how often it is rehearsed.
+BACKUP_KEY_FILE = os.environ.get("QFL_BACKUP_KEY_FILE", "")  # seals backups; no default, and never in a backup
+CONTINUITY_LOST_HOURS = env.number("CONTINUITY_LOST_HOURS", 24)
+CONTINUITY_RESTORE_HOURS = env.number("CONTINUITY_RESTORE_HOURS", 8)
+CONTINUITY_DRILL_DAYS = int(env.number("CONTINUITY_DRILL_DAYS", 90))
+# Of backups and restores only: the owner's address of this database, and of the empty one that a drill restores into.
+DATABASE_OWNER_URL = env.text("DATABASE_OWNER_URL", "")
+DRILL_OWNER_URL, DRILL_URL = env.text("DRILL_OWNER_URL", ""), env.text("DRILL_URL", "")

@@ -1,0 +1,131 @@
+"""What of data protection and continuity waits for a person: shown on the overview and on the home page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import connection
+from django.urls import reverse
+
+from core.tones import ToneName
+from protection import standing
+from protection.assessments import models_of
+from protection.breaches import duties_of
+from protection.domain.texts import missing
+from protection.models import Breach, RetentionExecution, SubjectRequest
+from protection.requests import State, handles
+
+
+@dataclass(frozen=True)
+class ProtectionNeed:
+    """One thing to do; the home page shows it like any other."""
+
+    title: str
+    detail: str
+    url: str
+    tone: ToneName
+    since: datetime
+
+
+# One question for the many days on which nothing waits: the home page asks it each time.
+_ANYTHING = """
+    SELECT EXISTS (SELECT FROM protection_breach WHERE closed_at IS NULL),
+           EXISTS (SELECT FROM protection_impactassessment),
+           EXISTS (SELECT FROM protection_subjectrequest WHERE ended_at IS NULL),
+           EXISTS (SELECT FROM protection_backup),
+           EXISTS (SELECT FROM protection_retentionexecution WHERE error <> '')
+"""
+
+
+def protection_needs(user: Any) -> list[ProtectionNeed]:
+    """Everything that waits for this person."""
+    if not user.may("protection.view"):
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(_ANYTHING)
+        breaches, assessments, requests, backups, failures = cursor.fetchone()
+    found: list[ProtectionNeed] = []
+    if breaches and user.may("protection.edit"):
+        found += _breaches(user)
+    if assessments and user.may("protection.edit"):
+        found += _assessments(user)
+    if requests and (user.may("subject.handle") or user.may("people.erase")):
+        found += _requests(user)
+    if backups and user.may("retention.manage"):
+        found += _continuity()
+    if failures and user.may("retention.manage"):
+        found += _retention()
+    return found
+
+
+def _breaches(user: Any) -> Iterator[ProtectionNeed]:
+    for breach in Breach.objects.for_user(user).open().prefetch_related("records"):
+        running = [view for view in duties_of(breach) if view.running]
+        late = any(view.overdue for view in running)
+        if running:
+            detail = f"{running[0].duty.article}: until {running[0].due:%d %b %Y, %H:%M} UTC. {len(running)} to answer."
+        else:
+            detail = "Every duty is answered: close it."
+        yield ProtectionNeed(
+            f"A breach of personal data: a duty is {'overdue' if late else 'due'}" if running else "A breach to close",
+            detail, reverse("breach", args=[breach.pk]), "fail" if late else "warn", breach.created_at,
+        )  # fmt: skip
+
+
+def _assessments(user: Any) -> Iterator[ProtectionNeed]:
+    for view in models_of(user):
+        if view.draft is not None and not missing(view.draft.sections) and view.draft.written_by_id != user.pk:
+            if user.may("assessment.sign"):
+                yield ProtectionNeed(
+                    f"An impact assessment waits for your signature: {view.model}", "Every section is written.",
+                    reverse("assessment", args=[view.draft.pk]), "warn", view.draft.created_at,
+                )  # fmt: skip
+        elif view.overdue and view.draft is None and view.signed is not None:
+            yield ProtectionNeed(
+                f"The impact assessment of {view.model} is due for review", "Begin its next edition.",
+                reverse("assessment", args=[view.signed.pk]), "warn", view.signed.signed_at or view.signed.created_at,
+            )  # fmt: skip
+
+
+def _requests(user: Any) -> Iterator[ProtectionNeed]:
+    for row in SubjectRequest.objects.for_user(user).open():
+        erases = row.state == State.GRANTED and user.may("people.erase")
+        if erases or (row.state != State.GRANTED and handles(row, user)):
+            yield ProtectionNeed(
+                f"A patient's request is {'overdue' if row.overdue else 'open'}: {row.get_kind_display()}",
+                f"{row.get_state_display()}. To be answered by {row.due_on:%d %b %Y}.",
+                reverse("subject_request", args=[row.pk]),
+                "fail" if row.overdue else "warn" if erases or row.days_left <= 7 else "info", row.created_at,
+            )  # fmt: skip
+
+
+def _continuity() -> Iterator[ProtectionNeed]:
+    """Only once somebody has begun to back up: a trial needs no drill."""
+    now = standing.continuity()
+    if now.backup is None:
+        return
+    if now.backup_overdue:
+        yield ProtectionNeed(
+            "The newest backup is too old", f"It was taken on {now.backup.taken_at:%d %b %Y, %H:%M} UTC.",
+            reverse("continuity"), "fail", now.backup.taken_at,
+        )  # fmt: skip
+    if now.last_failed or now.drill_overdue:
+        since = now.drill.created_at if now.drill else now.backup.created_at
+        yield ProtectionNeed(
+            "The last restore drill has failed" if now.last_failed else "A restore drill is due",
+            "A backup that was never restored is none. The page says how.", reverse("continuity"),
+            "fail" if now.last_failed else "warn", since,
+        )  # fmt: skip
+
+
+def _retention() -> Iterator[ProtectionNeed]:
+    newest = RetentionExecution.objects.order_by("record_class", "-created_at").distinct("record_class")
+    for row in newest:
+        if row.error:
+            yield ProtectionNeed(
+                "The retention schedule could not be carried out", f"{row.record_class}: {row.error}",
+                reverse("retention"), "fail", row.created_at,
+            )  # fmt: skip

@@ -1,0 +1,59 @@
+"""The runbook's own commands, taken from its text and run: the shell's by a shell, ours in this process (a start of
+Django takes seconds), but for the drill's check, which has a process of its own as always."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import shlex
+import subprocess
+from pathlib import Path
+from string import Template
+
+import pytest
+from django.core.management import call_command
+
+from protection.models import Backup, RestoreDrill
+from provenance.models import Checkpoint
+
+ROOT = Path(__file__).parents[2]
+RUNBOOK = ROOT / "docs" / "operations" / "continuity.md"
+OURS = "python manage.py "
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def commands() -> list[str]:
+    blocks = re.findall(r"```sh\n(.*?)```", RUNBOOK.read_text(), re.DOTALL)
+    return [line for block in blocks for line in block.splitlines()]
+
+
+def test_the_commands_of_the_runbook_work(world, signed, files, settings, tmp_path, empty_database, looking_at):
+    signed()
+    settings.DRILL_OWNER_URL, settings.DRILL_URL = empty_database("qfl_drill")
+    (tmp_path / "checkpoint").write_text(Checkpoint.objects.get().note)
+    (tmp_path / "keys").mkdir()
+    words = {
+        "KEYS": str(tmp_path / "keys"), "TARGET": str(tmp_path / "backups"),
+        "CHECKPOINT": str(tmp_path / "checkpoint"), "ADMINISTRATOR": world.people.administrator.email,
+    }  # fmt: skip
+
+    def manage(line: str) -> str:
+        told = io.StringIO()
+        call_command(*shlex.split(Template(line).substitute(words))[2:], stdout=told)
+        return told.getvalue()
+
+    make, protect, export, backup, drill, restore = commands()
+    for line in (make, protect):
+        subprocess.run(["sh", "-ec", line], env={**os.environ, **words}, check=True)
+    name, _, value = export.removeprefix("export ").partition("=")
+    assert name == "QFL_BACKUP_KEY_FILE"
+    settings.BACKUP_KEY_FILE = Template(value).substitute(words)
+    words["BACKUP"] = Path(manage(backup).splitlines()[0]).name
+    assert Backup.objects.get().name == words["BACKUP"]
+    assert "The drill has passed" in manage(drill)
+    held = RestoreDrill.objects.get()
+    assert (held.outcome, held.figures["entries"]) == ("passed", Checkpoint.objects.get().size)
+    settings.DATABASE_OWNER_URL, app_url = empty_database("qfl_new")
+    with looking_at(app_url, tmp_path / "new"):
+        assert "The ledger is intact" in manage(restore)
