@@ -5,7 +5,12 @@ class AccountsConfig(AppConfig):
     name = "accounts"
 
     def ready(self) -> None:
-        from accounts import erasure, factors, sessions  # noqa: F401 - sessions notes each sign-in
+        from accounts import erasure, factors, inbox, sessions  # noqa: F401 - sessions notes each sign-in
         from accounts.api import schema  # noqa: F401 - registers the scheme with drf-spectacular
 
+        from core import jobs
+
         erasure.when_erased("person", factors.forget)
+        erasure.when_erased("person", inbox.forget)
+        jobs.handles(inbox.MAIL)(inbox.message_mail)
+        jobs.handles(inbox.DIGEST)(inbox.message_digest)

@@ -14,6 +14,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from accounts.models_factor import FactorReset, RecoveryCode, SecondFactor
+from accounts.models_personal import Message, Preferences, SavedView
 from accounts.models_session import SignedIn
 from core import vault
 from core.capture import captured
@@ -23,8 +24,8 @@ from core.prepared import Prepared
 from core.roles import LABELS, Role, allowed
 
 __all__ = [
-    "ApiKey", "FactorReset", "Institution", "Membership", "RecoveryCode", "SecondFactor", "SignedIn", "User",
-    "UserManager",
+    "ApiKey", "FactorReset", "Institution", "Membership", "Message", "Preferences", "RecoveryCode", "SavedView",
+    "SecondFactor", "SignedIn", "User", "UserManager",
 ]  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from audits.runtime.models import Appeal, Batch, Prediction, Review
 from audits.runtime.models_appeals import today
 from audits.runtime.rows import Body
 from audits.runtime.services import checked_reason as readable
+from core import events
 from core.context import governed
 from core.errors import ApplicationError, Conflict, Forbidden
 from core.roles import Role
@@ -62,11 +63,13 @@ def appeal_file(*, deployment: Deployment, event_key: str, contested_by: str, gr
             state=State.DECIDED
         ).exists():  # fmt: skip
             raise Conflict("This prediction is contested already, and the appeal is not decided yet.")
-        return Appeal.objects.create(
+        made = Appeal.objects.create(
             **case_columns(prediction), institution=institution, requested_by=batch.caller_id, case_name=event_key,
             contested_by=contested_by, filed_by=actor, grounds=grounds,
             due_on=today() + dt.timedelta(days=deployment.policy.get("appeal_days", APPEAL_DAYS)),
         )  # fmt: skip
+        events.emit("appeal.filed", {"appeal": str(made.id)})
+        return made
 
 
 def appeal_take(*, appeal: Appeal, actor: User) -> Appeal:

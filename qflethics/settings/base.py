@@ -119,6 +119,9 @@ CELERY_BEAT_SCHEDULE = {
     "approvals": {"task": "models_registry.tasks.expire_task", "schedule": 900.0, "options": {"expires": 600}},
     # Asked for every hour, made once: who was down on the first day of a month makes up for it.
     "reports": {"task": "audits.posthoc.tasks.reports_task", "schedule": 3600.0, "options": {"expires": 1800}},
+    # Digests go out in each person's own morning, so they are looked for every hour; so is what is overdue.
+    "digests": {"task": "accounts.tasks.digests_task", "schedule": 3600.0, "options": {"expires": 1800}},
+    "overdue": {"task": "audits.runtime.tasks.overdue_task", "schedule": 3600.0, "options": {"expires": 1800}},
     "verify": {"task": "provenance.tasks.verify_task", "schedule": 3600.0, "options": {"expires": 1800}},
 }  # fmt: skip
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR / "beat-schedule")
