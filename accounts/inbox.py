@@ -1,7 +1,7 @@
 """What people are told: in the inbox always, and by e-mail at once or in a digest, as each chose for each kind.
 
 A message holds names of deployments, versions and institutions, days, and the monitor's own sentences. What a person
-wrote stays out, as people write of people; so do patients and cases. Telling twice adds nothing: each message has a key.
+wrote stays out, as people write of people; so do patients and cases. Telling twice adds nothing: a message has a key.
 """
 
 from __future__ import annotations
@@ -187,7 +187,9 @@ def message_digest(payload: dict) -> jobs.Effects | None:
         lines.append(f"More than {MOST_LISTED} wait; the rest stands in your inbox.")
     how = "daily" if chosen.digest == Preferences.Digest.DAILY else "weekly"
     lines.append(f"This is your {how} digest. Change it on the platform under: Your account, preferences.")
-    _send(user, f"QFL-ETHICS: {len(rows)} unread message{'s' if len(rows) > 1 else ''}", [*lines, FOOT], payload["user"])
+    _send(
+        user, f"QFL-ETHICS: {len(rows)} unread message{'s' if len(rows) > 1 else ''}", [*lines, FOOT], payload["user"]
+    )
     now = timezone.now()
 
     def effects() -> None:

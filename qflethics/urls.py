@@ -21,6 +21,8 @@ API: list[URLPattern | URLResolver] = [
 urlpatterns = [
     path("api/v1/", include(API)),
     path("", home.home, name="home"),
+    path("search/", home.search, name="search"),
+    path("language/", home.language, name="language"),
     path("login/", home.SignIn.as_view(), name="login"),
     path("login/code/", second_step.login_code, name="login_code"),
     path("logout/", auth.LogoutView.as_view(), name="logout"),

@@ -8,6 +8,8 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 
+from accounts.inbox import counted
+from accounts.personal import chosen
 from federation.models import Federation
 
 _NAVIGATION = (  # label, url name, icon, action that the role matrix must allow, first part of the path
@@ -44,20 +46,30 @@ def chrome(request: HttpRequest) -> dict[str, Any]:
         except NoReverseMatch:
             continue
         if user.may(action):
-            navigation.append({"label": label, "url": url, "icon": icon, "current": first in (starts.split() or [""])})
+            current = first in (starts.split() or [""])
+            navigation.append({"label": label, "url": url, "icon": icon, "current": current, "place": name})
     return {
         "navigation": navigation,
         "viewer": {
             "name": user.name,
             "role": user.role_label,
             "institution": str(user.institution or "All institutions"),
-            "links": [{"url": reverse("account"), "label": "Your account"}] if user.may("account.own") else [],
+            "links": _links() if user.may("account.own") else [],
         },
+        "unread": counted(user) if user.may("account.own") else 0,
+        "shortcuts": chosen(request).get("shortcuts", True),
         "synthetic_data": Federation.objects.for_user(user).filter(synthetic=True).exists(),
         "request_id": getattr(request, "id", ""),
         "version": settings.VERSION,
         "live_base": live_base(request),
     }
+
+
+def _links() -> list[dict[str, str]]:
+    return [
+        {"url": reverse("account"), "label": "Your account"},
+        {"url": reverse("preferences"), "label": "Preferences"},
+    ]
 
 
 def live_base(request: HttpRequest) -> str:

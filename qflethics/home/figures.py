@@ -67,7 +67,7 @@ def recent_activity() -> list[dict[str, Any]]:
 def _activity(entries: list[Entry]) -> dict[str, Any]:
     """One line for entries of one kind that follow one another, newest first."""
     newest, oldest = entries[0], entries[-1]
-    words = f"{table_words(newest.table)} {_OPERATIONS.get(newest.operation, newest.operation.lower())}"
+    words = f"{table_words(newest.table)} {operation_words(newest.operation)}"
     alone = len(entries) == 1
     return {
         "when": newest.at,
@@ -75,6 +75,10 @@ def _activity(entries: list[Entry]) -> dict[str, Any]:
         "url": link("ledger_entry", newest.seq),
         "detail": f"Ledger entry {newest.seq}" if alone else f"Ledger entries {oldest.seq} to {newest.seq}",
     }
+
+
+def operation_words(operation: str) -> str:
+    return _OPERATIONS.get(operation, operation.lower())
 
 
 def table_words(table: str) -> str:

@@ -11,13 +11,15 @@ from django.shortcuts import render
 from django.template.loader import get_template
 from django.utils.cache import patch_vary_headers
 from django.utils.decorators import method_decorator
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
+from django.views.i18n import set_language
 
 from accounts import factors
 from accounts.access import requires
 from accounts.models import User
 from qflethics.home.figures import key_figures, recent_activity
 from qflethics.home.needs import needs_of
+from qflethics.home.search import found, understood
 from qflethics.home.second_step import await_code
 
 
@@ -35,6 +37,16 @@ def home(request: HttpRequest) -> HttpResponse:
     response = render(request, template, context)
     patch_vary_headers(response, ["HX-Request"])
     return response
+
+
+@requires("home.view")
+@require_safe
+def search(request: HttpRequest) -> HttpResponse:
+    """Everything that the person may open, by words, number, digest or identifier."""
+    asked = understood(request.GET.get("q", ""))
+    groups = found(request.user, asked)  # type: ignore[arg-type]
+    context = {"asked": asked, "groups": groups, "total": sum(len(group.hits) for group in groups)}
+    return render(request, "home/search.html", context)
 
 
 class SignInForm(AuthenticationForm):
@@ -88,6 +100,13 @@ def locked_out(request: HttpRequest, response: HttpResponse | None = None, crede
     answer = render(request, "429.html", {"status": 429, "retry_after": f"{minutes} minutes"}, status=429)
     answer["Retry-After"] = str(minutes * 60)
     return answer
+
+
+@login_not_required
+@require_POST
+def language(request: HttpRequest) -> HttpResponse:
+    """The language of whoever is not signed in yet, in a cookie. (Signed in, it is one of the person's preferences.)"""
+    return set_language(request)
 
 
 @require_safe
