@@ -7,7 +7,6 @@ class AccountsConfig(AppConfig):
     def ready(self) -> None:
         from accounts import erasure, factors, inbox, sessions  # noqa: F401 - sessions notes each sign-in
         from accounts.api import schema  # noqa: F401 - registers the scheme with drf-spectacular
-
         from core import jobs
 
         erasure.when_erased("person", factors.forget)
