@@ -6,6 +6,7 @@ from django import forms
 from django.contrib.auth.forms import PasswordChangeForm
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 
 from accounts.keys import LONGEST_DAYS, MACHINE_ACTIONS
 from accounts.models import Institution
@@ -14,8 +15,8 @@ from accounts.reauthentication import WrongPassword, reauthenticate
 
 class CodeForm(forms.Form):
     code = forms.CharField(
-        label="Code",
-        help_text="The six digits that your authenticator app shows now, or one of your recovery codes.",
+        label=_("Code"),
+        help_text=_("The six digits that your authenticator app shows now, or one of your recovery codes."),
         max_length=40,
         widget=forms.TextInput(attrs={"autocomplete": "one-time-code", "inputmode": "text", "autofocus": True}),
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 from django import forms
 from django.conf import settings
+from django.utils.translation import gettext_lazy as _
 
 from accounts.inbox import Way, kinds_of, way_of
 from accounts.models import Preferences, User
@@ -26,31 +27,34 @@ class PreferencesForm(forms.Form):
     """Language, time zone, shortcuts, the digest, and a field for each kind of message that can reach the person."""
 
     language = forms.ChoiceField(
-        label="Language", required=False,
-        help_text="The frame, the home page, signing in and deployments speak it; the rest stays English.",
+        label=_("Language"), required=False,
+        help_text=_("The frame, the home page, signing in and deployments speak it; the rest stays English."),
     )  # fmt: skip
     time_zone = forms.ChoiceField(
-        label="Time zone", help_text="Of the times on pages; each names its zone. Documents, forms and e-mails say UTC."
+        label=_("Time zone"),
+        help_text=_("Of the times on pages; each names its zone. Documents, forms and e-mails say UTC."),
     )
     shortcuts = forms.BooleanField(
-        label="Single keys are shortcuts", required=False, help_text="/ searches, ? lists them all. Turn them off if "
-        "you dictate, or press keys by accident.",
+        label=_("Single keys are shortcuts"), required=False, help_text=_(
+            "/ searches, ? lists them all. Turn them off if you dictate, or press keys by accident."
+        ),
     )  # fmt: skip
     digest = forms.ChoiceField(
-        label="Digest by e-mail", choices=Preferences.Digest, help_text="In the morning of your time zone, if there is "
-        "something unread.",
+        label=_("Digest by e-mail"), choices=Preferences.Digest, help_text=_(
+            "In the morning of your time zone, if there is something unread."
+        ),
     )  # fmt: skip
 
     def __init__(self, *args: Any, user: User, preferences: Preferences, **kwargs: Any) -> None:
         initial = {name: getattr(preferences, name) for name in ("language", "time_zone", "shortcuts", "digest")}
         super().__init__(*args, initial=initial, **kwargs)
-        self.fields["language"].choices = [("", "As the browser asks"), *settings.LANGUAGES]  # type: ignore[attr-defined]
+        self.fields["language"].choices = [("", _("As the browser asks")), *settings.LANGUAGES]  # type: ignore[attr-defined]
         self.fields["time_zone"].choices = [(name, name.replace("_", " ")) for name in zones()]  # type: ignore[attr-defined]
         self.kinds = kinds_of(user)
         for kind in self.kinds:
             self.fields[f"way_{kind.key}"] = forms.ChoiceField(
-                label=kind.label, choices=Way, initial=way_of(preferences, kind), required=not kind.fixed,
-                disabled=bool(kind.fixed), help_text=f"{kind.what} {kind.fixed}".strip(),
+                label=_(kind.label), choices=Way, initial=way_of(preferences, kind), required=not kind.fixed,
+                disabled=bool(kind.fixed), help_text=" ".join(_(words) for words in (kind.what, kind.fixed) if words),
             )  # fmt: skip
 
     def chosen(self) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from django.conf import settings
 from django.core.mail import EmailMessage
 from django.db import models, transaction
 from django.utils import timezone
+from django.utils.translation import gettext_lazy
 
 from accounts.models import Message, Preferences, SavedView, User
 from core import jobs
@@ -32,9 +33,9 @@ FOOT = "This message names no patient. Sign in to the platform for everything el
 class Way(models.TextChoices):
     """How a message reaches somebody besides the inbox."""
 
-    AT_ONCE = "at_once", "E-mail at once"
-    DIGEST = "digest", "In the digest"
-    INBOX = "inbox", "In the inbox only"
+    AT_ONCE = "at_once", gettext_lazy("E-mail at once")
+    DIGEST = "digest", gettext_lazy("In the digest")
+    INBOX = "inbox", gettext_lazy("In the inbox only")
 
 
 @dataclass(frozen=True)
@@ -57,25 +58,33 @@ class Kind:
     fixed: str = ""
 
 
+def _(words: str) -> str:
+    """Marked here, translated where it is shown."""
+    return words
+
+
 _OFFICE = frozenset({Role.ETHICS_OFFICER, Role.ADMINISTRATOR})
 _SERVED = _OFFICE | {Role.SITE_OPERATOR}
-_SAFETY = "Always sent: patients depend on it."
+_SAFETY = _("Always sent: patients depend on it.")
 KINDS: dict[str, Kind] = {
     kind.key: kind
     for kind in (
-        Kind("halt", "Halts", "A deployment is halted, or serves again.", Way.AT_ONCE, _SERVED, _SAFETY),
-        Kind("amber", "Warnings of the monitor", "A warning asks for an officer's decision.", Way.AT_ONCE,
+        Kind("halt", _("Halts"), _("A deployment is halted, or serves again."), Way.AT_ONCE, _SERVED,
+             _SAFETY),
+        Kind("amber", _("Warnings of the monitor"), _("A warning asks for an officer's decision."), Way.AT_ONCE,
              frozenset({Role.ETHICS_OFFICER})),
-        Kind("overdue", "Overdue matters", "A warning, an appeal or a regulator's clock was not answered in time.",
+        Kind("overdue", _("Overdue matters"),
+             _("A warning, an appeal or a regulator's clock was not answered in time."),
              Way.AT_ONCE, frozenset({Role.ETHICS_OFFICER, Role.CLINICIAN}), _SAFETY),
-        Kind("approval", "Approvals", "A request or a policy waits for a decision.", Way.DIGEST, _OFFICE),
-        Kind("appeal", "Appeals", "A prediction about a patient is contested.", Way.DIGEST,
+        Kind("approval", _("Approvals"), _("A request or a policy waits for a decision."), Way.DIGEST, _OFFICE),
+        Kind("appeal", _("Appeals"), _("A prediction about a patient is contested."), Way.DIGEST,
              frozenset({Role.ETHICS_OFFICER, Role.CLINICIAN})),
-        Kind("audit", "Audits", "An audit has ended.", Way.DIGEST, _OFFICE),
-        Kind("retrain", "Retrain or retire", "Data that a model learned from are lent no more.", Way.AT_ONCE, _OFFICE),
-        Kind("ledger", "Ledger", "A check of the ledger failed.", Way.AT_ONCE,
+        Kind("audit", _("Audits"), _("An audit has ended."), Way.DIGEST, _OFFICE),
+        Kind("retrain", _("Retrain or retire"), _("Data that a model learned from are lent no more."), Way.AT_ONCE,
+             _OFFICE),
+        Kind("ledger", _("Ledger"), _("A check of the ledger failed."), Way.AT_ONCE,
              frozenset({Role.ADMINISTRATOR, Role.AUDITOR})),
-        Kind("work", "Background work", "A job gave up.", Way.DIGEST, frozenset({Role.ADMINISTRATOR})),
+        Kind("work", _("Background work"), _("A job gave up."), Way.DIGEST, frozenset({Role.ADMINISTRATOR})),
     )
 }  # fmt: skip
 

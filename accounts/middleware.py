@@ -13,6 +13,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest, HttpResponse, HttpResponseForbidden, JsonResponse
 from django.shortcuts import redirect
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
 
 from accounts import factors, sessions
 from core.roles import Role
@@ -41,7 +42,7 @@ class SignInFirstMiddleware(LoginRequiredMiddleware):
         page = urlunsplit(("", "", parts.path or "/", parts.query, ""))
         messages.info(
             request,
-            "You were signed out meanwhile, so nothing was sent. Sign in: what you typed comes back.",
+            _("You were signed out meanwhile, so nothing was sent. Sign in: what you typed comes back."),
         )
         return redirect_to_login(page, self.get_login_url(view_func), self.get_redirect_field_name(view_func))
 

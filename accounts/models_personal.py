@@ -9,6 +9,7 @@ from typing import Any
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 _SCOPE = "accounts.Institution"
 
@@ -19,9 +20,9 @@ class Preferences(models.Model):
     exempt_reason = "how pages look to one person and how they hear of things: decides nothing"
 
     class Digest(models.TextChoices):
-        NEVER = "never", "Never"
-        DAILY = "daily", "Every day"
-        WEEKLY = "weekly", "Every Monday"
+        NEVER = "never", _("Never")
+        DAILY = "daily", _("Every day")
+        WEEKLY = "weekly", _("Every Monday")
 
     user = models.OneToOneField("accounts.User", models.CASCADE, primary_key=True, related_name="preferences")
     language = models.CharField(max_length=10, blank=True)  # empty: what the browser asks for

@@ -12,6 +12,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts import personal, views_saved
@@ -34,11 +35,12 @@ def inbox(request: HttpRequest) -> HttpResponse:
         rows = rows.filter(kind=kind)
     tabs = [
         {"label": label, "url": f"?{query}", "current": current}
-        for label, query, current in (("All", "", not unread), ("Unread", "unread", unread))
+        for label, query, current in ((_("All"), "", not unread), (_("Unread"), "unread", unread))
     ]
     context = {
         "page": Paginator(rows.unread() if unread else rows, PAGE).get_page(request.GET.get("page")),
-        "tabs": tabs, "kinds": kinds_of(user), "kind": kind, "labels": {key: kind.label for key, kind in KINDS.items()},
+        "tabs": tabs, "kinds": kinds_of(user), "kind": kind,
+        "labels": {key: _(kind.label) for key, kind in KINDS.items()},
     }  # fmt: skip
     return render(request, "accounts/inbox.html", context)
 
@@ -66,7 +68,7 @@ def message_unread(request: HttpRequest, message_id: uuid.UUID) -> HttpResponse:
 def inbox_read(request: HttpRequest) -> HttpResponse:
     """All that is unread, at once."""
     read = Message.objects.unread().filter(user=_person(request)).update(read_at=timezone.now())
-    messages.success(request, f"Marked as read: {read}.")
+    messages.success(request, _("Marked as read: %(n)s.") % {"n": read})
     return redirect("inbox")
 
 
@@ -79,7 +81,7 @@ def preferences(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         made, _ = Preferences.objects.update_or_create(user=user, defaults=form.chosen())
         personal.remember(request, made)
-        messages.success(request, "Your preferences are saved.")
+        messages.success(request, _("Your preferences are saved."))
         return redirect("preferences")
     return render(request, "accounts/preferences.html", {"form": form}, status=400 if form.errors else 200)
 

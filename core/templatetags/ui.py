@@ -44,7 +44,10 @@ def kpi(
     digits: int | None = None,
     metric: str = "",
 ) -> dict[str, Any]:
-    """One key figure; `metric` puts its entry of the glossary beside it. `value` is shown as given unless `digits` asks for a number format; None reads "not measured"."""
+    """One key figure. `value` is shown as given unless `digits` asks for a number format; None reads "not measured".
+
+    The entry of the glossary stands beside it: that of `metric`, or else of the label.
+    """
     shown: object = value
     if digits is not None:
         number = finite(value)

@@ -18,6 +18,8 @@ from django.contrib.postgres.search import SearchQuery, SearchVector
 from django.db.models import CharField, F, Q, QuerySet, Value
 from django.db.models.functions import Cast, Concat
 from django.urls import reverse
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from audits.posthoc.models import BoardReview, Report
@@ -51,7 +53,7 @@ class Group:
     """What was found of one kind; `more`: there is more than is shown."""
 
     key: str
-    label: str
+    label: Any  # words, translated where they are shown
     hits: list[Hit]
     more: bool
 
@@ -80,7 +82,7 @@ class Source:
     """
 
     key: str
-    label: str
+    label: Any  # words, translated where they are shown
     action: str
     rows: Callable[[User], QuerySet[Any]]
     text: SearchVector
@@ -101,50 +103,53 @@ def _scoped(model: Any, *related: str) -> Callable[[User], QuerySet[Any]]:
 
 
 SOURCES: tuple[Source, ...] = (
-    Source("federations", "Federations", "federation.view", _scoped(Federation),
+    Source("federations", _("Federations"), "federation.view", _scoped(Federation),
            _vector("name", "purpose", "data_title"),
            lambda row: Hit(row.name, reverse("federation", args=[row.id]), row.purpose, when=row.created_at)),
-    Source("runs", "Training runs", "federation.view", _scoped(TrainingRun, "federation"),
+    Source("runs", _("Training runs"), "federation.view", _scoped(TrainingRun, "federation"),
            _vector("name", "federation__name", "state"),
            lambda row: Hit(row.name, reverse("run", args=[row.id]), row.federation.name, row.state, row.created_at),
            ("config_hash",)),
-    Source("models", "Models", "model.view", _scoped(Model, "federation"),
+    Source("models", _("Models"), "model.view", _scoped(Model, "federation"),
            _vector("name", "intended_use", "federation__name"),
            lambda row: Hit(row.name, reverse("model", args=[row.id]), row.federation.name, when=row.created_at)),
-    Source("versions", "Versions", "version.view", _scoped(Version, "model__federation"),
+    Source("versions", _("Versions"), "version.view", _scoped(Version, "model__federation"),
            _vector(_version_name(), "model__federation__name"),
            lambda row: Hit(str(row), reverse("version", args=[row.id]), row.model.federation.name,
                            when=row.created_at),
            ("weights_digest", "baseline_digest", "config_hash")),
-    Source("audits", "Audits", "audit.view", _scoped(AuditRun, "version__model"),
+    Source("audits", _("Audits"), "audit.view", _scoped(AuditRun, "version__model"),
            _vector(_version_name("version__"), "state", "verdict", "tier"),
-           lambda row: Hit(f"Audit of {row.version}", reverse("audit", args=[row.id]), row.get_tier_display(),
+           lambda row: Hit(gettext("Audit of %(what)s") % {"what": row.version},
+                           reverse("audit", args=[row.id]), row.get_tier_display(),
                            row.verdict or row.state, row.created_at),
            ("digest",)),
-    Source("approvals", "Approvals", "approval.view", _scoped(ApprovalRequest, "version__model"),
+    Source("approvals", _("Approvals"), "approval.view", _scoped(ApprovalRequest, "version__model"),
            _vector(_version_name("version__"), "kind", "state"),
            lambda row: Hit(str(row), reverse("approval", args=[row.id]), row.get_kind_display(), row.state,
                            row.created_at),
            ("content_digest",)),
-    Source("deployments", "Deployments", "deployment.view", _scoped(Deployment, "version__model"),
+    Source("deployments", _("Deployments"), "deployment.view", _scoped(Deployment, "version__model"),
            _vector("name", _version_name("version__"), "state", "kind"),
            lambda row: Hit(row.name, reverse("deployment", args=[row.id]), str(row.version), row.state,
                            row.created_at)),
-    Source("incidents", "Incidents", "incident.view", _scoped(Incident, "deployment", "halt"),
+    Source("incidents", _("Incidents"), "incident.view", _scoped(Incident, "deployment", "halt"),
            _vector("deployment__name", "halt__site", "state"),
-           lambda row: Hit(f"Incident of {row.deployment.name}", reverse("incident", args=[row.id]),
+           lambda row: Hit(gettext("Incident of %(what)s") % {"what": row.deployment.name},
+                           reverse("incident", args=[row.id]),
                            f"At {row.halt.site}" if row.halt.site else "", row.state, row.created_at)),
-    Source("appeals", "Appeals", "appeal.view", _scoped(Appeal, "deployment", "institution"),
+    Source("appeals", _("Appeals"), "appeal.view", _scoped(Appeal, "deployment", "institution"),
            _vector("deployment__name", "institution__name", "state", "outcome"),
-           lambda row: Hit(f"Appeal against {row.deployment.name}", reverse("appeal", args=[row.id]),
+           lambda row: Hit(gettext("Appeal against %(what)s") % {"what": row.deployment.name},
+                           reverse("appeal", args=[row.id]),
                            row.institution.name, row.state, row.created_at)),
-    Source("reports", "Reports", "report.view", _scoped(Report, "institution"),
+    Source("reports", _("Reports"), "report.view", _scoped(Report, "institution"),
            _vector("kind", Cast("period_start", CharField()), Cast("period_end", CharField()), "institution__name",
                    "state", Value("report")),
            lambda row: Hit(f"{row.title}, {row.period_start} to {row.period_end}", reverse("report", args=[row.id]),
                            "", row.state, row.created_at),
            ("pdf_digest", "json_digest")),
-    Source("boards", "Board reviews", "board.view", _scoped(BoardReview),
+    Source("boards", _("Board reviews"), "board.view", _scoped(BoardReview),
            _vector("board", Cast("month", CharField()), "state"),
            lambda row: Hit(str(row), reverse("board_review", args=[row.id]), "", row.state, row.created_at)),
 )  # fmt: skip
@@ -174,7 +179,7 @@ def found(user: User, asked: Asked) -> list[Group]:
         return []
     groups = [_of(source, user, asked) for source in SOURCES if user.may(source.action)]
     if user.may("ledger.view"):
-        groups.append(_group("ledger", "Ledger", [_entry(row) for row in _entries(asked)]))
+        groups.append(_group("ledger", _("Ledger"), [_entry(row) for row in _entries(asked)]))
     return [group for group in groups if group.hits]
 
 
@@ -215,4 +220,4 @@ def _entry(row: Entry) -> Hit:
     from qflethics.home.figures import operation_words, table_words
 
     words = f"{table_words(row.table)} {operation_words(row.operation)}"
-    return Hit(f"Entry {row.seq}", reverse("ledger_entry", args=[row.seq]), words, when=row.at)
+    return Hit(gettext("Entry %(seq)s") % {"seq": row.seq}, reverse("ledger_entry", args=[row.seq]), words, when=row.at)

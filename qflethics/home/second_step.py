@@ -11,6 +11,7 @@ from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.signals import user_login_failed
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
@@ -43,7 +44,7 @@ def login_code(request: HttpRequest) -> HttpResponse:
     user = _waiting(request)
     if user is None:
         request.session.pop(_PENDING, None)
-        messages.info(request, "Enter your password first; a code is asked for within five minutes of it.")
+        messages.info(request, _("Enter your password first; a code is asked for within five minutes of it."))
         return redirect("login")
     credentials = {"email": user.email}
     if not AxesProxyHandler.is_allowed(request, credentials):

@@ -11,6 +11,7 @@ from django.shortcuts import render
 from django.template.loader import get_template
 from django.utils.cache import patch_vary_headers
 from django.utils.decorators import method_decorator
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST, require_safe
 from django.views.i18n import set_language
 
@@ -52,8 +53,10 @@ def search(request: HttpRequest) -> HttpResponse:
 class SignInForm(AuthenticationForm):
     error_messages = {
         **AuthenticationForm.error_messages,
-        "invalid_login": "This email address and password do not belong together. Check both; capitals count in the "
-        "password. After several failures sign-in is refused for a while.",
+        "invalid_login": _(
+            "This email address and password do not belong together. Check both; capitals count in the password. After "
+            "several failures sign-in is refused for a while."
+        ),
     }
 
     def clean(self) -> dict:

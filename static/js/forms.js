@@ -66,7 +66,7 @@
     const box = document.createElement("div");
     box.className = "message tone-info";
     const words = document.createElement("p");
-    words.textContent = "You were signed out while you typed. What you typed is back in the form; nothing was sent yet.";
+    words.textContent = document.getElementById("words").dataset.restored;
     box.append(words);
     told.append(box);
     form.scrollIntoView({ block: "nearest" });

@@ -414,7 +414,9 @@ def fits(name: str, letter: str, allowed: str, status: int, is_api: bool) -> boo
     if status >= 500:
         return False
     if allowed == PUBLIC or letter in allowed:
-        return status not in {401, 403, 405} and (allowed != PUBLIC or status != 302 or name in {"login", "login_code"})
+        return status not in {401, 403, 405} and (
+            allowed != PUBLIC or status != 302 or name in {"login", "login_code", "language"}
+        )
     if letter == "-":
         return status in ({401, 403, 405} if is_api or PUBLIC in EXPECTED.get(name, {}).values() else {302, 405})
     return status in {403, 405} or (name, status) == ("login", 302)  # signed in already: sent home
