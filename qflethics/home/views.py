@@ -19,6 +19,7 @@ from accounts import factors
 from accounts.access import requires
 from accounts.models import User
 from qflethics.home.figures import key_figures, recent_activity
+from qflethics.home.first_steps import first_steps
 from qflethics.home.needs import needs_of
 from qflethics.home.search import found, understood
 from qflethics.home.second_step import await_code
@@ -35,6 +36,8 @@ def home(request: HttpRequest) -> HttpResponse:
         "figures": key_figures(user),  # type: ignore[arg-type]
         "events": recent_activity() if user.may("ledger.view") else None,  # type: ignore[union-attr]
     }
+    if not request.htmx:  # type: ignore[attr-defined]
+        context["steps"] = first_steps(user)  # type: ignore[arg-type]
     response = render(request, template, context)
     patch_vary_headers(response, ["HX-Request"])
     return response
