@@ -76,8 +76,8 @@ def _officer(user: User) -> Iterator[Step]:
         link("approval_keys"), ReviewerKey.objects.filter(user=user, revoked_at=None).exists(),
     )  # fmt: skip
     yield Step(
-        _("Read the audit policies"), _("They say what a model must pass before you are asked about it."),
-        link("policies"), ApprovalDecision.objects.filter(decided_by=user).exists(),
+        _("Decide on a first request"), _("The audit policies say what a model must pass before you are asked."),
+        link("approvals"), ApprovalDecision.objects.filter(decided_by=user).exists(),
     )  # fmt: skip
     yield Step(
         _("Sign the terms of a run"), _("Your hospital takes part only with your signature."), link("federations"),
@@ -114,12 +114,8 @@ def _operator(user: User) -> Iterator[Step]:
 
 def _clinician(user: User) -> Iterator[Step]:
     yield Step(
-        _("Look at the deployments"), _("Each says what it was approved for, and for whom it was never tested."),
-        link("deployments"), Review.objects.filter(recorded_by=user.pk).exists(),
-    )  # fmt: skip
-    yield Step(
         _("Say what you did with a prediction"), _("Open a case by its name and record it. You can contest it there."),
-        link("appeals"), Review.objects.filter(recorded_by=user.pk).exists(),
+        link("deployments"), Review.objects.filter(recorded_by=user.pk).exists(),
     )  # fmt: skip
 
 
