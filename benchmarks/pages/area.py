@@ -1,7 +1,7 @@
 """Area `pages`: the server time of every page for somebody who may see it, on a platform that has been used for years.
 
-Ten million predictions and a million ledger entries are put there by SQL and by the sequencer. Each page is asked for in
-this process, so that the figure is the server's alone: routing, rights, queries, rendering.
+Ten million predictions and a million ledger entries are put there by SQL and by the sequencer. Each page is asked for
+in this process, so that the figure is the server's alone: routing, rights, queries, rendering.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from benchmarks.platform import durability, private_platform
 EVENTS, QUICK_EVENTS = 10_000_000, 200_000
 ENTRIES, QUICK_ENTRIES = 1_000_000, 20_000
 LIVES, GETS, TARGET_MS = 12, 7, 150.0
+CHECKS = ("bias_score", "bias_score_baseline", "epsilon", "quantum_mmd", "lime", "aif360", "representation")
 KEPT_NOTE = 12  # slowest pages named in the note
 
 
@@ -43,6 +44,9 @@ def _all(quick: bool, only: Sequence[str]) -> Iterator[tuple[str, float]]:
     from tests.factories.people import make_people
     from tests.qflethics.test_page_budgets import BACKEND, EXPECTED, OF, PUBLIC, ROLES, SEARCHES, entered, pages
 
+    from django.conf import settings
+
+    settings.AUDIT_CHECKS = CHECKS
     people = make_people()
     world = make_federation(people)
     lives = [make_life(world, number) for number in range(1, LIVES + 1)]
