@@ -37,14 +37,14 @@ def measure(*, quick: bool, only: Sequence[str] = ()) -> Iterator[Measure]:
 
 
 def _all(quick: bool, only: Sequence[str]) -> Iterator[tuple[str, float]]:
+    from django.conf import settings
+
     from benchmarks.ledger import backlog
     from benchmarks.runtime.page import HOURS, QUICK_HOURS, fill
     from tests.factories.federation import make_federation
     from tests.factories.lives import make_life
     from tests.factories.people import make_people
     from tests.qflethics.test_page_budgets import BACKEND, EXPECTED, OF, PUBLIC, ROLES, SEARCHES, entered, pages
-
-    from django.conf import settings
 
     settings.AUDIT_CHECKS = CHECKS
     people = make_people()

@@ -46,7 +46,7 @@ def kpi(
 ) -> dict[str, Any]:
     """One key figure. `value` is shown as given unless `digits` asks for a number format; None reads "not measured".
 
-    The entry of the glossary stands beside it: that of `metric`, or else of the label.
+    `metric` puts its entry of the glossary beside it.
     """
     shown: object = value
     if digits is not None:
@@ -64,7 +64,7 @@ def kpi(
         "url": url,
         "chart": chart,
         "absent": ABSENT,
-        "entry": meaning_of(metric or label),
+        "entry": meaning_of(metric) if metric else None,
     }
 
 

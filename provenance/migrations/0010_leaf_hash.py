@@ -13,6 +13,6 @@ class Migration(migrations.Migration):
     operations = [
         migrations.AddIndex(
             model_name='entry',
-            index=django.contrib.postgres.indexes.BrinIndex(fields=['leaf_hash'], name='entry_leaf_hash', opclasses=['bytea_bloom_ops(n_distinct_per_range=-1)']),
+            index=django.contrib.postgres.indexes.BrinIndex(fields=['leaf_hash'], name='entry_leaf_hash', opclasses=['bytea_bloom_ops(n_distinct_per_range=3000)']),
         ),
     ]

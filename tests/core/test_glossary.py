@@ -48,6 +48,6 @@ def test_the_disclosure_has_a_name_and_an_unknown_figure_none():
     assert "<summary" in html and "What does “Dice” mean? (north)" in re.sub(r"\s+", " ", html)
     assert "0 means" in html and "the same outline" in html and show('{% explain "unheard" %}').strip() == ""
     assert "What does" in show('{% panel "Figures" metric="dice" %}x{% endpanel %}') + show(
-        '{% kpi "Dice" 0.5 digits=2 %}'
+        '{% kpi "Dice" 0.5 digits=2 metric="dice" %}'
     )
     assert "What does" not in show('{% panel "Dice" %}x{% endpanel %}')

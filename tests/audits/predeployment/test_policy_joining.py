@@ -47,7 +47,7 @@ def put_into_force(people, content) -> None:
         policies.policy_decide(policy=made, decision="approve", reason="Read.", actor=actor)
 
 
-def test_the_page_keeps_what_came_into_force_meanwhile_and_shows_a_clash(people, signed_in):
+def test_the_page_keeps_what_came_into_force_meanwhile_and_shows_a_clash(world, people, signed_in):
     first = policies.in_force("limited")
     client, path = signed_in(people.officer_north), reverse("policy_new", args=["limited"])
     page = client.get(path).content.decode()

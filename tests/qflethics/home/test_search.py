@@ -29,7 +29,7 @@ def titles(who, text: str) -> dict[str, list[str]]:
     ("text", "number", "digest", "identifier"),
     [
         ("ward", None, "", False), ("#12", 12, "", False), ("7", 7, "", False), (DIGEST, None, DIGEST, False),
-        (f"sha256:{DIGEST[:8].upper()}", None, DIGEST[:8], False), (DIGEST[:7], None, "", False),
+        (f"sha256:{DIGEST[:8].upper()}", None, DIGEST[:8], False), ("abcdef0", None, "", False),
         ("12345678-1234-1234-1234-123456789abc", None, "", True), ("", None, "", False),
     ],
 )  # fmt: skip
