@@ -54,7 +54,8 @@ class PreferencesForm(forms.Form):
         for kind in self.kinds:
             self.fields[f"way_{kind.key}"] = forms.ChoiceField(
                 label=_(kind.label), choices=Way, initial=way_of(preferences, kind), required=not kind.fixed,
-                disabled=bool(kind.fixed), help_text=" ".join(str(_(words)) for words in (kind.what, kind.fixed) if words),
+                disabled=bool(kind.fixed),
+                help_text=" ".join(str(_(words)) for words in (kind.what, kind.fixed) if words),
             )  # fmt: skip
 
     def chosen(self) -> dict[str, Any]:

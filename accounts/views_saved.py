@@ -50,7 +50,9 @@ def view_remove(view: SavedView) -> None:
 
 
 def view_restore(view: SavedView) -> None:
-    """Raises
+    """Bring it back.
+
+    Raises
     ------
     Conflict
         If another view has taken its name meanwhile.

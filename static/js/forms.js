@@ -33,7 +33,8 @@
   const keep = (form) => {
     if (!viewer) return;
     const values = typed(form).map((field) =>
-      [field.name, field.value, ["checkbox", "radio"].includes(field.type) ? field.checked : null]);
+      [field.name, field.value, ["checkbox", "radio"].includes(field.type) ? field.checked : null,
+        [...(field.selectedOptions || [])].map((option) => option.value)]);
     store({ viewer, form: identity(form), values });
   };
   const store = (what) => {
@@ -58,7 +59,8 @@
     for (const field of typed(form)) {
       const found = what.values.find(([name, value, on]) => name === field.name && (on === null || value === field.value));
       if (!found) continue;
-      if (found[2] === null) field.value = found[1];
+      if (field.multiple) for (const option of field.options) option.selected = found[3].includes(option.value);
+      else if (found[2] === null) field.value = found[1];
       else field.checked = found[2];
     }
     const told = document.getElementById("messages");
