@@ -117,6 +117,11 @@ class User(AbstractBaseUser, PermissionsMixin):
         """Whether a membership of the platform itself (no institution) lifts the institution scope."""
         return any(m.institution_id is None for m in self._memberships())
 
+    @property
+    def held(self) -> list[Membership]:
+        """What the person holds now; read once."""
+        return self._memberships()
+
     def may(self, action: str) -> bool:
         return self.is_active and allowed(self.roles, action)
 

@@ -158,8 +158,8 @@ def approval_withdraw(*, request: ApprovalRequest, actor: User, reason: str = ""
 
 def acting_of(request: ApprovalRequest, actor: User) -> Acting:
     """In which capacity, and for which institution of the federation, this person decides; or in whose place."""
-    participants = request.version.model.federation.participants.filter(is_active=True)
-    federated = set(participants.values_list("institution_id", flat=True))
+    participants = request.version.model.federation.participants.all()
+    federated = {participant.institution_id for participant in participants if participant.is_active}
     try:
         return Acting(*capacity_among(request, actor, federated, what="request", officers=OFFICERS))
     except Forbidden:

@@ -11,16 +11,17 @@ from accounts.models import User
 from audits.runtime.appeals import waiting_for
 from audits.runtime.incident_state import clocks_of, with_details
 from audits.runtime.models import AmberDecision, Halt, Incident
-from audits.runtime.services import voters
+from audits.runtime.voting import WITH_VOTERS, awaits
 from models_registry.models import Deployment
 from qflethics.home.needs.base import Need, link
 
 
 def halts(user: User) -> Iterator[Need]:
     """Open halts: officers who have not voted are asked to; everyone else must know that nothing is served."""
-    for halt in Halt.objects.standing().for_user(user).select_related("deployment").prefetch_related("reinstatements"):
+    standing = Halt.objects.standing().for_user(user).select_related("deployment__version__model__federation")
+    for halt in standing.prefetch_related(*WITH_VOTERS):
         votes = halt.votes
-        asked = user.may("deployment.reinstate") and any(m.user_id == user.pk for m in voters(halt))
+        asked = user.may("deployment.reinstate") and awaits(halt, user)
         name, site = halt.deployment.name, halt.site
         title = _("%(name)s is halted at %(site)s") if site else _("%(name)s is halted")
         cause = _("Halted by %(author)s") % {"author": halt.author}

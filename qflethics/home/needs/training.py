@@ -12,7 +12,7 @@ from accounts.models import User
 from core.models import Job
 from core.tones import ToneName
 from federation.models import Reconsideration, TrainingRun
-from federation.presentation.consents import answers_of, own_of
+from federation.presentation.consents import own_of_each
 from federation.presentation.progress import orders_in_silence
 from qflethics.home.needs.base import RECENT, Need, link
 
@@ -22,8 +22,10 @@ def consents(user: User) -> Iterator[Need]:
     own = TrainingRun.objects.filter(
         state=TrainingRun.State.PROPOSED, federation__participants__institution__in=user.institution_ids
     )
-    for run in own.select_related("federation").distinct():
-        mine = own_of(run, answers_of(run), user)
+    runs = list(own.select_related("federation").distinct())
+    owns = own_of_each(runs, user)
+    for run in runs:
+        mine = owns.get(run.id)
         if mine is None or not mine.capacities:
             continue
         told = {
