@@ -42,10 +42,12 @@ def test_by_keyboard_once_and_after_the_session_ended(auditor, sign_in, live_ser
     page, sent = sign_in("light", 1280), []
     page.on("request", lambda request: sent.append(request.url) if request.method == "POST" else None)
 
+    page.wait_for_load_state("load")
     page.keyboard.press("/")
     page.keyboard.type("trial")
     page.keyboard.press("Enter")
     page.get_by_role("heading", level=1, name="Results for “trial”").wait_for()
+    page.wait_for_load_state("load")
     page.keyboard.press("/")
     page.keyboard.press("ArrowDown")
     assert page.evaluate("document.activeElement.textContent") == "Trial"
