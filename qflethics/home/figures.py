@@ -107,5 +107,5 @@ def table_words(table: str) -> str:
     """The name of what a table holds; the table's own name for one that is not ours."""
     for model in apps.get_models():
         if model._meta.db_table == table:
-            return str(model._meta.verbose_name).capitalize()
+            return _(str(model._meta.verbose_name).capitalize())
     return table
