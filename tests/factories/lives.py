@@ -130,7 +130,8 @@ def _report(people: Any, now: dt.datetime, number: int) -> Report:
     told = {"summary": {"figures": summary["figures"]}, **dict.fromkeys(fields, [])}
     return Report.objects.create(
         period_start=now.date() - dt.timedelta(days=number), period_end=now.date(), state="finished", finished_at=now,
-        requested_by=people.auditor, json_digest=artefacts.put(json.dumps(told).encode()), pdf_digest="b" * 64, summary=summary,
+        requested_by=people.auditor, json_digest=artefacts.put(json.dumps(told).encode()), pdf_digest="b" * 64,
+        summary=summary,
     )  # fmt: skip
 
 

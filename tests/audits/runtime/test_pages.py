@@ -217,13 +217,13 @@ def test_the_privacy_leg_stands_beside_fairness(world, client_of):
 
 
 def test_the_list_is_narrowed_by_state_in_its_address(world, deployment, client_of):
-    halted = make_deployment(world, name="Clinic")
+    halted = make_deployment(world, name="Radiology")
     halt_create(deployment_id=halted.id, reason="The gap is over 0.1.", position=0)
     client = client_of(world.people.auditor)
 
     def listed(query: str) -> str:
         return client.get(reverse("deployments") + query).content.decode()
 
-    assert "Clinic" in listed("?state=halted") and f"/{deployment.id}/" not in listed("?state=halted")
-    assert f"/{deployment.id}/" in listed("?state=active") and "Clinic" not in listed("?state=active")
-    assert "No deployment is in this state" in listed("?state=revoked") and "Clinic" in listed("?state=nonsense")
+    assert "Radiology" in listed("?state=halted") and f"/{deployment.id}/" not in listed("?state=halted")
+    assert f"/{deployment.id}/" in listed("?state=active") and "Radiology" not in listed("?state=active")
+    assert "No deployment is in this state" in listed("?state=revoked") and "Radiology" in listed("?state=nonsense")
