@@ -68,6 +68,6 @@ class PersonalMiddleware:
         kept = chosen(request) if settings.SESSION_COOKIE_NAME in request.COOKIES else {}
         language = kept.get("language") or translation.get_language_from_request(request)
         translation.activate(language)
-        request.LANGUAGE_CODE = translation.get_language()  # type: ignore[attr-defined]
+        request.LANGUAGE_CODE = translation.get_language()
         if zone := kept.get("zone"):
             clock.show_in(ZoneInfo(zone))
