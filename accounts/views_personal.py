@@ -79,7 +79,7 @@ def preferences(request: HttpRequest) -> HttpResponse:
     now = preferences_of(user)
     form = PreferencesForm(request.POST or None, user=user, preferences=now)
     if request.method == "POST" and form.is_valid():
-        made = Preferences.objects.update_or_create(user=user, defaults=form.chosen())
+        made = Preferences.objects.update_or_create(user=user, defaults=form.chosen())[0]
         personal.remember(request, made)
         messages.success(request, _("Your preferences are saved."))
         return redirect("preferences")
