@@ -1,4 +1,4 @@
-"""Every page: at most 200 kB, and as many queries for two of everything as for one. A new page without a line here fails."""
+"""Every page: at most 200 kB, and as many queries for two of everything as for one. A new page needs a line here."""
 
 from __future__ import annotations
 
