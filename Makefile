@@ -8,7 +8,7 @@ FLARE := .venv-flare/.installed
 WORKERS ?= 2
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help demo test contracts flare lint format lock bench docs screenshots backup drill clean
+.PHONY: help demo test contracts flare lint format messages lock bench docs screenshots backup drill clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -36,6 +36,13 @@ lint: $(VENV)/.installed-dev  ## ruff, mypy, import contracts, missing migration
 format: $(VENV)/.installed-dev  ## format the code
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+
+messages: export SECRET_KEY := messages-only
+messages: export DATABASE_URL := postgresql://messages@/messages
+messages: export REDIS_URL := unix:///messages
+messages: export DJANGO_SETTINGS_MODULE := qflethics.settings.test
+messages: $(VENV)/.installed  ## compile the translations (locale/), and say what is missing
+	@$(BIN)/python -m qflethics.translations
 
 lock: $(VENV)/.installed-dev  ## resolve requirements*.in anew
 	@$(BIN)/pip-compile -q --strip-extras --no-annotate --no-emit-index-url --no-emit-find-links --no-emit-trusted-host -o requirements.txt requirements.in

@@ -116,8 +116,8 @@ def administers(actor: User, user: User) -> bool:
     """Whether the actor is administrator of all that the other person belongs to."""
     if actor.pk == user.pk:
         return False
-    administered = set(_administered(actor).values_list("institution_id", flat=True))
-    places = set(user.memberships.values_list("institution_id", flat=True))
+    administered = {held.institution_id for held in actor.held if held.role == Role.ADMINISTRATOR}
+    places = {held.institution_id for held in user.memberships.all()}
     return None in administered or (bool(places) and places <= administered)
 
 

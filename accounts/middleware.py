@@ -2,13 +2,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import logout
+from django.contrib.auth.middleware import LoginRequiredMiddleware
+from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import ImproperlyConfigured
-from django.http import HttpRequest, HttpResponse, HttpResponseForbidden, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseForbidden, HttpResponseRedirect, JsonResponse
 from django.shortcuts import redirect
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
 
 from accounts import emergency, factors, sessions
 from core.roles import Role
@@ -20,6 +25,27 @@ _WITHOUT = {
     "account_activate",
 }  # fmt: skip
 _SENTENCE = "Your role demands a second factor. Set one up in the browser first: Your account, second factor."
+
+
+class SignInFirstMiddleware(LoginRequiredMiddleware):
+    """Whoever is not signed in signs in first, and comes back to the page they were on.
+
+    A form that was sent after its session had ended leads back to the page of the form, not to where it was sent:
+    that place may not be read. What was typed is put back there by the browser (static/js/forms.js).
+    """
+
+    def handle_no_permission(self, request: HttpRequest, view_func: Any) -> HttpResponseRedirect:
+        if request.method in {"GET", "HEAD"} or request.path.startswith("/api/"):
+            return super().handle_no_permission(request, view_func)
+        came_from = request.headers.get("Referer", "")
+        ours = url_has_allowed_host_and_scheme(came_from, {request.get_host()}, require_https=request.is_secure())
+        parts = urlsplit(came_from if ours else "/")
+        page = urlunsplit(("", "", parts.path or "/", parts.query, ""))
+        messages.info(
+            request,
+            _("You were signed out meanwhile, so nothing was sent. Sign in: what you typed comes back."),
+        )
+        return redirect_to_login(page, self.get_login_url(view_func), self.get_redirect_field_name(view_func))
 
 
 class SecondFactorMiddleware:

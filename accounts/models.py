@@ -17,6 +17,7 @@ from django.utils import timezone
 from accounts.models_emergency import EmergencyAccess
 from accounts.models_factor import Factor, FactorReset, ProviderLink
 from accounts.models_identity import IdentityProvider, Invitation
+from accounts.models_personal import Message, Preferences, SavedView
 from accounts.models_session import Cached, SignedIn, SignIn
 from core import vault
 from core.capture import captured
@@ -27,7 +28,7 @@ from core.roles import LABELS, Role, allowed
 
 __all__ = [
     "ApiKey", "Cached", "EmergencyAccess", "Factor", "FactorReset", "IdentityProvider", "Institution", "Invitation",
-    "Membership", "ProviderLink", "SignIn", "SignedIn", "User", "UserManager",
+    "Membership", "Message", "Preferences", "ProviderLink", "SavedView", "SignIn", "SignedIn", "User", "UserManager",
 ]  # fmt: skip
 
 
@@ -121,6 +122,11 @@ class User(AbstractBaseUser, PermissionsMixin):
     def sees_all(self) -> bool:
         """Whether a membership of the platform itself (no institution) lifts the institution scope."""
         return any(m.institution_id is None for m in self._memberships())
+
+    @property
+    def held(self) -> list[Membership]:
+        """What the person holds now; read once."""
+        return self._memberships()
 
     def may(self, action: str) -> bool:
         return self.is_active and (allowed(self.roles, action) or action in self.lent)

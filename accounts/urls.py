@@ -13,6 +13,7 @@ from accounts import (
     provider_views,
     signin_views,
     views,
+    views_personal,
 )
 from accounts.access import requires
 
@@ -54,6 +55,15 @@ urlpatterns = [
     path("account/provider/unlink/", provider_views.provider_unlink, name="provider_unlink"),
     path("account/invitations/<uuid:invitation_id>/accept/", invitation_views.invitation_accept,
          name="invitation_accept"),
+    path("account/preferences/", views_personal.preferences, name="preferences"),
+    path("account/first-steps/", views_personal.first_steps_put_away, name="first_steps"),
+    path("inbox/", views_personal.inbox, name="inbox"),
+    path("inbox/read/", views_personal.inbox_read, name="inbox_read"),
+    path("inbox/<uuid:message_id>/open/", views_personal.message_open, name="message_open"),
+    path("inbox/<uuid:message_id>/unread/", views_personal.message_unread, name="message_unread"),
+    path("views/save/", views_personal.view_save, name="view_save"),
+    path("views/<uuid:view_id>/remove/", views_personal.view_remove, name="view_remove"),
+    path("views/<uuid:view_id>/restore/", views_personal.view_restore, name="view_restore"),
     path("factor-resets/<uuid:reset_id>/grant/", account_views.reset_grant, name="factor_reset_grant"),
     path("api-keys/", account_views.api_keys, name="machine_keys"),
     path("api-keys/<uuid:key_id>/revoke/", account_views.api_key_revoke, name="machine_key_revoke"),

@@ -9,6 +9,7 @@ from functools import wraps
 
 from django.contrib import messages
 from django.core.paginator import Paginator
+from django.db.models import prefetch_related_objects
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
@@ -53,9 +54,10 @@ def approvals_list(request: HttpRequest) -> HttpResponse:
     found = (
         ApprovalRequest.objects.filter(id__in=ApprovalRequest.objects.for_user(user).values("id"))
         .select_related("version__model__federation", "requested_by")
-        .prefetch_related("decisions")
+        .prefetch_related("decisions", "version__model__federation__participants")
         .order_by("-created_at")
     )
+    prefetch_related_objects([user], "memberships__institution")  # who decides is asked of each request
     decides = user.may("approval.decide") or stands_in(user)
     waiting = found.filter(state=ApprovalRequest.State.UNDER_REVIEW) if decides else ()
     mine = [approval for approval in waiting if approvals.may_decide(approval, user)]

@@ -15,6 +15,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from accounts.models import User
+from core import events
 from core.context import governed
 from core.errors import ApplicationError, Conflict, Forbidden
 from federation.domain.messages import digest
@@ -57,11 +58,13 @@ def approval_request(
         content = binding.content_of(version, chosen)
         if not content["card"]:
             raise Conflict("This version has no model card. Write one first: an approval is bound to it.")
-        return ApprovalRequest.objects.create(
+        made = ApprovalRequest.objects.create(
             version=version, kind=kind, content=content, content_digest=digest(content), policy=chosen,
             requested_by=actor, justification=justification.strip(),
             expires_at=timezone.now() + timedelta(days=settings.APPROVAL_REVIEW_DAYS),
         )  # fmt: skip
+        events.emit("approval.requested", {"request": str(made.id)})
+        return made
 
 
 def approval_decide(
@@ -155,8 +158,8 @@ def approval_withdraw(*, request: ApprovalRequest, actor: User, reason: str = ""
 
 def acting_of(request: ApprovalRequest, actor: User) -> Acting:
     """In which capacity, and for which institution of the federation, this person decides; or in whose place."""
-    participants = request.version.model.federation.participants.filter(is_active=True)
-    federated = set(participants.values_list("institution_id", flat=True))
+    participants = request.version.model.federation.participants.all()
+    federated = {participant.institution_id for participant in participants if participant.is_active}
     try:
         return Acting(*capacity_among(request, actor, federated, what="request", officers=OFFICERS))
     except Forbidden:

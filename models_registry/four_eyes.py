@@ -90,7 +90,7 @@ def capacity_among(
     """
     if actor.id == subject.requested_by_id:
         raise Forbidden(f"You made this {what}; other people decide on it.")
-    members = list(actor.memberships.filter(is_active=True).select_related("institution"))
+    members = [membership for membership in actor.memberships.all() if membership.is_active]
     officer = [m.institution for m in members if m.role == Role.ETHICS_OFFICER and m.institution_id in federated]
     admin = [m.institution for m in members if m.role == Role.ADMINISTRATOR and m.institution_id in {None, *federated}]
     if officer and not (admin and standing_of(subject).quorum):

@@ -67,6 +67,10 @@ class Entry(models.Model):
             BrinIndex(
                 fields=["at", "table"], name="entry_at_table", opclasses=["timestamptz_minmax_ops", "text_bloom_ops"]
             ),
+            # A leaf is searched for by its hash; each is another one, some 2,500 of them in a range.
+            BrinIndex(
+                fields=["leaf_hash"], name="entry_leaf_hash", opclasses=["bytea_bloom_ops(n_distinct_per_range=3000)"]
+            ),
         ]
         triggers = [*append_only(), gapless()]
 

@@ -20,6 +20,8 @@ API: list[URLPattern | URLResolver] = [
 urlpatterns = [
     path("api/v1/", include(API)),
     path("", home.home, name="home"),
+    path("search/", home.search, name="search"),
+    path("language/", home.language, name="language"),
     path("logout/", auth.LogoutView.as_view(), name="logout"),
     path("health/live", home.health_live, name="health_live"),
     path("health/ready", home.health_ready, name="health_ready"),

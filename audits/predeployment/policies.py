@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from accounts.models import Institution, User
 from audits.predeployment.models import AuditPolicy, PolicyDecision
+from audits.predeployment.policy_joining import Joined, joined
 from core.context import governed
 from core.errors import ApplicationError, Conflict, Forbidden
 from federation.domain.messages import digest
@@ -68,12 +69,32 @@ def _next_number(risk_class: str) -> int:
     return newest.number + 1 if newest else 1
 
 
-def policy_propose(*, risk_class: str, content: Any, justification: str, actor: User) -> AuditPolicy:
+class PolicyChanged(Conflict):
+    """Another policy came into force since the one that this person began from, and changed the same checks."""
+
+    code = "policy_changed"
+
+    def __init__(self, now: AuditPolicy, both: Joined) -> None:
+        names = ", ".join(clash.title for clash in both.clashes)
+        super().__init__(
+            f"{now} came into force meanwhile and changed the same checks in another way: {names}. Nothing is proposed "
+            "yet: choose the settings of each, and propose again on that policy.",
+            number=now.number, clashes=[clash.check_id for clash in both.clashes],
+        )  # fmt: skip
+        self.now, self.both = now, both
+
+
+def policy_propose(
+    *, risk_class: str, content: Any, justification: str, actor: User, base: int | None = None
+) -> AuditPolicy:
     """Ask for another policy of a class of risk.
 
     Parameters
     ----------
     content : mapping as `policy.checked` takes it; settings that it leaves out get their defaults
+    base : int, optional
+        The number of the policy in force that the person began from. If there is a newer one by now, the checks that
+        only it changed are kept as it has them. Without it the given content wins.
 
     Raises
     ------
@@ -81,6 +102,8 @@ def policy_propose(*, risk_class: str, content: Any, justification: str, actor: 
         If the class is unknown, the justification empty or the content not allowed.
     Conflict
         If it says what is in force already, or another proposal of the class is under review.
+    PolicyChanged
+        If the policy that came into force meanwhile has changed the same check in another way.
     """
     from audits.predeployment.policy import PolicyError, checked  # numpy
 
@@ -91,7 +114,9 @@ def policy_propose(*, risk_class: str, content: Any, justification: str, actor: 
         full = checked(content)
     except PolicyError as error:
         raise ApplicationError(f"The policy was not accepted: {error}.") from error
-    found, now = digest(full), in_force(risk_class)
+    now = in_force(risk_class)
+    full = _on_top_of(now, base, full)
+    found = digest(full)
     if found == now.content_digest:
         raise Conflict(f"Nothing would change: {now} says the same.")
     with refusals_told(), governed(action="policy.propose", actor=actor.id, reason=justification):
@@ -102,6 +127,19 @@ def policy_propose(*, risk_class: str, content: Any, justification: str, actor: 
             risk_class=risk_class, number=number, content=full, content_digest=found, requested_by=actor,
             justification=justification.strip(),
         )  # fmt: skip
+
+
+def _on_top_of(now: AuditPolicy, base: int | None, mine: dict[str, Any]) -> dict[str, Any]:
+    """The proposal with what others have put into force since the person began."""
+    if base is None or base == now.number:
+        return mine
+    began = AuditPolicy.objects.filter(risk_class=now.risk_class, number=base).first()
+    if began is None:
+        raise ApplicationError(f"There is no policy {base} of this class; name the one that you began from.")
+    both = joined(began.content, now.content, mine)
+    if both.clashes:
+        raise PolicyChanged(now, both)
+    return both.content
 
 
 def policy_decide(*, policy: AuditPolicy, decision: str, reason: str, actor: User) -> PolicyDecision:

@@ -34,6 +34,7 @@ class PolicyRowsForm(forms.Form):
     """One row a check that is installed here: what it decides, in which tiers, and its settings."""
 
     justification = _justification()
+    base = forms.IntegerField(widget=forms.HiddenInput, required=False)  # the policy that the person began from
 
     def __init__(self, *args: Any, content: Mapping[str, Any], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -109,6 +110,7 @@ class PolicyJsonForm(forms.Form):
     )
     text = forms.CharField(label="Policy as JSON", required=False, widget=forms.Textarea(attrs={"rows": 14}))
     justification = _justification()
+    base = forms.IntegerField(widget=forms.HiddenInput, required=False)
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Mapping
+from typing import Any
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
@@ -53,26 +55,37 @@ def policy_new(request: HttpRequest, risk_class: str) -> HttpResponse:
     now = policies.in_force(risk_class)
     by_json = "json" in request.POST or "json" in request.GET
     data = request.POST if request.method == "POST" else None
-    form: PolicyRowsForm | PolicyJsonForm
-    if by_json:
-        form = PolicyJsonForm(data, request.FILES or None, initial={"text": json.dumps(now.content, indent=2)})
-    else:
-        form = PolicyRowsForm(data, content=now.content)
+    form = _form(by_json, now.content, now.number, data, request.FILES or None)
+    told: dict[str, object] = {}
     if form.is_valid():
         try:
             made = policies.policy_propose(
                 risk_class=risk_class, content=form.content, justification=form.cleaned_data["justification"],
-                actor=_person(request),
+                actor=_person(request), base=form.cleaned_data["base"],
             )  # fmt: skip
         except Forbidden:
             raise
+        except policies.PolicyChanged as error:  # both changes in one form, on top of what is in force now
+            why = form.cleaned_data["justification"]
+            now, form = error.now, _form(by_json, error.both.content, error.now.number, why=why)
+            told = {"refused": error.message, "clashes": error.both.clashes}
         except ApplicationError as error:
             form.add_error(None, error.message)
         else:
             messages.success(request, "The proposal is under review. Two officers of two institutions decide first.")
             return redirect("policy", made.id)
-    context = {"form": form, "by_json": by_json, "in_force": now, "risk_class": risk_class}
-    return render(request, "audits_predeployment/policy_new.html", context, status=400 if form.errors else 200)
+    context = {"form": form, "by_json": by_json, "in_force": now, "risk_class": risk_class, **told}
+    status = 409 if told else 400 if form.errors else 200
+    return render(request, "audits_predeployment/policy_new.html", context, status=status)
+
+
+def _form(
+    by_json: bool, content: Mapping[str, Any], base: int, data: Any = None, files: Any = None, why: str = ""
+) -> PolicyRowsForm | PolicyJsonForm:
+    initial = {"base": base, "justification": why}
+    if by_json:
+        return PolicyJsonForm(data, files, initial={**initial, "text": json.dumps(content, indent=2)})
+    return PolicyRowsForm(data, content=content, initial=initial)
 
 
 @requires("policy.decide")

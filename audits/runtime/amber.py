@@ -11,6 +11,7 @@ from django.utils import timezone
 from accounts.models import User
 from audits.domain.monitor.alarms import Alarm
 from audits.runtime.models import AmberDecision, DeploymentCounter, MonitorState
+from core import events
 from core.context import governed
 from core.errors import ApplicationError, Conflict
 from models_registry.models import Deployment
@@ -36,10 +37,12 @@ def decision_ask(*, deployment: Deployment, found: Iterable[Alarm], monitor: Mon
             opened.save(update_fields=["warnings"])
             return opened
         days = deployment.policy.get("amber_days", AMBER_DAYS)
-        return AmberDecision.objects.create(
+        asked = AmberDecision.objects.create(
             deployment=deployment, warnings=warned, position=monitor.position,
             due_at=timezone.now() + timedelta(days=days),
         )  # fmt: skip
+        events.emit("monitor.amber", {"decision": str(asked.id)})
+        return asked
 
 
 def decision_make(

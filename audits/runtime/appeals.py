@@ -17,6 +17,7 @@ from audits.runtime.models import Appeal, Batch, Prediction, Review
 from audits.runtime.models_appeals import today
 from audits.runtime.rows import Body
 from audits.runtime.services import checked_reason as readable
+from core import events
 from core.context import governed
 from core.errors import ApplicationError, Conflict, Forbidden
 from core.roles import Role
@@ -63,11 +64,13 @@ def appeal_file(*, deployment: Deployment, event_key: str, contested_by: str, gr
             state=State.DECIDED
         ).exists():  # fmt: skip
             raise Conflict("This prediction is contested already, and the appeal is not decided yet.")
-        return Appeal.objects.create(
+        made = Appeal.objects.create(
             **case_columns(prediction), institution=institution, requested_by=batch.caller_id, case_name=event_key,
             contested_by=contested_by, filed_by=actor, grounds=grounds,
             due_on=today() + dt.timedelta(days=deployment.policy.get("appeal_days", APPEAL_DAYS)),
         )  # fmt: skip
+        events.emit("appeal.filed", {"appeal": str(made.id)})
+        return made
 
 
 def appeal_take(*, appeal: Appeal, actor: User) -> Appeal:
@@ -148,7 +151,7 @@ def why_not(appeal: Appeal, actor: User) -> str:
 def waiting_for(user: User, most: int = 10) -> list[Appeal]:
     """The appeals that this person could decide now, the most urgent first."""
     queue = Appeal.objects.for_user(user).exclude(state=State.DECIDED).select_related("deployment", "institution")
-    return [appeal for appeal in queue.queue(today())[: 5 * most] if not why_not(appeal, user)][:most]
+    return list(queue.independent_of(user).queue(today())[:most])
 
 
 def prediction_of(appeal: Appeal) -> Prediction:

@@ -4,6 +4,8 @@ import uuid
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from audits.runtime import reinstating
 from audits.runtime.models import Halt
@@ -12,10 +14,10 @@ from core.errors import ApplicationError
 
 
 class HaltForm(forms.Form):
-    site = forms.ChoiceField(label="Where?", required=False, choices=[("", "Everywhere")])
+    site = forms.ChoiceField(label=_("Where?"), required=False, choices=[("", _("Everywhere"))])
     reason = forms.CharField(
-        label="Why must it stop?",
-        help_text="What was observed, where and since when. It is written to the ledger under your name.",
+        label=_("Why must it stop?"),
+        help_text=_("What was observed, where and since when. It is written to the ledger under your name."),
         min_length=MIN_REASON,
         max_length=MAX_REASON,
         widget=forms.Textarea(attrs={"rows": 3}),
@@ -23,14 +25,17 @@ class HaltForm(forms.Form):
 
     def __init__(self, *args: Any, sites: list[str] | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        choices = [("", "Everywhere"), *((site, f"Only at {site}") for site in sites or [])]
+        choices = [
+            ("", _("Everywhere")),
+            *((site, gettext("Only at %(site)s") % {"site": site}) for site in sites or []),
+        ]
         self.fields["site"].choices = choices  # type: ignore[attr-defined]
 
 
 class WithdrawForm(forms.Form):
     reason = forms.CharField(
-        label="Why is the vote withdrawn?",
-        help_text="For instance that it names the wrong evidence. It is written to the ledger.",
+        label=_("Why is the vote withdrawn?"),
+        help_text=_("For instance that it names the wrong evidence. It is written to the ledger."),
         min_length=MIN_REASON,
         max_length=MAX_REASON,
         widget=forms.Textarea(attrs={"rows": 2}),
@@ -43,16 +48,18 @@ class ReinstatementForm(forms.Form):
     halt = forms.UUIDField(widget=forms.HiddenInput, required=False)
     digest = forms.CharField(widget=forms.HiddenInput, required=False)
     audit = forms.ChoiceField(
-        label="New evidence: an audit since the halt", required=False, choices=[("", "No audit; a document below")]
+        label=_("New evidence: an audit since the halt"),
+        required=False,
+        choices=[("", _("No audit; a document below"))],
     )
     document = forms.FileField(
-        label="Or: A document",
-        help_text="A report of what was found and checked. Its SHA-256 digest is stored with your vote.",
+        label=_("Or: A document"),
+        help_text=_("A report of what was found and checked. Its SHA-256 digest is stored with your vote."),
         required=False,
     )
     reason = forms.CharField(
-        label="Why may it serve again?",
-        help_text="What caused the halt, what was done about it, and how you checked. It is written to the ledger.",
+        label=_("Why may it serve again?"),
+        help_text=_("What caused the halt, what was done about it, and how you checked. It is written to the ledger."),
         min_length=MIN_REASON,
         max_length=MAX_REASON,
         widget=forms.Textarea(attrs={"rows": 4}),
@@ -69,20 +76,20 @@ class ReinstatementForm(forms.Form):
         audits = [
             (e.source_id, f"{e.created_at:%d %b %Y, %H:%M} UTC: {e.verdict}") for e in reinstating.audits_since(of)
         ]
-        self.fields["audit"].choices = [("", "No audit; a document below"), *audits]  # type: ignore[attr-defined]
+        self.fields["audit"].choices = [("", _("No audit; a document below")), *audits]  # type: ignore[attr-defined]
 
     def evidence(self) -> reinstating.NamedEvidence:
         """What the vote rests on, kept and digested."""
         before = reinstating.evidence_of_votes(self.of)
         if before is not None:
             if self.cleaned_data["digest"] != before.digest:
-                raise ApplicationError("Another vote named its evidence meanwhile. Read it, and vote on that.")
+                raise ApplicationError(_("Another vote named its evidence meanwhile. Read it, and vote on that."))
             return before
         if self.cleaned_data["audit"]:
             return reinstating.evidence_from_audit(halt=self.of, audit=uuid.UUID(self.cleaned_data["audit"]))
         given = self.cleaned_data["document"]
         if given is None:
-            raise ApplicationError("Name the new evidence: choose an audit made since the halt, or add a document.")
+            raise ApplicationError(_("Name the new evidence: choose an audit made since the halt, or add a document."))
         if given.size > reinstating.MOST_BYTES:
             raise ApplicationError(f"Expected a document of at most {reinstating.MOST_BYTES // 2**20} MiB.")
         return reinstating.evidence_from_document(data=given.read(), name=given.name)

@@ -106,7 +106,9 @@ def _newest(incident: Incident, kind: str) -> IncidentRecord | None:
 
 def with_details(queryset: IncidentQuerySet) -> IncidentQuerySet:
     """Everything that the pages and the API show of incidents, in a fixed number of queries."""
-    named = queryset.select_related("halt__halted_by", "deployment__version__model", "responsible", "look_back")
+    named = queryset.select_related(
+        "halt__halted_by", "halt__deployment", "deployment__version__model", "responsible", "look_back"
+    )
     return named.prefetch_related(
         Prefetch("records", IncidentRecord.objects.select_related("author").order_by("created_at")),
         Prefetch("tasks", IncidentTask.objects.select_related("owner", "done_by", "created_by")),

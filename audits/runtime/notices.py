@@ -19,6 +19,7 @@ from django.db.models import Q
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 
+from accounts import inbox
 from accounts.models import Membership
 from audits.runtime import webhooks
 from audits.runtime.models import Halt, Notice, WebhookSubscription
@@ -28,6 +29,7 @@ from core.errors import Conflict
 from core.models import Job
 from core.roles import Role
 from federation.models import Participant
+from models_registry.models import Deployment
 
 TOLD_ROLES = (Role.ETHICS_OFFICER, Role.ADMINISTRATOR, Role.SITE_OPERATOR)  # they tell their clinicians
 DELAYS_SECONDS = (15, 60, 300, 1800, 7200, 21600)  # after the first failed attempt, the second, ...
@@ -49,9 +51,10 @@ def notices_write(event: str, payload: dict) -> jobs.Effects:
     """Handler of the events: a row for each recipient, each with a job of its own. Running twice adds nothing."""
     halt = Halt.objects.select_related("deployment__version__model").get(id=payload["halt"])
     content = content_of(event, halt)
+    told = people_told(halt)
     rows = [
-        *(_notice(event, halt, content, recipient_id=user) for user in people_told(halt)),
-        *(_notice(event, halt, content, subscription=subscription) for subscription in subscribed(halt)),
+        *(_notice(event, halt, content, recipient_id=user) for user in told),
+        *(_notice(event, halt, content, subscription=each) for each in subscribed(halt.deployment)),
     ]
 
     def effects() -> None:
@@ -59,6 +62,11 @@ def notices_write(event: str, payload: dict) -> jobs.Effects:
             Notice.objects.bulk_create(rows, ignore_conflicts=True)
         for notice in Notice.objects.filter(event=event, halt=halt, state=Notice.State.QUEUED, attempts=0):
             _enqueue(notice, attempt=1)
+        subject, _ = message_of(content)
+        inbox.people_tell(
+            users=told, kind="halt", key=f"{event}:{halt.id}", title=subject, text=ADVICE[event], path=_path(halt),
+            mail=False,
+        )  # fmt: skip
 
     return effects
 
@@ -98,9 +106,9 @@ def people_told(halt: Halt) -> list[uuid.UUID]:
     return sorted(set(rows.values_list("user_id", flat=True)))
 
 
-def subscribed(halt: Halt) -> Iterator[WebhookSubscription]:
+def subscribed(deployment: Deployment) -> Iterator[WebhookSubscription]:
     """Live subscriptions to all deployments, or of an institution that takes part."""
-    places = Participant.objects.filter(federation=halt.deployment.version.model.federation_id, is_active=True)
+    places = Participant.objects.filter(federation=deployment.version.model.federation_id, is_active=True)
     live = WebhookSubscription.objects.filter(revoked_at__isnull=True)
     yield from live.filter(Q(institution__isnull=True) | Q(institution__in=places.values("institution")))
 

@@ -9,6 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.db.models import Max
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from accounts.models import Membership, User
 from audits.runtime import history, services, streams, summary
@@ -71,16 +72,16 @@ def _evidence(halt: Halt | None) -> tuple[float, float] | None:
 
 def _words(deployment: Deployment, halt: Halt | None, monitor: MonitorState | None) -> tuple[str, str, str]:
     if deployment.state == Deployment.State.REVOKED:
-        return "revoked", "Revoked", "Nothing is predicted, for good. A new deployment needs a new approval."
+        return "revoked", _("Revoked"), _("Nothing is predicted, for good. A new deployment needs a new approval.")
     if deployment.state == Deployment.State.HALTED:
-        return "halted", "Halted: nothing is predicted", halt.reason if halt else "No reason is on record."
+        return "halted", _("Halted: nothing is predicted"), halt.reason if halt else _("No reason is on record.")
     if deployment.kind == ApprovalRequest.Kind.SHADOW:
-        text = "Answers are stored for evaluation and withheld from care."
-        return "shadow", "Shadow: predictions are not for care", text
+        text = _("Answers are stored for evaluation and withheld from care.")
+        return "shadow", _("Shadow: predictions are not for care"), text
     if monitor is not None and monitor.amber:
-        text = "Predictions are served. The monitor has warnings below; a warning halts nothing."
-        return "active", "Active, with warnings", text
-    return "active", "Active", "Predictions are served. No alarm does not mean that fairness was shown."
+        text = _("Predictions are served. The monitor has warnings below; a warning halts nothing.")
+        return "active", _("Active, with warnings"), text
+    return "active", _("Active"), _("Predictions are served. No alarm does not mean that fairness was shown.")
 
 
 def ledger_seqs(ids: list) -> dict[str, int]:
@@ -104,7 +105,7 @@ def monitor_view(deployment: Deployment) -> dict[str, Any]:
     return {
         "place": place,
         "monitor": monitor,
-        "waiting_note": f"by the monitor, {place.waiting:,} wait",
+        "waiting_note": _("by the monitor, %(n)s wait") % {"n": f"{place.waiting:,}"},
         "note": told.get("note", ""),
         "alarms": sorted(told.get("alarms", []), key=_first_crossed),
         "watched": bool(told.get("streams")),

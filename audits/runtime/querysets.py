@@ -3,7 +3,9 @@ from __future__ import annotations
 import datetime as dt
 
 from django.db import models
-from django.db.models import Case, Q, Value, When
+from django.db.models import Case, Exists, OuterRef, Q, Value, When
+
+from core.roles import Role
 
 _SITES = "deployment__version__model__federation__participants__institution__in"
 
@@ -55,6 +57,17 @@ class AppealQuerySet(models.QuerySet):
     def for_user(self, user) -> AppealQuerySet:
         """A contested case is its own site's matter, and the platform's auditors' and administrators'."""
         return self if user.sees_all else self.filter(institution__in=user.institution_ids)
+
+    def independent_of(self, user) -> AppealQuerySet:
+        """Those that this person may decide: what `appeals.why_not` says of one, for many in one query."""
+        from audits.runtime.models import Review
+
+        at = [held.institution_id for held in user.held if held.role in {Role.CLINICIAN, Role.ETHICS_OFFICER}]
+        reviewed = Review.objects.filter(
+            deployment_id=OuterRef("deployment_id"), event_key=OuterRef("event_key"), recorded_by=user.pk
+        )
+        mine = Q(filed_by=user.pk) | Q(requested_by=user.pk)
+        return self.filter(institution__in=at).exclude(mine).exclude(Exists(reviewed))
 
     def overdue(self, today: dt.date) -> AppealQuerySet:
         return self.filter(~Q(state="decided"), due_on__lt=today)

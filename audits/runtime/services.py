@@ -10,13 +10,14 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts import emergency
-from accounts.models import Institution, Membership, User
+from accounts.models import Institution, User
 from audits.runtime import monitoring
 from audits.runtime.halting import deployment_prepare, halt_create
 from audits.runtime.locks import lock_exclusive
 from audits.runtime.models import Halt, MonitorState, Reinstatement
-from audits.runtime.reinstating import NamedEvidence, check_same, deployers, refuse_against_chain, refuse_deployer
-from core import events, vault
+from audits.runtime.reinstating import NamedEvidence, check_same, refuse_against_chain, refuse_deployer
+from audits.runtime.voting import voters
+from core import events
 from core.context import governed
 from core.errors import ApplicationError, Conflict, Forbidden, NotFound
 from core.roles import Role
@@ -135,31 +136,6 @@ def halt_voted_on(deployment: Deployment, named: Any = None) -> Halt:
         return halts.get(id=uuid.UUID(str(named)))
     except (ValueError, Halt.DoesNotExist):
         raise NotFound("There is no such halt of this deployment.") from None
-
-
-def voters(halt: Halt) -> list[Membership]:
-    """The officers who may still vote on a halt: of institutions that have not voted, and who did not deploy it."""
-    if halt.closed_at is not None:
-        return []
-    standing = halt.reinstatements.standing()
-    rows = (
-        Membership.objects.filter(
-            role=Role.ETHICS_OFFICER,
-            is_active=True,
-            user__is_active=True,
-            institution__participations__federation=halt.deployment.version.model.federation_id,
-            institution__participations__is_active=True,
-        )
-        .exclude(institution__in=standing.values_list("institution_id", flat=True))
-        .exclude(user__in=standing.values_list("officer_id", flat=True))
-        .exclude(user__in=list(deployers(halt.deployment)))
-        .exclude(user__in=Membership.objects.filter(role=Role.ADMINISTRATOR, is_active=True).values("user"))
-    )
-    if halt.halted_by_id:
-        rows = rows.exclude(user=halt.halted_by_id)
-    found = list(rows.select_related("user", "institution").distinct())
-    vault.warm(membership.user_id for membership in found)
-    return sorted(found, key=lambda membership: (str(membership.institution), str(membership.user)))
 
 
 def _reinstate(halt: Halt, deployment: Deployment) -> None:

@@ -65,6 +65,25 @@ def _notice_send(payload: dict) -> jobs.Effects | None:
     return notice_send(payload)
 
 
+def _amber_asked(payload: dict) -> jobs.Effects | None:
+    from audits.runtime.reminders import amber_asked
+
+    return amber_asked(payload)
+
+
+def _appeal_filed(payload: dict) -> jobs.Effects | None:
+    from audits.runtime.reminders import appeal_filed
+
+    return appeal_filed(payload)
+
+
+@jobs.handles("webhook.post")
+def _webhook_post(payload: dict) -> jobs.Effects | None:
+    from audits.runtime.reminders import webhook_post
+
+    return webhook_post(payload)
+
+
 def _changed(instance: Any, **_: Any) -> None:
     """Monitor and officers need not know that somebody watches: what they save rings by itself."""
     if isinstance(instance, Deployment):
@@ -96,4 +115,6 @@ events.on("deployment.halted", "runtime.look_back", _halt_looked_back)
 events.on("job.dead", "runtime.bulk", _given_up)
 for _event in ("deployment.halted", "deployment.reinstated"):
     events.on(_event, "runtime.notify", _told(_event))
+events.on("monitor.amber", "runtime.remind", _amber_asked)
+events.on("appeal.filed", "runtime.remind", _appeal_filed)
 extend_policies(forecast_of)

@@ -10,3 +10,10 @@ def ensure_partitions_task() -> None:
 
     ensure_partitions()
     months_retire()
+
+
+@shared_task(name="audits.runtime.tasks.overdue_task")
+def overdue_task() -> None:
+    from audits.runtime.reminders import overdue_tell
+
+    overdue_tell()

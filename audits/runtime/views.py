@@ -10,6 +10,7 @@ from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts.access import requires
@@ -20,6 +21,7 @@ from audits.runtime.forms_amber import AmberForm
 from audits.runtime.input_pages import input_drift
 from audits.runtime.models import Batch, Halt
 from core.errors import ApplicationError
+from core.tones import look_of
 from models_registry.models import Deployment
 
 PAGE = 25
@@ -33,8 +35,16 @@ def deployments(request: HttpRequest) -> HttpResponse:
     rows = _visible(request).annotate(
         last_prediction=Subquery(served.values("created_at")[:1]), halted_since=Subquery(halts.values("created_at")[:1])
     )
+    wanted = request.GET.get("state", "")
+    if wanted in Deployment.State.values:
+        rows = rows.filter(state=wanted)
+    tabs = [
+        {"label": _(look_of(state).label) if state else _("All"), "url": f"?state={state}", "current": state == wanted}
+        for state in ("", *Deployment.State.values)
+    ]
     page = Paginator(rows.select_related("monitor", "counter"), PAGE).get_page(request.GET.get("page"))
-    return render(request, "audits_runtime/deployments.html", {"page": page})
+    context = {"page": page, "tabs": tabs, "filtered": wanted}
+    return render(request, "audits_runtime/deployments.html", context)
 
 
 @require_GET

@@ -59,7 +59,7 @@ _DAILY = """
 def measure(platform: Platform, *, quick: bool) -> Iterator[Measure]:
     runs, events = (QUICK_RUNS, QUICK_EVENTS) if quick else (RUNS, EVENTS)
     deployment = platform.another("Ten million")
-    _fill(deployment.id, events, QUICK_HOURS if quick else HOURS)
+    fill(deployment.id, events, QUICK_HOURS if quick else HOURS)
     client = Client(SERVER_NAME="localhost")
     client.force_login(platform.world.people.auditor, backend="django.contrib.auth.backends.ModelBackend")
     cookie = f"sessionid={client.cookies['sessionid'].value}"
@@ -74,7 +74,7 @@ def measure(platform: Platform, *, quick: bool) -> Iterator[Measure]:
     yield compared("runtime.page_ms", list(map(statistics.median, times)), "ms", better="lower", note=note)
 
 
-def _fill(deployment, events: int, hours: int) -> None:
+def fill(deployment, events: int, hours: int) -> None:
     shared = {"deployment": deployment, "batch": BATCH}
     for first in range(0, events, CHUNK):
         last = min(events, first + CHUNK) - 1

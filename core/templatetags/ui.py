@@ -15,6 +15,7 @@ from django.forms import BaseForm, BoundField
 from django.template.context import Context
 
 from core.charts.svg import finite
+from core.glossary import meaning_of
 from core.templatetags import ui_blocks, ui_values
 from core.templatetags.ui_blocks import tone_name
 from core.templatetags.ui_values import ABSENT, digits_of
@@ -41,8 +42,12 @@ def kpi(
     url: str = "",
     chart: object = None,
     digits: int | None = None,
+    metric: str = "",
 ) -> dict[str, Any]:
-    """One key figure. `value` is shown as given unless `digits` asks for a number format; None reads "not measured"."""
+    """One key figure. `value` is shown as given unless `digits` asks for a number format; None reads "not measured".
+
+    `metric` puts its entry of the glossary beside it.
+    """
     shown: object = value
     if digits is not None:
         number = finite(value)
@@ -59,7 +64,17 @@ def kpi(
         "url": url,
         "chart": chart,
         "absent": ABSENT,
+        "entry": meaning_of(metric) if metric else None,
     }
+
+
+@register.inclusion_tag("partials/explain.html")
+def explain(metric: str, of: str = "") -> dict[str, Any]:
+    """What a figure means and what to do, folded away beside it; nothing for one that the glossary does not know.
+
+    `of` says whose figure it is, where one is shown several times on a page.
+    """
+    return {"entry": meaning_of(str(metric)), "of": of}
 
 
 @register.inclusion_tag("partials/empty.html")

@@ -9,6 +9,7 @@ from django.template.context import Context
 from django.utils.safestring import SafeString
 from django.utils.text import slugify
 
+from core.glossary import meaning_of
 from core.tones import TONES, look_of
 
 register = template.Library()
@@ -36,8 +37,12 @@ def panel(
     note: str = "",
     link: str = "",
     url: str = "",
+    metric: str = "",
 ) -> SafeString:
-    """A card with a heading; `link` and `url` put one link in its head. `id` when two panels share a title."""
+    """A card with a heading; `link` and `url` put one link in its head. `id` when two panels share a title.
+
+    `metric` puts the entry of the glossary beside the heading.
+    """
     values = {
         "content": content,
         "title": title,
@@ -46,6 +51,7 @@ def panel(
         "note": note,
         "link": link,
         "url": url,
+        "entry": meaning_of(metric) if metric else None,
     }
     return _render("partials/panel.html", values, context)
 

@@ -13,6 +13,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.timesince import timesince
 
+from core import clock
 from core.charts.svg import finite
 from core.charts.svg import number as number_text
 from core.templatetags.icons import ICONS
@@ -66,12 +67,12 @@ def asset(path: str) -> str:
 
 @register.simple_tag
 def when(moment: dt.datetime | dt.date | None, relative: bool = False, absent: str = "not yet") -> SafeString:
-    """A moment in a `<time>` element, in the page's time zone and naming it; `relative` adds how long ago."""
+    """A moment in a `<time>` element, in the reader's time zone and naming it; `relative` adds how long ago."""
     if moment is None or moment == "":
         return _absent(absent)
     if not isinstance(moment, dt.datetime):
         return format_html('<time datetime="{}">{}</time>', moment.isoformat(), f"{moment.day} {moment:%b %Y}")
-    local = timezone.localtime(moment) if timezone.is_aware(moment) else moment
+    local = clock.shown(moment)
     text = f"{local.day} {local:%b %Y, %H:%M} {local.tzname() or ''}".strip()
     iso = local.isoformat(timespec="seconds")
     if not relative:

@@ -15,7 +15,7 @@ from django.utils import timezone
 from core.charts import Chart, Table
 from core.charts.svg import Canvas, short
 from core.tones import look_of
-from federation.consents import consents_of
+from federation.consents import standing
 from federation.models import Consent, Federation, Participant, SiteSoftware, TrainingRun
 from federation.presentation.consents import ANSWER_WORDS
 
@@ -120,11 +120,15 @@ def _cells(site: Place) -> tuple[str, ...]:
 def consents(federation: Federation, sites: list[Participant]) -> list[RunConsents]:
     """The newest runs, and where each institution stands with each."""
     out = []
-    for run in federation.runs.all()[:RUNS_SHOWN]:
-        standing, answers = consents_of(run), []
+    runs = list(federation.runs.all()[:RUNS_SHOWN])
+    signed: dict[Any, dict[str, Consent]] = {}
+    for consent in Consent.objects.filter(run__in=runs).order_by("created_at"):
+        signed.setdefault((consent.run_id, consent.participant_id), {})[consent.capacity] = consent
+    for run in runs:
+        answers = []
         for site in sites:
             if site.site in run.config["data_digests"]:
-                answer = standing.get(site.site)
+                answer = standing(run, signed.get((run.id, site.id), {}))
                 answers.append((site, *ANSWER_WORDS[Consent.Decision(answer) if answer else None]))
             else:
                 answers.append((site, "none", "Not in this run"))

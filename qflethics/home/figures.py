@@ -8,6 +8,8 @@ from typing import Any
 
 from django.apps import apps
 from django.db.models import Count, Max, Q, Sum
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from accounts.models import User
 from federation.models import TrainingRun
@@ -16,7 +18,12 @@ from provenance.models import Anchor, Entry
 from qflethics.home.needs import link
 
 ACTIVITY_SHOWN = 12
-_OPERATIONS = {"INSERT": "recorded", "UPDATE": "changed", "DELETE": "removed", "BATCH": "batch recorded"}
+_OPERATIONS = {
+    "INSERT": gettext_lazy("recorded"),
+    "UPDATE": gettext_lazy("changed"),
+    "DELETE": gettext_lazy("removed"),
+    "BATCH": gettext_lazy("batch recorded"),
+}
 
 
 @dataclass(frozen=True)
@@ -36,9 +43,11 @@ def key_figures(user: User) -> list[Figure]:
         runs = TrainingRun.objects.for_user(user).aggregate(
             all=Count("pk", distinct=True), open=Count("pk", distinct=True, filter=Q(state__in=TrainingRun.OPEN))
         )
-        found.append(Figure("Training runs", runs["all"], f"{runs['open']} open", link("federations")))
+        found.append(
+            Figure(_("Training runs"), runs["all"], _("%(n)s open") % {"n": runs["open"]}, link("federations"))
+        )
     versions = Version.objects.for_user(user).count()
-    found.append(Figure("Model versions", versions, "each the outcome of one run", link("models")))
+    found.append(Figure(_("Model versions"), versions, _("each the outcome of one run"), link("models")))
     deployments = Deployment.objects.for_user(user)
     counted = deployments.aggregate(
         active=Count("pk", distinct=True, filter=Q(state=Deployment.State.ACTIVE)),
@@ -47,13 +56,24 @@ def key_figures(user: User) -> list[Figure]:
     served = (
         Deployment.objects.filter(pk__in=deployments.values("pk")).aggregate(n=Sum("counter__predictions"))["n"] or 0
     )
-    found.append(Figure("Active deployments", counted["active"], f"{counted['halted']} halted", link("deployments")))
-    found.append(Figure("Predictions served", served, "over all deployments", link("deployments")))
+    found.append(
+        Figure(
+            _("Active deployments"),
+            counted["active"],
+            _("%(n)s halted") % {"n": counted["halted"]},
+            link("deployments"),
+        )
+    )
+    found.append(Figure(_("Predictions served"), served, _("over all deployments"), link("deployments")))
     if user.may("ledger.view"):
         last = Entry.objects.aggregate(last=Max("seq"))["last"]
         anchored = Anchor.objects.filter(state=Anchor.State.FINAL).aggregate(size=Max("checkpoint_id"))["size"] or 0
         entries = 0 if last is None else last + 1
-        found.append(Figure("Ledger entries", entries, f"{anchored:,} anchored on the chain", link("ledger")))
+        found.append(
+            Figure(
+                _("Ledger entries"), entries, _("%(n)s anchored on the chain") % {"n": f"{anchored:,}"}, link("ledger")
+            )
+        )
     return found
 
 
@@ -67,19 +87,25 @@ def recent_activity() -> list[dict[str, Any]]:
 def _activity(entries: list[Entry]) -> dict[str, Any]:
     """One line for entries of one kind that follow one another, newest first."""
     newest, oldest = entries[0], entries[-1]
-    words = f"{table_words(newest.table)} {_OPERATIONS.get(newest.operation, newest.operation.lower())}"
+    words = f"{table_words(newest.table)} {operation_words(newest.operation)}"
     alone = len(entries) == 1
     return {
         "when": newest.at,
-        "text": words if alone else f"{words}, {len(entries)} times",
+        "text": words if alone else _("%(what)s, %(n)s times") % {"what": words, "n": len(entries)},
         "url": link("ledger_entry", newest.seq),
-        "detail": f"Ledger entry {newest.seq}" if alone else f"Ledger entries {oldest.seq} to {newest.seq}",
+        "detail": _("Ledger entry %(seq)s") % {"seq": newest.seq}
+        if alone
+        else _("Ledger entries %(first)s to %(last)s") % {"first": oldest.seq, "last": newest.seq},
     }
+
+
+def operation_words(operation: str) -> str:
+    return str(_OPERATIONS.get(operation, operation.lower()))
 
 
 def table_words(table: str) -> str:
     """The name of what a table holds; the table's own name for one that is not ours."""
     for model in apps.get_models():
         if model._meta.db_table == table:
-            return str(model._meta.verbose_name).capitalize()
+            return _(str(model._meta.verbose_name).capitalize())
     return table

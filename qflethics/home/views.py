@@ -6,11 +6,14 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.template.loader import get_template
 from django.utils.cache import patch_vary_headers
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
+from django.views.i18n import set_language
 
 from accounts.access import requires
 from qflethics.home.figures import key_figures, recent_activity
+from qflethics.home.first_steps import first_steps
 from qflethics.home.needs import needs_of
+from qflethics.home.search import found, understood
 
 
 @requires("home.view")
@@ -24,9 +27,28 @@ def home(request: HttpRequest) -> HttpResponse:
         "figures": key_figures(user),  # type: ignore[arg-type]
         "events": recent_activity() if user.may("ledger.view") else None,  # type: ignore[union-attr]
     }
+    if not request.htmx:  # type: ignore[attr-defined]
+        context["steps"] = first_steps(user)  # type: ignore[arg-type]
     response = render(request, template, context)
     patch_vary_headers(response, ["HX-Request"])
     return response
+
+
+@requires("home.view")
+@require_safe
+def search(request: HttpRequest) -> HttpResponse:
+    """Everything that the person may open, by words, number, digest or identifier."""
+    asked = understood(request.GET.get("q", ""))
+    groups = found(request.user, asked)  # type: ignore[arg-type]
+    context = {"asked": asked, "groups": groups, "total": sum(len(group.hits) for group in groups)}
+    return render(request, "home/search.html", context)
+
+
+@login_not_required
+@require_POST
+def language(request: HttpRequest) -> HttpResponse:
+    """The language of whoever is not signed in yet, in a cookie. (Signed in, it is one of the person's preferences.)"""
+    return set_language(request)
 
 
 @require_safe

@@ -58,9 +58,10 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "accounts.middleware.SignInFirstMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "accounts.personal.PersonalMiddleware",
     "accounts.middleware.SecondFactorMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -129,13 +130,19 @@ CELERY_BEAT_SCHEDULE = {
     "retention": {"task": "protection.tasks.retention_task", "schedule": 3600.0, "options": {"expires": 1800}},
     # Asked for every hour, made once: who was down on the first day of a month makes up for it.
     "reports": {"task": "audits.posthoc.tasks.reports_task", "schedule": 3600.0, "options": {"expires": 1800}},
+    # Digests go out in each person's own morning, so they are looked for every hour; so is what is overdue.
+    "digests": {"task": "accounts.tasks.digests_task", "schedule": 3600.0, "options": {"expires": 1800}},
+    "overdue": {"task": "audits.runtime.tasks.overdue_task", "schedule": 3600.0, "options": {"expires": 1800}},
     "verify": {"task": "provenance.tasks.verify_task", "schedule": 3600.0, "options": {"expires": 1800}},
 }  # fmt: skip
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR / "beat-schedule")
 
 LANGUAGE_CODE = "en-gb"
+LANGUAGES = [("en-gb", "English"), ("de", "Deutsch")]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+FORMAT_MODULE_PATH = ["qflethics.formats"]  # figures and days are written alike in every language, as in documents
 TIME_ZONE = "UTC"
-USE_I18N = False
+USE_I18N = True
 USE_TZ = True
 
 STATIC_URL = "/static/"

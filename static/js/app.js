@@ -9,6 +9,9 @@
     setTimeout(() => { region.textContent = words; }, 60);
   };
 
+  // Words that this file says, in the language of the page.
+  const said = (key, english) => document.getElementById("words")?.dataset[key] || english;
+
   // --- theme -----------------------------------------------------------------------------------------------------
   const setTheme = (choice) => {
     document.documentElement.dataset.theme = choice;
@@ -62,7 +65,7 @@
       try {
         await navigator.clipboard.writeText(copy.dataset.copy);
         copy.dataset.copied = "";
-        announce("Copied");
+        announce(said("copied", "Copied"));
         setTimeout(() => { delete copy.dataset.copied; }, 1500);
       } catch {
         announce("Copying was refused by the browser");
@@ -80,9 +83,9 @@
   const ask = (words, { title, action, tone } = {}) =>
     new Promise((resolve) => {
       const yes = dialog.querySelector("[data-confirm-yes]");
-      dialog.querySelector("#confirm-title").textContent = title || "Please confirm";
+      dialog.querySelector("#confirm-title").textContent = title || said("confirm", "Please confirm");
       dialog.querySelector("#confirm-text").textContent = words;
-      yes.textContent = action || "Confirm";
+      yes.textContent = action || said("yes", "Confirm");
       yes.className = `button button--${["danger", "halt"].includes(tone) ? tone : "primary"}`;
       dialog.returnValue = "cancel";
       dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true });
@@ -248,7 +251,8 @@
     const label = region && region.querySelector("[data-live-state]");
     if (!label || label.dataset.state === state) return;
     label.dataset.state = state;
-    label.querySelector("[data-live-words]").textContent = words[state];
+    const shown = label.querySelector("[data-live-words]");
+    shown.textContent = shown.dataset[state] || words[state];
   };
 
   if (window.htmx) {
@@ -309,6 +313,6 @@
       showState(region, "connecting");
       if (region.source) region.source.open();
     }
-    announce(pause ? "Updates paused" : "Updates resumed");
+    announce(pause ? said("paused", "Updates paused") : said("resumed", "Updates resumed"));
   });
 })();

@@ -22,7 +22,11 @@ if not settings.configured:
     settings.configure(USE_TZ=True, TIME_ZONE="UTC", USE_I18N=False, STATIC_URL="/static/", ALLOWED_HOSTS=["*"])
     django.setup()
 
-ENGINE = Engine(dirs=[ROOT / "templates"], libraries={"ui": "core.templatetags.ui"}, builtins=["core.templatetags.ui"])
+ENGINE = Engine(
+    dirs=[ROOT / "templates"],
+    libraries={"ui": "core.templatetags.ui", "i18n": "django.templatetags.i18n"},
+    builtins=["core.templatetags.ui"],
+)
 SHA = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 NOON = dt.datetime(2026, 3, 1, 12, 0, tzinfo=dt.UTC)
 EVIL = "<script>alert(1)</script>"

@@ -22,7 +22,7 @@ ROLES = {"A": "administrator", "O": "officer_north", "U": "auditor", "S": "opera
 ALL, STAFF = "AOUSC", "AOUS"
 EVERYBODY = "AOUSCX"
 PUBLIC = "public"
-DOOR = {"login", "account_login", "mfa_authenticate", "mfa_login_webauthn"}
+DOOR = {"login", "account_login", "mfa_authenticate", "mfa_login_webauthn", "language"}
 
 # Address name -> method -> who may (A administrator, O ethics officer, U auditor, S site operator, C clinician,
 # X external auditor).
@@ -68,6 +68,17 @@ EXPECTED: dict[str, dict[str, str]] = {
     "health_ready": {"GET": PUBLIC},
     "metrics": {"GET": PUBLIC},  # from this machine, as the test is; tests/provenance/test_metrics.py has the rest
     "home": {"GET": EVERYBODY},
+    "search": {"GET": EVERYBODY},
+    "language": {"POST": PUBLIC},
+    "preferences": {"GET": EVERYBODY, "POST": EVERYBODY},
+    "first_steps": {"POST": EVERYBODY},
+    "inbox": {"GET": EVERYBODY},
+    "inbox_read": {"POST": EVERYBODY},
+    "message_open": {"POST": EVERYBODY},
+    "message_unread": {"POST": EVERYBODY},
+    "view_save": {"POST": EVERYBODY},
+    "view_remove": {"POST": EVERYBODY},
+    "view_restore": {"POST": EVERYBODY},
     "account_activate": {"GET": PUBLIC, "POST": PUBLIC},
     "people": {"GET": "AU"},
     "person_erase": {"GET": "A", "POST": "A"},

@@ -25,7 +25,7 @@ def rows_of(content, **changes) -> dict:
     """What a browser sends of the form as it came."""
     form, sent = PolicyRowsForm(content=content), {"justification": "Smaller gaps."}
     for name, field in form.fields.items():
-        if name in sent or field.initial is False:
+        if name in sent or name == "base" or field.initial is False:
             continue
         sent[name] = "on" if field.initial is True else field.initial
     return {**sent, **changes}

@@ -331,3 +331,19 @@ def clinician_of_images(caller_class):
     deployment = make_deployment(world)
     north = caller_class(world.people.north, world.people.administrator)
     return deployment, north, world.people.officer_north, world.people.clinician
+
+
+def test_what_waits_for_a_person_is_what_the_person_may_decide(world, deployment, north, cases, clinician):
+    """The list asks the database once; the reasons are given one by one. Both say the same of everybody."""
+    people = world.people
+    north.post(deployment, "predictions", {"records": [cases(name) for name in "abc"]})
+    filed = [file(deployment, people.officer_north, "a"), file(deployment, people.clinician, "b")]
+    filed.append(file(deployment, clinician, "c"))
+    row = appeals.prediction_of(filed[2])
+    reviews.review_record(
+        deployment=deployment, prediction=row, decision="accepted", why="", note="", actor=people.clinician
+    )
+    for who in (*vars(people).values(), clinician):
+        if hasattr(who, "email"):
+            may = {appeal.id for appeal in filed if not appeals.why_not(appeal, who)}
+            assert {appeal.id for appeal in appeals.waiting_for(who)} == may, who.email

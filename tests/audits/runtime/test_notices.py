@@ -219,7 +219,7 @@ def test_a_subscription_of_an_institution_hears_of_its_federations_alone(world, 
             name=place.slug, url=receiver.url, institution=place, actor=world.people.administrator
         )
     halt = halt_create(deployment_id=deployment.id, reason="The gap is over 0.1.", position=3)
-    assert [found.name for found in notices.subscribed(halt)] == ["south"]
+    assert [found.name for found in notices.subscribed(halt.deployment)] == ["south"]
 
 
 PRIVATE = ["10.0.0.1", "127.0.0.1", "169.254.169.254", "192.168.1.1", "172.16.0.9", "100.64.0.1", "0.0.0.0",

@@ -214,3 +214,16 @@ def test_the_privacy_leg_stands_beside_fairness(world, client_of):
     panel = shown[shown.index('id="privacy"') :]
     for expected in (privacy_words(version), "Membership inference", "The attack is no better than chance."):
         assert str(escape(expected)) in panel
+
+
+def test_the_list_is_narrowed_by_state_in_its_address(world, deployment, client_of):
+    halted = make_deployment(world, name="Radiology")
+    halt_create(deployment_id=halted.id, reason="The gap is over 0.1.", position=0)
+    client = client_of(world.people.auditor)
+
+    def listed(query: str) -> str:
+        return client.get(reverse("deployments") + query).content.decode()
+
+    assert "Radiology" in listed("?state=halted") and f"/{deployment.id}/" not in listed("?state=halted")
+    assert f"/{deployment.id}/" in listed("?state=active") and "Radiology" not in listed("?state=active")
+    assert "No deployment is in this state" in listed("?state=revoked") and "Radiology" in listed("?state=nonsense")

@@ -1,0 +1,177 @@
+"""The German of the pages: what is marked for translation, and the catalogue made from it without GNU gettext.
+
+`make messages` compiles `locale/*/LC_MESSAGES/django.po` and says what is marked and not translated. The compiled file
+is committed, so that no installation needs a tool; a test compiles it anew and compares the bytes.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import struct
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from core.tones import STATES
+
+ROOT = Path(__file__).resolve().parent.parent
+SOURCES = ("accounts", "audits/runtime", "qflethics")  # folders whose Python is marked
+_CALL = re.compile(
+    r"""\b(?P<name>n?gettext|_)\(\s*u?(?P<one>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')"""
+    r"""(?:\s*,\s*u?(?P<many>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'))?"""
+)
+_LINE = re.compile(r'(?:(msgid|msgid_plural|msgstr(?:\[(\d)\])?)\s+)?"(.*)"$')
+_CONTEXT = "\0"  # between singular and plural, as in a .mo file
+
+
+@dataclass
+class Message:
+    """One entry of a catalogue."""
+
+    one: str
+    many: str = ""
+    said: dict[int, str] = field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        return f"{self.one}{_CONTEXT}{self.many}" if self.many else self.one
+
+    @property
+    def value(self) -> str:
+        return _CONTEXT.join(self.said[index] for index in sorted(self.said))
+
+
+# --- what is marked ------------------------------------------------------------------------------------------------
+
+
+def marked() -> dict[str, str]:
+    """Every message that pages and code mark, with a file that does."""
+    found: dict[str, str] = {}
+    for path in sorted((ROOT / "templates").rglob("*.html")):
+        for key in _in_template(path.read_text(encoding="utf-8")):
+            found.setdefault(key, str(path.relative_to(ROOT)))
+    for folder in SOURCES:
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            for key in _in_code(path.read_text(encoding="utf-8")):
+                found.setdefault(key, str(path.relative_to(ROOT)))
+    for look in STATES.values():
+        found.setdefault(look.label, "core/tones.py")
+    return found
+
+
+def named_tables() -> dict[str, str]:
+    """What the home page calls the rows of each table: translated where it can be, else in English."""
+    from django.apps import apps
+
+    return {str(model._meta.verbose_name).capitalize(): model._meta.label for model in apps.get_models()}
+
+
+def _in_template(text: str) -> Iterator[str]:
+    from django.utils.translation.template import templatize
+
+    if "i18n" not in text:
+        return
+    for call in _CALL.finditer(templatize(text)):
+        one = ast.literal_eval(call["one"])
+        plural = call["name"] == "ngettext" and call["many"]
+        yield f"{one}{_CONTEXT}{ast.literal_eval(call['many'])}" if plural else one
+
+
+def _in_code(text: str) -> Iterator[str]:
+    if "utils.translation" not in text:
+        return
+    for node in ast.walk(ast.parse(text)):
+        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name)):
+            continue
+        words = [part.value for part in node.args[:2] if isinstance(part, ast.Constant) and isinstance(part.value, str)]
+        if node.func.id in {"_", "gettext", "gettext_lazy"} and words:
+            yield words[0]
+        elif node.func.id == "ngettext" and len(words) == 2:
+            yield f"{words[0]}{_CONTEXT}{words[1]}"
+
+
+# --- catalogues ----------------------------------------------------------------------------------------------------
+
+
+def read_po(text: str) -> list[Message]:
+    """The entries of a catalogue.
+
+    Raises
+    ------
+    ValueError
+        If a line is none of a catalogue's.
+    """
+    messages: list[Message] = []
+    into = ""
+    for number, raw in enumerate(text.splitlines(), 1):
+        line = raw.strip()
+        if not line or line.startswith("#"):
+            continue
+        match = _LINE.fullmatch(line)
+        if match is None:
+            raise ValueError(f"line {number}: expected msgid, msgstr or a string in quotes, got {line[:60]!r}")
+        into, words = match[1] or into, ast.literal_eval(f'"{match[3]}"')
+        if match[1] == "msgid":
+            messages.append(Message(""))
+        _add(messages[-1], into, words)
+    return messages
+
+
+def _add(message: Message, into: str, words: str) -> None:
+    if into == "msgid":
+        message.one += words
+    elif into == "msgid_plural":
+        message.many += words
+    else:
+        index = int(into[7:-1]) if "[" in into else 0
+        message.said[index] = message.said.get(index, "") + words
+
+
+def compiled(messages: list[Message]) -> bytes:
+    """The catalogue in the binary form that gettext reads: sorted keys, then values, each ended by a zero byte."""
+    entries = sorted((message.key.encode(), message.value.encode()) for message in messages if message.value)
+    start = 28 + 16 * len(entries)
+    keys, values, table = b"", b"", []
+    for key, value in entries:
+        table.append((len(key), len(keys), len(value), len(values)))
+        keys += key + b"\0"
+        values += value + b"\0"
+    head = struct.pack("<7I", 0x950412DE, 0, len(entries), 28, 28 + 8 * len(entries), 0, 0)
+    of_keys = b"".join(struct.pack("<2I", size, start + at) for size, at, _, _ in table)
+    of_values = b"".join(struct.pack("<2I", size, start + len(keys) + at) for _, _, size, at in table)
+    return head + of_keys + of_values + keys + values
+
+
+def missing(messages: list[Message], wanted: Mapping[str, str]) -> dict[str, str]:
+    """What is marked and has no translation, with where it is marked."""
+    said = {message.key for message in messages if all(message.said.values()) and message.said}
+    return {key: where for key, where in wanted.items() if key not in said}
+
+
+def stale(messages: list[Message], wanted: Mapping[str, str]) -> list[str]:
+    """What is translated and marked nowhere (any more)."""
+    return [message.key for message in messages if message.one and message.key not in wanted]
+
+
+def main() -> int:
+    import django
+
+    django.setup()
+    wanted, wrong = marked(), 0
+    for path in sorted((ROOT / "locale").glob("*/LC_MESSAGES/django.po")):
+        messages = read_po(path.read_text(encoding="utf-8"))
+        path.with_suffix(".mo").write_bytes(compiled(messages))
+        lacking = missing(messages, wanted)
+        print(f"{path.relative_to(ROOT)}: {len(messages) - 1} messages, {len(lacking)} missing")  # noqa: T201
+        for key, where in lacking.items():
+            print(f"  {where}: {key!r}")  # noqa: T201
+        for key in stale(messages, wanted | named_tables()):
+            print(f"  marked nowhere: {key!r}")  # noqa: T201
+        wrong += len(lacking)
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

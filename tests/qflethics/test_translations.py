@@ -1,0 +1,74 @@
+"""German is complete where pages are marked, and the compiled catalogue is the one of the text beside it."""
+
+from __future__ import annotations
+
+import gettext
+import io
+import string
+
+import pytest
+
+from qflethics.home.context import TRANSLATED
+from qflethics.translations import ROOT, compiled, marked, missing, named_tables, read_po, stale
+from tests.qflethics.test_access_matrix import ADDRESSES
+
+PO = ROOT / "locale/de/LC_MESSAGES/django.po"
+
+
+@pytest.fixture(scope="module")
+def german():
+    return read_po(PO.read_text(encoding="utf-8"))
+
+
+def test_every_marked_message_is_translated_and_nothing_else_is(german):
+    wanted = marked()
+    assert len(wanted) > 400 and missing(german, wanted) == {}
+    assert stale(german, wanted | named_tables()) == []
+
+
+def test_the_compiled_catalogue_is_that_of_the_text(german):
+    assert PO.with_suffix(".mo").read_bytes() == compiled(german), "run `make messages` and commit what it writes"
+
+
+def test_pythons_own_reader_understands_it(german):
+    catalogue = gettext.GNUTranslations(io.BytesIO(compiled(german)))
+    assert catalogue.gettext("Halts") == "Halte" and catalogue.gettext("unheard of") == "unheard of"
+    shown = [catalogue.ngettext("%(n)s result is shown.", "%(n)s results are shown.", n) for n in (0, 1, 2)]
+    assert shown == ["%(n)s Treffer werden gezeigt.", "%(n)s Treffer wird gezeigt.", "%(n)s Treffer werden gezeigt."]
+
+
+def test_a_translation_keeps_every_placeholder(german):
+    def placeholders(text: str) -> set[str]:
+        return {part.split(")")[0] for part in text.split("%(")[1:]}
+
+    wrong = [
+        message.one for message in german[1:] for said in message.said.values()
+        if placeholders(said) != placeholders(message.many or message.one)
+    ]  # fmt: skip
+    assert wrong == []
+
+
+@pytest.mark.parametrize("text", ["msgid without quotes", 'msgid "open', "nonsense"])
+def test_a_broken_catalogue_is_refused(text):
+    with pytest.raises(ValueError, match="line 1: expected"):
+        read_po(text)
+
+
+def test_translated_pages_exist_and_their_templates_leave_no_words_unmarked():
+    assert set(ADDRESSES) >= TRANSLATED
+    import re
+
+    names = (
+        "home/home.html", "home/home_live.html", "home/need.html", "home/search.html", "home/first_steps.html",
+        "registration/login.html", "registration/login_code.html", "accounts/inbox.html", "accounts/preferences.html",
+        "audits_runtime/deployments.html", "audits_runtime/halt_modal.html", "audits_runtime/halts.html",
+        "audits_runtime/reinstatement.html", "audits_runtime/withdraw.html", "partials/navigation.html",
+        "partials/user_menu.html", "partials/search.html", "partials/shortcuts.html",
+    )  # fmt: skip
+    for name in names:
+        text = (ROOT / "templates" / name).read_text(encoding="utf-8")
+        text = re.sub(r"{% blocktranslate.*?{% endblocktranslate %}|{#.*?#}|<kbd.*?</kbd>", "", text, flags=re.S)
+        bare = re.sub(r"{%.*?%}|{{.*?}}|<[^>]*>", " ", text, flags=re.S)
+        words = [word.strip(string.punctuation + "“”·…") for word in bare.split()]
+        left = [word for word in words if re.search(r"[A-Za-z]{3}", word) and word != "QFL-ETHICS"]
+        assert left == [], f"{name}: {left}"
