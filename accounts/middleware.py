@@ -7,10 +7,11 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import logout
 from django.core.exceptions import ImproperlyConfigured
-from django.http import HttpRequest, HttpResponse, HttpResponseForbidden, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseForbidden
 from django.shortcuts import redirect
 
 from accounts import factors, sessions
+from core.api.problems import of_api, problem_response
 from core.roles import Role
 
 PASSED = "second_factor"  # in the session: it was opened with a second factor
@@ -44,8 +45,8 @@ class SecondFactorMiddleware:
             return None
         if not factors.required_of(user):
             return None
-        if request.path.startswith("/api/"):
-            return JsonResponse({"code": "second_factor_required", "message": _SENTENCE}, status=403)
+        if of_api(request):
+            return problem_response(request, 403, "second_factor_required", _SENTENCE)
         if request.path.startswith("/live/"):
             return HttpResponseForbidden(_SENTENCE, content_type="text/plain")
         if factors.of(user) is not None:  # a session from before: it is opened again, with the code

@@ -79,6 +79,16 @@ class ReconsiderationOutput(serializers.ModelSerializer):
         fields = ["id", "run", "site", "cause", "created_at", "due_at", "choice", "reason", "decided_at"]
 
 
+class ReconsiderationFilter(serializers.Serializer):
+    run = serializers.UUIDField(required=False)
+    waiting = serializers.BooleanField(source="decided_at__isnull", required=False)
+
+
+class AgreementFilter(serializers.Serializer):
+    site = serializers.SlugField(source="participant__site", max_length=40, required=False)
+    role = serializers.ChoiceField(choices=FederationAgreement.Role.choices, required=False)
+
+
 class ReconsiderationInput(serializers.Serializer):
     choice = serializers.ChoiceField(choices=Reconsideration.Choice.choices)
     reason = serializers.CharField(max_length=2000)

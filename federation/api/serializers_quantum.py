@@ -84,6 +84,12 @@ class QuantumJobFilter(serializers.Serializer):
     purpose = serializers.ChoiceField(choices=QuantumJob.Purpose.values, required=False)
 
 
+class DeviceConsentFilter(serializers.Serializer):
+    run = serializers.UUIDField(required=False)
+    device = serializers.ChoiceField(choices=NAMES, required=False)
+    decision = serializers.ChoiceField(choices=DeviceConsent.Decision.choices, required=False)
+
+
 class DeviceConsentInput(serializers.Serializer):
     run = serializers.UUIDField()
     device = serializers.ChoiceField(choices=[spec.name for spec in DEVICES.values() if spec.needs_consent])

@@ -16,6 +16,7 @@ from django.views.decorators.http import require_safe
 from accounts import factors
 from accounts.access import requires
 from accounts.models import User
+from core.api.problems import of_api, problem_response
 from qflethics.home.figures import key_figures, recent_activity
 from qflethics.home.needs import needs_of
 from qflethics.home.second_step import await_code
@@ -85,6 +86,11 @@ class SignIn(LoginView):
 def locked_out(request: HttpRequest, response: HttpResponse | None = None, credentials: object = None) -> HttpResponse:
     """The page after too many failed sign-ins (also in the form that AXES_LOCKOUT_CALLABLE calls)."""
     minutes = round(float(settings.AXES_COOLOFF_TIME) * 60)
+    if of_api(request):
+        told = f"Too many wrong passwords. Wait {minutes} minutes, then try again with the right one."
+        answer = problem_response(request, 429, "locked_out", told)
+        answer["Retry-After"] = str(minutes * 60)
+        return answer
     answer = render(request, "429.html", {"status": 429, "retry_after": f"{minutes} minutes"}, status=429)
     answer["Retry-After"] = str(minutes * 60)
     return answer
@@ -108,19 +114,32 @@ def health_ready(request: HttpRequest) -> JsonResponse:
     return JsonResponse({"status": "ok"})
 
 
+_UNREADABLE = "The request cannot be read: its host, its size or its form is not one that is expected. Mend it."
+_NOWHERE = "There is nothing at this address. Expected one of those that GET /api/v1/schema lists."
+_BROKEN = "The platform failed, and has written down why. Try again; else tell the operator the request's id."
+
+
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if of_api(request):
+        return problem_response(request, 400, "invalid", _UNREADABLE)
     return render(request, "400.html", {"status": 400}, status=400)
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if of_api(request):
+        return problem_response(request, 403, "permission_denied", str(exception) or "This is not for you.")
     return render(request, "403.html", {"status": 403, "exception": str(exception)}, status=403)
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if of_api(request):
+        return problem_response(request, 404, "not_found", _NOWHERE)
     return render(request, "404.html", {"status": 404}, status=404)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Nothing may be needed that could be broken: no database, no session, no context processor."""
+    if of_api(request):
+        return problem_response(request, 500, "error", _BROKEN)
     body = get_template("500.html").render({"request_id": getattr(request, "id", "")})
     return HttpResponse(body, status=500)

@@ -60,6 +60,7 @@ MIDDLEWARE = [
     "core.middleware.ActorMiddleware",
     "core.middleware.ApplicationErrorMiddleware",
     "axes.middleware.AxesMiddleware",
+    "core.api.middleware.ApiMiddleware",
 ]
 
 ROOT_URLCONF = os.environ.get("QFL_ROOT_URLCONF", "qflethics.urls")
@@ -141,7 +142,7 @@ AXES_FAILURE_LIMIT = 8
 AXES_COOLOFF_TIME = 0.25  # hours
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
-AXES_LOCKOUT_TEMPLATE = "429.html"
+AXES_LOCKOUT_CALLABLE = "qflethics.home.views.locked_out"
 
 LANGUAGE_CODE = "en-gb"
 TIME_ZONE = "UTC"
@@ -191,11 +192,12 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["accounts.api.permissions.MayPerform"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
-    "DEFAULT_PAGINATION_CLASS": "rest_framework.pagination.LimitOffsetPagination",
-    "PAGE_SIZE": 50,
+    "DEFAULT_PARSER_CLASSES": ["core.api.parsers.PlainJSONParser"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "core.api.negotiation.JSONUnlessAsked",
+    "DEFAULT_PAGINATION_CLASS": "core.api.pages.Pages",
+    "DEFAULT_FILTER_BACKENDS": ["core.api.filters.Filters"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "EXCEPTION_HANDLER": "core.errors.api_exception_handler",
+    "EXCEPTION_HANDLER": "core.api.problems.exception_answered",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
 SPECTACULAR_SETTINGS = {

@@ -19,6 +19,22 @@ from audits.runtime.models import (
 )
 
 
+class IncidentFilter(serializers.Serializer):
+    state = serializers.ChoiceField(choices=Incident.State.choices, required=False)
+    deployment = serializers.UUIDField(required=False)
+    responsible = serializers.UUIDField(required=False)
+
+
+class NoticeFilter(serializers.Serializer):
+    state = serializers.ChoiceField(choices=Notice.State.choices, required=False)
+    event = serializers.CharField(max_length=40, required=False)
+
+
+class SubscriptionFilter(serializers.Serializer):
+    institution = serializers.UUIDField(required=False)
+    active = serializers.BooleanField(source="revoked_at__isnull", required=False)
+
+
 class AssignInput(serializers.Serializer):
     responsible = serializers.UUIDField(help_text="an ethics officer of an institution that takes part")
 
