@@ -36,3 +36,10 @@ def _refusal(caller: Any, action: str) -> str:
     if hasattr(caller, "key"):
         came = f"Your key may: {', '.join(caller.key.actions) or 'nothing'}."
     return f"Expected the right {action} ({roles}). {came} An administrator can change that."
+
+
+class SignedIn(BasePermission):
+    """Anybody who is somebody: a person or a key, whatever they may do."""
+
+    def has_permission(self, request, view) -> bool:
+        return bool(request.user and request.user.is_authenticated)

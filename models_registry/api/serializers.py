@@ -102,8 +102,8 @@ class DraftsOutput(serializers.Serializer):
 
 
 class ChangesFilter(serializers.Serializer):
-    before = serializers.IntegerField(min_value=1)
-    after = serializers.IntegerField(min_value=1)
+    before = serializers.IntegerField(min_value=1, max_value=2**31 - 1)
+    after = serializers.IntegerField(min_value=1, max_value=2**31 - 1)
 
 
 class ChangeOutput(serializers.Serializer):
@@ -243,6 +243,11 @@ class DeploymentInput(serializers.Serializer):
     name = serializers.CharField(max_length=120)
 
 
+class ModelFilter(serializers.Serializer):
+    federation = serializers.UUIDField(required=False)
+    name = serializers.CharField(max_length=120, required=False)
+
+
 class RunFilter(serializers.Serializer):
     run = serializers.UUIDField(required=False)
     model = serializers.UUIDField(required=False)
@@ -251,8 +256,10 @@ class RunFilter(serializers.Serializer):
 class ApprovalFilter(serializers.Serializer):
     version = serializers.UUIDField(required=False)
     state = serializers.ChoiceField(ApprovalRequest.State.choices, required=False)
+    kind = serializers.ChoiceField(ApprovalRequest.Kind.choices, required=False)
 
 
 class DeploymentFilter(serializers.Serializer):
     version = serializers.UUIDField(required=False)
     state = serializers.ChoiceField(Deployment.State.choices, required=False)
+    kind = serializers.ChoiceField(ApprovalRequest.Kind.choices, required=False)

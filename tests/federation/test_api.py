@@ -191,6 +191,6 @@ def test_a_machine_reads_within_its_institution_and_decides_nothing(world, run):
 
 
 def test_the_schema_describes_these_operations(world):
-    schema = call(world, "administrator", "GET", "/schema/")
+    schema = call(world, "administrator", "GET", "/schema")
     assert schema.status_code == 200
     assert b"/api/v1/runs/{run_id}/consents" in schema.content

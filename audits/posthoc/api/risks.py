@@ -31,6 +31,8 @@ class RiskFilter(serializers.Serializer):
 class RiskOutput(serializers.ModelSerializer):
     level_before = serializers.CharField()
     level_after = serializers.CharField(allow_null=True)
+    controls = serializers.ListField(child=serializers.CharField())
+    checks = serializers.ListField(child=serializers.CharField())
 
     class Meta:
         model = Risk

@@ -81,7 +81,7 @@ class InviteInput(serializers.Serializer):
     purpose = serializers.CharField(max_length=5000)
 
 
-class RevokeInput(serializers.Serializer):
+class ExternalRevokeInput(serializers.Serializer):
     reason = serializers.CharField(max_length=500)
 
 
@@ -147,9 +147,9 @@ class ExternalClose(APIView):
 class ExternalRevoke(APIView):
     action_name = "external.invite"
 
-    @extend_schema(request=RevokeInput, responses=ExternalOutput, operation_id="external_revoke")
+    @extend_schema(request=ExternalRevokeInput, responses=ExternalOutput, operation_id="external_revoke")
     def post(self, request: Request, pk: uuid.UUID) -> Response:
         """End a board's access before its day. What it found stays."""
         external = get_object_or_404(ExternalAudit.objects.for_user(request.user), id=pk)
-        told = given(RevokeInput, request)
+        told = given(ExternalRevokeInput, request)
         return Response(ExternalOutput(services.external_revoke(external=external, actor=person(request), **told)).data)

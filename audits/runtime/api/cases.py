@@ -22,7 +22,7 @@ class CaseInput(serializers.Serializer):
     event_key = serializers.CharField(max_length=200, help_text="your name of the case")
 
 
-class PlaceOutput(serializers.Serializer):
+class CasePlaceOutput(serializers.Serializer):
     """The address of a case that names nobody."""
 
     deployment = serializers.UUIDField(source="deployment_id")
@@ -42,10 +42,10 @@ class CaseAppealOutput(serializers.Serializer):
     due_on = serializers.DateField()
 
 
-class CaseOutput(serializers.Serializer):
+class PredictedCaseOutput(serializers.Serializer):
     """What was said, what turned out to be true, and what people did about it."""
 
-    place = PlaceOutput(source="row")
+    place = CasePlaceOutput(source="row")
     site = serializers.CharField(source="row.site")
     at = serializers.DateTimeField(source="row.received_at")
     flagged = serializers.BooleanField(source="row.flagged")
@@ -60,17 +60,17 @@ class CaseOutput(serializers.Serializer):
 class CaseFind(_OfDeployment):
     action_name = "deployment.view"
 
-    @extend_schema(request=CaseInput, responses=PlaceOutput, operation_id="case_find")
+    @extend_schema(request=CaseInput, responses=CasePlaceOutput, operation_id="case_find")
     def post(self, request: Request, deployment_id: uuid.UUID) -> Response:
         """From the name of a case of your site to its address. Sent in the body: addresses stand in logs."""
         row = prediction_named(self.deployment(), given(CaseInput, request)["event_key"], request.user)
-        return Response(PlaceOutput(row).data)
+        return Response(CasePlaceOutput(row).data)
 
 
 class Case(_OfDeployment):
     action_name = "deployment.view"
 
-    @extend_schema(responses=CaseOutput, operation_id="case")
+    @extend_schema(responses=PredictedCaseOutput, operation_id="case")
     def get(self, request: Request, deployment_id: uuid.UUID, batch_id: uuid.UUID, index: int) -> Response:
         """One prediction of your site. The reading is recorded."""
         deployment = self.deployment()
@@ -79,4 +79,4 @@ class Case(_OfDeployment):
             told = {"deployment": str(deployment.id), "index": str(index)}
             record(table="runtime_prediction", operation="READ", object_id=str(batch_id), body=told)
         found: dict[str, Any] = case_pages.prediction_context(deployment, row, request.user)  # type: ignore[arg-type]
-        return Response(CaseOutput(found).data)
+        return Response(PredictedCaseOutput(found).data)
