@@ -44,6 +44,7 @@ class RunOverlays(ListAPIView):
     """Held-out patients of your own site, with the outlines of truth and prediction; POST asks the site for them."""
 
     actions = {"GET": "federation.view", "POST": "consent.give"}
+    may_answer = {"GET": (409,)}
     serializer_class = shapes.OverlayOutput
 
     def get_queryset(self) -> Any:

@@ -55,6 +55,7 @@ class _Public(GenericAPIView):
     authentication_classes: list = []
     permission_classes: list = []
     throttle_classes = [PublicThrottle]
+    may_answer = (429,)
     serializer_class = PublicCardOutput
     queryset = CardPublication.objects.filter(withdrawn_at=None).select_related("version__model", "card")
 
@@ -76,6 +77,7 @@ class PublicCard(_Public, RetrieveAPIView):
 
 
 class PublicCardProof(_Public):
+    may_answer = (409, 429)
     lookup_url_kwarg = "publication_id"
 
     @extend_schema(responses={(200, "application/zip"): OpenApiTypes.BINARY}, operation_id="public_card_proof")

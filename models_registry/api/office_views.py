@@ -24,6 +24,7 @@ from models_registry.models import Delegation, ReviewerKey
 class Keys(generics.ListAPIView):
     """Your keys; POST registers one of the signing program."""
 
+    may_answer = {"POST": (429,)}
     actions = {"GET": "approval.decide", "POST": "approval.decide"}
     permission_classes = [MayPerformOrStandIn]
     serializer_class = serializers.ReviewerKeyOutput

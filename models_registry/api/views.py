@@ -126,6 +126,7 @@ class Statements(APIView):
 class Decisions(APIView):
     """Decide, with your password once more; signed, if you have registered a key."""
 
+    may_answer = (429,)
     actions = {"POST": "approval.decide"}
     permission_classes = [MayPerformOrStandIn]
 

@@ -89,6 +89,8 @@ class EntryDetail(LedgerApi):
 
 
 class EntryProof(LedgerApi):
+    may_answer = (409,)
+
     @extend_schema(responses=PLAIN, operation_id="ledger_entry_proof")
     def get(self, request: Request, seq: int) -> HttpResponse:
         """The entry's inclusion as a C2SP tlog-proof file."""
@@ -175,6 +177,8 @@ class Verifier(LedgerApi):
 
 
 class ObjectBundle(LedgerApi):
+    may_answer = (409, 413)
+
     @extend_schema(
         parameters=[OpenApiParameter("table", str, description="if the identifier stands in several tables")],
         responses={(200, "application/zip"): OpenApiTypes.BINARY},

@@ -51,6 +51,7 @@ class ReportDetail(generics.RetrieveAPIView):
 
 
 class ReportPdf(APIView):
+    may_answer = (409,)
     action_name = "report.view"
 
     @extend_schema(responses={(200, "application/pdf"): OpenApiTypes.BINARY}, operation_id="report_pdf")
@@ -60,6 +61,7 @@ class ReportPdf(APIView):
 
 
 class ReportJson(APIView):
+    may_answer = (409,)
     action_name = "report.view"
 
     @extend_schema(responses={(200, "application/json"): OpenApiTypes.OBJECT}, operation_id="report_json")
@@ -69,6 +71,7 @@ class ReportJson(APIView):
 
 
 class ReportCsv(APIView):
+    may_answer = (409,)
     action_name = "report.view"
 
     @extend_schema(responses={(200, "text/csv"): OpenApiTypes.BINARY}, operation_id="report_csv")
@@ -78,6 +81,7 @@ class ReportCsv(APIView):
 
 
 class ReportEvidence(generics.GenericAPIView):
+    may_answer = (409,)
     action_name = "report.view"
     serializer_class = EvidenceItemOutput
     queryset = Report.objects.none()

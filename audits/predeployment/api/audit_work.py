@@ -61,6 +61,8 @@ class AuditThresholds(_OfAudit):
 
 
 class AuditComparison(_OfAudit):
+    may_answer = (409,)
+
     @extend_schema(
         parameters=[serializers.ComparedFilter], responses=serializers.ComparisonOutput, operation_id="audit_compare"
     )

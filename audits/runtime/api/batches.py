@@ -106,6 +106,7 @@ class OutcomeRowOutput(serializers.ModelSerializer):
 
 
 class EventsView(APIView):
+    may_answer = (422,)
     action_name = "event.record"
 
     @extend_schema(
@@ -123,6 +124,7 @@ class EventsView(APIView):
 
 
 class OutcomesView(APIView):
+    may_answer = (422,)
     action_name = "outcome.record"
 
     @extend_schema(

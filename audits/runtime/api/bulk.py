@@ -43,6 +43,7 @@ class BulkFilter(serializers.Serializer):
 class BulkFiles(_OfDeployment, generics.ListAPIView):
     """Your own files for a deployment, newest first."""
 
+    may_answer = {"POST": (422, 423, 503)}
     actions = {"GET": "prediction.request", "POST": "prediction.request"}
     parser_classes = [MultiPartParser]
     serializer_class = BulkOutput
@@ -91,6 +92,8 @@ class BulkCancel(_Own):
 
 
 class BulkAnswers(_Own):
+    may_answer = (409,)
+
     @extend_schema(responses={(200, "text/csv"): OpenApiTypes.STR}, operation_id="bulk_prediction_answers")
     def get(self, request: Request, bulk_id: uuid.UUID) -> HttpResponse:
         """The answers so far as CSV. The reading is recorded."""

@@ -52,6 +52,7 @@ class RelianceOutput(serializers.Serializer):
 
 
 class ReviewsView(_Batch, GenericAPIView):
+    may_answer = {"POST": (422,)}
     queryset = Review.objects.none()
     serializer_class = RelianceOutput
     actions = {"GET": "deployment.view", "POST": "review.record"}

@@ -41,6 +41,7 @@ class _Batch(_OfDeployment):
 
 
 class PredictionsView(_Batch):
+    may_answer = (422, 423, 503)
     action_name = "prediction.request"
 
     @extend_schema(

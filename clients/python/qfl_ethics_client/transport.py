@@ -57,7 +57,7 @@ class Upload:
     media_type: str = "application/octet-stream"
 
 
-def etag_of(answer: Mapping[str, Any]) -> str:
+def etag_of(answer: Mapping[str, object]) -> str:
     """The tag of what was read; empty if it had none."""
     return getattr(answer, "etag", "")
 
@@ -114,9 +114,15 @@ class Transport:
     # --- one request -------------------------------------------------------------------------------------------
 
     def _send(
-        self, method: str, path: str, *, query: Mapping[str, Any] | None = None,
-        headers: Mapping[str, str | None] | None = None, json: Any = None, form: Mapping[str, str | Upload] | None = None,
-    ) -> tuple[bytes, Any]:  # fmt: skip
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str | None] | None = None,
+        json: Any = None,
+        form: Mapping[str, str | Upload] | None = None,
+    ) -> tuple[bytes, Any]:
         given = {name: _text(value) for name, value in (query or {}).items() if value is not None}
         address = f"{self.base_url}{path}" + (f"?{urlencode(given, doseq=True)}" if given else "")
         sent = {**self._usual, **{name: value for name, value in (headers or {}).items() if value is not None}}
@@ -125,7 +131,7 @@ class Transport:
             body, sent["Content-Type"] = _multipart(form)
         elif json is not None or method not in {"GET", "DELETE"}:
             body, sent["Content-Type"] = _json.dumps({} if json is None else json).encode(), "application/json"
-        request = Request(address, data=body, headers=sent, method=method)
+        request = Request(address, data=body, headers=sent, method=method)  # noqa: S310 - the scheme is checked above
         try:
             with self._opener.open(request, timeout=self.timeout) as answer:
                 return answer.read(), answer.headers
