@@ -39,7 +39,8 @@ class PublicThrottle(BaseThrottle):
     """The same count for the public part of the API."""
 
     def allow_request(self, request: Request, view: object) -> bool:
-        return _count(request._request) <= settings.PUBLIC_REQUESTS_PER_MINUTE
+        reads = request.method in {"GET", "HEAD"}  # nothing else is answered here, so nothing else is counted
+        return not reads or _count(request._request) <= settings.PUBLIC_REQUESTS_PER_MINUTE
 
     def wait(self) -> float:
         return WINDOW_SECONDS

@@ -40,7 +40,7 @@ class ConsentInput(serializers.Serializer):
     decision = serializers.ChoiceField(choices=Consent.Decision.choices)
     reason = serializers.CharField(max_length=2000, required=False, allow_blank=True, default="")
     capacity = serializers.ChoiceField(
-        choices=SIGNERS, required=False, default="",
+        choices=SIGNERS, required=False, allow_blank=True, default="",
         help_text="Only of a person who is both: in which capacity this is signed.",
     )  # fmt: skip
 

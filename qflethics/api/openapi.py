@@ -188,8 +188,11 @@ def _examples(operation: dict[str, Any], components: dict[str, Any]) -> None:
     """One for each body of a request and each answer; those that people wrote first."""
     own = named_examples(operation["operationId"])
     body = operation.get("requestBody")
-    for media in (body or {}).get("content", {}).values():
-        media.setdefault("example", own.get("request") or example_of(media["schema"], components))
+    for kind, media in (body or {}).get("content", {}).items():
+        written = own.get("request")
+        if written and "ndjson" in kind:
+            written = written["records"][0]  # a record a line
+        media.setdefault("example", written or example_of(media["schema"], components))
     for status, response in operation["responses"].items():
         for kind, media in response.get("content", {}).items():
             if status.startswith("2") and "json" in kind and "example" not in media:

@@ -346,7 +346,8 @@ def test_a_hospital_that_takes_part_in_nothing_decides_nothing(people, api):
     path = f"decisions/{made.id}"
     for user in (local, people.outsider, people.officer_south):
         assert api(user, "GET", "decisions").json()["results"] == []
-        assert api(user, "GET", "decisions?object=dep-north").json() == {"subject": None, "results": []}
+        assert api(user, "GET", "decisions?object=dep-north").json()["results"] == []
+        assert api(user, "GET", "subjects?object=dep-north").status_code == 404
         assert api(user, "GET", path).status_code == api(user, "GET", f"{path}/typed-data").status_code == 404
         assert api(user, "POST", f"{path}/signatures", {"signature": "0x" + "00" * 65}).status_code == 404
         with pytest.raises(decisions.NoSuchSubject):

@@ -32,7 +32,7 @@ class PolicyDecisionInput(serializers.Serializer):
 
 
 class PolicyWithdrawInput(serializers.Serializer):
-    reason = serializers.CharField(max_length=5000, required=False, default="")
+    reason = serializers.CharField(max_length=5000, required=False, allow_blank=True, default="")
 
 
 class PolicyDecisionOutput(serializers.ModelSerializer):

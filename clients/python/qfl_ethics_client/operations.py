@@ -94,7 +94,7 @@ class Operations(Transport):
         state: str | None = None,
         if_match: str | None = None,
     ) -> shapes.AppealOutput:
-        """The queue, overdue ones first; POST contests a prediction of your site.
+        """Contest a prediction of your site.
 
         Needs the right `appeal.file`: Clinician, Ethics officer.
         """
@@ -113,7 +113,10 @@ class Operations(Transport):
         *,
         if_none_match: str | None = None,
     ) -> shapes.AppealOutput:
-        """Needs the right `appeal.view`: Administrator, Auditor, Clinician, Ethics officer."""
+        """One appeal, and what became of it.
+
+        Needs the right `appeal.view`: Administrator, Auditor, Clinician, Ethics officer.
+        """
 
         return self.ask(
             "GET",
@@ -128,7 +131,10 @@ class Operations(Transport):
         *,
         if_match: str | None = None,
     ) -> shapes.AppealOutput:
-        """Needs the right `appeal.decide`: Clinician, Ethics officer."""
+        """Decide an appeal: the prediction is upheld or changed. A change is told to the monitor.
+
+        Needs the right `appeal.decide`: Clinician, Ethics officer.
+        """
 
         return self.ask(
             "POST",
@@ -143,7 +149,10 @@ class Operations(Transport):
         *,
         if_match: str | None = None,
     ) -> shapes.AppealOutput:
-        """Needs the right `appeal.decide`: Clinician, Ethics officer."""
+        """Take an appeal under review.
+
+        Needs the right `appeal.decide`: Clinician, Ethics officer.
+        """
 
         return self.ask(
             "POST",
@@ -158,7 +167,10 @@ class Operations(Transport):
         *,
         if_match: str | None = None,
     ) -> shapes.AppealOutput:
-        """Needs the right `appeal.file`: Clinician, Ethics officer."""
+        """Withdraw an appeal that is not decided.
+
+        Needs the right `appeal.file`: Clinician, Ethics officer.
+        """
 
         return self.ask(
             "POST",

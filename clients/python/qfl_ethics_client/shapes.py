@@ -526,7 +526,7 @@ ConsentDecision = Literal["given", "refused", "withdrawn"]
 class ConsentInput(TypedDict):
     decision: "ConsentDecision"
     reason: NotRequired[str]
-    capacity: NotRequired["ConsentCapacity"]
+    capacity: NotRequired["ConsentCapacity | BlankEnum"]
 
 
 class ConsentOutput(TypedDict):
