@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.db import DataError
 from django.http import Http404, HttpRequest, HttpResponse
 from rest_framework import exceptions
 from rest_framework.response import Response
@@ -76,6 +77,8 @@ def exception_answered(error: Exception, context: dict[str, Any]) -> Response | 
         return Response(told, status=error.status, content_type=MEDIA_TYPE)
     if isinstance(error, ValidationError):
         error = exceptions.ValidationError(error.messages)
+    if isinstance(error, DataError):
+        error = exceptions.ParseError("A number, a time or a text is larger than can be kept")
     response = exception_handler(error, context)
     if response is None:
         return None

@@ -93,7 +93,10 @@ class CardOutput(serializers.ModelSerializer):
 class CardInput(serializers.Serializer):
     texts = serializers.DictField(child=serializers.CharField(allow_blank=True))
     base = serializers.IntegerField(
-        required=False, min_value=1, help_text="The edition that you began from: others' changes since then are kept."
+        required=False,
+        min_value=1,
+        max_value=2**31 - 1,
+        help_text="The edition that you began from: others' changes since then are kept.",
     )
 
 

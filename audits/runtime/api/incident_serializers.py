@@ -80,7 +80,7 @@ class MarkInput(serializers.Serializer):
     what = serializers.ChoiceField(LookBackMark.What.choices)
     result = serializers.ChoiceField([*LookBackCase.Reread.choices, *LookBackCase.Disclosed.choices])
     cases = serializers.ListField(
-        child=serializers.IntegerField(), required=False, allow_null=True, default=None,
+        child=serializers.IntegerField(min_value=0, max_value=2**63 - 1), required=False, allow_null=True, default=None,
         max_length=lookback.MOST_MARKED,
         help_text="identifiers; left out: all of the site that were not marked so yet",
     )  # fmt: skip
