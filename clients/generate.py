@@ -50,7 +50,7 @@ def shapes(document: dict[str, Any]) -> str:
     lines = [
         _HEAD.format(words="What is sent and answered."),
         "from __future__ import annotations\n",
-        "from typing import Any, Generic, Literal, NotRequired, TypedDict, TypeVar\n",
+        "from typing import Any, Generic, Literal, NotRequired, TypeAlias, TypedDict, TypeVar\n",
         'Row = TypeVar("Row")\n\n',
         "class Page(TypedDict, Generic[Row]):",
         '    """A stretch of a list; `count` is None where nobody counts."""\n',
@@ -71,7 +71,7 @@ def _is_page(schema: dict[str, Any]) -> bool:
 
 def _shape(name: str, schema: dict[str, Any]) -> list[str]:
     if schema.get("type") != "object" or "properties" not in schema:
-        return [f"{name} = {kind_of(schema)}\n\n"]
+        return [f"{name}: TypeAlias = {kind_of(schema)}\n\n"]
     required = set(schema.get("required", ()))
     given = schema["properties"]
     told = _docstring(schema.get("description", ""), 4)

@@ -22,7 +22,7 @@ class Described(AutoSchema):
             operation["x-may-answer"] = sorted(self._may_answer())
         return operation
 
-    def get_description(self) -> str:
+    def get_description(self) -> str:  # type: ignore[override]
         words = (super().get_description() or "").strip()
         right = self._right()
         if not right:

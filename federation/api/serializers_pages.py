@@ -5,6 +5,7 @@ from __future__ import annotations
 from rest_framework import serializers
 
 from federation.models import InfluenceStudy, QkdCheck, QkdRehearsal, SiteInvitation, SiteOrder
+from federation.presentation.federation_map import Place
 from federation.presentation.unlike import Compared
 
 
@@ -13,11 +14,14 @@ class PlaceOutput(serializers.Serializer):
 
     site = serializers.CharField(source="participant.site")
     institution = serializers.CharField(source="participant.institution.name")
-    health = serializers.CharField(source="health.0", help_text="healthy, stale, unknown or inactive")
+    health = serializers.SerializerMethodField(help_text="healthy, stale, unknown or inactive")
     last_seen_at = serializers.DateTimeField(source="participant.last_seen_at", allow_null=True)
     version = serializers.CharField(source="software.version", default=None, allow_null=True)
     carried_by = serializers.CharField(source="software.engine", default=None, allow_null=True)
     outdated = serializers.BooleanField(help_text="Another version than the coordinator's.")
+
+    def get_health(self, place: Place) -> str:
+        return place.health[0]
 
 
 class VisitOutput(serializers.Serializer):

@@ -55,7 +55,7 @@ class _Public(GenericAPIView):
     authentication_classes: list = []
     permission_classes: list = []
     throttle_classes = [PublicThrottle]
-    may_answer = (429,)
+    may_answer: tuple[int, ...] = (429,)
     serializer_class = PublicCardOutput
     queryset = CardPublication.objects.filter(withdrawn_at=None).select_related("version__model", "card")
 

@@ -79,6 +79,8 @@ class DecisionList(DecidingApi, ListAPIView):
 
 
 class SubjectStanding(DecidingApi):
+    may_answer = (404,)
+
     @extend_schema(parameters=[SubjectInput], responses=SubjectOutput, operation_id="ledger_decision_subject")
     def get(self, request: Request) -> Response:
         """Where an object stands on the chain, by the platform's mirror of it."""

@@ -51,7 +51,7 @@ class EntryOutput(serializers.Serializer):
 
 class CheckpointOutput(serializers.Serializer):
     size = serializers.IntegerField(help_text="Entries under it.")
-    root = serializers.SerializerMethodField(help_text="Hex.")
+    root = serializers.SerializerMethodField(help_text="Hex.")  # type: ignore[assignment]
     created_at = serializers.DateTimeField()
     note = serializers.CharField(help_text="As it is signed (C2SP tlog-checkpoint).")
 

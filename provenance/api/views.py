@@ -101,6 +101,8 @@ class EntryProof(LedgerApi):
 
 
 class NewestCheckpoint(LedgerApi):
+    may_answer = (404,)
+
     @extend_schema(responses=PLAIN, operation_id="ledger_checkpoint")
     def get(self, request: Request) -> HttpResponse:
         """The newest signed checkpoint (C2SP tlog-checkpoint); keep it, and nothing before it can be changed unseen."""
@@ -146,6 +148,8 @@ class AnchorList(LedgerApi, ListAPIView):
 
 
 class Completeness(LedgerApi):
+    may_answer = (404,)
+
     @extend_schema(responses=serializers.CompletenessOutput, operation_id="ledger_completeness")
     def get(self, request: Request) -> Response:
         """How much of what happened stands in the log, as last measured; POST to `ledger/verification` measures it."""
@@ -194,6 +198,8 @@ class ObjectBundle(LedgerApi):
 
 
 class LedgerVerification(LedgerApi):
+    may_answer = {"GET": (404,)}
+
     @extend_schema(responses=serializers.VerificationOutput, operation_id="ledger_verification")
     def get(self, request: Request) -> Response:
         """What the newest check of the whole ledger found."""

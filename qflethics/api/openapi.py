@@ -92,7 +92,7 @@ _PROBLEM = {
 
 def complete(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
     """Finish the document, in place. Called by drf-spectacular."""
-    result = _plain_names(result)
+    result = _anything(_plain_names(result))
     components = result.setdefault("components", {})
     components.setdefault("schemas", {})["Problem"] = _PROBLEM
     components["responses"] = {name: _component(status) for status, (name, _, _) in PROBLEMS.items()}
@@ -116,6 +116,17 @@ def _plain_names(result: dict[str, Any]) -> dict[str, Any]:
             text = text.replace(f'"#/components/schemas/{name}"', f'"#/components/schemas/{plain}"')
             text = text.replace(f'"{name}": {{"type"', f'"{plain}": {{"type"', 1)
     return json.loads(text)
+
+
+def _anything(value: Any) -> Any:
+    """JSON that may be null is simply anything: `oneOf` of anything and null is true of nothing that is null."""
+    if isinstance(value, list):
+        return [_anything(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    if value.get("oneOf") == [{}, {"type": "null"}]:
+        return {name: inner for name, inner in value.items() if name != "oneOf"}
+    return {name: _anything(inner) for name, inner in value.items()}
 
 
 def _component(status: int) -> dict[str, Any]:

@@ -33,7 +33,7 @@ class NeedOutput(serializers.Serializer):
 
 
 class FigureOutput(serializers.Serializer):
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]
     value = serializers.IntegerField()
     note = serializers.CharField(allow_blank=True)
 

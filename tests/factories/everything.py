@@ -15,7 +15,6 @@ from audits.posthoc.models import Report
 from audits.predeployment import services as auditing
 from audits.predeployment.models import AuditPolicy
 from audits.runtime import services as runtime
-from audits.runtime import webhooks
 from audits.runtime.models import Incident
 from core.roles import MATRIX, Role
 from provenance import checkpoints, sequencing
@@ -65,9 +64,6 @@ def make_everything() -> Everything:
     incident = Incident.objects.filter(halt=halt).first()
     known[("incidents", "incident_id")] = incident.id if incident else None
     _make_reviews(made)
-    _, secret = webhooks.subscription_create(
-        name="PACS", url="https://hooks.example/x", institution=None, actor=people.administrator
-    )
     frontier = sequencing.load_frontier()
     while sequencing.sequence(frontier):
         pass

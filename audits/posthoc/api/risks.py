@@ -132,7 +132,7 @@ class RiskSuggestions(generics.ListAPIView):
     serializer_class = SuggestionOutput
 
     def get_queryset(self):
-        return [] if getattr(self, "swagger_fake_view", False) else register.suggestions(self.request.user)
+        return [] if getattr(self, "swagger_fake_view", False) else register.suggestions(self.request.user)  # type: ignore[arg-type]
 
 
 def _judged(told: dict[str, Any], actor: User) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Generic, Literal, NotRequired, TypedDict, TypeVar
+from typing import Any, Generic, Literal, NotRequired, TypeAlias, TypedDict, TypeVar
 
 Row = TypeVar("Row")
 
@@ -20,7 +20,7 @@ class AbortInput(TypedDict):
     reason: str
 
 
-ActionEnum = Literal["retrain", "recalibrate", "restrict", "retire"]
+ActionEnum: TypeAlias = Literal["retrain", "recalibrate", "restrict", "retire"]
 
 
 class AddressInput(TypedDict):
@@ -56,10 +56,10 @@ class AgreementOutput(TypedDict):
     created_at: str
 
 
-AgreementRole = Literal["controller", "joint_controller", "processor"]
+AgreementRole: TypeAlias = Literal["controller", "joint_controller", "processor"]
 
 
-AmberDecision = Literal["continue", "restrict", "halt"]
+AmberDecision: TypeAlias = Literal["continue", "restrict", "halt"]
 
 
 class AmberInput(TypedDict):
@@ -90,10 +90,10 @@ class AnchorOutput(TypedDict):
     size: int
     tx_hash: str
     block_number: int | None
-    receipt: Any | None
+    receipt: Any
 
 
-AnswerEnum = Literal["applies", "does_not_apply", "done"]
+AnswerEnum: TypeAlias = Literal["applies", "does_not_apply", "done"]
 
 
 class AppealDecisionInput(TypedDict):
@@ -103,7 +103,7 @@ class AppealDecisionInput(TypedDict):
     mask: NotRequired[str]
 
 
-AppealDecisionInputOutcomeEnum = Literal["upheld", "changed"]
+AppealDecisionInputOutcomeEnum: TypeAlias = Literal["upheld", "changed"]
 
 
 class AppealInput(TypedDict):
@@ -140,13 +140,13 @@ class AppealOutput(TypedDict):
     feedback: NotRequired["FeedbackEnum | BlankEnum"]
 
 
-AppealOutputOutcomeEnum = Literal["upheld", "changed", "withdrawn"]
+AppealOutputOutcomeEnum: TypeAlias = Literal["upheld", "changed", "withdrawn"]
 
 
-AppealState = Literal["open", "under_review", "decided"]
+AppealState: TypeAlias = Literal["open", "under_review", "decided"]
 
 
-ApprovalDecision = Literal["approve", "reject", "abstain", "request_change"]
+ApprovalDecision: TypeAlias = Literal["approve", "reject", "abstain", "request_change"]
 
 
 class ApprovalInput(TypedDict):
@@ -174,7 +174,7 @@ class ApprovalOutput(TypedDict):
     fails: list[dict[str, Any]]
 
 
-ApprovalState = Literal["under_review", "approved", "rejected", "withdrawn", "voided", "change_requested", "expired"]
+ApprovalState: TypeAlias = Literal["under_review", "approved", "rejected", "withdrawn", "voided", "change_requested", "expired"]
 
 
 class AskedOutput(TypedDict):
@@ -223,10 +223,10 @@ class AuditOutput(TypedDict):
     stop_reason: NotRequired[str]
 
 
-AuditState = Literal["running", "finished", "failed"]
+AuditState: TypeAlias = Literal["running", "finished", "failed"]
 
 
-BlankEnum = Literal[""]
+BlankEnum: TypeAlias = Literal[""]
 
 
 class BoardFindingInput(TypedDict):
@@ -251,10 +251,10 @@ class BoardFindingOutput(TypedDict):
     created_at: str
 
 
-BoardFindingSeverity = Literal["minor", "major", "critical"]
+BoardFindingSeverity: TypeAlias = Literal["minor", "major", "critical"]
 
 
-BoardFindingState = Literal["open", "in_progress", "done", "closed"]
+BoardFindingState: TypeAlias = Literal["open", "in_progress", "done", "closed"]
 
 
 class BoardReviewInput(TypedDict):
@@ -278,7 +278,7 @@ class BoardReviewOutput(TypedDict):
     findings: list[dict[str, Any]]
 
 
-BoardReviewState = Literal["open", "signed"]
+BoardReviewState: TypeAlias = Literal["open", "signed"]
 
 
 class BodyOutput(TypedDict):
@@ -351,13 +351,13 @@ class CallerOutput(TypedDict):
     actions: list["CallerOutputActionsEnum"]
 
 
-CallerOutputActionsEnum = Literal["account.own", "appeal.decide", "appeal.file", "appeal.view", "approval.decide", "approval.delegate", "approval.request", "approval.view", "audit.start", "audit.view", "board.follow", "board.hold", "board.view", "budget.set", "card.edit", "card.publish", "consent.give", "consent.sign", "control.evidence", "control.view", "deployment.create", "deployment.halt", "deployment.reinstate", "deployment.view", "event.record", "external.invite", "external.view", "external.work", "factor.reset", "federation.manage", "federation.view", "home.view", "incident.manage", "incident.view", "key.manage", "ledger.view", "lookback.mark", "lookback.view", "model.view", "notice.send", "notice.view", "outcome.record", "people.erase", "people.view", "policy.decide", "policy.propose", "policy.view", "prediction.request", "quantum.order", "quantum.view", "report.create", "report.view", "retrain.decide", "review.record", "risk.edit", "run.control", "run.start", "thresholds.record", "version.view", "webhook.manage"]
+CallerOutputActionsEnum: TypeAlias = Literal["account.own", "appeal.decide", "appeal.file", "appeal.view", "approval.decide", "approval.delegate", "approval.request", "approval.view", "audit.start", "audit.view", "board.follow", "board.hold", "board.view", "budget.set", "card.edit", "card.publish", "consent.give", "consent.sign", "control.evidence", "control.view", "deployment.create", "deployment.halt", "deployment.reinstate", "deployment.view", "event.record", "external.invite", "external.view", "external.work", "factor.reset", "federation.manage", "federation.view", "home.view", "incident.manage", "incident.view", "key.manage", "ledger.view", "lookback.mark", "lookback.view", "model.view", "notice.send", "notice.view", "outcome.record", "people.erase", "people.view", "policy.decide", "policy.propose", "policy.view", "prediction.request", "quantum.order", "quantum.view", "report.create", "report.view", "retrain.decide", "review.record", "risk.edit", "run.control", "run.start", "thresholds.record", "version.view", "webhook.manage"]
 
 
-CallerOutputKindEnum = Literal["person", "machine"]
+CallerOutputKindEnum: TypeAlias = Literal["person", "machine"]
 
 
-CapacityEnum = Literal["ethics_officer", "administrator"]
+CapacityEnum: TypeAlias = Literal["ethics_officer", "administrator"]
 
 
 class CardInput(TypedDict):
@@ -412,7 +412,7 @@ class CaseReviewOutput(TypedDict):
     at: str
 
 
-CauseEnum = Literal["withdrawal", "opt_out"]
+CauseEnum: TypeAlias = Literal["withdrawal", "opt_out"]
 
 
 class ChainDecisionOutput(TypedDict):
@@ -441,7 +441,7 @@ class ChangeOutput(TypedDict):
     after: str | None
 
 
-ChannelEnum = Literal["email", "webhook"]
+ChannelEnum: TypeAlias = Literal["email", "webhook"]
 
 
 class CheckOutput(TypedDict):
@@ -465,7 +465,7 @@ class CheckOutput(TypedDict):
     digest: str
 
 
-CheckVerdict = Literal["pass", "fail", "inconclusive", "not_assessable", "not_applicable"]
+CheckVerdict: TypeAlias = Literal["pass", "fail", "inconclusive", "not_assessable", "not_applicable"]
 
 
 class CheckpointOutput(TypedDict):
@@ -517,10 +517,10 @@ class CompletenessOutput(TypedDict):
     differences: list[str]
 
 
-ConsentCapacity = Literal["operator", "officer"]
+ConsentCapacity: TypeAlias = Literal["operator", "officer"]
 
 
-ConsentDecision = Literal["given", "refused", "withdrawn"]
+ConsentDecision: TypeAlias = Literal["given", "refused", "withdrawn"]
 
 
 class ConsentInput(TypedDict):
@@ -542,7 +542,7 @@ class ConsentOutput(TypedDict):
     short_of: str
 
 
-ContestedByEnum = Literal["clinician", "patient", "representative"]
+ContestedByEnum: TypeAlias = Literal["clinician", "patient", "representative"]
 
 
 class ControlFileInput(TypedDict):
@@ -587,7 +587,7 @@ class CoverageOutput(TypedDict):
     total: int
 
 
-DecidesEnum = Literal["certifies", "refutes", "informs"]
+DecidesEnum: TypeAlias = Literal["certifies", "refutes", "informs"]
 
 
 class DecisionInput(TypedDict):
@@ -659,7 +659,7 @@ class DeploymentOutput(TypedDict):
     deployed_by: str
 
 
-DeploymentState = Literal["active", "halted", "revoked"]
+DeploymentState: TypeAlias = Literal["active", "halted", "revoked"]
 
 
 class DetailOutput(TypedDict):
@@ -686,7 +686,7 @@ class DeviceConsentInput(TypedDict):
     reason: NotRequired[str]
 
 
-DeviceConsentInputDeviceEnum = Literal["ibm", "azure"]
+DeviceConsentInputDeviceEnum: TypeAlias = Literal["ibm", "azure"]
 
 
 class DeviceConsentOutput(TypedDict):
@@ -710,13 +710,13 @@ class DeviceOutput(TypedDict):
     max_shots: int
     missing_modules: list[str]
     missing_variables: list[str]
-    readout: NotRequired[Any | None]
+    readout: NotRequired[Any]
     readout_at: NotRequired[str | None]
-    quantum_volume: NotRequired[Any | None]
+    quantum_volume: NotRequired[Any]
     quantum_volume_at: NotRequired[str | None]
 
 
-DisclosedEnum = Literal["told", "not_needed", "unreachable"]
+DisclosedEnum: TypeAlias = Literal["told", "not_needed", "unreachable"]
 
 
 class DocumentInput(TypedDict):
@@ -728,7 +728,7 @@ class DraftsOutput(TypedDict):
     drafts: dict[str, str]
 
 
-DtypeEnum = Literal["uint8", "float32"]
+DtypeEnum: TypeAlias = Literal["uint8", "float32"]
 
 
 class EntryOutput(TypedDict):
@@ -812,7 +812,7 @@ class EvidenceItemOutput(TypedDict):
     evidence: str
 
 
-EvidenceKindEnum = Literal["audit", "document"]
+EvidenceKindEnum: TypeAlias = Literal["audit", "document"]
 
 
 class EvidenceOutput(TypedDict):
@@ -825,7 +825,7 @@ class EvidenceOutput(TypedDict):
     summary: Any
 
 
-EvidenceVerdict = Literal["pass", "fail", "inconclusive", "not_assessable"]
+EvidenceVerdict: TypeAlias = Literal["pass", "fail", "inconclusive", "not_assessable"]
 
 
 class ExclusionOutput(TypedDict):
@@ -838,7 +838,7 @@ class ExclusionOutput(TypedDict):
     at: str
 
 
-ExternalAuditState = Literal["open", "closed", "revoked", "expired"]
+ExternalAuditState: TypeAlias = Literal["open", "closed", "revoked", "expired"]
 
 
 class ExternalDataInput(TypedDict):
@@ -858,7 +858,7 @@ class ExternalDataOutput(TypedDict):
     withdrawn_at: NotRequired[str | None]
 
 
-ExternalDataState = Literal["checking", "ready", "refused", "withdrawn"]
+ExternalDataState: TypeAlias = Literal["checking", "ready", "refused", "withdrawn"]
 
 
 class ExternalDetailOutput(TypedDict):
@@ -892,7 +892,7 @@ class ExternalFindingOutput(TypedDict):
     attachment_name: NotRequired[str]
 
 
-ExternalFindingSeverity = Literal["note", "minor", "major", "critical"]
+ExternalFindingSeverity: TypeAlias = Literal["note", "minor", "major", "critical"]
 
 
 class ExternalOutput(TypedDict):
@@ -948,7 +948,7 @@ class ExternalRunOutput(TypedDict):
     results: list["ExternalResultOutput"]
 
 
-ExternalRunState = Literal["running", "finished"]
+ExternalRunState: TypeAlias = Literal["running", "finished"]
 
 
 class FactsInput(TypedDict):
@@ -979,7 +979,7 @@ class FederationOutput(TypedDict):
     created_at: str
 
 
-FeedbackEnum = Literal["none", "told", "earlier"]
+FeedbackEnum: TypeAlias = Literal["none", "told", "earlier"]
 
 
 class FigureOutput(TypedDict):
@@ -1019,7 +1019,7 @@ class FrameworkOutput(TypedDict):
     coverage: "CoverageOutput"
 
 
-GroundEnum = Literal["a", "b", "c", "d", "e", "f"]
+GroundEnum: TypeAlias = Literal["a", "b", "c", "d", "e", "f"]
 
 
 class HaltInput(TypedDict):
@@ -1042,7 +1042,7 @@ class HaltOutput(TypedDict):
     reinstatements: list["VoteOutput"]
 
 
-HipaaEnum = Literal["hipaa_508", "hipaa_512_i", "hipaa_514_b", "hipaa_514_e", "hipaa_506_c", "no_personal_data", "not_applicable"]
+HipaaEnum: TypeAlias = Literal["hipaa_508", "hipaa_512_i", "hipaa_514_b", "hipaa_514_e", "hipaa_506_c", "no_personal_data", "not_applicable"]
 
 
 class HomeOutput(TypedDict):
@@ -1082,7 +1082,7 @@ class IncidentOutput(TypedDict):
     closed_at: NotRequired[str | None]
 
 
-IncidentState = Literal["open", "contained", "resolved", "closed"]
+IncidentState: TypeAlias = Literal["open", "contained", "resolved", "closed"]
 
 
 class InvitationInput(TypedDict):
@@ -1101,7 +1101,7 @@ class InvitationOutput(TypedDict):
     ended_at: NotRequired[str | None]
 
 
-InvitationState = Literal["open", "joined", "revoked", "expired"]
+InvitationState: TypeAlias = Literal["open", "joined", "revoked", "expired"]
 
 
 class InviteInput(TypedDict):
@@ -1129,10 +1129,10 @@ class KeyOutput(TypedDict):
     revoked_at: str | None
 
 
-LabelEnum = Literal[0, 1]
+LabelEnum: TypeAlias = Literal[0, 1]
 
 
-LawfulnessEnum = Literal["gdpr_6_1_a", "gdpr_6_1_c", "gdpr_6_1_e", "gdpr_6_1_f", "no_personal_data", "not_applicable"]
+LawfulnessEnum: TypeAlias = Literal["gdpr_6_1_a", "gdpr_6_1_c", "gdpr_6_1_e", "gdpr_6_1_f", "no_personal_data", "not_applicable"]
 
 
 class LimitInput(TypedDict):
@@ -1188,7 +1188,7 @@ class MachineKeyInput(TypedDict):
     days: NotRequired[int]
 
 
-MachineKeyInputActionsEnum = Literal["appeal.view", "approval.view", "audit.view", "board.view", "control.view", "deployment.view", "event.record", "external.view", "federation.view", "incident.view", "ledger.view", "lookback.view", "model.view", "notice.view", "outcome.record", "policy.view", "prediction.request", "quantum.view", "report.create", "report.view", "review.record", "version.view"]
+MachineKeyInputActionsEnum: TypeAlias = Literal["appeal.view", "approval.view", "audit.view", "board.view", "control.view", "deployment.view", "event.record", "external.view", "federation.view", "incident.view", "ledger.view", "lookback.view", "model.view", "notice.view", "outcome.record", "policy.view", "prediction.request", "quantum.view", "report.create", "report.view", "review.record", "version.view"]
 
 
 class MachineKeyOutput(TypedDict):
@@ -1235,7 +1235,7 @@ class MembershipOutput(TypedDict):
     institution: str | None
 
 
-MembershipOutputRoleEnum = Literal["administrator", "ethics_officer", "auditor", "site_operator", "clinician", "external_auditor"]
+MembershipOutputRoleEnum: TypeAlias = Literal["administrator", "ethics_officer", "auditor", "site_operator", "clinician", "external_auditor"]
 
 
 class ModelOutput(TypedDict):
@@ -1312,7 +1312,7 @@ class NoteInput(TypedDict):
     text: str
 
 
-NoteInputKindEnum = Literal["downtime", "root_cause", "action", "remark"]
+NoteInputKindEnum: TypeAlias = Literal["downtime", "root_cause", "action", "remark"]
 
 
 class NoticeOutput(TypedDict):
@@ -1330,10 +1330,10 @@ class NoticeOutput(TypedDict):
     sent_at: NotRequired[str | None]
 
 
-NoticeState = Literal["queued", "sent", "dead"]
+NoticeState: TypeAlias = Literal["queued", "sent", "dead"]
 
 
-NullEnum = None
+NullEnum: TypeAlias = None
 
 
 class OutcomeInput(TypedDict):
@@ -1426,7 +1426,7 @@ class PlaceOutput(TypedDict):
     outdated: bool
 
 
-PolicyDecision = Literal["approve", "reject"]
+PolicyDecision: TypeAlias = Literal["approve", "reject"]
 
 
 class PolicyDecisionInput(TypedDict):
@@ -1467,7 +1467,7 @@ class PolicyOutput(TypedDict):
     missing: list[str]
 
 
-PolicyState = Literal["under_review", "approved", "rejected", "withdrawn"]
+PolicyState: TypeAlias = Literal["under_review", "approved", "rejected", "withdrawn"]
 
 
 class PolicyWithdrawInput(TypedDict):
@@ -1489,7 +1489,7 @@ class PredictedCaseOutput(TypedDict):
     entry: int | None
 
 
-PredictionFileState = Literal["queued", "running", "finished", "cancelled", "stopped"]
+PredictionFileState: TypeAlias = Literal["queued", "running", "finished", "cancelled", "stopped"]
 
 
 class PredictionInput(TypedDict):
@@ -1571,7 +1571,7 @@ class ProposeInput(TypedDict):
     expires_in_s: NotRequired[int]
 
 
-ProposeInputVerdictEnum = Literal["approve", "halt", "propose", "resume", "revoke"]
+ProposeInputVerdictEnum: TypeAlias = Literal["approve", "halt", "propose", "resume", "revoke"]
 
 
 class PublicCardDetailOutput(TypedDict):
@@ -1634,19 +1634,19 @@ class QuantumJobOutput(TypedDict):
     note: NotRequired[str]
     submitted_at: NotRequired[str | None]
     finished_at: NotRequired[str | None]
-    result: NotRequired[Any | None]
+    result: NotRequired[Any]
     result_digest: NotRequired[str]
     error: NotRequired[str]
     retry_of: str | None
 
 
-QuantumJobOutputPurposeEnum = Literal["evaluation", "readout", "quantum_volume"]
+QuantumJobOutputPurposeEnum: TypeAlias = Literal["evaluation", "readout", "quantum_volume"]
 
 
-QuantumJobState = Literal["queued", "submitted", "running", "finished", "failed", "cancelled"]
+QuantumJobState: TypeAlias = Literal["queued", "submitted", "running", "finished", "failed", "cancelled"]
 
 
-QuantumLinkState = Literal["up", "no_key", "down", "unconfigured"]
+QuantumLinkState: TypeAlias = Literal["up", "no_key", "down", "unconfigured"]
 
 
 class QuantumOrderInput(TypedDict):
@@ -1664,10 +1664,10 @@ class QuantumOrderInput(TypedDict):
     price_per_shot: NotRequired[str | None]
 
 
-QuantumOrderInputDeviceEnum = Literal["simulator", "lightning.qubit", "default.mixed", "aer", "ibm", "azure"]
+QuantumOrderInputDeviceEnum: TypeAlias = Literal["simulator", "lightning.qubit", "default.mixed", "aer", "ibm", "azure"]
 
 
-QuantumOrderInputPurposeEnum = Literal["evaluation", "readout", "quantum_volume"]
+QuantumOrderInputPurposeEnum: TypeAlias = Literal["evaluation", "readout", "quantum_volume"]
 
 
 class ReasonInput(TypedDict):
@@ -1682,7 +1682,7 @@ class ReceiptOutput(TypedDict):
     forgotten: dict[str, int]
 
 
-ReconsiderationChoice = Literal["retrain", "retire"]
+ReconsiderationChoice: TypeAlias = Literal["retrain", "retire"]
 
 
 class ReconsiderationInput(TypedDict):
@@ -1715,7 +1715,7 @@ class RecordOutput(TypedDict):
     created_at: str
 
 
-RecordOutputKindEnum = Literal["facts", "clock", "downtime", "root_cause", "action", "remark", "state"]
+RecordOutputKindEnum: TypeAlias = Literal["facts", "clock", "downtime", "root_cause", "action", "remark", "state"]
 
 
 class RefusalOutput(TypedDict):
@@ -1735,7 +1735,7 @@ class RehearsalOutput(TypedDict):
     created_at: str
     loss: float
     error: float
-    steps: NotRequired[Any | None]
+    steps: NotRequired[Any]
     finished_at: NotRequired[str | None]
 
 
@@ -1763,7 +1763,7 @@ class ReportInput(TypedDict):
     reason: NotRequired[str]
 
 
-ReportKind = Literal["biannual", "monthly", "custom"]
+ReportKind: TypeAlias = Literal["biannual", "monthly", "custom"]
 
 
 class ReportOutput(TypedDict):
@@ -1785,10 +1785,10 @@ class ReportOutput(TypedDict):
     summary: Any
 
 
-ReportState = Literal["queued", "finished", "failed"]
+ReportState: TypeAlias = Literal["queued", "finished", "failed"]
 
 
-RereadEnum = Literal["confirmed", "changed", "not_possible"]
+RereadEnum: TypeAlias = Literal["confirmed", "changed", "not_possible"]
 
 
 class ResetInput(TypedDict):
@@ -1805,10 +1805,10 @@ class ResetOutput(TypedDict):
     granted_by: str | None
 
 
-ResultEnum = Literal["confirmed", "changed", "not_possible", "told", "not_needed", "unreachable"]
+ResultEnum: TypeAlias = Literal["confirmed", "changed", "not_possible", "told", "not_needed", "unreachable"]
 
 
-ReviewDecision = Literal["accepted", "overrode", "not_used"]
+ReviewDecision: TypeAlias = Literal["accepted", "overrode", "not_used"]
 
 
 class ReviewInput(TypedDict):
@@ -1832,7 +1832,7 @@ class ReviewerKeyInput(TypedDict):
     password: str
 
 
-ReviewerKeyKind = Literal["mldsa65", "webauthn"]
+ReviewerKeyKind: TypeAlias = Literal["mldsa65", "webauthn"]
 
 
 class ReviewerKeyOutput(TypedDict):
@@ -1857,7 +1857,7 @@ class RevokeInput(TypedDict):
     reason: str
 
 
-RiskClassEnum = Literal["limited", "high"]
+RiskClassEnum: TypeAlias = Literal["limited", "high"]
 
 
 class RiskEditInput(TypedDict):
@@ -1925,13 +1925,13 @@ class RiskOutput(TypedDict):
     revision: int
 
 
-RiskProbability = Literal[1, 2, 3, 4, 5]
+RiskProbability: TypeAlias = Literal[1, 2, 3, 4, 5]
 
 
-RiskSeverity = Literal[1, 2, 3, 4, 5]
+RiskSeverity: TypeAlias = Literal[1, 2, 3, 4, 5]
 
 
-RiskState = Literal["open", "controlled", "accepted", "closed"]
+RiskState: TypeAlias = Literal["open", "controlled", "accepted", "closed"]
 
 
 class RoundOutput(TypedDict):
@@ -1998,7 +1998,7 @@ class RunOutput(TypedDict):
     stop_reason: NotRequired[str]
 
 
-RunState = Literal["proposed", "approved", "running", "paused", "finished", "aborted", "failed"]
+RunState: TypeAlias = Literal["proposed", "approved", "running", "paused", "finished", "aborted", "failed"]
 
 
 class ShareOutput(TypedDict):
@@ -2031,7 +2031,7 @@ class SignatureOutput(TypedDict):
     statement: NotRequired[Any]
 
 
-SiteOrderState = Literal["pending", "answered", "failed", "cancelled"]
+SiteOrderState: TypeAlias = Literal["pending", "answered", "failed", "cancelled"]
 
 
 class SiteProgressOutput(TypedDict):
@@ -2045,7 +2045,7 @@ class SiteProgressOutput(TypedDict):
     silent_since: str | None
 
 
-SpecialCategoryEnum = Literal["gdpr_9_2_a", "gdpr_9_2_h", "gdpr_9_2_i", "gdpr_9_2_j", "no_personal_data", "not_applicable"]
+SpecialCategoryEnum: TypeAlias = Literal["gdpr_9_2_a", "gdpr_9_2_h", "gdpr_9_2_i", "gdpr_9_2_j", "no_personal_data", "not_applicable"]
 
 
 class StartedOutput(TypedDict):
@@ -2068,8 +2068,8 @@ class StatusOutput(TypedDict):
     last_at: str | None
     origin: str
     keys: list[str]
-    checkpoint: Any | None
-    chain: Any | None
+    checkpoint: Any
+    chain: Any
     anchors: int
     anchor_lag: int
     anchor_lag_seconds: float
@@ -2085,7 +2085,7 @@ class StudyOutput(TypedDict):
     run: str
     rounds: int
     rounds_done: NotRequired[int]
-    result: NotRequired[Any | None]
+    result: NotRequired[Any]
     error: NotRequired[str]
     finished_at: NotRequired[str | None]
 
@@ -2187,7 +2187,7 @@ class ThresholdsOutput(TypedDict):
     summary: Any
 
 
-TierEnum = Literal["quick", "certification"]
+TierEnum: TypeAlias = Literal["quick", "certification"]
 
 
 class UnlikeOutput(TypedDict):
@@ -2199,10 +2199,10 @@ class UnlikeOutput(TypedDict):
     hellinger: float | None
 
 
-UseEnum = Literal["care", "study", "research"]
+UseEnum: TypeAlias = Literal["care", "study", "research"]
 
 
-UseKind = Literal["clinical", "shadow"]
+UseKind: TypeAlias = Literal["clinical", "shadow"]
 
 
 class UseOutput(TypedDict):
@@ -2311,10 +2311,10 @@ class WarningOutput(TypedDict):
     records: int
 
 
-WhatEnum = Literal["reread", "disclosed"]
+WhatEnum: TypeAlias = Literal["reread", "disclosed"]
 
 
-WhyEnum = Literal["clinical_picture", "other_test", "input_quality", "out_of_scope", "patient_wish", "other"]
+WhyEnum: TypeAlias = Literal["clinical_picture", "other_test", "input_quality", "out_of_scope", "patient_wish", "other"]
 
 
 class WithdrawInput(TypedDict):
