@@ -147,6 +147,7 @@ def operations(document: dict[str, Any]) -> str:
 
 def _method(path: str, method: str, told: dict[str, Any], document: dict[str, Any]) -> list[str]:
     inner = [(one, _name(one["name"])) for one in told["parameters"] if one["in"] == "path"]
+    inner.sort(key=lambda pair: path.index(f"{{{pair[0]['name']}}}"))  # in the order of the address
     query = [(one, _name(one["name"])) for one in told["parameters"] if one["in"] == "query"]
     headers = [(one, _name(one["name"])) for one in told["parameters"] if one["in"] == "header"]
     body, kind = _body(told)

@@ -649,8 +649,8 @@ class Operations(Transport):
 
     def audit_result(
         self,
-        check_id: str,
         id: str,
+        check_id: str,
         *,
         if_none_match: str | None = None,
     ) -> dict[str, Any]:
@@ -872,8 +872,8 @@ class Operations(Transport):
 
     def controls_control(
         self,
-        control: str,
         key: str,
+        control: str,
         *,
         if_none_match: str | None = None,
     ) -> shapes.ControlOutput:
@@ -890,8 +890,8 @@ class Operations(Transport):
 
     def controls_evidence_add(
         self,
-        control: str,
         key: str,
+        control: str,
         body: dict[str, str | Upload],
         *,
         if_match: str | None = None,
@@ -1041,8 +1041,8 @@ class Operations(Transport):
 
     def case(
         self,
-        batch_id: str,
         deployment_id: str,
+        batch_id: str,
         index: int,
         *,
         if_none_match: str | None = None,
@@ -1472,8 +1472,8 @@ class Operations(Transport):
 
     def external_data_withdraw(
         self,
-        data_id: str,
         id: str,
+        data_id: str,
         *,
         if_match: str | None = None,
     ) -> shapes.ExternalDataOutput:
@@ -1509,8 +1509,8 @@ class Operations(Transport):
 
     def external_file(
         self,
-        finding_id: str,
         id: str,
+        finding_id: str,
         *,
         if_none_match: str | None = None,
     ) -> str:
@@ -3859,8 +3859,8 @@ class Operations(Transport):
 
     def card(
         self,
-        edition: int,
         version_id: str,
+        edition: int,
         *,
         if_none_match: str | None = None,
     ) -> shapes.CardOutput:
@@ -3878,9 +3878,9 @@ class Operations(Transport):
 
     def card_export(
         self,
+        version_id: str,
         edition: int,
         kind: Literal["cdx.json", "html", "json", "md", "pdf", "pem", "sig", "xml"],
-        version_id: str,
         *,
         if_none_match: str | None = None,
     ) -> str:
@@ -3898,8 +3898,8 @@ class Operations(Transport):
 
     def versions_cards_publication(
         self,
-        edition: int,
         version_id: str,
+        edition: int,
         *,
         if_match: str | None = None,
     ) -> shapes.PublicationOutput:
@@ -3916,8 +3916,8 @@ class Operations(Transport):
 
     def versions_cards_publication_destroy(
         self,
-        edition: int,
         version_id: str,
+        edition: int,
         *,
         if_match: str | None = None,
     ) -> bytes:
