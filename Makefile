@@ -8,7 +8,7 @@ FLARE := .venv-flare/.installed
 WORKERS ?= 2
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help demo test contracts flare lint format messages lock bench docs screenshots backup drill clean
+.PHONY: help demo test contracts flare lint format messages lock client bench docs screenshots backup drill clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -49,6 +49,9 @@ lock: $(VENV)/.installed-dev  ## resolve requirements*.in anew
 	@$(BIN)/pip-compile -q --strip-extras --no-annotate --no-emit-index-url --no-emit-find-links --no-emit-trusted-host -o requirements-hardware.txt requirements-hardware.in
 	@$(BIN)/pip-compile -q --strip-extras --no-annotate --no-emit-index-url --no-emit-find-links --no-emit-trusted-host -o requirements-dev.txt requirements-dev.in
 	@sed -i 's/+cpu$$//' requirements.txt requirements-dev.txt requirements-hardware.txt
+
+client: $(VENV)/.installed  ## write clients/openapi.json and the typed Python client anew
+	@$(BIN)/python clients/generate.py
 
 bench: $(VENV)/.installed-dev  ## measure an area beside its peers (NAME=ledger, QUICK=1 for a shorter run)
 	@$(BIN)/pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt

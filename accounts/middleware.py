@@ -10,12 +10,13 @@ from django.contrib.auth import logout
 from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import ImproperlyConfigured
-from django.http import HttpRequest, HttpResponse, HttpResponseForbidden, HttpResponseRedirect, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseForbidden, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 
 from accounts import emergency, factors, sessions
+from core.api.problems import of_api, problem_response
 from core.roles import Role
 
 _WITHOUT = {
@@ -74,8 +75,8 @@ class SecondFactorMiddleware:
             return None
         if not factors.required_of(user) or factors.passed(request, user):
             return None
-        if request.path.startswith("/api/"):
-            return JsonResponse({"code": "second_factor_required", "message": _SENTENCE}, status=403)
+        if of_api(request):
+            return problem_response(request, 403, "second_factor_required", _SENTENCE)
         if request.path.startswith("/live/"):
             return HttpResponseForbidden(_SENTENCE, content_type="text/plain")
         if factors.held_by(user).exists():  # opened without the factor, or with one that is gone

@@ -17,14 +17,19 @@ from django.shortcuts import render
 from django.utils.decorators import method_decorator
 
 from accounts import providers
+from core.api.problems import of_api, problem_response
 
 
-def locked_out(request: HttpRequest) -> HttpResponse:
-    """The page after too many failed sign-ins."""
+def locked_out(request: HttpRequest, response: HttpResponse | None = None, credentials: object = None) -> HttpResponse:
+    """The page after too many failed sign-ins (also in the form that AXES_LOCKOUT_CALLABLE calls)."""
     # The middleware of axes would put one line of text in the place of this page.
     request.axes_locked_out = False  # type: ignore[attr-defined]
     minutes = round(float(settings.AXES_COOLOFF_TIME) * 60)
-    answer = render(request, "429.html", {"status": 429, "retry_after": f"{minutes} minutes"}, status=429)
+    if of_api(request):
+        told = f"Too many wrong passwords. Wait {minutes} minutes, then try again with the right one."
+        answer = problem_response(request, 429, "locked_out", told)
+    else:
+        answer = render(request, "429.html", {"status": 429, "retry_after": f"{minutes} minutes"}, status=429)
     answer["Retry-After"] = str(minutes * 60)
     return answer
 

@@ -1,15 +1,6 @@
-"""One tree of errors that a user can cause, and the one place where they become answers."""
+"""One tree of errors that a user can cause. `core.api.problems` and the middleware of pages make answers of them."""
 
 from __future__ import annotations
-
-import logging
-
-from django.core.exceptions import ValidationError
-from rest_framework import exceptions
-from rest_framework.response import Response
-from rest_framework.views import exception_handler
-
-logger = logging.getLogger(__name__)
 
 
 class ApplicationError(Exception):
@@ -49,22 +40,3 @@ class Locked(ApplicationError):
 
     status = 423
     code = "halted"
-
-
-def api_exception_handler(error: Exception, context: dict) -> Response | None:
-    """Every API error has the same shape: code, message, and what helps to mend it."""
-    if isinstance(error, ApplicationError):
-        return Response({"code": error.code, "message": error.message, **error.extra}, status=error.status)
-    if isinstance(error, ValidationError):
-        error = exceptions.ValidationError(error.messages)
-    response = exception_handler(error, context)
-    if response is None:
-        return None
-    detail = response.data
-    if isinstance(error, exceptions.ValidationError):
-        response.data = {"code": "invalid", "message": "The request has invalid fields.", "fields": detail}
-    else:
-        code = getattr(error, "default_code", "error")
-        message = detail.get("detail", str(error)) if isinstance(detail, dict) else str(error)
-        response.data = {"code": str(code), "message": str(message)}
-    return response

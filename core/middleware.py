@@ -5,10 +5,11 @@ import uuid
 from collections.abc import Callable
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
 from core import context
+from core.api.problems import of_api, problem_response
 from core.errors import ApplicationError
 
 _SAFE_ID = re.compile(r"^[A-Za-z0-9._-]{8,64}$")
@@ -59,8 +60,8 @@ class ApplicationErrorMiddleware:
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         if not isinstance(error, ApplicationError):
             return None
-        if request.path.startswith("/api/"):
-            return JsonResponse({"code": error.code, "message": error.message, **error.extra}, status=error.status)
+        if of_api(request):
+            return problem_response(request, error.status, error.code, error.message, **error.extra)
         back = request.POST.get("next") or ""
         if request.method == "POST" and back.startswith("/") and not back.startswith("//") and error.status != 403:
             messages.error(request, error.message)

@@ -18,7 +18,6 @@ from core import artefacts, jobs
 from core.context import governed
 from core.errors import Conflict
 from federation import consents, contributions, mailbox, training
-from federation.contributions import MIN_RECORDS
 from federation.domain.cells import MIN_CELL
 from federation.domain.contribution import Rebuilt, gains
 from federation.models import ContributionStudy, Participant, Round, SiteOrder, SiteUpdate, TrainingRun
@@ -147,7 +146,7 @@ def _sites(run: TrainingRun) -> list[str]:
 def _few(run: TrainingRun) -> set[str]:
     """Sites whose update is nearly one patient's: named and not described."""
     most = _updates(run).values("participant__site").annotate(most=Max("n_records"))
-    return {row["participant__site"] for row in most if row["most"] < MIN_RECORDS}
+    return {row["participant__site"] for row in most if row["most"] < MIN_CELL}
 
 
 def _updates(run: TrainingRun) -> Any:

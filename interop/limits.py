@@ -12,6 +12,8 @@ from functools import lru_cache, wraps
 import redis
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from rest_framework.request import Request
+from rest_framework.throttling import BaseThrottle
 
 logger = logging.getLogger(__name__)
 WINDOW_SECONDS = 60
@@ -31,6 +33,17 @@ def limited(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
         return view(request, *args, **kwargs)
 
     return checked
+
+
+class PublicThrottle(BaseThrottle):
+    """The same count for the public part of the API."""
+
+    def allow_request(self, request: Request, view: object) -> bool:
+        reads = request.method in {"GET", "HEAD"}  # nothing else is answered here, so nothing else is counted
+        return not reads or _count(request._request) <= settings.PUBLIC_REQUESTS_PER_MINUTE
+
+    def wait(self) -> float:
+        return WINDOW_SECONDS
 
 
 def _count(request: HttpRequest) -> int:

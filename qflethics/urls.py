@@ -1,6 +1,5 @@
 from django.contrib.auth import views as auth
 from django.urls import URLPattern, URLResolver, include, path
-from drf_spectacular.views import SpectacularAPIView
 
 from provenance.metrics import metrics as ledger_metrics
 from qflethics.home import views as home
@@ -14,7 +13,8 @@ API: list[URLPattern | URLResolver] = [
     path("", include("audits.posthoc.api.urls")),
     path("", include("interop.api.urls")),
     path("", include("provenance.api.urls")),
-    path("schema/", SpectacularAPIView.as_view(), name="api_schema"),
+    path("", include("accounts.api.urls")),
+    path("", include("qflethics.api.urls")),
 ]
 
 urlpatterns = [

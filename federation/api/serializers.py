@@ -15,6 +15,19 @@ class FederationOutput(serializers.ModelSerializer):
         fields = ["id", "name", "purpose", "data_title", "task", "synthetic", "created_at"]
 
 
+class FederationFilter(serializers.Serializer):
+    task = serializers.CharField(max_length=40, required=False)
+    synthetic = serializers.BooleanField(required=False)
+
+
+class StateFilter(serializers.Serializer):
+    state = serializers.ChoiceField(choices=TrainingRun.State.choices, required=False)
+
+
+class RunFilter(StateFilter):
+    federation = serializers.UUIDField(required=False)
+
+
 class ManifestOutput(serializers.Serializer):
     """What the site last said it holds; `content` has counts and the load report, no record."""
 

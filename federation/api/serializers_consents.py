@@ -40,7 +40,7 @@ class ConsentInput(serializers.Serializer):
     decision = serializers.ChoiceField(choices=Consent.Decision.choices)
     reason = serializers.CharField(max_length=2000, required=False, allow_blank=True, default="")
     capacity = serializers.ChoiceField(
-        choices=SIGNERS, required=False, default="",
+        choices=SIGNERS, required=False, allow_blank=True, default="",
         help_text="Only of a person who is both: in which capacity this is signed.",
     )  # fmt: skip
 
@@ -77,6 +77,16 @@ class ReconsiderationOutput(serializers.ModelSerializer):
     class Meta:
         model = Reconsideration
         fields = ["id", "run", "site", "cause", "created_at", "due_at", "choice", "reason", "decided_at"]
+
+
+class ReconsiderationFilter(serializers.Serializer):
+    run = serializers.UUIDField(required=False)
+    waiting = serializers.BooleanField(source="decided_at__isnull", required=False)
+
+
+class AgreementFilter(serializers.Serializer):
+    site = serializers.SlugField(source="participant__site", max_length=40, required=False)
+    role = serializers.ChoiceField(choices=FederationAgreement.Role.choices, required=False)
 
 
 class ReconsiderationInput(serializers.Serializer):

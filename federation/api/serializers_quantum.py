@@ -36,7 +36,7 @@ class QuantumOrderInput(serializers.Serializer):
     site = serializers.SlugField(required=False)
     patients = serializers.IntegerField(min_value=10, max_value=10_000, required=False)
     qubits = serializers.IntegerField(min_value=1, max_value=127, required=False)
-    min_quantum_volume = serializers.IntegerField(min_value=2, required=False, allow_null=True)
+    min_quantum_volume = serializers.IntegerField(min_value=2, max_value=2**31 - 1, required=False, allow_null=True)
     cost_limit = serializers.DecimalField(max_digits=12, decimal_places=4, min_value=0, required=False, allow_null=True)
     price_per_shot = serializers.DecimalField(
         max_digits=12, decimal_places=6, min_value=0, required=False, allow_null=True
@@ -82,6 +82,12 @@ class QuantumJobFilter(serializers.Serializer):
     state = serializers.ChoiceField(choices=QuantumJob.State.values, required=False)
     device = serializers.ChoiceField(choices=NAMES, required=False)
     purpose = serializers.ChoiceField(choices=QuantumJob.Purpose.values, required=False)
+
+
+class DeviceConsentFilter(serializers.Serializer):
+    run = serializers.UUIDField(required=False)
+    device = serializers.ChoiceField(choices=NAMES, required=False)
+    decision = serializers.ChoiceField(choices=DeviceConsent.Decision.choices, required=False)
 
 
 class DeviceConsentInput(serializers.Serializer):

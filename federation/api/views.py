@@ -4,14 +4,14 @@ import uuid
 from collections.abc import Callable
 
 from django.shortcuts import get_object_or_404
-from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework.exceptions import ValidationError
+from drf_spectacular.utils import extend_schema
 from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.models import User
+from core.api.pages import Following
 from core.errors import Forbidden
 from federation import services
 from federation.api import serializers
@@ -28,6 +28,7 @@ class Federations(ListAPIView):
 
     action_name = "federation.view"
     serializer_class = serializers.FederationOutput
+    filters = serializers.FederationFilter
     queryset = Federation.objects.none()
 
     def get_queryset(self):
@@ -51,6 +52,7 @@ class FederationRuns(ListAPIView):
 
     actions = {"GET": "federation.view", "POST": "run.start"}
     serializer_class = serializers.RunOutput
+    filters = serializers.StateFilter
     queryset = TrainingRun.objects.none()
 
     def get_queryset(self):
@@ -58,6 +60,7 @@ class FederationRuns(ListAPIView):
 
     @extend_schema(request=serializers.RunInput, responses={201: serializers.RunDetailOutput})
     def post(self, request: Request, federation_id: uuid.UUID) -> Response:
+        """Propose a run. It is frozen by its hash; each site consents to that hash."""
         found = self._federation()
         given = _validated(serializers.RunInput, request)
         run = services.run_propose(federation=found, actor=_person(request), **given)
@@ -72,16 +75,11 @@ class Runs(ListAPIView):
 
     action_name = "federation.view"
     serializer_class = serializers.RunOutput
+    filters = serializers.RunFilter
     queryset = TrainingRun.objects.none()
 
     def get_queryset(self):
-        runs = TrainingRun.objects.for_user(self.request.user).order_by("-created_at")
-        wanted = self.request.query_params.get("federation")
-        return runs.filter(federation=_uuid(wanted, "federation")) if wanted else runs
-
-    @extend_schema(parameters=[OpenApiParameter("federation", str, description="Only runs of this federation (UUID).")])
-    def get(self, request: Request, *args, **kwargs) -> Response:
-        return super().get(request, *args, **kwargs)
+        return TrainingRun.objects.for_user(self.request.user).order_by("-created_at")
 
 
 class RunDetail(APIView):
@@ -140,22 +138,17 @@ class RunAbort(_Control):
     input_serializer = serializers.AbortInput
 
 
-class RunEvents(APIView):
-    """Events after an id, oldest first, at most 200; ask again with the last id."""
+class RunEvents(ListAPIView):
+    """What happened in a run, oldest first. At the end ask again with the last id as `after`."""
 
     action_name = "federation.view"
+    serializer_class = serializers.EventOutput
+    pagination_class = Following
+    key, usual, start = "id", EVENTS_AT_ONCE, 0
+    queryset = RunEvent.objects.none()
 
-    @extend_schema(
-        parameters=[OpenApiParameter("after", int, description="Only events with a greater id.")],
-        responses=serializers.EventOutput(many=True),
-    )
-    def get(self, request: Request, run_id: uuid.UUID) -> Response:
-        run = _run(request, run_id)
-        after = request.query_params.get("after", "0")
-        if not after.isdecimal() or len(after) > 18:
-            raise ValidationError({"after": [f"Expected the id of an event, got {after!r}."]})
-        events = RunEvent.objects.filter(run=run, id__gt=int(after)).order_by("id")[:EVENTS_AT_ONCE]
-        return Response(serializers.EventOutput(events, many=True).data)
+    def get_queryset(self):
+        return RunEvent.objects.filter(run=_run(self.request, self.kwargs["run_id"]))
 
 
 def _run(request: Request, run_id: uuid.UUID) -> TrainingRun:
@@ -174,13 +167,6 @@ def _validated(serializer: type, request: Request) -> dict:
     given = serializer(data=request.data)
     given.is_valid(raise_exception=True)
     return given.validated_data
-
-
-def _uuid(text: str, name: str) -> uuid.UUID:
-    try:
-        return uuid.UUID(text)
-    except ValueError as error:
-        raise ValidationError({name: [f"Expected a UUID, got {text!r}."]}) from error
 
 
 def _person(request: Request) -> User:

@@ -5,9 +5,9 @@ import uuid
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
+from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from accounts.models import User
 from core.errors import Forbidden
@@ -40,17 +40,20 @@ class BudgetInput(serializers.Serializer):
     reason = serializers.CharField(max_length=2000)
 
 
-class FederationBudgets(APIView):
+class FederationBudgets(ListAPIView):
     """Privacy budgets of the sites of a federation; POST sets that of the caller's own institution."""
 
     actions = {"GET": "federation.view", "POST": "budget.set"}
+    serializer_class = BudgetOutput
 
-    @extend_schema(responses=BudgetOutput(many=True))
-    def get(self, request: Request, federation_id: uuid.UUID) -> Response:
-        return Response(BudgetOutput(of_federation(_federation(request, federation_id)), many=True).data)
+    def get_queryset(self):
+        if getattr(self, "swagger_fake_view", False):
+            return []
+        return list(of_federation(_federation(self.request, self.kwargs["federation_id"])))
 
     @extend_schema(request=BudgetInput, responses={201: BudgetOutput})
     def post(self, request: Request, federation_id: uuid.UUID) -> Response:
+        """Set the privacy budget of your own institution, with a reason."""
         if not isinstance(request.user, User):
             raise Forbidden("A budget is a person's decision: sign in; an API key can only read it.")
         found = _federation(request, federation_id)

@@ -38,6 +38,7 @@ class Reconsiderations(ListAPIView):
 
     action_name = "federation.view"
     serializer_class = serializers.ReconsiderationOutput
+    filters = serializers.ReconsiderationFilter
     queryset = Reconsideration.objects.none()
 
     def get_queryset(self):
@@ -64,6 +65,7 @@ class Agreements(ListAPIView):
 
     actions = {"GET": "federation.view", "POST": "federation.manage"}
     serializer_class = serializers.AgreementOutput
+    filters = serializers.AgreementFilter
     queryset = FederationAgreement.objects.none()
 
     def get_queryset(self):
@@ -72,6 +74,7 @@ class Agreements(ListAPIView):
 
     @extend_schema(request=serializers.AgreementInput, responses={201: serializers.AgreementOutput})
     def post(self, request: Request, federation_id: uuid.UUID) -> Response:
+        """Record what an institution has signed."""
         found, person = self._federation(), person_of(request)
         given = validated(serializers.AgreementInput, request)
         participant = get_object_or_404(found.participants.all(), site=given.pop("site"))

@@ -11,22 +11,50 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.models import User
+from accounts.models import Institution, User
 from core.errors import Forbidden
 from federation import quantum_orders
 from federation.api import serializers_quantum as serializers
+from federation.api.serializers_pages import LimitInput, UseOutput
 from federation.models import DeviceConsent, QuantumJob, TrainingRun
-from federation.presentation.quantum import device_rows
+from federation.presentation.quantum import device_rows, usage_rows
 
 
-class QuantumDevices(APIView):
+class QuantumDevices(ListAPIView):
     """Every device: what it can, what is missing here, and its newest measured health."""
 
     action_name = "quantum.view"
+    serializer_class = serializers.DeviceOutput
 
-    @extend_schema(responses=serializers.DeviceOutput(many=True))
-    def get(self, request: Request) -> Response:
-        return Response(serializers.DeviceOutput(device_rows(request.user), many=True).data)  # type: ignore[arg-type]
+    def get_queryset(self):
+        return [] if getattr(self, "swagger_fake_view", False) else list(device_rows(self.request.user))  # type: ignore[arg-type]
+
+
+class QuantumLimits(ListAPIView):
+    """Use and limits of this month; POST sets the limits of an institution, or of the platform."""
+
+    actions = {"GET": "quantum.view", "POST": "quantum.order"}
+    serializer_class = UseOutput
+
+    def get_queryset(self):
+        if getattr(self, "swagger_fake_view", False):
+            return []
+        user: Any = self.request.user
+        return [_use(whose, used) for whose, used in usage_rows(user)]
+
+    @extend_schema(request=LimitInput, responses={201: UseOutput}, operation_id="quantum_limit")
+    def post(self, request: Request) -> Response:
+        """Set the limits of the month. They hold for what is ordered already, too."""
+        told, actor = _validated(LimitInput, request), _person(request)
+        asked = told.pop("institution")
+        institution = get_object_or_404(Institution, id=asked) if asked else None
+        quantum_orders.quantum_limit_set(institution=institution, actor=actor, **told)
+        used = quantum_orders.used_this_month(institution)
+        return Response(UseOutput(_use(str(institution or "The platform"), used)).data, status=201)
+
+
+def _use(whose: str, used: quantum_orders.Used) -> dict[str, Any]:
+    return {"whose": whose, **{name: getattr(used, name) for name in ("shots", "cost", "shots_limit", "cost_limit")}}
 
 
 class QuantumEstimates(APIView):
@@ -41,18 +69,16 @@ class QuantumEstimates(APIView):
         return Response(serializers.QuantumEstimateOutput(preview).data)
 
 
-@extend_schema(parameters=[serializers.QuantumJobFilter])
 class QuantumJobs(ListAPIView):
     """Runs on devices, the newest first; POST orders one."""
 
     actions = {"GET": "quantum.view", "POST": "quantum.order"}
     serializer_class = serializers.QuantumJobOutput
+    filters = serializers.QuantumJobFilter
     queryset = QuantumJob.objects.none()
 
     def get_queryset(self):
-        wanted = serializers.QuantumJobFilter(data=self.request.query_params)
-        wanted.is_valid(raise_exception=True)
-        found = QuantumJob.objects.for_user(self.request.user).filter(**wanted.validated_data)
+        found = QuantumJob.objects.for_user(self.request.user)
         return found.select_related("participant").order_by("-created_at")
 
     @extend_schema(request=serializers.QuantumOrderInput, responses={201: serializers.QuantumJobOutput})
@@ -99,6 +125,7 @@ class QuantumConsents(ListAPIView):
 
     actions = {"GET": "quantum.view", "POST": "consent.give"}
     serializer_class = serializers.DeviceConsentOutput
+    filters = serializers.DeviceConsentFilter
     queryset = DeviceConsent.objects.none()
 
     def get_queryset(self):

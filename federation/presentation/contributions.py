@@ -8,7 +8,6 @@ from accounts.models import User
 from core.charts import Chart, interval_chart
 from federation import contribution_studies
 from federation.contribution_studies import Cost
-from federation.contributions import MIN_RECORDS
 from federation.domain.contribution import Gain
 from federation.domain.round_metrics import headline_metric
 from federation.models import ContributionStudy, SiteOrder, TrainingRun
@@ -28,7 +27,7 @@ class Contributions:
     chart: Chart | None
     cost: Cost | None
     metric: str
-    least: int = MIN_RECORDS
+    least: int = MIN_CELL
 
     @property
     def under_way(self) -> bool:

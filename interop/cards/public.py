@@ -83,7 +83,12 @@ def public_card_file(request: HttpRequest, publication_id: uuid.UUID, kind: str)
 @_open
 def public_card_proof(request: HttpRequest, publication_id: uuid.UUID) -> HttpResponse:
     """The evidence bundle of the platform's statement, made once: asking again writes nothing."""
-    statement = _publication(publication_id).statement
+    return proof_of(_publication(publication_id), publication_id)
+
+
+def proof_of(publication: CardPublication, publication_id: uuid.UUID) -> HttpResponse:
+    """The bundle as a download."""
+    statement = publication.statement
     data = artefacts.get(statement.proof) if statement.proof else _bundle(statement)
     headers = {"Content-Disposition": f'attachment; filename="card-{publication_id}-proof.zip"'}
     return HttpResponse(data, content_type="application/zip", headers=headers)

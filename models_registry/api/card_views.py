@@ -9,9 +9,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.api.callers import asked, person
 from models_registry import services
 from models_registry.api import serializers
-from models_registry.api.views import person
 from models_registry.card_difference import changes_between
 from models_registry.card_drafts import drafts_of
 from models_registry.models import Card, Version
@@ -48,21 +48,31 @@ class CardDrafts(APIView):
         return Response({"drafts": drafts_of(version_of(request, version_id))})
 
 
-class CardChanges(APIView):
-    """What changed from one edition to another."""
+class CardDetail(APIView):
+    """One edition of a card."""
 
     action_name = "version.view"
 
-    @extend_schema(parameters=[serializers.ChangesFilter], responses=serializers.ChangeOutput(many=True))
-    def get(self, request: Request, version_id: uuid.UUID) -> Response:
-        version = version_of(request, version_id)
-        given = serializers.ChangesFilter(data=request.query_params)
-        given.is_valid(raise_exception=True)
-        before, after = (
-            get_object_or_404(version.cards, edition=given.validated_data[name]) for name in ("before", "after")
-        )
-        changes = changes_between(before.content, after.content)
-        return Response(serializers.ChangeOutput(changes, many=True).data)
+    @extend_schema(responses=serializers.CardOutput, operation_id="card")
+    def get(self, request: Request, version_id: uuid.UUID, edition: int) -> Response:
+        found = get_object_or_404(version_of(request, version_id).cards, edition=edition)
+        return Response(serializers.CardOutput(found).data)
+
+
+@extend_schema(parameters=[serializers.ChangesFilter])
+class CardChanges(generics.ListAPIView):
+    """What changed from one edition to another."""
+
+    action_name = "version.view"
+    serializer_class = serializers.ChangeOutput
+
+    def get_queryset(self):
+        if getattr(self, "swagger_fake_view", False):
+            return []
+        version = version_of(self.request, self.kwargs["version_id"])
+        told = asked(serializers.ChangesFilter, self.request)
+        before, after = (get_object_or_404(version.cards, edition=told[name]) for name in ("before", "after"))
+        return list(changes_between(before.content, after.content))
 
 
 class CardPublication(APIView):

@@ -11,11 +11,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.api.callers import person
 from accounts.models import User
 from accounts.reauthentication import reauthenticate
 from models_registry import signatures
 from models_registry.api import serializers
-from models_registry.api.views import MayPerformOrStandIn, person
+from models_registry.api.views import MayPerformOrStandIn
 from models_registry.delegations import concerning, delegate, delegation_revoke
 from models_registry.models import Delegation, ReviewerKey
 
@@ -23,6 +24,7 @@ from models_registry.models import Delegation, ReviewerKey
 class Keys(generics.ListAPIView):
     """Your keys; POST registers one of the signing program."""
 
+    may_answer = {"POST": (429,)}
     actions = {"GET": "approval.decide", "POST": "approval.decide"}
     permission_classes = [MayPerformOrStandIn]
     serializer_class = serializers.ReviewerKeyOutput
@@ -43,6 +45,8 @@ class Keys(generics.ListAPIView):
 
 
 class KeyChallenge(APIView):
+    """What a key signs to show that you have it."""
+
     actions = {"POST": "approval.decide"}
     permission_classes = [MayPerformOrStandIn]
 
@@ -54,6 +58,8 @@ class KeyChallenge(APIView):
 
 
 class KeyRevoke(APIView):
+    """Revoke one of your keys: nothing is signed with it any more."""
+
     actions = {"POST": "approval.decide"}
     permission_classes = [MayPerformOrStandIn]
 
@@ -85,6 +91,8 @@ class Delegations(generics.ListAPIView):
 
 
 class DelegationEnd(APIView):
+    """End a delegation before its day."""
+
     actions = {"POST": "approval.delegate"}
 
     @extend_schema(request=None, responses=serializers.DelegationOutput)

@@ -93,7 +93,10 @@ class CardOutput(serializers.ModelSerializer):
 class CardInput(serializers.Serializer):
     texts = serializers.DictField(child=serializers.CharField(allow_blank=True))
     base = serializers.IntegerField(
-        required=False, min_value=1, help_text="The edition that you began from: others' changes since then are kept."
+        required=False,
+        min_value=1,
+        max_value=2**31 - 1,
+        help_text="The edition that you began from: others' changes since then are kept.",
     )
 
 
@@ -102,8 +105,8 @@ class DraftsOutput(serializers.Serializer):
 
 
 class ChangesFilter(serializers.Serializer):
-    before = serializers.IntegerField(min_value=1)
-    after = serializers.IntegerField(min_value=1)
+    before = serializers.IntegerField(min_value=1, max_value=2**31 - 1)
+    after = serializers.IntegerField(min_value=1, max_value=2**31 - 1)
 
 
 class ChangeOutput(serializers.Serializer):
@@ -243,6 +246,11 @@ class DeploymentInput(serializers.Serializer):
     name = serializers.CharField(max_length=120)
 
 
+class ModelFilter(serializers.Serializer):
+    federation = serializers.UUIDField(required=False)
+    name = serializers.CharField(max_length=120, required=False)
+
+
 class RunFilter(serializers.Serializer):
     run = serializers.UUIDField(required=False)
     model = serializers.UUIDField(required=False)
@@ -251,8 +259,10 @@ class RunFilter(serializers.Serializer):
 class ApprovalFilter(serializers.Serializer):
     version = serializers.UUIDField(required=False)
     state = serializers.ChoiceField(ApprovalRequest.State.choices, required=False)
+    kind = serializers.ChoiceField(ApprovalRequest.Kind.choices, required=False)
 
 
 class DeploymentFilter(serializers.Serializer):
     version = serializers.UUIDField(required=False)
     state = serializers.ChoiceField(Deployment.State.choices, required=False)
+    kind = serializers.ChoiceField(ApprovalRequest.Kind.choices, required=False)

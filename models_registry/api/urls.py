@@ -10,6 +10,7 @@ urlpatterns = [
     path("versions/<uuid:version_id>/cards", card_views.Cards.as_view(), name="api_cards"),
     path("versions/<uuid:version_id>/card-drafts", card_views.CardDrafts.as_view(), name="api_card_drafts"),
     path("versions/<uuid:version_id>/card-changes", card_views.CardChanges.as_view(), name="api_card_changes"),
+    path("versions/<uuid:version_id>/cards/<int:edition>", card_views.CardDetail.as_view(), name="api_card"),
     path(
         "versions/<uuid:version_id>/cards/<int:edition>/publication",
         card_views.CardPublication.as_view(),

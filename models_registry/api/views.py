@@ -10,10 +10,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.api.callers import person
 from accounts.api.permissions import MayPerform
-from accounts.models import User
 from accounts.reauthentication import reauthenticate
-from core.errors import Forbidden
 from models_registry import services
 from models_registry.api import serializers
 from models_registry.approval_views import site_of
@@ -23,44 +22,37 @@ from models_registry.models import ApprovalComment, ApprovalRequest, Deployment,
 from models_registry.signatures import Signed, statement_for
 
 
-def person(request: Request) -> User:
-    """Who acts. Requests, decisions and editions are a named person's, never a machine's key."""
-    if not isinstance(request.user, User):
-        raise Forbidden("This is done by a named person who is signed in, not with an API key.")
-    return request.user
-
-
 class Scoped(generics.GenericAPIView):
-    """Rows of the caller's institutions; `filters` reads the query, whose names are fields of the rows."""
+    """Rows of the caller's institutions."""
 
-    filters: type[serializers.RunFilter] | Any = None
     rows: Any = None
 
     def get_queryset(self):
         if getattr(self, "swagger_fake_view", False):
             return self.rows.model.objects.none()
-        found = self.rows.filter(id__in=self.rows.model.objects.for_user(self.request.user).values("id"))
-        if self.filters is None:
-            return found
-        given = self.filters(data=self.request.query_params)
-        given.is_valid(raise_exception=True)
-        return found.filter(**given.validated_data)
+        return self.rows.filter(id__in=self.rows.model.objects.for_user(self.request.user).values("id"))
 
 
 class Models(Scoped, generics.ListAPIView):
+    """Models within your reach, by name."""
+
     action_name = "model.view"
     serializer_class = serializers.ModelOutput
+    filters = serializers.ModelFilter
     rows = Model.objects.order_by("name")
 
 
 class ModelDetail(Scoped, generics.RetrieveAPIView):
+    """One model and what it is intended for."""
+
     action_name = "model.view"
     serializer_class = serializers.ModelOutput
     rows = Model.objects.all()
 
 
-@extend_schema(parameters=[serializers.RunFilter])
 class Versions(Scoped, generics.ListAPIView):
+    """Versions of models, newest first: each comes from a finished run."""
+
     action_name = "version.view"
     serializer_class = serializers.VersionOutput
     filters = serializers.RunFilter
@@ -68,20 +60,20 @@ class Versions(Scoped, generics.ListAPIView):
 
 
 class VersionDetail(Scoped, generics.RetrieveAPIView):
+    """One version: configuration, newest audit evidence, card in short, and what may be requested."""
+
     action_name = "version.view"
     serializer_class = serializers.VersionDetailOutput
     rows = Version.objects.select_related("model__federation")
 
 
 class Approvals(Scoped, generics.ListAPIView):
+    """Requests for approval, newest first; POST makes one."""
+
     actions = {"GET": "approval.view", "POST": "approval.request"}
     serializer_class = serializers.ApprovalOutput
     filters = serializers.ApprovalFilter
     rows = ApprovalRequest.objects.select_related("version").prefetch_related("decisions").order_by("-created_at")
-
-    @extend_schema(parameters=[serializers.ApprovalFilter])
-    def get(self, request: Request, *args, **kwargs) -> Response:
-        return super().get(request, *args, **kwargs)
 
     @extend_schema(request=serializers.ApprovalInput, responses={201: serializers.ApprovalOutput})
     def post(self, request: Request) -> Response:
@@ -102,6 +94,8 @@ class MayPerformOrStandIn(MayPerform):
 
 
 class ApprovalDetail(Scoped, generics.RetrieveAPIView):
+    """One request: what it binds, who decided, and what is missing."""
+
     action_name = "approval.view"
     permission_classes = [MayPerformOrStandIn]
     serializer_class = serializers.ApprovalOutput
@@ -132,6 +126,7 @@ class Statements(APIView):
 class Decisions(APIView):
     """Decide, with your password once more; signed, if you have registered a key."""
 
+    may_answer = (429,)
     actions = {"POST": "approval.decide"}
     permission_classes = [MayPerformOrStandIn]
 
@@ -149,6 +144,8 @@ class Decisions(APIView):
 
 
 class Comments(generics.ListAPIView):
+    """What was said about a request, oldest first; POST adds to it."""
+
     actions = {"GET": "approval.view", "POST": "approval.view"}
     permission_classes = [MayPerformOrStandIn]
     serializer_class = serializers.CommentOutput
@@ -168,6 +165,8 @@ class Comments(generics.ListAPIView):
 
 
 class Withdraw(APIView):
+    """Take a request back before it is decided."""
+
     actions = {"POST": "approval.request"}
 
     @extend_schema(request=serializers.WithdrawInput, responses=serializers.ApprovalOutput)
@@ -180,14 +179,12 @@ class Withdraw(APIView):
 
 
 class Deployments(Scoped, generics.ListAPIView):
+    """Deployments within your reach, newest first; POST deploys an approved version."""
+
     actions = {"GET": "deployment.view", "POST": "deployment.create"}
     serializer_class = serializers.DeploymentOutput
     filters = serializers.DeploymentFilter
     rows = Deployment.objects.order_by("-created_at")
-
-    @extend_schema(parameters=[serializers.DeploymentFilter])
-    def get(self, request: Request, *args, **kwargs) -> Response:
-        return super().get(request, *args, **kwargs)
 
     @extend_schema(request=serializers.DeploymentInput, responses={201: serializers.DeploymentOutput})
     def post(self, request: Request) -> Response:
@@ -199,6 +196,8 @@ class Deployments(Scoped, generics.ListAPIView):
 
 
 class DeploymentDetail(Scoped, generics.RetrieveAPIView):
+    """One deployment and the policy that was approved for it."""
+
     action_name = "deployment.view"
     serializer_class = serializers.DeploymentOutput
     rows = Deployment.objects.all()

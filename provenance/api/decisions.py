@@ -10,27 +10,27 @@ from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework import status as http
+from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from core.errors import Forbidden
+from core.errors import Forbidden, NotFound
 from provenance import decisions, officers
 from provenance.api.serializers import (
     AddressInput,
     ChainDecisionOutput,
     DecisionsInput,
-    DecisionsOutput,
     KeyInput,
     KeyOutput,
     ProposeInput,
     RevokeInput,
     SignatureInput,
+    SubjectInput,
+    SubjectOutput,
 )
 from provenance.domain.decision import Verdict
-from provenance.models_decisions import OfficerKey
-
-MOST = 200
+from provenance.models_decisions import ChainDecision, OfficerKey
 
 
 class DecidingApi(APIView):
@@ -51,18 +51,17 @@ def valid(kind: type[serializers.Serializer], data: Any) -> dict[str, Any]:
     return serializer.validated_data
 
 
-class DecisionList(DecidingApi):
-    @extend_schema(
-        parameters=[DecisionsInput], responses=DecisionsOutput, operation_id="ledger_decisions"
-    )  # the newest ones only: an object has few
-    def get(self, request: Request) -> Response:
-        """Decisions on what you may see, newest first (at most 200); with `object`, those on it and where it stands."""
-        about = valid(DecisionsInput, request.query_params).get("object")
-        found = decisions.decisions_for(request.user).prefetch_related("signatures")
-        view = None
-        if about:
-            found, view = found.filter(object_id=about), decisions.subject_for(object_id=about, user=request.user)
-        return Response(DecisionsOutput({"subject": view, "results": found[:MOST]}).data)
+@extend_schema(parameters=[DecisionsInput])
+class DecisionList(DecidingApi, ListAPIView):
+    """Decisions on what you may see, newest first; with `object`, those on it."""
+
+    serializer_class = ChainDecisionOutput
+    queryset = ChainDecision.objects.none()
+
+    def get_queryset(self):
+        about = valid(DecisionsInput, self.request.query_params).get("object")
+        found = decisions.decisions_for(self.request.user).prefetch_related("signatures")
+        return found.filter(object_id=about) if about else found
 
     @extend_schema(request=ProposeInput, responses={201: ChainDecisionOutput}, operation_id="ledger_decision_open")
     def post(self, request: Request) -> Response:
@@ -77,6 +76,19 @@ class DecisionList(DecidingApi):
             expires_in=timedelta(seconds=told["expires_in_s"]) if "expires_in_s" in told else decisions.USUAL,
         )
         return Response(ChainDecisionOutput(made).data, status=http.HTTP_201_CREATED)
+
+
+class SubjectStanding(DecidingApi):
+    may_answer = (404,)
+
+    @extend_schema(parameters=[SubjectInput], responses=SubjectOutput, operation_id="ledger_decision_subject")
+    def get(self, request: Request) -> Response:
+        """Where an object stands on the chain, by the platform's mirror of it."""
+        about = valid(SubjectInput, request.query_params)["object"]
+        found = decisions.subject_for(object_id=about, user=request.user)
+        if found is None:
+            raise NotFound(f"Nothing of yours was approved under {about[:80]!r}, so nothing can be decided on it.")
+        return Response(SubjectOutput(found).data)
 
 
 class DecisionDetail(DecidingApi):
@@ -110,11 +122,11 @@ class DecisionSignatures(DecidingApi):
         return Response(ChainDecisionOutput(decision).data, status=http.HTTP_201_CREATED)
 
 
-class OfficerKeyList(DecidingApi):
-    @extend_schema(responses=KeyOutput(many=True), operation_id="ledger_officer_keys")
-    def get(self, request: Request) -> Response:
-        """Whose address is whose: the register that the chain's offices follow."""
-        return Response(KeyOutput(OfficerKey.objects.all()[:MOST], many=True).data)
+class OfficerKeyList(DecidingApi, ListAPIView):
+    """Whose address is whose: the register that the chain's offices follow."""
+
+    serializer_class = KeyOutput
+    queryset = OfficerKey.objects.all()
 
     @extend_schema(request=KeyInput, responses={201: KeyOutput}, operation_id="ledger_officer_key_register")
     def post(self, request: Request) -> Response:

@@ -12,7 +12,7 @@ from provenance.models_decisions import ChainDecision
 
 
 class EntriesInput(serializers.Serializer):
-    """What a list of entries can be narrowed to; `after` is the number of the last entry already seen.
+    """What a list of entries can be narrowed to.
 
     Actor, action and request stand in the protected bodies: for people of the platform itself, and recorded. A
     pseudonym (`psn:...`) as actor is public.
@@ -26,11 +26,9 @@ class EntriesInput(serializers.Serializer):
     actor = serializers.CharField(required=False, max_length=60, help_text="pseudonym, UUID, platform or nobody")
     action = serializers.CharField(required=False, max_length=120)
     request = serializers.CharField(required=False, max_length=64)
-    after = serializers.IntegerField(required=False, min_value=-1, max_value=2**63 - 1, default=-1)
-    limit = serializers.IntegerField(required=False, min_value=1, max_value=500, default=100)
 
     def criteria(self) -> Criteria:
-        return Criteria(**{key: value for key, value in self.validated_data.items() if key not in ("after", "limit")})
+        return Criteria(**self.validated_data)
 
 
 class EntryOutput(serializers.Serializer):
@@ -51,9 +49,35 @@ class EntryOutput(serializers.Serializer):
         return bytes(entry.leaf_hash).hex()
 
 
-class EntriesOutput(serializers.Serializer):
-    results = EntryOutput(many=True)
-    next = serializers.IntegerField(allow_null=True)  # pass it as `after`; null: nothing more yet
+class CheckpointOutput(serializers.Serializer):
+    size = serializers.IntegerField(help_text="Entries under it.")
+    root = serializers.SerializerMethodField(help_text="Hex.")  # type: ignore[assignment]
+    created_at = serializers.DateTimeField()
+    note = serializers.CharField(help_text="As it is signed (C2SP tlog-checkpoint).")
+
+    def get_root(self, checkpoint: Any) -> str:
+        return bytes(checkpoint.root).hex()
+
+
+class TableFigureOutput(serializers.Serializer):
+    table = serializers.CharField()
+    found = serializers.IntegerField()
+    expected = serializers.IntegerField()
+
+
+class CompletenessOutput(serializers.Serializer):
+    """Of the rows that the log should give, how many stand in the tables as it gives them."""
+
+    found = serializers.IntegerField()
+    expected = serializers.IntegerField()
+    at = serializers.DateTimeField(allow_null=True)
+    seconds = serializers.FloatField(allow_null=True)
+    tables = TableFigureOutput(many=True)
+    differences = serializers.ListField(child=serializers.CharField())
+
+
+class StartedOutput(serializers.Serializer):
+    message = serializers.CharField()
 
 
 class BodyOutput(serializers.Serializer):
@@ -144,6 +168,10 @@ class DecisionsInput(serializers.Serializer):
     object = serializers.CharField(required=False, max_length=200)
 
 
+class SubjectInput(serializers.Serializer):
+    object = serializers.CharField(max_length=200, help_text="A deployment or version.")
+
+
 def _seconds(length: timedelta) -> int:
     return int(length.total_seconds())
 
@@ -210,11 +238,6 @@ class SubjectOutput(serializers.Serializer):
 
     def get_state(self, view: decisions.SubjectView) -> str:
         return SubjectState(view.state).name.lower()
-
-
-class DecisionsOutput(serializers.Serializer):
-    subject = SubjectOutput(allow_null=True)
-    results = ChainDecisionOutput(many=True)
 
 
 class KeyOutput(serializers.Serializer):

@@ -4,17 +4,20 @@ from django.conf import settings
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import status as http
+from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from core.api.pages import Following
 from core.errors import Conflict, NotFound
 from provenance import checking, objects, overview, presentation, reading, witnesses
 from provenance.api import serializers
+from provenance.completeness import completeness_latest
 from provenance.exploring import entries_matching
-from provenance.models import Checkpoint, Entry
+from provenance.models import Anchor, Checkpoint, Entry
 
 PLAIN = {(200, "text/plain"): OpenApiTypes.STR}
 
@@ -51,21 +54,19 @@ class LedgerStatus(LedgerApi):
         return Response(serializers.StatusOutput(found).data)
 
 
-class EntryList(LedgerApi):
-    @extend_schema(
-        parameters=[serializers.EntriesInput], responses=serializers.EntriesOutput, operation_id="ledger_entries"
-    )
-    def get(self, request: Request) -> Response:
-        """Entries in their order, after a number. Bodies are read one by one, and each reading is recorded."""
-        given = serializers.EntriesInput(data=request.query_params)
-        given.is_valid(raise_exception=True)
-        limit = given.validated_data["limit"]
-        chosen = entries_matching(given.criteria(), user=request.user)
-        entries = chosen.filter(seq__gt=given.validated_data["after"]).order_by("seq")
-        found = list(entries[: limit + 1])
-        shown = found[:limit]
-        more = shown[-1].seq if len(found) > limit else None
-        return Response(serializers.EntriesOutput({"results": shown, "next": more}).data)
+@extend_schema(parameters=[serializers.EntriesInput])
+class EntryList(LedgerApi, ListAPIView):
+    """Entries in their order, after a number. Bodies are read one by one, and each reading is recorded."""
+
+    serializer_class = serializers.EntryOutput
+    pagination_class = Following
+    key, usual, start = "seq", 100, -1
+    queryset = Entry.objects.none()
+
+    def get_queryset(self):
+        wanted = serializers.EntriesInput(data=self.request.query_params)
+        wanted.is_valid(raise_exception=True)
+        return entries_matching(wanted.criteria(), user=self.request.user)
 
 
 class EntryDetail(LedgerApi):
@@ -88,7 +89,9 @@ class EntryDetail(LedgerApi):
 
 
 class EntryProof(LedgerApi):
-    @extend_schema(responses={**PLAIN, 409: OpenApiResponse(description="no checkpoint covers the entry yet")})
+    may_answer = (409,)
+
+    @extend_schema(responses=PLAIN, operation_id="ledger_entry_proof")
     def get(self, request: Request, seq: int) -> HttpResponse:
         """The entry's inclusion as a C2SP tlog-proof file."""
         inclusion = reading.prove(get_object_or_404(Entry, seq=seq))
@@ -98,7 +101,9 @@ class EntryProof(LedgerApi):
 
 
 class NewestCheckpoint(LedgerApi):
-    @extend_schema(responses=PLAIN)
+    may_answer = (404,)
+
+    @extend_schema(responses=PLAIN, operation_id="ledger_checkpoint")
     def get(self, request: Request) -> HttpResponse:
         """The newest signed checkpoint (C2SP tlog-checkpoint); keep it, and nothing before it can be changed unseen."""
         checkpoint = Checkpoint.objects.first()
@@ -107,21 +112,80 @@ class NewestCheckpoint(LedgerApi):
         return HttpResponse(witnesses.cosigned_note(checkpoint), content_type="text/plain; charset=utf-8")
 
 
-class WitnessList(LedgerApi):
-    @extend_schema(responses=serializers.WitnessOutput(many=True), operation_id="ledger_witnesses")
+class WitnessList(LedgerApi, ListAPIView):
+    """Who has witnessed the log, up to where, and what they found."""
+
+    serializer_class = serializers.WitnessOutput
+
+    def get_queryset(self):
+        return [] if getattr(self, "swagger_fake_view", False) else list(witnesses.witness_rows())
+
+
+class CheckpointList(LedgerApi, ListAPIView):
+    """Signed checkpoints, oldest first."""
+
+    serializer_class = serializers.CheckpointOutput
+    pagination_class = Following
+    key, usual, start = "size", 100, -1
+    queryset = Checkpoint.objects.all()
+
+
+class CheckpointDetail(LedgerApi):
+    @extend_schema(responses=PLAIN, operation_id="ledger_checkpoint_at")
+    def get(self, request: Request, size: int) -> HttpResponse:
+        """A signed checkpoint with the witnesses' cosignatures, for keeping elsewhere."""
+        checkpoint = get_object_or_404(Checkpoint, size=size)
+        return HttpResponse(witnesses.cosigned_note(checkpoint), content_type="text/plain; charset=utf-8")
+
+
+class AnchorList(LedgerApi, ListAPIView):
+    """Anchors on the chain, oldest first, each with what is kept to show it without the chain."""
+
+    serializer_class = serializers.AnchorOutput
+    pagination_class = Following
+    key, usual, start = "checkpoint_id", 100, -1
+    queryset = Anchor.objects.all()
+
+
+class Completeness(LedgerApi):
+    may_answer = (404,)
+
+    @extend_schema(responses=serializers.CompletenessOutput, operation_id="ledger_completeness")
     def get(self, request: Request) -> Response:
-        """Who has witnessed the log, up to where, and what they found."""
-        return Response(serializers.WitnessOutput(witnesses.witness_rows(), many=True).data)
+        """How much of what happened stands in the log, as last measured; POST to `ledger/verification` measures it."""
+        found = completeness_latest()
+        if found is None:
+            raise NotFound("Completeness was not measured yet; POST to /api/v1/ledger/verification measures it.")
+        return Response(serializers.CompletenessOutput(found).data)
+
+
+class ObjectHistory(LedgerApi, ListAPIView):
+    """Everything the log has about one object, in its order."""
+
+    serializer_class = serializers.EntryOutput
+    pagination_class = Following
+    key, usual, start = "seq", 100, -1
+    queryset = Entry.objects.none()
+
+    def get_queryset(self):
+        about = objects.about(self.kwargs["object_id"])
+        return Entry.objects.filter(object_id=about.object_id, table=about.table)
+
+
+class Verifier(LedgerApi):
+    @extend_schema(responses={(200, "application/zip"): OpenApiTypes.BINARY}, operation_id="ledger_verifier")
+    def get(self, request: Request) -> HttpResponse:
+        """The offline verifier as one file: it checks bundles, proofs and checkpoints without us."""
+        headers = {"Content-Disposition": 'attachment; filename="verifier.pyz"'}
+        return HttpResponse(overview.verifier_program(), content_type="application/zip", headers=headers)
 
 
 class ObjectBundle(LedgerApi):
+    may_answer = (409, 413)
+
     @extend_schema(
         parameters=[OpenApiParameter("table", str, description="if the identifier stands in several tables")],
-        responses={
-            (200, "application/zip"): OpenApiTypes.BINARY,
-            409: OpenApiResponse(description="no checkpoint covers the entries yet"),
-            413: OpenApiResponse(description="too many entries; the operator exports them"),
-        },
+        responses={(200, "application/zip"): OpenApiTypes.BINARY},
         operation_id="ledger_object_bundle",
     )
     def get(self, request: Request, object_id: str) -> HttpResponse:
@@ -134,6 +198,8 @@ class ObjectBundle(LedgerApi):
 
 
 class LedgerVerification(LedgerApi):
+    may_answer = {"GET": (404,)}
+
     @extend_schema(responses=serializers.VerificationOutput, operation_id="ledger_verification")
     def get(self, request: Request) -> Response:
         """What the newest check of the whole ledger found."""
@@ -144,7 +210,7 @@ class LedgerVerification(LedgerApi):
 
     @extend_schema(
         request=None,
-        responses={200: serializers.VerificationOutput, 202: OpenApiResponse(description="a job was started")},
+        responses={200: serializers.VerificationOutput, 202: serializers.StartedOutput},
         operation_id="ledger_verify",
     )
     def post(self, request: Request) -> Response:
@@ -152,6 +218,7 @@ class LedgerVerification(LedgerApi):
         result = checking.verification_start()
         if result is None:
             return Response(
-                {"message": "The check was started; GET this address for the result."}, status=http.HTTP_202_ACCEPTED
+                {"message": "The check was started; GET this address for the result."},
+                status=http.HTTP_202_ACCEPTED,
             )
         return Response(serializers.VerificationOutput(result).data)

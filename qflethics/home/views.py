@@ -69,19 +69,32 @@ def health_ready(request: HttpRequest) -> JsonResponse:
     return JsonResponse({"status": "ok"})
 
 
+_UNREADABLE = "The request cannot be read: its host, its size or its form is not one that is expected. Mend it."
+_NOWHERE = "There is nothing at this address. Expected one of those that GET /api/v1/schema lists."
+_BROKEN = "The platform failed, and has written down why. Try again; else tell the operator the request's id."
+
+
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if of_api(request):
+        return problem_response(request, 400, "invalid", _UNREADABLE)
     return render(request, "400.html", {"status": 400}, status=400)
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if of_api(request):
+        return problem_response(request, 403, "permission_denied", str(exception) or "This is not for you.")
     return render(request, "403.html", {"status": 403, "exception": str(exception)}, status=403)
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if of_api(request):
+        return problem_response(request, 404, "not_found", _NOWHERE)
     return render(request, "404.html", {"status": 404}, status=404)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Nothing may be needed that could be broken: no database, no session, no context processor."""
+    if of_api(request):
+        return problem_response(request, 500, "error", _BROKEN)
     body = get_template("500.html").render({"request_id": getattr(request, "id", "")})
     return HttpResponse(body, status=500)

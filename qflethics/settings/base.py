@@ -68,6 +68,7 @@ MIDDLEWARE = [
     "core.middleware.ActorMiddleware",
     "core.middleware.ApplicationErrorMiddleware",
     "axes.middleware.AxesMiddleware",
+    "core.api.middleware.ApiMiddleware",
 ]
 
 ROOT_URLCONF = os.environ.get("QFL_ROOT_URLCONF", "qflethics.urls")
@@ -187,11 +188,12 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["accounts.api.permissions.MayPerform"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
-    "DEFAULT_PAGINATION_CLASS": "rest_framework.pagination.LimitOffsetPagination",
-    "PAGE_SIZE": 50,
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "EXCEPTION_HANDLER": "core.errors.api_exception_handler",
+    "DEFAULT_PARSER_CLASSES": ["core.api.parsers.PlainJSONParser"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "core.api.negotiation.JSONUnlessAsked",
+    "DEFAULT_PAGINATION_CLASS": "core.api.pages.Pages",
+    "DEFAULT_FILTER_BACKENDS": ["core.api.filters.Filters"],
+    "DEFAULT_SCHEMA_CLASS": "core.api.schema.Described",
+    "EXCEPTION_HANDLER": "core.api.problems.exception_answered",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
 SPECTACULAR_SETTINGS = {
@@ -199,6 +201,13 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Governance and audit of quantum-enhanced federated learning on medical images.",
     "VERSION": VERSION,
     "SERVE_INCLUDE_SCHEMA": False,
+    "OAS_VERSION": "3.1.1",
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "qflethics.api.openapi.complete",
+    ],
     "ENUM_NAME_OVERRIDES": {
         "RunState": "federation.models.TrainingRun.State",
         "ApprovalState": "models_registry.models.ApprovalRequest.State",
@@ -228,6 +237,16 @@ SPECTACULAR_SETTINGS = {
         "ReviewDecision": "audits.runtime.models_reviews.Review.Decision",
         "AppealState": "audits.runtime.models_appeals.Appeal.State",
         "IncidentState": "audits.runtime.models_incidents.Incident.State",
+        "BoardReviewState": "audits.posthoc.models_boards.BoardReview.State",
+        "BoardFindingState": "audits.posthoc.models_boards.BoardFinding.State",
+        "BoardFindingSeverity": "audits.posthoc.models_boards.BoardFinding.Severity",
+        "ExternalFindingSeverity": "audits.predeployment.models_external.ExternalFinding.Severity",
+        "PredictionFileState": "audits.runtime.models_bulk.BulkPrediction.State",
+        "InvitationState": "federation.models_sites.SiteInvitation.State",
+        "QuantumLinkState": "federation.models_pages.QkdCheck.State",
+        "QuantumJobState": "federation.models.QuantumJob.State",
+        "SiteOrderState": "federation.models.SiteOrder.State",
+        "Role": "core.roles.Role",
         "NoticeState": "audits.runtime.models_notices.Notice.State",
     },
 }

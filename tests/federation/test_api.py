@@ -171,7 +171,7 @@ def test_an_abort_needs_a_reason(world, run, body):
 
 def test_events_follow_one_another(world, run):
     events = [RunEvent.objects.create(run=run, kind="round", text=str(n)) for n in range(3)]
-    found = call(world, "auditor", "GET", f"/runs/{run.id}/events?after={events[0].id}").json()
+    found = call(world, "auditor", "GET", f"/runs/{run.id}/events?after={events[0].id}").json()["results"]
     assert [e["text"] for e in found] == ["1", "2"]
     for wrong in ("x", "-1", "1" * 40):
         assert call(world, "auditor", "GET", f"/runs/{run.id}/events?after={wrong}").status_code == 400
@@ -191,6 +191,6 @@ def test_a_machine_reads_within_its_institution_and_decides_nothing(world, run):
 
 
 def test_the_schema_describes_these_operations(world):
-    schema = call(world, "administrator", "GET", "/schema/")
+    schema = call(world, "administrator", "GET", "/schema")
     assert schema.status_code == 200
     assert b"/api/v1/runs/{run_id}/consents" in schema.content

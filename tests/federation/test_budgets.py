@@ -321,7 +321,7 @@ def test_the_api_lists_sets_and_refuses(world):
     given = {"epsilon": 0.02, "delta": 1e-5, "reason": "board"}
     assert call("officer_north", "post", "/budgets", given).json()["left"] == 0.02
     assert call("officer_north", "post", "/budgets", {**given, "epsilon": 0}).status_code == 400
-    listed = call("auditor", "get", "/budgets").json()
+    listed = call("auditor", "get", "/budgets").json()["results"]
     assert [(row["site"], row["epsilon"], row["spent"]) for row in listed] == [("north", 0.02, 0), ("south", None, 0)]
     refused = call("administrator", "post", "/runs", {"name": "R", "rounds": 5, "seed": 1})
     assert refused.status_code == 409 and refused.json()["code"] == "privacy_budget"

@@ -129,7 +129,7 @@ def test_the_api_joins_compares_and_suggests(world: World, version: Version, api
 
     clash = client.post(f"{base}/cards", {"texts": {"HowToUse": "No."}, "base": 1}, format="json")
     assert (clash.status_code, clash.json()["code"], clash.json()["edition"]) == (409, "card_changed", 2)
-    found = client.get(f"{base}/card-changes", {"before": 1, "after": 2}).json()
+    found = client.get(f"{base}/card-changes", {"before": 1, "after": 2}).json()["results"]
     assert found == [{"section": "Uses and directions", "title": "How to use", "before": None, "after": "With care."}]
     assert client.get(f"{base}/card-changes", {"before": 1}).status_code == 400
     assert client.get(f"{base}/card-changes", {"before": 1, "after": 7}).status_code == 404

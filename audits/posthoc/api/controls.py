@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any
 
-from django.http import Http404
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import generics, serializers, status
 from rest_framework.parsers import MultiPartParser
@@ -12,13 +12,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.models import User
+from accounts.api.callers import given, person
 from audits.domain.controls.coverage import Status
+from audits.downloads import download_recorded
 from audits.posthoc import mapping
-from audits.posthoc import risks as register
 from audits.posthoc.mapping import FrameworkView
-from audits.posthoc.models import ManualEvidence, Risk
-from core.errors import Forbidden
+from audits.posthoc.models import ManualEvidence
 
 STATUSES = [(status.value, status.value) for status in Status]
 
@@ -81,25 +80,14 @@ class ControlFileInput(serializers.Serializer):
     valid_until = serializers.DateField()
 
 
-class RiskOutput(serializers.ModelSerializer):
-    level_before = serializers.CharField()
-    level_after = serializers.CharField(allow_null=True)
+class Frameworks(generics.ListAPIView):
+    """All frameworks with their evidence coverage."""
 
-    class Meta:
-        model = Risk
-        fields = ["id", "created_at", "version", "hazard", "situation", "harm", "severity_before", "probability_before",
-                  "level_before", "measures", "severity_after", "probability_after", "level_after", "controls",
-                  "checks", "state", "rationale", "owner", "review_on", "revision"]  # fmt: skip
-        read_only_fields = fields
-
-
-class Frameworks(APIView):
     action_name = "control.view"
+    serializer_class = FrameworkOutput
 
-    @extend_schema(responses=FrameworkOutput(many=True), operation_id="controls_list")
-    def get(self, request: Request) -> Response:
-        """All frameworks with their evidence coverage."""
-        return Response(FrameworkOutput(mapping.views_of(mapping.frameworks()[0]), many=True).data)
+    def get_queryset(self):
+        return mapping.views_of(mapping.frameworks()[0]) if not getattr(self, "swagger_fake_view", False) else []
 
 
 class FrameworkDetail(APIView):
@@ -109,6 +97,31 @@ class FrameworkDetail(APIView):
     def get(self, request: Request, key: str) -> Response:
         """A framework's controls with what is on record for each."""
         return Response(FrameworkDetailOutput(_view(key)).data)
+
+
+class ControlDetail(APIView):
+    action_name = "control.view"
+
+    @extend_schema(responses=ControlOutput, operation_id="controls_control")
+    def get(self, request: Request, key: str, control: str) -> Response:
+        """One control, with what the platform measures for it and the files that people brought."""
+        row = next((row for row in _view(key).controls if row.control.id == control), None)
+        if row is None:
+            raise Http404("This framework has no such control.")
+        return Response(ControlOutput(row).data)
+
+
+class EvidenceFile(APIView):
+    action_name = "control.view"
+
+    @extend_schema(responses={200: OpenApiTypes.BINARY}, operation_id="controls_evidence_file")
+    def get(self, request: Request, evidence_id: uuid.UUID) -> HttpResponse:
+        """A file that was brought, as it came. The reading is recorded."""
+        found = get_object_or_404(ManualEvidence, id=evidence_id)
+        made = mapping.evidence_file(found)
+        data = download_recorded(subject=found.id, kind="evidence", data=made, reader=request.user)
+        headers = {"Content-Disposition": f'attachment; filename="{found.name}"'}
+        return HttpResponse(data, content_type=found.media_type, headers=headers)
 
 
 class ControlEvidence(APIView):
@@ -122,12 +135,10 @@ class ControlEvidence(APIView):
         found = view.framework.control(control)
         if found is None:
             raise Http404("This framework has no such control.")
-        given = ControlFileInput(data=request.data)
-        given.is_valid(raise_exception=True)
-        told: dict[str, Any] = given.validated_data
+        told = given(ControlFileInput, request)
         made = mapping.evidence_add(
             framework=view.framework, control=found, name=told["file"].name, data=told["file"].read(),
-            note=told["note"], valid_until=told["valid_until"], actor=_person(request),
+            note=told["note"], valid_until=told["valid_until"], actor=person(request),
         )  # fmt: skip
         return Response(ControlFileOutput(made).data, status=status.HTTP_201_CREATED)
 
@@ -139,20 +150,9 @@ class EvidenceWithdrawal(APIView):
     def post(self, request: Request, evidence_id: uuid.UUID) -> Response:
         """Take a file back: it counts no more, and stays on record."""
         found = get_object_or_404(ManualEvidence, id=evidence_id)
-        mapping.evidence_withdraw(evidence=found, actor=_person(request))
+        mapping.evidence_withdraw(evidence=found, actor=person(request))
         found.refresh_from_db()
         return Response(ControlFileOutput(found).data)
-
-
-class Risks(generics.ListAPIView):
-    """The register of risks, the next review first."""
-
-    action_name = "control.view"
-    queryset = Risk.objects.none()
-    serializer_class = RiskOutput
-
-    def get_queryset(self):
-        return register.risks_for(self.request.user) if self.request.user.is_authenticated else self.queryset
 
 
 def _view(key: str, *, evidence: bool = True) -> FrameworkView:
@@ -160,9 +160,3 @@ def _view(key: str, *, evidence: bool = True) -> FrameworkView:
     if found is None:
         raise Http404("No framework of this name is installed.")
     return mapping.views_of([found])[0] if evidence else FrameworkView(found, ())
-
-
-def _person(request: Request) -> User:
-    if not isinstance(request.user, User):
-        raise Forbidden("Evidence is brought by a person. Sign in instead of using an API key.")
-    return request.user

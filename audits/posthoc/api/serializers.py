@@ -38,6 +38,31 @@ class ReportOutput(serializers.ModelSerializer):
         read_only_fields = fields
 
 
+class ReportFilter(serializers.Serializer):
+    state = serializers.ChoiceField(choices=Report.State.choices, required=False)
+    kind = serializers.ChoiceField(choices=Report.Kind.choices, required=False)
+    institution = serializers.SlugField(source="institution__slug", required=False, help_text="Whose edition.")
+    since = serializers.DateField(source="period_start__gte", required=False, help_text="Periods from this day on.")
+    until = serializers.DateField(source="period_end__lte", required=False, help_text="Periods up to this day.")
+
+
+class ReissueInput(serializers.Serializer):
+    reason = serializers.CharField(max_length=2000, help_text="Stands beside the new issue.")
+
+
+class EvidenceItemOutput(serializers.Serializer):
+    """One figure (its `id` is empty) or item of a report, and where its evidence stands."""
+
+    section = serializers.CharField()
+    id = serializers.CharField(allow_blank=True)
+    what = serializers.CharField()
+    value = serializers.CharField()
+    at = serializers.CharField(allow_blank=True)
+    object = serializers.CharField(allow_blank=True, help_text="Of the ledger; empty: see `entry` or the section.")
+    entry = serializers.IntegerField(allow_null=True)
+    evidence = serializers.CharField(help_text="Address of the evidence on this platform.")
+
+
 class BoardFindingOutput(serializers.ModelSerializer):
     """`version` is what a blocking finding stands in the way of."""
 

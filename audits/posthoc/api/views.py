@@ -1,25 +1,24 @@
 from __future__ import annotations
 
+import json
 import uuid
 
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import generics, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.models import User
+from accounts.api.callers import given, person
 from audits.downloads import download_recorded
-from audits.posthoc import services
-from audits.posthoc.api.serializers import BoardReviewOutput, ReportInput, ReportOutput
-from audits.posthoc.models import BoardReview, Report, ReportQuerySet
-from audits.posthoc.models_boards import BoardReviewQuerySet
+from audits.posthoc import rows, services
+from audits.posthoc.api.serializers import EvidenceItemOutput, ReissueInput, ReportFilter, ReportInput, ReportOutput
+from audits.posthoc.models import Report, ReportQuerySet
 from audits.posthoc.packaging import package
 from audits.posthoc.renditions import KINDS
-from core.errors import Forbidden
 
 
 class Reports(generics.ListAPIView):
@@ -28,6 +27,7 @@ class Reports(generics.ListAPIView):
     actions = {"GET": "report.view", "POST": "report.create"}
     queryset = Report.objects.all()
     serializer_class = ReportOutput
+    filters = ReportFilter
 
     def get_queryset(self) -> ReportQuerySet:
         return Report.objects.for_user(self.request.user).select_related("institution")
@@ -35,15 +35,14 @@ class Reports(generics.ListAPIView):
     @extend_schema(request=ReportInput, responses={202: ReportOutput}, operation_id="reports_create")
     def post(self, request: Request) -> Response:
         """Ask for a report. A job renders it; GET its address until `state` is finished or failed."""
-        given = ReportInput(data=request.data)
-        given.is_valid(raise_exception=True)
-        if not isinstance(request.user, User):
-            raise Forbidden("A report is asked for by a person. Sign in instead of using an API key.")
-        report = services.report_create(**given.validated_data, actor=request.user)
+        asked_for = given(ReportInput, request)
+        report = services.report_create(**asked_for, actor=person(request))
         return Response(ReportOutput(report).data, status=status.HTTP_202_ACCEPTED)
 
 
 class ReportDetail(generics.RetrieveAPIView):
+    """One report: its period, its state, and the digests of its files."""
+
     action_name = "report.view"
     queryset = Report.objects.all()
     serializer_class = ReportOutput
@@ -54,6 +53,7 @@ class ReportDetail(generics.RetrieveAPIView):
 
 
 class ReportPdf(APIView):
+    may_answer = (409,)
     action_name = "report.view"
 
     @extend_schema(responses={(200, "application/pdf"): OpenApiTypes.BINARY}, operation_id="report_pdf")
@@ -63,6 +63,7 @@ class ReportPdf(APIView):
 
 
 class ReportJson(APIView):
+    may_answer = (409,)
     action_name = "report.view"
 
     @extend_schema(responses={(200, "application/json"): OpenApiTypes.OBJECT}, operation_id="report_json")
@@ -72,6 +73,7 @@ class ReportJson(APIView):
 
 
 class ReportCsv(APIView):
+    may_answer = (409,)
     action_name = "report.view"
 
     @extend_schema(responses={(200, "text/csv"): OpenApiTypes.BINARY}, operation_id="report_csv")
@@ -80,25 +82,34 @@ class ReportCsv(APIView):
         return _file(request, report_id, "csv")
 
 
-class BoardReviews(generics.ListAPIView):
-    """Reviews of the board that the caller may see, newest first."""
+class ReportEvidence(generics.GenericAPIView):
+    may_answer = (409,)
+    action_name = "report.view"
+    serializer_class = EvidenceItemOutput
+    queryset = Report.objects.none()
 
-    action_name = "board.view"
-    queryset = BoardReview.objects.all()
-    serializer_class = BoardReviewOutput
+    @extend_schema(
+        responses=EvidenceItemOutput(many=True), operation_id="report_evidence",
+        parameters=[OpenApiParameter("section", str, description="Only what stands in this section.")],
+    )  # fmt: skip
+    def get(self, request: Request, report_id: uuid.UUID) -> Response:
+        """The figures of a finished report, and for each item behind them its row and entry in the ledger."""
+        report = get_object_or_404(Report.objects.for_user(request.user), id=report_id)
+        section = request.query_params.get("section", "")
+        told = json.loads(services.report_file(report=report, kind="json"))
+        page = self.paginate_queryset([item for item in rows.items_of(told) if section in ("", item.section)])
+        return self.get_paginated_response(EvidenceItemOutput(page, many=True).data)
 
-    def get_queryset(self) -> BoardReviewQuerySet:
-        return BoardReview.objects.for_user(self.request.user).prefetch_related("findings")
 
+class ReportReissue(APIView):
+    action_name = "report.create"
 
-class BoardReviewDetail(generics.RetrieveAPIView):
-    action_name = "board.view"
-    queryset = BoardReview.objects.all()
-    serializer_class = BoardReviewOutput
-    lookup_url_kwarg = "review_id"
-
-    def get_queryset(self) -> BoardReviewQuerySet:
-        return BoardReview.objects.for_user(self.request.user).prefetch_related("findings")
+    @extend_schema(request=ReissueInput, responses={202: ReportOutput}, operation_id="report_reissue")
+    def post(self, request: Request, report_id: uuid.UUID) -> Response:
+        """Issue a report again, from what is on record now. The earlier issue stays as it is."""
+        report = get_object_or_404(Report.objects.for_user(request.user), id=report_id)
+        made = services.report_reissue(report=report, **given(ReissueInput, request), actor=person(request))
+        return Response(ReportOutput(made).data, status=status.HTTP_202_ACCEPTED)
 
 
 class ReportHtml(APIView):

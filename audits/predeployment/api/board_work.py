@@ -8,7 +8,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from django.http import HttpRequest, JsonResponse
+from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema
@@ -21,6 +21,7 @@ from rest_framework.views import APIView
 from audits.predeployment.api.external import ExternalDataOutput, ExternalFindingOutput, ExternalRunOutput
 from audits.predeployment.external import archive, attachments, services
 from audits.predeployment.models import ExternalAudit, ExternalData, ExternalFinding
+from core.api.problems import problem_response
 from models_registry.api.views import person
 
 _AROUND = 64 * 1024  # what a form adds to its file
@@ -68,7 +69,7 @@ class UploadView(BoardView):
         length = request.META.get("CONTENT_LENGTH") or "0"
         if not length.isdigit() or int(length) > self.most + _AROUND:
             told = f"Expected a file of at most {self.most:,} bytes; got a request of {length}. Nothing was read."
-            return JsonResponse({"code": "too_large", "message": told}, status=413)
+            return problem_response(request, 413, "too_large", told)
         return super().dispatch(request, *args, **kwargs)
 
 

@@ -32,7 +32,7 @@ class PolicyDecisionInput(serializers.Serializer):
 
 
 class PolicyWithdrawInput(serializers.Serializer):
-    reason = serializers.CharField(max_length=5000, required=False, default="")
+    reason = serializers.CharField(max_length=5000, required=False, allow_blank=True, default="")
 
 
 class PolicyDecisionOutput(serializers.ModelSerializer):
@@ -61,20 +61,15 @@ class Policies(generics.ListAPIView):
 
     actions = {"GET": "policy.view", "POST": "policy.propose"}
     serializer_class = PolicyOutput
+    filters = PolicyFilter
     queryset = AuditPolicy.objects.none()  # for the schema; get_queryset scopes to the caller
 
     def get_queryset(self):
-        asked = PolicyFilter(data=self.request.query_params)
-        asked.is_valid(raise_exception=True)
-        shown = AuditPolicy.objects.for_user(self.request.user).prefetch_related("decisions")
-        return shown.filter(**asked.validated_data)
-
-    @extend_schema(parameters=[PolicyFilter], operation_id="policies_list")
-    def get(self, request: Request, *args, **kwargs) -> Response:
-        return super().get(request, *args, **kwargs)
+        return AuditPolicy.objects.for_user(self.request.user).prefetch_related("decisions")
 
     @extend_schema(request=PolicyInput, responses={201: PolicyOutput}, operation_id="policy_propose")
     def post(self, request: Request) -> Response:
+        """Propose a policy. It holds once officers of two institutions and an administrator approve."""
         given = PolicyInput(data=request.data)
         given.is_valid(raise_exception=True)
         made = policies.policy_propose(actor=person(request), **given.validated_data)
@@ -82,6 +77,8 @@ class Policies(generics.ListAPIView):
 
 
 class PolicyDetail(generics.RetrieveAPIView):
+    """One policy: its content, who decided, and what is missing."""
+
     action_name = "policy.view"
     serializer_class = PolicyOutput
     queryset = AuditPolicy.objects.none()
@@ -91,6 +88,8 @@ class PolicyDetail(generics.RetrieveAPIView):
 
 
 class PolicyDecisions(APIView):
+    """Approve or reject a proposed policy, with a reason."""
+
     actions = {"POST": "policy.decide"}
 
     @extend_schema(request=PolicyDecisionInput, responses={201: PolicyDecisionOutput})
@@ -103,6 +102,8 @@ class PolicyDecisions(APIView):
 
 
 class PolicyWithdraw(APIView):
+    """Take a proposal back before it is decided."""
+
     actions = {"POST": "policy.propose"}
 
     @extend_schema(request=PolicyWithdrawInput, responses=PolicyOutput)

@@ -6,6 +6,7 @@ from rest_framework import generics, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.api.callers import given
 from audits.predeployment import services
 from audits.predeployment.api import serializers
 from audits.predeployment.models import AuditRun
@@ -17,23 +18,17 @@ class AuditsView(generics.ListAPIView):
 
     actions = {"GET": "audit.view", "POST": "audit.start"}
     serializer_class = serializers.AuditOutput
+    filters = serializers.AuditFilter
     queryset = AuditRun.objects.none()  # for the schema; get_queryset scopes to the caller
 
     def get_queryset(self):
-        asked = serializers.AuditFilter(data=self.request.query_params)
-        asked.is_valid(raise_exception=True)
-        return AuditRun.objects.for_user(self.request.user).filter(**asked.validated_data)
-
-    @extend_schema(parameters=[serializers.AuditFilter], operation_id="audits_list")
-    def get(self, request: Request, *args, **kwargs) -> Response:
-        return super().get(request, *args, **kwargs)
+        return AuditRun.objects.for_user(self.request.user)
 
     @extend_schema(request=serializers.AuditInput, responses={201: serializers.AuditOutput}, operation_id="audit_start")
     def post(self, request: Request) -> Response:
-        given = serializers.AuditInput(data=request.data)
-        given.is_valid(raise_exception=True)
+        """Start an audit of a version: every site is asked."""
         visible = Version.objects.for_user(request.user).select_related("model", "run")
-        asked = given.validated_data
+        asked = given(serializers.AuditInput, request)
         version = get_object_or_404(visible, id=asked["version"])
         audit = services.audit_start(
             version=version, actor=request.user, tier=asked["tier"], risk_class=asked.get("risk_class"),

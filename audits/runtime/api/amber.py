@@ -20,7 +20,11 @@ class AmberInput(serializers.Serializer):
     reason = serializers.CharField(max_length=2000)
     review_on = serializers.DateField(required=False, allow_null=True, help_text="of continue and restrict")
     most_predictions = serializers.IntegerField(
-        required=False, allow_null=True, min_value=0, help_text="of restrict: in all, from the first prediction"
+        required=False,
+        allow_null=True,
+        min_value=0,
+        max_value=2**31 - 1,
+        help_text="of restrict: in all, from the first prediction",
     )
 
 

@@ -75,6 +75,7 @@ class Appeals(_Scoped, generics.ListAPIView):
 
     @extend_schema(request=AppealInput, responses={201: AppealOutput}, operation_id="appeal_file")
     def post(self, request: Request) -> Response:
+        """Contest a prediction of your site."""
         given = AppealInput(data=request.data)
         actor = person(request)
         given.is_valid(raise_exception=True)
@@ -86,6 +87,8 @@ class Appeals(_Scoped, generics.ListAPIView):
 
 
 class AppealDetail(_Scoped, generics.RetrieveAPIView):
+    """One appeal, and what became of it."""
+
     action_name = "appeal.view"
 
 
@@ -99,6 +102,7 @@ class AppealTake(_Change):
 
     @extend_schema(request=None, responses=AppealOutput, operation_id="appeal_take")
     def post(self, request: Request, pk: uuid.UUID) -> Response:
+        """Take an appeal under review."""
         return Response(AppealOutput(appeals.appeal_take(appeal=self.appeal(), actor=person(request))).data)
 
 
@@ -107,6 +111,7 @@ class AppealDecision(_Change):
 
     @extend_schema(request=AppealDecisionInput, responses=AppealOutput, operation_id="appeal_decide")
     def post(self, request: Request, pk: uuid.UUID) -> Response:
+        """Decide an appeal: the prediction is upheld or changed. A change is told to the monitor."""
         found, given = self.appeal(), AppealDecisionInput(data=request.data)
         given.is_valid(raise_exception=True)
         made = appeals.appeal_decide(appeal=found, actor=person(request), **given.validated_data)
@@ -118,6 +123,7 @@ class AppealWithdraw(_Change):
 
     @extend_schema(request=ReasonInput, responses=AppealOutput, operation_id="appeal_withdraw")
     def post(self, request: Request, pk: uuid.UUID) -> Response:
+        """Withdraw an appeal that is not decided."""
         found, given = self.appeal(), ReasonInput(data=request.data)
         given.is_valid(raise_exception=True)
         made = appeals.appeal_withdraw(appeal=found, actor=person(request), **given.validated_data)

@@ -7,6 +7,7 @@ import uuid
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
+from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -106,6 +107,7 @@ class OutcomeRowOutput(serializers.ModelSerializer):
 
 
 class EventsView(APIView):
+    may_answer = (422,)
     action_name = "event.record"
 
     @extend_schema(
@@ -123,6 +125,7 @@ class EventsView(APIView):
 
 
 class OutcomesView(APIView):
+    may_answer = (422,)
     action_name = "outcome.record"
 
     @extend_schema(
@@ -139,8 +142,10 @@ class OutcomesView(APIView):
         )  # fmt: skip
 
 
-class OutcomeView(APIView):
+class OutcomeView(GenericAPIView):
     action_name = "deployment.view"
+    queryset = Outcome.objects.none()
+    serializer_class = OutcomeRowOutput
 
     @extend_schema(responses=OutcomeRowOutput(many=True), operation_id="outcome_history")
     def get(self, request: Request, deployment_id: uuid.UUID, event_key: str) -> Response:
@@ -149,4 +154,5 @@ class OutcomeView(APIView):
         deployment = get_object_or_404(found, id=deployment_id)
         rows = corrections.history(deployment=deployment, event_key=event_key, caller=request.user)
         context = {"appealed": feeds.appealed(deployment.id)}
-        return Response(OutcomeRowOutput(rows, many=True, context=context).data)
+        page = self.paginate_queryset(list(rows))
+        return self.get_paginated_response(OutcomeRowOutput(page, many=True, context=context).data)

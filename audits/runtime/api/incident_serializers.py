@@ -19,6 +19,22 @@ from audits.runtime.models import (
 )
 
 
+class IncidentFilter(serializers.Serializer):
+    state = serializers.ChoiceField(choices=Incident.State.choices, required=False)
+    deployment = serializers.UUIDField(required=False)
+    responsible = serializers.UUIDField(required=False)
+
+
+class NoticeFilter(serializers.Serializer):
+    state = serializers.ChoiceField(choices=Notice.State.choices, required=False)
+    event = serializers.CharField(max_length=40, required=False)
+
+
+class SubscriptionFilter(serializers.Serializer):
+    institution = serializers.UUIDField(required=False)
+    active = serializers.BooleanField(source="revoked_at__isnull", required=False)
+
+
 class AssignInput(serializers.Serializer):
     responsible = serializers.UUIDField(help_text="an ethics officer of an institution that takes part")
 
@@ -64,7 +80,7 @@ class MarkInput(serializers.Serializer):
     what = serializers.ChoiceField(LookBackMark.What.choices)
     result = serializers.ChoiceField([*LookBackCase.Reread.choices, *LookBackCase.Disclosed.choices])
     cases = serializers.ListField(
-        child=serializers.IntegerField(), required=False, allow_null=True, default=None,
+        child=serializers.IntegerField(min_value=0, max_value=2**63 - 1), required=False, allow_null=True, default=None,
         max_length=lookback.MOST_MARKED,
         help_text="identifiers; left out: all of the site that were not marked so yet",
     )  # fmt: skip

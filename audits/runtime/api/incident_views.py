@@ -19,8 +19,11 @@ from audits.runtime.models import Incident, IncidentTask, LookBackCase, Notice, 
 
 
 class IncidentsView(ListAPIView):
+    """Incidents within your reach: each halt opens one."""
+
     action_name = "incident.view"
     serializer_class = shapes.IncidentOutput
+    filters = shapes.IncidentFilter
 
     def get_queryset(self):
         if getattr(self, "swagger_fake_view", False):
@@ -44,6 +47,7 @@ class IncidentView(_OfIncident):
 
     @extend_schema(responses=shapes.IncidentDetailOutput, operation_id="incident_retrieve")
     def get(self, request: Request, incident_id: uuid.UUID) -> Response:
+        """One incident: what is known, the clocks, the tasks, the look-back."""
         return Response(shapes.IncidentDetailOutput(self.incident()).data)
 
 
@@ -54,6 +58,7 @@ class _Manages(_OfIncident):
 class AssignView(_Manages):
     @extend_schema(request=shapes.AssignInput, responses=shapes.IncidentOutput, operation_id="incident_assign")
     def post(self, request: Request, incident_id: uuid.UUID) -> Response:
+        """Name the ethics officer who answers for an incident."""
         found, told = self.incident(), self.given(shapes.AssignInput)
         person = incidents.find_person(told["responsible"])
         made = incidents.incident_assign(incident=found, responsible=person, actor=request.user)  # type: ignore[arg-type]
@@ -63,6 +68,7 @@ class AssignView(_Manages):
 class FactsView(_Manages):
     @extend_schema(request=shapes.FactsInput, responses={201: shapes.RecordOutput}, operation_id="incident_facts")
     def post(self, request: Request, incident_id: uuid.UUID) -> Response:
+        """Say what is known: when the organisation became aware, and which facts the clocks of the law depend on."""
         found, told = self.incident(), self.given(shapes.FactsInput)
         made = incidents.incident_facts(incident=found, actor=request.user, **told)  # type: ignore[arg-type]
         return Response(shapes.RecordOutput(made).data, status=201)
@@ -71,6 +77,7 @@ class FactsView(_Manages):
 class ClockView(_Manages):
     @extend_schema(request=shapes.ClockInput, responses={201: shapes.RecordOutput}, operation_id="incident_clock")
     def post(self, request: Request, incident_id: uuid.UUID) -> Response:
+        """Answer one of the clocks: told, not to be told, or why later."""
         found, told = self.incident(), self.given(shapes.ClockInput)
         made = incidents.incident_clock(incident=found, actor=request.user, **told)  # type: ignore[arg-type]
         return Response(shapes.RecordOutput(made).data, status=201)
@@ -79,6 +86,7 @@ class ClockView(_Manages):
 class NoteView(_Manages):
     @extend_schema(request=shapes.NoteInput, responses={201: shapes.RecordOutput}, operation_id="incident_note")
     def post(self, request: Request, incident_id: uuid.UUID) -> Response:
+        """Keep a note, a cause or a corrective action."""
         found, told = self.incident(), self.given(shapes.NoteInput)
         made = incidents.incident_note(incident=found, actor=request.user, **told)  # type: ignore[arg-type]
         return Response(shapes.RecordOutput(made).data, status=201)
@@ -87,6 +95,7 @@ class NoteView(_Manages):
 class TaskView(_Manages):
     @extend_schema(request=shapes.TaskInput, responses={201: shapes.TaskOutput}, operation_id="incident_task")
     def post(self, request: Request, incident_id: uuid.UUID) -> Response:
+        """Give somebody a task with a day."""
         found, told = self.incident(), self.given(shapes.TaskInput)
         owner = incidents.find_person(told.pop("owner"))
         made = incidents.task_create(incident=found, owner=owner, actor=request.user, **told)  # type: ignore[arg-type]
@@ -98,6 +107,7 @@ class TaskDoneView(_OfIncident):
 
     @extend_schema(request=None, responses=shapes.TaskOutput, operation_id="incident_task_done")
     def post(self, request: Request, incident_id: uuid.UUID, task_id: uuid.UUID) -> Response:
+        """Say that a task is done: its owner."""
         tasks = IncidentTask.objects.select_related("incident__deployment__version__model")
         task = get_object_or_404(tasks, id=task_id, incident=self.incident())
         return Response(shapes.TaskOutput(incidents.task_done(task=task, actor=request.user)).data)  # type: ignore[arg-type]
@@ -106,6 +116,7 @@ class TaskDoneView(_OfIncident):
 class AdvanceView(_Manages):
     @extend_schema(request=shapes.AdvanceInput, responses=shapes.IncidentOutput, operation_id="incident_advance")
     def post(self, request: Request, incident_id: uuid.UUID) -> Response:
+        """Take the incident to its next state; `missing` of the incident says what that still needs."""
         found, told = self.incident(), self.given(shapes.AdvanceInput)
         made = incidents.incident_advance(incident=found, actor=request.user, **told)  # type: ignore[arg-type]
         return Response(shapes.IncidentOutput(made).data)
@@ -114,6 +125,7 @@ class AdvanceView(_Manages):
 class PeriodView(_Manages):
     @extend_schema(request=shapes.PeriodInput, responses=shapes.LookBackOutput, operation_id="look_back_change")
     def post(self, request: Request, incident_id: uuid.UUID) -> Response:
+        """Change from when on predictions are looked back at, or for whom."""
         found, told = self.incident(), self.given(shapes.PeriodInput)
         made = lookback.look_back_change(look_back=found.look_back, actor=request.user, **told)  # type: ignore[arg-type]
         return Response(shapes.LookBackOutput(made).data)
@@ -136,6 +148,7 @@ class MarksView(_OfIncident):
 
     @extend_schema(request=shapes.MarkInput, responses={201: shapes.MarkedOutput}, operation_id="look_back_mark")
     def post(self, request: Request, incident_id: uuid.UUID) -> Response:
+        """Say of cases of your own site that they were read again, or disclosed."""
         found, told = self.incident(), self.given(shapes.MarkInput)
         marked = lookback.cases_mark(incident=found, actor=request.user, **told)  # type: ignore[arg-type]
         return Response({"marked": marked}, status=201)
@@ -163,8 +176,11 @@ class ExportView(_OfIncident):
 
 
 class NoticesView(ListAPIView):
+    """Notices to people and webhooks, and whether they arrived."""
+
     action_name = "notice.view"
     serializer_class = shapes.NoticeOutput
+    filters = shapes.NoticeFilter
 
     def get_queryset(self):
         if getattr(self, "swagger_fake_view", False):
@@ -177,19 +193,24 @@ class NoticeSendView(APIView):
 
     @extend_schema(request=None, responses=shapes.NoticeOutput, operation_id="notice_send")
     def post(self, request: Request, notice_id: uuid.UUID) -> Response:
+        """Try a notice again that gave up."""
         found = get_object_or_404(Notice.objects.for_user(request.user), id=notice_id)
         return Response(shapes.NoticeOutput(notices.notice_send_again(notice=found, actor=request.user)).data)
 
 
 class SubscriptionsView(ListAPIView):
+    """Systems that are told of halts and reinstatements."""
+
     action_name = "webhook.manage"
     serializer_class = shapes.SubscriptionOutput
+    filters = shapes.SubscriptionFilter
     queryset = WebhookSubscription.objects.all()
 
     @extend_schema(
         request=shapes.SubscriptionInput, responses={201: shapes.NewSubscriptionOutput}, operation_id="webhook_create"
     )
     def post(self, request: Request) -> Response:
+        """Let a system be told. The secret that signs what is sent is shown once."""
         told = shapes.SubscriptionInput(data=request.data)
         told.is_valid(raise_exception=True)
         name, url, place = (told.validated_data[key] for key in ("name", "url", "institution"))
@@ -203,6 +224,7 @@ class SubscriptionRevokeView(APIView):
 
     @extend_schema(request=None, responses=shapes.SubscriptionOutput, operation_id="webhook_revoke")
     def post(self, request: Request, subscription_id: uuid.UUID) -> Response:
+        """Tell a system nothing more."""
         found = get_object_or_404(WebhookSubscription, id=subscription_id)
         made = webhooks.subscription_revoke(subscription=found, actor=request.user)
         return Response(shapes.SubscriptionOutput(made).data)

@@ -6,6 +6,7 @@ import uuid
 
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
+from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -50,13 +51,17 @@ class RelianceOutput(serializers.Serializer):
     accepted_wrong = ShareOutput(help_text="of the reviewed ones whose outcome says that the model was wrong")
 
 
-class ReviewsView(_Batch):
+class ReviewsView(_Batch, GenericAPIView):
+    may_answer = {"POST": (422,)}
+    queryset = Review.objects.none()
+    serializer_class = RelianceOutput
     actions = {"GET": "deployment.view", "POST": "review.record"}
 
     @extend_schema(responses=RelianceOutput(many=True), operation_id="reliance_list")
     def get(self, request: Request, deployment_id: uuid.UUID) -> Response:
         """How far each site relies on the model."""
-        return Response(RelianceOutput(reviews.reliance_of(self.deployment()), many=True).data)
+        page = self.paginate_queryset(list(reviews.reliance_of(self.deployment())))
+        return self.get_paginated_response(RelianceOutput(page, many=True).data)
 
     @extend_schema(
         request=ReviewsInput, responses=ReviewsOutput, parameters=[_KEY], operation_id="reviews_create"

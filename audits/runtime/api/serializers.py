@@ -12,6 +12,11 @@ class ReasonInput(serializers.Serializer):
     reason = serializers.CharField(max_length=2000)
 
 
+class HaltFilter(serializers.Serializer):
+    open = serializers.BooleanField(source="closed_at__isnull", required=False)
+    automatic = serializers.BooleanField(required=False)
+
+
 class HaltInput(ReasonInput):
     site = serializers.CharField(
         max_length=40, required=False, allow_blank=True, default="", help_text="only there; empty: everywhere"

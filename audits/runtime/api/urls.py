@@ -1,6 +1,6 @@
 from django.urls import include, path
 
-from audits.runtime.api import amber, appeals, batches, reviews, views
+from audits.runtime.api import amber, appeals, batches, bulk, cases, reviews, views
 
 urlpatterns = [
     path("deployments/<uuid:deployment_id>/events", batches.EventsView.as_view(), name="api_events"),
@@ -28,6 +28,13 @@ urlpatterns = [
         name="api_vote_withdraw",
     ),
     path("deployments/<uuid:deployment_id>/reviews", reviews.ReviewsView.as_view(), name="api_reviews"),
+    path("deployments/<uuid:deployment_id>/files", bulk.BulkFiles.as_view(), name="api_bulk_predictions"),
+    path("prediction-files/<uuid:bulk_id>", bulk.BulkFile.as_view(), name="api_bulk_prediction"),
+    path("prediction-files/<uuid:bulk_id>/cancel", bulk.BulkCancel.as_view(), name="api_bulk_prediction_cancel"),
+    path("prediction-files/<uuid:bulk_id>/answers", bulk.BulkAnswers.as_view(), name="api_bulk_prediction_answers"),
+    path("deployments/<uuid:deployment_id>/cases/find", cases.CaseFind.as_view(), name="api_case_find"),
+    path("deployments/<uuid:deployment_id>/cases/<uuid:batch_id>/<int:index>", cases.Case.as_view(), name="api_case"),
+    path("reinstatements/<uuid:vote_id>/evidence", views.VoteEvidenceView.as_view(), name="api_vote_evidence"),
     path("appeals", appeals.Appeals.as_view(), name="api_appeals"),
     path("appeals/<uuid:pk>", appeals.AppealDetail.as_view(), name="api_appeal"),
     path("appeals/<uuid:pk>/take", appeals.AppealTake.as_view(), name="api_appeal_take"),

@@ -3,7 +3,9 @@ from __future__ import annotations
 import uuid
 
 from django.core.exceptions import RequestDataTooBig
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
@@ -13,8 +15,10 @@ from rest_framework.views import APIView
 from audits.runtime import gateway, reinstating, services, withdrawing
 from audits.runtime.api import serializers
 from audits.runtime.api.bodies import TooLarge
-from audits.runtime.models import DeploymentCounter, Halt, MonitorState
+from audits.runtime.models import DeploymentCounter, Halt, MonitorState, Reinstatement
 from audits.runtime.row_proofs import prediction_prove
+from core import artefacts
+from core.errors import ApplicationError
 from models_registry.models import Deployment
 
 _KEY = OpenApiParameter("Idempotency-Key", str, OpenApiParameter.HEADER, description="makes a retry harmless")
@@ -37,6 +41,7 @@ class _Batch(_OfDeployment):
 
 
 class PredictionsView(_Batch):
+    may_answer = (422, 423, 503)
     action_name = "prediction.request"
 
     @extend_schema(
@@ -44,6 +49,7 @@ class PredictionsView(_Batch):
         operation_id="predictions_create",
     )  # fmt: skip
     def post(self, request: Request, deployment_id: uuid.UUID) -> Response:
+        """Have cases predicted. Served means committed: a halted deployment answers 423 and serves nothing."""
         return Response(
             gateway.predictions_create(
                 deployment=self.deployment(), caller=request.user, body=self.body(),
@@ -68,6 +74,7 @@ class MonitorView(_OfDeployment):
 
     @extend_schema(responses=serializers.MonitorOutput, operation_id="monitor_retrieve")
     def get(self, request: Request, deployment_id: uuid.UUID) -> Response:
+        """What the monitor has found up to now."""
         deployment = self.deployment()
         monitor = MonitorState.objects.filter(deployment=deployment).first() or MonitorState(deployment=deployment)
         counter = DeploymentCounter.objects.filter(deployment=deployment).first() or DeploymentCounter()
@@ -92,6 +99,7 @@ class HaltView(_OfDeployment):
 
     @extend_schema(request=serializers.HaltInput, responses={201: serializers.HaltOutput}, operation_id="halt_create")
     def post(self, request: Request, deployment_id: uuid.UUID) -> Response:
+        """Halt a deployment at once, everywhere or at one site. A halt opens an incident."""
         given = serializers.HaltInput(data=request.data)
         given.is_valid(raise_exception=True)
         halt = services.deployment_halt(
@@ -103,8 +111,11 @@ class HaltView(_OfDeployment):
 
 
 class HaltsView(_OfDeployment, ListAPIView):
+    """The halts of a deployment with the votes to reinstate it, newest first."""
+
     action_name = "deployment.view"
     serializer_class = serializers.HaltOutput
+    filters = serializers.HaltFilter
 
     def get_queryset(self):
         if getattr(self, "swagger_fake_view", False):
@@ -119,6 +130,7 @@ class ReinstatementsView(_OfDeployment):
         request=serializers.VoteInput, responses={201: serializers.VoteOutput}, operation_id="reinstatement_create"
     )
     def post(self, request: Request, deployment_id: uuid.UUID) -> Response:
+        """Vote to reinstate. The first vote brings evidence; two officers of two institutions close the halt."""
         given = serializers.VoteInput(data=request.data)
         given.is_valid(raise_exception=True)
         told, actor = given.validated_data, request.user
@@ -142,3 +154,19 @@ class VoteWithdrawView(_OfDeployment):
         vote = withdrawing.vote_of(self.deployment(), vote_id)
         vote = withdrawing.vote_withdraw(vote=vote, reason=given.validated_data["reason"], actor=request.user)  # type: ignore[arg-type]
         return Response(serializers.VoteOutput(vote).data)
+
+
+class VoteEvidenceView(APIView):
+    action_name = "deployment.view"
+
+    @extend_schema(responses={(200, "application/octet-stream"): OpenApiTypes.BINARY}, operation_id="vote_evidence")
+    def get(self, request: Request, vote_id: uuid.UUID) -> HttpResponse:
+        """The document that a vote names, as it was brought, checked against its digest."""
+        halts = Halt.objects.for_user(request.user)
+        vote = get_object_or_404(Reinstatement, id=vote_id, halt__in=halts, evidence_kind="document")
+        try:
+            data = artefacts.get(vote.evidence_digest)
+        except artefacts.ArtefactError as error:
+            raise ApplicationError(f"The document cannot be shown: {error}.") from error
+        headers = {"Content-Disposition": f'attachment; filename="evidence-{vote.evidence_digest[:12]}"'}
+        return HttpResponse(data, content_type="application/octet-stream", headers=headers)

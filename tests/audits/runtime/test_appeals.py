@@ -235,7 +235,7 @@ def test_many_outcomes_from_appeals_turn_the_monitor_amber(world, deployment, no
     client = client_of(officer)
     assert "3 outcomes came from appeals" in client.get(f"/deployments/{deployment.id}/").content.decode()
     for name, origin in (("c0", "appeal"), ("d0", "site")):
-        (row,) = client.get(f"/api/v1/deployments/{deployment.id}/outcomes/{name}").json()
+        (row,) = client.get(f"/api/v1/deployments/{deployment.id}/outcomes/{name}").json()["results"]
         assert row["origin"] == origin
 
 

@@ -135,7 +135,7 @@ def test_the_history_of_a_case_is_for_its_site_and_reading_it_is_recorded(world,
             f"/api/v1/deployments/{told.id}/outcomes/{name}", headers={"Authorization": f"Api-Key {of.secret}"}
         )
 
-    rows = history(caller, "a").json()
+    rows = history(caller, "a").json()["results"]
     assert [(row["position"], row["corrects"], row["stratum"]) for row in rows] == [(1, None, 1), (3, 1, 0)]
     assert "fpr" in rows[1]["values"]
     assert Outbox.objects.filter(operation="READ", table="runtime_outcome").count() == 1

@@ -145,7 +145,7 @@ def test_the_api_gives_the_rates(world, deployment, north, cases, client_of):
     north.post(deployment, "reviews", {"records": [word("a")]})
     answer = client_of(world.people.auditor).get(f"/api/v1/deployments/{deployment.id}/reviews")
     assert answer.status_code == 200
-    whole, at_north = answer.json()
+    whole, at_north = answer.json()["results"]
     assert (whole["site"], at_north["site"], at_north["unreviewed"]["mean"]) == ("", "north", 0.5)
     assert at_north["accepted_wrong"] == {"n": 0, "mean": None, "lower": None, "upper": None}
 
