@@ -8,6 +8,7 @@ from accounts.models import User
 from core.charts import Chart, interval_chart
 from federation import contribution_studies
 from federation.contribution_studies import Cost
+from federation.domain.cells import MIN_CELL
 from federation.domain.contribution import Gain
 from federation.domain.round_metrics import headline_metric
 from federation.models import ContributionStudy, SiteOrder, TrainingRun

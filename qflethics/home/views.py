@@ -10,6 +10,7 @@ from django.views.decorators.http import require_POST, require_safe
 from django.views.i18n import set_language
 
 from accounts.access import requires
+from core.api.problems import of_api, problem_response
 from qflethics.home.figures import key_figures, recent_activity
 from qflethics.home.first_steps import first_steps
 from qflethics.home.needs import needs_of
