@@ -21,6 +21,7 @@ from django.contrib.auth import authenticate
 from django.http import HttpRequest
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
 
 from accounts import providers
 from accounts.models import IdentityProvider, User
@@ -40,8 +41,10 @@ class AccountAdapter(DefaultAccountAdapter):
     """Nobody signs up; passwords are counted by axes; who has a factor proves themselves again by it."""
 
     error_messages = DefaultAccountAdapter.error_messages | {
-        "email_password_mismatch": "This email address and password do not belong together. Check both; capitals count "
-        "in the password. After several failures sign-in is refused for a while.",
+        "email_password_mismatch": _(
+            "This email address and password do not belong together. Check both; capitals count in the password. After "
+            "several failures sign-in is refused for a while."
+        ),
         "incorrect_password": "Enter your own password once more: it was missing or wrong.",
         "too_many_login_attempts": "Too many wrong codes. Codes are refused for some minutes; then try again.",
         "rate_limited": "Too many wrong codes. Codes are refused for some minutes; then try again.",

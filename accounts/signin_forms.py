@@ -9,8 +9,9 @@ from allauth.mfa.base.forms import AuthenticateForm, ReauthenticateForm
 from allauth.mfa.totp.forms import ActivateTOTPForm
 from allauth.mfa.webauthn.forms import AddWebAuthnForm
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext_lazy as _
 
-_CODE_HELP = "The six digits that your authenticator app shows now, or one of your recovery codes."
+_CODE_HELP = _("The six digits that your authenticator app shows now, or one of your recovery codes.")
 
 
 class SignInForm(LoginForm):
@@ -19,7 +20,7 @@ class SignInForm(LoginForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields.pop("remember", None)  # a session lasts a working day, no choice
-        self.fields["login"].label = "Email address"
+        self.fields["login"].label = _("Email address")
         self.fields["login"].widget.attrs = {"autocomplete": "username", "autofocus": True}
         self.fields["password"].widget.attrs = {"autocomplete": "current-password"}
         self.fields["password"].help_text = ""
@@ -45,7 +46,7 @@ class _WithCode:
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         field = self.fields["code"]
-        field.label, field.help_text, field.max_length = "Code", _CODE_HELP, 40
+        field.label, field.help_text, field.max_length = _("Code"), _CODE_HELP, 40
         field.widget.attrs = {"autocomplete": "one-time-code", "autofocus": True, "maxlength": "40"}
 
 
