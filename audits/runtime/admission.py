@@ -12,7 +12,7 @@ from typing import Any
 from django.db import connection
 
 from accounts.api.authentication import ApiKeyAuthentication, Machine
-from accounts.models import KEY, KEY_COLUMNS, ApiKey, User
+from accounts.models import KEY, KEY_COLUMNS, ApiKey
 from audits.runtime.declared import Declared, declared_by
 from audits.runtime.locks import key_of
 from core.errors import Forbidden, NotFound
@@ -54,7 +54,7 @@ class Admitted:
         can tell of. Of a revoked deployment always: when it was is not kept.
     """
 
-    caller: User | Machine
+    caller: Any  # a person or a machine
     deployment: Deployment
     site: str
     stopped: list[tuple[datetime, datetime | None]] = field(default_factory=list)
@@ -71,7 +71,7 @@ class Admitted:
         return any(since <= at and (until is None or at < until) for since, until in self.stopped)
 
 
-def admit(deployment_id: uuid.UUID, caller: User | Machine) -> Admitted:
+def admit(deployment_id: uuid.UUID, caller: Any) -> Admitted:
     """Find the deployment and the site for which the caller speaks.
 
     Raises
@@ -90,11 +90,11 @@ def admit_key(deployment_id: uuid.UUID, header: str) -> Admitted | None:
 
     None if there is no such key, it is not valid (any more), or there is no such deployment.
     """
-    presented = ApiKeyAuthentication.presented(header)
-    prefix = presented and ApiKey.prefix_of(presented)
+    presented = ApiKeyAuthentication.presented(header) or ""
+    prefix = ApiKey.prefix_of(presented)
     rows = _asked(_ADMIT_KEY, deployment_id, prefix=prefix) if prefix else []
     key = ApiKey.proved(rows[0][-KEY_COLUMNS:], presented) if rows else None
-    return key and _admitted(deployment_id, Machine(key), [row[:-KEY_COLUMNS] for row in rows])
+    return _admitted(deployment_id, Machine(key), [row[:-KEY_COLUMNS] for row in rows]) if key else None
 
 
 def _asked(statement: Prepared, deployment_id: uuid.UUID, **values: Any) -> list[tuple]:
@@ -104,7 +104,7 @@ def _asked(statement: Prepared, deployment_id: uuid.UUID, **values: Any) -> list
         return cursor.fetchall()
 
 
-def _admitted(deployment_id: uuid.UUID, caller: User | Machine, rows: Sequence[tuple]) -> Admitted:
+def _admitted(deployment_id: uuid.UUID, caller: Any, rows: Sequence[tuple]) -> Admitted:
     if not rows or not (rows[0][1] or caller.sees_all):
         raise NotFound("There is no such deployment, or none that you may see.")
     state, _, site = rows[0][:3]
