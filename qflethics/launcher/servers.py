@@ -57,14 +57,17 @@ class Servers:
             self.lock.close()
 
     def revive(self) -> None:
-        """Start again what has died; nothing that was stored is lost."""
+        """Start again what has died; nothing that was stored is lost. What does not start yet is tried again."""
         for index, (name, process, how) in enumerate(self.processes):
             if process.poll() is None or self.state is None:
                 continue
-            if name == "redis":
-                _, process = start_redis(self.state)
-            else:
-                _, process = start_postgres(self.state, durable=self.durable, database=self.database)
+            try:
+                if name == "redis":
+                    _, process = start_redis(self.state)
+                else:
+                    _, process = start_postgres(self.state, durable=self.durable, database=self.database)
+            except LauncherError:  # e.g. the last process of the old one has not gone yet; the server's log says it
+                continue
             self.processes[index] = (name, process, how)
 
 

@@ -65,7 +65,7 @@ def test_nobody_gets_in_without_a_password(running):
         redis.Redis(unix_socket_path=str(running.state.run / "redis" / "redis.sock")).ping()
 
 
-def test_what_was_stored_survives_a_stop_and_a_kill(name):
+def test_what_was_stored_survives_a_stop_and_a_kill(name, monkeypatch):
     first = launcher.start(name)
     redis.Redis.from_url(first.environment["REDIS_URL"]).set("kept", "1")
     with psycopg2.connect(first.environment["DATABASE_OWNER_URL"]) as owner, owner.cursor() as cursor:
@@ -77,6 +77,14 @@ def test_what_was_stored_survives_a_stop_and_a_kill(name):
         for _, process, _ in second.processes:
             os.kill(process.pid, signal.SIGKILL)
             process.wait()
+        with monkeypatch.context() as away:  # what does not start at once must not end the watching
+
+            def refuse(*args, **options):
+                raise LauncherError("the old one has not gone yet")
+
+            away.setattr(launcher, "start_postgres", refuse)
+            away.setattr(launcher, "start_redis", refuse)
+            second.revive()
         second.revive()
         with psycopg2.connect(second.environment["DATABASE_OWNER_URL"]) as owner, owner.cursor() as cursor:
             cursor.execute("SELECT count(*) FROM kept")
