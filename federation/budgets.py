@@ -242,7 +242,7 @@ def standing_of(participant: Participant, data_set: str, *, without: TrainingRun
 
 
 def standings_of(holders: Sequence[Holder], *, without: TrainingRun | None = None) -> list[Standing]:
-    """The same for several institutions, in four queries however many there are."""
+    """The same for several institutions, in five queries however many there are."""
     institutions = {participant.institution_id for participant, _ in holders}
     mine = PrivacyReservation.objects.filter(participant__institution__in=institutions)
     spent, unbounded = _earlier(institutions)
