@@ -27,7 +27,7 @@ from accounts.models import IdentityProvider, User
 from core import vault
 from core.errors import ApplicationError
 
-_SECRET = "mfa_authenticator.data"  # what a sealed secret is bound to
+_SECRET = "mfa_authenticator.data"  # what a sealed secret is bound to  # noqa: S105
 _DIGITS = "The code is wrong, was used before, or is too old. Enter the one that the app shows now, or a recovery code."
 
 
