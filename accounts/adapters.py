@@ -18,7 +18,7 @@ from allauth.socialaccount.models import SocialAccount, SocialApp, SocialLogin
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import authenticate
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
@@ -63,6 +63,10 @@ class AccountAdapter(DefaultAccountAdapter):
     def get_client_ip(self, request: HttpRequest) -> str:
         header = settings.CLIENT_ADDRESS_HEADER
         return (request.headers.get(header) if header else None) or request.META.get("REMOTE_ADDR") or "unknown"
+
+    def respond_user_inactive(self, request: HttpRequest, user: Any) -> HttpResponse:
+        messages.error(request, "This account was closed. Ask an administrator of your institution.")
+        return redirect("account_login")
 
     def get_login_stages(self) -> list[str]:
         return ["accounts.stages.FactorStage"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 from allauth.account.internal.decorators import login_not_required
@@ -10,10 +12,11 @@ from allauth.mfa.base.views import AuthenticateView
 from allauth.mfa.signals import authentication_failed
 from axes.handlers.proxy import AxesProxyHandler
 from django.conf import settings
+from django.contrib import messages
 from django.contrib.auth.signals import user_login_failed
 from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.utils.decorators import method_decorator
 
 from accounts import providers
@@ -32,6 +35,22 @@ def locked_out(request: HttpRequest, response: HttpResponse | None = None, crede
         answer = render(request, "429.html", {"status": 429, "retry_after": f"{minutes} minutes"}, status=429)
     answer["Retry-After"] = str(minutes * 60)
     return answer
+
+
+def reads_a_key(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+    """Answer what no browser sends in the place of a key's answer with a sentence: it may be wrong in any way."""
+
+    @wraps(view)
+    def read(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        try:
+            return view(request, *args, **kwargs)
+        except (TypeError, ValueError, KeyError, AttributeError):
+            if "credential" not in request.POST:
+                raise
+            messages.error(request, "The key’s answer could not be read. Nothing was changed. Try again.")
+            return redirect(request.get_full_path())
+
+    return read
 
 
 class _HeldShut:

@@ -16,6 +16,7 @@ from accounts import (
     views_personal,
 )
 from accounts.access import requires
+from accounts.signin_views import reads_a_key
 
 _form = require_http_methods(["GET", "HEAD", "POST"])
 
@@ -28,8 +29,8 @@ def _own(view, methods=_form):
 urlpatterns = [
     path("login/", signin_views.SignIn.as_view(), name="login"),
     path("login/", signin_views.SignIn.as_view(), name="account_login"),  # as allauth calls it
-    path("login/code/", _form(signin_views.SecondStep.as_view()), name="mfa_authenticate"),
-    path("login/passkey/", _form(login_webauthn), name="mfa_login_webauthn"),
+    path("login/code/", _form(reads_a_key(signin_views.SecondStep.as_view())), name="mfa_authenticate"),
+    path("login/passkey/", _form(reads_a_key(login_webauthn)), name="mfa_login_webauthn"),
     path("login/with/<slug:provider_id>/", provider_views.oidc_login, name="openid_connect_login"),
     path("login/with/<slug:provider_id>/back/", provider_views.oidc_callback, name="openid_connect_callback"),
     path("activate/<str:uidb64>/<str:token>/", views.Activate.as_view(), name="account_activate"),
@@ -38,13 +39,13 @@ urlpatterns = [
     path("account/password/", account_views.ChangePassword.as_view(), name="password_change"),
     path("account/again/", _own(reauthenticate), name="account_reauthenticate"),
     path("account/again/code/", _own(reauthenticate_code), name="mfa_reauthenticate"),
-    path("account/again/key/", _own(reauthenticate_webauthn), name="mfa_reauthenticate_webauthn"),
+    path("account/again/key/", _own(reads_a_key(reauthenticate_webauthn)), name="mfa_reauthenticate_webauthn"),
     path("account/second-factor/", _own(factor_views.FactorIndex.as_view(), require_safe), name="mfa_index"),
     path("account/second-factor/app/", _own(factor_views.AppSetUp.as_view()), name="mfa_activate_totp"),
     path("account/second-factor/app/remove/", _own(factor_views.AppRemove.as_view()), name="mfa_deactivate_totp"),
     path("account/second-factor/keys/", _own(factor_views.FactorIndex.as_view(), require_safe),
          name="mfa_list_webauthn"),
-    path("account/second-factor/keys/new/", _own(factor_views.KeyAdd.as_view()), name="mfa_add_webauthn"),
+    path("account/second-factor/keys/new/", _own(reads_a_key(factor_views.KeyAdd.as_view())), name="mfa_add_webauthn"),
     path("account/second-factor/keys/<int:pk>/", _own(factor_views.KeyRename.as_view()), name="mfa_edit_webauthn"),
     path("account/second-factor/keys/<int:pk>/remove/", _own(factor_views.KeyRemove.as_view()),
          name="mfa_remove_webauthn"),

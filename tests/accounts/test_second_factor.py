@@ -202,6 +202,31 @@ def test_wrong_codes_from_many_addresses_close_the_factor_for_a_while(people):
     assert answer.status_code == 400 and "Too many wrong codes" in answer.content.decode() and not signed_in(client)
 
 
+def test_an_answer_that_no_key_gives_is_told_and_never_a_fault_of_ours(people, client_of):
+    make_app(people.auditor)
+    own, stranger = proved(client_of(people.clinician)), Client()
+    between, _ = password_given(people.auditor)
+    for credential in (
+        "",
+        "x",
+        "[]",
+        "{}",
+        "null",
+        '"x"',
+        '{"response": 5}',
+        '{"id": "x", "response": {"userHandle": 1}}',
+    ):
+        for client, name in (
+            (stranger, "mfa_login_webauthn"),
+            (between, "mfa_authenticate"),
+            (own, "mfa_add_webauthn"),
+        ):
+            client.get(reverse(name), headers={"Accept": "application/json"})
+            answer = client.post(reverse(name), {"credential": credential})
+            assert answer.status_code < 500, (name, credential)
+    assert not signed_in(stranger) and not signed_in(between) and not factors.held_by(people.clinician).exists()
+
+
 # --- roles that must have one --------------------------------------------------------------------------------------
 
 
