@@ -11,7 +11,7 @@ from core.fields import SealedTextField
 from core.models import GovernedModel
 from models_registry.models import Deployment
 
-CASE_COLUMNS = (
+CASE_COLUMNS: tuple[str, ...] = (
     "id", "created_at", "deployment_id", "batch_id", "batch_index", "site", "predicted_at", "event_key", "flagged",
 )  # fmt: skip
 

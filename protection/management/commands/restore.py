@@ -47,8 +47,8 @@ class Command(BaseCommand):
         )
         wrong = [*told["problems"], *told["since"]]
         if wrong:
-            found = "\n  ".join(wrong)
-            raise CommandError(f"Do not start the platform before people have looked at this:\n  {found}")
+            said = "\n  ".join(wrong)
+            raise CommandError(f"Do not start the platform before people have looked at this:\n  {said}")
         self.stdout.write(
             "The ledger is intact. Put the private keys back into keys/; whoever was erased after the newest file of "
             "people's keys must be erased again (docs/privacy.md)."
