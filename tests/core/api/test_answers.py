@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import uuid
 
@@ -127,10 +128,13 @@ def test_a_list_comes_in_one_envelope_and_can_be_walked(world):
     "body", [b'{"a": "\\ud800"}', b"[" * (DEEPEST + 2) + b"]" * (DEEPEST + 2), b'{"a": NaN}', b"\xff", b"[" * 100_000]
 )
 def test_what_cannot_be_kept_is_refused_before_anything_reads_it(body):
-    import io
-
     with pytest.raises(ParseError):
         PlainJSONParser().parse(io.BytesIO(body), "application/json", {"encoding": "utf-8"})
+
+
+def test_a_text_may_hold_as_many_brackets_as_it_likes():
+    body = json.dumps({"a": "[" * 1000 + '\\"{'}).encode()
+    assert PlainJSONParser().parse(io.BytesIO(body), "application/json", {"encoding": "utf-8"})["a"].count("[") == 1000
 
 
 def test_a_bug_is_a_problem_too(monkeypatch):

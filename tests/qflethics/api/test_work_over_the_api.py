@@ -54,7 +54,7 @@ def test_a_board_meets_finds_signs_and_follows_up(made):
     officer.send(f"{here}/declarations", {"conflict": "I trained it."})
     assert auditor.send(f"{here}/signature")["state"] == "signed"
     step = f"board-findings/{found['id']}/steps"
-    assert owner.send(step, {"state": "in_work", "text": "Begun."}, 201)["state"] == "in_work"
+    assert owner.send(step, {"state": "in_progress", "text": "Begun."}, 201)["state"] == "in_progress"
     Caller(people.outsider).send(step, {"state": "done", "text": "x"}, 404)
     assert [row["id"] for row in auditor.get("board-reviews", state="signed")["results"]] == [review["id"]]
 
