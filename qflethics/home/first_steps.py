@@ -44,8 +44,8 @@ def _nothing(user: User) -> Iterator[Step]:
 
 def _factor(user: User) -> Step:
     return Step(
-        _("Set up a second factor"), _("A stolen password alone then opens nothing."), link("factor"),
-        factors.of(user) is not None,
+        _("Set up a second factor"), _("A stolen password alone then opens nothing."), link("mfa_index"),
+        factors.held_by(user).exists(),
     )  # fmt: skip
 
 
