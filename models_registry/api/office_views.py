@@ -25,7 +25,7 @@ class Keys(generics.ListAPIView):
     """Your keys; POST registers one of the signing program."""
 
     may_answer = {"POST": (429,)}
-    actions = {"GET": "approval.decide", "POST": "approval.decide"}
+    actions = {"GET": "key.hold", "POST": "key.hold"}
     permission_classes = [MayPerformOrStandIn]
     serializer_class = serializers.ReviewerKeyOutput
 
@@ -47,7 +47,7 @@ class Keys(generics.ListAPIView):
 class KeyChallenge(APIView):
     """What a key signs to show that you have it."""
 
-    actions = {"POST": "approval.decide"}
+    actions = {"POST": "key.hold"}
     permission_classes = [MayPerformOrStandIn]
 
     @extend_schema(request=serializers.ReviewerKeyChallengeInput, responses=serializers.ReviewerKeyChallengeOutput)
@@ -60,7 +60,7 @@ class KeyChallenge(APIView):
 class KeyRevoke(APIView):
     """Revoke one of your keys: nothing is signed with it any more."""
 
-    actions = {"POST": "approval.decide"}
+    actions = {"POST": "key.hold"}
     permission_classes = [MayPerformOrStandIn]
 
     @extend_schema(request=None, responses=serializers.ReviewerKeyOutput)

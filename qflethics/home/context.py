@@ -50,7 +50,8 @@ _ROLES = {
 }
 # Pages that speak every language of the settings. Others stay English within their frame, and say so (`lang`).
 TRANSLATED = frozenset({
-    "home", "search", "inbox", "preferences", "login", "mfa_authenticate", "deployments", "deployment", "deployment_live",
+    "home", "search", "inbox", "preferences", "login", "mfa_authenticate", "deployments", "deployment",
+    "deployment_live",
 })  # fmt: skip
 
 

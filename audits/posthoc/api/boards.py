@@ -83,7 +83,7 @@ class _Scoped(generics.GenericAPIView):
 class BoardReviews(_Scoped, generics.ListAPIView):
     """Reviews of the board that the caller may see, newest first."""
 
-    actions = {"GET": "board.view", "POST": "board.hold"}
+    actions = {"GET": "board.view", "POST": "board.convene"}
     filters = BoardReviewFilter
 
     @extend_schema(request=BoardReviewInput, responses={201: BoardReviewOutput}, operation_id="board_convene")
