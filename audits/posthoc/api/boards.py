@@ -28,13 +28,19 @@ class BoardReviewFilter(serializers.Serializer):
 
 
 class BoardReviewInput(serializers.Serializer):
-    """Two members at least, one of them an auditor."""
+    """Two members at least, of two houses, one of them an auditor; without a chair, the first auditor among them."""
 
     board = serializers.CharField(max_length=120)
     month = serializers.DateField(help_text="Any day of it.")
     members = serializers.PrimaryKeyRelatedField(
-        queryset=people(Role.AUDITOR, Role.ETHICS_OFFICER), many=True, pk_field=serializers.UUIDField()
+        queryset=people(Role.AUDITOR, Role.ETHICS_OFFICER, Role.EXTERNAL_AUDITOR),
+        many=True,
+        pk_field=serializers.UUIDField(),
     )
+    chair = serializers.PrimaryKeyRelatedField(
+        queryset=people(Role.AUDITOR, Role.ETHICS_OFFICER, Role.EXTERNAL_AUDITOR), required=False,
+        pk_field=serializers.UUIDField(),
+    )  # fmt: skip
 
 
 class DeclarationInput(serializers.Serializer):
