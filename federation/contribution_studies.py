@@ -54,11 +54,11 @@ def cost(run: TrainingRun) -> Cost:
     asked, models = _asked(run), len(_sites(run)) + 1
     last = run.rounds.filter(state=Round.State.DONE).last()
     size = artefacts.size(last.weights["primary"]) if last and "primary" in last.weights else None
+    scored = SiteOrder.objects.filter(kind="evaluate", state=SiteOrder.State.ANSWERED)
     took = [
         (order.answered_at - order.created_at).total_seconds()
-        for order in SiteOrder.objects.filter(
-            subject=last.id if last else None, kind="evaluate", state=SiteOrder.State.ANSWERED
-        )
+        for order in (scored.filter(subject=last.id) if last else [])
+        if order.answered_at
     ]  # of two models
     seconds = max(took) / 2 * models if took else None
     return Cost(models, len(asked), None if size is None else size * models * len(asked), seconds)

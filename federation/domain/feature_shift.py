@@ -95,7 +95,8 @@ def compare(
             sd = noise_sd, noise_sd * np.sqrt(len(sites) - 1)
             pair = _merged(own, rest, least=max(MIN_CELL, 2 * noise_sd * np.sqrt(len(sites))))
             found = _bounds(rng, *pair, n, sd, tail)
-            out.append(Shift(feature, site, *(round(float(x), 4) for x in found), round(_moved(own, rest), 4)))
+            distance, low, high, chance = (round(float(x), 4) for x in found)
+            out.append(Shift(feature, site, distance, low, high, chance, round(_moved(own, rest), 4)))
     return out
 
 
@@ -105,7 +106,9 @@ def _bounds(
     """Distance, interval and what chance makes."""
     seen, p, q = float(_distances(own, rest)), _shares(own), _shares(rest)
     pooled = _shares(np.clip(own, 0, None) + np.clip(rest, 0, None))
-    true, bottom, top = [], [], []
+    true: list[float] = []
+    bottom: list[float] = []
+    top: list[float] = []
     for step in STEPS:
         pair = [_shares(pooled + step * (side - pooled)) for side in (p, q)]
         drawn = _distances(*(_redrawn(rng, side, m, s, DRAWS_A_STEP) for side, m, s in zip(pair, n, sd, strict=True)))

@@ -225,7 +225,7 @@ def manifest(source: Source, data: SiteData) -> dict[str, Any]:
 
 def options_of(source: Source) -> dict[str, int | str]:
     """What a source was told about how patients become rows, other than the defaults; not which patients they are."""
-    usual = {one.name: one.default for one in fields(source)} if is_dataclass(source) else {}
+    usual: dict[str, Any] = {one.name: one.default for one in fields(source)} if is_dataclass(source) else {}
     found = {}
     for name in KINDS[source.name].options if source.name in KINDS else ():
         if name not in _ABOUT_PATIENTS and (value := getattr(source, name)) != usual[name]:
