@@ -45,9 +45,9 @@ class PreferencesForm(forms.Form):
         ),
     )  # fmt: skip
 
-    def __init__(self, *args: Any, user: User, preferences: Preferences, **kwargs: Any) -> None:
+    def __init__(self, data: Any = None, *, user: User, preferences: Preferences) -> None:
         initial = {name: getattr(preferences, name) for name in ("language", "time_zone", "shortcuts", "digest")}
-        super().__init__(*args, initial=initial, **kwargs)
+        super().__init__(data, initial=initial)
         self.fields["language"].choices = [("", _("As the browser asks")), *settings.LANGUAGES]  # type: ignore[attr-defined]
         self.fields["time_zone"].choices = [(name, name.replace("_", " ")) for name in zones()]  # type: ignore[attr-defined]
         self.kinds = kinds_of(user)

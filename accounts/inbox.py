@@ -236,9 +236,10 @@ def old_ones_remove(now: dt.datetime) -> int:
 
 def forget(user_id: str) -> dict[str, int]:
     """What goes with an erased person."""
-    messages, _ = Message.objects.filter(user=user_id).delete()
-    views, _ = SavedView.objects.filter(owner=user_id).delete()
-    Preferences.objects.filter(user=user_id).delete()
+    person = uuid.UUID(user_id)
+    messages, _ = Message.objects.filter(user=person).delete()
+    views, _ = SavedView.objects.filter(owner=person).delete()
+    Preferences.objects.filter(user=person).delete()
     return {"messages": messages, "saved views": views}
 
 

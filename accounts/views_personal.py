@@ -103,7 +103,7 @@ def first_steps_put_away(request: HttpRequest) -> HttpResponse:
 def view_save(request: HttpRequest) -> HttpResponse:
     user, form = _person(request), SavedViewForm(request.POST)
     if not form.is_valid():
-        wrong = "; ".join(f"{form[name].label}: {' '.join(errors)}" for name, errors in form.errors.items())
+        wrong = "; ".join(f"{form[name].label}: {' '.join(map(str, errors))}" for name, errors in form.errors.items())
         messages.error(request, f"The view was not saved. {wrong}")
         return redirect(_back(request))
     made = views_saved.view_save(user=user, **form.cleaned_data)

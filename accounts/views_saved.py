@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from django.db import IntegrityError, transaction
@@ -35,7 +36,7 @@ def view_save(*, user: User, name: str, path: str, query: str, share: bool) -> S
     if SavedView.objects.filter(owner=user, removed_at=None).count() >= MOST:
         raise Conflict(f"You have {MOST} saved views; remove one first.")
     kept = urlencode([(key, value) for key, value in parse_qsl(query) if key not in _LEFT_OUT])
-    found = {"owner": user, "path": path, "name": name, "removed_at": None}
+    found: dict[str, Any] = {"owner": user, "path": path, "name": name, "removed_at": None}
     try:
         with transaction.atomic():
             made, _ = SavedView.objects.update_or_create(**found, defaults={"query": kept, "institution": institution})

@@ -83,13 +83,15 @@ class ReinstatementForm(forms.Form):
         before = reinstating.evidence_of_votes(self.of)
         if before is not None:
             if self.cleaned_data["digest"] != before.digest:
-                raise ApplicationError(_("Another vote named its evidence meanwhile. Read it, and vote on that."))
+                raise ApplicationError(gettext("Another vote named its evidence meanwhile. Read it, and vote on that."))
             return before
         if self.cleaned_data["audit"]:
             return reinstating.evidence_from_audit(halt=self.of, audit=uuid.UUID(self.cleaned_data["audit"]))
         given = self.cleaned_data["document"]
         if given is None:
-            raise ApplicationError(_("Name the new evidence: choose an audit made since the halt, or add a document."))
+            raise ApplicationError(
+                gettext("Name the new evidence: choose an audit made since the halt, or add a document.")
+            )
         if given.size > reinstating.MOST_BYTES:
             raise ApplicationError(f"Expected a document of at most {reinstating.MOST_BYTES // 2**20} MiB.")
         return reinstating.evidence_from_document(data=given.read(), name=given.name)

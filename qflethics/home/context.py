@@ -7,6 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
+from django.utils.functional import SimpleLazyObject
 from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -77,7 +78,7 @@ def chrome(request: HttpRequest) -> dict[str, Any]:
             "institution": str(user.institution or gettext("All institutions")),
             "links": _links() if user.may("account.own") else [],
         },
-        "unread": counted(user) if user.may("account.own") else 0,
+        "unread": SimpleLazyObject(lambda: counted(user) if user.may("account.own") else 0),  # a fragment has no frame
         "shortcuts": chosen(request).get("shortcuts", True),
         "synthetic_data": Federation.objects.for_user(user).filter(synthetic=True).exists(),
         "emergency": getattr(request, "emergency", None),

@@ -199,7 +199,7 @@ def _of(source: Source, user: User, asked: Asked) -> Group:
     return _group(source.key, source.label, map(source.hit, rows.filter(fits).order_by("-created_at")[: SHOWN + 1]))
 
 
-def _group(key: str, label: str, hits: Iterable[Hit]) -> Group:
+def _group(key: str, label: Any, hits: Iterable[Hit]) -> Group:
     listed = list(hits)
     return Group(key, label, listed[:SHOWN], len(listed) > SHOWN)
 
