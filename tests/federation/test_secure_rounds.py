@@ -49,6 +49,8 @@ SITES = 4
 class Trial:
     """Four phantom hospitals; the threshold is three, so one may be lost."""
 
+    patients = 80
+
     def __init__(self, folder) -> None:
         self.people = make_people()
         self.federation = Federation.objects.create(
@@ -64,7 +66,7 @@ class Trial:
                 make_user(f"officer.{code}@test.example", Role.ETHICS_OFFICER, institution),
             )
             public = messages.dump_public(coordinator_key())
-            data = f"phantom:?patients=80&sites={SITES}"
+            data = f"phantom:?patients={self.patients}&sites={SITES}"
             home = SiteHome.create(folder / code, SiteConfig(code, data, public, "unix:///x"))
             self.sites[code] = Site(home)
             Participant.objects.create(
