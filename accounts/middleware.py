@@ -43,7 +43,7 @@ class SecondFactorMiddleware:
         sessions.session_seen(request)
         access = emergency.of_session(request.session, user)
         if access is not None:
-            user.lent, request.emergency = emergency.LENT, access
+            user.lent, request.emergency = emergency.LENT, access  # type: ignore[attr-defined]
         if not settings.MFA_REQUIRED_ROLES or _name(request) in _WITHOUT:
             return None
         if not factors.required_of(user) or factors.passed(request, user):
