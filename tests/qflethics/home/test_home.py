@@ -63,7 +63,7 @@ def test_home_takes_few_queries_however_much_waits(world, django_assert_max_num_
     for _ in range(12):
         make_run(world, state=TrainingRun.State.APPROVED)
     client = signed_in(world.people.administrator)
-    with django_assert_max_num_queries(29):
+    with django_assert_max_num_queries(30):
         client.get("/")
 
 
