@@ -56,7 +56,7 @@ class AccountAdapter(DefaultAccountAdapter):
     def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
         """Failures are counted by axes, for a name and an address: a stranger cannot lock a colleague out."""
 
-    def reauthenticate(self, user: User, password: str) -> bool:  # type: ignore[override]
+    def reauthenticate(self, user: User, password: str) -> bool:
         found = authenticate(context.request, email=user.email, password=password)
         return found is not None and found.pk == user.pk
 

@@ -46,10 +46,10 @@ def of_session(session: dict, user: User) -> EmergencyAccess | None:
 def institution_of(user: User) -> uuid.UUID | None:
     """For which institution rights are lent to the person now."""
     now = timezone.now()
-    return (
-        EmergencyAccess.objects.filter(requested_by=user, ended_at=None, ends_at__gt=now, confirmed_at__isnull=False)
-        .values_list("institution_id", flat=True).first()
-    )  # fmt: skip
+    lent = EmergencyAccess.objects.filter(
+        requested_by=user, requested_by__is_active=True, confirmed_at__isnull=False, ended_at=None, ends_at__gt=now
+    )
+    return lent.values_list("institution_id", flat=True).first()
 
 
 def visible_to(user: User) -> QuerySet[EmergencyAccess]:

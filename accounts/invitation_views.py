@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
@@ -29,7 +30,7 @@ PER_PAGE = 50
 def people_invite(request: HttpRequest) -> HttpResponse:
     actor = _person(request)
     of_platform = actor.memberships.filter(is_active=True, role=Role.ADMINISTRATOR, institution=None).exists()
-    kwargs = {"institutions": keys.institutions_of(actor), "of_platform": of_platform}
+    kwargs: dict[str, Any] = {"institutions": keys.institutions_of(actor), "of_platform": of_platform}
     form, sent, link = InvitationForm(request.POST or None, **kwargs), None, ""
     if request.method == "POST" and form.is_valid():
         try:

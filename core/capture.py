@@ -30,7 +30,7 @@ class Capture(pgtrigger.Trigger):
 
     def render_execute(self, model: models.Model) -> str:
         # A proxy puts another package's table under the ledger's eye; its columns are those of the model behind it.
-        known = {field.column for field in model._meta.concrete_model._meta.local_concrete_fields}
+        known = {field.column for field in model._meta.concrete_fields}
         if unknown := set(self.columns) - known:
             raise ValueError(f"{model._meta.label}: capture names columns that do not exist: {sorted(unknown)}")
         quoted = ", ".join(f"'{column}'" for column in self.columns)

@@ -179,9 +179,9 @@ def officer_institutions(actor: User, deployment: Deployment, what: str, *, or_l
         if isinstance(actor, User) and actor.is_active
         else Institution.objects.none()
     )  # fmt: skip
-    if not held and or_lent and isinstance(actor, User) and actor.is_active:
+    if not held and or_lent and isinstance(actor, User) and (lent := emergency.institution_of(actor)) is not None:
         held = Institution.objects.filter(
-            pk=emergency.institution_of(actor), participations__is_active=True,
+            pk=lent, participations__is_active=True,
             participations__federation_id=deployment.version.model.federation_id,
         ).distinct()  # fmt: skip
     if not held:
