@@ -27,7 +27,7 @@ class CardExport(APIView):
 
     @extend_schema(
         parameters=[OpenApiParameter("kind", str, OpenApiParameter.PATH, enum=list(FORMS))],
-        responses={200: OpenApiTypes.BINARY},
+        responses={(200, "*/*"): OpenApiTypes.BINARY},
         operation_id="card_export",
     )
     def get(self, request: Request, version_id: uuid.UUID, edition: int, kind: str) -> HttpResponse:
@@ -41,7 +41,7 @@ class ControlsExport(APIView):
 
     @extend_schema(
         parameters=[OpenApiParameter("kind", str, OpenApiParameter.PATH, enum=list(TYPES))],
-        responses={200: OpenApiTypes.BINARY},
+        responses={(200, "*/*"): OpenApiTypes.BINARY},
         operation_id="controls_export",
     )
     def get(self, request: Request, key: str, kind: str) -> HttpResponse:

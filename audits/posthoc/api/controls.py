@@ -114,7 +114,7 @@ class ControlDetail(APIView):
 class EvidenceFile(APIView):
     action_name = "control.view"
 
-    @extend_schema(responses={200: OpenApiTypes.BINARY}, operation_id="controls_evidence_file")
+    @extend_schema(responses={(200, "*/*"): OpenApiTypes.BINARY}, operation_id="controls_evidence_file")
     def get(self, request: Request, evidence_id: uuid.UUID) -> HttpResponse:
         """A file that was brought, as it came. The reading is recorded."""
         found = get_object_or_404(ManualEvidence, id=evidence_id)

@@ -124,7 +124,7 @@ class ExternalDetail(generics.RetrieveAPIView):
 class ExternalFile(APIView):
     action_name = "external.view"
 
-    @extend_schema(responses={200: OpenApiTypes.BINARY}, operation_id="external_file")
+    @extend_schema(responses={(200, "*/*"): OpenApiTypes.BINARY}, operation_id="external_file")
     def get(self, request: Request, pk: uuid.UUID, finding_id: uuid.UUID) -> HttpResponse:
         """A finding's file, as it came."""
         external = get_object_or_404(ExternalAudit.objects.for_user(request.user), id=pk)
