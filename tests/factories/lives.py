@@ -32,6 +32,7 @@ from tests.factories.boards import invite
 from tests.factories.federation import World, make_run
 from tests.factories.people import make_user
 from tests.factories.quantum import make_check
+from tests.factories.registers import Registers, make_registers
 from tests.factories.registry import make_deployment, make_request, make_version
 from tests.factories.rounds import make_consents, make_done_rounds
 
@@ -56,6 +57,7 @@ class Life:
     risk: Risk
     external: ExternalAudit
     job: QuantumJob
+    registers: Registers
 
 
 def make_life(world: World, number: int) -> Life:
@@ -85,6 +87,7 @@ def make_life(world: World, number: int) -> Life:
         request=make_request(world), served=served, halted=halted, halt=halt, appeal=appeal,
         report=_report(people, now, number), review=review, risk=_risk(people, version, now),
         external=invite(version, people.administrator, email=f"ada{number}@board.example"), job=make_check(people),
+        registers=make_registers(world, version.model, number),
     )  # fmt: skip
     for who in vars(people).values():
         if hasattr(who, "email"):

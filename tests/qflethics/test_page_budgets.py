@@ -24,14 +24,17 @@ from tests.qflethics.test_access_matrix import ADDRESSES, BACKEND, EXPECTED, PUB
 pytestmark = pytest.mark.django_db
 MOST_BYTES = 200_000
 
-# Addresses that answer with files, data or a redirection, not with pages.
+# Addresses that answer with files, data or a redirection, and pages that need a factor just proved.
 NO_PAGE = {
     "health_live", "health_ready", "metrics", "log_checkpoint", "log_keys", "log_tile", "account_activate",
     "run_compare_csv", "run_compare_json", "card_export", "public_card_file", "public_card_proof", "public_verifier",
     "audit_result", "audit_report_pdf", "audit_report_json", "external_file", "policy_content", "look_back_csv",
     "vote_evidence", "bulk_prediction_csv", "report_pdf", "report_json", "report_csv", "report_progress",
     "control_evidence_file", "controls_export", "ledger_object_bundle", "ledger_verifier", "ledger_leaf",
-    "ledger_proof", "public_card", "bulk_prediction",
+    "ledger_proof", "public_card", "bulk_prediction", "assessment_pdf", "subject_pdf", "subject_json", "sample_file",
+    "report_html", "report_xlsx", "report_package", "report_keys", "report_schema", "openid_connect_login",
+    "openid_connect_callback", "mfa_view_recovery_codes", "mfa_edit_webauthn", "mfa_remove_webauthn",
+    "mfa_deactivate_totp", "mfa_activate_totp", "mfa_add_webauthn", "mfa_generate_recovery_codes",
 }  # fmt: skip
 
 # Pages of one thing: where they are, of a life.
@@ -79,6 +82,15 @@ OF: dict[str, Callable[[Life], list[Any]]] = {
     "control": lambda life: ["gdpr", "art-5-1c"],
     "risk": lambda life: [life.risk.id],
     "risk_edit": lambda life: [life.risk.id],
+    "assessment": lambda life: [life.registers.assessment.id],
+    "assessment_edit": lambda life: [life.registers.assessment.id],
+    "breach": lambda life: [life.registers.breach.id],
+    "subject_request": lambda life: [life.registers.request.id],
+    "processing_note": lambda life: ["prediction"],
+    "retention_rule": lambda life: ["sign_ins"],
+    "sample": lambda life: [life.registers.sample.id],
+    "identity_provider": lambda life: [life.registers.provider.id],
+    "site_passes": lambda life: [life.run.federation_id],
     "ledger_checkpoint": lambda life: [Entry.objects.count()],
     "ledger_object": lambda life: [life.version.id],
     "ledger_entry": lambda life: [1],

@@ -113,6 +113,7 @@ class ReportReissue(APIView):
 
 
 class ReportHtml(APIView):
+    may_answer = (409,)
     action_name = "report.view"
 
     @extend_schema(responses={(200, "text/html"): OpenApiTypes.STR}, operation_id="report_html")
@@ -122,6 +123,7 @@ class ReportHtml(APIView):
 
 
 class ReportXlsx(APIView):
+    may_answer = (409,)
     action_name = "report.view"
 
     @extend_schema(responses={(200, KINDS["xlsx"].media_type): OpenApiTypes.BINARY}, operation_id="report_xlsx")
@@ -131,6 +133,7 @@ class ReportXlsx(APIView):
 
 
 class ReportPackage(APIView):
+    may_answer = (409,)
     action_name = "report.view"
 
     @extend_schema(responses={(200, "application/zip"): OpenApiTypes.BINARY}, operation_id="report_package")
