@@ -242,7 +242,7 @@ class Operations(Transport):
     ) -> shapes.Page[shapes.ReviewerKeyOutput]:
         """Your keys; POST registers one of the signing program.
 
-        Needs the right `approval.decide`: Administrator, Ethics officer.
+        Needs the right `key.hold`: Administrator, Auditor, Ethics officer.
         """
 
         return self.ask(
@@ -260,7 +260,7 @@ class Operations(Transport):
     ) -> shapes.ReviewerKeyOutput:
         """Your keys; POST registers one of the signing program.
 
-        Needs the right `approval.decide`: Administrator, Ethics officer.
+        Needs the right `key.hold`: Administrator, Auditor, Ethics officer.
         """
 
         return self.ask(
@@ -278,7 +278,7 @@ class Operations(Transport):
     ) -> shapes.ReviewerKeyOutput:
         """Revoke one of your keys: nothing is signed with it any more.
 
-        Needs the right `approval.decide`: Administrator, Ethics officer.
+        Needs the right `key.hold`: Administrator, Auditor, Ethics officer.
         """
 
         return self.ask(
@@ -295,7 +295,7 @@ class Operations(Transport):
     ) -> shapes.ReviewerKeyChallengeOutput:
         """What a key signs to show that you have it.
 
-        Needs the right `approval.decide`: Administrator, Ethics officer.
+        Needs the right `key.hold`: Administrator, Auditor, Ethics officer.
         """
 
         return self.ask(
@@ -734,7 +734,7 @@ class Operations(Transport):
     ) -> shapes.Page[shapes.BoardReviewOutput]:
         """Reviews of the board that the caller may see, newest first.
 
-        Needs the right `board.view`: Administrator, Auditor, Ethics officer, Site operator.
+        Needs the right `board.view`: Administrator, Auditor, Ethics officer, External auditor, Site operator.
         """
 
         return self.ask(
@@ -752,7 +752,7 @@ class Operations(Transport):
     ) -> shapes.BoardReviewOutput:
         """Convene a review with its members; the agenda is what is open at this moment.
 
-        Needs the right `board.hold`: Auditor, Ethics officer.
+        Needs the right `board.convene`: Auditor.
         """
 
         return self.ask(
@@ -770,7 +770,7 @@ class Operations(Transport):
     ) -> shapes.BoardReviewOutput:
         """One review: agenda, and the findings within your reach.
 
-        Needs the right `board.view`: Administrator, Auditor, Ethics officer, Site operator.
+        Needs the right `board.view`: Administrator, Auditor, Ethics officer, External auditor, Site operator.
         """
 
         return self.ask(
@@ -788,7 +788,7 @@ class Operations(Transport):
     ) -> shapes.BoardReviewOutput:
         """Declare a conflict of interest, or that you have none. It never changes.
 
-        Needs the right `board.hold`: Auditor, Ethics officer.
+        Needs the right `board.hold`: Auditor, Ethics officer, External auditor.
         """
 
         return self.ask(
@@ -807,7 +807,7 @@ class Operations(Transport):
     ) -> shapes.BoardFindingOutput:
         """Keep a finding. A blocking one stands in the way of new deployments until it is closed.
 
-        Needs the right `board.hold`: Auditor, Ethics officer.
+        Needs the right `board.hold`: Auditor, Ethics officer, External auditor.
         """
 
         return self.ask(
@@ -825,7 +825,7 @@ class Operations(Transport):
     ) -> shapes.BoardReviewOutput:
         """Sign a review off, after every member has declared: an auditor of its members.
 
-        Needs the right `board.hold`: Auditor, Ethics officer.
+        Needs the right `board.hold`: Auditor, Ethics officer, External auditor.
         """
 
         return self.ask(
@@ -3273,6 +3273,23 @@ class Operations(Transport):
             headers={"If-None-Match": if_none_match},
         )
 
+    def report_html(
+        self,
+        report_id: str,
+        *,
+        if_none_match: str | None = None,
+    ) -> bytes:
+        """The report as one HTML file that needs nothing else.
+
+        Needs the right `report.view`: Administrator, Auditor, Ethics officer, Site operator.
+        """
+
+        return self.fetch(
+            "GET",
+            f"/api/v1/reports/{self.part(report_id)}/html",
+            headers={"If-None-Match": if_none_match},
+        )
+
     def report_reissue(
         self,
         report_id: str,
@@ -3309,6 +3326,23 @@ class Operations(Transport):
             headers={"If-None-Match": if_none_match},
         )
 
+    def report_package(
+        self,
+        report_id: str,
+        *,
+        if_none_match: str | None = None,
+    ) -> bytes:
+        """All files with their manifest, signatures and ledger entries: `python -m provenance.verifier` checks it.
+
+        Needs the right `report.view`: Administrator, Auditor, Ethics officer, Site operator.
+        """
+
+        return self.fetch(
+            "GET",
+            f"/api/v1/reports/{self.part(report_id)}/package",
+            headers={"If-None-Match": if_none_match},
+        )
+
     def report_pdf(
         self,
         report_id: str,
@@ -3323,6 +3357,23 @@ class Operations(Transport):
         return self.fetch(
             "GET",
             f"/api/v1/reports/{self.part(report_id)}/pdf",
+            headers={"If-None-Match": if_none_match},
+        )
+
+    def report_xlsx(
+        self,
+        report_id: str,
+        *,
+        if_none_match: str | None = None,
+    ) -> bytes:
+        """Figures, findings and every list of the report, a sheet each, with the evidence of each item.
+
+        Needs the right `report.view`: Administrator, Auditor, Ethics officer, Site operator.
+        """
+
+        return self.fetch(
+            "GET",
+            f"/api/v1/reports/{self.part(report_id)}/xlsx",
             headers={"If-None-Match": if_none_match},
         )
 

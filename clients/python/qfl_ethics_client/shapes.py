@@ -258,11 +258,12 @@ BoardFindingState: TypeAlias = Literal["open", "in_progress", "done", "closed"]
 
 
 class BoardReviewInput(TypedDict):
-    """Two members at least, one of them an auditor."""
+    """Two members at least, of two houses, one of them an auditor; without a chair, the first auditor among them."""
 
     board: str
     month: str
     members: list[str]
+    chair: NotRequired[str]
 
 
 class BoardReviewOutput(TypedDict):
@@ -351,7 +352,7 @@ class CallerOutput(TypedDict):
     actions: list["CallerOutputActionsEnum"]
 
 
-CallerOutputActionsEnum: TypeAlias = Literal["account.own", "appeal.decide", "appeal.file", "appeal.view", "approval.decide", "approval.delegate", "approval.request", "approval.view", "audit.start", "audit.view", "board.follow", "board.hold", "board.view", "budget.set", "card.edit", "card.publish", "consent.give", "consent.sign", "control.evidence", "control.view", "deployment.create", "deployment.halt", "deployment.reinstate", "deployment.view", "event.record", "external.invite", "external.view", "external.work", "factor.reset", "federation.manage", "federation.view", "home.view", "incident.manage", "incident.view", "key.manage", "ledger.view", "lookback.mark", "lookback.view", "model.view", "notice.send", "notice.view", "outcome.record", "people.erase", "people.view", "policy.decide", "policy.propose", "policy.view", "prediction.request", "quantum.order", "quantum.view", "report.create", "report.view", "retrain.decide", "review.record", "risk.edit", "run.control", "run.start", "thresholds.record", "version.view", "webhook.manage"]
+CallerOutputActionsEnum: TypeAlias = Literal["account.own", "appeal.decide", "appeal.file", "appeal.view", "approval.decide", "approval.delegate", "approval.request", "approval.view", "assessment.sign", "audit.start", "audit.view", "board.convene", "board.follow", "board.hold", "board.view", "budget.set", "card.edit", "card.publish", "consent.give", "consent.sign", "continuity.drill", "control.evidence", "control.view", "deployment.create", "deployment.halt", "deployment.reinstate", "deployment.view", "emergency.confirm", "emergency.request", "emergency.review", "emergency.view", "event.record", "external.invite", "external.view", "external.work", "factor.reset", "federation.manage", "federation.view", "hold.place", "home.view", "incident.manage", "incident.view", "key.hold", "key.manage", "ledger.view", "lookback.mark", "lookback.view", "model.view", "notice.send", "notice.view", "outcome.record", "people.erase", "people.invite", "people.view", "policy.decide", "policy.propose", "policy.view", "prediction.request", "protection.edit", "protection.view", "provider.manage", "quantum.order", "quantum.view", "report.create", "report.sign", "report.view", "retention.manage", "retrain.decide", "review.record", "risk.edit", "run.control", "run.start", "sample.view", "sample.work", "site.kit", "subject.handle", "subject.view", "thresholds.record", "version.view", "webhook.manage"]
 
 
 CallerOutputKindEnum: TypeAlias = Literal["person", "machine"]
@@ -1188,7 +1189,7 @@ class MachineKeyInput(TypedDict):
     days: NotRequired[int]
 
 
-MachineKeyInputActionsEnum: TypeAlias = Literal["appeal.view", "approval.view", "audit.view", "board.view", "control.view", "deployment.view", "event.record", "external.view", "federation.view", "incident.view", "ledger.view", "lookback.view", "model.view", "notice.view", "outcome.record", "policy.view", "prediction.request", "quantum.view", "report.create", "report.view", "review.record", "version.view"]
+MachineKeyInputActionsEnum: TypeAlias = Literal["appeal.view", "approval.view", "audit.view", "board.view", "control.view", "deployment.view", "event.record", "external.view", "federation.view", "incident.view", "ledger.view", "model.view", "notice.view", "outcome.record", "policy.view", "prediction.request", "protection.view", "quantum.view", "report.create", "report.view", "review.record", "sample.view", "subject.view", "version.view"]
 
 
 class MachineKeyOutput(TypedDict):
@@ -1767,7 +1768,9 @@ ReportKind: TypeAlias = Literal["biannual", "monthly", "custom"]
 
 
 class ReportOutput(TypedDict):
-    """`pdf_digest` and `json_digest` are the SHA-256 of the files, and stand in the ledger."""
+    """`files` are the SHA-256 of all files by kind, `manifest_digest` of what `signatures` are over; in the
+    ledger.
+    """
 
     id: str
     kind: "ReportKind"
@@ -1782,6 +1785,9 @@ class ReportOutput(TypedDict):
     stop_reason: str
     pdf_digest: str
     json_digest: str
+    files: Any
+    manifest_digest: str
+    signatures: Any
     summary: Any
 
 
@@ -1983,6 +1989,7 @@ class RunInput(TypedDict):
     strategy_options: NotRequired[dict[str, Any] | None]
     participation: NotRequired[dict[str, Any] | None]
     fairness: NotRequired[dict[str, Any] | None]
+    engine: NotRequired[dict[str, Any] | None]
 
 
 class RunOutput(TypedDict):
