@@ -52,7 +52,7 @@ class Platform:
             [sys.executable, "-m", "qflethics.launcher.demo", "--no-scenario"], cwd=ROOT, env=self.environment,
             stdout=self.log, stderr=self.log,
         )  # fmt: skip
-        wait(lambda: address.exists() or self.process.poll() is not None, what="the platform to start", seconds=120)
+        wait(lambda: address.exists() or self.process.poll() is not None, what="the platform to start", seconds=300)
         if not address.exists():
             raise AssertionError(f"the launcher stopped: {(self.var / 'launcher.log').read_text()[-2000:]}")
         self.base = address.read_text()

@@ -108,7 +108,7 @@ def command(argv: list[str], env: dict[str, str], stop: threading.Event, *, chec
     return process.returncode
 
 
-def wait_for(base: str, stop: threading.Event, seconds: float = 60) -> None:
+def wait_for(base: str, stop: threading.Event, seconds: float = 180) -> None:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if stop.wait(0.2):

@@ -43,7 +43,7 @@ def started_run(platform: Platform, name: str) -> str:
 
 def events_of(platform: Platform, run: str) -> list[dict]:
     client, found = platform.client("administrator"), []
-    while page := client.get(f"/runs/{run}/events", after=found[-1]["id"] if found else 0):
+    while page := client.get(f"/runs/{run}/events", after=found[-1]["id"] if found else 0)["results"]:
         found += page
     return found
 
