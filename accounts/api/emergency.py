@@ -64,6 +64,7 @@ class Emergencies(generics.ListAPIView):
     queryset = EmergencyAccess.objects.none()
     serializer_class = EmergencyOutput
     filters = EmergencyFilter
+    sealed_by = ("requested_by_id", "reviewed_by_id")
 
     def get_queryset(self) -> Any:
         return emergency.visible_to(person(self.request))

@@ -126,6 +126,7 @@ class PersonInvitations(generics.ListAPIView):
     queryset = Invitation.objects.none()
     serializer_class = PersonInvitationOutput
     filters = PersonInvitationFilter
+    sealed_by = ("user_id",)
 
     def get_queryset(self) -> Any:
         return invitations.of_institutions(person(self.request))

@@ -154,7 +154,7 @@ class MyPreferences(APIView):
             {**told, **{f"way_{kind}": way for kind, way in ways.items()}}, user=user, preferences=now
         )  # fmt: skip
         if not form.is_valid():
-            raise serializers.ValidationError(dict(form.errors))
+            raise serializers.ValidationError({name: list(map(str, words)) for name, words in form.errors.items()})
         made = Preferences.objects.update_or_create(user=user, defaults=form.chosen())[0]
         personal.remember(request._request, made)
         return Response(_shown(user, made))
@@ -206,4 +206,4 @@ def _shown(user: User, preferences: Preferences) -> dict[str, Any]:
     names = ("language", "time_zone", "shortcuts", "digest")
     told: dict[str, Any] = {name: getattr(preferences, name) for name in names}
     told["ways"] = {kind.key: way_of(preferences, kind) for kind in kinds_of(user)}
-    return PreferencesOutput(told).data  # type: ignore[return-value]
+    return PreferencesOutput(told).data

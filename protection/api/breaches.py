@@ -49,17 +49,23 @@ class BreachOutput(serializers.ModelSerializer):
 
     institution = serializers.SlugRelatedField(slug_field="slug", read_only=True, allow_null=True)  # type: ignore[var-annotated]
     duties = serializers.SerializerMethodField()
-    records = BreachRecordOutput(many=True)
 
     class Meta:
         model = Breach
         fields = ["id", "created_at", "institution", "incident", "aware_at", "nature", "persons", "personal_data",
                   "risk", "high_risk", "phi", "processor", "recorded_by", "revision", "closed_at", "closed_by",
-                  "duties", "records"]  # fmt: skip
+                  "duties"]  # fmt: skip
 
     @extend_schema_field(DutyOutput(many=True))
     def get_duties(self, breach: Breach) -> list[dict[str, Any]]:
         return DutyOutput(breaches.duties_of(breach), many=True).data  # type: ignore[return-value]
+
+
+class BreachDetailOutput(BreachOutput):
+    records = BreachRecordOutput(many=True)
+
+    class Meta(BreachOutput.Meta):
+        fields = [*BreachOutput.Meta.fields, "records"]
 
 
 class BreachFilter(serializers.Serializer):
@@ -120,7 +126,7 @@ class AnswerInput(serializers.Serializer):
 
 class _Scoped(generics.GenericAPIView):
     queryset = Breach.objects.all()
-    serializer_class = BreachOutput
+    serializer_class: Any = BreachDetailOutput
     lookup_url_kwarg = "breach_id"
 
     def get_queryset(self) -> BreachQuerySet:
@@ -128,16 +134,18 @@ class _Scoped(generics.GenericAPIView):
         return rows.select_related("institution").prefetch_related("records")
 
     def shown(self, breach: Breach, status: int = 200) -> Response:
-        return Response(BreachOutput(self.get_queryset().get(pk=breach.pk)).data, status=status)
+        return Response(BreachDetailOutput(self.get_queryset().get(pk=breach.pk)).data, status=status)
 
 
 class Breaches(_Scoped, generics.ListAPIView):
     """Breaches of personal data, newest first."""
 
     actions = {"GET": "protection.view", "POST": "protection.edit"}
+    serializer_class = BreachOutput
     filters = BreachFilter
+    sealed_by = ("recorded_by_id",)
 
-    @extend_schema(request=BreachInput, responses={201: BreachOutput}, operation_id="breach_open")
+    @extend_schema(request=BreachInput, responses={201: BreachDetailOutput}, operation_id="breach_open")
     def post(self, request: Request) -> Response:
         """Enter a breach in the register; its clocks run from the moment of awareness."""
         told = given(BreachInput, request)
@@ -153,7 +161,7 @@ class BreachDetail(_Scoped, generics.RetrieveAPIView):
 
     actions = {"GET": "protection.view", "PUT": "protection.edit"}
 
-    @extend_schema(request=FactsChangeInput, responses=BreachOutput, operation_id="breach_facts")
+    @extend_schema(request=FactsChangeInput, responses=BreachDetailOutput, operation_id="breach_facts")
     def put(self, request: Request, breach_id: uuid.UUID) -> Response:
         """Correct or complete the facts; the duties follow from them."""
         found, told = self.get_object(), given(FactsChangeInput, request)
@@ -163,7 +171,7 @@ class BreachDetail(_Scoped, generics.RetrieveAPIView):
 class BreachAnswers(_Scoped):
     action_name = "protection.edit"
 
-    @extend_schema(request=AnswerInput, responses={201: BreachOutput}, operation_id="breach_answer")
+    @extend_schema(request=AnswerInput, responses={201: BreachDetailOutput}, operation_id="breach_answer")
     def post(self, request: Request, breach_id: uuid.UUID) -> Response:
         """Record that somebody was notified, that it was decided not to, or a remark."""
         found = self.get_object()
@@ -174,7 +182,7 @@ class BreachAnswers(_Scoped):
 class BreachClosing(_Scoped):
     action_name = "protection.edit"
 
-    @extend_schema(request=None, responses=BreachOutput, operation_id="breach_close")
+    @extend_schema(request=None, responses=BreachDetailOutput, operation_id="breach_close")
     def post(self, request: Request, breach_id: uuid.UUID) -> Response:
         """Close a breach of which every duty was answered. It stays on the register."""
         return self.shown(breaches.breach_close(breach=self.get_object(), actor=person(request)))

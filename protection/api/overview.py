@@ -63,7 +63,7 @@ class ActivityOutput(serializers.Serializer):
     title = serializers.CharField(source="activity.title")
     purpose = serializers.CharField(source="activity.purpose")
     persons = serializers.CharField(source="activity.persons")
-    data = serializers.CharField(source="activity.data")
+    data_kinds = serializers.CharField(source="activity.data", help_text="Which data are processed.")
     institution = serializers.CharField(
         source="institution.slug", default=None, allow_null=True, help_text="Null: the platform's."
     )
@@ -151,6 +151,7 @@ class Overview(APIView):
 
 class ProcessingRecord(generics.GenericAPIView):
     action_name = "protection.view"
+    may_answer = (404,)
     serializer_class = ActivityOutput
 
     @extend_schema(responses=ActivityOutput(many=True), operation_id="processing_record", parameters=[_HOUSE])

@@ -66,6 +66,12 @@ class DueOutput(serializers.Serializer):
     total = serializers.IntegerField()
 
 
+class ExecutedOutput(serializers.Serializer):
+    """One for each class that the schedule removes anything of."""
+
+    executions = ExecutionOutput(many=True)
+
+
 class ExecutionFilter(serializers.Serializer):
     record_class = serializers.ChoiceField(choices=_CLASSES, required=False)
     since = serializers.DateTimeField(source="created_at__gte", required=False, help_text="At this time or later.")
@@ -125,11 +131,11 @@ class Executions(generics.ListAPIView):
     serializer_class = ExecutionOutput
     filters = ExecutionFilter
 
-    @extend_schema(request=None, responses={201: ExecutionOutput(many=True)}, operation_id="retention_execute")
+    @extend_schema(request=None, responses={201: ExecutedOutput}, operation_id="retention_execute")
     def post(self, request: Request) -> Response:
         """Carry the schedule out, each class by itself; one that fails says why in `error`."""
         done = retention.execute(actor=person(request))
-        return Response(ExecutionOutput(done, many=True).data, status=201)
+        return Response(ExecutedOutput({"executions": done}).data, status=201)
 
 
 class Rules(APIView):
@@ -150,6 +156,7 @@ class Holds(generics.ListAPIView):
 
     actions = {"GET": "protection.view", "POST": "hold.place"}
     queryset = LegalHold.objects.all()
+    sealed_by = ("placed_by_id", "lifted_by_id")
     serializer_class = HoldOutput
     filters = HoldFilter
 

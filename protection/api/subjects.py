@@ -140,6 +140,7 @@ class SubjectRequests(_Scoped, generics.ListAPIView):
     actions = {"GET": "subject.view", "POST": "subject.handle"}
     serializer_class = SubjectRequestOutput
     filters = SubjectRequestFilter
+    sealed_by = ("recorded_by_id",)
 
     @extend_schema(
         request=SubjectRequestInput, responses={201: SubjectRequestDetailOutput}, operation_id="subject_request_record"

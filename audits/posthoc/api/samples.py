@@ -116,7 +116,7 @@ class ShownItemOutput(SampleItemOutput):
     @extend_schema_field(ToldOutput(many=True))
     def get_told(self, item: SampleItem) -> list[dict[str, str]]:
         found = self.context["told"].get(item.ref, [])
-        return [ToldOutput({"term": term, "value": value}).data for term, value in found]  # type: ignore[misc]
+        return [ToldOutput({"term": term, "value": value}).data for term, value in found]
 
 
 class ItemFilter(serializers.Serializer):
@@ -166,6 +166,7 @@ class SampleItems(generics.ListAPIView):
     queryset = SampleItem.objects.none()
     serializer_class = ShownItemOutput
     filters = ItemFilter
+    sealed_by = ("found_by_id",)
 
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         sample = get_object_or_404(AuditSample.objects.for_user(request.user), pk=kwargs["sample_id"])
