@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.api.callers import given, person
-from accounts.models import Institution
+from accounts.models import Institution, User
 from protection import needs, register, standing
 from protection.domain.texts import Activity, activities, note_fields
 from protection.models import Backup, RestoreDrill
@@ -145,7 +145,8 @@ class Overview(APIView):
     @extend_schema(responses=OverviewOutput, operation_id="protection")
     def get(self, request: Request) -> Response:
         """How data protection stands, and what of it waits for you."""
-        found = {**standing.of(request.user), "needs": needs.protection_needs(request.user)}
+        waits = needs.protection_needs(request.user) if isinstance(request.user, User) else []  # for no machine
+        found = {**standing.of(request.user), "needs": waits}
         return Response(OverviewOutput(found).data)
 
 

@@ -16,7 +16,7 @@ from rest_framework.response import Response
 from accounts.api.callers import given, person
 from accounts.api.serializers import ReceiptOutput
 from accounts.erasure import Ground
-from accounts.models import Institution
+from accounts.models import Institution, User
 from models_registry.models import Deployment
 from protection import requests
 from protection import subject_export as exports
@@ -58,7 +58,8 @@ class SubjectRequestDetailOutput(SubjectRequestOutput):
         fields = [*SubjectRequestOutput.Meta.fields, "patient", "steps", "next_steps"]
 
     def get_patient(self, row: SubjectRequest) -> str | None:
-        mine = requests.handles(row, self.context["request"].user)
+        user = self.context["request"].user
+        mine = isinstance(user, User) and requests.handles(row, user)
         return str(row.patient) if mine and row.patient else None
 
     def get_next_steps(self, row: SubjectRequest) -> list[str]:
