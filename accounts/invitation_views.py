@@ -5,11 +5,9 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
-from django.core.mail import EmailMessage
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
@@ -17,7 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from accounts import invitations, keys
 from accounts.access import requires
 from accounts.identity_forms import InvitationForm
-from accounts.models import Invitation, User
+from accounts.models import User
 from core.errors import ApplicationError, NotFound
 from core.roles import Role
 
@@ -31,17 +29,20 @@ def people_invite(request: HttpRequest) -> HttpResponse:
     actor = _person(request)
     of_platform = actor.memberships.filter(is_active=True, role=Role.ADMINISTRATOR, institution=None).exists()
     kwargs: dict[str, Any] = {"institutions": keys.institutions_of(actor), "of_platform": of_platform}
-    form, sent, link = InvitationForm(request.POST or None, **kwargs), None, ""
+    form, sent, link, mailed = InvitationForm(request.POST or None, **kwargs), None, "", False
     if request.method == "POST" and form.is_valid():
         try:
             sent = invitations.invitation_send(actor=actor, **form.cleaned_data)
         except ApplicationError as error:
             form.add_error(None, error.message)
         else:
-            link = _link(request, sent)
+            link = request.build_absolute_uri(invitations.way_in(sent))
+            mailed = invitations.link_mail(sent, link)
+            if settings.EMAIL_HOST and not mailed:
+                messages.warning(request, "The mail could not be sent. Hand the link over yourself.")
             form = InvitationForm(**kwargs)
     context = {
-        "form": form, "sent": sent, "link": link, "now": timezone.now(), "mailed": bool(sent and settings.EMAIL_HOST),
+        "form": form, "sent": sent, "link": link, "now": timezone.now(), "mailed": mailed,
         "page": Paginator(invitations.of_institutions(actor), PER_PAGE).get_page(request.GET.get("page")),
     }  # fmt: skip
     return render(request, "accounts/invite.html", context, status=400 if form.errors else 200)
@@ -63,19 +64,6 @@ def invitation_accept(request: HttpRequest, invitation_id: uuid.UUID) -> HttpRes
         raise NotFound("This invitation is not yours, or it was withdrawn or has ended.")
     messages.success(request, "Accepted: the role is yours from now on.")
     return redirect("home")
-
-
-def _link(request: HttpRequest, sent: Invitation) -> str:
-    """The way in, to be handed over; mailed where there is a mail server, which may fail without losing anything."""
-    path = invitations.activation_path(sent.user) or reverse("login")
-    link = request.build_absolute_uri(path)
-    if settings.EMAIL_HOST:
-        words = f"{sent.invited_by} invites you to QFL-ETHICS as {sent}, until {sent.expires_at:%d %b %Y}.\n\n{link}\n"
-        try:
-            EmailMessage("You are invited to QFL-ETHICS", words, to=[str(sent.user.email)]).send()
-        except OSError:
-            messages.warning(request, "The mail could not be sent. Hand the link over yourself.")
-    return link
 
 
 def _person(request: HttpRequest) -> User:

@@ -9,8 +9,10 @@ from __future__ import annotations
 import uuid
 from datetime import timedelta
 
+from django.conf import settings
 from django.contrib.auth.tokens import default_token_generator
 from django.core.exceptions import ValidationError
+from django.core.mail import EmailMessage
 from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
 from django.db.models import Q, QuerySet
@@ -64,6 +66,23 @@ def activation_path(user: User) -> str:
         return ""
     uid = urlsafe_base64_encode(force_bytes(str(user.pk)))
     return reverse("account_activate", args=[uid, default_token_generator.make_token(user)])
+
+
+def way_in(row: Invitation) -> str:
+    """Where the invited person begins: at a password of their own, or at the sign-in."""
+    return activation_path(row.user) or reverse("login")
+
+
+def link_mail(row: Invitation, link: str) -> bool:
+    """Mail the way in, where there is a mail server. Says whether it went out: if not, the link is handed over."""
+    if not settings.EMAIL_HOST:
+        return False
+    words = f"{row.invited_by} invites you to QFL-ETHICS as {row}, until {row.expires_at:%d %b %Y}.\n\n{link}\n"
+    try:
+        EmailMessage("You are invited to QFL-ETHICS", words, to=[str(row.user.email)]).send()
+    except OSError:
+        return False
+    return True
 
 
 def of_institutions(actor: User) -> QuerySet[Invitation]:

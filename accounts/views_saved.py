@@ -13,6 +13,7 @@ from accounts.models import SavedView, User
 from core.errors import ApplicationError, Conflict
 
 MOST = 50  # a person's
+MOST_QUERY = 1000  # as it is written in an address
 _LEFT_OUT = {"page", "after", "before", "csrfmiddlewaretoken"}  # where somebody stood in the list, not which list
 
 
@@ -36,6 +37,8 @@ def view_save(*, user: User, name: str, path: str, query: str, share: bool) -> S
     if SavedView.objects.filter(owner=user, removed_at=None).count() >= MOST:
         raise Conflict(f"You have {MOST} saved views; remove one first.")
     kept = urlencode([(key, value) for key, value in parse_qsl(query) if key not in _LEFT_OUT])
+    if len(kept) > MOST_QUERY:
+        raise ApplicationError(f"Expected filters of at most {MOST_QUERY:,} characters, got {len(kept):,}.")
     found: dict[str, Any] = {"owner": user, "path": path, "name": name, "removed_at": None}
     try:
         with transaction.atomic():

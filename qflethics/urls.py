@@ -11,6 +11,7 @@ API: list[URLPattern | URLResolver] = [
     path("", include("models_registry.api.urls")),
     path("", include("audits.predeployment.api.urls")),
     path("", include("audits.posthoc.api.urls")),
+    path("", include("protection.api.urls")),
     path("", include("interop.api.urls")),
     path("", include("provenance.api.urls")),
     path("", include("accounts.api.urls")),

@@ -7,7 +7,9 @@ from rest_framework import serializers
 from accounts.erasure import Ground
 from accounts.keys import LONGEST_DAYS, MACHINE_ACTIONS
 from accounts.models import ApiKey, Membership
-from core.roles import MATRIX
+from core.roles import LABELS, MATRIX, Role
+
+ROLES = [(role.value, LABELS[role]) for role in Role]
 
 
 class MembershipOutput(serializers.ModelSerializer):

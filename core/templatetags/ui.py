@@ -27,7 +27,7 @@ register.tags.update(ui_blocks.register.tags)
 
 
 @register.inclusion_tag("partials/badge.html")
-def badge(value: object, label: str = "") -> dict[str, Any]:
+def badge(value: object, label: object = "") -> dict[str, Any]:
     """A state or verdict as icon + words in its tone. `label` replaces the words, never the tone."""
     return {"look": look_of(value, label=str(label))}
 

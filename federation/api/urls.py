@@ -1,6 +1,7 @@
 from django.urls import path
 
 from federation.api import (
+    studies,
     views,
     views_budget,
     views_comparison,
@@ -60,4 +61,8 @@ urlpatterns = [
     path("quantum/jobs/<uuid:job_id>/cancel", views_quantum.QuantumJobCancel.as_view(), name="api_quantum_job_cancel"),
     path("quantum/jobs/<uuid:job_id>/retry", views_quantum.QuantumJobRetry.as_view(), name="api_quantum_job_retry"),
     path("quantum/consents", views_quantum.QuantumConsents.as_view(), name="api_quantum_consents"),
+    path(f"{_FEDERATION}/feature-studies", studies.FeatureStudies.as_view(), name="api_feature_studies"),
+    path("runs/<uuid:run_id>/contribution-studies", studies.ContributionStudies.as_view(), name="api_contributions"),
+    path(f"{_FEDERATION}/site-passes", studies.SitePasses.as_view(), name="api_site_passes"),
+    path("site-passes/<uuid:pass_id>/revoke", studies.SitePassRevocation.as_view(), name="api_site_pass_revoke"),
 ]

@@ -58,6 +58,70 @@ _OWN: dict[str, dict[str, Any]] = {
             ]
         }
     },
+    "processing_note_save": {
+        "request": {"revision": 0, "texts": {"controller": "Hospital North", "legal_basis": "Art. 9(2)(h)"}}
+    },
+    "assessment_save": {
+        "request": {"revision": 1, "sections": {"description": "The model marks scans that a radiologist reads first."}}
+    },
+    "breach_open": {
+        "request": {
+            "institution": "north", "aware_at": "2026-07-01T09:30:00Z", "persons": 40, "personal_data": True,
+            "nature": "A laptop with case numbers was lost on a train; its disk is encrypted.",
+        }
+    },
+    "breach_answer": {
+        "request": {
+            "answer": "notified", "duty": "gdpr_33", "done_at": "2026-07-02T16:00:00Z",
+            "text": "Told to the authority under its number 2026-88.",
+        }
+    },
+    "subject_request_record": {
+        "request": {
+            "institution": "north", "kind": "access", "reference": "DP-2026-31", "patient": "4711",
+            "received_on": "2026-07-01", "text": "By letter.",
+        }
+    },
+    "subject_step": {"request": {"step": "confirm", "text": "Identity card seen at the front desk."}},
+    "retention_rule_set": {
+        "request": {"days": 3653, "legal_basis": "Sec. 630f(3) BGB", "reason": "Our records office asks for ten years."}
+    },
+    "hold_place": {
+        "request": {"record_class": "", "ends_on": "2026-12-31", "reason": "Regional court, matter 4 O 12/26."}
+    },
+    "sample_draw": {"request": {"kind": "controls", "wanted": 40, "words": "Dice: 3 6 1 4 4 2"}},
+    "sample_find": {"request": {"finding": "minor", "text": "The risk file was last read fourteen months ago."}},
+    "emergency_request": {
+        "request": {
+            "institution": "north", "password": "correct horse battery",
+            "reason": "The model marks every scan as clear, and no officer answers since 02:10.",
+        }
+    },
+    "emergency_review": {
+        "request": {"verdict": "justified", "review": "Two officers were off duty; the halt was used and nothing else."}
+    },
+    "person_invite": {
+        "request": {
+            "email": "a.weber@north.example", "name": "A. Weber", "institution": "north", "role": "ethics_officer",
+        }
+    },
+    "identity_provider_add": {
+        "request": {
+            "institution": "north", "slug": "north", "name": "North's own sign-in",
+            "issuer": "https://login.north.example", "client_id": "qfl-ethics", "secret": "…",
+            "factor_amr": ["mfa", "hwk"], "factor_acr": [], "is_active": True,
+        }
+    },
+    "preferences_save": {
+        "request": {
+            "language": "de", "time_zone": "Europe/Berlin", "shortcuts": True, "digest": "daily",
+            "ways": {"approval": "at_once"},
+        }
+    },
+    "view_save": {
+        "request": {"name": "Open at north", "path": "/incidents/", "query": "state=open&site=north", "share": True}
+    },
+    "feature_study": {"request": {"features": ["age", "lesion_area"], "epsilon": 1.0}},
     "key_issue": {
         "request": {"name": "PACS of north", "institution": _ID, "actions": ["event.record"], "days": 90}
     },

@@ -14,11 +14,15 @@ from qflethics.api.examples import example_of, named_examples
 _PREFIX = "/api/v1/"
 _WRITES = {"post", "put", "patch", "delete"}
 SECTIONS = {
-    "me": "Who asks, and what they may.",
+    "me": "Who asks, what they may, and what they chose: inbox, preferences, saved views, invitations.",
     "home": "What waits for you.",
-    "people": "Who is on the platform.",
+    "search": "Everything that you may open, by words, number, digest or identifier.",
+    "people": "Who is on the platform, and who is invited.",
+    "identity-providers": "Sign-in services of institutions.",
+    "emergencies": "Emergency access of two people.",
     "api-keys": "Keys of machines.",
     "federations": "Federations, their sites, agreements, budgets, quantum keys and invitations.",
+    "site-passes": "Certificates of hospitals' machines.",
     "invitations": "Invitations to hospitals.",
     "runs": "Training runs: terms, consents, control, events, comparison.",
     "reconsiderations": "What a run learned from data that are lent no more.",
@@ -39,12 +43,14 @@ SECTIONS = {
     "notices": "Notices to people.",
     "webhooks": "Systems that are told.",
     "reports": "Periodic reports.",
+    "samples": "External auditors' samples, and what was found in them.",
     "board-reviews": "Reviews by the board.",
     "board-findings": "Following up what a board found.",
     "controls": "Frameworks of controls and their evidence coverage.",
     "risks": "The register of risks.",
     "ledger": "The transparency log, its proofs, anchors and decisions on the chain.",
     "public-cards": "Published model cards, for everybody.",
+    "protection": "Data protection: record of processing, impact assessments, patients' requests, breaches, retention.",
     "patient-erasures": "Erasure of patients.",
     "factor-resets": "Lost second factors.",
 }

@@ -16,10 +16,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.api.callers import person
+from accounts.api.callers import asked, person
 from qflethics.api.reading import problems, sections
 from qflethics.home.figures import key_figures
 from qflethics.home.needs import needs_of
+from qflethics.home.search import found, understood
 
 
 class NeedOutput(serializers.Serializer):
@@ -51,6 +52,42 @@ class Home(APIView):
         """What waits for you, most urgent first, and how much there is."""
         user = person(request)
         return Response(HomeOutput({"needs": needs_of(user), "figures": key_figures(user)}).data)
+
+
+class HitOutput(serializers.Serializer):
+    title = serializers.CharField()
+    url = serializers.CharField(help_text="The page of it.")
+    detail = serializers.CharField(allow_blank=True)
+    state = serializers.CharField(allow_blank=True)
+    when = serializers.DateTimeField(allow_null=True)
+
+
+class HitsOutput(serializers.Serializer):
+    """What was found of one kind."""
+
+    kind = serializers.CharField(source="key")
+    more = serializers.BooleanField(help_text="There are more of this kind than are told; add a word.")
+    hits = HitOutput(many=True)
+
+
+class SearchOutput(serializers.Serializer):
+    groups = HitsOutput(many=True)
+
+
+class SearchFilter(serializers.Serializer):
+    q = serializers.CharField(
+        required=False, allow_blank=True, default="", help_text="Words, a number, a digest or an identifier."
+    )
+
+
+class Search(APIView):
+    action_name = "home.view"
+
+    @extend_schema(responses=SearchOutput, operation_id="search", parameters=[SearchFilter])
+    def get(self, request: Request) -> Response:
+        """Everything that you may open, by words, number, digest or identifier."""
+        wanted = asked(SearchFilter, request)["q"]
+        return Response(SearchOutput({"groups": found(person(request), understood(wanted))}).data)
 
 
 @cache

@@ -8,8 +8,10 @@ from typing import Any
 
 from django.utils import timezone
 
+from accounts import emergency, invitations, providers, views_saved
+from accounts.inbox import people_tell
 from accounts.models import ApiKey
-from audits.posthoc import boards, risks
+from audits.posthoc import boards, risks, samples
 from audits.posthoc import services as reporting
 from audits.posthoc.models import Report
 from audits.predeployment import services as auditing
@@ -17,6 +19,9 @@ from audits.predeployment.models import AuditPolicy
 from audits.runtime import services as runtime
 from audits.runtime.models import Incident
 from core.roles import MATRIX, Role
+from federation.models import SitePass
+from models_registry.models import Model
+from protection import assessments, breaches, requests, retention
 from provenance import checkpoints, sequencing
 from tests.factories.federation import World, make_federation, make_run
 from tests.factories.people import People, make_people
@@ -106,3 +111,55 @@ def key_of(role: Role, people: People) -> str:
         expires_at=timezone.now() + dt.timedelta(days=1),
     )  # fmt: skip
     return secret
+
+
+def add_the_rest(made: Everything) -> None:
+    """One of each thing of data protection, identity and a person's own, besides."""
+    people, known, officer = made.people, made.known, made.people.officer_north
+    model = Model.objects.get(id=known["models", "id"])
+    now = timezone.now()
+    facts = dict.fromkeys(("persons", "personal_data", "risk", "high_risk", "phi"))
+    request = requests.request_record(
+        institution=people.north, kind="access", reference="M-1", patient="mrn-1", text="", received_on=now.date(),
+        actor=officer,
+    )  # fmt: skip
+    breach = breaches.breach_open(
+        institution=people.north, incident=None, nature="A laptop was lost.", aware_at=now, processor=False,
+        actor=officer, **facts,
+    )  # fmt: skip
+    hold = retention.hold_place(record=None, ends_on=now.date(), reason="A matter in court.", actor=officer)
+    known |= {
+        ("protection", "assessment_id"): assessments.assessment_begin(model=model, actor=officer).id,
+        ("protection", "request_id"): requests.identity_confirm(request=request, text="Seen.", actor=officer).id,
+        ("protection", "breach_id"): breach.id, ("protection", "hold_id"): hold.id, ("protection", "key"): "training",
+    }  # fmt: skip
+    sample = samples.sample_draw(kind="controls", wanted=40, words="dice", actor=people.external)
+    known |= {("samples", "sample_id"): sample.id, ("samples", "item_id"): sample.items.first().id}
+    _make_own(made)
+
+
+def _make_own(made: Everything) -> None:
+    people, known = made.people, made.known
+    access = emergency.emergency_request(
+        actor=people.clinician, institution=people.north, reason="Lesions are missed at night.", session={}
+    )
+    invited = invitations.invitation_send(
+        actor=people.administrator, email=str(people.officer_north.email), name="O", institution=people.north,
+        role=Role.CLINICIAN,
+    )  # fmt: skip
+    provider = providers.provider_save(
+        actor=people.administrator, institution=people.north, slug="north", name="North", client_id="qfl",
+        issuer="https://login.north.example",
+    )  # fmt: skip
+    people_tell(users=[people.administrator.id], kind="work", key="k", title="A job gave up")
+    view = views_saved.view_save(user=people.administrator, name="Open", path="/incidents/", query="", share=False)
+    site = SitePass.objects.create(
+        participant=made.world.federation.participants.get(site="north"), kind=SitePass.Kind.FLARE,
+        fingerprint="f" * 64, not_after=timezone.now() + dt.timedelta(days=9),
+    )  # fmt: skip
+    known |= {
+        ("emergencies", "access_id"): access.id, ("people", "invitation_id"): invited.id,
+        ("me", "invitation_id"): invited.id, ("identity-providers", "provider_id"): provider.id,
+        ("me", "message_id"): people.administrator.inbox.get(key="k").id, ("me", "view_id"): view.id,
+        ("site-passes", "pass_id"): site.id,
+    }  # fmt: skip

@@ -1,8 +1,9 @@
 from django.urls import path
 
-from audits.posthoc.api import boards, controls, risks, views
+from audits.posthoc.api import boards, controls, risks, samples, signing, views
 
 _REVIEW = "board-reviews/<uuid:review_id>"
+_SAMPLE = "samples/<uuid:sample_id>"
 _REPORT = "reports/<uuid:report_id>"
 _EVIDENCE = "controls/evidence/<uuid:evidence_id>"
 _CONTROL = "controls/<slug:key>/<slug:control>"
@@ -15,6 +16,8 @@ urlpatterns = [
     path(f"{_REVIEW}/signature", boards.BoardSignature.as_view(), name="api_board_sign"),
     path("board-findings/<uuid:finding_id>/steps", boards.BoardFollowUp.as_view(), name="api_board_follow"),
     path("reports", views.Reports.as_view(), name="api_reports"),
+    path("reports/schema", signing.ReportSchema.as_view(), name="api_report_schema"),
+    path("reports/keys", signing.ReportKeys.as_view(), name="api_report_keys"),
     path(_REPORT, views.ReportDetail.as_view(), name="api_report"),
     path(f"{_REPORT}/pdf", views.ReportPdf.as_view(), name="api_report_pdf"),
     path(f"{_REPORT}/csv", views.ReportCsv.as_view(), name="api_report_csv"),
@@ -24,6 +27,14 @@ urlpatterns = [
     path(f"{_REPORT}/package", views.ReportPackage.as_view(), name="api_report_package"),
     path(f"{_REPORT}/evidence", views.ReportEvidence.as_view(), name="api_report_evidence"),
     path(f"{_REPORT}/issues", views.ReportReissue.as_view(), name="api_report_reissue"),
+    path(f"{_REPORT}/statements", signing.ReportStatements.as_view(), name="api_report_statements"),
+    path(f"{_REPORT}/sign-offs", signing.ReportSignOffs.as_view(), name="api_report_sign"),
+    path("samples", samples.Samples.as_view(), name="api_samples"),
+    path(_SAMPLE, samples.SampleDetail.as_view(), name="api_sample"),
+    path(f"{_SAMPLE}/items", samples.SampleItems.as_view(), name="api_sample_items"),
+    path(f"{_SAMPLE}/close", samples.SampleClosing.as_view(), name="api_sample_close"),
+    path("samples/items/<uuid:item_id>/finding", samples.SampleFinding.as_view(), name="api_sample_find"),
+    path("samples/items/<uuid:item_id>/file", samples.SampleFile.as_view(), name="api_sample_file"),
     path("controls", controls.Frameworks.as_view(), name="api_controls"),
     path(f"{_EVIDENCE}/file", controls.EvidenceFile.as_view(), name="api_control_evidence_file"),
     path(f"{_EVIDENCE}/withdraw", controls.EvidenceWithdrawal.as_view(), name="api_control_evidence_withdraw"),

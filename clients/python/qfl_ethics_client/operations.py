@@ -914,13 +914,13 @@ class Operations(Transport):
         kind: Literal["oscal", "xlsx"],
         *,
         if_none_match: str | None = None,
-    ) -> bytes:
+    ) -> str:
         """One framework, or `all`, with its evidence coverage: XLSX for people, OSCAL for programs.
 
         Needs the right `control.view`: Administrator, Auditor, Ethics officer.
         """
 
-        return self.fetch(
+        return self.ask(
             "GET",
             f"/api/v1/controls/{self.part(key)}/exports/{self.part(kind)}",
             headers={"If-None-Match": if_none_match},
@@ -931,13 +931,13 @@ class Operations(Transport):
         evidence_id: str,
         *,
         if_none_match: str | None = None,
-    ) -> bytes:
+    ) -> str:
         """A file that was brought, as it came. The reading is recorded.
 
         Needs the right `control.view`: Administrator, Auditor, Ethics officer.
         """
 
-        return self.fetch(
+        return self.ask(
             "GET",
             f"/api/v1/controls/evidence/{self.part(evidence_id)}/file",
             headers={"If-None-Match": if_none_match},
@@ -1376,6 +1376,98 @@ class Operations(Transport):
             headers={"If-None-Match": if_none_match},
         )
 
+    def emergencies_list(
+        self,
+        *,
+        institution: str | None = None,
+        limit: int | None = None,
+        offset: int | None = None,
+        unjudged: bool | None = None,
+        if_none_match: str | None = None,
+    ) -> shapes.Page[shapes.EmergencyOutput]:
+        """Emergency accesses that the caller may see, newest first.
+
+        Needs the right `emergency.view`: Administrator, Auditor, Clinician, Ethics officer, Site operator.
+        """
+
+        return self.ask(
+            "GET",
+            "/api/v1/emergencies",
+            query={"institution": institution, "limit": limit, "offset": offset, "unjudged": unjudged},
+            headers={"If-None-Match": if_none_match},
+        )
+
+    def emergency_request(
+        self,
+        body: shapes.EmergencyInput,
+        *,
+        if_match: str | None = None,
+    ) -> shapes.EmergencyOutput:
+        """Ask for the rights, with your password once more. They are lent to this session when another confirms.
+
+        Needs the right `emergency.request`: Administrator, Clinician, Site operator.
+        """
+
+        return self.ask(
+            "POST",
+            "/api/v1/emergencies",
+            headers={"If-Match": if_match},
+            json=body,
+        )
+
+    def emergency_confirm(
+        self,
+        access_id: str,
+        *,
+        if_match: str | None = None,
+    ) -> shapes.EmergencyOutput:
+        """Confirm what another asked for, within ten minutes: from now on the rights are lent, for an hour.
+
+        Needs the right `emergency.confirm`: Administrator, Clinician, Ethics officer, Site operator.
+        """
+
+        return self.ask(
+            "POST",
+            f"/api/v1/emergencies/{self.part(access_id)}/confirm",
+            headers={"If-Match": if_match},
+        )
+
+    def emergency_end(
+        self,
+        access_id: str,
+        *,
+        if_match: str | None = None,
+    ) -> shapes.EmergencyOutput:
+        """End it before the hour is over, or take the request back.
+
+        Needs the right `emergency.view`: Administrator, Auditor, Clinician, Ethics officer, Site operator.
+        """
+
+        return self.ask(
+            "POST",
+            f"/api/v1/emergencies/{self.part(access_id)}/end",
+            headers={"If-Match": if_match},
+        )
+
+    def emergency_review(
+        self,
+        access_id: str,
+        body: shapes.EmergencyReviewInput,
+        *,
+        if_match: str | None = None,
+    ) -> shapes.EmergencyOutput:
+        """Say afterwards whether it was right: by somebody who neither asked nor confirmed.
+
+        Needs the right `emergency.review`: Auditor, Ethics officer.
+        """
+
+        return self.ask(
+            "POST",
+            f"/api/v1/emergencies/{self.part(access_id)}/review",
+            headers={"If-Match": if_match},
+            json=body,
+        )
+
     def external_audits_list(
         self,
         *,
@@ -1513,14 +1605,14 @@ class Operations(Transport):
         finding_id: str,
         *,
         if_none_match: str | None = None,
-    ) -> bytes:
+    ) -> str:
         """A finding's file, as it came.
 
         Needs the right `external.view`: Administrator, Auditor, Ethics officer, External auditor, Site
         operator.
         """
 
-        return self.fetch(
+        return self.ask(
             "GET",
             f"/api/v1/external-audits/{self.part(id)}/findings/{self.part(finding_id)}/file",
             headers={"If-None-Match": if_none_match},
@@ -1721,6 +1813,45 @@ class Operations(Transport):
             headers={"If-None-Match": if_none_match},
         )
 
+    def federations_feature_studies_list(
+        self,
+        federation_id: str,
+        *,
+        limit: int | None = None,
+        offset: int | None = None,
+        if_none_match: str | None = None,
+    ) -> shapes.Page[shapes.FeatureStudyOutput]:
+        """How the sites' features are distributed, newest question first; POST asks anew.
+
+        Needs the right `federation.view`: Administrator, Auditor, Ethics officer, Site operator.
+        """
+
+        return self.ask(
+            "GET",
+            f"/api/v1/federations/{self.part(federation_id)}/feature-studies",
+            query={"limit": limit, "offset": offset},
+            headers={"If-None-Match": if_none_match},
+        )
+
+    def feature_study(
+        self,
+        federation_id: str,
+        body: shapes.FeatureStudyInput,
+        *,
+        if_match: str | None = None,
+    ) -> shapes.FeatureStudyOutput:
+        """Ask every site. It is charged to each budget first; GET shows the answers as they come.
+
+        Needs the right `federation.manage`: Administrator.
+        """
+
+        return self.ask(
+            "POST",
+            f"/api/v1/federations/{self.part(federation_id)}/feature-studies",
+            headers={"If-Match": if_match},
+            json=body,
+        )
+
     def federations_invitations_list(
         self,
         federation_id: str,
@@ -1896,6 +2027,29 @@ class Operations(Transport):
             json=body,
         )
 
+    def federations_site_passes_list(
+        self,
+        federation_id: str,
+        *,
+        kind: Literal["door", "flare"] | None = None,
+        limit: int | None = None,
+        offset: int | None = None,
+        site: str | None = None,
+        unrevoked: bool | None = None,
+        if_none_match: str | None = None,
+    ) -> shapes.Page[shapes.SitePassOutput]:
+        """Certificates of the sites' machines, newest first. No key is in them.
+
+        Needs the right `federation.view`: Administrator, Auditor, Ethics officer, Site operator.
+        """
+
+        return self.ask(
+            "GET",
+            f"/api/v1/federations/{self.part(federation_id)}/site-passes",
+            query={"kind": kind, "limit": limit, "offset": offset, "site": site, "unrevoked": unrevoked},
+            headers={"If-None-Match": if_none_match},
+        )
+
     def home(
         self,
         *,
@@ -1911,6 +2065,81 @@ class Operations(Transport):
             "GET",
             "/api/v1/home",
             headers={"If-None-Match": if_none_match},
+        )
+
+    def identity_providers_list(
+        self,
+        *,
+        active: bool | None = None,
+        institution: str | None = None,
+        limit: int | None = None,
+        offset: int | None = None,
+        if_none_match: str | None = None,
+    ) -> shapes.Page[shapes.IdentityProviderOutput]:
+        """Identity providers of the institutions that you administer, by name.
+
+        Needs the right `provider.manage`: Administrator.
+        """
+
+        return self.ask(
+            "GET",
+            "/api/v1/identity-providers",
+            query={"active": active, "institution": institution, "limit": limit, "offset": offset},
+            headers={"If-None-Match": if_none_match},
+        )
+
+    def identity_provider_add(
+        self,
+        body: shapes.IdentityProviderInput,
+        *,
+        if_match: str | None = None,
+    ) -> shapes.IdentityProviderOutput:
+        """Set up the sign-in service of an institution (OpenID Connect).
+
+        Needs the right `provider.manage`: Administrator.
+        """
+
+        return self.ask(
+            "POST",
+            "/api/v1/identity-providers",
+            headers={"If-Match": if_match},
+            json=body,
+        )
+
+    def identity_providers_retrieve(
+        self,
+        provider_id: str,
+        *,
+        if_none_match: str | None = None,
+    ) -> shapes.IdentityProviderOutput:
+        """One provider.
+
+        Needs the right `provider.manage`: Administrator.
+        """
+
+        return self.ask(
+            "GET",
+            f"/api/v1/identity-providers/{self.part(provider_id)}",
+            headers={"If-None-Match": if_none_match},
+        )
+
+    def identity_provider_change(
+        self,
+        provider_id: str,
+        body: shapes.IdentityProviderChangeInput,
+        *,
+        if_match: str | None = None,
+    ) -> shapes.IdentityProviderOutput:
+        """Change a provider. Its institution and short name stay.
+
+        Needs the right `provider.manage`: Administrator.
+        """
+
+        return self.ask(
+            "PUT",
+            f"/api/v1/identity-providers/{self.part(provider_id)}",
+            headers={"If-Match": if_match},
+            json=body,
         )
 
     def incidents_list(
@@ -2666,6 +2895,231 @@ class Operations(Transport):
             headers={"If-None-Match": if_none_match},
         )
 
+    def me_inbox_list(
+        self,
+        *,
+        kind: Literal["amber", "appeal", "approval", "audit", "halt", "ledger", "overdue", "retrain", "work"] | None = None,
+        limit: int | None = None,
+        offset: int | None = None,
+        unread: bool | None = None,
+        if_none_match: str | None = None,
+    ) -> shapes.Page[shapes.MessageOutput]:
+        """What you were told, newest first.
+
+        Needs the right `account.own`: Administrator, Auditor, Clinician, Ethics officer, External auditor, Site
+        operator.
+        """
+
+        return self.ask(
+            "GET",
+            "/api/v1/me/inbox",
+            query={"kind": kind, "limit": limit, "offset": offset, "unread": unread},
+            headers={"If-None-Match": if_none_match},
+        )
+
+    def message_read(
+        self,
+        message_id: str,
+        *,
+        if_match: str | None = None,
+    ) -> shapes.MessageOutput:
+        """Mark a message as read.
+
+        Needs the right `account.own`: Administrator, Auditor, Clinician, Ethics officer, External auditor, Site
+        operator.
+        """
+
+        return self.ask(
+            "POST",
+            f"/api/v1/me/inbox/{self.part(message_id)}/read",
+            headers={"If-Match": if_match},
+        )
+
+    def message_unread(
+        self,
+        message_id: str,
+        *,
+        if_match: str | None = None,
+    ) -> shapes.MessageOutput:
+        """Take "read" back.
+
+        Needs the right `account.own`: Administrator, Auditor, Clinician, Ethics officer, External auditor, Site
+        operator.
+        """
+
+        return self.ask(
+            "POST",
+            f"/api/v1/me/inbox/{self.part(message_id)}/unread",
+            headers={"If-Match": if_match},
+        )
+
+    def inbox_read(
+        self,
+        *,
+        if_match: str | None = None,
+    ) -> shapes.ReadOutput:
+        """Mark all that is unread as read.
+
+        Needs the right `account.own`: Administrator, Auditor, Clinician, Ethics officer, External auditor, Site
+        operator.
+        """
+
+        return self.ask(
+            "POST",
+            "/api/v1/me/inbox/read",
+            headers={"If-Match": if_match},
+        )
+
+    def me_invitations_list(
+        self,
+        *,
+        limit: int | None = None,
+        offset: int | None = None,
+        if_none_match: str | None = None,
+    ) -> shapes.Page[shapes.PersonInvitationOutput]:
+        """Roles that wait for you, newest first.
+
+        Needs the right `account.own`: Administrator, Auditor, Clinician, Ethics officer, External auditor, Site
+        operator.
+        """
+
+        return self.ask(
+            "GET",
+            "/api/v1/me/invitations",
+            query={"limit": limit, "offset": offset},
+            headers={"If-None-Match": if_none_match},
+        )
+
+    def invitation_accept(
+        self,
+        invitation_id: str,
+        *,
+        if_match: str | None = None,
+    ) -> shapes.PersonInvitationOutput:
+        """Take a further role that waits for you.
+
+        Needs the right `account.own`: Administrator, Auditor, Clinician, Ethics officer, External auditor, Site
+        operator.
+        """
+
+        return self.ask(
+            "POST",
+            f"/api/v1/me/invitations/{self.part(invitation_id)}/accept",
+            headers={"If-Match": if_match},
+        )
+
+    def preferences(
+        self,
+        *,
+        if_none_match: str | None = None,
+    ) -> shapes.PreferencesOutput:
+        """Language, time zone, shortcuts, and how you hear of things.
+
+        Needs the right `account.own`: Administrator, Auditor, Clinician, Ethics officer, External auditor, Site
+        operator.
+        """
+
+        return self.ask(
+            "GET",
+            "/api/v1/me/preferences",
+            headers={"If-None-Match": if_none_match},
+        )
+
+    def preferences_save(
+        self,
+        body: shapes.PreferencesInput,
+        *,
+        if_match: str | None = None,
+    ) -> shapes.PreferencesOutput:
+        """Choose them. What is always sent cannot be turned off.
+
+        Needs the right `account.own`: Administrator, Auditor, Clinician, Ethics officer, External auditor, Site
+        operator.
+        """
+
+        return self.ask(
+            "PUT",
+            "/api/v1/me/preferences",
+            headers={"If-Match": if_match},
+            json=body,
+        )
+
+    def me_views_list(
+        self,
+        *,
+        limit: int | None = None,
+        offset: int | None = None,
+        path: str | None = None,
+        if_none_match: str | None = None,
+    ) -> shapes.Page[shapes.SavedViewOutput]:
+        """Your saved views, and those that others share within your institution, by name.
+
+        Needs the right `account.own`: Administrator, Auditor, Clinician, Ethics officer, External auditor, Site
+        operator.
+        """
+
+        return self.ask(
+            "GET",
+            "/api/v1/me/views",
+            query={"limit": limit, "offset": offset, "path": path},
+            headers={"If-None-Match": if_none_match},
+        )
+
+    def view_save(
+        self,
+        body: shapes.SavedViewInput,
+        *,
+        if_match: str | None = None,
+    ) -> shapes.SavedViewOutput:
+        """Keep a page with its filters under a name.
+
+        Needs the right `account.own`: Administrator, Auditor, Clinician, Ethics officer, External auditor, Site
+        operator.
+        """
+
+        return self.ask(
+            "POST",
+            "/api/v1/me/views",
+            headers={"If-Match": if_match},
+            json=body,
+        )
+
+    def view_remove(
+        self,
+        view_id: str,
+        *,
+        if_match: str | None = None,
+    ) -> shapes.SavedViewOutput:
+        """Remove a view of yours; within a day it can be brought back.
+
+        Needs the right `account.own`: Administrator, Auditor, Clinician, Ethics officer, External auditor, Site
+        operator.
+        """
+
+        return self.ask(
+            "POST",
+            f"/api/v1/me/views/{self.part(view_id)}/remove",
+            headers={"If-Match": if_match},
+        )
+
+    def view_restore(
+        self,
+        view_id: str,
+        *,
+        if_match: str | None = None,
+    ) -> shapes.SavedViewOutput:
+        """Bring a removed view back.
+
+        Needs the right `account.own`: Administrator, Auditor, Clinician, Ethics officer, External auditor, Site
+        operator.
+        """
+
+        return self.ask(
+            "POST",
+            f"/api/v1/me/views/{self.part(view_id)}/restore",
+            headers={"If-Match": if_match},
+        )
+
     def models_list(
         self,
         *,
@@ -2817,6 +3271,63 @@ class Operations(Transport):
             json=body,
         )
 
+    def people_invitations_list(
+        self,
+        *,
+        accepted: bool | None = None,
+        institution: str | None = None,
+        limit: int | None = None,
+        offset: int | None = None,
+        role: Literal["administrator", "ethics_officer", "auditor", "site_operator", "clinician"] | None = None,
+        if_none_match: str | None = None,
+    ) -> shapes.Page[shapes.PersonInvitationOutput]:
+        """Invitations of people, newest first.
+
+        Needs the right `people.invite`: Administrator.
+        """
+
+        return self.ask(
+            "GET",
+            "/api/v1/people/invitations",
+            query={"accepted": accepted, "institution": institution, "limit": limit, "offset": offset, "role": role},
+            headers={"If-None-Match": if_none_match},
+        )
+
+    def person_invite(
+        self,
+        body: shapes.PersonInvitationInput,
+        *,
+        if_match: str | None = None,
+    ) -> shapes.NewPersonInvitationOutput:
+        """Invite an address to a role. The link stands in this answer alone.
+
+        Needs the right `people.invite`: Administrator.
+        """
+
+        return self.ask(
+            "POST",
+            "/api/v1/people/invitations",
+            headers={"If-Match": if_match},
+            json=body,
+        )
+
+    def person_uninvite(
+        self,
+        invitation_id: str,
+        *,
+        if_match: str | None = None,
+    ) -> shapes.PersonInvitationOutput:
+        """Take an invitation back that was not accepted.
+
+        Needs the right `people.invite`: Administrator.
+        """
+
+        return self.ask(
+            "POST",
+            f"/api/v1/people/invitations/{self.part(invitation_id)}/withdraw",
+            headers={"If-Match": if_match},
+        )
+
     def bulk_prediction(
         self,
         bulk_id: str,
@@ -2865,6 +3376,664 @@ class Operations(Transport):
         return self.ask(
             "POST",
             f"/api/v1/prediction-files/{self.part(bulk_id)}/cancel",
+            headers={"If-Match": if_match},
+        )
+
+    def protection(
+        self,
+        *,
+        if_none_match: str | None = None,
+    ) -> shapes.OverviewOutput:
+        """How data protection stands, and what of it waits for you.
+
+        Needs the right `protection.view`: Administrator, Auditor, Ethics officer.
+        """
+
+        return self.ask(
+            "GET",
+            "/api/v1/protection",
+            headers={"If-None-Match": if_none_match},
+        )
+
+    def protection_assessments_list(
+        self,
+        *,
+        limit: int | None = None,
+        model: str | None = None,
+        offset: int | None = None,
+        review_before: str | None = None,
+        state: Literal["draft", "signed"] | None = None,
+        if_none_match: str | None = None,
+    ) -> shapes.Page[shapes.AssessmentOutput]:
+        """Editions of impact assessments, newest first.
+
+        Needs the right `protection.view`: Administrator, Auditor, Ethics officer.
+        """
+
+        return self.ask(
+            "GET",
+            "/api/v1/protection/assessments",
+            query={"limit": limit, "model": model, "offset": offset, "review_before": review_before, "state": state},
+            headers={"If-None-Match": if_none_match},
+        )
+
+    def assessment_begin(
+        self,
+        body: shapes.AssessmentInput,
+        *,
+        if_match: str | None = None,
+    ) -> shapes.AssessmentDetailOutput:
+        """Begin the next edition of a model's impact assessment (GDPR Art. 35).
+
+        Needs the right `protection.edit`: Administrator, Ethics officer.
+        """
+
+        return self.ask(
+            "POST",
+            "/api/v1/protection/assessments",
+            headers={"If-Match": if_match},
+            json=body,
+        )
+
+    def protection_assessments_retrieve(
+        self,
+        assessment_id: str,
+        *,
+        if_none_match: str | None = None,
+    ) -> shapes.AssessmentDetailOutput:
+        """One edition: its sections, what is missing, and the facts of the platform.
+
+        Needs the right `protection.view`: Administrator, Auditor, Ethics officer.
+        """
+
+        return self.ask(
+            "GET",
+            f"/api/v1/protection/assessments/{self.part(assessment_id)}",
+            headers={"If-None-Match": if_none_match},
+        )
+
+    def assessment_save(
+        self,
+        assessment_id: str,
+        body: shapes.SectionsInput,
+        *,
+        if_match: str | None = None,
+    ) -> shapes.AssessmentDetailOutput:
+        """Save the sections of a draft. Who saves has written it, and does not sign it.
+
+        Needs the right `protection.edit`: Administrator, Ethics officer.
+        """
+
+        return self.ask(
+            "PUT",
+            f"/api/v1/protection/assessments/{self.part(assessment_id)}",
+            headers={"If-Match": if_match},
+            json=body,
+        )
+
+    def assessment_pdf(
+        self,
+        assessment_id: str,
+        *,
+        if_none_match: str | None = None,
+    ) -> bytes:
+        """An edition as PDF, with its content as JSON attached.
+
+        Needs the right `protection.view`: Administrator, Auditor, Ethics officer.
+        """
+
+        return self.fetch(
+            "GET",
+            f"/api/v1/protection/assessments/{self.part(assessment_id)}/pdf",
+            headers={"If-None-Match": if_none_match},
+        )
+
+    def assessment_sign(
+        self,
+        assessment_id: str,
+        body: shapes.AssessmentSignatureInput,
+        *,
+        if_match: str | None = None,
+    ) -> shapes.AssessmentDetailOutput:
+        """Sign a complete draft that somebody else wrote; with your password once more. It stays as it is.
+
+        Needs the right `assessment.sign`: Ethics officer.
+        """
+
+        return self.ask(
+            "POST",
+            f"/api/v1/protection/assessments/{self.part(assessment_id)}/signature",
+            headers={"If-Match": if_match},
+            json=body,
+        )
+
+    def protection_backups_list(
+        self,
+        *,
+        limit: int | None = None,
+        offset: int | None = None,
+        if_none_match: str | None = None,
+    ) -> shapes.Page[shapes.BackupOutput]:
+        """Backups that were made, newest first. The files lie elsewhere.
+
+        Needs the right `protection.view`: Administrator, Auditor, Ethics officer.
+        """
+
+        return self.ask(
+            "GET",
+            "/api/v1/protection/backups",
+            query={"limit": limit, "offset": offset},
+            headers={"If-None-Match": if_none_match},
+        )
+
+    def protection_breaches_list(
+        self,
+        *,
+        institution: str | None = None,
+        limit: int | None = None,
+        offset: int | None = None,
+        open: bool | None = None,
+        since: str | None = None,
+        if_none_match: str | None = None,
+    ) -> shapes.Page[shapes.BreachOutput]:
+        """Breaches of personal data, newest first.
+
+        Needs the right `protection.view`: Administrator, Auditor, Ethics officer.
+        """
+
+        return self.ask(
+            "GET",
+            "/api/v1/protection/breaches",
+            query={"institution": institution, "limit": limit, "offset": offset, "open": open, "since": since},
+            headers={"If-None-Match": if_none_match},
+        )
+
+    def breach_open(
+        self,
+        body: shapes.BreachInput,
+        *,
+        if_match: str | None = None,
+    ) -> shapes.BreachDetailOutput:
+        """Enter a breach in the register; its clocks run from the moment of awareness.
+
+        Needs the right `protection.edit`: Administrator, Ethics officer.
+        """
+
+        return self.ask(
+            "POST",
+            "/api/v1/protection/breaches",
+            headers={"If-Match": if_match},
+            json=body,
+        )
+
+    def protection_breaches_retrieve(
+        self,
+        breach_id: str,
+        *,
+        if_none_match: str | None = None,
+    ) -> shapes.BreachDetailOutput:
+        """One breach: facts, duties with their clocks, and what was answered.
+
+        Needs the right `protection.view`: Administrator, Auditor, Ethics officer.
+        """
+
+        return self.ask(
+            "GET",
+            f"/api/v1/protection/breaches/{self.part(breach_id)}",
+            headers={"If-None-Match": if_none_match},
+        )
+
+    def breach_facts(
+        self,
+        breach_id: str,
+        body: shapes.FactsChangeInput,
+        *,
+        if_match: str | None = None,
+    ) -> shapes.BreachDetailOutput:
+        """Correct or complete the facts; the duties follow from them.
+
+        Needs the right `protection.edit`: Administrator, Ethics officer.
+        """
+
+        return self.ask(
+            "PUT",
+            f"/api/v1/protection/breaches/{self.part(breach_id)}",
+            headers={"If-Match": if_match},
+            json=body,
+        )
+
+    def breach_answer(
+        self,
+        breach_id: str,
+        body: shapes.AnswerInput,
+        *,
+        if_match: str | None = None,
+    ) -> shapes.BreachDetailOutput:
+        """Record that somebody was notified, that it was decided not to, or a remark.
+
+        Needs the right `protection.edit`: Administrator, Ethics officer.
+        """
+
+        return self.ask(
+            "POST",
+            f"/api/v1/protection/breaches/{self.part(breach_id)}/answers",
+            headers={"If-Match": if_match},
+            json=body,
+        )
+
+    def breach_close(
+        self,
+        breach_id: str,
+        *,
+        if_match: str | None = None,
+    ) -> shapes.BreachDetailOutput:
+        """Close a breach of which every duty was answered. It stays on the register.
+
+        Needs the right `protection.edit`: Administrator, Ethics officer.
+        """
+
+        return self.ask(
+            "POST",
+            f"/api/v1/protection/breaches/{self.part(breach_id)}/close",
+            headers={"If-Match": if_match},
+        )
+
+    def continuity(
+        self,
+        *,
+        if_none_match: str | None = None,
+    ) -> shapes.ContinuityOutput:
+        """The newest backup and drill, and what is overdue.
+
+        Needs the right `protection.view`: Administrator, Auditor, Ethics officer.
+        """
+
+        return self.ask(
+            "GET",
+            "/api/v1/protection/continuity",
+            headers={"If-None-Match": if_none_match},
+        )
+
+    def protection_drills_list(
+        self,
+        *,
+        limit: int | None = None,
+        offset: int | None = None,
+        outcome: Literal["passed", "failed"] | None = None,
+        since: str | None = None,
+        if_none_match: str | None = None,
+    ) -> shapes.Page[shapes.DrillOutput]:
+        """Restore drills, newest first.
+
+        Needs the right `protection.view`: Administrator, Auditor, Ethics officer.
+        """
+
+        return self.ask(
+            "GET",
+            "/api/v1/protection/drills",
+            query={"limit": limit, "offset": offset, "outcome": outcome, "since": since},
+            headers={"If-None-Match": if_none_match},
+        )
+
+    def protection_holds_list(
+        self,
+        *,
+        lifted: bool | None = None,
+        limit: int | None = None,
+        offset: int | None = None,
+        record_class: Literal["predictions", "bulk_files", "external_data", "look_backs", "notices", "mail_files", "sessions", "sign_in_details", "sign_ins", "kept_answers", "request_numbers"] | None = None,
+        if_none_match: str | None = None,
+    ) -> shapes.Page[shapes.HoldOutput]:
+        """Legal holds, newest first, those that have ended too.
+
+        Needs the right `protection.view`: Administrator, Auditor, Ethics officer.
+        """
+
+        return self.ask(
+            "GET",
+            "/api/v1/protection/holds",
+            query={"lifted": lifted, "limit": limit, "offset": offset, "record_class": record_class},
+            headers={"If-None-Match": if_none_match},
+        )
+
+    def hold_place(
+        self,
+        body: shapes.HoldInput,
+        *,
+        if_match: str | None = None,
+    ) -> shapes.HoldOutput:
+        """Suspend the removal of a class, or of everything, until a day.
+
+        Needs the right `hold.place`: Administrator, Ethics officer.
+        """
+
+        return self.ask(
+            "POST",
+            "/api/v1/protection/holds",
+            headers={"If-Match": if_match},
+            json=body,
+        )
+
+    def hold_lift(
+        self,
+        hold_id: str,
+        body: shapes.LiftInput,
+        *,
+        if_match: str | None = None,
+    ) -> shapes.HoldOutput:
+        """End a hold before its day: by whoever placed it, or an administrator.
+
+        Needs the right `hold.place`: Administrator, Ethics officer.
+        """
+
+        return self.ask(
+            "POST",
+            f"/api/v1/protection/holds/{self.part(hold_id)}/lift",
+            headers={"If-Match": if_match},
+            json=body,
+        )
+
+    def processing_record(
+        self,
+        *,
+        institution: str | None = None,
+        limit: int | None = None,
+        offset: int | None = None,
+        if_none_match: str | None = None,
+    ) -> shapes.Page[shapes.ActivityOutput]:
+        """The record of processing (GDPR Art. 30) of one institution, or of the platform.
+
+        Needs the right `protection.view`: Administrator, Auditor, Ethics officer.
+        """
+
+        return self.ask(
+            "GET",
+            "/api/v1/protection/record",
+            query={"institution": institution, "limit": limit, "offset": offset},
+            headers={"If-None-Match": if_none_match},
+        )
+
+    def processing_activity(
+        self,
+        key: str,
+        *,
+        institution: str | None = None,
+        if_none_match: str | None = None,
+    ) -> shapes.ActivityOutput:
+        """One processing activity, as an institution or the platform records it.
+
+        Needs the right `protection.view`: Administrator, Auditor, Ethics officer.
+        """
+
+        return self.ask(
+            "GET",
+            f"/api/v1/protection/record/{self.part(key)}",
+            query={"institution": institution},
+            headers={"If-None-Match": if_none_match},
+        )
+
+    def processing_note_save(
+        self,
+        key: str,
+        body: shapes.ProcessingNoteInput,
+        *,
+        institution: str | None = None,
+        if_match: str | None = None,
+    ) -> shapes.ActivityOutput:
+        """Say what the platform cannot know of an activity. Each revision stays on record.
+
+        Needs the right `protection.edit`: Administrator, Ethics officer.
+        """
+
+        return self.ask(
+            "PUT",
+            f"/api/v1/protection/record/{self.part(key)}",
+            query={"institution": institution},
+            headers={"If-Match": if_match},
+            json=body,
+        )
+
+    def protection_requests_list(
+        self,
+        *,
+        due_before: str | None = None,
+        institution: str | None = None,
+        kind: Literal["access", "rectification", "erasure", "restriction", "objection"] | None = None,
+        limit: int | None = None,
+        offset: int | None = None,
+        open: bool | None = None,
+        state: Literal["received", "confirmed", "granted", "fulfilled", "refused", "withdrawn"] | None = None,
+        if_none_match: str | None = None,
+    ) -> shapes.Page[shapes.SubjectRequestOutput]:
+        """Patients' requests, those that are due first.
+
+        Needs the right `subject.view`: Administrator, Auditor, Ethics officer.
+        """
+
+        return self.ask(
+            "GET",
+            "/api/v1/protection/requests",
+            query={"due_before": due_before, "institution": institution, "kind": kind, "limit": limit, "offset": offset, "open": open, "state": state},
+            headers={"If-None-Match": if_none_match},
+        )
+
+    def subject_request_record(
+        self,
+        body: shapes.SubjectRequestInput,
+        *,
+        if_match: str | None = None,
+    ) -> shapes.SubjectRequestDetailOutput:
+        """Enter a request that came in (GDPR Art. 15 to 22).
+
+        Needs the right `subject.handle`: Ethics officer.
+        """
+
+        return self.ask(
+            "POST",
+            "/api/v1/protection/requests",
+            headers={"If-Match": if_match},
+            json=body,
+        )
+
+    def protection_requests_retrieve(
+        self,
+        request_id: str,
+        *,
+        if_none_match: str | None = None,
+    ) -> shapes.SubjectRequestDetailOutput:
+        """One request, and each step of it.
+
+        Needs the right `subject.view`: Administrator, Auditor, Ethics officer.
+        """
+
+        return self.ask(
+            "GET",
+            f"/api/v1/protection/requests/{self.part(request_id)}",
+            headers={"If-None-Match": if_none_match},
+        )
+
+    def subject_erase(
+        self,
+        request_id: str,
+        body: shapes.GrantedErasureInput,
+        *,
+        if_match: str | None = None,
+    ) -> shapes.ReceiptsOutput:
+        """Carry out an erasure that the hospital granted. The receipts are in this answer alone.
+
+        Needs the right `people.erase`: Administrator.
+        """
+
+        return self.ask(
+            "POST",
+            f"/api/v1/protection/requests/{self.part(request_id)}/erasure",
+            headers={"If-Match": if_match},
+            json=body,
+        )
+
+    def subject_json(
+        self,
+        request_id: str,
+        *,
+        if_none_match: str | None = None,
+    ) -> dict[str, Any]:
+        """Everything about the patient, for the patient. The reading is recorded.
+
+        Needs the right `subject.handle`: Ethics officer.
+        """
+
+        return self.ask(
+            "GET",
+            f"/api/v1/protection/requests/{self.part(request_id)}/json",
+            headers={"If-None-Match": if_none_match},
+        )
+
+    def subject_object(
+        self,
+        request_id: str,
+        body: shapes.ObjectionInput,
+        *,
+        if_match: str | None = None,
+    ) -> shapes.SubjectRequestDetailOutput:
+        """File an objection as an appeal: somebody else decides (Art. 22(3)).
+
+        Needs the right `subject.handle`: Ethics officer.
+        """
+
+        return self.ask(
+            "POST",
+            f"/api/v1/protection/requests/{self.part(request_id)}/objection",
+            headers={"If-Match": if_match},
+            json=body,
+        )
+
+    def subject_pdf(
+        self,
+        request_id: str,
+        *,
+        if_none_match: str | None = None,
+    ) -> bytes:
+        """The same as PDF. The reading is recorded.
+
+        Needs the right `subject.handle`: Ethics officer.
+        """
+
+        return self.fetch(
+            "GET",
+            f"/api/v1/protection/requests/{self.part(request_id)}/pdf",
+            headers={"If-None-Match": if_none_match},
+        )
+
+    def subject_step(
+        self,
+        request_id: str,
+        body: shapes.StepInput,
+        *,
+        if_match: str | None = None,
+    ) -> shapes.SubjectRequestDetailOutput:
+        """Take a request one step on.
+
+        Needs the right `subject.handle`: Ethics officer.
+        """
+
+        return self.ask(
+            "POST",
+            f"/api/v1/protection/requests/{self.part(request_id)}/steps",
+            headers={"If-Match": if_match},
+            json=body,
+        )
+
+    def protection_retention_list(
+        self,
+        *,
+        limit: int | None = None,
+        offset: int | None = None,
+        if_none_match: str | None = None,
+    ) -> shapes.Page[shapes.ClassOutput]:
+        """Every class of records, and how long it is kept.
+
+        Needs the right `protection.view`: Administrator, Auditor, Ethics officer.
+        """
+
+        return self.ask(
+            "GET",
+            "/api/v1/protection/retention",
+            query={"limit": limit, "offset": offset},
+            headers={"If-None-Match": if_none_match},
+        )
+
+    def retention_rule_set(
+        self,
+        key: str,
+        body: shapes.RuleInput,
+        *,
+        if_match: str | None = None,
+    ) -> shapes.ClassOutput:
+        """Set the house's own period for a class, not under what the law says.
+
+        Needs the right `retention.manage`: Administrator.
+        """
+
+        return self.ask(
+            "POST",
+            f"/api/v1/protection/retention/{self.part(key)}/rules",
+            headers={"If-Match": if_match},
+            json=body,
+        )
+
+    def protection_retention_due_list(
+        self,
+        *,
+        limit: int | None = None,
+        offset: int | None = None,
+        if_none_match: str | None = None,
+    ) -> shapes.Page[shapes.DueOutput]:
+        """What an execution would remove now; nothing is removed.
+
+        Needs the right `protection.view`: Administrator, Auditor, Ethics officer.
+        """
+
+        return self.ask(
+            "GET",
+            "/api/v1/protection/retention/due",
+            query={"limit": limit, "offset": offset},
+            headers={"If-None-Match": if_none_match},
+        )
+
+    def protection_retention_executions_list(
+        self,
+        *,
+        limit: int | None = None,
+        offset: int | None = None,
+        record_class: Literal["predictions", "bulk_files", "external_data", "look_backs", "notices", "mail_files", "sessions", "sign_in_details", "sign_ins", "kept_answers", "request_numbers"] | None = None,
+        since: str | None = None,
+        if_none_match: str | None = None,
+    ) -> shapes.Page[shapes.ExecutionOutput]:
+        """What was carried out, newest first; POST carries the schedule out now.
+
+        Needs the right `protection.view`: Administrator, Auditor, Ethics officer.
+        """
+
+        return self.ask(
+            "GET",
+            "/api/v1/protection/retention/executions",
+            query={"limit": limit, "offset": offset, "record_class": record_class, "since": since},
+            headers={"If-None-Match": if_none_match},
+        )
+
+    def retention_execute(
+        self,
+        *,
+        if_match: str | None = None,
+    ) -> shapes.ExecutedOutput:
+        """Carry the schedule out, each class by itself; one that fails says why in `error`.
+
+        Needs the right `retention.manage`: Administrator.
+        """
+
+        return self.ask(
+            "POST",
+            "/api/v1/protection/retention/executions",
             headers={"If-Match": if_match},
         )
 
@@ -3360,6 +4529,64 @@ class Operations(Transport):
             headers={"If-None-Match": if_none_match},
         )
 
+    def reports_sign_offs_list(
+        self,
+        report_id: str,
+        *,
+        limit: int | None = None,
+        offset: int | None = None,
+        if_none_match: str | None = None,
+    ) -> shapes.Page[shapes.ReportSignOffOutput]:
+        """Who signed a report off, oldest first; POST signs it.
+
+        Needs the right `report.view`: Administrator, Auditor, Ethics officer, Site operator.
+        """
+
+        return self.ask(
+            "GET",
+            f"/api/v1/reports/{self.part(report_id)}/sign-offs",
+            query={"limit": limit, "offset": offset},
+            headers={"If-None-Match": if_none_match},
+        )
+
+    def report_sign(
+        self,
+        report_id: str,
+        body: shapes.ReportSignOffInput,
+        *,
+        if_match: str | None = None,
+    ) -> shapes.ReportSignOffOutput:
+        """Sign a report off under your own key, which the platform never holds; with your password once more.
+
+        Needs the right `report.sign`: Auditor, Ethics officer.
+        """
+
+        return self.ask(
+            "POST",
+            f"/api/v1/reports/{self.part(report_id)}/sign-offs",
+            headers={"If-Match": if_match},
+            json=body,
+        )
+
+    def report_statement(
+        self,
+        report_id: str,
+        body: shapes.ReportStatementInput,
+        *,
+        if_match: str | None = None,
+    ) -> shapes.ReportStatementOutput:
+        """The statement that you sign to sign a report off. Nothing is recorded.
+
+        Needs the right `report.sign`: Auditor, Ethics officer.
+        """
+
+        return self.ask(
+            "POST",
+            f"/api/v1/reports/{self.part(report_id)}/statements",
+            headers={"If-Match": if_match},
+            json=body,
+        )
+
     def report_xlsx(
         self,
         report_id: str,
@@ -3374,6 +4601,38 @@ class Operations(Transport):
         return self.fetch(
             "GET",
             f"/api/v1/reports/{self.part(report_id)}/xlsx",
+            headers={"If-None-Match": if_none_match},
+        )
+
+    def report_keys(
+        self,
+        *,
+        if_none_match: str | None = None,
+    ) -> shapes.ReportKeysOutput:
+        """The keys under which reports of this platform are signed.
+
+        Needs the right `report.view`: Administrator, Auditor, Ethics officer, Site operator.
+        """
+
+        return self.ask(
+            "GET",
+            "/api/v1/reports/keys",
+            headers={"If-None-Match": if_none_match},
+        )
+
+    def report_schema(
+        self,
+        *,
+        if_none_match: str | None = None,
+    ) -> bytes:
+        """The shape of a report's JSON, as JSON Schema (2020-12).
+
+        Needs the right `report.view`: Administrator, Auditor, Ethics officer, Site operator.
+        """
+
+        return self.fetch(
+            "GET",
+            "/api/v1/reports/schema",
             headers={"If-None-Match": if_none_match},
         )
 
@@ -3547,6 +4806,43 @@ class Operations(Transport):
             f"/api/v1/runs/{self.part(run_id)}/consents",
             headers={"If-Match": if_match},
             json=body,
+        )
+
+    def runs_contribution_studies_list(
+        self,
+        run_id: str,
+        *,
+        limit: int | None = None,
+        offset: int | None = None,
+        if_none_match: str | None = None,
+    ) -> shapes.Page[shapes.ContributionStudyOutput]:
+        """What each site gained a run's model, newest study first; POST starts one.
+
+        Needs the right `federation.view`: Administrator, Auditor, Ethics officer, Site operator.
+        """
+
+        return self.ask(
+            "GET",
+            f"/api/v1/runs/{self.part(run_id)}/contribution-studies",
+            query={"limit": limit, "offset": offset},
+            headers={"If-None-Match": if_none_match},
+        )
+
+    def contribution_study(
+        self,
+        run_id: str,
+        *,
+        if_match: str | None = None,
+    ) -> shapes.ContributionStudyOutput:
+        """Have the sites score a finished run's model with and without each of them. Not under masking.
+
+        Needs the right `federation.manage`: Administrator.
+        """
+
+        return self.ask(
+            "POST",
+            f"/api/v1/runs/{self.part(run_id)}/contribution-studies",
+            headers={"If-Match": if_match},
         )
 
     def runs_events_list(
@@ -3768,6 +5064,173 @@ class Operations(Transport):
             headers={"If-None-Match": if_none_match},
         )
 
+    def samples_list(
+        self,
+        *,
+        kind: Literal["controls", "decisions"] | None = None,
+        limit: int | None = None,
+        offset: int | None = None,
+        state: Literal["open", "closed"] | None = None,
+        if_none_match: str | None = None,
+    ) -> shapes.Page[shapes.SampleOutput]:
+        """Samples that the caller may see, newest first.
+
+        Needs the right `sample.view`: Administrator, Auditor, Ethics officer, External auditor.
+        """
+
+        return self.ask(
+            "GET",
+            "/api/v1/samples",
+            query={"kind": kind, "limit": limit, "offset": offset, "state": state},
+            headers={"If-None-Match": if_none_match},
+        )
+
+    def sample_draw(
+        self,
+        body: shapes.SampleInput,
+        *,
+        if_match: str | None = None,
+    ) -> shapes.SampleDetailOutput:
+        """Draw a sample. It is kept with its seed and population before anybody looks.
+
+        Needs the right `sample.work`: External auditor.
+        """
+
+        return self.ask(
+            "POST",
+            "/api/v1/samples",
+            headers={"If-Match": if_match},
+            json=body,
+        )
+
+    def samples_retrieve(
+        self,
+        sample_id: str,
+        *,
+        if_none_match: str | None = None,
+    ) -> shapes.SampleDetailOutput:
+        """One sample: its seed, strata, and the rate once it is closed.
+
+        Needs the right `sample.view`: Administrator, Auditor, Ethics officer, External auditor.
+        """
+
+        return self.ask(
+            "GET",
+            f"/api/v1/samples/{self.part(sample_id)}",
+            headers={"If-None-Match": if_none_match},
+        )
+
+    def sample_close(
+        self,
+        sample_id: str,
+        *,
+        if_match: str | None = None,
+    ) -> shapes.SampleDetailOutput:
+        """Close a sample that has a finding for every item. Its rate stands from then on.
+
+        Needs the right `sample.work`: External auditor.
+        """
+
+        return self.ask(
+            "POST",
+            f"/api/v1/samples/{self.part(sample_id)}/close",
+            headers={"If-Match": if_match},
+        )
+
+    def samples_items_list(
+        self,
+        sample_id: str,
+        *,
+        finding: Literal["conform", "minor", "major", "not_assessable"] | None = None,
+        limit: int | None = None,
+        offset: int | None = None,
+        stratum: str | None = None,
+        if_none_match: str | None = None,
+    ) -> shapes.Page[shapes.ShownItemOutput]:
+        """Items in the order of the draw, with what the platform has on record about each.
+
+        Needs the right `sample.view`: Administrator, Auditor, Ethics officer, External auditor.
+        """
+
+        return self.ask(
+            "GET",
+            f"/api/v1/samples/{self.part(sample_id)}/items",
+            query={"finding": finding, "limit": limit, "offset": offset, "stratum": stratum},
+            headers={"If-None-Match": if_none_match},
+        )
+
+    def sample_file(
+        self,
+        item_id: str,
+        *,
+        if_none_match: str | None = None,
+    ) -> str:
+        """The file that shows a finding, as the auditor brought it. The reading is recorded.
+
+        Needs the right `sample.view`: Administrator, Auditor, Ethics officer, External auditor.
+        """
+
+        return self.ask(
+            "GET",
+            f"/api/v1/samples/items/{self.part(item_id)}/file",
+            headers={"If-None-Match": if_none_match},
+        )
+
+    def sample_find(
+        self,
+        item_id: str,
+        body: dict[str, str | Upload],
+        *,
+        if_match: str | None = None,
+    ) -> shapes.SampleItemOutput:
+        """Record what was found about an item, once.
+
+        Needs the right `sample.work`: External auditor.
+        """
+
+        return self.ask(
+            "POST",
+            f"/api/v1/samples/items/{self.part(item_id)}/finding",
+            headers={"If-Match": if_match},
+            form=body,
+        )
+
+    def search(
+        self,
+        *,
+        q: str | None = None,
+        if_none_match: str | None = None,
+    ) -> shapes.SearchOutput:
+        """Everything that you may open, by words, number, digest or identifier.
+
+        Needs the right `home.view`: Administrator, Auditor, Clinician, Ethics officer, External auditor, Site
+        operator.
+        """
+
+        return self.ask(
+            "GET",
+            "/api/v1/search",
+            query={"q": q},
+            headers={"If-None-Match": if_none_match},
+        )
+
+    def site_pass_revoke(
+        self,
+        pass_id: str,
+        *,
+        if_match: str | None = None,
+    ) -> shapes.SitePassOutput:
+        """End a certificate: it opens nothing any more, also for a machine that is in.
+
+        Needs the right `federation.manage`: Administrator.
+        """
+
+        return self.ask(
+            "POST",
+            f"/api/v1/site-passes/{self.part(pass_id)}/revoke",
+            headers={"If-Match": if_match},
+        )
+
     def versions_list(
         self,
         *,
@@ -3934,14 +5397,14 @@ class Operations(Transport):
         kind: Literal["cdx.json", "html", "json", "md", "pdf", "pem", "sig", "xml"],
         *,
         if_none_match: str | None = None,
-    ) -> bytes:
+    ) -> str:
         """An edition of a card as a file.
 
         Needs the right `version.view`: Administrator, Auditor, Clinician, Ethics officer, External auditor,
         Site operator.
         """
 
-        return self.fetch(
+        return self.ask(
             "GET",
             f"/api/v1/versions/{self.part(version_id)}/cards/{self.part(edition)}/exports/{self.part(kind)}",
             headers={"If-None-Match": if_none_match},

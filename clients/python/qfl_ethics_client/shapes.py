@@ -23,6 +23,22 @@ class AbortInput(TypedDict):
 ActionEnum: TypeAlias = Literal["retrain", "recalibrate", "restrict", "retire"]
 
 
+class ActivityOutput(TypedDict):
+    """One processing activity: facts of the platform, and the texts that people add."""
+
+    key: str
+    title: str
+    purpose: str
+    persons: str
+    data_kinds: str
+    institution: NotRequired[str | None]
+    revision: int
+    texts: dict[str, str]
+    missing: list[str]
+    facts: list["FactsOutput"]
+    retention: dict[str, str]
+
+
 class AddressInput(TypedDict):
     address: str
 
@@ -93,7 +109,11 @@ class AnchorOutput(TypedDict):
     receipt: Any
 
 
-AnswerEnum: TypeAlias = Literal["applies", "does_not_apply", "done"]
+class AnswerInput(TypedDict):
+    answer: "BreachAnswer"
+    duty: NotRequired["DutyEnum | BlankEnum"]
+    done_at: NotRequired[str | None]
+    text: str
 
 
 class AppealDecisionInput(TypedDict):
@@ -181,6 +201,53 @@ class AskedOutput(TypedDict):
     asked: int
 
 
+class AssessmentDetailOutput(TypedDict):
+    """An edition. `digest` is over model, edition, sections and facts; it is empty until it is signed."""
+
+    id: str
+    model: str
+    edition: int
+    state: NotRequired["AssessmentState"]
+    revision: NotRequired[int]
+    created_at: str
+    written_by: str
+    signed_by: NotRequired[str | None]
+    signed_at: NotRequired[str | None]
+    digest: NotRequired[str]
+    review_on: NotRequired[str | None]
+    sections: dict[str, str]
+    missing: list[str]
+    facts: dict[str, list[str]]
+
+
+class AssessmentInput(TypedDict):
+    model: str
+
+
+class AssessmentOutput(TypedDict):
+    """An edition. `digest` is over model, edition, sections and facts; it is empty until it is signed."""
+
+    id: str
+    model: str
+    edition: int
+    state: NotRequired["AssessmentState"]
+    revision: NotRequired[int]
+    created_at: str
+    written_by: str
+    signed_by: NotRequired[str | None]
+    signed_at: NotRequired[str | None]
+    digest: NotRequired[str]
+    review_on: NotRequired[str | None]
+
+
+class AssessmentSignatureInput(TypedDict):
+    revision: int
+    password: str
+
+
+AssessmentState: TypeAlias = Literal["draft", "signed"]
+
+
 class AssignInput(TypedDict):
     responsible: str
 
@@ -224,6 +291,22 @@ class AuditOutput(TypedDict):
 
 
 AuditState: TypeAlias = Literal["running", "finished", "failed"]
+
+
+class BackupOutput(TypedDict):
+    """`manifest` is its SHA-256, `size` in bytes, `entries` of the ledger, `rows` of all tables."""
+
+    id: str
+    name: str
+    taken_at: str
+    created_at: str
+    made_by: NotRequired[str | None]
+    manifest: str
+    size: int
+    entries: int
+    rows: int
+    key: str
+    seconds: float
 
 
 BlankEnum: TypeAlias = Literal[""]
@@ -295,6 +378,81 @@ class BodyOutput(TypedDict):
     salt: str
     actor_role: str
     opens_commitment: bool
+
+
+BreachAnswer: TypeAlias = Literal["notified", "not_notified", "remark"]
+
+
+class BreachDetailOutput(TypedDict):
+    """A breach with its duties, those that run first."""
+
+    id: str
+    created_at: str
+    institution: str | None
+    incident: NotRequired[str | None]
+    aware_at: str
+    nature: str
+    persons: NotRequired[int | None]
+    personal_data: NotRequired[bool | None]
+    risk: NotRequired[bool | None]
+    high_risk: NotRequired[bool | None]
+    phi: NotRequired[bool | None]
+    processor: NotRequired[bool]
+    recorded_by: str
+    revision: NotRequired[int]
+    closed_at: NotRequired[str | None]
+    closed_by: NotRequired[str | None]
+    duties: list["DutyOutput"]
+    records: list["BreachRecordOutput"]
+
+
+class BreachInput(TypedDict):
+    """All facts, as they are known now."""
+
+    aware_at: str
+    persons: NotRequired[int | None]
+    personal_data: NotRequired[bool | None]
+    risk: NotRequired[bool | None]
+    high_risk: NotRequired[bool | None]
+    phi: NotRequired[bool | None]
+    processor: NotRequired[bool]
+    institution: NotRequired[str | None]
+    incident: NotRequired[str | None]
+    nature: str
+
+
+class BreachOutput(TypedDict):
+    """A breach with its duties, those that run first."""
+
+    id: str
+    created_at: str
+    institution: str | None
+    incident: NotRequired[str | None]
+    aware_at: str
+    nature: str
+    persons: NotRequired[int | None]
+    personal_data: NotRequired[bool | None]
+    risk: NotRequired[bool | None]
+    high_risk: NotRequired[bool | None]
+    phi: NotRequired[bool | None]
+    processor: NotRequired[bool]
+    recorded_by: str
+    revision: NotRequired[int]
+    closed_at: NotRequired[str | None]
+    closed_by: NotRequired[str | None]
+    duties: list["DutyOutput"]
+
+
+class BreachRecordOutput(TypedDict):
+    """An answer to a duty, or a remark. It never changes."""
+
+    id: str
+    created_at: str
+    duty: NotRequired[str]
+    answer: "BreachAnswer"
+    done_at: NotRequired[str | None]
+    text: str
+    author: str
 
 
 class BudgetInput(TypedDict):
@@ -476,10 +634,30 @@ class CheckpointOutput(TypedDict):
     note: str
 
 
+class ClassOutput(TypedDict):
+    """A class of records and the rule that holds for it now."""
+
+    key: str
+    title: str
+    holds: str
+    start: str
+    action: str
+    period: str
+    days: int
+    least_days: int
+    legal_basis: str
+    may_be_set: bool
+    hold: "HoldOutput | None"
+    last: "ExecutionOutput | None"
+
+
 class ClockInput(TypedDict):
     clock: str
-    answer: "AnswerEnum"
+    answer: "ClockInputAnswerEnum"
     text: NotRequired[str]
+
+
+ClockInputAnswerEnum: TypeAlias = Literal["applies", "does_not_apply", "done"]
 
 
 class CommentInput(TypedDict):
@@ -544,6 +722,30 @@ class ConsentOutput(TypedDict):
 
 
 ContestedByEnum: TypeAlias = Literal["clinician", "patient", "representative"]
+
+
+class ContinuityOutput(TypedDict):
+    """The newest of each; null: there is none."""
+
+    backup: "BackupOutput | None"
+    drill: "DrillOutput | None"
+    passed: "DrillOutput | None"
+    backup_overdue: bool
+    drill_due: str | None
+    drill_overdue: bool
+    last_failed: bool
+
+
+class ContributionStudyOutput(TypedDict):
+    """`result` says what each site gained the model; null until every site has answered."""
+
+    id: str
+    created_at: str
+    run: str
+    result: dict[str, Any] | None
+    error: NotRequired[str]
+    requested_by: str
+    finished_at: NotRequired[str | None]
 
 
 class ControlFileInput(TypedDict):
@@ -717,6 +919,9 @@ class DeviceOutput(TypedDict):
     quantum_volume_at: NotRequired[str | None]
 
 
+DigestEnum: TypeAlias = Literal["never", "daily", "weekly"]
+
+
 DisclosedEnum: TypeAlias = Literal["told", "not_needed", "unreachable"]
 
 
@@ -729,7 +934,88 @@ class DraftsOutput(TypedDict):
     drafts: dict[str, str]
 
 
+class DrillOutput(TypedDict):
+    """A backup that was restored and checked. `seconds` is the recovery time; `lost_*` what would have been lost."""
+
+    id: str
+    created_at: str
+    backup: str
+    taken_at: NotRequired[str | None]
+    held_by: str
+    outcome: "DrillOutputOutcomeEnum"
+    seconds: float
+    lost_seconds: NotRequired[float | None]
+    lost_entries: NotRequired[int | None]
+    problems: list[str]
+    figures: dict[str, Any]
+
+
+DrillOutputOutcomeEnum: TypeAlias = Literal["passed", "failed"]
+
+
 DtypeEnum: TypeAlias = Literal["uint8", "float32"]
+
+
+class DueOutput(TypedDict):
+    """What an execution would do with a class now."""
+
+    record_class: str
+    counts: dict[str, int]
+    total: int
+
+
+DutyEnum: TypeAlias = Literal["gdpr_33", "gdpr_33_2", "gdpr_34", "hipaa_404", "hipaa_406", "hipaa_408_many", "hipaa_408_few"]
+
+
+class DutyOutput(TypedDict):
+    """What the law asks for. What is not known does not stop a duty; a person's answer comes first."""
+
+    key: str
+    title: str
+    article: str
+    state: str
+    due: str
+    running: bool
+    overdue: bool
+    late: bool
+    why: str
+
+
+class EmergencyInput(TypedDict):
+    institution: str
+    reason: str
+    password: NotRequired[str]
+
+
+class EmergencyOutput(TypedDict):
+    """Rights that two people lend for an hour. Until `confirm_until` another person may confirm."""
+
+    id: str
+    created_at: str
+    requested_by: str
+    institution: str
+    reason: str
+    confirm_until: str
+    confirmed_by: NotRequired[str | None]
+    confirmed_at: NotRequired[str | None]
+    is_waiting: bool
+    is_on: bool
+    ends_at: NotRequired[str | None]
+    ended_at: NotRequired[str | None]
+    review_due_on: NotRequired[str | None]
+    review_overdue: bool
+    reviewed_by: NotRequired[str | None]
+    reviewed_at: NotRequired[str | None]
+    verdict: NotRequired["EmergencyVerdict | BlankEnum"]
+    review: NotRequired[str]
+
+
+class EmergencyReviewInput(TypedDict):
+    verdict: "EmergencyVerdict"
+    review: str
+
+
+EmergencyVerdict: TypeAlias = Literal["justified", "unjustified"]
 
 
 class EntryOutput(TypedDict):
@@ -837,6 +1123,27 @@ class ExclusionOutput(TypedDict):
     kind: str
     reason: str
     at: str
+
+
+class ExecutedOutput(TypedDict):
+    """One for each class that the schedule removes anything of."""
+
+    executions: list["ExecutionOutput"]
+
+
+class ExecutionOutput(TypedDict):
+    """What one execution did with one class. `error` is empty if it was carried out."""
+
+    id: str
+    created_at: str
+    record_class: str
+    action: str
+    days: int
+    legal_basis: str
+    before: str
+    counts: dict[str, int]
+    held_by: NotRequired[str | None]
+    error: NotRequired[str]
 
 
 ExternalAuditState: TypeAlias = Literal["open", "closed", "revoked", "expired"]
@@ -952,9 +1259,55 @@ class ExternalRunOutput(TypedDict):
 ExternalRunState: TypeAlias = Literal["running", "finished"]
 
 
+class FactOutput(TypedDict):
+    text: str
+    url: str
+
+
+class FactsChangeInput(TypedDict):
+    """All facts, as they are known now."""
+
+    aware_at: str
+    persons: NotRequired[int | None]
+    personal_data: NotRequired[bool | None]
+    risk: NotRequired[bool | None]
+    high_risk: NotRequired[bool | None]
+    phi: NotRequired[bool | None]
+    processor: NotRequired[bool]
+    revision: int
+
+
 class FactsInput(TypedDict):
     aware_at: str
     known: dict[str, bool | None]
+
+
+class FactsOutput(TypedDict):
+    """What the platform itself tells."""
+
+    title: str
+    lines: list["FactOutput"]
+
+
+class FeatureStudyInput(TypedDict):
+    """The noise grows with the root of the number of features, so ask for what matters."""
+
+    features: list[str]
+    epsilon: NotRequired[float]
+
+
+class FeatureStudyOutput(TypedDict):
+    """`result` is of the sites that have answered so far; null: none has."""
+
+    id: str
+    created_at: str
+    federation: str
+    question: dict[str, Any]
+    epsilon: float
+    delta: float
+    result: dict[str, Any] | None
+    requested_by: str
+    finished_at: NotRequired[str | None]
 
 
 class FederationDetailOutput(TypedDict):
@@ -1020,6 +1373,11 @@ class FrameworkOutput(TypedDict):
     coverage: "CoverageOutput"
 
 
+class GrantedErasureInput(TypedDict):
+    ground: "GroundEnum"
+    confirm: str
+
+
 GroundEnum: TypeAlias = Literal["a", "b", "c", "d", "e", "f"]
 
 
@@ -1046,9 +1404,82 @@ class HaltOutput(TypedDict):
 HipaaEnum: TypeAlias = Literal["hipaa_508", "hipaa_512_i", "hipaa_514_b", "hipaa_514_e", "hipaa_506_c", "no_personal_data", "not_applicable"]
 
 
+class HitOutput(TypedDict):
+    title: str
+    url: str
+    detail: str
+    state: str
+    when: str | None
+
+
+class HitsOutput(TypedDict):
+    """What was found of one kind."""
+
+    kind: str
+    more: bool
+    hits: list["HitOutput"]
+
+
+class HoldInput(TypedDict):
+    record_class: NotRequired["RecordClassEnum | BlankEnum"]
+    ends_on: str
+    reason: str
+
+
+class HoldOutput(TypedDict):
+    """While it lasts, nothing of the class (empty: nothing at all) is removed."""
+
+    id: str
+    created_at: str
+    record_class: NotRequired[str]
+    ends_on: str
+    placed_by: str
+    reason: str
+    lifted_at: NotRequired[str | None]
+    lifted_by: NotRequired[str | None]
+    lift_reason: NotRequired[str]
+
+
 class HomeOutput(TypedDict):
     needs: list["NeedOutput"]
     figures: list["FigureOutput"]
+
+
+class IdentityProviderChangeInput(TypedDict):
+    name: str
+    issuer: str
+    client_id: str
+    secret: NotRequired[str]
+    factor_amr: NotRequired[list[str]]
+    factor_acr: NotRequired[list[str]]
+    is_active: NotRequired[bool]
+
+
+class IdentityProviderInput(TypedDict):
+    name: str
+    issuer: str
+    client_id: str
+    secret: NotRequired[str]
+    factor_amr: NotRequired[list[str]]
+    factor_acr: NotRequired[list[str]]
+    is_active: NotRequired[bool]
+    institution: str
+    slug: str
+
+
+class IdentityProviderOutput(TypedDict):
+    """The sign-in service of an institution. Its secret is sealed, and shown to nobody."""
+
+    id: str
+    created_at: str
+    institution: str
+    slug: str
+    name: str
+    issuer: str
+    client_id: str
+    factor_amr: list[str]
+    factor_acr: list[str]
+    is_active: NotRequired[bool]
 
 
 class ImageInput(TypedDict):
@@ -1117,6 +1548,15 @@ class InviteInput(TypedDict):
     purpose: str
 
 
+InvitedRole: TypeAlias = Literal["administrator", "ethics_officer", "auditor", "site_operator", "clinician"]
+
+
+class ItemFindingInput(TypedDict):
+    finding: "SampleFinding"
+    text: str
+    file: NotRequired[str]
+
+
 class KeyInput(TypedDict):
     challenge: str
     signature: str
@@ -1133,7 +1573,14 @@ class KeyOutput(TypedDict):
 LabelEnum: TypeAlias = Literal[0, 1]
 
 
+LanguageEnum: TypeAlias = Literal["en-gb", "de"]
+
+
 LawfulnessEnum: TypeAlias = Literal["gdpr_6_1_a", "gdpr_6_1_c", "gdpr_6_1_e", "gdpr_6_1_f", "no_personal_data", "not_applicable"]
+
+
+class LiftInput(TypedDict):
+    reason: str
 
 
 class LimitInput(TypedDict):
@@ -1232,11 +1679,20 @@ class MaskInput(TypedDict):
 class MembershipOutput(TypedDict):
     """A role; without an institution, one of the platform."""
 
-    role: "MembershipOutputRoleEnum"
+    role: "Role"
     institution: str | None
 
 
-MembershipOutputRoleEnum: TypeAlias = Literal["administrator", "ethics_officer", "auditor", "site_operator", "clinician", "external_auditor"]
+class MessageOutput(TypedDict):
+    """One thing that you were told. It names no patient."""
+
+    id: str
+    created_at: NotRequired[str]
+    kind: str
+    title: str
+    text: NotRequired[str]
+    path: NotRequired[str]
+    read_at: NotRequired[str | None]
 
 
 class ModelOutput(TypedDict):
@@ -1297,6 +1753,23 @@ class NewMachineKeyOutput(TypedDict):
     secret: str
 
 
+class NewPersonInvitationOutput(TypedDict):
+    """A role that waits for a person. Without an institution, one of the platform."""
+
+    id: str
+    created_at: str
+    person: str
+    institution: str | None
+    role: "Role"
+    invited_by: str
+    expires_at: str
+    accepted_at: NotRequired[str | None]
+    withdrawn_at: NotRequired[str | None]
+    is_open: bool
+    link: str
+    mailed: bool
+
+
 class NewSubscriptionOutput(TypedDict):
     id: str
     name: str
@@ -1335,6 +1808,12 @@ NoticeState: TypeAlias = Literal["queued", "sent", "dead"]
 
 
 NullEnum: TypeAlias = None
+
+
+class ObjectionInput(TypedDict):
+    deployment: str
+    event_key: str
+    text: str
 
 
 class OutcomeInput(TypedDict):
@@ -1385,6 +1864,17 @@ class OverlayOutput(TypedDict):
     svg: str
 
 
+class OverviewOutput(TypedDict):
+    """Counts within your reach."""
+
+    requests: int
+    requests_late: int
+    breaches: int
+    models: int
+    assessed: int
+    needs: list["ProtectionNeedOutput"]
+
+
 class ParticipantOutput(TypedDict):
     site: str
     institution: str
@@ -1404,6 +1894,28 @@ class PeriodInput(TypedDict):
     since: str
     whole: NotRequired[bool]
     reason: str
+
+
+class PersonInvitationInput(TypedDict):
+    email: str
+    name: str
+    institution: NotRequired[str | None]
+    role: "InvitedRole"
+
+
+class PersonInvitationOutput(TypedDict):
+    """A role that waits for a person. Without an institution, one of the platform."""
+
+    id: str
+    created_at: str
+    person: str
+    institution: str | None
+    role: "Role"
+    invited_by: str
+    expires_at: str
+    accepted_at: NotRequired[str | None]
+    withdrawn_at: NotRequired[str | None]
+    is_open: bool
 
 
 class PersonOutput(TypedDict):
@@ -1537,6 +2049,24 @@ class PredictionsOutput(TypedDict):
     warnings: NotRequired[list[str]]
 
 
+class PreferencesInput(TypedDict):
+    """All of them; of `ways`, what is left out stays."""
+
+    language: "LanguageEnum | BlankEnum"
+    time_zone: str
+    shortcuts: bool
+    digest: "DigestEnum"
+    ways: NotRequired[dict[str, Literal["at_once", "digest", "inbox"]]]
+
+
+class PreferencesOutput(TypedDict):
+    language: str
+    time_zone: str
+    shortcuts: bool
+    digest: "DigestEnum"
+    ways: dict[str, Literal["at_once", "digest", "inbox"]]
+
+
 class Problem(TypedDict):
     """An error, as RFC 9457 has it. Some have more fields, which help to mend it."""
 
@@ -1551,6 +2081,13 @@ class Problem(TypedDict):
     fields: NotRequired[Any]
     etag: NotRequired[str]
     current: NotRequired[Any]
+
+
+class ProcessingNoteInput(TypedDict):
+    """The texts of an activity: all of them, as what is left out is emptied."""
+
+    revision: int
+    texts: dict[str, str]
 
 
 class ProgressOutput(TypedDict):
@@ -1573,6 +2110,16 @@ class ProposeInput(TypedDict):
 
 
 ProposeInputVerdictEnum: TypeAlias = Literal["approve", "halt", "propose", "resume", "revoke"]
+
+
+class ProtectionNeedOutput(TypedDict):
+    """What waits for you."""
+
+    title: str
+    detail: str
+    url: str
+    tone: str
+    since: str
 
 
 class PublicCardDetailOutput(TypedDict):
@@ -1671,6 +2218,19 @@ QuantumOrderInputDeviceEnum: TypeAlias = Literal["simulator", "lightning.qubit",
 QuantumOrderInputPurposeEnum: TypeAlias = Literal["evaluation", "readout", "quantum_volume"]
 
 
+class RateOutput(TypedDict):
+    """The share of the population that conforms, with its exact interval."""
+
+    value: float
+    low: float
+    high: float
+    assessed: int
+
+
+class ReadOutput(TypedDict):
+    read: int
+
+
 class ReasonInput(TypedDict):
     reason: str
 
@@ -1681,6 +2241,12 @@ class ReceiptOutput(TypedDict):
     reference: str
     salt: str
     forgotten: dict[str, int]
+
+
+class ReceiptsOutput(TypedDict):
+    """One for each site of the hospital that knew the patient. They are shown this once, for the person."""
+
+    receipts: list["ReceiptOutput"]
 
 
 ReconsiderationChoice: TypeAlias = Literal["retrain", "retire"]
@@ -1703,6 +2269,9 @@ class ReconsiderationOutput(TypedDict):
     choice: NotRequired["ReconsiderationChoice | BlankEnum"]
     reason: NotRequired[str]
     decided_at: NotRequired[str | None]
+
+
+RecordClassEnum: TypeAlias = Literal["predictions", "bulk_files", "external_data", "look_backs", "notices", "mail_files", "sessions", "sign_in_details", "sign_ins", "kept_answers", "request_numbers"]
 
 
 class RecordOutput(TypedDict):
@@ -1764,6 +2333,10 @@ class ReportInput(TypedDict):
     reason: NotRequired[str]
 
 
+class ReportKeysOutput(TypedDict):
+    keys: list[str]
+
+
 ReportKind: TypeAlias = Literal["biannual", "monthly", "custom"]
 
 
@@ -1791,7 +2364,45 @@ class ReportOutput(TypedDict):
     summary: Any
 
 
+class ReportSignOffInput(TypedDict):
+    capacity: "SignOffCapacity"
+    statement: str
+    signature: str
+    password: str
+
+
+class ReportSignOffOutput(TypedDict):
+    """A person's signature over the files of a report. It never changes."""
+
+    id: str
+    created_at: str
+    capacity: "SignOffCapacity"
+    signer: str
+    institution: str | None
+    key: str
+    statement: str
+    signature: str
+
+
 ReportState: TypeAlias = Literal["queued", "finished", "failed"]
+
+
+class ReportStatementInput(TypedDict):
+    capacity: "SignOffCapacity"
+
+
+class ReportStatementOutput(TypedDict):
+    statement: str
+
+
+class RequestStepOutput(TypedDict):
+    """What was done, and why. It never changes."""
+
+    id: str
+    created_at: str
+    step: str
+    text: NotRequired[str]
+    author: str
 
 
 RereadEnum: TypeAlias = Literal["confirmed", "changed", "not_possible"]
@@ -1940,6 +2551,9 @@ RiskSeverity: TypeAlias = Literal[1, 2, 3, 4, 5]
 RiskState: TypeAlias = Literal["open", "controlled", "accepted", "closed"]
 
 
+Role: TypeAlias = Literal["administrator", "ethics_officer", "auditor", "site_operator", "clinician", "external_auditor"]
+
+
 class RoundOutput(TypedDict):
     number: int
     state: str
@@ -1950,6 +2564,12 @@ class RoundOutput(TypedDict):
     metrics: Any
     took_part: list[str]
     exclusions: list["ExclusionOutput"]
+
+
+class RuleInput(TypedDict):
+    days: int
+    legal_basis: str
+    reason: str
 
 
 class RunDetailOutput(TypedDict):
@@ -2008,6 +2628,115 @@ class RunOutput(TypedDict):
 RunState: TypeAlias = Literal["proposed", "approved", "running", "paused", "finished", "aborted", "failed"]
 
 
+class SampleDetailOutput(TypedDict):
+    """With `seed` and the population, whose SHA-256 is `population_digest`, anybody can draw again."""
+
+    id: str
+    created_at: str
+    kind: "SampleKind"
+    auditor: str
+    period_start: NotRequired[str | None]
+    period_end: NotRequired[str | None]
+    words: str
+    nonce: str
+    seed: str
+    population_digest: str
+    state: NotRequired["SampleState"]
+    closed_at: NotRequired[str | None]
+    rate: "RateOutput | None"
+    strata: list["StratumOutput"]
+    left: int
+
+
+SampleFinding: TypeAlias = Literal["conform", "minor", "major", "not_assessable"]
+
+
+class SampleInput(TypedDict):
+    """What is drawn from, how many, and the auditor's part of the seed."""
+
+    kind: "SampleKind"
+    wanted: int
+    start: NotRequired[str | None]
+    end: NotRequired[str | None]
+    words: str
+
+
+class SampleItemOutput(TypedDict):
+    """`finding` is empty until the auditor has looked; `evidence_digest` is the SHA-256 of a file that was
+    brought.
+    """
+
+    id: str
+    number: int
+    stratum: str
+    ref: str
+    title: str
+    finding: NotRequired["SampleFinding | BlankEnum"]
+    text: NotRequired[str]
+    evidence_name: NotRequired[str]
+    evidence_digest: NotRequired[str]
+    found_by: NotRequired[str | None]
+    found_at: NotRequired[str | None]
+
+
+SampleKind: TypeAlias = Literal["controls", "decisions"]
+
+
+class SampleOutput(TypedDict):
+    """With `seed` and the population, whose SHA-256 is `population_digest`, anybody can draw again."""
+
+    id: str
+    created_at: str
+    kind: "SampleKind"
+    auditor: str
+    period_start: NotRequired[str | None]
+    period_end: NotRequired[str | None]
+    words: str
+    nonce: str
+    seed: str
+    population_digest: str
+    state: NotRequired["SampleState"]
+    closed_at: NotRequired[str | None]
+    rate: "RateOutput | None"
+
+
+SampleState: TypeAlias = Literal["open", "closed"]
+
+
+class SavedViewInput(TypedDict):
+    """A name that you have on this page already is given the new filters."""
+
+    name: str
+    path: str
+    query: NotRequired[str]
+    share: NotRequired[bool]
+
+
+class SavedViewOutput(TypedDict):
+    """A list with its filters, under a name."""
+
+    id: str
+    created_at: NotRequired[str]
+    name: str
+    path: str
+    query: NotRequired[str]
+    address: str
+    owner: str
+    institution: str | None
+    removed_at: NotRequired[str | None]
+
+
+class SearchOutput(TypedDict):
+    groups: list["HitsOutput"]
+
+
+class SectionsInput(TypedDict):
+    """The sections of a draft: all of them, as what is left out is emptied. An unfinished one is saved as it is."""
+
+    revision: int
+    sections: dict[str, str]
+
+
 class ShareOutput(TypedDict):
     """A share in [0, 1] with a 95 % Wilson interval; null where nobody is counted."""
 
@@ -2017,11 +2746,33 @@ class ShareOutput(TypedDict):
     upper: float | None
 
 
+class ShownItemOutput(TypedDict):
+    """`finding` is empty until the auditor has looked; `evidence_digest` is the SHA-256 of a file that was
+    brought.
+    """
+
+    id: str
+    number: int
+    stratum: str
+    ref: str
+    title: str
+    finding: NotRequired["SampleFinding | BlankEnum"]
+    text: NotRequired[str]
+    evidence_name: NotRequired[str]
+    evidence_digest: NotRequired[str]
+    found_by: NotRequired[str | None]
+    found_at: NotRequired[str | None]
+    told: list["ToldOutput"]
+
+
 class SideOutput(TypedDict):
     verdict: str
     value: float | None
     lower: float | None
     upper: float | None
+
+
+SignOffCapacity: TypeAlias = Literal["auditor", "board_chair"]
 
 
 class SignatureInput(TypedDict):
@@ -2039,6 +2790,26 @@ class SignatureOutput(TypedDict):
 
 
 SiteOrderState: TypeAlias = Literal["pending", "answered", "failed", "cancelled"]
+
+
+class SitePassOutput(TypedDict):
+    """A certificate that lets a hospital's machine in. `fingerprint` is its SHA-256."""
+
+    id: str
+    created_at: str
+    site: str
+    institution: str
+    kind: "SitePassOutputKindEnum"
+    fingerprint: str
+    not_after: str
+    handed_to: NotRequired[str | None]
+    handed_at: NotRequired[str | None]
+    has_ended: bool
+    revoked_by: NotRequired[str | None]
+    revoked_at: NotRequired[str | None]
+
+
+SitePassOutputKindEnum: TypeAlias = Literal["door", "flare"]
 
 
 class SiteProgressOutput(TypedDict):
@@ -2082,8 +2853,23 @@ class StatusOutput(TypedDict):
     anchor_lag_seconds: float
 
 
+StepEnum: TypeAlias = Literal["confirm", "fulfil", "grant", "extend", "refuse", "withdraw", "lift"]
+
+
+class StepInput(TypedDict):
+    step: "StepEnum"
+    text: str
+
+
 class StopInput(TypedDict):
     reason: str
+
+
+class StratumOutput(TypedDict):
+    name: str
+    population: int
+    assessed: int
+    conform: int
 
 
 class StudyOutput(TypedDict):
@@ -2105,6 +2891,62 @@ class SubjectOutput(TypedDict):
     nonce: int
     proposer: str
     content_digest: str
+
+
+class SubjectRequestDetailOutput(TypedDict):
+    """A request names nobody: `reference` is the hospital's own number of the matter."""
+
+    id: str
+    created_at: str
+    institution: str
+    kind: "SubjectRequestKind"
+    reference: str
+    received_on: str
+    due_on: str
+    overdue: bool
+    extended: NotRequired[bool]
+    state: NotRequired["SubjectRequestState"]
+    recorded_by: str
+    appeal: NotRequired[str | None]
+    receipt: NotRequired[str]
+    ended_at: NotRequired[str | None]
+    patient: str | None
+    steps: list["RequestStepOutput"]
+    next_steps: list[str]
+
+
+class SubjectRequestInput(TypedDict):
+    institution: str
+    kind: "SubjectRequestKind"
+    reference: str
+    patient: str
+    received_on: str
+    text: NotRequired[str]
+
+
+SubjectRequestKind: TypeAlias = Literal["access", "rectification", "erasure", "restriction", "objection"]
+
+
+class SubjectRequestOutput(TypedDict):
+    """A request names nobody: `reference` is the hospital's own number of the matter."""
+
+    id: str
+    created_at: str
+    institution: str
+    kind: "SubjectRequestKind"
+    reference: str
+    received_on: str
+    due_on: str
+    overdue: bool
+    extended: NotRequired[bool]
+    state: NotRequired["SubjectRequestState"]
+    recorded_by: str
+    appeal: NotRequired[str | None]
+    receipt: NotRequired[str]
+    ended_at: NotRequired[str | None]
+
+
+SubjectRequestState: TypeAlias = Literal["received", "confirmed", "granted", "fulfilled", "refused", "withdrawn"]
 
 
 class SubscriptionInput(TypedDict):
@@ -2195,6 +3037,11 @@ class ThresholdsOutput(TypedDict):
 
 
 TierEnum: TypeAlias = Literal["quick", "certification"]
+
+
+class ToldOutput(TypedDict):
+    term: str
+    value: str
 
 
 class UnlikeOutput(TypedDict):

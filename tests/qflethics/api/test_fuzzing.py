@@ -25,7 +25,7 @@ from schemathesis.specs.openapi import checks
 from core.api.problems import MEDIA_TYPE
 from core.roles import MATRIX, Role
 from qflethics.api.views import document
-from tests.factories.everything import PERSON_OF, Everything, key_of, make_everything
+from tests.factories.everything import PERSON_OF, Everything, add_the_rest, key_of, make_everything
 
 pytestmark = pytest.mark.django_db
 BACKEND = "django.contrib.auth.backends.ModelBackend"
@@ -72,7 +72,9 @@ def _arguments(case: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def everything() -> Everything:
-    return make_everything()
+    made = make_everything()
+    add_the_rest(made)
+    return made
 
 
 @pytest.fixture
