@@ -914,13 +914,13 @@ class Operations(Transport):
         kind: Literal["oscal", "xlsx"],
         *,
         if_none_match: str | None = None,
-    ) -> str:
+    ) -> bytes:
         """One framework, or `all`, with its evidence coverage: XLSX for people, OSCAL for programs.
 
         Needs the right `control.view`: Administrator, Auditor, Ethics officer.
         """
 
-        return self.ask(
+        return self.fetch(
             "GET",
             f"/api/v1/controls/{self.part(key)}/exports/{self.part(kind)}",
             headers={"If-None-Match": if_none_match},
@@ -931,13 +931,13 @@ class Operations(Transport):
         evidence_id: str,
         *,
         if_none_match: str | None = None,
-    ) -> str:
+    ) -> bytes:
         """A file that was brought, as it came. The reading is recorded.
 
         Needs the right `control.view`: Administrator, Auditor, Ethics officer.
         """
 
-        return self.ask(
+        return self.fetch(
             "GET",
             f"/api/v1/controls/evidence/{self.part(evidence_id)}/file",
             headers={"If-None-Match": if_none_match},
@@ -1605,14 +1605,14 @@ class Operations(Transport):
         finding_id: str,
         *,
         if_none_match: str | None = None,
-    ) -> str:
+    ) -> bytes:
         """A finding's file, as it came.
 
         Needs the right `external.view`: Administrator, Auditor, Ethics officer, External auditor, Site
         operator.
         """
 
-        return self.ask(
+        return self.fetch(
             "GET",
             f"/api/v1/external-audits/{self.part(id)}/findings/{self.part(finding_id)}/file",
             headers={"If-None-Match": if_none_match},
@@ -5397,14 +5397,14 @@ class Operations(Transport):
         kind: Literal["cdx.json", "html", "json", "md", "pdf", "pem", "sig", "xml"],
         *,
         if_none_match: str | None = None,
-    ) -> str:
+    ) -> bytes:
         """An edition of a card as a file.
 
         Needs the right `version.view`: Administrator, Auditor, Clinician, Ethics officer, External auditor,
         Site operator.
         """
 
-        return self.ask(
+        return self.fetch(
             "GET",
             f"/api/v1/versions/{self.part(version_id)}/cards/{self.part(edition)}/exports/{self.part(kind)}",
             headers={"If-None-Match": if_none_match},
