@@ -20,7 +20,8 @@ from core.errors import ApplicationError, Conflict
 from federation import budgets, mailbox
 from federation.budgets import DEFAULT_DELTA
 from federation.domain import feature_shift
-from federation.domain.feature_summaries import BINS, MIN_PATIENTS, Question, offered
+from federation.domain.cells import MIN_SUMMARISED
+from federation.domain.feature_summaries import BINS, Question, offered
 from federation.models import DataManifest, FeatureCharge, FeatureStudy, Federation, Participant, SiteOrder
 
 KIND = "feature_summary"
@@ -45,8 +46,8 @@ class Asked:
 def whom(federation: Federation) -> Asked:
     active = federation.participants.filter(is_active=True).select_related("institution").prefetch_related("manifests")
     held = [(one, manifest) for one in active if (manifest := one.manifests.first()) is not None]
-    large = tuple(pair for pair in held if pair[1].content["n_patients"] >= MIN_PATIENTS)
-    return Asked(large, tuple(one.site for one, m in held if m.content["n_patients"] < MIN_PATIENTS))
+    large = tuple(pair for pair in held if pair[1].content["n_patients"] >= MIN_SUMMARISED)
+    return Asked(large, tuple(one.site for one, m in held if m.content["n_patients"] < MIN_SUMMARISED))
 
 
 def study_start(*, federation: Federation, features: Sequence[str], epsilon: float, actor: User) -> FeatureStudy:
@@ -60,7 +61,7 @@ def study_start(*, federation: Federation, features: Sequence[str], epsilon: flo
     asked = whom(federation)
     if len(asked.holders) < LEAST_SITES:
         raise Conflict(
-            f"Expected at least {LEAST_SITES} sites with a manifest of {MIN_PATIENTS} patients or more, got "
+            f"Expected at least {LEAST_SITES} sites with a manifest of {MIN_SUMMARISED} patients or more, got "
             f"{len(asked.holders)}."
         )
     if unknown := sorted(set(features) - set(asked.features)):
@@ -151,6 +152,6 @@ def _table(answer: Any, question: Question) -> tuple[Any, int]:
     whole = all(type(count) is int and abs(count) < 2**53 for row in rows for count in row)
     if not whole or [len(row) for row in rows] != [BINS] * len(question.features):
         raise ValueError(f"expected {len(question.features)} rows of {BINS} whole numbers")
-    if type(n) is not int or not MIN_PATIENTS <= n < 10**9:
-        raise ValueError(f"expected {MIN_PATIENTS} patients or more, got {n!r}")
+    if type(n) is not int or not MIN_SUMMARISED <= n < 10**9:
+        raise ValueError(f"expected {MIN_SUMMARISED} patients or more, got {n!r}")
     return np.array(rows, dtype=np.int64), n

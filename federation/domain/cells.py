@@ -5,4 +5,5 @@ A hospital may have a single patient in a set, and a figure of one hospital is t
 
 MIN_CELL = 5  # fewest patients of which a mean or a count is released; fewer can be undone by who knows some of them
 MIN_SENT = 3  # fewest whose summed scores leave a site at all, in messages that only the coordinator reads
+MIN_SUMMARISED = 20  # fewest at a site that is asked for noised histograms: fewer are smaller than the noise
 MIN_TOLD = 10  # fewest where to be one of them says something by itself: opted out, or sent to a quantum computer

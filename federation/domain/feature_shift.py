@@ -20,12 +20,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from federation.domain.cells import MIN_CELL
 from federation.domain.feature_summaries import UNITS
 
 CONFIDENCE = 0.95
 DRAWS, DRAWS_A_STEP = 4000, 500
 STEPS = np.linspace(0, 2, 21)  # of the difference that was seen, from none to twice as much
-MIN_CELL = 5  # patients of all sites in a bin; neighbours are put together until there are so many
 
 Floats = NDArray[np.float64]
 

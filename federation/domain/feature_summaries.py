@@ -23,7 +23,6 @@ from federation.domain.privacy.stream import KeyedStream
 
 UNITS = 64  # of a patient in each feature; so fine that rounding an image's intensities to them is not seen
 BINS = 8
-MIN_PATIENTS = 20  # a smaller site is not asked: its noise would be larger than its counts
 MOST_FEATURES = 40
 INTENSITY = "intensity"
 # Of each channel of an image, over its pixels above 0 (the rest is background); and the range of the bins.

@@ -8,8 +8,9 @@ from functools import lru_cache
 from core.charts import Chart, interval_chart
 from federation import budgets, feature_studies
 from federation.budgets import DEFAULT_DELTA, Standing
+from federation.domain.cells import MIN_SUMMARISED
 from federation.domain.feature_shift import Shift
-from federation.domain.feature_summaries import MIN_PATIENTS, MOST_FEATURES, Question
+from federation.domain.feature_summaries import MOST_FEATURES, Question
 from federation.models import FeatureStudy, Federation, SiteOrder
 
 DRAWN = 12  # rows of the chart; the table has all
@@ -41,7 +42,7 @@ class Shown:
 
     @property
     def least(self) -> int:
-        return MIN_PATIENTS
+        return MIN_SUMMARISED
 
 
 def shown(federation: Federation) -> Shown:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 
 from federation.domain import feature_summaries
-from federation.domain.feature_summaries import MIN_PATIENTS, Question
+from federation.domain.cells import MIN_SUMMARISED
+from federation.domain.feature_summaries import Question
 from federation.domain.messages import Message, canonical, digest
 from federation.domain.privacy.accountant import Spend, composed_epsilon
 from federation.domain.privacy.stream import KeyedStream
@@ -27,8 +28,8 @@ def summarise(site: Site, order: Message, tell: Tell) -> Answer:
     try:
         question = Question.from_dict(order.body)
         data = site.patients_left()
-        if data.n_patients < MIN_PATIENTS:
-            raise OrderRefused(f"fewer than {MIN_PATIENTS} patients are here; nothing is told of them")
+        if data.n_patients < MIN_SUMMARISED:
+            raise OrderRefused(f"fewer than {MIN_SUMMARISED} patients are here; nothing is told of them")
         exact = feature_summaries.exact(data, question.features)  # what cannot be answered is not charged
     except ValueError as error:
         raise OrderRefused(str(error)) from error

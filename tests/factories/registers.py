@@ -34,7 +34,8 @@ def make_registers(world: World, model: Model, number: int) -> Registers:
         role=Role.CLINICIAN,
     )  # fmt: skip
     return Registers(
-        assessment=assessments.assessment_begin(model=model, actor=people.officer_north),
+        assessment=ImpactAssessment.objects.filter(model=model).first()  # one draft a model
+        or assessments.assessment_begin(model=model, actor=people.officer_north),
         breach=breaches.breach_open(
             institution=people.north, incident=None, nature="A list was sent to a stranger.",
             actor=people.officer_north, aware_at=now - dt.timedelta(hours=10), persons=None, personal_data=None,
@@ -44,7 +45,8 @@ def make_registers(world: World, model: Model, number: int) -> Registers:
             institution=people.north, kind="access", reference=f"M-{number}", patient=f"mrn-{number}",
             text="By letter.", received_on=now.date(), actor=people.officer_north,
         ),
-        sample=samples.sample_draw(kind="controls", wanted=20, words=f"headline {number}", actor=people.external),
+        sample=AuditSample.objects.first()  # one open sample an auditor
+        or samples.sample_draw(kind="controls", wanted=20, words="headline", actor=people.external),
         provider=providers.provider_save(
             actor=people.administrator, institution=people.north, secret="s", slug=f"house-{number}",  # noqa: S106
             **PROVIDER,

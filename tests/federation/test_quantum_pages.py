@@ -176,7 +176,7 @@ def test_an_administrator_sets_limits(bench):
 
 
 def test_the_api_does_what_the_pages_do(bench):
-    devices = call(bench, "auditor", "GET", "devices").json()
+    devices = call(bench, "auditor", "GET", "devices").json()["results"]
     assert {device["name"] for device in devices} >= {"simulator", "aer", "ibm", "azure"}
     order = {"purpose": "evaluation", "device": "simulator", "shots": 200, "patients": 12, "run": str(bench.run.id),
              "site": "north"}  # fmt: skip

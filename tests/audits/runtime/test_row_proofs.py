@@ -70,7 +70,7 @@ def test_only_the_site_that_asked_and_the_platform_see_it(world, served, client_
 @pytest.mark.parametrize("name", ["unknown", "%00", "x" * 5000, "..%2F..", "\N{SNOWMAN}"])
 def test_what_was_never_predicted_is_not_found(world, served, client_of, name):
     client = client_of(world.people.auditor)
-    assert ask(client, served, name).status_code == 404
+    assert ask(client, served, name).status_code == (400 if name == "%00" else 404)
     served.id = uuid.uuid4()
     assert ask(client, served, NAMES[0]).status_code == 404
 
