@@ -10,6 +10,7 @@ from django.db.models import Count, Q
 from django.urls import reverse
 
 from accounts.models import Membership
+from audits.posthoc.models import Risk
 from audits.predeployment.models import AuditRun, CheckResult
 from core.roles import LABELS, Role
 from federation.models import DataManifest, FederationAgreement, Participant, TrainingRun
@@ -145,7 +146,7 @@ def assessment_facts(model: Model) -> dict[str, list[str]]:
     audits = AuditRun.objects.filter(version__in=versions, state=AuditRun.State.FINISHED)
     newest = audits.order_by("version_id", "-finished_at").distinct("version_id")
     checks = CheckResult.objects.filter(audit__in=newest.values("pk"), check_id__in=PRIVACY_CHECKS)
-    risks = [risk for version in versions for risk in version.risks.exclude(state="closed")]
+    risks = Risk.objects.filter(version__in=versions).exclude(state="closed")
     deployed = Deployment.objects.filter(version__in=versions).exclude(state=Deployment.State.REVOKED)
     return {
         "Purpose": [model.intended_use, f"Federation: {federation.name}, {federation.purpose}"],
