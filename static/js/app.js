@@ -162,6 +162,13 @@
   document.addEventListener("htmx:afterSwap", fitRegions);
   document.addEventListener("toggle", fitRegions, true);
 
+  // --- a page that is being left is redrawn no more: it would call its own answer, and the message in it, back ----------
+  let leaving = 0;
+  addEventListener("submit", (event) => { if (!event.defaultPrevented) leaving = Date.now() + 5000; });
+  for (const name of ["htmx:beforeRequest", "htmx:beforeOnLoad"]) {
+    document.addEventListener(name, (event) => { if (Date.now() < leaving) event.preventDefault(); });
+  }
+
   // --- failed htmx requests are said, not swallowed ---------------------------------------------------------------------
   const complain = (words) => {
     const area = document.getElementById("messages");
