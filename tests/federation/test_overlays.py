@@ -9,7 +9,6 @@ from django.urls import reverse
 
 from core.errors import Conflict
 from federation import overlays
-from federation.domain.cells import MIN_CELL
 from federation.domain.round_metrics import SMALL_SITES
 from federation.models import SiteOrder, TrainingRun
 from federation.site.home import SiteHome
@@ -54,10 +53,10 @@ def ask(trial, who: str, run):
     return signed_in(trial, who).post(reverse("run_overlays_ask", args=[run.id]))
 
 
-def test_a_round_holds_the_pairs_of_each_site(trial, run):
+def test_pairs_of_few_patients_are_told_neither_alone_nor_together(trial, run):
     paired = run.rounds.get().metrics["paired"]
-    assert set(paired) - {SMALL_SITES} == {"phantom-1", "phantom-2"}  # those of small sites are told together alone
-    assert all(row is None or row[0] >= MIN_CELL for row in paired.values())
+    # Too few patients at each, and together: nothing is told of them.
+    assert paired == {"phantom-1": None, "phantom-2": None, SMALL_SITES: None}
 
 
 def test_an_update_says_what_it_took(trial, run):
