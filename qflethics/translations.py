@@ -12,16 +12,20 @@ import struct
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 
 from core.tones import STATES
 
 ROOT = Path(__file__).resolve().parent.parent
-SOURCES = ("accounts", "audits/runtime", "qflethics")  # folders whose Python is marked
+SOURCES = (  # folders whose Python is marked
+    "accounts", "audits", "core", "federation", "interop", "models_registry", "protection", "provenance", "qflethics",
+)  # fmt: skip
 _CALL = re.compile(
     r"""\b(?P<name>n?gettext|_)\(\s*u?(?P<one>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')"""
     r"""(?:\s*,\s*u?(?P<many>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'))?"""
 )
+_MARKS = {"_", "gettext", "gettext_lazy", "gettext_noop", "ValidationError"}
 _LINE = re.compile(r'(?:(msgid|msgid_plural|msgstr(?:\[(\d)\])?)\s+)?"(.*)"$')
 _CONTEXT = "\0"  # between singular and plural, as in a .mo file
 
@@ -58,7 +62,40 @@ def marked() -> dict[str, str]:
                 found.setdefault(key, str(path.relative_to(ROOT)))
     for look in STATES.values():
         found.setdefault(look.label, "core/tones.py")
+    for words, where in (*_in_forms(), *_in_choices()):
+        found.setdefault(words, where)
     return found
+
+
+def _in_forms() -> Iterator[tuple[str, str]]:
+    """Labels, help and choices of forms: English in Python, translated where a page shows them (`spoken`)."""
+    from django.forms import BaseForm
+
+    for folder in SOURCES:
+        for path in sorted((ROOT / folder).rglob("*forms*.py")):
+            import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
+    kinds = list(BaseForm.__subclasses__())
+    while kinds:
+        kind = kinds.pop()
+        kinds += kind.__subclasses__()
+        if kind.__module__.partition(".")[0] not in {source.partition("/")[0] for source in SOURCES}:
+            continue
+        for made in getattr(kind, "base_fields", {}).values():
+            offered = getattr(made.widget, "choices", ()) if not hasattr(made, "queryset") else ()
+            for words in (made.label, made.help_text, *(label for _, label in offered)):
+                if isinstance(words, str) and words:
+                    yield words, kind.__module__
+
+
+def _in_choices() -> Iterator[tuple[str, str]]:
+    """What `get_…_display` answers."""
+    from django.apps import apps
+
+    for model in apps.get_models():
+        if (ROOT / model.__module__.partition(".")[0]).is_dir():
+            for column in model._meta.get_fields():
+                for _, label in getattr(column, "flatchoices", ()):
+                    yield str(label), model._meta.label
 
 
 def named_tables() -> dict[str, str]:
@@ -80,16 +117,17 @@ def _in_template(text: str) -> Iterator[str]:
 
 
 def _in_code(text: str) -> Iterator[str]:
-    if "utils.translation" not in text:
+    if not any(sign in text for sign in ("utils.translation", "messages", "ValidationError")):
         return
     for node in ast.walk(ast.parse(text)):
-        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name)):
+        if not isinstance(node, ast.Call):
             continue
         words = [part.value for part in node.args[:2] if isinstance(part, ast.Constant) and isinstance(part.value, str)]
-        if node.func.id in {"_", "gettext", "gettext_lazy"} and words:
-            yield words[0]
-        elif node.func.id == "ngettext" and len(words) == 2:
+        name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
+        if name == "ngettext" and len(words) == 2:
             yield f"{words[0]}{_CONTEXT}{words[1]}"
+        elif words and (name in _MARKS or ast.unparse(node.func).startswith("messages.")):
+            yield words[0]
 
 
 # --- catalogues ----------------------------------------------------------------------------------------------------

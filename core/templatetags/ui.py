@@ -23,6 +23,7 @@ from core.tones import look_of, state_key
 
 register = template.Library()
 register.tags.update(ui_values.register.tags)
+register.filters.update(ui_values.register.filters)
 register.tags.update(ui_blocks.register.tags)
 
 

@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.timesince import timesince
+from django.utils.translation import get_language, gettext, gettext_noop
 
 from core import clock
 from core.charts.svg import finite
@@ -20,11 +21,27 @@ from core.templatetags.icons import ICONS
 
 register = template.Library()
 
-ABSENT = "not measured"
+ABSENT = gettext_noop("not measured")
 
 
 def _absent(words: str) -> SafeString:
-    return format_html('<span class="absent">{}</span>', words)
+    return format_html('<span class="absent">{}</span>', spoken(words))
+
+
+@register.filter
+def spoken(words: object) -> object:
+    """Words that Python has in English, in the reader's language where that is known. Never for what people wrote.
+
+    So labels of forms, choices and facts stay English in exports, in the API and in what is stored.
+    """
+    return gettext(str(words)) if words else words
+
+
+@register.filter
+def inside(words: object) -> str:
+    """`spoken` within a sentence, where English has small letters and German keeps its nouns as they are."""
+    said = str(spoken(words))
+    return said.lower() if (get_language() or "en").startswith("en") else said
 
 
 def digits_of(number: float, digits: int) -> str:
@@ -66,7 +83,9 @@ def asset(path: str) -> str:
 
 
 @register.simple_tag
-def when(moment: dt.datetime | dt.date | None, relative: bool = False, absent: str = "not yet") -> SafeString:
+def when(
+    moment: dt.datetime | dt.date | None, relative: bool = False, absent: str = gettext_noop("not yet")
+) -> SafeString:
     """A moment in a `<time>` element, in the reader's time zone and naming it; `relative` adds how long ago."""
     if moment is None or moment == "":
         return _absent(absent)
@@ -79,8 +98,8 @@ def when(moment: dt.datetime | dt.date | None, relative: bool = False, absent: s
         return format_html('<time datetime="{}">{}</time>', iso, text)
     now = timezone.now() if timezone.is_aware(moment) else dt.datetime.now()
     gap = timesince(moment, now, depth=1) if moment <= now else timesince(now, moment, depth=1)
-    words = f"{gap} ago" if moment <= now else f"in {gap}"
-    return format_html('<time datetime="{}">{} <span class="muted">({})</span></time>', iso, text, words)
+    words = gettext("%(gap)s ago") if moment <= now else gettext("in %(gap)s")
+    return format_html('<time datetime="{}">{} <span class="muted">({})</span></time>', iso, text, words % {"gap": gap})
 
 
 @register.simple_tag
@@ -98,7 +117,7 @@ def cell(value: object, digits: int = 3) -> SafeString | str:
     if value is None:
         return _absent(ABSENT)
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return gettext("yes") if value else gettext("no")
     if isinstance(value, int):
         return format_html('<span class="num">{}</span>', f"{value:,}")
     if isinstance(value, float):
@@ -131,7 +150,7 @@ def interval(
     if point is None:
         return _absent(absent)
     if low is None or high is None:
-        return format_html('<span class="num">{}</span> {}', digits_of(point, digits), _absent("no interval"))
+        return format_html('<span class="num">{}</span> {}', digits_of(point, digits), _absent(gettext("no interval")))
     return format_html(
         '<span class="num">{}</span> <span class="num muted">({}\u00a0% CI {} to {})</span>',
         digits_of(point, digits),

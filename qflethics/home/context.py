@@ -8,7 +8,7 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils.functional import SimpleLazyObject
-from django.utils.translation import get_language, gettext
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.inbox import counted
@@ -49,17 +49,12 @@ _ROLES = {
     Role.CLINICIAN: _("Clinician"),
     Role.EXTERNAL_AUDITOR: _("External auditor"),
 }
-# Pages that speak every language of the settings. Others stay English within their frame, and say so (`lang`).
-TRANSLATED = frozenset({
-    "home", "search", "inbox", "preferences", "login", "mfa_authenticate", "deployments", "deployment",
-    "deployment_live",
-})  # fmt: skip
 
 
 def chrome(request: HttpRequest) -> dict[str, Any]:
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated:
-        return {"request_id": getattr(request, "id", ""), "page_language": page_language(request)}
+        return {"request_id": getattr(request, "id", "")}
     first = request.path.strip("/").split("/")[0]
     navigation = []
     for label, name, icon, action, starts in _NAVIGATION:
@@ -83,17 +78,9 @@ def chrome(request: HttpRequest) -> dict[str, Any]:
         "synthetic_data": Federation.objects.for_user(user).filter(synthetic=True).exists(),
         "emergency": getattr(request, "emergency", None),
         "request_id": getattr(request, "id", ""),
-        "page_language": page_language(request),
         "version": settings.VERSION,
         "live_base": live_base(request),
     }
-
-
-def page_language(request: HttpRequest) -> str:
-    """The language in which the page inside the frame is written."""
-    match = request.resolver_match
-    spoken = get_language() or settings.LANGUAGE_CODE
-    return spoken if match is not None and match.url_name in TRANSLATED else settings.LANGUAGE_CODE
 
 
 def _links() -> list[dict[str, str]]:
