@@ -26,6 +26,7 @@ _CALL = re.compile(
     r"""(?:\s*,\s*u?(?P<many>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'))?"""
 )
 _MARKS = {"_", "gettext", "gettext_lazy", "gettext_noop", "ValidationError"}
+_CODE = re.compile(r"\W*|\w+(\.\w+)+|.")  # a right's name, a dash, a sign: the same in every language
 _LINE = re.compile(r'(?:(msgid|msgid_plural|msgstr(?:\[(\d)\])?)\s+)?"(.*)"$')
 _CONTEXT = "\0"  # between singular and plural, as in a .mo file
 
@@ -83,7 +84,7 @@ def _in_forms() -> Iterator[tuple[str, str]]:
         for made in getattr(kind, "base_fields", {}).values():
             offered = getattr(made.widget, "choices", ()) if not hasattr(made, "queryset") else ()
             for words in (made.label, made.help_text, *(label for _, label in offered)):
-                if isinstance(words, str) and words:
+                if isinstance(words, str) and not _CODE.fullmatch(words):
                     yield words, kind.__module__
 
 

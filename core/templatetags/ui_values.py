@@ -22,6 +22,7 @@ from core.templatetags.icons import ICONS
 register = template.Library()
 
 ABSENT = gettext_noop("not measured")
+_NOT_YET = gettext_noop("not yet")
 
 
 def _absent(words: str) -> SafeString:
@@ -83,9 +84,7 @@ def asset(path: str) -> str:
 
 
 @register.simple_tag
-def when(
-    moment: dt.datetime | dt.date | None, relative: bool = False, absent: str = gettext_noop("not yet")
-) -> SafeString:
+def when(moment: dt.datetime | dt.date | None, relative: bool = False, absent: str = _NOT_YET) -> SafeString:
     """A moment in a `<time>` element, in the reader's time zone and naming it; `relative` adds how long ago."""
     if moment is None or moment == "":
         return _absent(absent)
