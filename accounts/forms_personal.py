@@ -28,7 +28,7 @@ class PreferencesForm(forms.Form):
 
     language = forms.ChoiceField(
         label=_("Language"), required=False,
-        help_text=_("The frame, the home page, signing in and deployments speak it; the rest stays English."),
+        help_text=_("Pages speak it. Charts, the monitor's sentences, documents and e-mails are English."),
     )  # fmt: skip
     time_zone = forms.ChoiceField(
         label=_("Time zone"),

@@ -20,7 +20,7 @@ class FeatureForm(forms.Form):
     )  # fmt: skip
     epsilon = forms.FloatField(
         min_value=EPSILONS[0], max_value=EPSILONS[1], initial=1, label="Privacy spent ε",
-        help_text=f"Of each patient at each site, from {EPSILONS[0]:g} to {EPSILONS[1]:g}, at δ {DEFAULT_DELTA:g}. "
+        help_text=f"Of each patient at each site, from {EPSILONS[0]:g} to {EPSILONS[1]:g}, at δ {DEFAULT_DELTA:.5f}. "
         "Smaller is more private and makes more noise.",
     )  # fmt: skip
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db import connection
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from core.tones import ToneName
 from protection import standing
@@ -66,12 +67,17 @@ def _breaches(user: Any) -> Iterator[ProtectionNeed]:
         running = [view for view in duties_of(breach) if view.running]
         late = any(view.overdue for view in running)
         if running:
-            detail = f"{running[0].duty.article}: until {running[0].due:%d %b %Y, %H:%M} UTC. {len(running)} to answer."
+            told = {"article": running[0].duty.article, "day": f"{running[0].due:%-d %b %Y, %H:%M}", "n": len(running)}
+            detail = _("%(article)s: until %(day)s UTC. %(n)s to answer.") % told
+            title = (
+                _("A breach of personal data: a duty is overdue")
+                if late
+                else _("A breach of personal data: a duty is due")
+            )
         else:
-            detail = "Every duty is answered: close it."
+            title, detail = _("A breach to close"), _("Every duty is answered: close it.")
         yield ProtectionNeed(
-            f"A breach of personal data: a duty is {'overdue' if late else 'due'}" if running else "A breach to close",
-            detail, reverse("breach", args=[breach.pk]), "fail" if late else "warn", breach.created_at,
+            title, detail, reverse("breach", args=[breach.pk]), "fail" if late else "warn", breach.created_at,
         )  # fmt: skip
 
 
@@ -80,12 +86,14 @@ def _assessments(user: Any) -> Iterator[ProtectionNeed]:
         if view.draft is not None and not missing(view.draft.sections) and view.draft.written_by_id != user.pk:
             if user.may("assessment.sign"):
                 yield ProtectionNeed(
-                    f"An impact assessment waits for your signature: {view.model}", "Every section is written.",
+                    _("An impact assessment waits for your signature: %(model)s") % {"model": view.model},
+                    _("Every section is written."),
                     reverse("assessment", args=[view.draft.pk]), "warn", view.draft.created_at,
                 )  # fmt: skip
         elif view.overdue and view.draft is None and view.signed is not None:
             yield ProtectionNeed(
-                f"The impact assessment of {view.model} is due for review", "Begin its next edition.",
+                _("The impact assessment of %(model)s is due for review") % {"model": view.model},
+                _("Begin its next edition."),
                 reverse("assessment", args=[view.signed.pk]), "warn", view.signed.signed_at or view.signed.created_at,
             )  # fmt: skip
 
@@ -94,9 +102,13 @@ def _requests(user: Any) -> Iterator[ProtectionNeed]:
     for row in SubjectRequest.objects.for_user(user).open():
         erases = row.state == State.GRANTED and user.may("people.erase")
         if erases or (row.state != State.GRANTED and handles(row, user)):
+            title = _("A patient's request is open: %(kind)s")
+            if row.overdue:
+                title = _("A patient's request is overdue: %(kind)s")
             yield ProtectionNeed(
-                f"A patient's request is {'overdue' if row.overdue else 'open'}: {row.get_kind_display()}",
-                f"{row.get_state_display()}. To be answered by {row.due_on:%d %b %Y}.",
+                title % {"kind": _(row.get_kind_display())},
+                _("%(state)s. To be answered by %(day)s.")
+                % {"state": _(row.get_state_display()), "day": f"{row.due_on:%-d %b %Y}"},
                 reverse("subject_request", args=[row.pk]),
                 "fail" if row.overdue else "warn" if erases or row.days_left <= 7 else "info", row.created_at,
             )  # fmt: skip
@@ -109,14 +121,15 @@ def _continuity() -> Iterator[ProtectionNeed]:
         return
     if now.backup_overdue:
         yield ProtectionNeed(
-            "The newest backup is too old", f"It was taken on {now.backup.taken_at:%d %b %Y, %H:%M} UTC.",
+            _("The newest backup is too old"),
+            _("It was taken on %(day)s UTC.") % {"day": f"{now.backup.taken_at:%-d %b %Y, %H:%M}"},
             reverse("continuity"), "fail", now.backup.taken_at,
         )  # fmt: skip
     if now.last_failed or now.drill_overdue:
         since = now.drill.created_at if now.drill else now.backup.created_at
         yield ProtectionNeed(
-            "The last restore drill has failed" if now.last_failed else "A restore drill is due",
-            "A backup that was never restored is none. The page says how.", reverse("continuity"),
+            _("The last restore drill has failed") if now.last_failed else _("A restore drill is due"),
+            _("A backup that was never restored is none. The page says how."), reverse("continuity"),
             "fail" if now.last_failed else "warn", since,
         )  # fmt: skip
 
@@ -126,6 +139,6 @@ def _retention() -> Iterator[ProtectionNeed]:
     for row in newest:
         if row.error:
             yield ProtectionNeed(
-                "The retention schedule could not be carried out", f"{row.record_class}: {row.error}",
+                _("The retention schedule could not be carried out"), f"{row.record_class}: {row.error}",
                 reverse("retention"), "fail", row.created_at,
             )  # fmt: skip

@@ -72,9 +72,7 @@ def _in_forms() -> Iterator[tuple[str, str]]:
     """Labels, help and choices of forms: English in Python, translated where a page shows them (`spoken`)."""
     from django.forms import BaseForm
 
-    for folder in SOURCES:
-        for path in sorted((ROOT / folder).rglob("*forms*.py")):
-            import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
+    import_module("qflethics.urls")  # and with it every form that a page can show
     kinds = list(BaseForm.__subclasses__())
     while kinds:
         kind = kinds.pop()
@@ -99,11 +97,18 @@ def _in_choices() -> Iterator[tuple[str, str]]:
                     yield str(label), model._meta.label
 
 
-def named_tables() -> dict[str, str]:
-    """What the home page calls the rows of each table: translated where it can be, else in English."""
+def may_be_said() -> dict[str, str]:
+    """What may be translated and need not be: the names of tables, and the fixed words of `presentation` modules."""
     from django.apps import apps
 
-    return {str(model._meta.verbose_name).capitalize(): model._meta.label for model in apps.get_models()}
+    found = {str(model._meta.verbose_name).capitalize(): model._meta.label for model in apps.get_models()}
+    for folder in SOURCES:
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            if any(part.startswith("presentation") for part in path.parts):
+                for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                        found.setdefault(node.value, str(path.relative_to(ROOT)))
+    return found
 
 
 def _in_template(text: str) -> Iterator[str]:
@@ -206,7 +211,7 @@ def main() -> int:
         print(f"{path.relative_to(ROOT)}: {len(messages) - 1} messages, {len(lacking)} missing")  # noqa: T201
         for key, where in lacking.items():
             print(f"  {where}: {key!r}")  # noqa: T201
-        for key in stale(messages, wanted | named_tables()):
+        for key in stale(messages, wanted | may_be_said()):
             print(f"  marked nowhere: {key!r}")  # noqa: T201
         wrong += len(lacking)
     return 1 if wrong else 0

@@ -10,7 +10,7 @@ from accounts.models import User
 from audits.posthoc.mapping import frameworks
 from audits.posthoc.models import Risk
 from audits.posthoc.risks import REVIEW_IN
-from audits.predeployment.checks.registry import known
+from audits.predeployment.checks.registry import check_of, known
 from audits.predeployment.external.attachments import MOST_BYTES
 from core.roles import MATRIX
 from models_registry.models import Version
@@ -93,7 +93,7 @@ class RiskForm(forms.ModelForm):
             (one.title, [(f"{one.key}:{c.id}", f"{c.reference} {c.title}") for c in one.controls])
             for one in frameworks()[0]
         ]
-        found["checks"].choices = [(name, name.replace("_", " ")) for name in known()]
+        found["checks"].choices = [(name, check_of(name).title) for name in known()]
         if self.instance._state.adding:
             self.initial.setdefault("review_on", (timezone.now().date() + REVIEW_IN).isoformat())
             self.initial.setdefault("owner", user.pk)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django import forms
+from django.utils.html import format_html
 
 from audits.predeployment.checks.base import Check, Parameter
 from audits.predeployment.checks.registry import known
@@ -45,10 +46,10 @@ class PolicyRowsForm(forms.Form):
 
     def _add(self, check: Check, part: Mapping[str, Any]) -> None:
         self.fields[f"{check.id}.decides"] = forms.ChoiceField(
-            label=f"{check.title}: decides", choices=_DECIDES, required=False, initial=part["decides"]
+            label=_label(check, "Decides"), choices=_DECIDES, required=False, initial=part["decides"]
         )
         self.fields[f"{check.id}.tiers"] = forms.MultipleChoiceField(
-            label=f"{check.title}: tiers", choices=[(tier, tier.capitalize()) for tier in TIERS], required=False,
+            label=_label(check, "Tiers"), choices=[(tier, tier.capitalize()) for tier in TIERS], required=False,
             initial=part["tiers"], widget=forms.CheckboxSelectMultiple,
         )  # fmt: skip
         for parameter in check.parameters:
@@ -156,11 +157,16 @@ class PolicyDecisionForm(forms.Form):
     )  # fmt: skip
 
 
+def _label(check: Check, words: str) -> str:
+    """Each check is a panel of its own; whoever hears the page hears the check in front of each of its settings."""
+    return format_html('<span class="sr-only">{}: </span>{}', check.title, words)
+
+
 def _field(check: Check, parameter: Parameter, value: Any) -> forms.Field:
     stricter = {"down": " Lower is stricter.", "up": " Higher is stricter."}.get(direction_of(check, parameter), "")
     common: dict[str, Any] = {
-        "label": f"{check.title}: {parameter.name.replace('_', ' ')}", "initial": value,
-        "help_text": f"{parameter.meaning}. Allowed: {range_of(parameter)}.{stricter}",
+        "label": _label(check, parameter.name.replace("_", " ").capitalize()), "initial": value,
+        "help_text": f"{parameter.meaning.rstrip('.')}. Allowed: {range_of(parameter)}.{stricter}",
     }  # fmt: skip
     if parameter.choices:
         return forms.ChoiceField(choices=[(choice, choice) for choice in parameter.choices], **common)

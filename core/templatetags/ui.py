@@ -18,7 +18,7 @@ from core.charts.svg import finite
 from core.glossary import meaning_of
 from core.templatetags import ui_blocks, ui_values
 from core.templatetags.ui_blocks import tone_name
-from core.templatetags.ui_values import ABSENT, digits_of
+from core.templatetags.ui_values import ABSENT, digits_of, spoken
 from core.tones import look_of, state_key
 
 register = template.Library()
@@ -59,6 +59,7 @@ def kpi(
         "label": label,
         "value": shown,
         "missing": shown is None or shown == "",
+        "words": isinstance(shown, str) and len(shown) > 9 and not any(sign.isdigit() for sign in shown),
         "unit": unit,
         "note": note,
         "look": look_of(state) if state not in ("", None) else None,
@@ -196,7 +197,23 @@ def tabs(items: Iterable[Mapping[str, Any]], label: str = "Sections") -> dict[st
 def field(bound: BoundField) -> dict[str, Any]:
     """One form field: label, help, errors and widget, tied together for assistive technology."""
     kind = bound.widget_type
+    _speak_choices(bound)
     return {"field": bound, "kind": kind, "check": kind == "checkbox"}
+
+
+def _speak_choices(bound: BoundField) -> None:
+    """What a list offers, in the reader's language; rows of the database keep their names."""
+    made: Any = bound.field
+    if hasattr(made, "queryset"):
+        made.empty_label = spoken(getattr(made, "empty_label", None))
+    elif offered := getattr(made.widget, "choices", None):
+        made.widget.choices = [(value, _spoken_choice(label)) for value, label in offered]
+
+
+def _spoken_choice(label: Any) -> Any:
+    if isinstance(label, list | tuple):
+        return [(value, spoken(words)) for value, words in label]
+    return spoken(label)
 
 
 @register.inclusion_tag("partials/form.html")

@@ -17,6 +17,7 @@ from models_registry.presentation.links import evidence_link, link, outside
 from models_registry.scope import scope_words
 
 State = ApprovalRequest.State
+_DETECTORS = {"betting": "betting", "e_sr": "e-SR (Shiryaev-Roberts)"}  # their names elsewhere on the pages
 _POLICY = (  # key, words, what it means
     ("threshold", "Largest tolerated gap between groups"),
     ("alpha", "Chance of ever halting a model within the limit (betting detector)"),
@@ -112,7 +113,7 @@ def _policy(approval: ApprovalRequest) -> list[tuple[str, object]]:
         *rows,
         ("Metrics watched", ", ".join(title_of(name).lower() for name in policy.get("metrics", []))),
         ("Of these, warn and do not halt", advisory or "none"),
-        ("Detectors that halt", ", ".join(policy.get("detectors", []))),
+        ("Detectors that halt", ", ".join(_DETECTORS.get(name, name) for name in policy.get("detectors", []))),
         ("Groups compared", groups),
         ("Too small to be compared", ", ".join(policy.get("not_compared", [])) or "none"),
         (

@@ -115,7 +115,7 @@ def external(user: User) -> Iterator[Need]:
             until = _("Until %(day)s. Bring patients, run checks, say what you find.")
             yield Need(
                 title=_("You are invited to audit %(version)s") % {"version": invited.version},
-                detail=until % {"day": f"{invited.expires_at:%d %b %Y}"},
+                detail=until % {"day": f"{invited.expires_at:%-d %b %Y}"},
                 url=link("external_audit", invited.id), tone="info", since=invited.created_at,
             )  # fmt: skip
     if user.may("approval.decide"):
@@ -139,7 +139,7 @@ def reports(user: User) -> Iterator[Need]:
         if not failed:
             title = _("The report %(start)s to %(end)s is ready")
         yield Need(
-            title=title % {"start": report.period_start, "end": report.period_end},
+            title=title % {"start": f"{report.period_start:%-d %b %Y}", "end": f"{report.period_end:%-d %b %Y}"},
             detail=report.stop_reason if failed else _("PDF and the data it was made from."),
             url=link("report", report.id),
             tone="fail" if failed else "info",

@@ -16,7 +16,7 @@ def lost_devices(user: User) -> Iterator[Need]:
     """Second factors to be reset, to the administrators who did not ask for it themselves."""
     for reset in open_resets(user):
         if reset.requested_by_id != user.pk:
-            told = {"who": reset.requested_by, "day": f"{reset.expires_at:%d %b %Y, %H:%M}"}
+            told = {"who": reset.requested_by, "day": f"{reset.expires_at:%-d %b %Y, %H:%M}"}
             yield Need(
                 title=_("A lost device: %(person)s") % {"person": reset.user},
                 detail=_(
@@ -48,7 +48,7 @@ def emergencies(user: User) -> Iterator[Need]:
         late = _("Emergency access at %(where)s: your judgement is overdue")
         title = late if row.review_overdue else _("Emergency access at %(where)s: your judgement is asked")
         told = {
-            "who": row.requested_by, "on": f"{row.confirmed_at:%d %b %Y}", "day": f"{row.review_due_on:%d %b %Y}"
+            "who": row.requested_by, "on": f"{row.confirmed_at:%-d %b %Y}", "day": f"{row.review_due_on:%-d %b %Y}"
         }  # fmt: skip
         yield Need(
             title=title % {"where": row.institution},
@@ -62,7 +62,7 @@ def own_account(user: User) -> Iterator[Need]:
     for invitation in invitations.waiting_for(user):
         yield Need(
             title=_("You are invited: %(invitation)s") % {"invitation": invitation},
-            detail=_("Accept it until %(day)s.") % {"day": f"{invitation.expires_at:%d %b %Y}"},
+            detail=_("Accept it until %(day)s.") % {"day": f"{invitation.expires_at:%-d %b %Y}"},
             url=link("account"), tone="info", since=invitation.created_at,
         )  # fmt: skip
     codes = factors.recovery_codes_of(user)

@@ -47,7 +47,7 @@ def clocks(user: User) -> Iterator[Need]:
             first, late = running[0], [view for view in running if view.overdue]
             title = _("%(name)s: an incident clock is overdue") if late else _("%(name)s: an incident clock is due")
             until = _("%(article)s, %(title)s: until %(day)s UTC.") % {
-                "article": first.clock.article, "title": first.clock.title, "day": f"{first.due:%d %b %Y, %H:%M}",
+                "article": first.clock.article, "title": first.clock.title, "day": f"{first.due:%-d %b %Y, %H:%M}",
             }  # fmt: skip
             how_many = ngettext(
                 "%(n)s runs; say which apply, and report.", "%(n)s run; say which apply, and report.", len(running)
@@ -60,7 +60,7 @@ def clocks(user: User) -> Iterator[Need]:
             if task.owner_id == user.pk and task.done_at is None:
                 yield Need(
                     title=_("A task of yours: %(task)s") % {"task": task.title},
-                    detail=_("Until %(day)s.") % {"day": f"{task.due_on:%d %b %Y}"},
+                    detail=_("Until %(day)s.") % {"day": f"{task.due_on:%-d %b %Y}"},
                     url=link("incident", incident.id), tone="fail" if task.overdue else "warn", since=task.created_at,
                 )  # fmt: skip
 
@@ -75,7 +75,7 @@ def amber(user: User) -> Iterator[Need]:
             title = _("%(name)s: the monitor is amber, a decision is overdue")
         elif decides:
             title = _("%(name)s: the monitor is amber, your decision is asked")
-        due = _("Due by %(day)s.") % {"day": f"{row.due_at:%d %b %Y}"}
+        due = _("Due by %(day)s.") % {"day": f"{row.due_at:%-d %b %Y}"}
         yield Need(
             title=title % {"name": row.deployment.name},
             detail=f"{due} {next(iter(row.warnings.values()))}",
@@ -87,7 +87,7 @@ def amber(user: User) -> Iterator[Need]:
 
 def appeals(user: User) -> Iterator[Need]:
     for appeal in waiting_for(user):
-        told = {"name": appeal.deployment.name, "day": f"{appeal.due_on:%d %b %Y}"}
+        told = {"name": appeal.deployment.name, "day": f"{appeal.due_on:%-d %b %Y}"}
         yield Need(
             title=_("An appeal is overdue") if appeal.overdue else _("An appeal waits for a decision"),
             detail=_("Against %(name)s, to be decided by %(day)s.") % told,

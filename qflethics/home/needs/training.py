@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from django.db.models import OuterRef, Q, Subquery
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from accounts.models import User
 from core.models import Job
@@ -35,9 +36,12 @@ def consents(user: User) -> Iterator[Need]:
         }  # fmt: skip
         yield Need(
             title=_("Your signature is asked: %(run)s") % {"run": run.name},
-            detail=_(
+            detail=ngettext(
+                "%(federation)s: %(rounds)s round. You sign as %(role)s of %(institution)s; the run waits until every "
+                "institution has signed.",
                 "%(federation)s: %(rounds)s rounds. You sign as %(role)s of %(institution)s; the run waits until every "
-                "institution has signed."
+                "institution has signed.",
+                run.rounds_planned,
             )
             % told,
             url=link("run_terms", run.id),
@@ -53,7 +57,7 @@ def reconsiderations(user: User) -> Iterator[Need]:
         title = _("Retrain or retire, your decision is asked: %(run)s")
         if matter.overdue:
             title = _("Retrain or retire, overdue: %(run)s")
-        by = _("To be decided by %(day)s.") % {"day": f"{matter.due_at:%d %b %Y}"}
+        by = _("To be decided by %(day)s.") % {"day": f"{matter.due_at:%-d %b %Y}"}
         yield Need(
             title=title % {"run": matter.run.name},
             detail=f"{matter.get_cause_display()} ({matter.participant.institution}). {by}",
