@@ -80,7 +80,7 @@ def test_an_account_is_for_everybody(sign_in, live_server, scheme, size):  # noq
     page.goto(base + reverse("mfa_add_webauthn"))  # a passkey
     page.get_by_label("Name").fill("This laptop")
     page.get_by_label("Let it sign in by itself").check()
-    page.get_by_role("button", name="Register", exact=True).click()
+    page.get_by_role("button", name="Register this key").click()
     page.get_by_role("row", name=re.compile("This laptop")).wait_for()
     at("factor-both", reverse("mfa_index"))
 

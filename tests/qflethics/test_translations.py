@@ -48,6 +48,13 @@ def test_a_translation_keeps_every_placeholder(german):
     assert wrong == []
 
 
+def test_no_german_is_taken_for_english_and_translated_twice(german):
+    """A tag that is handed German, as `_("Ledger")`, asks for the German of it once more."""
+    meant = {message.one: set(message.said.values()) for message in german}
+    wrong = {said for message in german for said in message.said.values() if said not in meant.get(said, {said})}
+    assert wrong == set()
+
+
 @pytest.mark.parametrize("text", ["msgid without quotes", 'msgid "open', "nonsense"])
 def test_a_broken_catalogue_is_refused(text):
     with pytest.raises(ValueError, match="line 1: expected"):
