@@ -9,7 +9,7 @@ import string
 
 import pytest
 
-from qflethics.translations import ROOT, compiled, marked, missing, may_be_said, read_po, stale
+from qflethics.translations import ROOT, compiled, marked, may_be_said, missing, read_po, stale
 
 NAMES = {"QFL-ETHICS"}
 PO = ROOT / "locale/de/LC_MESSAGES/django.po"
