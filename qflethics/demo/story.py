@@ -9,7 +9,7 @@ from typing import Any
 
 from federation.domain.data.registry import open_source
 from qflethics.demo import at_site
-from qflethics.demo.assessment import SECTIONS
+from qflethics.demo.assessment import assess
 from qflethics.demo.client import Client, Refused, wait_until
 
 ROUNDS = 4
@@ -268,16 +268,11 @@ class Scenario:
 
     def assess(self) -> Figures:
         """The model's data protection impact assessment: an administrator writes it, an officer signs it."""
-        model, writer = self.version["model"], self.act_as("administrator")
-        signed = writer.get("/protection/assessments", model=model, state="signed")["results"]
-        if not signed:
-            drafts = writer.get("/protection/assessments", model=model, state="draft")["results"]
-            draft = drafts[0] if drafts else writer.post("/protection/assessments", {"model": model})
-            where = f"/protection/assessments/{draft['id']}"
-            draft = writer.put(where, {"revision": draft["revision"], "sections": SECTIONS})
-            told = {"revision": draft["revision"], "password": self.access["password"]}
-            signed = [self.officers[0].post(f"{where}/signature", told)]
-        return {"edition": signed[0]["edition"], "in_force_until": signed[0]["review_on"]}
+        signed = assess(
+            self.version["model"], writer=self.act_as("administrator"), signer=self.officers[0],
+            password=self.access["password"],
+        )  # fmt: skip
+        return {"edition": signed["edition"], "in_force_until": signed["review_on"]}
 
     def deploy(self) -> Figures:
         existing = self.act_as("auditor").get("/deployments", version=self.version["id"])["results"]
