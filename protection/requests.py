@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from accounts.erasure import Receipt, patient_erase
@@ -204,7 +204,16 @@ def predictions_of(request: SubjectRequest, actor: User) -> QuerySet[Prediction]
             body={"sites": sorted(known)},
         )  # fmt: skip
         SubjectRequest.objects.filter(pk=request.pk).update(pseudonyms=list(known.values()))
-    return Prediction.objects.filter(subject__in=known.values(), site__in=known).order_by("received_at")
+    return Prediction.objects.filter(_own(request.institution), subject__in=known.values()).order_by("received_at")
+
+
+def _own(institution: Institution) -> Q:
+    """Its rows alone: in another federation another hospital may go by one of its codes."""
+    own = Q(pk__in=[])
+    for federation, site in Participant.objects.filter(institution=institution).values_list("federation", "site"):
+        deployments = Deployment.objects.filter(version__model__federation=federation)
+        own |= Q(site=site, deployment_id__in=deployments.values("id"))
+    return own
 
 
 def _known(institution: Institution, patient: str) -> dict[str, str]:

@@ -95,7 +95,6 @@ def test_the_people_of_a_site_read_approve_withdraw_and_keep_their_list(tmp_path
         if words.count(one) > 1:
             words[-1] = other
         assert module(command, *words[3:]) == 0, (command.line, capsys.readouterr())
-    assert "phantom-1" in capsys.readouterr().out or site.home.approvals.latest(config.hash) is not None
     assert set(site.home.opt_outs.entries()) == {other}
     latest = site.home.approvals.latest(config.hash)
     assert latest is not None and latest.decision == "withdrawn"
@@ -135,9 +134,8 @@ def test_a_simulated_key_management_entity_starts(tmp_path):
 
 
 def test_a_receivers_own_check_of_a_webhook_takes_ours_and_no_other():
-    (code,) = re.findall(
-        r"^```python\n(.*?)^```", (ROOT / "docs" / "webhooks.md").read_text(), re.MULTILINE | re.DOTALL
-    )
+    page = (ROOT / "docs" / "webhooks.md").read_text()
+    (code,) = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
     there: dict = {}
     exec(compile(code, "docs/webhooks.md", "exec"), there)  # noqa: S102 - our own page
     secret, now, body = webhooks.new_secret(), int(datetime.now(UTC).timestamp()), b'{"type": "deployment.halted"}'
