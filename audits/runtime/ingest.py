@@ -225,8 +225,10 @@ def _predictions(deployment_id: uuid.UUID, site: str, keys: Sequence[str]) -> di
         times = [at for (at,) in cursor.fetchall()]
         cursor.execute(_PREDICTED, [deployment_id, literal(indexes), times, site])
         return {  # a raw cursor gives documents as text
-            by_index[index]: Predicted(alias, json.loads(attributes), score, flagged, bytes(output), json.loads(shape))
-            for index, alias, attributes, score, flagged, output, shape in cursor.fetchall()
+            by_index[index]: Predicted(
+                alias, json.loads(attributes), score, flagged, bytes(output), json.loads(shape), subject
+            )
+            for index, alias, attributes, score, flagged, output, shape, subject in cursor.fetchall()
         }
 
 
