@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from core.context import governed
 from core.errors import ApplicationError, Conflict, Forbidden
-from federation import budgets, services, site_statements, training
+from federation import budget_standings, budgets, services, site_statements, training
 from federation.domain.privacy.accountant import Spend, composed_epsilon
 from federation.models import Consent, Federation, Participant, PrivacyBudget, PrivacyCharge, SiteUpdate, TrainingRun
 from federation.presentation import budgets as shown
@@ -46,8 +46,8 @@ def allow(world, epsilon: float, who: str = "north", delta: float = 1e-5) -> Pri
     )  # fmt: skip
 
 
-def standing(world, who: str = "north") -> budgets.Standing:
-    return budgets.standing_of(world.participants[who], "test")
+def standing(world, who: str = "north") -> budget_standings.Standing:
+    return budget_standings.standing_of(world.participants[who], "test")
 
 
 def started(world, run: TrainingRun) -> TrainingRun:
