@@ -153,7 +153,7 @@ def test_a_hospital_joins_over_flare_alone_and_the_door_closes_behind_it(
     assert site_flare.held_kit(home.folder, participant.channel) is not None
     assert not SitePass.objects.filter(kind="door").exists()
     wait(lambda: redis.Redis.from_url(settings.REDIS_URL).execute_command("ACL", "GETUSER", FIRST) is None,
-         what="the broker's user to be taken away")  # fmt: skip
+         what="the broker's user to be taken away", seconds=10)  # fmt: skip
     order = SiteOrder.objects.get(kind="manifest")
     assert engine_of(order) is ENGINES["flare"]
     with pytest.raises(Conflict, match="phantom-1 joined over NVIDIA FLARE alone"):
@@ -186,8 +186,8 @@ def test_a_join_whose_answer_was_lost_is_run_again(people, federation, gate, inb
     file = written(tmp_path, invitation)
     real = site_join.ask
 
-    def cut_off(*given):
-        real(*given)
+    def cut_off(*given, **chosen):
+        real(*given, **chosen)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(site_join, "ask", cut_off)
