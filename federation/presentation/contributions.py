@@ -52,7 +52,7 @@ def contributions_of(run: TrainingRun, user: User) -> Contributions | None:
     states = list(contribution_studies.orders_of(study).values_list("state", flat=True)) if study else []
     whole = (study.result or {}) if study else {}
     visible = contribution_studies.visible_sites(study, user) if study else None
-    result = contributions.shown_to(whole, visible) if whole else {}
+    result = contributions.shown_to(whole, visible) or {} if whole else {}
     rows, metric = tuple(Gain(**raw) for raw in result.get("sites", [])), headline_metric(run.config["task"])
     return Contributions(
         refusal=refusal,
