@@ -7,6 +7,7 @@ once. Later starts need only the folder. FLARE stands in an environment of its o
 from __future__ import annotations
 
 import argparse
+import contextlib
 import io
 import os
 import shutil
@@ -29,7 +30,7 @@ from provenance.witness.state import write_whole
 KEY = "flare.key"  # in the site's folder; the kit's folder holds a copy, where FLARE looks for it
 MAX_KIT = 16 * 2**20
 KIT_SECONDS = 120.0  # FLARE's provisioning takes some of them
-AGAIN_SECONDS = 1.0
+ANSWER_SECONDS, AGAIN_SECONDS = 5.0, 1.0
 LOOK_SECONDS = 0.5
 
 
@@ -82,18 +83,19 @@ def fetch(folder: Path, line: Line, *, new_key: bool = False) -> Path:
     deadline = time.monotonic() + KIT_SECONDS
     try:
         while time.monotonic() < deadline:
-            answer = line.ask(flare_keys.KIND, asked)
-            if answer.body["ready"]:
-                kit = unpack(answer.attachments["kit"], folder, line.channel)
-                line.tell(flare_keys.KIND, {"taken": True})
-                return kit
-            time.sleep(AGAIN_SECONDS)
+            with contextlib.suppress(NoAnswer):  # the inbox may not yet know a site that has just joined
+                answer = line.ask(flare_keys.KIND, asked, seconds=ANSWER_SECONDS)
+                if answer.body["ready"]:
+                    kit = unpack(answer.attachments["kit"], folder, line.channel)
+                    line.tell(flare_keys.KIND, {"taken": True})
+                    return kit
+                time.sleep(AGAIN_SECONDS)
     except Refused as error:
         raise KitError(f"the platform refused: {error}") from error
-    except (NoAnswer, OSError, kombu.exceptions.OperationalError) as error:
+    except (OSError, kombu.exceptions.OperationalError) as error:
         raise KitError(f"no certificate came: {error}") from error
-    raise KitError(f"no certificate came within {KIT_SECONDS:.0f} s: NVIDIA FLARE does not run at the platform "
-                   "(`manage.py run_flare`); run the same command again later")  # fmt: skip
+    raise KitError(f"no certificate came within {KIT_SECONDS:.0f} s: the inbox or NVIDIA FLARE does not run at the "
+                   "platform (`manage.py run_flare`); run the same command again later")  # fmt: skip
 
 
 def request_of(folder: Path, channel: str, *, new_key: bool = False) -> str:
