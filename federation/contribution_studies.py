@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from django.utils import timezone
@@ -63,7 +64,7 @@ def refusal(run: TrainingRun) -> str:
         return "The run is not finished: its model still changes."
     if len(sites_of(run)) < 2:
         return "Fewer than two sites sent updates, so there is nothing to compare."
-    if needs_noise(run) and len(measures(sites_of(run))) > MOST_FEATURES:
+    if len(measures(sites_of(run))) > MOST_FEATURES and needs_noise(run):
         return f"Noised scores are possible for up to {MOST_FEATURES // 2} sites; this run has {len(sites_of(run))}."
     return ""
 
@@ -126,12 +127,17 @@ def study_start(*, run: TrainingRun, actor: User, epsilon: float | None = None) 
     return study
 
 
+@lru_cache(maxsize=64)  # a page says what ε 1 would give
+def _within(names: tuple[str, ...], epsilon: float) -> Question:
+    return Question.within(names, epsilon=epsilon, delta=DEFAULT_DELTA)
+
+
 def _question(run: TrainingRun, epsilon: float) -> Question:
     low, high = EPSILONS
     if not low <= epsilon <= high:
         raise ApplicationError(f"Expected an ε from {low:g} to {high:g}, got {epsilon:g}.")
     try:
-        return Question.within(measures(sites_of(run)), epsilon=epsilon, delta=DEFAULT_DELTA)
+        return _within(measures(sites_of(run)), epsilon)
     except ValueError as error:
         raise ApplicationError(f"This cannot be asked: {error}.") from error
 
