@@ -30,6 +30,7 @@ from federation.site import flare as site_flare
 from federation.site import join as site_join
 from federation.site.home import SiteHome
 from federation.site.wire import tls_options
+from qflethics.launcher.state import ROOT
 from tests.factories.gate import RunningGate
 from tests.factories.people import make_people, make_user
 from tests.running import wait
@@ -145,9 +146,10 @@ def test_a_hospital_joins_over_flare_alone_and_the_door_closes_behind_it(
     _, invitation = invite(people, federation)
     monkeypatch.setattr(flare_kit, "python", lambda: "of FLARE")
     monkeypatch.setattr(kits, "kit_of", lambda participant: _provisioned(tmp_path / "prod_00", participant))
-    code = site_join.main([str(written(tmp_path, invitation)), "--data", DATA, "--home", str(tmp_path / "s"),
-                           "--flare", "--no-start"])  # fmt: skip
-    assert code == 0
+    here = {"invitation.json": written(tmp_path, invitation), "heart:/srv/data": DATA, "/srv/qfl-site": tmp_path / "s"}
+    words = documented("--flare")
+    assert set(here) < set(words)
+    assert site_join.main([str(here.get(word, word)) for word in words] + ["--no-start"]) == 0
     home, participant = SiteHome(tmp_path / "s"), Participant.objects.get()
     assert home.config.redis_url == "" and participant.is_over_flare and not (home.folder / "tls").exists()
     assert site_flare.held_kit(home.folder, participant.channel) is not None
@@ -161,6 +163,13 @@ def test_a_hospital_joins_over_flare_alone_and_the_door_closes_behind_it(
     engines.refuse_what_cannot_reach("flare", [participant])
     with pytest.raises(site_join.JoinError, match="did not let this site in"):  # nothing is left that opens
         site_join.join(written(tmp_path, invitation), DATA, tmp_path / "again")
+
+
+def documented(end: str) -> list[str]:
+    """The arguments of the command that joins, as docs/operations/site.md shows it with this end."""
+    start = ".venv/bin/python -m federation.site join "
+    lines = (ROOT / "docs" / "operations" / "site.md").read_text().splitlines()
+    return next(line for line in lines if line.startswith(start) and line.endswith(end)).removeprefix(start).split()
 
 
 def _provisioned(folder, participant):
