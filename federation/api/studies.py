@@ -78,11 +78,14 @@ class SitePassOutput(serializers.ModelSerializer):
     site = serializers.CharField(source="participant.site")
     institution = serializers.CharField(source="participant.institution.slug")
     has_ended = serializers.BooleanField(help_text="Revoked, or past its time.")
+    over_flare_alone = serializers.BooleanField(
+        source="participant.is_over_flare", help_text="The site has no way to the broker; FLARE brings every order."
+    )
 
     class Meta:
         model = SitePass
-        fields = ["id", "created_at", "site", "institution", "kind", "fingerprint", "not_after", "handed_to",
-                  "handed_at", "has_ended", "revoked_by", "revoked_at"]  # fmt: skip
+        fields = ["id", "created_at", "site", "institution", "over_flare_alone", "kind", "fingerprint", "not_after",
+                  "handed_to", "handed_at", "has_ended", "revoked_by", "revoked_at"]  # fmt: skip
 
 
 class SitePassFilter(serializers.Serializer):

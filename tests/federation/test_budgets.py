@@ -341,5 +341,5 @@ def test_the_page_asks_no_more_questions_for_more_sites(world, django_assert_max
             public_key="x",
         )  # fmt: skip
         site.manifests.create(digest=f"{number:064}", content=world.participants["north"].manifests.get().content)
-    with django_assert_max_num_queries(7):
+    with django_assert_max_num_queries(8):
         assert len(shown.of_federation(world.federation)) == 10
