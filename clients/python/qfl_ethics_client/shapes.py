@@ -2808,6 +2808,7 @@ class SitePassOutput(TypedDict):
     created_at: str
     site: str
     institution: str
+    over_flare_alone: bool
     kind: "SitePassOutputKindEnum"
     fingerprint: str
     not_after: str
