@@ -160,11 +160,15 @@ def check_signers(
 
 def _check_signer(verdict: Verdict, row: Mapping[str, Any], told: Mapping[str, Any], found: list[Recorded]) -> None:
     who = f"{told['person']} ({told['capacity']})"
+    about = (told["report"], told["capacity"])  # the database has one for each
     entry = next((
-        one for one in found if one.table == SIGN_OFFS
-        and (one.row.get("statement"), one.row.get("signature")) == (row["statement"], row["signature"])
+        one for one in found
+        if one.table == SIGN_OFFS and (one.row.get("report_id"), one.row.get("capacity")) == about
     ), None)  # fmt: skip
     try:
+        if entry is not None:
+            _same("statement", row["statement"], entry.row.get("statement"))
+            _same("signature", row["signature"], entry.row.get("signature"))
         key = None if entry is None else key_of(found, entry.row.get("key_id"), entry.seq)
         if entry is None or key is None:
             verdict.open(
