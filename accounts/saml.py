@@ -54,7 +54,7 @@ _REASONS = {
     Invalid.WRONG_SUBJECTCONFIRMATION: "it is for another address than this one, or has expired",
     Invalid.WRONG_AUDIENCE: "it is meant for another service",
     Invalid.WRONG_DESTINATION: "it is meant for another address than this one",
-    Invalid.WRONG_ISSUER: "it is another provider's",
+    Invalid.WRONG_ISSUER: "it is of another provider",
     Invalid.WRONG_NUMBER_OF_ASSERTIONS: "it does not hold exactly one assertion",
     Invalid.STATUS_CODE_IS_NOT_SUCCESS: "it says that nobody was signed in there",
 }

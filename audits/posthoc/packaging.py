@@ -59,18 +59,18 @@ def package(*, report: Report, actor: Any) -> bytes:
             members["ledger.zip"] = object_bundle(
                 table=Report._meta.db_table, object_id=str(report.id), title=str(report), actor=actor.pk
             )
-    if signed:
+    if entries := _about(signed):
         with suppress(NotSigned):
-            members["people.zip"] = _people(report, signed, actor)
+            told = Subject(ReportSignOff._meta.db_table, "", f"who signed off: {report}")  # several objects
+            members["people.zip"] = bundle_build(entries=entries, subject=told, actor=actor.pk)
     return write_archive(members)
 
 
-def _people(report: Report, signed: list[ReportSignOff], actor: Any) -> bytes:
-    """What the ledger has of the sign-offs and of their keys: a selection, for they are several objects."""
+def _about(signed: list[ReportSignOff]) -> list[Entry]:
+    """What the ledger has of the sign-offs and of the keys that they were made with."""
     about = Q(table=ReportSignOff._meta.db_table, object_id__in=[str(one.pk) for one in signed])
     about |= Q(table=ReviewerKey._meta.db_table, object_id__in=[str(one.key_id) for one in signed])
-    subject = Subject(ReportSignOff._meta.db_table, "", f"who signed off: {report}")
-    return bundle_build(entries=Entry.objects.filter(about), subject=subject, actor=actor.pk)
+    return list(Entry.objects.filter(about)) if signed else []
 
 
 def _told(signed: ReportSignOff) -> dict[str, str]:

@@ -69,11 +69,12 @@ def people():
 
 
 def make_provider(people, hospital: SamlHospital, **changes: Any) -> IdentityProvider:
-    return providers.provider_save(
-        actor=people.administrator, institution=people.north, protocol="saml", name="Hospital north", slug="north",
-        **{"issuer": hospital.entity, "sso_url": f"{hospital.address}/sso", "certificates": hospital.certificate,
-           "email_attribute": MAIL, "factor_acr": [], "is_active": True, **changes},
-    )  # fmt: skip
+    given = {
+        "institution": people.north, "name": "Hospital north", "slug": "north", "issuer": hospital.entity,
+        "sso_url": f"{hospital.address}/sso", "certificates": hospital.certificate, "email_attribute": MAIL,
+        "factor_acr": [], "is_active": True,
+    }  # fmt: skip
+    return providers.provider_save(actor=people.administrator, protocol="saml", **given | changes)
 
 
 @pytest.fixture
@@ -131,6 +132,9 @@ def test_nobody_else_does_and_no_account_is_made(people, provider, hospital):
 def test_who_has_a_password_links_it_and_proves_anew_that_it_is_them(people, provider, hospital):
     browser = Browser()
     browser.post(reverse("login"), {"username": people.clinician.email, "password": PASSWORD})
+    stopped = sign_in(hospital, browser, query="?process=connect")
+    assert stopped["Location"].startswith(reverse("account_reauthenticate")) and not ProviderLink.objects.exists()
+    browser.post(reverse("account_reauthenticate"), {"password": PASSWORD})
     sign_in(hospital, browser, query="?process=connect")
     link = ProviderLink.objects.get()
     assert link.user == people.clinician and link.uid == "n-4711"
@@ -203,7 +207,7 @@ ATTACKS: dict[str, tuple[dict[str, Any], str]] = {
     "SHA-1 signature": ({"method": xmlsec.Transform.RSA_SHA1}, "signed with SHA-1"),
     "SHA-1 digest": ({"digest": xmlsec.Transform.SHA1}, "signed with SHA-1"),
     "SHA-224 digest": ({"digest": xmlsec.Transform.SHA224}, METHOD),
-    "another issuer": ({"issuer": "https://evil.example"}, "another provider's"),
+    "another issuer": ({"issuer": "https://evil.example"}, "another provider"),
     "another audience": ({"audience": "https://other.example"}, "meant for another service"),
     "no audience": ({"audience": None}, "meant for another service"),
     "another recipient": ({"confirmed_for": "https://other.example/acs"}, ELSEWHERE),

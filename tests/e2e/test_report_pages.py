@@ -120,9 +120,9 @@ def test_two_people_sign_a_report_off(sign_in, live_server, monkeypatch, tmp_pat
     assert faults == [], "\n".join(faults)
 
     write_ledger()
+    report.refresh_from_db()
     file = tmp_path / "report.zip"
     file.write_bytes(package(report=report, actor=people.auditor))
-    report.refresh_from_db()
     given = {"keys": tuple(key.vkey for key in log_verifiers()),
              "report_keys": tuple(f"{one['algorithm']}:{one['public_key']}" for one in report.signatures)}  # fmt: skip
     found = check(Options(path=file, site=base, **given))

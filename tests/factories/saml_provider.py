@@ -126,7 +126,7 @@ class Answer:
         xmlsec.tree.add_ids(element, ["ID"])
         context = xmlsec.SignatureContext()
         if self.method == xmlsec.Transform.HMAC_SHA256:
-            context.key = xmlsec.Key.from_memory(key, xmlsec.constants.KeyDataFormatBinary, None)
+            context.key = xmlsec.Key.from_binary_data(xmlsec.constants.KeyDataHmac, key)
         else:
             context.key = xmlsec.Key.from_memory(key, xmlsec.constants.KeyDataFormatPem, None)
         context.sign(signature)
