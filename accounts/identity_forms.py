@@ -37,9 +37,11 @@ class ProviderForm(forms.Form):
     protocol: str
     own: tuple[str, ...] = ()  # the fields of the protocol, after which those of both go on
 
-    institution = forms.ModelChoiceField(label="Institution", queryset=Institution.objects.none())
+    institution = forms.ModelChoiceField(label="Institution", queryset=Institution.objects.none(), empty_label="Choose")
     name = forms.CharField(label="Name", max_length=40, help_text="The sign-in page offers: Sign in with …")
-    slug = forms.SlugField(label="Short name", max_length=40, help_text="It is part of the address below.")
+    slug = forms.SlugField(
+        label="Short name", max_length=40, help_text="It stands in the place of SHORT-NAME in our addresses."
+    )
     factor_acr = forms.CharField(
         label="Classes of signing in that count as a second factor (acr)", max_length=400, required=False,
         help_text="By comma. Empty: none.",

@@ -97,7 +97,7 @@ def identity_provider(request: HttpRequest, provider_id: uuid.UUID) -> HttpRespo
 
 def addresses_of(request: HttpRequest, protocol: str, slug: str) -> list[tuple[str, str]]:
     """What the provider must be told of us."""
-    told = {
+    told: dict[str, list[tuple[str, str]]] = {
         OPENID_CONNECT: [("The address to come back to", "openid_connect_callback")],
         IdentityProvider.Protocol.SAML: [
             ("Our metadata, and our entity id", "saml_metadata"), ("Where its answers go (ACS)", "saml_back"),

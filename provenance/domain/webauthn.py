@@ -37,7 +37,7 @@ _EC: dict[int, tuple[int, type[ec.EllipticCurve], type[hashes.HashAlgorithm]]] =
     -7: (1, ec.SECP256R1, hashes.SHA256), -35: (2, ec.SECP384R1, hashes.SHA384),
     -36: (3, ec.SECP521R1, hashes.SHA512), -47: (8, ec.SECP256K1, hashes.SHA256),
 }  # fmt: skip
-_MLDSA = {-48: mldsa.MLDSA44PublicKey, -49: mldsa.MLDSA65PublicKey, -50: mldsa.MLDSA87PublicKey}
+_MLDSA: dict[int, Any] = {-48: mldsa.MLDSA44PublicKey, -49: mldsa.MLDSA65PublicKey, -50: mldsa.MLDSA87PublicKey}
 _NAMES = {
     -7: "ES256", -35: "ES384", -36: "ES512", -47: "ES256K", -8: "EdDSA", -257: "RS256", -37: "PS256",
     -48: "ML-DSA-44", -49: "ML-DSA-65", -50: "ML-DSA-87",
@@ -164,7 +164,7 @@ def _public_key(cose: dict[Any, Any]) -> tuple[str, _Verify]:
     """The name of the key's algorithm, and what verifies under it."""
     algorithm = cose.get(3)
     name = _NAMES.get(algorithm) if isinstance(algorithm, int) else None
-    if name is None:
+    if not isinstance(algorithm, int) or name is None:
         raise FormatError(f"expected a key for {', '.join(_NAMES.values())}, got algorithm {algorithm!r:.20}")
     try:
         return name, _verifier(algorithm, cose)
