@@ -33,6 +33,7 @@ def _plan(
 CANDIDATES = {
     "first": _plan(),
     "80 rounds": _plan(rounds=80),
+    "160 rounds": _plan(rounds=160),
     "rate 0.002": _plan(replace(LOCAL, learning_rate=0.002)),
     "misses 0.7": _plan(replace(LOCAL, misses=0.7)),
     "wide": _plan(channels=(24, 48, 72, 96)),
@@ -49,6 +50,7 @@ CANDIDATES = {
     "twin": _plan(twin=True),
     "twin 0.002": _plan(replace(LOCAL, learning_rate=0.002), twin=True),
     "twin 80 rounds": _plan(rounds=80, twin=True),
+    "twin 160 rounds": _plan(rounds=160, twin=True),
 }
 
 

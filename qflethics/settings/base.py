@@ -9,10 +9,10 @@ from csp.constants import NONE, SELF
 
 from federation.site.wire import broker
 from qflethics.settings import env
+from qflethics.settings.api import *  # noqa: F403
 from qflethics.settings.identity import *  # noqa: F403
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
-VERSION = "0.1.0"
 VAR = Path(os.environ.get("QFL_VAR", BASE_DIR / "var")).resolve()
 
 SECRET_KEY = env.text("SECRET_KEY")
@@ -180,86 +180,6 @@ SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_HTTPONLY = True
 CSRF_COOKIE_HTTPONLY = True
 DATA_UPLOAD_MAX_MEMORY_SIZE = 32 * 2**20
-
-REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": [
-        "accounts.api.authentication.ApiKeyAuthentication",
-        "rest_framework.authentication.SessionAuthentication",
-    ],
-    "DEFAULT_PERMISSION_CLASSES": ["accounts.api.permissions.MayPerform"],
-    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["core.api.parsers.PlainJSONParser"],
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "core.api.negotiation.JSONUnlessAsked",
-    "DEFAULT_PAGINATION_CLASS": "core.api.pages.Pages",
-    "DEFAULT_FILTER_BACKENDS": ["core.api.filters.Filters"],
-    "DEFAULT_SCHEMA_CLASS": "core.api.schema.Described",
-    "EXCEPTION_HANDLER": "core.api.problems.exception_answered",
-    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
-}
-SPECTACULAR_SETTINGS = {
-    "TITLE": "QFL-ETHICS",
-    "DESCRIPTION": "Governance and audit of quantum-enhanced federated learning on medical images.",
-    "VERSION": VERSION,
-    "SERVE_INCLUDE_SCHEMA": False,
-    "OAS_VERSION": "3.1.1",
-    "SCHEMA_PATH_PREFIX": "/api/v1",
-    "COMPONENT_SPLIT_REQUEST": True,
-    "POSTPROCESSING_HOOKS": [
-        "drf_spectacular.hooks.postprocess_schema_enums",
-        "qflethics.api.openapi.complete",
-    ],
-    "ENUM_NAME_OVERRIDES": {
-        "RunState": "federation.models.TrainingRun.State",
-        "ApprovalState": "models_registry.models.ApprovalRequest.State",
-        "DeploymentState": "models_registry.models.Deployment.State",
-        "AuditState": "audits.predeployment.models.AuditRun.State",
-        "ReportState": "audits.posthoc.models.Report.State",
-        "ReportKind": "audits.posthoc.models.Report.Kind",
-        "ConsentCapacity": "federation.api.serializers_consents.SIGNERS",
-        "RiskState": "audits.posthoc.models_controls.Risk.State",
-        "RiskSeverity": "audits.posthoc.models_controls.SEVERITIES",
-        "RiskProbability": "audits.posthoc.models_controls.PROBABILITIES",
-        "ConsentDecision": "federation.models.Consent.Decision",
-        "PolicyDecision": "models_registry.models_decision.Decision",
-        "ReviewerKeyKind": "models_registry.models_approvals.ReviewerKey.Kind",
-        "AgreementRole": "federation.models.FederationAgreement.Role",
-        "ReconsiderationChoice": "federation.models.Reconsideration.Choice",
-        "CapacityEnum": "models_registry.models.ApprovalDecision.Capacity",
-        "ApprovalDecision": "models_registry.models.ApprovalDecision.Decision",
-        "EvidenceVerdict": "models_registry.models.Evidence.Verdict",
-        "CheckVerdict": "audits.predeployment.models_result.VERDICTS",
-        "PolicyState": "audits.predeployment.models.AuditPolicy.State",
-        "ExternalAuditState": "audits.predeployment.models_external.ExternalAudit.State",
-        "ExternalDataState": "audits.predeployment.models_external.ExternalData.State",
-        "ExternalRunState": "audits.predeployment.models_external.ExternalRun.State",
-        "UseKind": "models_registry.models.ApprovalRequest.Kind",
-        "AmberDecision": "audits.runtime.models_amber.AmberDecision.Decision",
-        "ReviewDecision": "audits.runtime.models_reviews.Review.Decision",
-        "AppealState": "audits.runtime.models_appeals.Appeal.State",
-        "IncidentState": "audits.runtime.models_incidents.Incident.State",
-        "BoardReviewState": "audits.posthoc.models_boards.BoardReview.State",
-        "BoardFindingState": "audits.posthoc.models_boards.BoardFinding.State",
-        "BoardFindingSeverity": "audits.posthoc.models_boards.BoardFinding.Severity",
-        "ExternalFindingSeverity": "audits.predeployment.models_external.ExternalFinding.Severity",
-        "PredictionFileState": "audits.runtime.models_bulk.BulkPrediction.State",
-        "InvitationState": "federation.models_sites.SiteInvitation.State",
-        "QuantumLinkState": "federation.models_pages.QkdCheck.State",
-        "QuantumJobState": "federation.models.QuantumJob.State",
-        "SiteOrderState": "federation.models.SiteOrder.State",
-        "Role": "accounts.api.serializers.ROLES",
-        "NoticeState": "audits.runtime.models_notices.Notice.State",
-        "AssessmentState": "protection.models.ImpactAssessment.State",
-        "SubjectRequestState": "protection.models.SubjectRequest.State",
-        "SubjectRequestKind": "protection.models.SubjectRequest.Kind",
-        "SampleState": "audits.posthoc.models_samples.AuditSample.State",
-        "SampleKind": "audits.posthoc.models_samples.AuditSample.Kind",
-        "SampleFinding": "audits.posthoc.models_samples.SampleItem.Finding",
-        "SignOffCapacity": "audits.posthoc.models_signing.ReportSignOff.Capacity",
-        "InvitedRole": "accounts.api.identity.INVITED",
-        "EmergencyVerdict": "accounts.models.EmergencyAccess.Verdict",
-        "BreachAnswer": "protection.models.BreachRecord.Answer",
-    },
-}
 
 LOGGING = {
     "version": 1,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
-from importlib import import_module
 
 import pytest
 from django.db import connection
@@ -52,22 +51,6 @@ def test_hours_and_days_hold_the_same_sums_and_every_outcome_is_counted_once(dep
     assert set(DailyRollup.objects.values_list("hour", flat=True)) == {
         datetime(2026, 11, 28, tzinfo=UTC), datetime(2026, 11, 29, tzinfo=UTC)
     }  # fmt: skip
-
-
-def test_what_was_summed_before_there_were_days_is_filled_in_by_the_migration(deployment):
-    """Outcomes were then counted by their metrics alone."""
-    backfill = import_module("audits.runtime.migrations.0009_backfill")
-    for hour in (3, 9):
-        add(deployment, NOW.replace(hour=hour), served=2, told=(1.0, 0.0, 1.0))
-    hours = list(Rollup.objects.order_by("hour", "metric").values_list("hour", "metric", "n", "total"))
-    days = list(DailyRollup.objects.order_by("metric").values_list("hour", "metric", "n", "total", "total_sq"))
-    DailyRollup.objects.all().delete()
-    Rollup.objects.filter(metric="told").delete()
-    with connection.cursor() as cursor:
-        cursor.execute(backfill.TOLD)
-        cursor.execute(backfill.DAYS)
-    assert list(Rollup.objects.order_by("hour", "metric").values_list("hour", "metric", "n", "total")) == hours
-    assert list(DailyRollup.objects.order_by("metric").values_list("hour", "metric", "n", "total", "total_sq")) == days
 
 
 @pytest.mark.parametrize(
