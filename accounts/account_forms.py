@@ -7,7 +7,7 @@ from django.contrib.auth.forms import PasswordChangeForm
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from accounts.keys import LONGEST_DAYS, MACHINE_ACTIONS
+from accounts.keys import IN_WORDS, LONGEST_DAYS, MACHINE_ACTIONS
 from accounts.models import Institution
 from accounts.reauthentication import WrongPassword, reauthenticate
 
@@ -37,26 +37,12 @@ class ResetForm(forms.Form):
     )
 
 
-WORDS = {  # what each right of a machine lets it do
-    "federation.view": "Read federations, sites and runs", "quantum.view": "Read quantum devices and their jobs",
-    "model.view": "Read models", "version.view": "Read versions and cards", "audit.view": "Read audits",
-    "external.view": "Read external audits", "policy.view": "Read audit policies", "approval.view": "Read approvals",
-    "deployment.view": "Read deployments and their monitor", "incident.view": "Read incidents",
-    "notice.view": "Read notices", "prediction.request": "Ask for predictions",
-    "event.record": "Report predictions that were made elsewhere", "outcome.record": "Tell outcomes",
-    "review.record": "Record what clinicians did", "appeal.view": "Read appeals", "ledger.view": "Read the ledger",
-    "report.view": "Read reports", "report.create": "Make reports", "sample.view": "Read external findings",
-    "control.view": "Read controls and risks", "board.view": "Read board reviews",
-    "protection.view": "Read data protection", "subject.view": "Read requests of patients",
-}  # fmt: skip
-
-
 class KeyForm(forms.Form):
     name = forms.CharField(label="Name", help_text="Which machine will hold it.", max_length=80)
-    institution = forms.ModelChoiceField(label="Institution", queryset=Institution.objects.none())
+    institution = forms.ModelChoiceField(label="Institution", queryset=Institution.objects.none(), empty_label="Choose")
     actions = forms.MultipleChoiceField(
         label="What it may do",
-        choices=[(action, WORDS.get(action, action)) for action in MACHINE_ACTIONS],
+        choices=[(action, f"{IN_WORDS[action]} ({action})".capitalize()) for action in MACHINE_ACTIONS],
         widget=forms.CheckboxSelectMultiple,
     )
     days = forms.IntegerField(

@@ -736,12 +736,21 @@ class ContinuityOutput(TypedDict):
     last_failed: bool
 
 
+class ContributionStudyInput(TypedDict):
+    epsilon: NotRequired[float | None]
+
+
 class ContributionStudyOutput(TypedDict):
-    """`result` says what each site gained the model; null until every site has answered."""
+    """`result` says what each site gained the model; null until every site has answered.
+
+    Without noise (`epsilon` null) it holds the caller's own sites alone.
+    """
 
     id: str
     created_at: str
     run: str
+    epsilon: NotRequired[float | None]
+    delta: NotRequired[float | None]
     result: dict[str, Any] | None
     error: NotRequired[str]
     requested_by: str
@@ -1448,8 +1457,11 @@ class HomeOutput(TypedDict):
 class IdentityProviderChangeInput(TypedDict):
     name: str
     issuer: str
-    client_id: str
+    client_id: NotRequired[str]
     secret: NotRequired[str]
+    sso_url: NotRequired[str]
+    certificates: NotRequired[str]
+    email_attribute: NotRequired[str]
     factor_amr: NotRequired[list[str]]
     factor_acr: NotRequired[list[str]]
     is_active: NotRequired[bool]
@@ -1458,12 +1470,16 @@ class IdentityProviderChangeInput(TypedDict):
 class IdentityProviderInput(TypedDict):
     name: str
     issuer: str
-    client_id: str
+    client_id: NotRequired[str]
     secret: NotRequired[str]
+    sso_url: NotRequired[str]
+    certificates: NotRequired[str]
+    email_attribute: NotRequired[str]
     factor_amr: NotRequired[list[str]]
     factor_acr: NotRequired[list[str]]
     is_active: NotRequired[bool]
     institution: str
+    protocol: NotRequired["ProtocolEnum"]
     slug: str
 
 
@@ -1473,10 +1489,14 @@ class IdentityProviderOutput(TypedDict):
     id: str
     created_at: str
     institution: str
+    protocol: NotRequired["ProtocolEnum"]
     slug: str
     name: str
     issuer: str
-    client_id: str
+    client_id: NotRequired[str]
+    sso_url: NotRequired[str]
+    certificates: NotRequired[str]
+    email_attribute: NotRequired[str]
     factor_amr: list[str]
     factor_acr: list[str]
     is_active: NotRequired[bool]
@@ -2120,6 +2140,9 @@ class ProtectionNeedOutput(TypedDict):
     url: str
     tone: str
     since: str
+
+
+ProtocolEnum: TypeAlias = Literal["openid_connect", "saml"]
 
 
 class PublicCardDetailOutput(TypedDict):
@@ -2799,6 +2822,7 @@ class SitePassOutput(TypedDict):
     created_at: str
     site: str
     institution: str
+    over_flare_alone: bool
     kind: "SitePassOutputKindEnum"
     fingerprint: str
     not_after: str
@@ -2873,12 +2897,14 @@ class StratumOutput(TypedDict):
 
 
 class StudyOutput(TypedDict):
+    """`result` holds the caller's own sites alone unless each site's noise is in its updates."""
+
     id: str
     created_at: str
     run: str
     rounds: int
     rounds_done: NotRequired[int]
-    result: NotRequired[Any]
+    result: Any
     error: NotRequired[str]
     finished_at: NotRequired[str | None]
 

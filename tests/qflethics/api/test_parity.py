@@ -20,6 +20,7 @@ SAME: dict[str, str] = {
     **dict.fromkeys(("mfa_generate_recovery_codes", "mfa_list_webauthn", "mfa_login_webauthn"), SESSION),
     **dict.fromkeys(("mfa_reauthenticate", "mfa_reauthenticate_webauthn", "mfa_remove_webauthn"), SESSION),
     **dict.fromkeys(("mfa_view_recovery_codes", "openid_connect_callback", "openid_connect_login"), SESSION),
+    **dict.fromkeys(("saml_login", "saml_back", "saml_in", "saml_metadata"), SESSION),
     "provider_unlink": SESSION, "report_html": "api_report_html", "report_xlsx": "api_report_xlsx",
     "report_package": "api_report_package",
     "factor_reset": "api_factor_reset", "factor_reset_grant": "api_factor_reset_grant",
@@ -122,7 +123,7 @@ SAME: dict[str, str] = {
     "view_remove": "api_view_remove", "view_restore": "api_view_restore", "view_save": "api_views",
     "search": "api_search", "feature_study": "api_feature_studies", "contribution_study": "api_contributions",
     "site_passes": "api_site_passes", "pass_revoke": "api_site_pass_revoke",
-    "first_steps": HINTS, "invitation_take": KEY, "pass_kit": KEY,
+    "first_steps": HINTS, "invitation_take": KEY,
     "log_checkpoint": FORMAT, "log_keys": FORMAT, "log_tile": FORMAT,
 }  # fmt: skip
 WHY = {SESSION, DRAWN, PROBE, KEY, HINTS, FORMAT}
