@@ -8,7 +8,10 @@ import re
 import string
 
 import pytest
+from django.template import Context, Template
+from django.utils import translation
 
+from audits.predeployment.policy_forms import PolicyDecisionForm
 from qflethics.translations import ROOT, compiled, marked, may_be_said, missing, read_po, stale
 
 NAMES = {"QFL-ETHICS"}
@@ -59,6 +62,20 @@ def test_no_german_is_taken_for_english_and_translated_twice(german):
 def test_a_broken_catalogue_is_refused(text):
     with pytest.raises(ValueError, match="line 1: expected"):
         read_po(text)
+
+
+def test_forms_are_german_where_they_are_shown_and_english_elsewhere():
+    form = PolicyDecisionForm()
+    with translation.override("de"):
+        shown = Template("{% load ui %}{% form_fields form %}").render(Context({"form": form}))
+        words = Template("{% load ui %}{{ one|spoken }}, {{ one|inside }}, {{ other|spoken }}").render(
+            Context({"one": "Ethics officer", "other": "Ward <1>"})
+        )
+    assert "Genehmigen" in shown and "Entscheidung" in shown and "Es wird Teil der Akte" in shown
+    assert "Approve" not in shown and dict(form.fields["decision"].choices)["approve"] == "Approve"
+    assert words == "Ethikbeauftragte, Ethikbeauftragte, Ward &lt;1&gt;"
+    with translation.override("en-gb"):
+        assert Template("{% load ui %}as {{ one|inside }}").render(Context({"one": "Auditor"})) == "as auditor"
 
 
 ENGLISH = {"interop", "docs"}  # documents and public pages
