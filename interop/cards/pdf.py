@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from audits.typesetting import formats as f
-from audits.typesetting.blocks import Block, facts, mono, muted, paragraph, stack, subheading, text
+from audits.typesetting.blocks import Block, Cell, facts, mono, muted, paragraph, stack, subheading, text
 from audits.typesetting.pdf import RenderError, typeset
 from core.errors import Conflict
 from federation.domain.messages import canonical
@@ -57,10 +57,16 @@ def _cover(card: CardDocument) -> dict[str, object]:
 def _blocks(part: Part) -> list[Block]:
     """A long text gets paragraphs of its own: a row of facts is never broken over pages."""
     blocks: list[Block] = []
+    rows: list[tuple[str, Cell]] = []
     for line in part.lines:
         title, said = line.element.title, line.text
-        if said is not None and len(said) > LONG:
-            blocks += [subheading(title), *(paragraph(row) for row in said.split("\n") if row.strip())]
-        else:
-            blocks.append(facts((title, muted(NOT_STATED) if said is None else stack(*map(text, said.split("\n"))))))
+        if said is None or len(said) <= LONG:
+            rows.append((title, muted(NOT_STATED) if said is None else stack(*map(text, said.split("\n")))))
+            continue
+        if rows:
+            blocks.append(facts(*rows))
+        blocks += [subheading(title), *(paragraph(row) for row in said.split("\n") if row.strip())]
+        rows = []
+    if rows:
+        blocks.append(facts(*rows))
     return blocks
