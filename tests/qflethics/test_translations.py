@@ -97,3 +97,18 @@ def _unmarked(text: str) -> list[str]:
     bare = re.sub(r"{%.*?%}|{{.*?}}|<[^>]*>|&\w+;", " ", text, flags=re.S)
     words = [word.strip(string.punctuation + "“”·…") for word in bare.split()]
     return [word for word in words if re.search(r"[A-Za-z]{3}", word) and word not in NAMES]
+
+
+def test_what_is_named_for_a_sentence_hides_nothing_of_the_page():
+    """`{% figure x as evidence %}` for a sentence would take the place of the page's own `evidence`."""
+    named = re.compile(r"{%\s*(?:when|figure|percent|cell|interval)\s[^%]*?\sas\s(\w+)\s*%}")
+    wrong = []
+    for path in sorted((ROOT / "templates").rglob("*.html")):
+        text = path.read_text(encoding="utf-8")
+        names = set(named.findall(text))
+        rest = re.sub(r"{%\s*blocktranslate\b.*?{%\s*endblocktranslate\s*%}", "", text, flags=re.S)
+        tags = " ".join(
+            re.sub(r"\sas\s\w+\s*%}", "", re.sub(r'"[^"]*"', "", tag)) for tag in re.findall("{[{%].*?[}%]}", rest)
+        )
+        wrong += [f"{path.name}: {name}" for name in names if re.search(rf"(?<![\w.|]){name}(?![\w=])", tags)]
+    assert wrong == []
