@@ -136,6 +136,7 @@ class EmergencyForm(forms.Form):
     )  # fmt: skip
     password = forms.CharField(
         label="Your password, once more", required=False, max_length=200,
+        help_text="Left empty only by those whom the institution's own sign-in lets in.",
         widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
     )  # fmt: skip
 
