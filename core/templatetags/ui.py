@@ -59,7 +59,7 @@ def kpi(
         "label": label,
         "value": shown,
         "missing": shown is None or shown == "",
-        "words": isinstance(shown, str) and len(shown) > 9 and not any(sign.isdigit() for sign in shown),
+        "words": len(str(shown)) > 9 and not any(sign.isdigit() for sign in str(shown)),
         "unit": unit,
         "note": note,
         "look": look_of(state) if state not in ("", None) else None,

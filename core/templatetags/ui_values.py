@@ -35,7 +35,7 @@ def spoken(words: object) -> object:
 
     So labels of forms, choices and facts stay English in exports, in the API and in what is stored.
     """
-    return gettext(str(words)) if words else words
+    return gettext(str(words)) if words and not isinstance(words, int | float) else words
 
 
 @register.filter
