@@ -180,7 +180,8 @@ class SamlHospital:
         } | self.person | self.faults  # fmt: skip
         key = told.pop("key", self.key)
         answer = base64.b64encode(Answer(**told).xml(key)).decode()
-        return Response(f'<form method="post" action="{back}"><input name="SAMLResponse" value="{answer}"></form>')
+        form = f'<form method="post" action="{back}"><input name="SAMLResponse" value="{answer}">'
+        return Response(f"{form}<button>Go on</button></form>")
 
 
 def posted(page: str) -> tuple[str, str]:
