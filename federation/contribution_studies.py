@@ -1,28 +1,43 @@
 """What each site gained a finished run's model: the sites score it with and without each of them.
 
-It needs single updates, so secure aggregation rules it out. The scores are exact sums over validation patients, as
-those of a round are, and are no more charged to the privacy budget than they.
+It needs single updates, so secure aggregation rules it out. Of a run with differential privacy, or where an institution
+has set a budget, the sites' sums carry noise, which is charged to each institution's budget before the sites are asked;
+otherwise they are exact, no figure covers them, and each institution sees its own site's gain alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
-from django.db.models import Max
 from django.utils import timezone
 
 from accounts.models import User
 from core import artefacts, jobs
 from core.context import governed
-from core.errors import Conflict
-from federation import consents, contributions, mailbox, training
-from federation.domain.cells import MIN_CELL
-from federation.domain.contribution import Rebuilt, gains
-from federation.models import ContributionStudy, Participant, Round, SiteOrder, SiteUpdate, TrainingRun
+from core.errors import ApplicationError, Conflict
+from federation import budget_standings, budgets, consents, contributions, mailbox, training
+from federation.budget_standings import DEFAULT_DELTA
+from federation.budgets import BudgetExceeded
+from federation.domain.contribution import Rebuilt, measures
+from federation.domain.feature_summaries import MOST_FEATURES, Question
+from federation.domain.run_config import carrier
+from federation.engines import state as engines
+from federation.feature_studies import EPSILONS
+from federation.models import (
+    ContributionCharge,
+    ContributionStudy,
+    Participant,
+    Round,
+    SiteOrder,
+    SiteUpdate,
+    TrainingRun,
+)
 
 KIND = "contribution"
+WAIT_SECONDS = 3600  # for the sites' answers: they only score
 
 
 @dataclass(frozen=True)
@@ -33,6 +48,8 @@ class Cost:
     sites: int
     n_bytes: int | None  # sent to the sites, before sealing
     seconds: float | None  # of the slowest site, from how long its last scoring took
+    noise: str  # why the sums must carry noise; "": they need not
+    noise_sd: float | None  # of a sum, in patients, at ε 1
 
     @property
     def scorings(self) -> int:
@@ -45,13 +62,29 @@ def refusal(run: TrainingRun) -> str:
         return reason
     if run.is_open:
         return "The run is not finished: its model still changes."
-    if len(_sites(run)) < 2:
+    if len(sites_of(run)) < 2:
         return "Fewer than two sites sent updates, so there is nothing to compare."
+    if len(measures(sites_of(run))) > MOST_FEATURES and needs_noise(run):
+        return f"Noised scores are possible for up to {MOST_FEATURES // 2} sites; this run has {len(sites_of(run))}."
     return ""
 
 
+def needs_noise(run: TrainingRun) -> str:
+    """Why exact sums may not be asked for; empty if they may."""
+    if run.config["local"].get("dp"):
+        return "The run was trained with differential privacy."
+    standings = budget_standings.standings_of(budget_standings.holders_of(_asked(run)))
+    who = sorted(str(one.participant.institution) for one in standings if one.budget is not None)
+    return f"A privacy budget is set by {', '.join(who)}." if who else ""
+
+
+def visible_sites(study: ContributionStudy, user: User) -> Collection[str] | None:
+    """Sites whose gain this person may see; None: all."""
+    return None if study.question else contributions.own_sites(study.run, user)
+
+
 def cost(run: TrainingRun) -> Cost:
-    asked, models = _asked(run), len(_sites(run)) + 1
+    asked, models = _asked(run), len(sites_of(run)) + 1
     last = run.rounds.filter(state=Round.State.DONE).last()
     size = artefacts.size(last.weights["primary"]) if last and "primary" in last.weights else None
     scored = SiteOrder.objects.filter(kind="evaluate", state=SiteOrder.State.ANSWERED)
@@ -61,19 +94,52 @@ def cost(run: TrainingRun) -> Cost:
         if order.answered_at
     ]  # of two models
     seconds = max(took) / 2 * models if took else None
-    return Cost(models, len(asked), None if size is None else size * models * len(asked), seconds)
+    noise = needs_noise(run)
+    sd = _question(run, 1.0).noise_sd if noise else None
+    return Cost(models, len(asked), None if size is None else size * models * len(asked), seconds, noise, sd)
 
 
-def study_start(*, run: TrainingRun, actor: User) -> ContributionStudy:
+def study_start(*, run: TrainingRun, actor: User, epsilon: float | None = None) -> ContributionStudy:
+    """Have the sites asked; `epsilon`: what that may spend of each patient, None for exact sums.
+
+    Raises
+    ------
+    BudgetExceeded
+        With the arithmetic of each institution that cannot pay.
+    """
     with governed(action="contribution.study", actor=actor.id):
         TrainingRun.objects.select_for_update().get(id=run.id)
         if reason := refusal(run):
             raise Conflict(reason)
         if run.contribution_studies.filter(finished_at=None).exists():
             raise Conflict("The sites are asked already.")
-        study = ContributionStudy.objects.create(run=run, requested_by=actor)
+        engines.refuse_unless_there(carrier(run.config))
+        if epsilon is None and (reason := needs_noise(run)):
+            raise ApplicationError(f"{reason} Say what ε the scores may spend; exact ones are not asked for.")
+        question = None if epsilon is None else _question(run, epsilon)
+        if question is not None:
+            budgets.require_paid(budget_standings.holders_of(_asked(run)), question.spend, what="study")
+        study = ContributionStudy.objects.create(
+            run=run, question=question and question.as_dict(), epsilon=epsilon,
+            delta=None if question is None else DEFAULT_DELTA, requested_by=actor,
+        )  # fmt: skip
         jobs.enqueue("contribution.rebuild", {"study": str(study.id)}, key=f"contribution:{study.id}")
     return study
+
+
+@lru_cache(maxsize=64)  # a page says what ε 1 would give
+def _within(names: tuple[str, ...], epsilon: float) -> Question:
+    return Question.within(names, epsilon=epsilon, delta=DEFAULT_DELTA)
+
+
+def _question(run: TrainingRun, epsilon: float) -> Question:
+    low, high = EPSILONS
+    if not low <= epsilon <= high:
+        raise ApplicationError(f"Expected an ε from {low:g} to {high:g}, got {epsilon:g}.")
+    try:
+        return _within(measures(sites_of(run)), epsilon)
+    except ValueError as error:
+        raise ApplicationError(f"This cannot be asked: {error}.") from error
 
 
 @jobs.handles("contribution.rebuild")
@@ -87,47 +153,47 @@ def rebuild(payload: dict) -> jobs.Effects:
         error = f"The updates of this run cannot be read any more: {reason}"[:500]
 
     def effects() -> None:
-        if error:
-            _finish(study.id, error=error)
+        if error or (refused := _not_paid(study)):
+            finish(study.id, error=error or refused)
             return
+        body = {"run": str(run.id), "config": run.config, "config_hash": run.config_hash}
+        if study.question:
+            body["question"] = study.question
         for participant in _asked(run):
             mailbox.order_create(
-                participant=participant, kind=KIND, key=f"contribution:{study.id}", subject=study.id,
-                body={"run": str(run.id), "config": run.config, "config_hash": run.config_hash}, attachments=stored,
+                participant=participant, kind=KIND, key=f"contribution:{study.id}", subject=study.id, body=body,
+                attachments=stored,
             )  # fmt: skip
+        jobs.enqueue(
+            "contribution.deadline", {"study": str(study.id)}, key=f"contribution-end:{study.id}",
+            delay_seconds=WAIT_SECONDS,
+        )  # fmt: skip
 
     return effects
 
 
-def scored(payload: dict) -> jobs.Effects | None:
-    """A site has answered, or said why not; with the last of them the study ends."""
-    subject = SiteOrder.objects.values_list("subject", flat=True).get(id=payload["order"])
-
-    def effects() -> None:
-        study = ContributionStudy.objects.select_for_update().select_related("run").get(id=subject)
-        orders = list(orders_of(study))
-        if study.finished_at or any(order.state == SiteOrder.State.PENDING for order in orders):
-            return
-        told, said = {}, []
-        for order in orders:
-            try:
-                if order.state != SiteOrder.State.ANSWERED:
-                    raise ValueError(order.error or "it was cancelled")
-                told[order.participant.site] = _told(order.answer)
-            except (ValueError, TypeError, KeyError, AttributeError) as error:
-                said.append(f"{order.participant}: {error}")
-        few = _few(study.run)
-        rows = [one.as_dict() for one in gains(told, [s for s in _sites(study.run) if s not in few], min_cell=MIN_CELL)]
-        _finish(study.id, error=" ".join(said)[:1000], result={"sites": rows, "too_few": sorted(few)} if told else None)
-
-    return effects
+def _not_paid(study: ContributionStudy) -> str:
+    """Charge the study to each institution before its site is asked; why not, if a budget was used up meanwhile."""
+    if not study.question:
+        return ""
+    spend, holders = Question.from_dict(study.question).spend, budget_standings.holders_of(_asked(study.run))
+    try:
+        with governed(action="contribution.charge"):
+            budgets.require_paid(holders, spend, what="study")
+            for participant, data_set in holders:
+                ContributionCharge.objects.create(
+                    study=study, participant=participant, data_set=data_set, spend=spend.as_dict()
+                )
+    except BudgetExceeded as error:
+        return str(error)
+    return ""
 
 
 def orders_of(study: ContributionStudy) -> Any:
     return SiteOrder.objects.filter(subject=study.id, kind=KIND).select_related("participant__institution")
 
 
-def _finish(study_id: Any, *, error: str, result: dict | None = None) -> None:
+def finish(study_id: Any, *, error: str, result: dict | None = None) -> None:
     with governed(action="contribution.finish"):
         study = ContributionStudy.objects.get(id=study_id)
         study.error, study.result, study.finished_at = error, result, timezone.now()
@@ -138,18 +204,12 @@ def _asked(run: TrainingRun) -> list[Participant]:
     return consents.staying(run, training.participants_of(run))
 
 
-def _sites(run: TrainingRun) -> list[str]:
+def sites_of(run: TrainingRun) -> list[str]:
     """Who sent updates that were counted."""
-    return sorted(set(_updates(run).values_list("participant__site", flat=True)))
+    return sorted(set(updates_of(run).values_list("participant__site", flat=True)))
 
 
-def _few(run: TrainingRun) -> set[str]:
-    """Sites whose update is nearly one patient's: named and not described."""
-    most = _updates(run).values("participant__site").annotate(most=Max("n_records"))
-    return {row["participant__site"] for row in most if row["most"] < MIN_CELL}
-
-
-def _updates(run: TrainingRun) -> Any:
+def updates_of(run: TrainingRun) -> Any:
     return SiteUpdate.objects.filter(round__run=run, round__state=Round.State.DONE)
 
 
@@ -161,7 +221,7 @@ def _rebuilt(run: TrainingRun) -> dict[str, bytes]:
     model, made = build(run.config["models"]["primary"]), None
     for round_ in run.rounds.filter(state=Round.State.DONE):
         start = weights.from_bytes(artefacts.get(round_.start_weights["primary"]), like=model)
-        made = made or Rebuilt(start, _sites(run))
+        made = made or Rebuilt(start, sites_of(run))
         updates = [
             Update(u.participant.site, weights.from_bytes(artefacts.get(u.weights["primary"]), like=model), u.n_records)
             for u in round_.updates.select_related("participant")
@@ -171,14 +231,3 @@ def _rebuilt(run: TrainingRun) -> dict[str, bytes]:
     if made is None:
         raise ValueError("no round is finished")
     return {left_out: weights.to_bytes(state) for left_out, state in made.states().items()}
-
-
-def _told(answer: Any) -> dict[str, Sequence[float]]:
-    """A stranger's sums. Raises ValueError for what cannot be."""
-    found: Mapping[str, Any] = answer["differences"]
-    for sums in found.values():
-        n, total, squares = sums
-        numbers = all(isinstance(x, int | float) and not isinstance(x, bool) for x in sums)
-        if not numbers or not (0 <= n < 10**9 and abs(total) <= n and 0 <= squares <= n):
-            raise ValueError(f"expected number, sum and squares of differences in [-1, 1], got {sums}")
-    return dict(found)

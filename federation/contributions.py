@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from statistics import fmean
 
 from django.utils import timezone
@@ -34,6 +35,17 @@ def visible_sites(run: TrainingRun, user: User) -> set[str] | None:
     """
     if (run.config["local"].get("dp") or {}).get("noise_multiplier"):
         return None
+    return own_sites(run, user)
+
+
+def shown_to(result: dict | None, visible: Collection[str] | None) -> dict | None:
+    """Of a study's result what somebody may see."""
+    if result is None or visible is None:
+        return result
+    return {**result, "sites": [one for one in result["sites"] if one["site"] in visible]}
+
+
+def own_sites(run: TrainingRun, user: User) -> set[str]:
     own = run.federation.participants.filter(institution__in=user.institution_ids)
     return set(own.values_list("site", flat=True))
 

@@ -18,7 +18,7 @@ from core import jobs
 from core.context import governed
 from core.errors import ApplicationError, Conflict
 from federation import budgets, mailbox
-from federation.budgets import DEFAULT_DELTA
+from federation.budget_standings import DEFAULT_DELTA
 from federation.domain import feature_shift
 from federation.domain.cells import MIN_SUMMARISED
 from federation.domain.feature_summaries import BINS, Question, offered

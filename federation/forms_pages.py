@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from django import forms
 
-from federation.budgets import DEFAULT_DELTA
+from federation.budget_standings import DEFAULT_DELTA
 from federation.feature_studies import EPSILONS
 
 FEW = 6  # features that are chosen beforehand
@@ -28,6 +28,15 @@ class FeatureForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.fields["features"].choices = [(name, name) for name in offered]  # type: ignore[attr-defined]
         self.fields["features"].initial = list(offered) if len(offered) <= FEW else []
+
+
+class ContributionForm(forms.Form):
+    """What the scores of the model without each site may spend."""
+
+    epsilon = forms.FloatField(
+        min_value=EPSILONS[0], max_value=EPSILONS[1], initial=1, label="Privacy spent ε",
+        help_text=f"Of each patient who scores, from {EPSILONS[0]:g} to {EPSILONS[1]:g}, at δ {DEFAULT_DELTA:g}.",
+    )  # fmt: skip
 
 
 class RehearsalForm(forms.Form):

@@ -7,7 +7,7 @@ from django import forms
 from accounts.models import Institution, User
 from federation.domain.quantum.devices import DEVICES
 from federation.models import DeviceConsent, QuantumJob, TrainingRun
-from federation.quantum_orders import Order
+from federation.quantum_admission import Order
 
 RUNS_OFFERED = 100
 _DEVICES = [(spec.name, f"{spec.title} ({spec.name})") for spec in DEVICES.values()]

@@ -1,7 +1,8 @@
 """Letting a hospital in: an administrator issues an invitation, the site's own command answers it once.
 
 The token of the invitation is a password of the site's broker user and dies when the site joins. The site draws its
-own password, its signing key and its TLS key; the platform sees a digest, a public key and a certificate request.
+own password, its signing key and its TLS key; the platform sees a digest, a public key and a certificate request. A
+site that joins over NVIDIA FLARE alone has that password until it has FLARE's certificate, and none for the door.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ import secrets
 import uuid
 from datetime import timedelta
 
-import kombu
 from cryptography import x509
 from django.conf import settings
 from django.db import transaction
@@ -23,13 +23,12 @@ from accounts.keys import institutions_of
 from accounts.models import Institution, User
 from core.context import governed
 from core.errors import ApplicationError, Conflict, Forbidden
-from federation import door, pki, provisioning, services
+from federation import door, kits, pki, provisioning, services
 from federation.domain import messages
 from federation.domain.invitation import SITE, Invitation
 from federation.domain.messages import Message, MessageError, dump_public
 from federation.keys import coordinator_key
 from federation.models import Federation, Participant, SiteInvitation, SitePass
-from federation.site.wire import broker, transport_options
 from provenance.keys import log_verifiers
 
 logger = logging.getLogger(__name__)
@@ -163,7 +162,7 @@ def join_receive(channel: str, text: str) -> str:
         answer, ok = {"certificate": _admit(channel, message)}, True
     except ApplicationError as error:
         answer, ok = {"error": str(error)}, False
-    _welcome(channel, Message("welcome", "coordinator", message.sender, message.key, answer, ok=ok))
+    kits.say(channel, Message("welcome", "coordinator", message.sender, message.key, answer, ok=ok))
     return "joined" if ok else "refused"
 
 
@@ -172,7 +171,8 @@ def _admit(channel: str, message: Message) -> str:
     public_key, password, request = (str(message.body.get(name, "")) for name in ("public_key", "password", "request"))
     if len(password) != 64 or set(password) - set("0123456789abcdef"):
         raise ApplicationError("expected the SHA-256 of a password, in hex")
-    certificate = pki.sign_request(request, channel=channel)
+    over_flare = "flare" in message.body
+    certificate = "" if over_flare else pki.sign_request(request, channel=channel)
     with transaction.atomic():
         rows = SiteInvitation.objects.select_for_update(of=("self",)).filter(site=message.sender)
         known = rows.select_related("federation", "institution", "invited_by")
@@ -180,34 +180,34 @@ def _admit(channel: str, message: Message) -> str:
         if row is None or not _fits(row, public_key, password):
             raise ApplicationError("this invitation was used, withdrawn or has ended; ask for a new one")
         if row.state == State.OPEN:
-            participant = services.participant_add(
-                federation=row.federation, institution=row.institution, site=row.site, public_key=public_key,
-                actor=row.invited_by,
-            )  # fmt: skip
-            with governed(action="site.join", reason=f"{row.site} answered its invitation"):
-                row.state, row.ended_at = State.JOINED, timezone.now()
-                row.public_key, row.password_digest = public_key, password
-                row.save(update_fields=["state", "ended_at", "public_key", "password_digest"])
-            services.manifest_request(participant=participant, key=str(row.id))
+            _enter(row, public_key, password, over_flare=over_flare)
         participant = row.federation.participants.get(site=row.site)
-        with governed(action="pass.issue", reason=f"door to the broker, for {row.site}"):
-            door.enter(participant, SitePass.Kind.DOOR, x509.load_pem_x509_certificate(certificate.encode()))
+        if over_flare:
+            kits.request_enter(participant, str(message.body["flare"]))
+        else:
+            with governed(action="pass.issue", reason=f"door to the broker, for {row.site}"):
+                door.enter(participant, SitePass.Kind.DOOR, x509.load_pem_x509_certificate(certificate.encode()))
     provisioning.broker_user(channel, only=password)
     return certificate
+
+
+def _enter(row: SiteInvitation, public_key: str, password: str, *, over_flare: bool) -> None:
+    """The invitation is used up: the site takes part, and is asked what it holds."""
+    participant = services.participant_add(
+        federation=row.federation, institution=row.institution, site=row.site, public_key=public_key,
+        actor=row.invited_by, over_flare=over_flare,
+    )  # fmt: skip
+    with governed(action="site.join", reason=f"{row.site} answered its invitation"):
+        row.state, row.ended_at = State.JOINED, timezone.now()
+        row.public_key, row.password_digest = public_key, password
+        row.save(update_fields=["state", "ended_at", "public_key", "password_digest"])
+    services.manifest_request(participant=participant, key=str(row.id))
 
 
 def _fits(row: SiteInvitation, public_key: str, password: str) -> bool:
     if row.state == State.OPEN:
         return row.expires_at > timezone.now()
     return row.state == State.JOINED and row.public_key == public_key and row.password_digest == password
-
-
-def _welcome(channel: str, message: Message) -> None:
-    with (
-        kombu.Connection(broker(settings.REDIS_URL), transport_options=transport_options(channel)) as connection,
-        connection.SimpleQueue("welcome") as queue,
-    ):
-        queue.put(messages.seal(message, coordinator_key()), serializer="json", retry=False)
 
 
 def _digest(token: str) -> str:

@@ -20,8 +20,9 @@ from django.utils import timezone
 from kombu.simple import SimpleQueue
 
 from core import artefacts, events
-from federation import attendance, sealing, site_software
+from federation import attendance, kits, sealing, site_software
 from federation.domain import messages
+from federation.domain.flare_keys import KIND as KIT
 from federation.domain.invitation import is_join
 from federation.domain.messages import Message, MessageError
 from federation.engines.choice import engine_of
@@ -113,6 +114,8 @@ def message_receive(*, participant: Participant, text: str) -> str:
         site_software.note(participant, message.body.get("software"))
         orders_resend(participant=participant)
         return "hello"
+    if message.kind == KIT:
+        return kits.answer(participant, message)
     if message.kind in _STATEMENTS:
         return _statement(participant, message)
     order = SiteOrder.objects.filter(participant=participant, key=message.key).first()

@@ -1,12 +1,9 @@
 from __future__ import annotations
 
-import uuid
-
 import pgtrigger
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
-from django.utils import timezone
 
 from accounts.models import Institution
 from core.capture import captured
@@ -43,11 +40,14 @@ class Participant(GovernedModel):
     site = models.SlugField(max_length=40)  # code of the site in the data set
     public_key = models.TextField()  # ML-DSA-65, base64
     is_active = models.BooleanField(default=True)
+    is_over_flare = models.BooleanField(default=False)  # its orders come by NVIDIA FLARE alone, also those of no run
     last_seen_at = models.DateTimeField(null=True)  # not captured: sign of life
 
     class Meta:
         ordering = ["site"]
-        triggers = captured("id", "created_at", "federation_id", "institution_id", "site", "public_key", "is_active")
+        triggers = captured(
+            "id", "created_at", "federation_id", "institution_id", "site", "public_key", "is_active", "is_over_flare"
+        )
         constraints = [
             models.UniqueConstraint(fields=["federation", "institution"], name="participant_once"),
             models.UniqueConstraint(fields=["federation", "site"], name="participant_site_once"),
@@ -232,70 +232,9 @@ class SiteUpdate(GovernedModel):
         return f"{self.participant}, {self.round}"
 
 
-class SiteOrder(models.Model):
-    """A message to a site and the answer that is awaited; unique by what is asked, so asking twice does it once."""
-
-    exempt_reason = "transport: what an answer brings is a governed row (update, manifest, audit) with its digest"
-
-    class State(models.TextChoices):
-        PENDING = "pending"
-        ANSWERED = "answered"
-        FAILED = "failed"
-        CANCELLED = "cancelled"
-
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    participant = models.ForeignKey(Participant, on_delete=models.PROTECT, related_name="orders")
-    kind = models.CharField(max_length=30)  # manifest train evaluate audit
-    key = models.CharField(max_length=200)
-    subject = models.UUIDField()  # the round, audit, ... that asked
-    body = models.JSONField()
-    attachments = models.JSONField(default=dict)  # name -> SHA-256 of an artefact
-    state = models.CharField(max_length=10, choices=State, default=State.PENDING)
-    sends = models.PositiveIntegerField(default=0)
-    created_at = models.DateTimeField(default=timezone.now)
-    last_contact_at = models.DateTimeField(default=timezone.now)
-    answered_at = models.DateTimeField(null=True)
-    answer = models.JSONField(null=True)
-    answer_attachments = models.JSONField(default=dict)
-    answer_digest = models.CharField(max_length=64, blank=True)
-    signature = models.TextField(blank=True)
-    error = models.TextField(blank=True)
-
-    class Meta:
-        ordering = ["created_at"]
-        constraints = [models.UniqueConstraint(fields=["participant", "key"], name="order_once")]
-        indexes = [
-            models.Index(fields=["last_contact_at"], name="order_pending", condition=Q(state="pending")),
-            models.Index(fields=["subject", "kind"]),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.kind} for {self.participant_id} ({self.state})"
-
-
-class RunEvent(models.Model):
-    """Progress as it happens, for the live page. Results of record are on rounds and updates."""
-
-    exempt_reason = "progress display; the results are governed rows"
-
-    id = models.BigAutoField(primary_key=True)
-    run = models.ForeignKey(TrainingRun, on_delete=models.CASCADE, related_name="events")
-    at = models.DateTimeField(default=timezone.now)
-    kind = models.CharField(max_length=30)
-    site = models.CharField(max_length=40, blank=True)
-    text = models.TextField(blank=True)
-    data = models.JSONField(default=dict)
-
-    class Meta:
-        ordering = ["id"]
-        indexes = [models.Index(fields=["run", "id"])]
-
-    def __str__(self) -> str:
-        return f"{self.kind} {self.site}"
-
-
 from federation.models_budget import PrivacyBudget, PrivacyCharge, PrivacyReservation  # noqa: E402, F401
 from federation.models_consents import FederationAgreement, Reconsideration  # noqa: E402, F401
+from federation.models_orders import RunEvent, SiteOrder  # noqa: E402, F401 - they name the models above
 from federation.models_pages import InfluenceStudy, QkdCheck, QkdRehearsal, SiteSoftware  # noqa: E402, F401
 from federation.models_participation import Exclusion, RuleMemory  # noqa: E402, F401 - they name the models above
 from federation.models_quantum import DeviceConsent, QuantumJob, QuantumLimit  # noqa: E402, F401 - they name the models above
@@ -305,5 +244,5 @@ from federation.models_secure import (  # noqa: E402, F401
     RoundTraffic,
     SiteCertificate,
 )
-from federation.models_shift import ContributionStudy, FeatureCharge, FeatureStudy  # noqa: E402, F401
-from federation.models_sites import EngineState, RunEngine, SiteInvitation, SitePass  # noqa: E402, F401
+from federation.models_shift import ContributionCharge, ContributionStudy, FeatureCharge, FeatureStudy  # noqa: E402, F401
+from federation.models_sites import EngineState, FlareRequest, RunEngine, SiteInvitation, SitePass  # noqa: E402, F401

@@ -92,6 +92,22 @@ class EngineState(models.Model):
         return f"{self.engine}: {self.state}"
 
 
+class FlareRequest(GovernedModel):
+    """A site asks for a certificate of NVIDIA FLARE, for a key that it drew; the newest is the one that is signed."""
+
+    participant = models.ForeignKey("federation.Participant", on_delete=models.PROTECT, related_name="flare_requests")
+    request = models.TextField()  # PEM
+    fingerprint = models.CharField(max_length=64)  # SHA-256 of the public key
+
+    class Meta:
+        ordering = ["-created_at"]
+        triggers = captured("id", "created_at", "participant_id", "request", "fingerprint")
+        constraints = [models.UniqueConstraint(fields=["participant", "fingerprint"], name="flare_request_once")]
+
+    def __str__(self) -> str:
+        return f"{self.participant}, {self.fingerprint[:12]}"
+
+
 class SitePass(GovernedModel):
     """A certificate that lets a hospital's machine in: through the door to the broker, or into FLARE."""
 
@@ -104,7 +120,7 @@ class SitePass(GovernedModel):
     fingerprint = models.CharField(max_length=64)  # SHA-256 of the certificate
     not_after = models.DateTimeField()
     handed_to = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", null=True)
-    handed_at = models.DateTimeField(null=True)  # a kit is handed over once
+    handed_at = models.DateTimeField(null=True)  # when the site had its kit; earlier kits were handed to a person
     revoked_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", null=True)
     revoked_at = models.DateTimeField(null=True)
 

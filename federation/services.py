@@ -33,16 +33,18 @@ def federation_create(
 
 
 def participant_add(
-    *, federation: Federation, institution: Institution, site: str, public_key: str, actor: User
-) -> Participant:
-    """Admit a site with the key its worker signs with, and ask it what data it holds."""
+    *, federation: Federation, institution: Institution, site: str, public_key: str, actor: User,
+    over_flare: bool = False,
+) -> Participant:  # fmt: skip
+    """Admit a site with the key that it signs with; `over_flare`: it has no way to the broker."""
     with governed(action="participant.add", actor=actor.id):
         participant, created = Participant.objects.get_or_create(
-            federation=federation, institution=institution, defaults={"site": site, "public_key": public_key}
-        )
-        if not created and participant.public_key != public_key:
-            participant.public_key = public_key
-            participant.save(update_fields=["public_key"])
+            federation=federation, institution=institution,
+            defaults={"site": site, "public_key": public_key, "is_over_flare": over_flare},
+        )  # fmt: skip
+        if not created and (participant.public_key, participant.is_over_flare) != (public_key, over_flare):
+            participant.public_key, participant.is_over_flare = public_key, over_flare
+            participant.save(update_fields=["public_key", "is_over_flare"])
         return participant
 
 
@@ -109,6 +111,7 @@ def run_propose(
         raise ApplicationError(f"The configuration is not valid: {error}") from error
     refuse_without_agreement(federation)
     engines.refuse_unless_there(config.carried_by)
+    engines.refuse_what_cannot_reach(config.carried_by, federation.participants.filter(is_active=True))
     with governed(action="run.propose", actor=actor.id):
         run = TrainingRun.objects.create(
             federation=federation, name=name, config=config.as_dict(), config_hash=config.hash, requested_by=actor

@@ -4,6 +4,7 @@ from core import events
 from federation import (  # noqa: F401 - some for their jobs
     aggregation,
     answers,
+    contribution_answers,
     contribution_studies,
     contributions,
     feature_studies,
@@ -22,7 +23,7 @@ events.on("order.manifest", "federation", services.manifest_answered)
 events.on("order.train", "federation", answers.train_answered)
 events.on("order.evaluate", "federation", answers.evaluate_answered)
 events.on("order.qkd_status", "federation", qkd.status_answered)
-events.on("order.contribution", "federation", contribution_studies.scored)
+events.on("order.contribution", "federation", contribution_answers.scored)
 events.on("order.feature_summary", "federation", feature_studies.summary_answered)
 events.on("order.witness", "federation", witnessing.witness_answered)
 for kind in ("secure_keys", "secure_pairs"):

@@ -20,7 +20,6 @@ urlpatterns = [
     path("invitations/<uuid:invitation_id>/take/", views_sites.invitation_take, name="invitation_take"),
     path("invitations/<uuid:invitation_id>/withdraw/", views_sites.site_uninvite, name="site_uninvite"),
     path("federations/<uuid:federation_id>/certificates/", views_passes.site_passes, name="site_passes"),
-    path("certificates/<uuid:pass_id>/kit/", views_passes.pass_kit, name="pass_kit"),
     path("certificates/<uuid:pass_id>/revoke/", views_passes.pass_revoke, name="pass_revoke"),
     path("federations/<uuid:federation_id>/agreements/", views.agreement_record, name="agreement_record"),
     path("federations/<uuid:federation_id>/budget/", views_budget.budget_set, name="budget_set"),

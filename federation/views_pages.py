@@ -15,7 +15,7 @@ from accounts.access import requires
 from core.errors import ApplicationError
 from federation import contribution_studies, contributions, feature_studies, qkd
 from federation.domain.cells import MIN_CELL
-from federation.forms_pages import FeatureForm, RehearsalForm
+from federation.forms_pages import ContributionForm, FeatureForm, RehearsalForm
 from federation.models import Federation, TrainingRun
 from federation.presentation import features, federation_map, traffic, unlike
 from federation.presentation import qkd as keys
@@ -78,7 +78,13 @@ def feature_study(request: HttpRequest, federation_id: uuid.UUID) -> HttpRespons
 @require_POST
 def contribution_study(request: HttpRequest, run_id: uuid.UUID) -> HttpResponse:
     run = get_object_or_404(TrainingRun.objects.for_user(request.user), id=run_id)
-    contribution_studies.study_start(run=run, actor=_user(request))
+    epsilon = None
+    if "epsilon" in request.POST:
+        form = ContributionForm(request.POST)
+        if not form.is_valid():
+            raise ApplicationError(f"Expected the ε that may be spent. {form.errors['epsilon'][0]}")
+        epsilon = form.cleaned_data["epsilon"]
+    contribution_studies.study_start(run=run, actor=_user(request), epsilon=epsilon)
     messages.success(request, "The sites are asked to score the model without each of them. Load this page again.")
     return redirect(reverse("run", args=[run.id]) + "#contributions")
 

@@ -1,4 +1,4 @@
-"""Certificates with which hospitals' machines come in: shown, handed over once, revoked."""
+"""Certificates with which hospitals' machines come in: shown and revoked."""
 
 from __future__ import annotations
 
@@ -6,14 +6,12 @@ import uuid
 from typing import Any
 
 from django.contrib import messages
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.access import requires
 from federation import door
-from federation.engines import flare_house
 from federation.models import Federation, SitePass
 from federation.presentation import federation_map, passes
 
@@ -28,21 +26,6 @@ def site_passes(request: HttpRequest, federation_id: uuid.UUID) -> HttpResponse:
         **passes.page_of(found, person, request.GET.get("page")),
     }  # fmt: skip
     return render(request, "federation/site_passes.html", context)
-
-
-@requires("site.kit")
-@require_POST
-def pass_kit(request: HttpRequest, pass_id: uuid.UUID) -> HttpResponse:
-    """FLARE's kit of the operator's own site, as an archive. It holds a private key, so it is handed over once."""
-    person: Any = request.user
-    own = SitePass.objects.filter(participant__institution__in=person.institution_ids, kind=SitePass.Kind.FLARE)
-    row = get_object_or_404(own, id=pass_id)
-    with transaction.atomic():
-        packed = flare_house.handed_over(row, actor=person)
-    answer = HttpResponse(packed, content_type="application/zip")
-    answer["Content-Disposition"] = f'attachment; filename="flare-kit-{row.participant.site}.zip"'
-    answer["Cache-Control"] = "no-store"
-    return answer
 
 
 @requires("federation.manage")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from federation import contributions
 from federation.models import InfluenceStudy, QkdCheck, QkdRehearsal, SiteInvitation, SiteOrder
 from federation.presentation.federation_map import Place
 from federation.presentation.unlike import Compared
@@ -55,11 +57,18 @@ class ComparedOutput(serializers.Serializer):
 
 
 class StudyOutput(serializers.ModelSerializer):
+    """`result` holds the caller's own sites alone unless each site's noise is in its updates."""
+
     run = serializers.UUIDField(source="run_id")
+    result = serializers.SerializerMethodField()
 
     class Meta:
         model = InfluenceStudy
         fields = ["id", "created_at", "run", "rounds", "rounds_done", "result", "error", "finished_at"]
+
+    @extend_schema_field(serializers.JSONField(allow_null=True))
+    def get_result(self, row: InfluenceStudy) -> dict | None:
+        return contributions.shown_to(row.result, contributions.visible_sites(row.run, self.context["request"].user))
 
 
 class LinkOutput(serializers.ModelSerializer):

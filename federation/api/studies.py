@@ -6,7 +6,7 @@ import uuid
 from typing import Any
 
 from django.shortcuts import get_object_or_404
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.api.callers import given, person
-from federation import contribution_studies, door, feature_studies
+from federation import contribution_studies, contributions, door, feature_studies
 from federation.api.views_pages import OfFederation
 from federation.models import ContributionStudy, FeatureStudy, Federation, SitePass, TrainingRun
 
@@ -46,14 +46,30 @@ class FeatureStudyOutput(serializers.ModelSerializer):
                   "finished_at"]  # fmt: skip
 
 
-class ContributionStudyOutput(serializers.ModelSerializer):
-    """`result` says what each site gained the model; null until every site has answered."""
+class ContributionStudyInput(serializers.Serializer):
+    epsilon = serializers.FloatField(
+        min_value=_LOW, max_value=_HIGH, required=False, allow_null=True, default=None,
+        help_text="What noised scores may spend of each patient. Needed for a run with differential privacy, and where "
+        "an institution has set a budget; without it the scores are exact.",
+    )  # fmt: skip
 
-    result = serializers.DictField(child=serializers.JSONField(), allow_null=True)
+
+class ContributionStudyOutput(serializers.ModelSerializer):
+    """`result` says what each site gained the model; null until every site has answered.
+
+    Without noise (`epsilon` null) it holds the caller's own sites alone.
+    """
+
+    result = serializers.SerializerMethodField()
 
     class Meta:
         model = ContributionStudy
-        fields = ["id", "created_at", "run", "result", "error", "requested_by", "finished_at"]
+        fields = ["id", "created_at", "run", "epsilon", "delta", "result", "error", "requested_by", "finished_at"]
+
+    @extend_schema_field(serializers.DictField(child=serializers.JSONField(), allow_null=True))
+    def get_result(self, row: ContributionStudy) -> dict | None:
+        user = self.context["request"].user
+        return contributions.shown_to(row.result, contribution_studies.visible_sites(row, user))
 
 
 class SitePassOutput(serializers.ModelSerializer):
@@ -62,11 +78,14 @@ class SitePassOutput(serializers.ModelSerializer):
     site = serializers.CharField(source="participant.site")
     institution = serializers.CharField(source="participant.institution.slug")
     has_ended = serializers.BooleanField(help_text="Revoked, or past its time.")
+    over_flare_alone = serializers.BooleanField(
+        source="participant.is_over_flare", help_text="The site has no way to the broker; FLARE brings every order."
+    )
 
     class Meta:
         model = SitePass
-        fields = ["id", "created_at", "site", "institution", "kind", "fingerprint", "not_after", "handed_to",
-                  "handed_at", "has_ended", "revoked_by", "revoked_at"]  # fmt: skip
+        fields = ["id", "created_at", "site", "institution", "over_flare_alone", "kind", "fingerprint", "not_after",
+                  "handed_to", "handed_at", "has_ended", "revoked_by", "revoked_at"]  # fmt: skip
 
 
 class SitePassFilter(serializers.Serializer):
@@ -101,13 +120,19 @@ class ContributionStudies(ListAPIView):
     queryset = ContributionStudy.objects.none()
 
     def get_queryset(self) -> Any:
-        return self._run().contribution_studies.all()
+        return self._run().contribution_studies.select_related("run__federation")
 
-    @extend_schema(request=None, responses={202: ContributionStudyOutput}, operation_id="contribution_study")
+    @extend_schema(
+        request=ContributionStudyInput, responses={202: ContributionStudyOutput}, operation_id="contribution_study"
+    )
     def post(self, request: Request, run_id: uuid.UUID) -> Response:
-        """Have the sites score a finished run's model with and without each of them. Not under masking."""
-        made = contribution_studies.study_start(run=self._run(), actor=person(request))
-        return Response(ContributionStudyOutput(made).data, status=202)
+        """Have the sites score a finished run's model with and without each of them. Not under masking.
+
+        Noised scores are charged to each institution's budget first.
+        """
+        told = given(ContributionStudyInput, request)
+        made = contribution_studies.study_start(run=self._run(), actor=person(request), **told)
+        return Response(self.get_serializer(made).data, status=202)
 
     def _run(self) -> TrainingRun:
         return get_object_or_404(TrainingRun.objects.for_user(self.request.user), id=self.kwargs["run_id"])

@@ -94,13 +94,13 @@ class InfluenceStudies(ListAPIView):
     queryset = InfluenceStudy.objects.none()
 
     def get_queryset(self) -> Any:
-        return self._run().influence_studies.all()
+        return self._run().influence_studies.select_related("run__federation")
 
     @extend_schema(request=None, responses={202: shapes.StudyOutput}, operation_id="influence_study")
     def post(self, request: Request, run_id: uuid.UUID) -> Response:
         """Study a run without masking by leaving each site out. A job computes it; GET shows how far it is."""
         made = contributions.study_start(run=self._run(), actor=person(request))
-        return Response(shapes.StudyOutput(made).data, status=202)
+        return Response(self.get_serializer(made).data, status=202)
 
     def _run(self) -> TrainingRun:
         return get_object_or_404(TrainingRun.objects.for_user(self.request.user), id=self.kwargs["run_id"])

@@ -13,7 +13,7 @@ from rest_framework.views import APIView
 
 from accounts.models import Institution, User
 from core.errors import Forbidden
-from federation import quantum_orders
+from federation import quantum_admission, quantum_orders
 from federation.api import serializers_quantum as serializers
 from federation.api.serializers_pages import LimitInput, UseOutput
 from federation.models import DeviceConsent, QuantumJob, TrainingRun
@@ -49,11 +49,11 @@ class QuantumLimits(ListAPIView):
         asked = told.pop("institution")
         institution = get_object_or_404(Institution, id=asked) if asked else None
         quantum_orders.quantum_limit_set(institution=institution, actor=actor, **told)
-        used = quantum_orders.used_this_month(institution)
+        used = quantum_admission.used_this_month(institution)
         return Response(UseOutput(_use(str(institution or "The platform"), used)).data, status=201)
 
 
-def _use(whose: str, used: quantum_orders.Used) -> dict[str, Any]:
+def _use(whose: str, used: quantum_admission.Used) -> dict[str, Any]:
     return {"whose": whose, **{name: getattr(used, name) for name in ("shots", "cost", "shots_limit", "cost_limit")}}
 
 
@@ -144,14 +144,14 @@ class QuantumConsents(ListAPIView):
         return Response(serializers.DeviceConsentOutput(consent).data, status=201)
 
 
-def _order(request: Request) -> quantum_orders.Order:
+def _order(request: Request) -> quantum_admission.Order:
     given = _validated(serializers.QuantumOrderInput, request)
     run, site = given.pop("run", None), given.pop("site", None)
     if given["purpose"] != QuantumJob.Purpose.EVALUATION:
-        return quantum_orders.Order(**{**given, "patients": 0, "min_quantum_volume": None})
+        return quantum_admission.Order(**{**given, "patients": 0, "min_quantum_volume": None})
     found = get_object_or_404(TrainingRun.objects.for_user(request.user), id=run)
     participant = get_object_or_404(found.federation.participants.select_related("institution"), site=site)
-    return quantum_orders.Order(**{**given, "qubits": 0}, run=found, participant=participant)
+    return quantum_admission.Order(**{**given, "qubits": 0}, run=found, participant=participant)
 
 
 def _job(request: Request, job_id: uuid.UUID) -> QuantumJob:

@@ -20,12 +20,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from federation.domain.feature_summaries import UNITS, Counts
 from federation.domain.intervals import t_quantile
 from federation.domain.learning.states import State
 from federation.domain.strategies.base import Update, checked
 
 EVERYBODY = "all"  # the model with every site; no site's code has capitals or spaces, and none is called so
 CONFIDENCE = 0.95
+UPPER = 1.645  # standard deviations to a bound that noise passes in 5 % of draws
 
 
 class Rebuilt:
@@ -72,6 +74,43 @@ def differences(scores: Mapping[str, NDArray[np.float64]]) -> dict[str, list[flo
     return out
 
 
+def measures(sites: Iterable[str]) -> tuple[str, ...]:
+    """What is told with noise of each site that was left out, as names of a `feature_summaries.Question`.
+
+    A patient moves each by at most one: a metric is between 0 and 1, so the gain and its square are at most 1 in size.
+    """
+    return tuple(f"{site}: {what}" for site in sorted(sites) for what in ("gain", "square"))
+
+
+def in_units(scores: Mapping[str, NDArray[np.float64]], names: Sequence[str]) -> Counts:
+    """The sums of `measures` in whole units a patient, without noise: they must not leave the site.
+
+    Every patient counts, since their number is taken as known; one whose score is undefined gained nothing.
+
+    Raises
+    ------
+    ValueError
+        If the names are not those of the sites that were left out, or a score is no share.
+    """
+    sites = [site for site in scores if site != EVERYBODY]
+    if tuple(names) != measures(sites):
+        raise ValueError(f"expected {list(measures(sites))} to be asked for, got {list(names)}")
+    table = []
+    for site in sorted(sites):
+        gained = np.nan_to_num(scores[EVERYBODY] - scores[site])
+        if np.abs(gained).max(initial=0) > 1:
+            raise ValueError("expected scores between 0 and 1")
+        table += [np.rint(gained * UNITS).sum(), np.rint(gained**2 * UNITS).sum()]
+    return np.array(table, dtype=np.int64)
+
+
+def from_units(counts: Sequence[int], names: Sequence[str], n: int) -> dict[str, list[float]]:
+    """Noised sums as `differences` has exact ones; `n`: how many patients the site scored."""
+    sums = [count / UNITS for count in counts]
+    sites = [name.removesuffix(": gain") for name in names[::2]]
+    return {site: [n, *sums[2 * place : 2 * place + 2]] for place, site in enumerate(sites)}
+
+
 @dataclass(frozen=True)
 class Gain:
     """What one site's taking part gained the model.
@@ -98,8 +137,18 @@ class Gain:
         return asdict(self)
 
 
-def gains(told: Mapping[str, Mapping[str, Sequence[float]]], left_out: Iterable[str], *, min_cell: int) -> list[Gain]:
-    """What the sites' sums (see `differences`) say; of fewer than `min_cell` patients nothing is shown."""
+def gains(
+    told: Mapping[str, Mapping[str, Sequence[float]]],
+    left_out: Iterable[str],
+    *,
+    min_cell: int,
+    noise_sd: float = 0.0,
+) -> list[Gain]:
+    """What the sites' sums (see `differences`) say; of fewer than `min_cell` patients nothing is shown.
+
+    `noise_sd` is that of the noise on each sum. It widens the interval, and the sums of squares are then taken at
+    their upper bound, so that noise which happens to make them small does not make the interval narrow.
+    """
     out = []
     for site in sorted(left_out):
         others = [sums[site] for scorer, sums in sorted(told.items()) if scorer != site and site in sums]
@@ -110,8 +159,9 @@ def gains(told: Mapping[str, Mapping[str, Sequence[float]]], left_out: Iterable[
         mean = low = high = None
         if n > len(strata) > 0:
             mean = sum(one[1] for one in strata) / n
-            # The squared error of the sum is the sum over strata of n times the sample variance.
-            error = math.sqrt(sum(k * max(0.0, sq - t * t / k) / (k - 1) for k, t, sq in strata)) / n
+            # The squared error of the sum is the sum over strata of n times the sample variance, and the noise.
+            spread = sum(k * max(0.0, min(k, sq + UPPER * noise_sd) - t * t / k) / (k - 1) for k, t, sq in strata)
+            error = math.sqrt(spread + len(strata) * noise_sd**2) / n
             reach = t_quantile(CONFIDENCE, n - len(strata)) * error
             low, high = mean - reach, mean + reach
         out.append(Gain(site, n, mean, low, high, int(own_n) if own is not None else 0, own))

@@ -5,14 +5,12 @@ Everything here may die and be started again: the authority, the kits and what w
 
 from __future__ import annotations
 
-import io
 import json
 import logging
 import secrets
 import socket
 import subprocess
 import time
-import zipfile
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,17 +21,20 @@ from django.conf import settings
 from django.utils import timezone
 
 from core.context import governed
-from core.errors import Conflict
 from core.keyfiles import made_once
 from federation import door, provisioning
 from federation.engines import flare_kit
 from federation.engines.flare_kit import FlareMissing
 from federation.engines.state import State, report, state_of
 from federation.models import Participant, RunEvent, TrainingRun
-from federation.models_sites import SitePass
+from federation.models_sites import FlareRequest, SitePass
 from provenance.witness.state import write_whole
 
 logger = logging.getLogger(__name__)
+NOBODY = (
+    "No site has asked for a certificate of NVIDIA FLARE yet. A site's operator starts `python -m federation.site "
+    "flare` there, or joins with `--flare`."
+)
 AGAIN_SECONDS = 5.0  # before a process that ended is started again
 REFUSED_SECONDS = 30.0
 FRESH_SECONDS = 10.0  # of what the keeper writes
@@ -48,6 +49,13 @@ def current() -> Path:
     return folder() / "current"
 
 
+def request_of(participant: Participant) -> FlareRequest | None:
+    """What the site asked with last; None if it never did, or only before its last certificate was revoked."""
+    asked = next(iter(participant.flare_requests.all()), None)
+    revoked = max((row.revoked_at for row in _kits_of(participant) if row.revoked_at is not None), default=None)
+    return None if asked is None or (revoked is not None and asked.created_at <= revoked) else asked
+
+
 def client_name(participant: Participant) -> str:
     """What a site's client is called. After a revocation it has a new name, for FLARE itself revokes nothing."""
     revoked = sum(1 for row in _kits_of(participant) if row.revoked_at is not None)
@@ -59,8 +67,10 @@ def _kits_of(participant: Participant) -> list[SitePass]:
 
 
 def clients() -> dict[str, Participant]:
-    found = Participant.objects.filter(is_active=True).order_by("created_at").prefetch_related("passes")
-    return {client_name(participant): participant for participant in found}
+    """Who takes part and has asked for a certificate."""
+    found = Participant.objects.filter(is_active=True).order_by("created_at")
+    asked = [one for one in found.prefetch_related("passes", "flare_requests") if request_of(one) is not None]
+    return {client_name(participant): participant for participant in asked}
 
 
 def _ends_soon(participant: Participant) -> bool:
@@ -86,7 +96,7 @@ class House:
         try:
             flare_kit.python()
             if not (known := clients()):
-                report("flare", State.STARTING, "No site takes part in a federation yet.")
+                report("flare", State.STARTING, NOBODY)
                 return
             self._provide(known)
             self._keep_running()
@@ -106,14 +116,15 @@ class House:
         """Kits for whom there are none, or whose certificate ends soon, and the list of who may work."""
         told, where = folder() / "sites.json", folder() / "address"
         names = {name: participant.channel for name, participant in known.items()}
+        requests = {name: found.request for name, one in known.items() if (found := request_of(one)) is not None}
         address, server = f"{self.host}:{self.port}", current() / self.host / "startup" / "server.crt"
         if server.exists() and not flare_kit.ends_soon(server.read_text()):
             same = told.exists() and json.loads(told.read_text()) == names and where.read_text() == address
-            if same and not any(_ends_soon(participant) for participant in known.values()):
+            if same and requests == _signed(requests) and not any(map(_ends_soon, known.values())):
                 return
         else:
             self.stop()  # it would go on with what ends
-        kits = flare_kit.provision(folder(), host=self.host, port=self.port, sites=sorted(names))
+        kits = flare_kit.provision(folder(), host=self.host, port=self.port, requests=requests)
         for name, participant in known.items():
             flare_kit.job(folder(), name, channel=participant.channel)
             enter(participant, kits / name)
@@ -157,6 +168,12 @@ class House:
             if now - self._refused.get(client, -REFUSED_SECONDS) >= REFUSED_SECONDS:
                 self._refused[client] = now
                 door.client_refused(client)
+
+
+def _signed(requests: dict[str, str]) -> dict[str, str]:
+    """Those of the requests that the kits were made for."""
+    files = {name: flare_kit.requests_of(folder()) / f"{name}.csr" for name in requests}
+    return {name: file.read_text() for name, file in files.items() if file.exists()}
 
 
 def tell_runs(known: dict[str, Participant], sites: dict[str, dict]) -> None:
@@ -203,21 +220,3 @@ def enter(participant: Participant, kit: Path) -> SitePass:
     found = x509.load_pem_x509_certificate((kit / "startup" / "client.crt").read_bytes())
     with governed(action="pass.issue", reason=f"NVIDIA FLARE, for {participant.site}"):
         return door.enter(participant, SitePass.Kind.FLARE, found)
-
-
-def handed_over(row: SitePass, *, actor) -> bytes:
-    """The kit as an archive, the first time that it is asked for; within the caller's transaction."""
-    row = SitePass.objects.select_for_update(of=("self",)).select_related("participant").get(id=row.id)
-    kit = current() / client_name(row.participant)
-    if row.handed_at is not None:
-        raise Conflict("This kit was handed over before. An administrator revokes it; then there is a new one here.")
-    if row.has_ended or not kit.exists():
-        raise Conflict("This kit is not good any more, or FLARE's folder is gone; load the page of certificates again.")
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path in sorted(path for path in kit.rglob("*") if path.is_file()):
-            archive.write(path, path.relative_to(kit.parent))
-    with governed(action="pass.hand_over", actor=actor.id):
-        row.handed_to, row.handed_at = actor, timezone.now()
-        row.save(update_fields=["handed_to", "handed_at"])
-    return packed.getvalue()

@@ -1,4 +1,4 @@
-"""Startup kits of a FLARE federation: provisioned certificates, and a policy that permits our relay and nothing else.
+"""Startup kits of a FLARE federation: certificates for the sites' own keys, and a policy that permits our relay alone.
 
 FLARE's own defaults let a project's lead bring code to a hospital and a log streamer take text from it, and store
 under /tmp; the kits made here permit neither. Needs no FLARE to be imported, only its environment to be there.
@@ -11,7 +11,7 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -33,7 +33,7 @@ HELP = "NVIDIA FLARE was not found in .venv-flare; install it with: make flare"
 _BUILDERS = """builders:
   - {path: nvflare.lighter.impl.workspace.WorkspaceBuilder, args: {template_file: [master_template.yml]}}
   - {path: nvflare.lighter.impl.static_file.StaticFileBuilder, args: {config_folder: config}}
-  - {path: nvflare.lighter.impl.cert.CertBuilder, args: {root_valid_days: 3650}}
+  - {path: federation.engines.flare_certs.RequestedCerts, args: {root_valid_days: 3650, requests: %s}}
   - {path: nvflare.lighter.impl.signature.SignatureBuilder}
 """
 # Who may do what at a hospital. Jobs name classes that are installed there (byoc: none), and only those of ours.
@@ -60,20 +60,25 @@ def python() -> str:
     return str(found)
 
 
-def provision(folder: Path, *, host: str, port: int, sites: Sequence[str]) -> Path:
+def provision(folder: Path, *, host: str, port: int, requests: Mapping[str, str]) -> Path:
     """Make the kits of server, sites and administrator; returns the folder that holds one folder each.
 
-    A certificate that was made before and ends soon is made anew, with a new key; the others stay.
+    `requests` are the sites' certificate requests (PEM) by client: a site's kit lacks its key, which stays there. A
+    certificate that was made before and ends soon, or is for another key, is made anew; the others stay.
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    sites = sorted(requests)
+    asked = requests_of(folder)
+    asked.mkdir(exist_ok=True)
+    for site in sites:
+        (asked / f"{site}.csr").write_text(requests[site])
     _forget_what_ends(folder / "kits" / "qfl" / "state" / "cert.json")
     server = [f"  - {{name: {host}, type: server, org: platform, fed_learn_port: {port}, admin_port: {port}}}"]
     clients = [f"  - {{name: {site}, type: client, org: {_org(site)}}}" for site in sites]
     admin = [f"  - {{name: {ADMIN}, type: admin, org: platform, role: project_admin}}"]
     project = folder / "project.yml"
-    project.write_text(
-        "\n".join(["api_version: 3", "name: qfl", "participants:", *server, *clients, *admin]) + "\n" + _BUILDERS
-    )
+    lines = ["api_version: 3", "name: qfl", "participants:", *server, *clients, *admin]
+    project.write_text("\n".join(lines) + "\n" + _BUILDERS % json.dumps(str(asked.resolve())))
     subprocess.run(
         [python(), "-m", "nvflare.cli", "provision", "-p", str(project), "-w", str(folder / "kits"), "--force"],
         check=True, capture_output=True, cwd=folder, env=_environment({}),
@@ -84,6 +89,11 @@ def provision(folder: Path, *, host: str, port: int, sites: Sequence[str]) -> Pa
     for site in sites:
         _restrict(kits / site, EXECUTOR)
     return kits
+
+
+def requests_of(folder: Path) -> Path:
+    """Where the sites' requests lie that the kits were made for."""
+    return folder / "requests"
 
 
 def ends_soon(certificate: str) -> bool:

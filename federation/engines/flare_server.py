@@ -82,11 +82,13 @@ class Relay(Controller):
         self.send(task, fl_ctx, targets=[self._client], send_order=SendOrder.SEQUENTIAL)
 
     def _progress(self, topic: str, request: Shareable, fl_ctx: FLContext) -> Shareable:
-        """A sign of life in the middle of an order. One that is lost does not matter."""
+        """What a site says beside its answers; it hears whether the broker took it."""
         peer = fl_ctx.get_peer_context()
         if peer is not None and peer.get_identity_name() == self._client:
-            with contextlib.suppress(*AWAY):
+            try:
                 self._put(str(request["text"]))
+            except AWAY:
+                return make_reply(ReturnCode.SERVICE_UNAVAILABLE)
         return make_reply(ReturnCode.OK)
 
     def _put(self, answer: str) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 
 from django.utils import timezone
 
 from core.errors import Conflict
 from federation.domain.run_config import LOCAL
+from federation.models import Participant
 from federation.models_sites import EngineState
 
 FRESH = timedelta(seconds=30)
@@ -45,6 +47,16 @@ def why_not(engine: str) -> str:
     if not is_fresh(found):
         return SILENT
     return "" if found.state == State.READY else found.detail
+
+
+def refuse_what_cannot_reach(engine: str, participants: Iterable[Participant]) -> None:
+    """A site that joined over FLARE alone has no worker that the local engine could reach."""
+    alone = sorted(one.site for one in participants if one.is_over_flare)
+    if alone and engine == LOCAL:
+        raise Conflict(
+            f"{', '.join(alone)} joined over NVIDIA FLARE alone, so this run's orders cannot reach the site by the "
+            "platform's broker. Choose NVIDIA FLARE, or have it join again without --flare."
+        )
 
 
 def refuse_unless_there(engine: str) -> None:

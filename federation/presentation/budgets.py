@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from accounts.models import User
-from federation import budgets
+from federation import budget_standings
 from federation.domain.privacy.accountant import Spend, composed_epsilon, epsilon_pld
 from federation.models import Federation, TrainingRun
 from federation.models_budget import PrivacyBudget
@@ -46,15 +46,15 @@ class RunBudgetRow:
 
 def of_federation(federation: Federation) -> list[BudgetRow]:
     """The account of each site that has said what data it holds."""
-    holders = budgets.holders_of(federation.participants.select_related("institution"))
-    return [_row(standing) for standing in budgets.standings_of(holders)]
+    holders = budget_standings.holders_of(federation.participants.select_related("institution"))
+    return [_row(standing) for standing in budget_standings.standings_of(holders)]
 
 
 def of_run(run: TrainingRun) -> list[RunBudgetRow]:
     """Sites of a run with what it reserved; empty for runs of before there were budgets."""
     found = []
     reservations = list(run.reservations.select_related("participant__institution").prefetch_related("charges"))
-    standings = budgets.standings_of([(one.participant, one.data_set) for one in reservations])
+    standings = budget_standings.standings_of([(one.participant, one.data_set) for one in reservations])
     for reservation, standing in zip(reservations, standings, strict=True):
         charges = list(reservation.charges.all())
         delta = standing.account.delta
@@ -73,7 +73,7 @@ def may_set(federation: Federation, user: User) -> bool:
     return user.may("budget.set") and federation.participants.filter(institution__in=user.institution_ids).exists()
 
 
-def _row(standing: budgets.Standing) -> BudgetRow:
+def _row(standing: budget_standings.Standing) -> BudgetRow:
     account, budget = standing.account, standing.budget
     return BudgetRow(
         site=standing.participant.site,

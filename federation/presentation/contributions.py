@@ -6,11 +6,15 @@ from dataclasses import dataclass
 
 from accounts.models import User
 from core.charts import Chart, interval_chart
-from federation import contribution_studies
+from federation import contribution_studies, contributions
 from federation.contribution_studies import Cost
 from federation.domain.cells import MIN_CELL
 from federation.domain.contribution import Gain
+from federation.domain.feature_summaries import Question
 from federation.domain.round_metrics import headline_metric
+from federation.domain.run_config import carrier
+from federation.engines import state as engines
+from federation.forms_pages import ContributionForm
 from federation.models import ContributionStudy, SiteOrder, TrainingRun
 from federation.presentation.charts import METRIC_WORDS
 
@@ -28,6 +32,10 @@ class Contributions:
     chart: Chart | None
     cost: Cost | None
     metric: str
+    waits_for: str  # why the engine brings nothing just now, while the study is under way
+    hidden: int  # sites whose exact gain is for their own institution
+    noise_sd: float | None  # of each sum, in patients
+    form: ContributionForm | None
     least: int = MIN_CELL
 
     @property
@@ -40,8 +48,11 @@ def contributions_of(run: TrainingRun, user: User) -> Contributions | None:
     if run.is_open:
         return None
     refusal, study = contribution_studies.refusal(run), run.contribution_studies.first()
+    cost = contribution_studies.cost(run) if not refusal and user.may("federation.manage") else None
     states = list(contribution_studies.orders_of(study).values_list("state", flat=True)) if study else []
-    result = (study.result or {}) if study else {}
+    whole = (study.result or {}) if study else {}
+    visible = contribution_studies.visible_sites(study, user) if study else None
+    result = contributions.shown_to(whole, visible) or {} if whole else {}
     rows, metric = tuple(Gain(**raw) for raw in result.get("sites", [])), headline_metric(run.config["task"])
     return Contributions(
         refusal=refusal,
@@ -51,8 +62,12 @@ def contributions_of(run: TrainingRun, user: User) -> Contributions | None:
         rows=rows,
         too_few=tuple(result.get("too_few", ())),
         chart=_chart(rows, METRIC_WORDS[metric]),
-        cost=contribution_studies.cost(run) if not refusal and user.may("federation.manage") else None,
+        cost=cost,
         metric=METRIC_WORDS[metric],
+        waits_for=engines.why_not(carrier(run.config)) if study and study.finished_at is None else "",
+        hidden=len(whole.get("sites", [])) - len(rows),
+        noise_sd=Question.from_dict(study.question).noise_sd if study and study.question else None,
+        form=ContributionForm() if cost and cost.noise else None,
     )
 
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from core.charts import Chart, interval_chart
-from federation import budgets, feature_studies
-from federation.budgets import DEFAULT_DELTA, Standing
+from federation import budget_standings, feature_studies
+from federation.budget_standings import DEFAULT_DELTA, Standing
 from federation.domain.cells import MIN_SUMMARISED
 from federation.domain.feature_shift import Shift
 from federation.domain.feature_summaries import MOST_FEATURES, Question
@@ -57,7 +57,7 @@ def shown(federation: Federation) -> Shown:
         chart=_chart(shifts),
         noise_sd=Question.from_dict(study.question).noise_sd if study else None,
         offered=offered,
-        holders=tuple(budgets.standings_of(holders)) if holders else (),
+        holders=tuple(budget_standings.standings_of(holders)) if holders else (),
         too_small=asked.too_small,
         example_sd=_noise_of(offered) if 0 < len(offered) <= MOST_FEATURES else None,
     )

@@ -31,7 +31,7 @@ def page_of(federation: Federation, user: User, number: str | None) -> dict[str,
     seen = _stands()
     return {
         "page": page,
-        "rows": [_row(row, user, seen) for row in page],
+        "rows": [_row(row, seen) for row in page],
         "may_revoke": user.may("federation.manage"),
         "offered": _offered(federation, user),
         "engine": engines.state_of("flare"),
@@ -48,18 +48,16 @@ def _offered(federation: Federation, user: User) -> list[SiteInvitation]:
     return list(mine.select_related("institution"))
 
 
-def _row(row: SitePass, user: User, seen: dict[str, dict]) -> dict[str, Any]:
+def _row(row: SitePass, seen: dict[str, dict]) -> dict[str, Any]:
     if row.revoked_at is not None:
         state, label = "withdrawn", "Revoked"
     elif row.has_ended:
         state, label = "expired", "Ended"
     else:
         state, label = "granted", "Good"
-    own = row.participant.institution_id in set(user.institution_ids) and user.may("site.kit")
     flare = row.kind == SitePass.Kind.FLARE and not row.has_ended
     return {
         "pass": row, "state": state, "label": label, "can_revoke": row.revoked_at is None,
-        "can_take": flare and own and row.handed_at is None,
         "stand": _stand(seen.get(row.participant.channel)) if flare else None,
     }  # fmt: skip
 

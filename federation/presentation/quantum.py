@@ -17,7 +17,7 @@ from federation.domain.quantum.device_figures import Figures
 from federation.domain.quantum.devices import DEVICES, DeviceSpec
 from federation.forms_quantum import evaluable_runs
 from federation.models import DeviceConsent, Participant, QuantumJob, TrainingRun
-from federation.quantum_orders import HEALTH_IS_FRESH, Used, used_this_month
+from federation.quantum_admission import HEALTH_IS_FRESH, Used, used_this_month
 
 Purpose, State = QuantumJob.Purpose, QuantumJob.State
 PER_PAGE = 20

@@ -85,7 +85,7 @@ def influences(run: TrainingRun | None, user: User) -> Influences | None:
         return None
     study, visible = run.influence_studies.first(), contributions.visible_sites(run, user)
     found = (study.result or {}).get("sites", []) if study else []
-    sites = [site for site in found if visible is None or site["site"] in visible]
+    sites = (contributions.shown_to(study.result, visible) or {}).get("sites", []) if study else []
     drawing = None
     if sites:
         drawing = bar_chart(

@@ -14,23 +14,14 @@ from typing import Any
 
 import numpy as np
 
-from federation.domain.cells import MIN_CELL
 from federation.domain.data.dataset import SiteData, Splits, split
 from federation.domain.data.registry import manifest, open_source
-from federation.domain.fairness_config import FairnessConfig
-from federation.domain.fairness_filter import Weighing, weigh
 from federation.domain.learning import weights
-from federation.domain.learning.evaluation import cells, evaluate
-from federation.domain.learning.local import Progress, train_local
 from federation.domain.messages import Message, digest
 from federation.domain.models.registry import build
 from federation.domain.run_config import MODEL_NAMES, RunConfig
-from federation.domain.secure.config import SecurityConfig
-from federation.domain.twin_comparison import PairedScores, task_scores
 from federation.site.approvals import ApprovalError
-from federation.site.energy import Meter
 from federation.site.home import SiteHome
-from federation.site.noise import noised_sums
 from federation.site.opt_outs import told
 
 Tell = Callable[[dict[str, Any]], None]
@@ -228,99 +219,3 @@ def keep_proposal(site: Site, order: Message, tell: Tell) -> Answer:
     site.home.approvals.keep_asked(config)
     found = site.home.approvals.latest(config.hash)
     return {"received": config.hash, "approval": found.public if found else None}, {}
-
-
-def _share_done(order: Message, config: RunConfig) -> float:
-    """Share of the run's rounds that lie behind, which the learning rate may follow."""
-    number = order.body.get("round")
-    if type(number) is not int or not 1 <= number <= config.rounds:
-        raise OrderRefused(f"expected the number of a round from 1 to {config.rounds}, got {number!r}")
-    return (number - 1) / config.rounds
-
-
-@handles("train")
-def train(site: Site, order: Message, tell: Tell) -> Answer:
-    config = frozen_config(site, order)
-    site.home.approvals.mark_used(config.hash)
-    data, since = site.patients(config).train, site.opted_out_since(config)
-    if config.shared_noise is not None:
-        return _step_together(site, order, config, data, since)
-    if data.n_patients == 0:  # a very small site: it takes part, and its update weighs nothing
-        nothing = {"loss": None, "steps": 0, "sample_rate": 1.0, "seconds": 0.0}
-        return {"n_records": 0, "models": dict.fromkeys(MODEL_NAMES, nothing), **since}, dict(order.attachments)
-    done, weighing = _share_done(order, config), _weighing(config, data)
-    few = data.n_patients < MIN_CELL  # a loss is then nearly one patient's
-    report: dict[str, Any] = {"n_records": data.n_patients, "models": {}, **since}
-    if config.fairness is not None:
-        report["fairness"] = weighing.as_dict()
-    updates: dict[str, bytes] = {}
-    for name, model in load_models(order, config).items():
-
-        def progress(step: Progress, name: str = name) -> None:
-            tell({"model": name, "step": step.step, "steps": step.steps, "loss": None if few else step.loss})
-
-        seed = site.home.secret_seed(f"{order.key}:{name}")
-        meter = Meter(site.home.config.watts)
-        result = train_local(
-            model, data, config.local, seed=seed, done=done, pull=config.rule.pull, progress=progress,
-            own=_own(site, order, config, name), patient_weights=weighing.weights,
-        )  # fmt: skip
-        if result.own:
-            site.home.remember(f"{order.body['run']}:{order.body['round']}:{name}", weights.to_bytes(result.own))
-        updates[name] = weights.to_bytes(result.state)
-        report["models"][name] = {
-            "loss": None if few else result.mean_loss,
-            "steps": result.steps,
-            "sample_rate": result.sample_rate,
-            "seconds": round(result.seconds, 3),
-            **meter.read(),
-        }
-    return report, updates
-
-
-def _step_together(site: Site, order: Message, config: RunConfig, data: SiteData, since: dict) -> Answer:
-    """One step with a share of the noise; what comes of it goes under masks, which the configuration promises."""
-    privacy = config.shared_noise
-    if privacy is None or not order.body.get("masking"):
-        raise OrderRefused("noise that sites make together leaves a site under masks only")
-    models, security = load_models(order, config), SecurityConfig.from_dict(config.security or {})
-    report, sums = noised_sums(site, order, models, data, privacy=privacy, security=security)
-    return {**report, **since}, sums
-
-
-def _weighing(config: RunConfig, data: SiteData) -> Weighing:
-    """How much each patient counts: from the site's own strata, whose counts stay here."""
-    return (
-        Weighing()
-        if config.fairness is None
-        else weigh(data, FairnessConfig.from_dict(config.fairness), seed=config.seed)
-    )
-
-
-def _own(site: Site, order: Message, config: RunConfig, name: str) -> weights.State | None:
-    """What the site kept after its last round that counted: an update that was refused or late is forgotten."""
-    counted = order.body.get("counted", 0)
-    if not config.rule.pull.remembers or not counted:
-        return None
-    kept = site.home.remembered(f"{order.body['run']}:{counted}:{name}")
-    if kept is None:
-        raise OrderRefused(f"this site no longer has what {config.rule.title} kept here after round {counted}")
-    return weights.from_bytes(kept, like=config.models[name])
-
-
-@handles("evaluate")
-def score(site: Site, order: Message, tell: Tell) -> Answer:
-    """Score the round's weights on the validation patients; sums by group leave the site, rows do not."""
-    config = frozen_config(site, order)
-    data = site.patients(config).validation
-    if data.n_patients == 0:
-        return {"cells": {name: [] for name in MODEL_NAMES}, "n_records": 0}, {}
-    found, scores = {}, {}
-    for name, model in load_models(order, config).items():
-        tell({"model": name, "step": 1, "steps": 1, "loss": None})
-        outcomes = evaluate(model, data)
-        found[name] = [cell.as_dict() for cell in cells(data.site, outcomes, data.groups)]
-        scores[name] = task_scores(outcomes)
-    paired = PairedScores.of(*(scores[name] for name in MODEL_NAMES))
-    told = None if paired is None else paired.as_list()
-    return {"cells": found, "n_records": data.n_patients, "paired": told}, {}

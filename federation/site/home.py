@@ -26,7 +26,7 @@ class SiteConfig:
     site: str
     data: str  # spec of federation.domain.data, e.g. heart:/srv/data; never leaves the site
     coordinator_public_key: str
-    redis_url: str
+    redis_url: str  # "": this site works over NVIDIA FLARE alone
     witness_name: str = ""  # what the site is called under the log's checkpoints
     log_keys: tuple[str, ...] = ()  # the log's verifier keys, pinned when the site first witnesses
     overlays: bool = False  # may drawings of its images go to its own people on the platform: open data only

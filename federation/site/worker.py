@@ -9,6 +9,7 @@ import importlib
 import logging
 import os
 import queue
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -29,6 +30,7 @@ from federation.site import (  # noqa: F401 - some register their orders
     sealing,
     secure,
     summaries,
+    training,
     witness,
 )
 from federation.site.handlers import Site, handle, is_quick, known_kinds
@@ -85,24 +87,33 @@ def make_app(home: SiteHome, *, prepare: Callable[[], None] = lambda: None) -> C
 
     @worker_ready.connect(weak=False)
     def say_hello(**kwargs) -> None:
-        said = {"public_key": dump_public(home.key), "sealing_key": home.sealing_key, "software": software()}
-        postbox.send(Message("hello", config.site, "coordinator", "hello", said))
+        postbox.send(hello(home))
         outbox.send(home, postbox.deliver)
         threading.Thread(target=keep_alive, args=(Postbox(home), config.site), name="alive", daemon=True).start()
 
     return app
 
 
-def software() -> dict[str, Any]:
+def software(engine: str = "celery") -> dict[str, Any]:
     """What this worker runs, for the federation's pages."""
-    return {"version": VERSION, "engine": "celery", "handlers": known_kinds()}
+    return {"version": VERSION, "engine": engine, "handlers": known_kinds()}
+
+
+def hello(home: SiteHome, engine: str = "celery") -> Message:
+    """What a worker says when it starts: its keys, and what it runs."""
+    said = {"public_key": dump_public(home.key), "sealing_key": home.sealing_key, "software": software(engine)}
+    return Message("hello", home.config.site, "coordinator", "hello", said)
+
+
+def alive(site: str) -> Message:
+    """A light sign of life once a minute, so that an idle site and a dead one can be told apart."""
+    return Message("alive", site, "coordinator", "alive", {})
 
 
 def keep_alive(postbox: Postbox, site: str, *, wait: Callable[[float], None] = time.sleep) -> None:
-    """A light sign of life once a minute, so that an idle site and a dead one can be told apart."""
     while True:
         wait(HEARTBEAT_SECONDS)
-        postbox.progress(Message("alive", site, "coordinator", "alive", {}))
+        postbox.progress(alive(site))
 
 
 class Desk:
@@ -264,6 +275,8 @@ def main() -> None:
     for name in os.environ.get("SITE_HANDLERS", "audits.predeployment.site").split(","):
         importlib.import_module(name.strip())
     home = SiteHome(Path(os.environ["SITE_HOME"]))
+    if not home.config.redis_url:
+        sys.exit("This site joined over NVIDIA FLARE alone: start it with `python -m federation.site flare`.")
     app = make_app(home, prepare=prepare)
     site = home.config.site
     app.worker_main(

@@ -72,12 +72,11 @@ def with_flare() -> bool:
 
 
 def flare_programs(sites: dict[str, Path]) -> list[Program]:
-    """FLARE's server, and a client at each site, which takes its kit where the server makes it."""
-    kits = str(Path(os.environ.get("QFL_VAR", ROOT / "var")).resolve() / "flare" / "current")
+    """FLARE's server, and a client at each site, which asks for its kit as one on another host does."""
     return [
         Program("flare", manage("run_flare")),
-        *(Program(f"flare-{site}", module("federation.site", "flare", "--from", kits), {"SITE_HOME": str(home)},
-                  without=SECRETS) for site, home in sites.items()),
+        *(Program(f"flare-{site}", module("federation.site", "flare"), {"SITE_HOME": str(home)}, without=SECRETS)
+          for site, home in sites.items()),
     ]  # fmt: skip
 
 

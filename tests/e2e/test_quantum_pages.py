@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.urls import reverse
 
-from federation import quantum_orders
+from federation import quantum_admission, quantum_orders
 from federation.models import QuantumJob
 from tests.e2e.test_ledger_pages import WIDTHS, browser, look, sign_in  # noqa: F401 - two of them are fixtures
 from tests.factories.people import PASSWORD, make_people
@@ -22,7 +22,7 @@ def test_quantum_pages_are_for_everybody(sign_in, live_server, tmp_path, scheme,
     made = {
         "evaluation": quantum_orders.quantum_order(order=bench.evaluation(), actor=admin),
         "readout": quantum_orders.quantum_order(
-            order=quantum_orders.Order(device="aer", purpose="readout", shots=300, qubits=3), actor=admin
+            order=quantum_admission.Order(device="aer", purpose="readout", shots=300, qubits=3), actor=admin
         ),
     }
     bench.consent()

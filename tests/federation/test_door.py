@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import socket
 import ssl
 import subprocess
@@ -11,10 +12,14 @@ import sys
 import zipfile
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import redis
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding
 from django.conf import settings
 from django.core.management import CommandError, call_command
@@ -22,15 +27,17 @@ from django.urls import reverse
 from django.utils import timezone
 
 from core.models import Outbox
-from core.roles import Role
-from federation import door, gate_files, pki
+from federation import door, gate_files, kits, pki
+from federation.domain import flare_keys
+from federation.domain.messages import Message
 from federation.engines import flare_house
 from federation.engines import state as engines
-from federation.models import Federation, RefusedEnvelope, SitePass, TrainingRun
+from federation.models import Federation, Participant, RefusedEnvelope, SitePass, TrainingRun
+from federation.models_sites import FlareRequest
+from federation.site import flare as site_flare
 from federation.site import join as site_join
 from qflethics.launcher.state import ROOT
 from tests.factories.federation import make_federation, make_run
-from tests.factories.people import make_user
 from tests.federation.test_joining import (  # noqa: F401 - fixtures
     DATA,
     _no_broker_users_left,
@@ -184,39 +191,97 @@ def test_commands_that_lack_their_address_say_so(settings):  # noqa: F811 - the 
 
 
 @pytest.fixture
-def kit(people, federation, monkeypatch, tmp_path):  # noqa: F811
-    """A kit as provisioning leaves it, with a certificate of any authority."""
+def site(people, federation, monkeypatch, tmp_path):  # noqa: F811
+    """A site that asks for its kit; what it is answered is kept."""
     monkeypatch.setattr(flare_house, "folder", lambda: tmp_path / "flare")
+    told: list[Message] = []
+    monkeypatch.setattr(kits, "say", lambda channel, message: told.append(message))
     participant = federation.participants.create(institution=people.north, site="phantom-1", public_key="x")
-    startup = tmp_path / "flare" / "prod_00" / participant.channel / "startup"
+
+    def asked(**body) -> Message:
+        assert kits.answer(participant, Message("kit", participant.site, "coordinator", "kit:1", body)) == "kit"
+        return told[-1]
+
+    return SimpleNamespace(participant=participant, ask=asked, home=tmp_path / "home")
+
+
+def provisioned(participant, request: str) -> SitePass:
+    """What the house leaves, with a certificate of any authority, and a key as houses of before drew them."""
+    startup = flare_house.folder() / "prod_00" / flare_house.client_name(participant) / "startup"
     startup.mkdir(parents=True)
-    certificate, key = pki.site_certificate(participant.channel, days=300)
-    (startup / "client.crt").write_text(certificate)
-    (startup / "client.key").write_text(key)
-    flare_house.current().symlink_to(tmp_path / "flare" / "prod_00")
+    (startup / "client.crt").write_text(pki.sign_request(request, channel=participant.channel))
+    (startup / "client.key").write_text("the platform's")
+    flare_house.current().unlink(missing_ok=True)
+    flare_house.current().symlink_to(flare_house.folder() / "prod_00")
     return flare_house.enter(participant, startup.parent)
 
 
-def test_a_kit_is_handed_over_once_and_to_the_sites_own_operator(kit, people, federation, client):  # noqa: F811
-    url, page = reverse("pass_kit", args=[kit.id]), reverse("site_passes", args=[federation.id])
-    other = make_user("operator.other@test.example", Role.SITE_OPERATOR, people.south)
-    for person, status in ((other, 404), (people.administrator, 403), (people.operator_north, 200)):
-        client.force_login(person)
-        answer = client.post(url)
-        assert answer.status_code == status, person
-    names = zipfile.ZipFile(io.BytesIO(answer.content)).namelist()
-    assert sorted(names) == [f"{kit.participant.channel}/startup/client.{end}" for end in ("crt", "key")]
-    assert answer["Cache-Control"] == "no-store"
-    assert client.post(url).status_code == 409
-    shown = client.get(page).content.decode()
-    assert "Download the kit" not in shown and "No run can be carried by NVIDIA FLARE now" in shown
-    kit.refresh_from_db()
-    assert kit.handed_to == people.operator_north
-    engines.report("flare", "ready", sites={kit.participant.channel: {"state": "working", "heard": 1.0}})
+def test_a_site_draws_its_key_and_takes_the_rest_of_its_kit(site, people, federation, client):  # noqa: F811
+    site.home.mkdir()
+    channel = site.participant.channel
+    request = site_flare.request_of(site.home, channel)
+    assert site.ask(request=request).body == {"ready": False}
+    row = provisioned(site.participant, request)
+    told = site.ask(request=request)
+    assert told.body == {"ready": True} and FlareRequest.objects.count() == 1
+    with zipfile.ZipFile(io.BytesIO(told.attachments["kit"])) as packed:
+        assert packed.namelist() == [f"{channel}/startup/client.crt"]
+    taken = site_flare.unpack(told.attachments["kit"], site.home, channel)
+    assert (taken / "startup" / "client.key").read_bytes() == (site.home / site_flare.KEY).read_bytes()
+    assert (taken / "startup" / "client.key").stat().st_mode & 0o077 == 0
+    site.ask(taken=True)
+    row.refresh_from_db()
+    assert row.handed_at is not None and row.handed_to is None
+    client.force_login(people.operator_north)
+    page = reverse("site_passes", args=[federation.id])
+    assert "No run can be carried by NVIDIA FLARE now" in client.get(page).content.decode()
+    engines.report("flare", "ready", sites={channel: {"state": "working", "heard": 1.0}})
     client.force_login(people.administrator)
     assert "Working" in client.get(page).content.decode()
-    client.post(reverse("pass_revoke", args=[kit.id]))
-    assert flare_house.client_name(kit.participant) == f"{kit.participant.channel}-2"
+    client.post(reverse("pass_revoke", args=[row.id]))
+    assert "draw another with --new-key" in site.ask(request=request).body["error"]
+    participant = Participant.objects.get()
+    assert flare_house.clients() == {} and flare_house.client_name(participant) == f"{channel}-2"
+    again = site_flare.request_of(site.home, channel, new_key=True)
+    assert site.ask(request=again).body == {"ready": False} and list(flare_house.clients()) == [f"{channel}-2"]
+    provisioned(participant, again)
+    assert site_flare.unpack(site.ask(request=again).attachments["kit"], site.home, channel).name == f"{channel}-2"
+
+
+def test_what_is_no_request_of_a_site_is_refused_in_words(site):
+    def request_of(key, digest=hashes.SHA256()) -> str:  # noqa: B008
+        asked = x509.CertificateSigningRequestBuilder(x509.Name([])).sign(key, digest)
+        return asked.public_bytes(Encoding.PEM).decode()
+
+    good = request_of(rsa.generate_private_key(public_exponent=65537, key_size=2048))
+    body = good.splitlines()
+    spoilt = "\n".join([*body[:-3], "A" * len(body[-3]), *body[-2:]])
+    for request, said in (
+        ("no request", "certificate request in PEM"), (spoilt, "not signed by its own key|in PEM"),
+        (request_of(Ed25519PrivateKey.generate(), None), "an RSA key of 2048 bits"),
+        (request_of(rsa.generate_private_key(public_exponent=65537, key_size=1024)), "an RSA key of 2048 bits"),
+    ):  # fmt: skip
+        told = site.ask(request=request)
+        assert not told.ok and re.search(said, told.body["error"]), told.body
+    assert not FlareRequest.objects.exists()
+    FlareRequest.objects.bulk_create(
+        [FlareRequest(participant=site.participant, request="x", fingerprint=str(n)) for n in range(kits.MOST_A_DAY)]
+    )
+    assert "at most 10 keys a day" in site.ask(request=good).body["error"]
+
+
+def test_a_kit_for_another_site_or_another_key_is_not_used(site):
+    site.home.mkdir()
+    channel = site.participant.channel
+    provisioned(site.participant, flare_keys.request_for(flare_keys.new_key(), channel))
+    packed = kits.packed(flare_house.current() / channel)
+    site_flare.request_of(site.home, channel)
+    with pytest.raises(site_flare.KitError, match="not for this site's key"):
+        site_flare.unpack(packed, site.home, channel)
+    with pytest.raises(site_flare.KitError, match="expected the kit of other-1"):
+        site_flare.unpack(packed, site.home, "other-1")
+    with pytest.raises(site_flare.KitError, match="expected an archive"):
+        site_flare.unpack(b"no archive", site.home, channel)
 
 
 def test_a_certificate_of_an_invitation_is_not_against_the_record(people, federation, gate):  # noqa: F811

@@ -9,7 +9,7 @@ from django.urls import reverse
 from core import jobs
 from core.errors import ApplicationError
 from core.models import Job
-from federation import budgets, feature_studies, mailbox
+from federation import budget_standings, budgets, feature_studies, mailbox
 from federation.domain import messages
 from federation.domain.feature_summaries import Question
 from federation.domain.messages import Message
@@ -78,7 +78,7 @@ def test_a_question_goes_to_the_sites_is_charged_and_is_compared_as_answers_come
     assert status == 200 and "The sites are asked" in said
     study, spent = FeatureStudy.objects.get(), Question.from_dict(FeatureStudy.objects.get().question).spend
     assert FeatureCharge.objects.count() == 2 and study.epsilon == 2
-    standing = budgets.standing_of(world.participants["north"], "test")
+    standing = budget_standings.standing_of(world.participants["north"], "test")
     assert standing.account.spent == [spent] and 1.99 < standing.account.spent_epsilon <= 2
     carry(world, sites[0])
     study.refresh_from_db()

@@ -208,9 +208,17 @@ def test_the_influence_of_each_site_is_studied_as_a_job(world):
     own = page(world, "officer_north", "federation_differences")  # without differential privacy: its own row alone
     assert own.count('data-label="Alignment"') == 1 and "1 other site" in own
     assert "For each hospital itself" in page(world, "auditor", "federation_differences")
+    assert [told(world, who, run) for who in ("officer_north", "auditor")] == [["north"], []]
     run.config["local"]["dp"] = {"noise_multiplier": 3.0, "max_grad_norm": 0.5, "delta": 1e-4}
     run.save(update_fields=["config"])
     assert page(world, "auditor", "federation_differences").count('data-label="Alignment"') == 2
+    assert told(world, "auditor", run) == ["north", "south"]
+
+
+def told(world, who: str, run) -> list[str]:
+    """Sites whose influence the API tells a person."""
+    (study,) = signed_in(world, who).get(reverse("api_influence_studies", args=[run.id])).json()["results"]
+    return [one["site"] for one in study["result"]["sites"]]
 
 
 def test_a_site_of_very_few_patients_is_named_and_not_described(world):

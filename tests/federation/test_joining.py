@@ -19,15 +19,21 @@ from django.utils import timezone
 
 from core.errors import ApplicationError, Conflict, Forbidden
 from core.roles import Role
-from federation import joining, mailbox, pki
+from federation import joining, kits, mailbox, pki
 from federation.domain.invitation import Invitation, InvitationError, fingerprint
+from federation.engines import flare_kit
+from federation.engines import state as engines
+from federation.engines.choice import ENGINES, engine_of
 from federation.gate import signs_in_as
-from federation.models import Federation, Participant, SiteInvitation, SiteOrder
+from federation.models import Federation, Participant, SiteInvitation, SiteOrder, SitePass
+from federation.site import flare as site_flare
 from federation.site import join as site_join
 from federation.site.home import SiteHome
 from federation.site.wire import tls_options
+from qflethics.launcher.state import ROOT
 from tests.factories.gate import RunningGate
 from tests.factories.people import make_people, make_user
+from tests.running import wait
 
 pytestmark = pytest.mark.django_db(transaction=True)
 DATA = "phantom:?patients=40&sites=2"
@@ -134,6 +140,47 @@ def test_a_hospital_joins_with_one_command_and_is_asked_for_its_manifest(people,
     assert invitation.token not in json.dumps(list(SiteInvitation.objects.values()), default=str)
 
 
+def test_a_hospital_joins_over_flare_alone_and_the_door_closes_behind_it(
+    people, federation, gate, inbox, tmp_path, monkeypatch
+):
+    _, invitation = invite(people, federation)
+    monkeypatch.setattr(flare_kit, "python", lambda: "of FLARE")
+    monkeypatch.setattr(kits, "kit_of", lambda participant: _provisioned(tmp_path / "prod_00", participant))
+    here = {"invitation.json": written(tmp_path, invitation), "heart:/srv/data": DATA, "/srv/qfl-site": tmp_path / "s"}
+    words = documented("--flare")
+    assert set(here) < set(words)
+    assert site_join.main([str(here.get(word, word)) for word in words] + ["--no-start"]) == 0
+    home, participant = SiteHome(tmp_path / "s"), Participant.objects.get()
+    assert home.config.redis_url == "" and participant.is_over_flare and not (home.folder / "tls").exists()
+    assert site_flare.held_kit(home.folder, participant.channel) is not None
+    assert not SitePass.objects.filter(kind="door").exists()
+    wait(lambda: redis.Redis.from_url(settings.REDIS_URL).execute_command("ACL", "GETUSER", FIRST) is None,
+         what="the broker's user to be taken away", seconds=10)  # fmt: skip
+    order = SiteOrder.objects.get(kind="manifest")
+    assert engine_of(order) is ENGINES["flare"]
+    with pytest.raises(Conflict, match="phantom-1 joined over NVIDIA FLARE alone"):
+        engines.refuse_what_cannot_reach("local", [participant])
+    engines.refuse_what_cannot_reach("flare", [participant])
+    with pytest.raises(site_join.JoinError, match="did not let this site in"):  # nothing is left that opens
+        site_join.join(written(tmp_path, invitation), DATA, tmp_path / "again")
+
+
+def documented(end: str) -> list[str]:
+    """The arguments of the command that joins, as docs/operations/site.md shows it with this end."""
+    start = ".venv/bin/python -m federation.site join "
+    lines = (ROOT / "docs" / "operations" / "site.md").read_text().splitlines()
+    return next(line for line in lines if line.startswith(start) and line.endswith(end)).removeprefix(start).split()
+
+
+def _provisioned(folder, participant):
+    """What FLARE's provisioning makes of the site's request; its certificate is of another authority here."""
+    startup = folder / participant.channel / "startup"
+    startup.mkdir(parents=True, exist_ok=True)
+    asked = participant.flare_requests.get().request
+    (startup / "client.crt").write_text(pki.sign_request(asked, channel=participant.channel))
+    return startup.parent
+
+
 def test_an_invitation_opens_once(people, federation, gate, inbox, tmp_path):
     _, invitation = invite(people, federation)
     file = written(tmp_path, invitation)
@@ -148,8 +195,8 @@ def test_a_join_whose_answer_was_lost_is_run_again(people, federation, gate, inb
     file = written(tmp_path, invitation)
     real = site_join.ask
 
-    def cut_off(*given):
-        real(*given)
+    def cut_off(*given, **chosen):
+        real(*given, **chosen)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(site_join, "ask", cut_off)

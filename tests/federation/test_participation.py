@@ -141,8 +141,10 @@ def test_an_oversized_update_is_not_even_stored(trial, settings):
         artefacts.get(states.digest(big))
 
 
-def test_a_slow_site_is_left_behind_at_the_deadline_and_its_late_answer_is_on_the_record_once(trial):
-    run = started(trial)
+def test_a_slow_site_is_left_behind_at_the_deadline_its_late_answer_is_recorded_once_and_it_is_asked_anew(
+    trial, client
+):
+    run = started(trial, rounds=2)
     slow = pending("train", "phantom-1")
     text = trial.carry_out(slow)
     trial.answer("train", "phantom-2")
@@ -156,7 +158,16 @@ def test_a_slow_site_is_left_behind_at_the_deadline_and_its_late_answer_is_on_th
     assert "no answer within 600 s" in Exclusion.objects.first().reason
     trial.answer("evaluate")
     run.refresh_from_db()
-    assert run.state == State.FINISHED and SiteUpdate.objects.count() == 1
+    assert run.state == State.RUNNING and SiteUpdate.objects.count() == 1
+    assert mailbox.message_receive(participant=slow.participant, text=text) == "duplicate"  # stale in round 2 as well
+    trial.answer("train")
+    trial.answer("evaluate")
+    run.refresh_from_db()
+    assert run.state == State.FINISHED
+    assert [round_.updates.count() for round_ in run.rounds.order_by("number")] == [1, 2]
+    client.force_login(trial.people.auditor)
+    said = client.get(f"/runs/{run.id}/").content.decode()
+    assert "its answer came after the deadline and was not counted" in said
 
 
 def test_a_deadline_that_everybody_kept_changes_nothing(trial):

@@ -11,9 +11,9 @@ from django.utils import timezone
 from core import jobs
 from core.errors import ApplicationError, Conflict, Forbidden
 from core.models import Job, Outbox
-from federation import quantum_orders, quantum_running
+from federation import quantum_admission, quantum_orders, quantum_running
 from federation.models import Consent, DeviceConsent, QuantumJob, SiteOrder, TrainingRun
-from federation.quantum_orders import Order
+from federation.quantum_admission import Order
 from tests.factories.people import make_people
 from tests.factories.providers import Fault, stand_in
 from tests.factories.quantum import make_bench, make_check
@@ -387,9 +387,9 @@ def test_the_limits_of_a_month_hold_for_all_orders_together(bench, server):
     quantum_orders.quantum_limit_set(shots_per_month=10_000, actor=admin, **limit | {"cost_per_month": Decimal("3")})
     with pytest.raises(Conflict, match="2.40 of 3.00"):
         order(bench, bench.evaluation("ibm"))
-    used = quantum_orders.used_this_month(bench.world.people.north)
+    used = quantum_admission.used_this_month(bench.world.people.north)
     assert (used.shots, used.cost) == (2400, Decimal("2.4"))
-    assert quantum_orders.used_this_month(None).shots == 0
+    assert quantum_admission.used_this_month(None).shots == 0
     with pytest.raises(ApplicationError, match="0 or more"):
         quantum_orders.quantum_limit_set(shots_per_month=-1, actor=admin, **limit)
 

@@ -135,7 +135,6 @@ EXPECTED: dict[str, dict[str, str]] = {
     "site_uninvite": {"POST": "A"},
     "invitation_take": {"POST": "S"},
     "site_passes": {"GET": STAFF},
-    "pass_kit": {"POST": "S"},
     "pass_revoke": {"POST": "A"},
     "run": {"GET": STAFF},
     "run_compare": {"GET": STAFF},

@@ -4831,10 +4831,13 @@ class Operations(Transport):
     def contribution_study(
         self,
         run_id: str,
+        body: shapes.ContributionStudyInput,
         *,
         if_match: str | None = None,
     ) -> shapes.ContributionStudyOutput:
         """Have the sites score a finished run's model with and without each of them. Not under masking.
+
+        Noised scores are charged to each institution's budget first.
 
         Needs the right `federation.manage`: Administrator.
         """
@@ -4843,6 +4846,7 @@ class Operations(Transport):
             "POST",
             f"/api/v1/runs/{self.part(run_id)}/contribution-studies",
             headers={"If-Match": if_match},
+            json=body,
         )
 
     def runs_events_list(

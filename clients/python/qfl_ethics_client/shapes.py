@@ -736,12 +736,21 @@ class ContinuityOutput(TypedDict):
     last_failed: bool
 
 
+class ContributionStudyInput(TypedDict):
+    epsilon: NotRequired[float | None]
+
+
 class ContributionStudyOutput(TypedDict):
-    """`result` says what each site gained the model; null until every site has answered."""
+    """`result` says what each site gained the model; null until every site has answered.
+
+    Without noise (`epsilon` null) it holds the caller's own sites alone.
+    """
 
     id: str
     created_at: str
     run: str
+    epsilon: NotRequired[float | None]
+    delta: NotRequired[float | None]
     result: dict[str, Any] | None
     error: NotRequired[str]
     requested_by: str
@@ -2813,6 +2822,7 @@ class SitePassOutput(TypedDict):
     created_at: str
     site: str
     institution: str
+    over_flare_alone: bool
     kind: "SitePassOutputKindEnum"
     fingerprint: str
     not_after: str
@@ -2887,12 +2897,14 @@ class StratumOutput(TypedDict):
 
 
 class StudyOutput(TypedDict):
+    """`result` holds the caller's own sites alone unless each site's noise is in its updates."""
+
     id: str
     created_at: str
     run: str
     rounds: int
     rounds_done: NotRequired[int]
-    result: NotRequired[Any]
+    result: Any
     error: NotRequired[str]
     finished_at: NotRequired[str | None]
 

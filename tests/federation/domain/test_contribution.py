@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from federation.domain.contribution import EVERYBODY, Rebuilt, differences, gains
+from federation.domain.contribution import EVERYBODY, Rebuilt, differences, from_units, gains, in_units, measures
+from federation.domain.feature_summaries import Question
 from federation.domain.strategies.base import Update
 
 
@@ -52,3 +53,45 @@ def test_the_gain_is_of_the_others_patients_with_an_interval_by_site():
 def test_of_few_patients_nothing_is_said():
     (only,) = gains({"b": {"a": [4, 1.0, 1.0]}}, ["a"], min_cell=5)
     assert (only.n, only.gain, only.low, only.own) == (0, None, None, None)
+
+
+def test_with_noise_a_site_tells_whole_units_of_gain_and_square_and_each_patient_moves_each_by_one():
+    scores = {EVERYBODY: np.array([1, 0.5, np.nan]), "b": np.array([0, 0.75, 1]), "a": np.array([1, 0.5, 0])}
+    names = measures(["b", "a"])
+    assert names == ("a: gain", "a: square", "b: gain", "b: square")
+    # Of b the gains are 1, -1/4 and none: 64 - 16 units, and 64 + 64/16 of squares.
+    counts = in_units(scores, names)
+    assert counts.tolist() == [0, 0, 48, 68]
+    assert from_units(counts.tolist(), names, 3) == {"a": [3, 0, 0], "b": [3, 0.75, 1.0625]}
+    question = Question(names, 2.0)
+    assert question.levels == 128 and question.spend.parameters == 4  # 64 units in each of four: 64 * sqrt(4) in L2
+    with pytest.raises(ValueError, match="to be asked for"):
+        in_units(scores, measures(["a"]))
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        in_units({EVERYBODY: np.array([3.0]), "a": np.array([0.0])}, measures(["a"]))
+
+
+def test_noise_widens_the_interval_and_never_narrows_it():
+    told = {"b": {"a": [100, 10.0, 10.0]}, "c": {"a": [100, 10.0, 10.0]}}
+    (exact,) = gains(told, ["a"], min_cell=5)
+    (noised,) = gains(told, ["a"], min_cell=5, noise_sd=8.0)
+    # Squares at 10 + 1.645 * 8 = 23.16: variance (23.16 - 1) / 99 a site; noise 64 a site.
+    error = (2 * (100 * (23.16 - 1) / 99 + 64)) ** 0.5 / 200
+    assert noised.gain == exact.gain == 0.1 and noised.high == pytest.approx(0.1 + 1.972 * error, abs=1e-3)
+    (negative,) = gains({"b": {"a": [100, 10.0, -50.0]}}, ["a"], min_cell=5, noise_sd=8.0)
+    assert negative.high - negative.gain > 1.9 * 8 / 100  # the noise alone
+
+
+def test_intervals_with_noise_cover_the_truth():
+    """300 studies of three sites of 60 patients, where one of five gains 1 by the site: at least nine of ten cover."""
+    draw = np.random.default_rng(5)
+    covered = 0
+    for _ in range(300):
+        told = {}
+        for site in "bcd":
+            gained = (draw.random(60) < 0.2).astype(float)
+            noise = draw.normal(0, 4, 2)
+            told[site] = {"a": [60, gained.sum() + noise[0], (gained**2).sum() + noise[1]]}
+        (found,) = gains(told, ["a"], min_cell=5, noise_sd=4.0)
+        covered += found.low <= 0.2 <= found.high
+    assert covered >= 285

@@ -14,7 +14,7 @@ from federation.engines import flare, flare_kit, local
 from federation.engines import state as engines
 from federation.engines.choice import engine_of
 from federation.engines.flare_house import House
-from federation.models import EngineState, RunEngine, SiteOrder, TrainingRun
+from federation.models import EngineState, Participant, RunEngine, SiteOrder, TrainingRun
 from federation.site.handlers import OrderRefused, Site, frozen_config
 from tests.factories.federation import make_federation, make_run
 from tests.factories.people import make_people
@@ -33,7 +33,8 @@ FLARE = {"name": "flare"}
     ],
 )  # fmt: skip
 def test_an_order_goes_the_way_that_was_consented_to(body, engine):
-    assert engine_of(SiteOrder(body=body)) is engine
+    assert engine_of(SiteOrder(participant=Participant(), body=body)) is engine
+    assert engine_of(SiteOrder(participant=Participant(is_over_flare=True), body=body)) is flare
 
 
 def test_the_engine_is_part_of_the_hash_and_has_one_spelling():

@@ -1,28 +1,35 @@
 """NVIDIA FLARE carries the same orders to the same code, from provisioned kits that permit nothing else.
 
-One server and two clients serve all tests of this file, as they serve all runs of a federation.
+One server and two clients serve all tests of this file, as they serve all runs of a federation. Beside the first stands
+a worker (this process); the second has nothing but FLARE.
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
 import pytest
+import redis
+from cryptography import x509
+from django.conf import settings as django_settings
 from django.urls import reverse
 from django.utils import timezone
 
 from core import artefacts
 from core.models import Job, Outbox
-from federation import joining, mailbox, sealing, services, site_statements
-from federation.domain import messages
+from federation import joining, kits, mailbox, sealing, services, site_statements
+from federation.domain import flare_keys, messages
 from federation.domain.learning import states
 from federation.domain.messages import Message
 from federation.domain.run_config import RunConfig
@@ -30,8 +37,20 @@ from federation.engines import flare_kit
 from federation.engines import state as engines
 from federation.engines.flare_house import House, current
 from federation.engines.flare_kit import EXECUTOR, RELAY, FlareMissing
-from federation.models import Federation, Participant, RunEvent, SiteOrder, SitePass, SiteUpdate, TrainingRun
+from federation.models import (
+    Federation,
+    Participant,
+    RunEvent,
+    SiteOrder,
+    SitePass,
+    SiteSoftware,
+    SiteUpdate,
+    TrainingRun,
+)
 from federation.provisioning import site_provision
+from federation.site import flare as site_flare
+from federation.site import outbox
+from federation.site.asking import Line
 from federation.site.handlers import Site
 from federation.site.home import SiteHome
 from qflethics.launcher.platform import SECRETS
@@ -43,6 +62,7 @@ from tests.federation.test_training_rounds import run_jobs, sealed
 pytestmark = pytest.mark.django_db(transaction=True)
 FEDERATION = uuid.UUID("f0" * 16)
 SITES = ("phantom-1", "phantom-2")
+ALONE = "phantom-2"
 DATA = "phantom:?patients=60&sites=2"
 FORM = {"name": "Over FLARE", "rounds": 2, "seed": 3, "privacy": "none", "messages": "sealed", "engine": "flare"}
 
@@ -71,8 +91,8 @@ class Machines:
         clean = {name: value for name, value in os.environ.items() if name not in SECRETS}
         with (self.folder / f"{site}.log").open("ab") as log:
             self.clients[site] = subprocess.Popen(
-                [sys.executable, "-m", "federation.site", "flare", "--from", str(current())], cwd=ROOT,
-                stdout=log, stderr=log, env={**clean, "SITE_HOME": str(self.homes[site].folder)},
+                [sys.executable, "-m", "federation.site", "flare"], cwd=ROOT, stdout=log, stderr=log,
+                env={**clean, "SITE_HOME": str(self.homes[site].folder)},
             )  # fmt: skip
 
     def stop(self) -> None:
@@ -117,19 +137,40 @@ class World:
         ):
             participant = services.participant_add(
                 federation=self.federation, institution=institution, site=site,
-                public_key=messages.dump_public(home.key), actor=self.people.administrator,
+                public_key=messages.dump_public(home.key), actor=self.people.administrator, over_flare=site == ALONE,
             )  # fmt: skip
-            services.manifest_request(participant=participant, key="first")
-        self.machines.house.step()
+            if (home.folder / site_flare.KEY).exists():  # the machines are older than this test's tables
+                kits.request_enter(participant, site_flare.request_of(home.folder, participant.channel))
+        first = not machines.clients
+        if first:
+            self._join_alone(machines.homes[ALONE])
         for site in SITES:
             if site not in machines.clients:
                 machines.start_client(site)
+        if first:
+            self.until(lambda: SiteSoftware.objects.filter(participant__site=ALONE).exists(), "a hello over FLARE")
+        for participant in Participant.objects.all():
+            services.manifest_request(participant=participant, key="first")
+
+    def _join_alone(self, home: SiteHome) -> None:
+        """The kit comes by the broker, to which the site then has no way any more."""
+        with ThreadPoolExecutor(1) as pool:
+            asked = pool.submit(site_flare.fetch, home.folder, Line.of(home))
+            self.until(asked.done, "a kit")
+            asked.result()
+        self.until(lambda: self._user_of(home) is None, "the broker's user to be taken away")
+        SiteHome.create(home.folder, replace(home.config, redis_url=""))
+
+    def _user_of(self, home: SiteHome):
+        client = redis.Redis.from_url(django_settings.REDIS_URL)
+        return client.execute_command("ACL", "GETUSER", f"site.{home.config.queue}")
 
     def pump(self) -> None:
         self.machines.house.step()
         self.inbox.poll(list(Participant.objects.all()))
         mailbox.orders_resend()
-        for order in SiteOrder.objects.filter(state="pending", kind__in=["manifest", "propose"]):
+        mine = SiteOrder.objects.filter(participant__is_over_flare=False)
+        for order in mine.filter(state="pending", kind__in=["manifest", "propose"]):
             postbox = Recorder()
             carry_out(self.sites[order.participant.site], postbox, sealed(order))
             mailbox.message_receive(participant=order.participant, text=postbox.sent[0])
@@ -163,11 +204,16 @@ class World:
         people = self.people
         signers = ((people.operator_north, people.officer_north), (people.operator_south, people.officer_south))
         for participant, both in zip(self.federation.participants.order_by("site"), signers, strict=True):
-            approve_at(self.sites[participant.site], RunConfig.from_dict(run.config))
-            said = {"participant": participant.id, "config_hash": run.config_hash, "decision": "approved"}
-            site_statements.approval_told(said)()
+            statement = approve_at(self.sites[participant.site], RunConfig.from_dict(run.config))
+            if participant.is_over_flare:  # its client brings what waits in the outbox
+                outbox.put(self.sites[participant.site].home, "approval", statement.public)
+            else:
+                said = {"participant": participant.id, "config_hash": run.config_hash, "decision": "approved"}
+                site_statements.approval_told(said)()
             for who in both:
                 services.consent_decide(run=run, participant=participant, decision="given", reason="", actor=who)
+        alone = {"participant__site": ALONE, "capacity": "site"}
+        self.until(lambda: run.consents.filter(**alone).exists(), "an approval over FLARE", 30)
         return run
 
     def started(self, client_of, **chosen) -> TrainingRun:
@@ -215,7 +261,9 @@ def each_once(rounds: int) -> list[tuple[int, str]]:
 
 
 def test_the_kits_permit_our_relay_and_nothing_else(tmp_path, monkeypatch):
-    kits = flare_kit.provision(tmp_path, host="localhost", port=18_102, sites=SITES)
+    asked = {site: flare_keys.request_for(flare_keys.new_key(), site) for site in (*SITES, "phantom-3")}
+    two = {site: asked[site] for site in SITES}
+    kits = flare_kit.provision(tmp_path, host="localhost", port=18_102, requests=two)
     for name, own in (("localhost", RELAY), ("phantom-1", EXECUTOR), ("phantom-2", EXECUTOR)):
         policy, resources = _policy_of(kits / name)
         assert {rights.get("byoc") for rights in policy["permissions"].values()} == {"none"}
@@ -225,20 +273,33 @@ def test_the_kits_permit_our_relay_and_nothing_else(tmp_path, monkeypatch):
         assert resources["allow_log_streaming"] is False
         assert "log_streamer" not in str(resources) and "/tmp/nvflare" not in str(resources)
         assert any(path.suffix == ".crt" for path in (kits / name / "startup").iterdir())
-    more = flare_kit.provision(tmp_path, host="localhost", port=18_102, sites=[*SITES, "phantom-3"])
+    _assert_no_key_of_a_site(tmp_path, kits, asked)
+    more = flare_kit.provision(tmp_path, host="localhost", port=18_102, requests=asked)
     assert more != kits and (more / "phantom-3" / "startup" / "client.crt").exists()
     kept = "phantom-1/startup/client.crt"
     assert (more / kept).read_bytes() == (kits / kept).read_bytes()
+    another = {**two, "phantom-2": flare_keys.request_for(flare_keys.new_key(), "phantom-2")}
+    drawn = flare_kit.provision(tmp_path, host="localhost", port=18_102, requests=another)
+    assert (drawn / kept).read_bytes() == (kits / kept).read_bytes()
+    _assert_no_key_of_a_site(tmp_path, drawn, another)
     monkeypatch.setattr(flare_kit, "RENEW", timedelta(days=365))  # they hold for 360
-    renewed = flare_kit.provision(tmp_path, host="localhost", port=18_102, sites=SITES)
+    renewed = flare_kit.provision(tmp_path, host="localhost", port=18_102, requests=two)
     assert (renewed / kept).read_bytes() != (kits / kept).read_bytes()
     root = "phantom-1/startup/rootCA.pem"
     assert (renewed / root).read_bytes() == (kits / root).read_bytes()  # older kits stay good until they end
 
 
-def _policy_of(kit) -> tuple[dict, dict]:
-    import json
+def _assert_no_key_of_a_site(folder, kits, asked: dict[str, str]) -> None:
+    """The certificates are for the keys that were asked with, and the platform's folder has none of those."""
+    for site in SITES:
+        found = x509.load_pem_x509_certificate((kits / site / "startup" / "client.crt").read_bytes())
+        assert found.public_key() == x509.load_pem_x509_csr(asked[site].encode()).public_key()
+        assert not list(folder.rglob(f"{site}/**/*.key"))
+    state = json.loads((folder / "kits" / "qfl" / "state" / "cert.json").read_text())
+    assert [site for site in SITES if "pri_key" in state[site]] == [] and "pri_key" in state["localhost"]
 
+
+def _policy_of(kit) -> tuple[dict, dict]:
     local = kit / "local"
     return json.loads((local / "authorization.json").read_text()), json.loads((local / "resources.json").read_text())
 

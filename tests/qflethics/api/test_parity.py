@@ -123,7 +123,7 @@ SAME: dict[str, str] = {
     "view_remove": "api_view_remove", "view_restore": "api_view_restore", "view_save": "api_views",
     "search": "api_search", "feature_study": "api_feature_studies", "contribution_study": "api_contributions",
     "site_passes": "api_site_passes", "pass_revoke": "api_site_pass_revoke",
-    "first_steps": HINTS, "invitation_take": KEY, "pass_kit": KEY,
+    "first_steps": HINTS, "invitation_take": KEY,
     "log_checkpoint": FORMAT, "log_keys": FORMAT, "log_tile": FORMAT,
 }  # fmt: skip
 WHY = {SESSION, DRAWN, PROBE, KEY, HINTS, FORMAT}
