@@ -140,7 +140,9 @@ class SamlHospital:
         self.person: dict[str, Any] = {}
         self.faults: dict[str, Any] = {}
         self.asked: etree._Element | None = None
+        self.visited: list[str] = []
         app = Flask(__name__)
+        app.before_request(lambda: self.visited.append(request.path))
         app.add_url_rule("/metadata", view_func=self._metadata)
         app.add_url_rule("/sso", view_func=self._sso)
         self._server = make_server("127.0.0.1", 0, app, threaded=True)
