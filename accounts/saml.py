@@ -156,7 +156,7 @@ def read(request: HttpRequest, row: IdentityProvider) -> Told:
         if len(_found(response.document, "//saml:Assertion")) > 1:
             raise Refused(_REASONS[Invalid.WRONG_NUMBER_OF_ASSERTIONS])
         for signature in _found(response.document, "//ds:Signature"):
-            _check_signature(signature)  # first: what a stranger's signature names would be run and fetched (XSLT, URI)
+            _check_signature(signature)  # first: a stranger's stylesheet would be run, their file be read
         response.is_valid(_told_of(request), raise_exceptions=True)
         _check_stricter(response, entity_of(request, row), back_of(request, row))
         told = _said(response, row)
