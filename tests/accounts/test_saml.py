@@ -177,7 +177,13 @@ def test_a_subject_that_lasts_is_asked_for(people, provider, hospital):
 
 
 def _xml(change: Callable[[bytes], bytes]) -> Callable[[etree._Element], bytes]:
-    return lambda tree: change(etree.tostring(tree))
+    """A change of the answer's text; LEAK in it becomes an address of the provider that nobody may fetch."""
+
+    def made(tree: etree._Element) -> bytes:
+        address = str(tree.findtext(f"{{{SAML}}}Issuer")).replace("/metadata", "/leak")
+        return change(etree.tostring(tree)).replace(b"LEAK", address.encode())
+
+    return made
 
 
 def _stripped(tree: etree._Element) -> etree._Element:
@@ -192,6 +198,12 @@ def _bomb(xml: bytes) -> bytes:
 
 
 BACK = "http://testserver/login/with/north/saml/back/"
+STYLE = b"""<ds:Transform Algorithm="http://www.w3.org/TR/1999/REC-xslt-19991116"><xsl:stylesheet version="1.0"
+xmlns:xsl="http://www.w3.org/1999/XSL/Transform"><xsl:template match="/"><xsl:copy-of select="document('LEAK')"/>
+</xsl:template></xsl:stylesheet></ds:Transform>"""
+FETCH = b"""<ds:Reference URI="LEAK"><ds:DigestMethod Algorithm="http://www.w3.org/2001/04/xmlenc#sha256"/>
+<ds:DigestValue>AAAA</ds:DigestValue></ds:Reference>"""
+LISTED, ENDS = b"<ds:Transforms>", b"</ds:SignedInfo>"
 UNSIGNED, FORGED = "assertion is not signed", "not signed with a key that the institution has given"
 EXPIRED, ELSEWHERE = "has expired, or the clocks differ", "for another address than this one"
 MALFORMED, METHOD = "not what SAML wants it to be", "made in a way that we do not accept"
@@ -203,9 +215,12 @@ ATTACKS: dict[str, tuple[dict[str, Any], str]] = {
     "another provider's key": ({"key": make_pair()[0]}, FORGED),
     "name changed": ({"change": _xml(lambda x: x.replace(b"n-4711", b"n-4712"))}, FORGED),
     "attribute changed": ({"change": _xml(lambda x: x.replace(b"nadia@", b"admin@"))}, FORGED),
-    "HMAC under the public certificate": ({"method": xmlsec.Transform.HMAC_SHA256, "key": b"public"}, FORGED),
-    "SHA-1 signature": ({"method": xmlsec.Transform.RSA_SHA1}, "signed with SHA-1"),
-    "SHA-1 digest": ({"digest": xmlsec.Transform.SHA1}, "signed with SHA-1"),
+    "HMAC under the public certificate": ({"method": xmlsec.Transform.HMAC_SHA256, "key": b"public"}, METHOD),
+    "SHA-1 signature": ({"method": xmlsec.Transform.RSA_SHA1}, METHOD),
+    "SHA-1 digest": ({"digest": xmlsec.Transform.SHA1}, METHOD),
+    "a stylesheet to run": ({"change": _xml(lambda x: x.replace(LISTED, LISTED + STYLE))}, METHOD),
+    "a second thing to fetch": ({"change": _xml(lambda x: x.replace(ENDS, FETCH + ENDS))}, MALFORMED),
+    "another thing to fetch": ({"change": _xml(lambda x: x.replace(b'URI="#', b'URI="LEAK#'))}, MALFORMED),
     "SHA-224 digest": ({"digest": xmlsec.Transform.SHA224}, METHOD),
     "another issuer": ({"issuer": "https://evil.example"}, "another provider"),
     "another audience": ({"audience": "https://other.example"}, "meant for another service"),
@@ -222,7 +237,8 @@ ATTACKS: dict[str, tuple[dict[str, Any], str]] = {
     "of the future": ({"issued": 3600, "ends": 4000}, "not valid yet"),
     "unsolicited": ({"in_response_to": None}, "had not asked for it"),
     "to another question": ({"in_response_to": "_0123"}, "not to a question that this browser has asked"),
-    "a refusal": ({"status": "urn:oasis:names:tc:SAML:2.0:status:Responder"}, "nobody was signed in there"),
+    "a refusal": ({"status": "urn:oasis:names:tc:SAML:2.0:status:Responder", "times": 0}, "nobody was signed in there"),
+    "a refusal with an assertion": ({"status": "urn:oasis:names:tc:SAML:2.0:status:Responder"}, "nobody was signed in"),
     "two assertions": ({"times": 2}, WRAPPED),
     "comment in the name": ({"name_id": "n-4711.evil", "change": _xml(
         lambda x: x.replace(b"n-4711.evil", b"n-4711<!-- -->.evil"))}, UNKNOWN),
@@ -256,6 +272,7 @@ def test_an_answer_that_is_not_what_it_must_be_signs_nobody_in_and_says_why(peop
             heard = page.partition("refused: ")[2][:150] or page.partition("notice")[2][:400]
             wrong.append(f"{name}: {answer.status_code}, {signed_in(browser)}, expected {told!r}, got {heard!r}")
     assert not wrong, "\n".join(wrong)
+    assert "/sso" in hospital.visited and "/leak" not in hospital.visited
     assert SignIn.objects.count() == 1
     browser = Browser()
     sign_in(hospital, browser)

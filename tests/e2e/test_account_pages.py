@@ -13,7 +13,7 @@ from tests.e2e.test_card_and_approval_pages import become
 from tests.e2e.test_ledger_pages import PICTURES, WIDTHS, browser, look, sign_in  # noqa: F401 - two of them are fixtures
 from tests.factories.factors import code_at, make_app
 from tests.factories.people import PASSWORD, make_people
-from tests.factories.saml_provider import make_pair
+from tests.factories.saml_provider import MAIL, SamlHospital
 
 KEY = {"protocol": "ctap2", "transport": "internal", "hasResidentKey": True, "hasUserVerification": True,
        "isUserVerified": True, "automaticPresenceSimulation": True}  # fmt: skip
@@ -42,10 +42,11 @@ def test_an_account_is_for_everybody(sign_in, live_server, scheme, size):  # noq
         actor=people.administrator, institution=people.north, name="Hospital north", slug="north", client_id="x",
         issuer="https://login.north.example", factor_amr=["mfa"], factor_acr=[], is_active=True,
     )  # fmt: skip
+    hospital = SamlHospital()  # at 127.0.0.1, and the platform at localhost: another site for the browser
     saml = providers.provider_save(
         actor=people.administrator, institution=people.south, protocol="saml", name="Hospital south", slug="south",
-        issuer="https://login.south.example/idp", sso_url="https://login.south.example/sso", is_active=True,
-        certificates=make_pair("login.south.example")[1], factor_acr=["https://refeds.org/profile/mfa"],
+        issuer=hospital.entity, sso_url=f"{hospital.address}/sso", is_active=True, certificates=hospital.certificate,
+        email_attribute=MAIL, factor_acr=["https://refeds.org/profile/mfa"],
     )  # fmt: skip
     access = emergency.emergency_request(
         actor=people.clinician, institution=people.north, reason="No officer answers the phone.", session={}
@@ -112,4 +113,19 @@ def test_an_account_is_for_everybody(sign_in, live_server, scheme, size):  # noq
     assert people.administrator.sign_ins.first().ways == "webauthn"
     become(page, live_server, people.clinician)
     at("emergency-ask", reverse("emergencies"))
+
+    invitations.invitation_send(  # by the hospital's own sign-in: first what it must not send, then what it must
+        actor=people.administrator, email="s@south.example", name="S", institution=people.south, role="clinician"
+    )
+    page.context.clear_cookies()
+    for hospital.person in ({"sign": "nothing"}, {"attributes": {MAIL: "s@south.example"}}):
+        page.goto(base + reverse("login"))
+        page.get_by_role("link", name="Sign in with Hospital south").click()
+        page.get_by_role("button", name="Go on").click()
+        if "sign" in hospital.person:
+            page.get_by_text("Its answer was refused: its assertion is not signed.").wait_for()
+            if PICTURES is not None:
+                page.screenshot(path=PICTURES / f"login-refused-{scheme}-{size}.png", full_page=True)
+    page.get_by_role("heading", level=1, name="What needs you now").wait_for()
+    hospital.stop()
     assert faults == [], "\n".join(faults)

@@ -140,7 +140,9 @@ class SamlHospital:
         self.person: dict[str, Any] = {}
         self.faults: dict[str, Any] = {}
         self.asked: etree._Element | None = None
+        self.visited: list[str] = []
         app = Flask(__name__)
+        app.before_request(lambda: self.visited.append(request.path))
         app.add_url_rule("/metadata", view_func=self._metadata)
         app.add_url_rule("/sso", view_func=self._sso)
         self._server = make_server("127.0.0.1", 0, app, threaded=True)
@@ -180,7 +182,8 @@ class SamlHospital:
         } | self.person | self.faults  # fmt: skip
         key = told.pop("key", self.key)
         answer = base64.b64encode(Answer(**told).xml(key)).decode()
-        return Response(f'<form method="post" action="{back}"><input name="SAMLResponse" value="{answer}"></form>')
+        form = f'<form method="post" action="{back}"><input name="SAMLResponse" value="{answer}">'
+        return Response(f"{form}<button>Go on</button></form>")
 
 
 def posted(page: str) -> tuple[str, str]:
