@@ -7,7 +7,7 @@ from django.contrib.auth.forms import PasswordChangeForm
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from accounts.keys import LONGEST_DAYS, MACHINE_ACTIONS
+from accounts.keys import IN_WORDS, LONGEST_DAYS, MACHINE_ACTIONS
 from accounts.models import Institution
 from accounts.reauthentication import WrongPassword, reauthenticate
 
@@ -39,10 +39,10 @@ class ResetForm(forms.Form):
 
 class KeyForm(forms.Form):
     name = forms.CharField(label="Name", help_text="Which machine will hold it.", max_length=80)
-    institution = forms.ModelChoiceField(label="Institution", queryset=Institution.objects.none())
+    institution = forms.ModelChoiceField(label="Institution", queryset=Institution.objects.none(), empty_label="Choose")
     actions = forms.MultipleChoiceField(
         label="What it may do",
-        choices=[(action, action) for action in MACHINE_ACTIONS],
+        choices=[(action, f"{IN_WORDS[action]} ({action})".capitalize()) for action in MACHINE_ACTIONS],
         widget=forms.CheckboxSelectMultiple,
     )
     days = forms.IntegerField(

@@ -18,6 +18,7 @@ from allauth.socialaccount.models import SocialAccount, SocialApp, SocialLogin
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import authenticate
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -137,11 +138,10 @@ class ProviderAdapter(DefaultSocialAccountAdapter):
         self, request: HttpRequest, provider: str | None = None, client_id: str | None = None
     ) -> list[SocialApp]:
         rows = IdentityProvider.objects.filter(is_active=True)
-        if provider and provider != providers.PROTOCOL:
-            rows = rows.filter(slug=provider)
-        if client_id:
-            rows = rows.filter(client_id=client_id)
-        return [providers.app_of(row) for row in rows]
+        if provider:
+            rows = rows.filter(Q(protocol=provider) if provider in providers.Protocol else Q(slug=provider))
+        apps = [providers.app_of(row) for row in rows]
+        return [app for app in apps if not client_id or app.client_id == client_id]
 
     def is_open_for_signup(self, request: HttpRequest, sociallogin: SocialLogin) -> bool:
         return False

@@ -21,6 +21,20 @@ MACHINE_ACTIONS = tuple(
     if action.endswith(".view") and action not in {"home.view", "people.view", "emergency.view", *PEOPLE_ONLY}
     or action in {"prediction.request", "event.record", "outcome.record", "review.record", "report.create"}
 )  # fmt: skip
+# What each of them is, for who issues a key: the names are those of the API's documentation.
+IN_WORDS = {
+    "federation.view": "read federations and training runs", "quantum.view": "read quantum devices and experiments",
+    "model.view": "read models", "version.view": "read versions and their cards", "audit.view": "read audits",
+    "external.view": "read external audits", "policy.view": "read audit policies", "approval.view": "read approvals",
+    "deployment.view": "read deployments and their live figures", "incident.view": "read incidents",
+    "notice.view": "read notices", "prediction.request": "ask a deployed model for predictions",
+    "event.record": "record predictions made elsewhere", "outcome.record": "record outcomes",
+    "review.record": "record what was done with a prediction", "appeal.view": "read appeals",
+    "ledger.view": "read the ledger", "report.view": "read reports", "report.create": "ask for a report",
+    "sample.view": "read external findings", "control.view": "read controls and risks",
+    "board.view": "read board reviews", "protection.view": "read the registers of data protection",
+    "subject.view": "read requests of data subjects",
+}  # fmt: skip
 
 
 def institutions_of(actor: User) -> QuerySet[Institution]:

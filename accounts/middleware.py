@@ -22,8 +22,8 @@ from core.roles import Role
 _WITHOUT = {
     "mfa_index", "mfa_activate_totp", "mfa_add_webauthn", "mfa_view_recovery_codes", "account_reauthenticate",
     "mfa_reauthenticate", "mfa_reauthenticate_webauthn", "logout", "login", "account_login", "mfa_authenticate",
-    "mfa_login_webauthn", "openid_connect_login", "openid_connect_callback", "health_live", "health_ready", "metrics",
-    "account_activate",
+    "mfa_login_webauthn", "openid_connect_login", "openid_connect_callback", "saml_login", "saml_back", "saml_in",
+    "saml_metadata", "health_live", "health_ready", "metrics", "account_activate",
 }  # fmt: skip
 _SENTENCE = "Your role demands a second factor. Set one up in the browser first: Your account, second factor."
 

@@ -19,13 +19,13 @@ from django.dispatch import receiver
 from django.http import HttpRequest
 from django.urls import reverse
 
-from accounts import factors, invitations
+from accounts import factors, invitations, saml_metadata
 from accounts.keys import institutions_of
 from accounts.models import IdentityProvider, Institution, ProviderLink, User
 from core.context import governed
 from core.errors import ApplicationError, Conflict, Forbidden, NotFound
 
-PROTOCOL = "openid_connect"  # as allauth calls it
+Protocol = IdentityProvider.Protocol  # as allauth calls them
 _LOCAL = {"localhost", "127.0.0.1", "::1"}
 _REFUSED = "{provider} says that you are somebody whom this platform does not know. "
 
@@ -60,7 +60,7 @@ def of_house(user: User) -> list[IdentityProvider]:
 
 def address_of(provider: IdentityProvider) -> str:
     """Where a sign-in by the provider begins."""
-    return reverse("openid_connect_login", args=[provider.slug])
+    return reverse("saml_login" if provider.is_saml else "openid_connect_login", args=[provider.slug])
 
 
 def provider_save(
@@ -73,11 +73,11 @@ def provider_save(
     Forbidden
         If the actor does not administer the institution.
     ApplicationError
-        If the issuer is not reached by https.
+        If an address is not reached by https, or what the protocol needs is missing or unfit.
     """
     if not actor.may("provider.manage") or not institutions_of(actor).filter(pk=institution.pk).exists():
         raise Forbidden("Providers are set up by an administrator of their institution, or of the platform.")
-    _check_issuer(fields["issuer"])
+    fields = _fit(fields)
     with governed(action="provider.save", actor=actor.pk):
         if provider_id is None:
             row = IdentityProvider(institution=institution)
@@ -88,6 +88,8 @@ def provider_save(
             row = found
             if row.institution_id != institution.pk:
                 raise Conflict("A provider stays with its institution. Set up another one for the other institution.")
+            if row.protocol != fields["protocol"]:
+                raise Conflict("A provider stays with its protocol. Set up another one, and turn this one off.")
         for name, value in fields.items():
             setattr(row, name, value)
         if secret:
@@ -99,17 +101,36 @@ def provider_save(
     return row
 
 
-def _check_issuer(issuer: str) -> None:
-    parts = urlsplit(issuer)
+def _fit(fields: dict[str, Any]) -> dict[str, Any]:
+    """The settings of one protocol, checked; those of the other one stay empty."""
+    protocol = fields.get("protocol", Protocol.OPENID_CONNECT)
+    if protocol == Protocol.SAML:
+        if not fields.get("issuer") or not fields.get("sso_url"):
+            raise ApplicationError("A SAML provider needs its entity id and the address where it signs people in.")
+        _check_address(fields["sso_url"])
+        return fields | {
+            "client_id": "",
+            "certificates": saml_metadata.certificates_checked(fields.get("certificates", "")),
+        }
+    if not fields.get("client_id"):
+        raise ApplicationError("An OpenID Connect provider needs the client id under which it knows this platform.")
+    _check_address(fields["issuer"])
+    return fields | {"protocol": protocol, "sso_url": "", "certificates": "", "email_attribute": ""}
+
+
+def _check_address(address: str) -> None:
+    parts = urlsplit(address)
     if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOCAL):
-        raise ApplicationError(f"Expected an address that begins with https://, got {issuer!r}.")
+        raise ApplicationError(f"Expected an address that begins with https://, got {address!r}.")
 
 
 def app_of(row: IdentityProvider) -> SocialApp:
     """The provider as allauth knows it. The row is made for one request and never saved."""
+    if row.is_saml:
+        return SocialApp(provider=Protocol.SAML.value, provider_id=row.slug, name=row.name, client_id=row.slug)
     return SocialApp(
-        provider=PROTOCOL, provider_id=row.slug, name=row.name, client_id=row.client_id, secret=str(row.secret),
-        settings={"server_url": row.issuer, "oauth_pkce_enabled": True},
+        provider=Protocol.OPENID_CONNECT.value, provider_id=row.slug, name=row.name, client_id=row.client_id,
+        secret=str(row.secret), settings={"server_url": row.issuer, "oauth_pkce_enabled": True},
     )  # fmt: skip
 
 

@@ -25,6 +25,7 @@ digest() { printf '%s' "$1" | openssl dgst -sha256 -r | cut -d' ' -f1; }
 keep secret_key "$(token)"
 keep kek "$(openssl rand -base64 32)" # wraps people's keys; rotated by `manage.py rotate_kek`
 keep index_key "$(token)"             # finds people and patients; never changed: nobody could sign in any more
+keep backup_key "$(openssl rand -base64 32)" # opens backups: keep a copy elsewhere, apart from them
 keep metrics_token "$(token)"
 keep log_passphrase "$(token)" # opens the log's signing keys
 for name in postgres_password postgres_owner_password postgres_app_password redis_password; do

@@ -9,6 +9,7 @@ from typing import Any
 from federation.domain.messages import digest
 from federation.models import Reconsideration
 from models_registry import fails
+from models_registry.assessments import lacks_assessment
 from models_registry.fails import AUDIT
 from models_registry.models import ApprovalRequest, Card, Evidence, Version
 
@@ -35,6 +36,7 @@ class Gate:
     label: str
     allowed: bool
     reason: str  # empty if allowed
+    lacks: str  # what has to be there before it is deployed, though it may be requested without; empty if all is
 
 
 def latest_audit(version: Version) -> Evidence | None:
@@ -131,5 +133,5 @@ def _needs_certification(audit: Evidence) -> bool:
 
 def gate(version: Version) -> list[Gate]:
     """Each kind of use with the refusal that stands in its way, if any."""
-    refusals = {kind: refusal(version, kind) for kind in ApprovalRequest.Kind}
-    return [Gate(kind, kind.label, not reason, reason) for kind, reason in refusals.items()]
+    refusals, lacks = {kind: refusal(version, kind) for kind in ApprovalRequest.Kind}, lacks_assessment(version)
+    return [Gate(kind, kind.label, not reason, reason, lacks) for kind, reason in refusals.items()]

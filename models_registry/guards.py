@@ -145,12 +145,31 @@ BEGIN
 END;
 """
 
-DEPLOYMENT_IS_APPROVED = """
+DEPLOYMENT_IS_CLEARED = """
+DECLARE
+    finding jsonb;
 BEGIN
     PERFORM 1 FROM models_registry_approvalrequest r
     WHERE r.id = NEW.approval_id AND r.state = 'approved' AND r.kind = NEW.kind AND r.version_id = NEW.version_id;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'a deployment needs an approved request of its own kind and version'
+            USING ERRCODE = 'check_violation';
+    END IF;
+    -- A board's finding blocks until one that answers it passes (`binding.blocked_by_board`).
+    SELECT f.summary INTO finding FROM models_registry_evidence f
+    WHERE f.version_id = NEW.version_id AND f.kind = 'external_board' AND f.verdict = 'fail' AND NOT EXISTS (
+        SELECT FROM models_registry_evidence p
+        WHERE p.version_id = f.version_id AND p.kind = f.kind AND p.verdict = 'pass'
+        AND p.summary ->> 'finding' = f.summary ->> 'finding')
+    ORDER BY f.created_at DESC LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'a % finding of % blocks the version', finding ->> 'severity', finding ->> 'board'
+            USING ERRCODE = 'check_violation';
+    END IF;
+    PERFORM 1 FROM models_registry_assessment a JOIN models_registry_version v ON v.model_id = a.model_id
+    WHERE v.id = NEW.version_id AND a.in_force_until >= (clock_timestamp() AT TIME ZONE 'UTC')::date;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'no data protection impact assessment of the model is in force'
             USING ERRCODE = 'check_violation';
     END IF;
     RETURN NEW;

@@ -12,12 +12,13 @@ from core.roles import Role
 from federation.models import Federation, TrainingRun
 from models_registry import guards, querysets
 from models_registry.models_approvals import ApprovalComment, Delegation, ReviewerKey
+from models_registry.models_assessments import Assessment
 from models_registry.models_cards import CardPublication, ModelSignature, PublicCard
 from models_registry.models_decision import DecisionRow
 
 __all__ = [
-    "ApprovalComment", "ApprovalDecision", "ApprovalRequest", "Card", "CardPublication", "Delegation", "Deployment",
-    "Evidence", "Model", "ModelSignature", "PublicCard", "ReviewerKey", "Version",
+    "ApprovalComment", "ApprovalDecision", "ApprovalRequest", "Assessment", "Card", "CardPublication", "Delegation",
+    "Deployment", "Evidence", "Model", "ModelSignature", "PublicCard", "ReviewerKey", "Version",
 ]  # fmt: skip
 
 
@@ -85,7 +86,10 @@ class Evidence(GovernedModel):
 
     class Meta:
         ordering = ["-created_at"]
-        triggers = captured("id", "created_at", "version_id", "kind", "source_id", "verdict", "digest", "summary")
+        triggers = [
+            *captured("id", "created_at", "version_id", "kind", "source_id", "verdict", "digest", "summary"),
+            pgtrigger.Protect(name="immutable", operation=pgtrigger.Update | pgtrigger.Delete),
+        ]
         constraints = [models.UniqueConstraint(fields=["kind", "source_id"], name="evidence_once")]
 
     def __str__(self) -> str:
@@ -233,7 +237,7 @@ class Deployment(GovernedModel):
                 "id", "created_at", "version_id", "approval_id", "kind", "name", "policy", "state", "deployed_by_id"
             ),
             pgtrigger.Trigger(
-                name="approved", when=pgtrigger.Before, operation=pgtrigger.Insert, func=guards.DEPLOYMENT_IS_APPROVED
+                name="approved", when=pgtrigger.Before, operation=pgtrigger.Insert, func=guards.DEPLOYMENT_IS_CLEARED
             ),
         ]
 

@@ -13,6 +13,7 @@ from core.errors import ApplicationError, Conflict
 from federation.models import Round, TrainingRun
 from models_registry import approvals
 from models_registry.approvals import approval_comment, approval_decide, approval_request, approval_withdraw
+from models_registry.assessments import lacks_assessment
 from models_registry.binding import OUTSIDE, blocked_by_board, latest_card
 from models_registry.card_editions import card_edit, card_publish, card_unpublish, texts_on, write_card
 from models_registry.models import ApprovalRequest, Deployment, Evidence, Model, Version
@@ -135,8 +136,9 @@ def deployment_create(*, request: ApprovalRequest, name: str, actor: User) -> De
     Raises
     ------
     Conflict
-        If the request is not approved, is deployed already, its content has changed (it is then voided), or the
-        weights are missing or damaged.
+        If the request is not approved, is deployed already, its content has changed (it is then voided), a board's
+        finding blocks the version, no impact assessment of its model is in force, or the weights are missing or
+        damaged.
     """
     if not name.strip():
         raise ApplicationError("Give the deployment a name that says where it serves.")
@@ -156,7 +158,7 @@ def deployment_create(*, request: ApprovalRequest, name: str, actor: User) -> De
 
 def _deploy(request: ApprovalRequest, name: str, actor: User) -> Deployment:
     version = request.version
-    if blocked := blocked_by_board(version):
+    if blocked := blocked_by_board(version) or lacks_assessment(version):
         raise Conflict(blocked)
     for weights in (version.weights_digest, version.baseline_digest):
         try:

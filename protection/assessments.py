@@ -14,6 +14,7 @@ from accounts.models import User
 from core.context import governed
 from core.errors import ApplicationError, Conflict, Forbidden
 from federation.domain.messages import canonical
+from models_registry.assessments import assessment_record
 from models_registry.models import Model
 from protection.domain.texts import missing, sections
 from protection.facts import assessment_facts
@@ -110,6 +111,9 @@ def assessment_sign(*, assessment: ImpactAssessment, revision: int, actor: User)
         row.state, row.signed_by, row.signed_at = State.SIGNED, actor, now
         row.review_on, row.digest = now.date() + REVIEW_IN, content_digest(row)
         row.save(update_fields=["facts", "state", "signed_by", "signed_at", "review_on", "digest"])
+        assessment_record(
+            model=row.model, source_id=row.pk, edition=row.edition, digest=row.digest, in_force_until=row.review_on
+        )  # fmt: skip
         return row
 
 

@@ -83,10 +83,12 @@ def checked(
     It reads the log's public keys, which are in the backup; private ones are not needed to check.
     """
     asked = json.dumps({"content": content, "known": [asdict(tree) for tree in known]})
+    own = {"DATABASE_URL": app_url, "DATABASE_OWNER_URL": owner_url, "QFL_VAR": str(var)}
+    inherited = {name: value for name, value in os.environ.items() if name.removesuffix("_FILE") not in own}
     done = subprocess.run(
         [sys.executable, str(settings.BASE_DIR / "manage.py"), "check_restored"], input=asked, text=True,
         capture_output=True, check=False, cwd=settings.BASE_DIR,
-        env={**os.environ, "DATABASE_URL": app_url, "DATABASE_OWNER_URL": owner_url, "QFL_VAR": str(var)},
+        env=inherited | own,  # a file that names the running platform's database would count more than ours
     )  # fmt: skip
     if done.returncode:
         raise ApplicationError(f"The restored platform cannot be checked: {done.stderr.strip()[-800:]}")

@@ -11,6 +11,7 @@ from django.db import connection
 from django.urls import reverse
 
 from core.tones import ToneName
+from models_registry.models import ApprovalRequest
 from protection import standing
 from protection.assessments import models_of
 from protection.breaches import duties_of
@@ -33,7 +34,9 @@ class ProtectionNeed:
 # One question for the many days on which nothing waits: the home page asks it each time.
 _ANYTHING = """
     SELECT EXISTS (SELECT FROM protection_breach WHERE closed_at IS NULL),
-           EXISTS (SELECT FROM protection_impactassessment),
+           EXISTS (SELECT FROM protection_impactassessment) OR EXISTS (
+               SELECT FROM models_registry_approvalrequest r WHERE r.state = 'approved'
+               AND NOT EXISTS (SELECT FROM models_registry_deployment d WHERE d.approval_id = r.id)),
            EXISTS (SELECT FROM protection_subjectrequest WHERE ended_at IS NULL),
            EXISTS (SELECT FROM protection_backup),
            EXISTS (SELECT FROM protection_retentionexecution WHERE error <> '')
@@ -76,8 +79,15 @@ def _breaches(user: Any) -> Iterator[ProtectionNeed]:
 
 
 def _assessments(user: Any) -> Iterator[ProtectionNeed]:
+    approved = ApprovalRequest.objects.for_user(user).filter(state="approved", deployment__isnull=True)
+    waiting = dict(approved.order_by("-created_at").values_list("version__model", "created_at"))
     for view in models_of(user):
-        if view.draft is not None and not missing(view.draft.sections) and view.draft.written_by_id != user.pk:
+        if view.needs_one and view.model.pk in waiting:
+            yield ProtectionNeed(
+                f"An impact assessment is missing: {view.model}", "An approved request waits for it to be deployed.",
+                reverse("assessments"), "warn", waiting[view.model.pk],
+            )  # fmt: skip
+        elif view.draft is not None and not missing(view.draft.sections) and view.draft.written_by_id != user.pk:
             if user.may("assessment.sign"):
                 yield ProtectionNeed(
                     f"An impact assessment waits for your signature: {view.model}", "Every section is written.",

@@ -9,13 +9,14 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from accounts.erasure import Receipt, patient_erase
 from accounts.models import Institution, User
 from audits.runtime.appeals import appeal_file
 from audits.runtime.models import Appeal, Prediction
+from audits.runtime.restrictions import restriction_place, restrictions_lift
 from core.capture import record
 from core.context import governed
 from core.errors import ApplicationError, Conflict, Forbidden
@@ -90,13 +91,15 @@ def request_withdraw(*, request: SubjectRequest, text: str, actor: User) -> Subj
 
 
 def request_fulfil(*, request: SubjectRequest, text: str, actor: User) -> SubjectRequest:
-    """Access was given, the data were corrected, or processing is restricted: in words, what was done."""
+    """Access was given, the data were corrected, or processing is to be restricted from now on: what was done."""
     with governed(action="subject.fulfil", actor=actor.pk):
         row = _locked(request, actor, State.CONFIRMED)
         if row.kind in (Kind.ERASURE, Kind.OBJECTION):
             raise Conflict("An erasure is granted and then carried out; an objection goes to the appeals.")
         if row.kind == Kind.ACCESS and not row.steps.filter(step="exported").exists():
             raise Conflict("Export the person's data first: that is what access means.")
+        if row.kind == Kind.RESTRICTION:
+            _restrict(row)
         return _end(row, State.FULFILLED, "fulfilled", _said(text, "Say what was done."), actor)
 
 
@@ -164,6 +167,7 @@ def restriction_lift(*, request: SubjectRequest, text: str, actor: User) -> Subj
         if row.kind != Kind.RESTRICTION or row.state != State.FULFILLED or not row.patient:
             raise Conflict("No restriction is in force here.")
         _step(row, "lifted", _said(text, "Say why, and that the person was told."), actor)
+        restrictions_lift([row.pk])
         row.patient, row.pseudonyms = None, []
         row.save(update_fields=["patient", "pseudonyms"])
         return row
@@ -200,13 +204,33 @@ def predictions_of(request: SubjectRequest, actor: User) -> QuerySet[Prediction]
             body={"sites": sorted(known)},
         )  # fmt: skip
         SubjectRequest.objects.filter(pk=request.pk).update(pseudonyms=list(known.values()))
-    return Prediction.objects.filter(subject__in=known.values(), site__in=known).order_by("received_at")
+    return Prediction.objects.filter(_own(request.institution), subject__in=known.values()).order_by("received_at")
+
+
+def _own(institution: Institution) -> Q:
+    """Its rows alone: in another federation another hospital may go by one of its codes."""
+    own = Q(pk__in=[])
+    for federation, site in Participant.objects.filter(institution=institution).values_list("federation", "site"):
+        deployments = Deployment.objects.filter(version__model__federation=federation)
+        own |= Q(site=site, deployment_id__in=deployments.values("id"))
+    return own
 
 
 def _known(institution: Institution, patient: str) -> dict[str, str]:
     """Site -> pseudonym, of the hospital's sites that have sent a patient of this number."""
     found = {site: patient_known(site, patient) for site in sites_of(institution)}
     return {site: name for site, name in found.items() if name}
+
+
+def _restrict(row: SubjectRequest) -> None:
+    """Let the gateway and the ingest refuse the patient from now on, at every site of the hospital."""
+    if not row.patient:
+        raise Conflict("The patient's number is not kept any more, so nobody could be refused by it.")
+    row.pseudonyms = list(_known(row.institution, str(row.patient)).values())
+    row.save(update_fields=["pseudonyms"])
+    restriction_place(
+        request=row.pk, institution=row.institution, patient=str(row.patient), subjects=row.pseudonyms
+    )  # fmt: skip
 
 
 def exported(*, request: SubjectRequest, form: str, actor: User) -> None:
@@ -217,7 +241,9 @@ def exported(*, request: SubjectRequest, form: str, actor: User) -> None:
 
 def numbers_forget(pseudonym: str) -> int:
     """Empty the number of a patient who is erased, wherever a request still holds it."""
-    return SubjectRequest.objects.filter(pseudonyms__contains=[pseudonym]).update(patient=None, pseudonyms=[])
+    rows = SubjectRequest.objects.filter(pseudonyms__contains=[pseudonym])
+    restrictions_lift(rows.values_list("pk", flat=True))
+    return rows.update(patient=None, pseudonyms=[])
 
 
 # --- steps ---------------------------------------------------------------------------------------------------------

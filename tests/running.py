@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 from qflethics.demo import at_site
+from qflethics.demo.assessment import assess
 from qflethics.demo.client import Client
 from qflethics.launcher.platform import SECRETS
 from qflethics.launcher.state import ROOT, State
@@ -85,6 +86,12 @@ class Platform:
             for who in (f"operator.{site}", f"officer.{site}"):
                 self.client(who).post(f"/runs/{run}/consents", {"decision": "given", "reason": "test"})
         self.approve_at_sites(run)
+
+    def assess(self, version: str, *, signer: str) -> None:
+        """The impact assessment of a version's model, written by the administrator and signed by an officer."""
+        writer = self.client("administrator")
+        model = writer.get(f"/versions/{version}")["model"]
+        assess(model, writer=writer, signer=self.client(signer), password=self.access["password"])
 
     def pid(self, program: str) -> int:
         return int((self.var / "log" / f"{program}.pid").read_text())

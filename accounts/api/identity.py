@@ -83,8 +83,8 @@ class IdentityProviderOutput(serializers.ModelSerializer):
 
     class Meta:
         model = IdentityProvider
-        fields = ["id", "created_at", "institution", "slug", "name", "issuer", "client_id", "factor_amr", "factor_acr",
-                  "is_active"]  # fmt: skip
+        fields = ["id", "created_at", "institution", "protocol", "slug", "name", "issuer", "client_id", "sso_url",
+                  "certificates", "email_attribute", "factor_amr", "factor_acr", "is_active"]  # fmt: skip
 
 
 class IdentityProviderFilter(serializers.Serializer):
@@ -95,12 +95,25 @@ class IdentityProviderFilter(serializers.Serializer):
 class IdentityProviderChangeInput(serializers.Serializer):
     name = serializers.CharField(max_length=40, help_text="The sign-in page offers: Sign in with …")
     issuer = serializers.CharField(
-        max_length=300, help_text="The address that the provider calls itself, beginning with https://"
+        max_length=300,
+        help_text="The address that the provider calls itself, beginning with https://. Of SAML: its entity id.",
     )
-    client_id = serializers.CharField(max_length=190)
+    client_id = serializers.CharField(
+        max_length=190, default="", allow_blank=True, help_text="Of OpenID Connect: how the provider knows us."
+    )
     secret = serializers.CharField(
         max_length=300, default="", allow_blank=True, help_text="Sealed. Empty: the one that stands."
     )
+    sso_url = serializers.CharField(
+        max_length=500, default="", allow_blank=True, help_text="Of SAML: where it signs people in, by HTTP-Redirect."
+    )
+    certificates = serializers.CharField(
+        max_length=40_000, default="", allow_blank=True, help_text="Of SAML: its signing certificates, as PEM."
+    )
+    email_attribute = serializers.CharField(
+        max_length=200, default="", allow_blank=True,
+        help_text="Of SAML: the attribute that holds addresses which the institution has checked.",
+    )  # fmt: skip
     factor_amr = serializers.ListField(
         child=serializers.CharField(max_length=60), max_length=20, default=list,
         help_text="Ways of signing in that count as a second factor, as mfa, otp or hwk.",
@@ -116,6 +129,10 @@ class IdentityProviderInput(IdentityProviderChangeInput):
     institution = serializers.SlugRelatedField(
         slug_field="slug", queryset=Institution.objects.all(), help_text="One that you administer. It stays."
     )
+    protocol = serializers.ChoiceField(
+        choices=IdentityProvider.Protocol.choices, default=IdentityProvider.Protocol.OPENID_CONNECT.value,
+        help_text="It stays.",
+    )  # fmt: skip
     slug = serializers.SlugField(max_length=40, help_text="A part of the provider's address here. It stays.")
 
 
@@ -190,7 +207,7 @@ class IdentityProviders(generics.ListAPIView):
         request=IdentityProviderInput, responses={201: IdentityProviderOutput}, operation_id="identity_provider_add"
     )
     def post(self, request: Request) -> Response:
-        """Set up the sign-in service of an institution (OpenID Connect)."""
+        """Set up the sign-in service of an institution (OpenID Connect, or SAML 2.0)."""
         made = providers.provider_save(actor=person(request), **given(IdentityProviderInput, request))
         return Response(IdentityProviderOutput(made).data, status=201)
 
@@ -210,10 +227,10 @@ class IdentityProviderDetail(generics.RetrieveAPIView):
         request=IdentityProviderChangeInput, responses=IdentityProviderOutput, operation_id="identity_provider_change"
     )
     def put(self, request: Request, provider_id: uuid.UUID) -> Response:
-        """Change a provider. Its institution and short name stay."""
+        """Change a provider. Its institution, protocol and short name stay."""
         row = get_object_or_404(self.get_queryset(), pk=provider_id)
         told = given(IdentityProviderChangeInput, request)
         done = providers.provider_save(
-            actor=person(request), provider_id=row.pk, institution=row.institution, **told
+            actor=person(request), provider_id=row.pk, institution=row.institution, protocol=row.protocol, **told
         )  # fmt: skip
         return Response(IdentityProviderOutput(done).data)

@@ -21,9 +21,13 @@ from models_registry.models import Deployment
 
 # Two statements in one transaction: the second reads what is committed once the first has waited for a halt under way.
 # The lock is held for this reading alone, so that a large batch never delays a halt.
+# Most hospitals have no restriction; whose they are is asked only where there are some (`restrictions`).
 _LOCK = "SELECT pg_advisory_xact_lock_shared(%(key)s);"
 _FIND = """
-    SELECT d.state, mine.seen, mine.site, h.created_at, h.closed_at {more}
+    SELECT d.state, mine.seen, mine.site, EXISTS (
+        SELECT FROM audits_runtime_restriction r JOIN federation_participant p ON p.institution_id = r.institution_id
+        WHERE p.federation_id = m.federation_id AND p.site = mine.site
+    ), h.created_at, h.closed_at {more}
     FROM models_registry_deployment d {joined}
     JOIN models_registry_version v ON v.id = d.version_id JOIN models_registry_model m ON m.id = v.model_id
     CROSS JOIN LATERAL (
@@ -52,16 +56,23 @@ class Admitted:
     stopped : list of (since, until)
         When it was halted. A halt that is not among them begins after this reading, and so after whatever the request
         can tell of. Of a revoked deployment always: when it was is not kept.
+    restricts : bool
+        Whether the processing of some patients' data is restricted at the caller's institution.
     """
 
     caller: Any  # a person or a machine
     deployment: Deployment
     site: str
     stopped: list[tuple[datetime, datetime | None]] = field(default_factory=list)
+    restricts: bool = False
 
     @property
     def task(self) -> str:
         return self.deployment.version.config["task"]
+
+    @property
+    def federation_id(self) -> uuid.UUID:
+        return self.deployment.version.model.federation_id
 
     @property
     def declared(self) -> Declared:
@@ -107,7 +118,7 @@ def _asked(statement: Prepared, deployment_id: uuid.UUID, **values: Any) -> list
 def _admitted(deployment_id: uuid.UUID, caller: Any, rows: Sequence[tuple]) -> Admitted:
     if not rows or not (rows[0][1] or caller.sees_all):
         raise NotFound("There is no such deployment, or none that you may see.")
-    state, _, site = rows[0][:3]
+    state, _, site, restricts = rows[0][:4]
     deployment = _unchanging(deployment_id)
     if site is None:
         raise Forbidden(
@@ -115,8 +126,9 @@ def _admitted(deployment_id: uuid.UUID, caller: Any, rows: Sequence[tuple]) -> A
             f"{deployment.version.model.federation}."
         )
     if state == Deployment.State.REVOKED:
-        return Admitted(caller, deployment, site, [(_ALWAYS, None)])
-    return Admitted(caller, deployment, site, [(since, until) for *_, since, until in rows if since is not None])
+        return Admitted(caller, deployment, site, [(_ALWAYS, None)], restricts)
+    stopped = [(since, until) for *_, since, until in rows if since is not None]
+    return Admitted(caller, deployment, site, stopped, restricts)
 
 
 @lru_cache(maxsize=256)

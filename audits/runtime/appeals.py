@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import uuid
+from dataclasses import replace
 
 from django.db import connection
 from django.utils import timezone
@@ -188,7 +189,9 @@ def _feed_back(appeal: Appeal, label: int | None, mask: str | None, actor: User)
         raise Conflict("The patient of this case was erased, so no outcome can be told. Decide without a label.")
     told = {"mask": mask} if mask else {"label": label}
     body = json.dumps({"records": [{"event_key": str(appeal.case_name), **told}]}).encode()
-    outcomes_create(sender=admit(appeal.deployment_id, actor), body=Body(body), idempotency_key=None)
+    # Also of a patient whose data are restricted: to contest is a legal claim (GDPR Art. 18(2)).
+    sender = replace(admit(appeal.deployment_id, actor), restricts=False)
+    outcomes_create(sender=sender, body=Body(body), idempotency_key=None)
     return Feedback.TOLD
 
 

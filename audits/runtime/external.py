@@ -23,6 +23,7 @@ from audits.runtime.idempotency import Claim, check_key
 from audits.runtime.inputs import check_inputs, inputs_keep
 from audits.runtime.names import CaseName, new_names, taken
 from audits.runtime.records import Bad, attributes_of, check_text, unpack_mask
+from audits.runtime.restrictions import restricted_places, words_at
 from audits.runtime.rollups import AFTER_HALT, SERVED, RollupSums, group_key
 from audits.runtime.rows import Body, EventIn, MaskIn, Rows, read_rows
 from core.context import governed_by_first
@@ -93,7 +94,7 @@ def events_create(*, sender: Admitted, body: Body, idempotency_key: str | None) 
     claim = Claim.of(f"event:{deployment_id}:{caller.id}", key, digest)
     rows = read_rows(body, EventIn)
     now = timezone.now()
-    rows, events = _checked(rows, sender.declared, now)
+    rows, events = _checked(rows, sender, now)
     names = new_names(deployment_id, [event.event_key for event in events])
     batch = Batched(sender, uuid.uuid4(), now)
     reason = f"{len(events)} told by {sender.site}"
@@ -125,9 +126,9 @@ def events_create(*, sender: Admitted, body: Body, idempotency_key: str | None) 
 # --- checking ------------------------------------------------------------------------------------------------------
 
 
-def _checked(rows: Rows[EventIn], declared: Declared, now: datetime) -> tuple[Rows[EventIn], list[Event]]:
+def _checked(rows: Rows[EventIn], sender: Admitted, now: datetime) -> tuple[Rows[EventIn], list[Event]]:
     groups: dict[tuple, Group] = {}
-    events, faulty = [], []
+    events, faulty, declared = [], [], sender.declared
     latest = now + CLOCKS_APART
     for number, record in enumerate(rows.records):
         try:
@@ -143,8 +144,23 @@ def _checked(rows: Rows[EventIn], declared: Declared, now: datetime) -> tuple[Ro
             faulty.append(number)
     if faulty:
         rows = rows.without(faulty)
+    if sender.restricts:
+        rows, events = _unrestricted(rows, events, sender)
     rows.faults.settle(len(events))
     return rows, events
+
+
+def _unrestricted(
+    rows: Rows[EventIn], events: list[Event], sender: Admitted
+) -> tuple[Rows[EventIn], list[Event]]:  # fmt: skip
+    """Without the patients whose data may only be stored: to take in and count a new event is more than that."""
+    places = restricted_places(sender.federation_id, sender.site, [event.patient for event in events])
+    if not places:
+        return rows, events
+    words, out = words_at(sender.federation_id, sender.site), set(places)
+    for place in places:
+        rows.faults.add(rows.places[place], "patient", words, events[place].event_key)
+    return rows.without(places), [event for place, event in enumerate(events) if place not in out]
 
 
 def _group(attributes: Mapping[str, str], declared: Declared) -> Group:

@@ -35,6 +35,7 @@ from audits.runtime.records import (
     pack_mask,
     read_records,
 )
+from audits.runtime.restrictions import refuse_restricted
 from audits.runtime.rollups import SERVED, rollups_add
 from audits.runtime.scope import refuse_records, refuse_site
 from core.context import governed
@@ -71,6 +72,8 @@ def predictions_create(*, deployment: Deployment, caller, body: bytes, idempoten
     ------
     SiteOutOfScope, OutOfScope
         If the policy limits the sites, ages, devices or uses, and the request lies outside.
+    Restricted
+        If the processing of a patient's data is restricted.
     Locked
         If the deployment is not active, or its policy requires the chain's approval and the chain does not give it.
     ChainUnknown
@@ -83,6 +86,7 @@ def predictions_create(*, deployment: Deployment, caller, body: bytes, idempoten
     key, digest = check_key(idempotency_key), hashlib.sha256(body).hexdigest()
     scope = f"prediction:{deployment.id}:{caller.id}"
     records = read_records(body, PredictionIn, MAX_PREDICTIONS)
+    refuse_restricted(deployment, site, records)
     refuse_records(deployment, site, records)
     cases = [_judged(deployment, case) for case in check_cases(records, declared_by(deployment.version))]
     refuse_unless_active(deployment.id, site)  # early, to save the work; what counts is the check under the lock

@@ -26,6 +26,7 @@ from audits.runtime.idempotency import check_key, claim, keep
 from audits.runtime.models import Outcome
 from audits.runtime.names import events_taken, index_of, literal, taken, told_names
 from audits.runtime.records import unpack_mask
+from audits.runtime.restrictions import restricted_subjects, words_at
 from audits.runtime.reviews import reviews_judge
 from audits.runtime.rollups import SCORE, SERVED, TOLD, RollupSums, group_key
 from audits.runtime.rows import Body, OutcomeIn, Rows, read_rows
@@ -33,7 +34,7 @@ from core.context import governed
 from models_registry.models import Deployment
 
 _PREDICTED = """
-    SELECT k.event_key, p.event_key, p.attributes, p.score, p.flagged, p.output, p.shape
+    SELECT k.event_key, p.event_key, p.attributes, p.score, p.flagged, p.output, p.shape, p.subject
     FROM runtime_event_key k
     JOIN runtime_prediction p
         ON p.received_at = k.received_at AND p.deployment_id = k.deployment_id AND p.event_key = k.alias
@@ -60,6 +61,7 @@ class Predicted(NamedTuple):
     flagged: bool
     output: bytes
     shape: list[int]
+    subject: str
 
 
 class Masked(Protocol):
@@ -181,12 +183,15 @@ def _joined(sender: Admitted, rows: Rows[OutcomeIn]) -> tuple[Rows[OutcomeIn], l
     corrected = corrections.corrected_rows(
         deployment_id, site, [record.corrects for record in rows.records if record.corrects is not None]
     )
+    restricted = restricted_subjects(sender.federation_id, site) if sender.restricts else frozenset()
     told, bad = [], []
     for number, record in enumerate(rows.records):
         try:
             predicted = predictions.get(record.event_key)
             if predicted is None:
                 raise _Fault("event_key", f"no prediction of your site is named {record.event_key!r}")
+            if predicted.subject in restricted:
+                raise _Fault("event_key", words_at(sender.federation_id, site))
             was = None
             if record.corrects is not None:
                 was = corrected.get(record.corrects)
@@ -220,8 +225,10 @@ def _predictions(deployment_id: uuid.UUID, site: str, keys: Sequence[str]) -> di
         times = [at for (at,) in cursor.fetchall()]
         cursor.execute(_PREDICTED, [deployment_id, literal(indexes), times, site])
         return {  # a raw cursor gives documents as text
-            by_index[index]: Predicted(alias, json.loads(attributes), score, flagged, bytes(output), json.loads(shape))
-            for index, alias, attributes, score, flagged, output, shape in cursor.fetchall()
+            by_index[index]: Predicted(
+                alias, json.loads(attributes), score, flagged, bytes(output), json.loads(shape), subject
+            )
+            for index, alias, attributes, score, flagged, output, shape, subject in cursor.fetchall()
         }
 
 

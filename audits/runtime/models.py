@@ -223,4 +223,5 @@ from audits.runtime.models_incidents import (  # noqa: E402,F401
 from audits.runtime.models_inputs import InputDrift, InputPeriod  # noqa: E402,F401
 from audits.runtime.models_latency import RequestTimes  # noqa: E402,F401
 from audits.runtime.models_notices import Notice, WebhookSubscription  # noqa: E402,F401
+from audits.runtime.models_restrictions import Restriction  # noqa: E402,F401
 from audits.runtime.models_reviews import Review  # noqa: E402,F401

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from django.db import transaction
@@ -18,8 +18,9 @@ from core.errors import Forbidden
 from models_registry.models import Deployment
 from models_registry.scope import USES
 
-REFUSED = "refused."  # roll-ups of refused requests (site) and records: refused.site, .age, .device, .use
-LIMITS = {"site": "Site", "age": "Age", "device": "Device", "use": "Use"}
+# Roll-ups of refused requests (site) and records: refused.site, .age, .device, .use, .restriction
+REFUSED, RESTRICTION = "refused.", "restriction"
+LIMITS = {"site": "Site", "age": "Age", "device": "Device", "use": "Use", RESTRICTION: "Restriction of processing"}
 
 
 class OutOfScope(BadRecords):
@@ -52,7 +53,7 @@ def refuse_site(deployment: Deployment, site: str) -> None:
         expected, why = policy.get("sites") or [site], "the approval names its sites"
     if site in expected:
         return
-    _count(deployment, site, Counter(site=1))
+    refusals_count(deployment, site, {"site": 1})
     raise SiteOutOfScope(
         f"{deployment} is not approved for {site}: {why}. Expected a caller of {', '.join(expected)}; got one of "
         f"{site}. Nothing was predicted.",
@@ -77,7 +78,7 @@ def refuse_records(deployment: Deployment, site: str, records: Sequence[Predicti
             refusals.add(index, name, told, record.event_key)
         counted.update(found.keys())
     if counted:
-        _count(deployment, site, counted)
+        refusals_count(deployment, site, counted)
     refusals.raise_if_any(OutOfScope)
 
 
@@ -93,7 +94,7 @@ def _got(value: object) -> str:
     return "none" if value is None else repr(value)[:80]
 
 
-def _count(deployment: Deployment, site: str, refused: Counter[str]) -> None:
+def refusals_count(deployment: Deployment, site: str, refused: Mapping[str, int]) -> None:
     """In a transaction of its own: the request fails, its refusal is counted all the same."""
     with transaction.atomic():
         counter = DeploymentCounter.objects.select_for_update().filter(deployment=deployment)

@@ -68,7 +68,7 @@ class VersionDetailOutput(VersionOutput):
 
     @extend_schema_field(OpenApiTypes.OBJECT)
     def get_gate(self, version: Version):
-        return {g.kind: {"allowed": g.allowed, "reason": g.reason} for g in gate(version)}
+        return {g.kind: {"allowed": g.allowed, "reason": g.reason, "lacks": g.lacks} for g in gate(version)}
 
 
 def counted(card: Card) -> dict[str, dict]:

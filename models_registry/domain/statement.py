@@ -16,9 +16,10 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PublicKey
 
 from federation.domain.messages import canonical
-from provenance.domain.report import STATEMENT as REPORT_FORMAT
+from provenance.domain.statement import DECISION as FORMAT
+from provenance.domain.statement import MOST_BYTES
+from provenance.domain.statement import SIGN_OFF as REPORT_FORMAT
 
-FORMAT = "qfl-ethics/approval-statement/v1"
 CONTEXT = FORMAT.encode()  # of the ML-DSA signature (FIPS 204): it is good for nothing else
 POSSESSION = b"qfl-ethics/approval-key/v1"
 MEANINGS = {
@@ -37,7 +38,6 @@ REPORT_FIELDS = {
     "institution", "person", "issued_at",
 }  # fmt: skip
 FORMS = {FORMAT: (FIELDS, set(MEANINGS) - {"sign_off"}), REPORT_FORMAT: (REPORT_FIELDS, {"sign_off"})}
-MOST_BYTES = 100_000
 
 
 class StatementError(ValueError):

@@ -7,6 +7,7 @@ from typing import Any
 from accounts.models import User
 from core.errors import Forbidden
 from models_registry import approvals, binding, fails
+from models_registry.assessments import in_force, lacks_words, newest_assessment
 from models_registry.card_facts import privacy_words
 from models_registry.cards import completeness
 from models_registry.delegations import stands_in
@@ -40,11 +41,16 @@ def context(approval: ApprovalRequest, user: User) -> dict[str, Any]:
     deployment = Deployment.objects.filter(approval=approval).first()
     decides = user.may("approval.decide") or stands_in(user)
     waiting = is_open or (approval.state == State.APPROVED and deployment is None)
+    assessment = newest_assessment(version)
     return {
         "approval": approval,
         "subject": version,
         "audit": audit,
         "audit_url": evidence_link(audit) if audit and user.may("audit.view") else "",
+        "assessment": assessment,
+        "assessed": in_force(assessment),
+        "lacks": lacks_words(version, assessment) if waiting else "",
+        "assessments_url": link("assessments") if user.may("protection.view") else "",
         "card": card,
         "completeness": completeness(card.content) if card else None,
         "headline": headline(version),

@@ -10,6 +10,7 @@ from accounts.models import User
 from core.tones import LIFE_OF_A_MODEL
 from federation.models import Consent
 from federation.services import consents_of
+from models_registry.assessments import lacks_assessment
 from models_registry.binding import latest_audit, latest_card
 from models_registry.cards import completeness
 from models_registry.fails import standing_of
@@ -31,7 +32,7 @@ def steps(version: Version, user: User) -> list[Step]:
         _audit(audit, request, user, stands=bool(standing_of(version))),
         _card(version),
         _approvals(audit, request, user),
-        *_deployment(deployment, request),
+        *_deployment(version, deployment, request),
     ]
     return [_consent(version), *found]
 
@@ -87,10 +88,13 @@ def _approvals(audit: Evidence | None, request: ApprovalRequest | None, user: Us
     return _step("approvals", looks.get(State(request.state), "blocked"), note, url=url, when=request.closed_at)
 
 
-def _deployment(deployment: Deployment | None, request: ApprovalRequest | None) -> list[Step]:
+def _deployment(version: Version, deployment: Deployment | None, request: ApprovalRequest | None) -> list[Step]:
     if deployment is None:
         ready = request is not None and request.state == State.APPROVED
-        return [_step("deployment", "current" if ready else "upcoming"), _step("monitor", "upcoming")]
+        lacks = ready and lacks_assessment(version)
+        state, note = ("blocked", "No impact assessment is in force") if lacks else ("current", "")
+        return [_step("deployment", state, note) if ready else _step("deployment", "upcoming"),
+                _step("monitor", "upcoming")]  # fmt: skip
     url = link("deployment", deployment.id)
     serving = deployment.state == Deployment.State.ACTIVE
     return [

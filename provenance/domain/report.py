@@ -1,8 +1,8 @@
 """A signed report: the manifest of its files, the platform's signatures under it, and who signed it off.
 
 The manifest is canonical JSON that names every file by SHA-256. The platform signs it twice, with Ed25519 and with
-ML-DSA-65, so that one broken algorithm is not enough. A person signs a statement that names the same files; with the
-signing program that is ML-DSA-65 too (FIPS 204, the statement's form as context).
+ML-DSA-65, so that one broken algorithm is not enough. A person signs a statement that names the same files
+(`provenance.domain.statement`).
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -22,9 +21,9 @@ from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PrivateKey, M
 
 from provenance.domain.canonical import canonical, parse_canonical
 from provenance.domain.errors import CanonicalError, FormatError, VerificationError
+from provenance.domain.statement import SIGN_OFF, verify_statement
 
 FORMAT = "qfl-ethics/report-manifest/v1"
-STATEMENT = "qfl-ethics/report-statement/v1"
 CONTEXT = FORMAT.encode()
 ALGORITHMS = ("ed25519", "ml-dsa-65")
 FIELDS = {
@@ -124,8 +123,16 @@ def verify_signature(manifest: bytes, signature: PlatformSignature) -> None:
         raise VerificationError(f"the {signature.algorithm} signature does not fit this manifest") from None
 
 
-def verify_signoff(manifest: Mapping[str, Any], statement: str, public_key: str, signature: str) -> dict[str, Any]:
-    """Check a person's ML-DSA-65 signature, and that what they signed is this report; give back the statement.
+def verify_signoff(
+    manifest: Mapping[str, Any], *, algorithm: str, statement: str, public_key: str, signature: str,
+    site: str | None = None,
+) -> tuple[dict[str, Any], str]:  # fmt: skip
+    """Check a person's signature, and that what they signed is this report.
+
+    Returns
+    -------
+    dict, str
+        The statement, and in words what it was signed with.
 
     Raises
     ------
@@ -134,20 +141,12 @@ def verify_signoff(manifest: Mapping[str, Any], statement: str, public_key: str,
     VerificationError
         If the signature is another's, or the statement names other files.
     """
-    try:
-        told = json.loads(statement)
-        MLDSA65PublicKey.from_public_bytes(_bytes(public_key)).verify(
-            _bytes(signature), statement.encode(), STATEMENT.encode()
-        )
-    except (ValueError, RecursionError):
-        raise FormatError("expected a statement, an ML-DSA-65 key and a signature") from None
-    except InvalidSignature:
-        raise VerificationError("the signature is not that of the key over the statement") from None
-    if not isinstance(told, dict) or told.get("format") != STATEMENT:
-        raise FormatError(f"expected a statement of the form {STATEMENT}")
-    if told.get("report") != manifest["report"] or told.get("content") != content_of(manifest):
+    told, by = verify_statement(
+        form=SIGN_OFF, algorithm=algorithm, statement=statement, public_key=public_key, signature=signature, site=site
+    )
+    if told.get("report") != manifest["report"] or told["content"] != content_of(manifest):
         raise VerificationError("what was signed off is another report, or has other files")
-    return told
+    return told, by
 
 
 def content_of(manifest: Mapping[str, Any]) -> dict[str, str]:

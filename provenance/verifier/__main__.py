@@ -16,6 +16,7 @@ from provenance.verifier.options import Options, read_file, read_options
 from provenance.verifier.proofs import check_proof
 from provenance.verifier.report import as_json, as_text
 from provenance.verifier.reports import FIRST, check_report
+from provenance.verifier.signatures import check_signatures
 
 _BUNDLE_START = b"README.txt"  # the first file of every bundle, at byte 30 of a zip
 
@@ -56,6 +57,8 @@ def _check(verdict: Verdict, options: Options) -> None:
         check_proof(verdict, data, options)
         return
     checked = check_bundle(verdict, data, options)
+    if checked is not None:
+        check_signatures(verdict, checked, options)
     if checked is not None and options.log is not None:
         _check_beside(verdict, options, checked, options.log)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from provenance.domain.batch import verify_row
@@ -26,6 +26,7 @@ class CheckedBundle:
     bundle: Bundle
     trust: Trust
     newest: SignedCheckpoint
+    leaves: tuple[Leaf, ...] = ()  # of the entries that hold
 
     def consistent(self, old: Checkpoint) -> bool | None:
         """Whether the tree begins with `old`, by the bundle's own proofs; raises if it does not."""
@@ -71,7 +72,7 @@ def check_bundle(verdict: Verdict, data: bytes, options: Options) -> CheckedBund
     if options.log is None:  # else the whole log is compared with them, which needs no proofs
         check_kept(verdict, trust, newest, options.kept, checked.consistent)
     _check_subject(verdict, bundle, leaves)
-    return checked
+    return replace(checked, leaves=tuple(leaves))
 
 
 def _check_history(verdict: Verdict, checked: CheckedBundle) -> None:

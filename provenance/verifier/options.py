@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from provenance.domain.archive import MAX_ARCHIVE_BYTES
 from provenance.domain.note import MAX_NOTE_BYTES
 from provenance.verifier.anchors import ChainTrust
 from provenance.verifier.findings import Unreadable
@@ -32,6 +33,8 @@ class Options:
     leaf: bytes | None = None  # of a single proof file
     log: Path | None = None  # the exported log beside a bundle
     report_keys: tuple[str, ...] = ()  # of the platform's reports
+    signers: tuple[tuple[str, bytes], ...] = ()  # path and bytes of bundles about people's keys
+    site: str | None = None  # the web address at which security keys must have been used
     as_json: bool = False
     processes: int | None = None
 
@@ -67,6 +70,8 @@ def read_options(arguments: Sequence[str]) -> Options:
         report_keys=tuple(
             line for value in given.report_key for line in ([value] if ":" in value else _lines(Path(value)))
         ),
+        signers=tuple((str(path), read_file(path, MAX_ARCHIVE_BYTES)) for path in given.signer),
+        site=given.site and given.site.rstrip("/"),
         as_json=given.json,
         processes=given.processes,
     )
@@ -122,6 +127,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--report-key", action="append", default=[], metavar="KEY", help="a key of reports, or a file of them"
     )
+    parser.add_argument(
+        "--signer", action="append", default=[], type=Path, metavar="BUNDLE", help="a bundle about a person's key"
+    )
+    parser.add_argument("--site", metavar="URL", help="the platform's address, where security keys must have signed")
     parser.add_argument("--log", type=Path, metavar="FOLDER", help="exported log: is the bundle complete?")
     parser.add_argument("--rpc", metavar="URL", help="JSON-RPC of a chain node that you trust, for the anchors")
     parser.add_argument("--chain-id", type=int, metavar="N", help="the chain the anchors must be on")

@@ -18,12 +18,14 @@ from provenance.domain.report import (
     verify_signature,
     verify_signoff,
 )
+from provenance.domain.statement import SECURITY_KEY
 from provenance.verifier.bundles import check_bundle
 from provenance.verifier.findings import Verdict
 from provenance.verifier.options import Options
+from provenance.verifier.signatures import ASK_SITE, check_signers, row_of
 
 FIRST = b"REPORT.txt"  # the first file of every report's zip, at byte 30
-_BESIDE = {"REPORT.txt", "manifest.json", "signatures.json", "ledger.zip"}
+_BESIDE = {"REPORT.txt", "manifest.json", "signatures.json", "ledger.zip", "people.zip"}
 
 
 def check_report(verdict: Verdict, data: bytes, options: Options) -> None:
@@ -45,7 +47,8 @@ def check_report(verdict: Verdict, data: bytes, options: Options) -> None:
     }  # fmt: skip
     _check_files(verdict, manifest, members)
     platform = _check_platform(verdict, raw, signatures, options)
-    _check_people(verdict, manifest, signatures.get("people") or [])
+    people = _check_people(verdict, manifest, signatures.get("people") or [], options)
+    check_signers(verdict, people, members.get("people.zip"), options)
     _check_ledger(verdict, manifest, hashlib.sha256(raw).hexdigest(), platform, members.get("ledger.zip"), options)
 
 
@@ -101,23 +104,31 @@ def _check_platform(
     return good
 
 
-def _check_people(verdict: Verdict, manifest: Mapping[str, Any], people: list[Any]) -> None:
+def _check_people(
+    verdict: Verdict, manifest: Mapping[str, Any], people: list[Any], options: Options
+) -> list[tuple[Mapping[str, Any], Mapping[str, Any]]]:
+    """Check what people signed; those rows whose signature holds, each with its statement."""
+    good: list[tuple[Mapping[str, Any], Mapping[str, Any]]] = []
     if not people:
         verdict.open("signoff", "Nobody has signed the report off in this file.")
     for row in people:
         capacity = str(row.get("capacity") if isinstance(row, dict) else row)[:40]
         try:
-            if row["algorithm"] != "ml-dsa-65":
-                verdict.open("signoff", f"The {capacity} signed with a security key, which is not checked here.")
-                continue
-            told = verify_signoff(manifest, row["statement"], row["public_key"], row["signature"])
+            told, by = verify_signoff(
+                manifest, algorithm=row["algorithm"], statement=row["statement"], public_key=row["public_key"],
+                signature=row["signature"], site=options.site,
+            )  # fmt: skip
             if told["capacity"] != row["capacity"]:
                 raise VerificationError("they signed in another capacity")
+            who, when = told["person"], told["issued_at"]
         except (LedgerError, KeyError, TypeError) as error:
             verdict.false("signoff", f"The sign-off as {capacity} does not hold: {error}.")
             continue
-        verdict.verified("signoff", f"{told['person']} signed these files off as {capacity}, {told['issued_at']}.")
-        verdict.open("signoff", f"That the key is that person's is the platform's word: {row['public_key'][:32]}…")
+        verdict.verified("signoff", f"{who} signed these files off as {capacity}, {when}, with {by}.")
+        if options.site is None and row["algorithm"] == SECURITY_KEY:
+            verdict.open("signoff", ASK_SITE)
+        good.append((row, told))
+    return good
 
 
 def _check_ledger(
@@ -136,7 +147,7 @@ def _check_ledger(
     if checked is None:
         return
     rows = [
-        row for entry in checked.bundle.entries if (row := _row(entry.body)) and row.get("id") == manifest["report"]
+        row for entry in checked.bundle.entries if (row := row_of(entry.body)) and row.get("id") == manifest["report"]
     ]
     finished = [row for row in rows if row.get("state") == "finished"]
     if not finished:
@@ -147,14 +158,6 @@ def _check_ledger(
         verdict.false("ledger", "The ledger recorded this report under other keys of the platform.")
     else:
         verdict.verified("ledger", "The ledger recorded this manifest, under these keys, when the report was finished.")
-
-
-def _row(body: bytes | None) -> dict[str, Any] | None:
-    if body is None:
-        return None
-    said = json.loads(body)
-    row = said.get("row") if isinstance(said, dict) else None
-    return row if isinstance(row, dict) else None
 
 
 def _keys(row: Mapping[str, Any]) -> set[str]:

@@ -40,6 +40,9 @@ class Client:
     def post(self, path: str, body: dict[str, Any] | None = None) -> Any:
         return self._call("POST", path, json=body or {})
 
+    def put(self, path: str, body: dict[str, Any]) -> Any:
+        return self._call("PUT", path, json=body)
+
     def download(self, path: str) -> bytes:
         answer = self.http.get(self.base + path, timeout=60)
         if not answer.ok:

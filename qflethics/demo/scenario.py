@@ -42,6 +42,7 @@ def live_through(base: str, access: dict[str, Any]) -> list[Step]:
     ]
     in_use: list[tuple[str, Callable[[], Figures]]] = [
         ("Two officers and an administrator approve", scenario.approve),
+        ("The impact assessment is written, and signed by another", scenario.assess),
         ("The version is deployed", scenario.deploy),
         ("Predictions flow", scenario.serve),
         ("Bias appears; the monitor halts; the API refuses", scenario.halt),

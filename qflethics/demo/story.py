@@ -9,6 +9,7 @@ from typing import Any
 
 from federation.domain.data.registry import open_source
 from qflethics.demo import at_site
+from qflethics.demo.assessment import assess
 from qflethics.demo.client import Client, Refused, wait_until
 
 ROUNDS = 4
@@ -264,6 +265,14 @@ class Scenario:
         if self.request["state"] != "approved":
             raise StepFailed(f"after three approvals the request is {self.request['state']}")
         return {"found": False, "kind": self.kind, "content_digest": self.request["content_digest"]}
+
+    def assess(self) -> Figures:
+        """The model's data protection impact assessment: an administrator writes it, an officer signs it."""
+        signed = assess(
+            self.version["model"], writer=self.act_as("administrator"), signer=self.officers[0],
+            password=self.access["password"],
+        )  # fmt: skip
+        return {"edition": signed["edition"], "in_force_until": signed["review_on"]}
 
     def deploy(self) -> Figures:
         existing = self.act_as("auditor").get("/deployments", version=self.version["id"])["results"]

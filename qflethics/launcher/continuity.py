@@ -46,7 +46,7 @@ def main(arguments: list[str]) -> int:
 @contextmanager
 def the_platform() -> Iterator[dict[str, str]]:
     """What its processes need: given, of the servers that run, or of those started for this."""
-    if all(os.environ.get(name) for name in GIVEN):
+    if all(os.environ.get(name) or os.environ.get(f"{name}_FILE") for name in GIVEN):
         yield dict(os.environ)
         return
     state = State(NAME)

@@ -95,3 +95,7 @@ def test_what_machines_may_do_is_reading_and_recording():
     assert not {
         a for a in keys.MACHINE_ACTIONS if a.split(".")[1] in {"decide", "halt", "reinstate", "erase", "manage"}
     }
+
+
+def test_each_right_of_a_machine_is_said_in_words():
+    assert set(keys.IN_WORDS) == set(keys.MACHINE_ACTIONS)

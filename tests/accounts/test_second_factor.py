@@ -70,7 +70,7 @@ def test_it_is_set_up_with_the_password_confirmed_by_a_code_and_its_recovery_cod
     assert done["Location"] == reverse("mfa_view_recovery_codes")
     assert factors.held_by(user).get().type == "totp" and not signed_in(other)  # every other session ended
     shown = client.get(reverse("mfa_view_recovery_codes"))
-    codes = re.findall(r"<code>(\d{16})</code>", shown.content.decode())
+    codes = re.findall(r"<code>(\d{4} \d{4} \d{4} \d{4})</code>", shown.content.decode())
     assert len(set(codes)) == 10 and "no-store" in shown["Cache-Control"]
     later = client.get(reverse("mfa_view_recovery_codes")).content.decode()
     assert codes[0] not in later and secret not in client.get(reverse("mfa_index")).content.decode()

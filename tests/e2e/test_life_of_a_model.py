@@ -61,6 +61,8 @@ def test_from_consent_to_report(platform, browser, tmp_path):
     for who in (f"officer.{SITES[0]}", f"officer.{SITES[1]}", "deputy"):
         decide(person := Person(browser, platform, who), request_path, "Approve", "Read the card and the audit.")
         person.look("approval", folder=PICTURES)
+    expect(administrator.open(request_path).get_by_text("It cannot be deployed yet")).to_be_visible()
+    platform.assess(version_path.strip("/").rpartition("/")[2], signer=f"officer.{SITES[1]}")
     deployment_path = deploy(administrator, request_path)
     officer = Person(browser, platform, f"officer.{SITES[0]}", scheme="dark")
     halt_by_bias(platform, officer, deployment_path)

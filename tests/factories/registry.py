@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import uuid
 from typing import Any
 
+from django.utils import timezone
+
 from federation.domain.messages import digest
 from models_registry import services
-from models_registry.models import ApprovalRequest, Card, Deployment, Evidence, Version
+from models_registry.assessments import assessment_record
+from models_registry.models import ApprovalRequest, Assessment, Card, Deployment, Evidence, Version
 from tests.factories.federation import World, make_finished_run
 
 # Figures that fit each verdict against the limit of 0.1: value, lower, upper.
@@ -39,6 +43,15 @@ def make_evidence(version: Version, verdict: str = "pass", *, source_id: uuid.UU
     )  # fmt: skip
 
 
+def make_assessment(version: Version, *, until: dt.date | None = None) -> Assessment:
+    """That an impact assessment of the version's model is signed and in force, as `protection` tells the registry."""
+    source = uuid.uuid5(uuid.NAMESPACE_OID, str(version.model_id))
+    return assessment_record(
+        model=version.model, source_id=source, edition=1, digest=digest(str(source)),
+        in_force_until=until or timezone.now().date() + dt.timedelta(days=365),
+    )  # fmt: skip
+
+
 def make_request(world: World, *, version: Version | None = None, kind: str = "clinical", **fields) -> ApprovalRequest:
     """A request under review, by the administrator, on an audited version (a new one unless given)."""
     if version is None:
@@ -49,9 +62,13 @@ def make_request(world: World, *, version: Version | None = None, kind: str = "c
     )
 
 
-def make_approved_request(world: World, *, version: Version | None = None, kind: str = "clinical", **fields):
-    """A request that both officers and the second administrator have approved."""
+def make_approved_request(
+    world: World, *, version: Version | None = None, kind: str = "clinical", assessed: bool = True, **fields
+) -> ApprovalRequest:
+    """A request that both officers and the second administrator have approved; `assessed`: it can be deployed."""
     request = make_request(world, version=version, kind=kind, **fields)
+    if assessed:
+        make_assessment(request.version)
     people = world.people
     for actor in (people.officer_north, people.officer_south, people.administrator2):
         services.approval_decide(request=request, decision="approve", reason="Reviewed.", actor=actor)

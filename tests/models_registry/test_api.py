@@ -11,7 +11,7 @@ from accounts.models import ApiKey
 from models_registry import services
 from models_registry.models import ApprovalRequest, Deployment
 from tests.factories.people import PASSWORD
-from tests.factories.registry import make_approved_request, make_deployment, make_version
+from tests.factories.registry import make_approved_request, make_assessment, make_deployment, make_version
 
 BASE = "/api/v1"
 OTHERS = ["auditor", "operator_north", "operator_south", "clinician"]
@@ -53,7 +53,7 @@ def test_the_detail_of_a_version_holds_evidence_card_and_gate(world, version, ap
     after = client.get(f"{BASE}/versions/{version.id}").json()
     assert after["evidence"]["verdict"] == "inconclusive"
     assert after["card"]["edition"] == 2 and after["card"]["completeness"]["required"] == 47
-    assert after["gate"]["shadow"] == {"allowed": True, "reason": ""}
+    assert after["gate"]["shadow"]["allowed"] and not after["gate"]["shadow"]["reason"]
     assert not after["gate"]["clinical"]["allowed"]
 
 
@@ -131,9 +131,13 @@ def test_the_whole_way_to_a_deployment(world, approval, api) -> None:
     for who in (people.officer_north, people.officer_south, people.administrator2):
         assert decide(api(who), approval).status_code == 201
 
-    made = api(people.administrator).post(
-        f"{BASE}/deployments", {"approval_request": str(approval.id), "name": "Ward"}, format="json"
-    )
+    administrator, body = api(people.administrator), {"approval_request": str(approval.id), "name": "Ward"}
+    gate = administrator.get(f"{BASE}/versions/{approval.version_id}").json()["gate"]["shadow"]
+    without = administrator.post(f"{BASE}/deployments", body, format="json")
+    assert without.status_code == 409 and without.json()["message"] == gate["lacks"]
+    assert gate["allowed"] and "Impact assessments" in gate["lacks"]
+    make_assessment(approval.version)
+    made = administrator.post(f"{BASE}/deployments", body, format="json")
 
     assert made.status_code == 201 and made.json()["state"] == "active"
     found = api(people.clinician).get(f"{BASE}/deployments/{made.json()['id']}").json()

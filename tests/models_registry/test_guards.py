@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import uuid
+from datetime import timedelta
+
 import pytest
 from django.db import DatabaseError, IntegrityError, connection, transaction
+from django.utils import timezone
 
 from accounts.models import User
 from core.errors import Conflict
 from core.roles import Role
 from models_registry import services
-from models_registry.models import ApprovalDecision, ApprovalRequest, Deployment, Version
+from models_registry.assessments import assessment_record
+from models_registry.binding import BOARD
+from models_registry.models import ApprovalDecision, ApprovalRequest, Assessment, Deployment, Version
 from tests.factories.federation import World
 from tests.factories.people import make_user
-from tests.factories.registry import make_approved_request, make_evidence
+from tests.factories.registry import make_approved_request, make_assessment, make_evidence
 
 State = ApprovalRequest.State
 
@@ -204,6 +210,53 @@ def test_an_approval_of_one_version_deploys_no_other(world: World) -> None:
             version=other.version, approval=request, kind="clinical", name="raw", policy={},
             deployed_by=world.people.administrator,
         )  # fmt: skip
+
+
+def raw_deployment(request: ApprovalRequest, actor: User) -> None:
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO models_registry_deployment (id, created_at, version_id, approval_id, kind, name, policy, "
+            "state, deployed_by_id) VALUES (gen_random_uuid(), now(), %s, %s, %s, 'raw', '{}', 'active', %s)",
+            [request.version_id, request.id, request.kind, actor.id],
+        )
+
+
+def test_nothing_is_deployed_past_a_boards_finding_that_blocks(world: World) -> None:
+    request, actor = make_approved_request(world), world.people.administrator
+    for verdict, finding in (("fail", "one"), ("fail", "two"), ("pass", "one")):
+        services.evidence_record(
+            version=request.version, kind=BOARD, source_id=uuid.uuid4(), verdict=verdict, digest="d" * 64,
+            summary={"finding": finding, "severity": "critical", "board": "Independent board", "told": []},
+        )  # fmt: skip
+
+    with refused("a critical finding of Independent board blocks the version"):
+        raw_deployment(request, actor)
+    for change in ("UPDATE models_registry_evidence SET verdict = 'pass'", "DELETE FROM models_registry_evidence"):
+        with refused("Cannot"), transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(change)
+    services.evidence_record(
+        version=request.version, kind=BOARD, source_id=uuid.uuid4(), verdict="pass", digest="d" * 64,
+        summary={"finding": "two", "severity": "critical", "board": "Independent board", "told": []},
+    )  # fmt: skip
+    raw_deployment(request, actor)
+    assert Deployment.objects.filter(name="raw").exists()
+
+
+def test_nothing_is_deployed_without_an_impact_assessment_in_force(world: World) -> None:
+    request, actor = make_approved_request(world, assessed=False), world.people.administrator
+
+    with refused("no data protection impact assessment of the model is in force"):
+        raw_deployment(request, actor)
+    today = timezone.now().date()
+    old = make_assessment(request.version, until=today - timedelta(days=1))
+    with refused("is in force"):
+        raw_deployment(request, actor)
+    with refused("Cannot update"), transaction.atomic():
+        Assessment.objects.filter(id=old.id).update(in_force_until=today)
+    assessment_record(
+        model=request.version.model, source_id=uuid.uuid4(), edition=2, digest="d" * 64, in_force_until=today
+    )
+    raw_deployment(request, actor)
 
 
 def test_a_refusal_of_the_database_reaches_people_in_words(

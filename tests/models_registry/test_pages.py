@@ -1,15 +1,25 @@
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from models_registry import services
 from models_registry.models import ApprovalRequest, Deployment
 from tests.database import rewrite_version
 from tests.factories.federation import World, make_federation
 from tests.factories.people import PASSWORD, make_people
-from tests.factories.registry import make_approved_request, make_deployment, make_evidence, make_request, make_version
+from tests.factories.registry import (
+    make_approved_request,
+    make_assessment,
+    make_deployment,
+    make_evidence,
+    make_request,
+    make_version,
+)
 
 ROLES = ["administrator", "administrator2", "auditor", "officer_north", "operator_north", "clinician"]
 STAFF = [role for role in ROLES if role != "clinician"]
@@ -209,6 +219,21 @@ def test_an_approved_request_is_deployed_on_its_page(world, page) -> None:
     assert Deployment.objects.get().name == "Ward 3"
     assert "Ward 3" in text(client, "approval", request.id)
     assert "Ward 3" in text(page(world.people.clinician), "version", request.version_id)
+
+
+def test_without_an_impact_assessment_the_page_says_what_is_missing_and_where(world, page) -> None:
+    request = make_approved_request(world, assessed=False)
+    client = page(world.people.administrator)
+
+    for name, about in (("approval", request.id), ("version", request.version_id)):
+        assert "before the data protection impact assessment" in text(client, name, about), name
+    body = text(client, "approval", request.id)
+    assert reverse("assessments") in body and reverse("approval_deploy", args=[request.id]) not in body
+    client.post(reverse("approval_deploy", args=[request.id]), {"name": "Ward 3"})
+    assert not Deployment.objects.exists()
+
+    make_assessment(request.version, until=timezone.now().date() - timedelta(days=1))
+    assert "was due for review" in text(client, "approval", request.id)
 
 
 def test_a_deployment_without_a_name_is_refused(world, page) -> None:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import base64
 import json
 import uuid
+from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PrivateKey, MLDSA65PublicKey
@@ -16,16 +19,22 @@ from django.utils import timezone
 
 from core.errors import ApplicationError, Conflict, Forbidden
 from core.roles import Role
-from models_registry import services, signatures, signer
+from models_registry import services, signatures, signer, webauthn
 from models_registry.approvals import acting_of
 from models_registry.domain.statement import CONTEXT, POSSESSION, StatementError, in_words, read_statement
 from models_registry.models import ApprovalDecision, ApprovalRequest, ReviewerKey
 from models_registry.signatures import Signed
+from provenance import checkpoints, sequencing
+from provenance.bundles import object_bundle
 from provenance.domain.decision import rationale_commitment
+from provenance.keys import log_verifiers
 from provenance.models import Body, Entry
+from provenance.verifier.__main__ import check
+from provenance.verifier.options import Options
 from tests.factories.federation import World
 from tests.factories.ledger import sequence_all
 from tests.factories.people import PASSWORD
+from tests.factories.webauthn import DOMAIN, ORIGIN, SoftKey
 
 REASON = "Wide margins."
 
@@ -94,6 +103,49 @@ def test_the_signature_stands_in_the_ledger_and_verifies_from_there_alone(world,
     public = MLDSA65PublicKey.from_public_bytes(base64.b64decode(key["public_key"]))
     public.verify(base64.b64decode(row["signature"]), row["statement"].encode(), b"qfl-ethics/approval-statement/v1")
     assert json.loads(row["statement"])["content_digest"] == row["content_digest"]
+
+
+def test_a_stranger_checks_a_decision_with_its_bundle_and_that_of_its_key(world, approval, pen, tmp_path) -> None:
+    """Of an officer with the signing program, and of one with a security key; revoked keys and exchanged ones too."""
+    north, south = world.people.officer_north, world.people.officer_south
+    soft = SoftKey()
+    ReviewerKey.objects.create(user=south, kind="webauthn", public_key=soft.credential)
+    made = []
+    for officer, sign, site in ((north, pen.signs, None), (south, soft.signs, webauthn.Site(DOMAIN, ORIGIN))):
+        text, salt = statement(approval, officer)
+        made.append(decide(approval, officer, Signed(text, salt, sign(text), site)))
+    signatures.key_revoke(key=made[0].key, actor=north)  # later: what it signed stays good
+    files = bundles_of(tmp_path, *made, *(one.key for one in made))
+    keys_given = tuple(key.vkey for key in log_verifiers())
+
+    for one, words in zip(
+        made, ("the signing program (ML-DSA-65)", f"a security key (ES256) at {ORIGIN}"), strict=True
+    ):
+        options = Options(path=files[one.pk], keys=keys_given, site=ORIGIN)
+        alone = check(options)
+        assert alone.result == "verified" and any("--signer" in f.text for f in alone.of("open"))
+        signer_ = (("key.zip", files[one.key.pk].read_bytes()),)
+        found = check(replace(options, signers=signer_))
+        assert found.result == "verified", [f.text for f in found.of("false")]
+        (said,) = [f.text for f in found.of("verified") if f.check == "signature"]
+        assert f"signed with {words}, and the ledger has that key as theirs" in said
+        assert f"{one.decided_by_id} decided “approve” as ethics officer" in said.replace("_", " ")
+        strange = check(replace(options, signers=(("key.zip", files[made[0].pk].read_bytes()), ("x", b"nothing"))))
+        assert strange.result == "unchecked" and any("--signer" in f.text for f in strange.of("open"))
+    wrong = check(Options(path=files[made[1].pk], keys=keys_given, site="https://evil.example", signers=signer_))
+    assert wrong.result == "false" and "expected https://evil.example" in wrong.of("false")[0].text
+
+
+def bundles_of(folder: Path, *rows: Any) -> dict[Any, Path]:
+    frontier = sequencing.load_frontier()
+    while sequencing.sequence(frontier):
+        pass
+    checkpoints.checkpoint_sign(frontier)
+    found = {}
+    for row in rows:
+        found[row.pk] = folder / f"{row.pk}.zip"
+        found[row.pk].write_bytes(object_bundle(table=row._meta.db_table, object_id=str(row.pk), actor=None))
+    return found
 
 
 @pytest.mark.parametrize("decision", ["approve", "reject", "abstain", "request_change"])

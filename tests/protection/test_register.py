@@ -13,6 +13,7 @@ from audits.posthoc import mapping
 from audits.posthoc.evidence import findings
 from core.errors import Conflict, Forbidden
 from federation.agreements import agreement_record
+from models_registry.models import Assessment
 from protection import assessments, register
 from protection.domain.texts import activities, missing, note_fields, sections
 from protection.models import Backup, ImpactAssessment, ProcessingNote
@@ -95,6 +96,8 @@ def test_an_assessment_is_written_completed_and_signed_by_another_officer(world,
     draft.refresh_from_db()
     assert (draft.state, draft.signed_by) == ("signed", people.officer_south)
     assert assessments.content_digest(draft) == draft.digest
+    told = Assessment.objects.get(source_id=draft.pk)
+    assert (told.model, told.edition, told.digest, told.in_force_until) == (model, 1, draft.digest, draft.review_on)
     text, attached = read_pdf(north.get(reverse("assessment_pdf", args=[draft.pk])).content)
     assert "Necessity and proportionality" in text and "Not signed" not in text
     assert attached["sections"] == draft.sections

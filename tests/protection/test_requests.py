@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from collections.abc import Callable
 
 import pytest
 from django.db import connection
@@ -11,7 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import ApiKey
-from audits.runtime.models import Appeal, Prediction
+from audits.runtime.models import Appeal, Prediction, Restriction
 from core.errors import ApplicationError, Conflict, Forbidden
 from core.models import Outbox
 from core.pseudonyms import patient_known
@@ -25,21 +26,35 @@ PATIENT = "mrn-4711"
 
 
 @pytest.fixture
-def deployment(world, client):
-    """With one prediction of the patient at north, and one of another patient."""
-    made = make_deployment(world)
+def key(world) -> str:
+    """Of a clinical system at north."""
     _, secret = ApiKey.issue(
         name="test", institution=world.people.north, actions=["prediction.request"],
         issued_by=world.people.administrator, expires_at=timezone.now() + dt.timedelta(days=1),
     )  # fmt: skip
-    records = [
-        {"event_key": f"case-{who}", "patient": who, "attributes": {"sex": "female"}, "features": [0.1, 0.5, 0.3, 0.9]}
-        for who in (PATIENT, "mrn-1")
-    ]
-    answer = client.post(
-        f"/api/v1/deployments/{made.pk}/predictions", json.dumps({"records": records}), "application/json",
-        headers={"Authorization": f"Api-Key {secret}"},
-    )  # fmt: skip
+    return secret
+
+
+@pytest.fixture
+def predict(client, key) -> Callable:
+    def ask(deployment, **names: str):
+        records = [
+            {"event_key": name, "patient": who, "attributes": {"sex": "female"}, "features": [0.1, 0.5, 0.3, 0.9]}
+            for name, who in names.items()
+        ]
+        return client.post(
+            f"/api/v1/deployments/{deployment.pk}/predictions", json.dumps({"records": records}), "application/json",
+            headers={"Authorization": f"Api-Key {key}"},
+        )  # fmt: skip
+
+    return ask
+
+
+@pytest.fixture
+def deployment(world, predict):
+    """With one prediction of the patient at north, and one of another patient."""
+    made = make_deployment(world)
+    answer = predict(made, **{f"case-{who}": who for who in (PATIENT, "mrn-1")})
     assert answer.status_code == 200, answer.content
     return made
 
@@ -189,15 +204,21 @@ def test_an_objection_becomes_an_appeal(world, deployment, client_of):
     assert (found.appeal, found.state, appeal.contested_by, appeal.state) == (appeal, "fulfilled", "patient", "open")
 
 
-def test_a_restriction_stays_until_it_is_lifted(world, deployment, client_of):
+def test_a_restriction_stays_until_it_is_lifted(world, deployment, predict, client_of):
     found, officer = confirmed(world, "restriction"), world.people.officer_north
-    client = client_of(officer)
-    assert "does not ask this register" in client.get(reverse("subject_request", args=[found.pk])).content.decode()
+    client, page = client_of(officer), reverse("subject_request", args=[found.pk])
+    assert "Once it is fulfilled" in client.get(page).content.decode()
+    assert predict(deployment, early=PATIENT).status_code == 200, "asked for is not yet granted"
     found = service.request_fulfil(request=found, text="On the list of opt-outs.", actor=officer)
     assert str(found.patient) == PATIENT
+    assert "The restriction is in force" in client.get(page).content.decode()
+    refused = predict(deployment, meanwhile=PATIENT)
+    assert refused.status_code == 422 and refused.json()["code"] == "processing_restricted"
+    assert Restriction.objects.get().subjects == [patient_known("north", PATIENT)]
     client.post(reverse("subject_step", args=[found.pk]), {"step": "lift", "text": "Accuracy was checked."})
     found.refresh_from_db()
     assert found.patient is None
+    assert predict(deployment, after=PATIENT).status_code == 200
     with pytest.raises(Conflict, match="No restriction"):
         service.restriction_lift(request=found, text="Again.", actor=officer)
 

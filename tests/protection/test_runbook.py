@@ -16,6 +16,7 @@ from django.core.management import call_command
 
 from protection.models import Backup, RestoreDrill
 from provenance.models import Checkpoint
+from qflethics.launcher import continuity
 
 ROOT = Path(__file__).parents[2]
 RUNBOOK = ROOT / "docs" / "operations" / "continuity.md"
@@ -57,3 +58,38 @@ def test_the_commands_of_the_runbook_work(world, signed, files, settings, tmp_pa
     settings.DATABASE_OWNER_URL, app_url = empty_database("qfl_new")
     with looking_at(app_url, tmp_path / "new"):
         assert "The ledger is intact" in manage(restore)
+
+
+def recipe(target: str, **values: str) -> list[str]:
+    """What `make` would run, with the arguments that it passes on."""
+    given = [f"{name}={value}" for name, value in values.items()]
+    told = subprocess.run(
+        ["make", "--dry-run", "--silent", "--old-file=.venv/.installed", target, *given], cwd=ROOT, check=True,
+        capture_output=True, text=True,
+    )  # fmt: skip
+    words = shlex.split(told.stdout)
+    assert words[1:3] == ["-m", "qflethics.launcher.continuity"]
+    return words[3:]
+
+
+def test_make_backup_and_make_drill_work_together(world, signed, files, backup_key, settings, tmp_path, monkeypatch):
+    """As the Makefile calls them; the drill on a server of its own, which is gone afterwards."""
+    said, servers = io.StringIO(), []
+
+    def run(command: list[str], environment: dict[str, str]) -> int:  # as a process, without the start of Django
+        for name in ("DRILL_OWNER_URL", "DRILL_URL"):
+            setattr(settings, name, environment.get(name, ""))
+        servers.append(environment.get("DRILL_URL"))
+        call_command(*command[command.index(str(ROOT / "manage.py")) + 1 :], stdout=said)
+        return 0
+
+    monkeypatch.setattr(continuity, "run", run)
+    signed()
+    who = world.people.administrator.email
+    assert continuity.main(recipe("backup", TARGET=str(tmp_path / "backups"), BY=who)) == 0
+    made = Backup.objects.get()
+    assert made.made_by == world.people.administrator
+    assert continuity.main(recipe("drill", BACKUP=str(tmp_path / "backups" / made.name), BY=who)) == 0
+    held = RestoreDrill.objects.get()
+    assert (held.outcome, held.backup, held.problems) == ("passed", made.name, [])
+    assert servers[1] and not continuity.answers(servers[1])

@@ -34,7 +34,8 @@ NO_PAGE = {
     "ledger_proof", "public_card", "bulk_prediction", "assessment_pdf", "subject_pdf", "subject_json", "sample_file",
     "report_html", "report_xlsx", "report_package", "report_keys", "report_schema", "openid_connect_login",
     "openid_connect_callback", "mfa_view_recovery_codes", "mfa_edit_webauthn", "mfa_remove_webauthn",
-    "mfa_deactivate_totp", "mfa_activate_totp", "mfa_add_webauthn", "mfa_generate_recovery_codes",
+    "saml_login", "saml_in", "saml_metadata", "mfa_deactivate_totp", "mfa_activate_totp", "mfa_add_webauthn",
+    "mfa_generate_recovery_codes",
 }  # fmt: skip
 
 # Pages of one thing: where they are, of a life.

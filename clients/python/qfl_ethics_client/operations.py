@@ -2094,7 +2094,7 @@ class Operations(Transport):
         *,
         if_match: str | None = None,
     ) -> shapes.IdentityProviderOutput:
-        """Set up the sign-in service of an institution (OpenID Connect).
+        """Set up the sign-in service of an institution (OpenID Connect, or SAML 2.0).
 
         Needs the right `provider.manage`: Administrator.
         """
@@ -2130,7 +2130,7 @@ class Operations(Transport):
         *,
         if_match: str | None = None,
     ) -> shapes.IdentityProviderOutput:
-        """Change a provider. Its institution and short name stay.
+        """Change a provider. Its institution, protocol and short name stay.
 
         Needs the right `provider.manage`: Administrator.
         """

@@ -1457,8 +1457,11 @@ class HomeOutput(TypedDict):
 class IdentityProviderChangeInput(TypedDict):
     name: str
     issuer: str
-    client_id: str
+    client_id: NotRequired[str]
     secret: NotRequired[str]
+    sso_url: NotRequired[str]
+    certificates: NotRequired[str]
+    email_attribute: NotRequired[str]
     factor_amr: NotRequired[list[str]]
     factor_acr: NotRequired[list[str]]
     is_active: NotRequired[bool]
@@ -1467,12 +1470,16 @@ class IdentityProviderChangeInput(TypedDict):
 class IdentityProviderInput(TypedDict):
     name: str
     issuer: str
-    client_id: str
+    client_id: NotRequired[str]
     secret: NotRequired[str]
+    sso_url: NotRequired[str]
+    certificates: NotRequired[str]
+    email_attribute: NotRequired[str]
     factor_amr: NotRequired[list[str]]
     factor_acr: NotRequired[list[str]]
     is_active: NotRequired[bool]
     institution: str
+    protocol: NotRequired["ProtocolEnum"]
     slug: str
 
 
@@ -1482,10 +1489,14 @@ class IdentityProviderOutput(TypedDict):
     id: str
     created_at: str
     institution: str
+    protocol: NotRequired["ProtocolEnum"]
     slug: str
     name: str
     issuer: str
-    client_id: str
+    client_id: NotRequired[str]
+    sso_url: NotRequired[str]
+    certificates: NotRequired[str]
+    email_attribute: NotRequired[str]
     factor_amr: list[str]
     factor_acr: list[str]
     is_active: NotRequired[bool]
@@ -2129,6 +2140,9 @@ class ProtectionNeedOutput(TypedDict):
     url: str
     tone: str
     since: str
+
+
+ProtocolEnum: TypeAlias = Literal["openid_connect", "saml"]
 
 
 class PublicCardDetailOutput(TypedDict):

@@ -12,7 +12,7 @@ from accounts.models import User
 from audits.posthoc.models import Report
 from audits.predeployment import policies as audit_policies
 from audits.predeployment.models import AuditRun, ExternalAudit, ExternalFinding
-from models_registry.models import ApprovalRequest, Evidence, Version
+from models_registry.models import ApprovalRequest, Assessment, Evidence, Version
 from qflethics.home.needs.base import RECENT, Need, link
 
 
@@ -51,9 +51,14 @@ def approved(user: User) -> Iterator[Need]:
     granted = ApprovalRequest.objects.for_user(user).filter(
         state=ApprovalRequest.State.APPROVED, deployment__isnull=True
     )
-    for request in granted.select_related("version__model"):
+    today = timezone.now().date()
+    assessed = Assessment.objects.filter(model=OuterRef("version__model"), in_force_until__gte=today)
+    for request in granted.select_related("version__model").annotate(assessed=Exists(assessed)):
         yield Need(
-            _("%(request)s is approved and not deployed") % {"request": request}, _("An administrator deploys it."),
+            _("%(request)s is approved and not deployed") % {"request": request},
+            _("An administrator deploys it.")
+            if request.assessed
+            else _("First an impact assessment of its model is signed: none is in force."),
             link("approval", request.id), "info", request.closed_at or request.created_at,
         )  # fmt: skip
 

@@ -26,8 +26,9 @@ from audits.posthoc.packaging import package
 from core import jobs
 from core.errors import Conflict, Forbidden
 from core.models import Job
-from models_registry import signatures, signer
+from models_registry import signatures, signer, webauthn
 from models_registry.domain.statement import POSSESSION, REPORT_FORMAT
+from models_registry.models import ReviewerKey
 from models_registry.signatures import Signed
 from provenance import keys
 from provenance.domain.archive import read_archive, write_archive
@@ -36,6 +37,7 @@ from provenance.domain.report import sign_manifest
 from provenance.verifier.__main__ import check
 from provenance.verifier.options import Options
 from tests.factories.people import PASSWORD
+from tests.factories.webauthn import DOMAIN, ORIGIN, SoftKey
 
 pytestmark = pytest.mark.django_db
 
@@ -98,6 +100,19 @@ def trusted(report: Report) -> dict[str, tuple[str, ...]]:
 
 def changed(data: bytes, **members: bytes) -> bytes:
     return write_archive({**read_archive(data), **members})
+
+
+class Touch:
+    """A person's security key, registered."""
+
+    def __init__(self, user) -> None:
+        self.user, self.key = user, SoftKey()
+        self.row = ReviewerKey.objects.create(user=user, kind="webauthn", public_key=self.key.credential)
+
+    def signs_off(self, report: Report, capacity: str) -> ReportSignOff:
+        text = signing_off.statement_for(report=report, capacity=capacity, actor=self.user)
+        signed = Signed(text, "", self.key.signs(text), webauthn.Site(DOMAIN, ORIGIN))
+        return signing_off.report_sign_off(report=report, capacity=capacity, signed=signed, actor=self.user)
 
 
 # --- who signs -----------------------------------------------------------------------------------------------------
@@ -194,6 +209,53 @@ def test_a_report_with_its_signatures_is_verified_without_the_platform(report, d
     assert "The ledger recorded this manifest" in said
     assert "as auditor" in said and "as board_chair" in said
     assert verdict(data, tmp_path).facts["keys"]["source"] == "file"
+
+
+def test_the_ledger_says_whose_key_signed_and_a_security_key_is_checked(report, day, chaired, tmp_path, ledger):
+    people = day.people
+    Touch(people.auditor).signs_off(report, "auditor")
+    chair = Pen(people.officer_north)
+    chair.signs_off(report, "board_chair")
+    bare, options = package(report=report, actor=people.auditor), trusted(report)
+    found = verdict(bare, tmp_path, **options)  # not yet in a signed checkpoint: the platform's word
+    assert found.result == "verified" and "people.zip" not in read_archive(bare)
+    assert sum("is the platform's word" in f.text and f.check == "signoff" for f in found.of("open")) == 2
+
+    ledger()
+    data = package(report=report, actor=people.auditor)
+    asked = verdict(data, tmp_path, site=ORIGIN, **options)
+    assert asked.result == "verified", [f.text for f in asked.of("false")]
+    said = " ".join(f.text for f in asked.of("verified"))
+    assert f"with a security key (ES256) at {ORIGIN}." in said and "with the signing program (ML-DSA-65)." in said
+    assert said.count("and the key as theirs") == 2
+    assert not any("platform's word" in f.text for f in asked.of("open") if f.check == "signoff")
+    assert any("give it with --site" in f.text for f in verdict(data, tmp_path, **options).of("open"))
+    elsewhere = verdict(data, tmp_path, site="https://evil.example", **options)
+    assert "expected https://evil.example" in elsewhere.of("false")[0].text
+
+    signed = json.loads(read_archive(data)["signatures.json"])
+    for fault, told in (
+        ({"public_key": SoftKey().credential}, "another security key"),
+        ({"algorithm": "ml-dsa-65"}, "expected an ML-DSA-65 key"),
+        ({"algorithm": "none"}, "expected a signature by"),
+        ({"signature": SoftKey().signs(signed["people"][0]["statement"])}, "another security key"),
+        ({"statement": signed["people"][0]["statement"].replace("auditor", "auditer")}, "another statement"),
+        ({"capacity": "board_chair"}, "another capacity"),
+    ):
+        rows = [signed["people"][0] | fault, signed["people"][1]]
+        forged = changed(data, **{"signatures.json": canonical({**signed, "people": rows})})
+        wrong = verdict(forged, tmp_path, **options)
+        assert wrong.result == "false" and any(told in f.text for f in wrong.of("false")), fault
+
+    own = SoftKey()  # a forger signs the true statement with a key of their own: good mathematics, no key of the person
+    resigned = signed["people"][0] | {
+        "public_key": own.credential, "signature": own.signs(signed["people"][0]["statement"]),
+    }  # fmt: skip
+    forged = changed(data, **{"signatures.json": canonical({**signed, "people": [resigned]})})
+    assert "the signature differs" in verdict(forged, tmp_path, **options).of("false")[0].text
+    hidden = {name: member for name, member in read_archive(forged).items() if name != "people.zip"}
+    (left,) = [f for f in verdict(write_archive(hidden), tmp_path, **options).of("open") if "shows no entry" in f.text]
+    assert "is the platform's word" in left.text
 
 
 def test_a_changed_figure_is_found_however_it_is_covered_up(report, day, tmp_path, ledger):

@@ -20,6 +20,7 @@ SAME: dict[str, str] = {
     **dict.fromkeys(("mfa_generate_recovery_codes", "mfa_list_webauthn", "mfa_login_webauthn"), SESSION),
     **dict.fromkeys(("mfa_reauthenticate", "mfa_reauthenticate_webauthn", "mfa_remove_webauthn"), SESSION),
     **dict.fromkeys(("mfa_view_recovery_codes", "openid_connect_callback", "openid_connect_login"), SESSION),
+    **dict.fromkeys(("saml_login", "saml_back", "saml_in", "saml_metadata"), SESSION),
     "provider_unlink": SESSION, "report_html": "api_report_html", "report_xlsx": "api_report_xlsx",
     "report_package": "api_report_package",
     "factor_reset": "api_factor_reset", "factor_reset_grant": "api_factor_reset_grant",

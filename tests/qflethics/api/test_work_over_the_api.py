@@ -15,6 +15,7 @@ from federation.models import SitePass
 from protection.domain.texts import note_fields
 from tests.factories.everything import Everything, make_everything
 from tests.factories.people import PASSWORD
+from tests.factories.saml_provider import make_pair
 
 pytestmark = pytest.mark.django_db
 NOBODY = uuid.UUID(int=7)
@@ -269,6 +270,10 @@ def test_people_and_providers_are_let_in(made):
     changed = administrator.send(here, {**provider, "secret": "", "factor_amr": ["mfa"]}, 200, "put")
     assert changed["factor_amr"] == ["mfa"]
     assert str(IdentityProvider.objects.get(pk=made_["id"]).secret) == "s3cret"
+    saml = {"name": "By SAML", "protocol": "saml", "institution": "north", "slug": "saml", "issuer": "urn:north:idp",
+            "sso_url": "https://login.north.example/sso", "certificates": make_pair()[1]}  # fmt: skip
+    administrator.send("identity-providers", {**saml, "certificates": "none"}, 400)
+    assert administrator.send("identity-providers", saml)["protocol"] == "saml"
 
 
 def test_a_person_has_an_inbox_preferences_and_views(made):

@@ -117,7 +117,10 @@ def test_a_request_waits_for_those_who_may_decide_and_have_not(world):
 
 
 def test_what_is_approved_waits_to_be_deployed(world):
-    registry.make_approved_request(world)
+    request = registry.make_approved_request(world, assessed=False)
+    assert told(world, "approved and not deployed") == {"administrator": "info"}
+    assert set(told(world, "impact assessment is missing")) == {"administrator", "officer_north", "officer_south"}
+    registry.make_assessment(request.version)
     assert told(world, "approved and not deployed") == {"administrator": "info"}
 
 

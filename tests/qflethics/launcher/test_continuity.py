@@ -26,3 +26,8 @@ def test_the_platform_is_the_one_that_the_environment_names(monkeypatch):
         monkeypatch.setenv(name, f"given-{name}")
     with continuity.the_platform() as environment:
         assert environment["DATABASE_OWNER_URL"] == "given-DATABASE_OWNER_URL"
+    for name in continuity.GIVEN:  # as in a container
+        monkeypatch.delenv(name)
+        monkeypatch.setenv(f"{name}_FILE", f"/run/secrets/{name.lower()}")
+    with continuity.the_platform() as environment:
+        assert environment["REDIS_URL_FILE"] == "/run/secrets/redis_url"

@@ -1,0 +1,50 @@
+"""Whether a model's data protection impact assessment is in force: no deployment begins without (GDPR Art. 35(1))."""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+
+from django.utils import timezone
+
+from core.context import governed
+from models_registry.models import Assessment, Model, Version
+
+
+def assessment_record(
+    *, model: Model, source_id: uuid.UUID, edition: int, digest: str, in_force_until: dt.date
+) -> Assessment:
+    """Keep that an edition was signed. Recording the same again changes nothing."""
+    with governed(action="assessment.record", reason=f"edition {edition}"):
+        row, _ = Assessment.objects.get_or_create(
+            source_id=source_id,
+            defaults={"model": model, "edition": edition, "digest": digest, "in_force_until": in_force_until},
+        )
+        return row
+
+
+def newest_assessment(version: Version) -> Assessment | None:
+    """The newest signed edition, in force or not."""
+    return Assessment.objects.filter(model_id=version.model_id).first()
+
+
+def in_force(found: Assessment | None) -> bool:
+    return found is not None and found.in_force_until >= timezone.now().date()
+
+
+def lacks_assessment(version: Version) -> str:
+    """What stands in the way of a deployment and what to do; empty if an assessment is in force."""
+    return lacks_words(version, newest_assessment(version))
+
+
+def lacks_words(version: Version, found: Assessment | None) -> str:
+    if in_force(found):
+        return ""
+    name = f"the data protection impact assessment of {version.model}"
+    todo = "under Data protection › Impact assessments, where one person writes and an ethics officer signs"
+    if found is None:
+        return f"Nothing of {version.model} is deployed before {name} is signed (GDPR Art. 35): {todo}."
+    return (
+        f"Edition {found.edition} of {name} was due for review on {found.in_force_until:%d %B %Y}; until the next one "
+        f"is signed, nothing is deployed: {todo}."
+    )
