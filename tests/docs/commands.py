@@ -39,6 +39,8 @@ WHERE: list[tuple[str, str]] = [
     (r"python manage.py (verify_ledger|replay_ledger|export_bundle|export_log|witness) ?", HERE),
     (r"python (-m provenance.verifier|verifier.pyz) report.zip",
      "tests/audits/posthoc/test_signing_off.py::test_a_report_with_its_signatures_is_verified_without_the_platform"),
+    (r"python (-m provenance.verifier|verifier.pyz) decision.zip",
+     "tests/models_registry/test_signatures.py::test_a_stranger_checks_a_decision_with_its_bundle_and_that_of_its_key"),
     (r"python (-m provenance.verifier|verifier.pyz) ", HERE),
     (r"python -m provenance.chain.officer (keygen|prove|sign)",
      "tests/provenance/test_officer.py::test_a_decision_is_shown_in_words_and_signed"),
