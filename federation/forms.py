@@ -112,9 +112,13 @@ class RunForm(forms.Form):
     )  # fmt: skip
 
     def __init__(
-        self, *args, task: str, side: int | None = None, sites: int = 0, attributes: Sequence[str] = (), **kwargs
-    ) -> None:
+        self, *args, task: str, side: int | None = None, sites: int = 0, attributes: Sequence[str] = (),
+        over_flare: Sequence[str] = (), **kwargs,
+    ) -> None:  # fmt: skip
         super().__init__(*args, **kwargs)
+        if over_flare:
+            self.fields["engine"].initial = RunEngine.Engine.FLARE
+            self.fields["engine"].help_text += f" Over FLARE alone: {', '.join(over_flare)}."
         self._offer_weights(attributes)
         self.fields["messages"].initial = MASKED if sites >= MIN_SITES else SEALED
         self.recommended = default_config(task, side)  # type: ignore[arg-type]

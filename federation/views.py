@@ -54,8 +54,9 @@ def _form(found: Federation, *data: QueryDict) -> RunForm:
     sites = [site for site in participants.held_by(found) if site.participant.is_active]
     held = [site.manifest for site in sites if site.manifest]
     return RunForm(
-        *data, task=found.task, side=services.image_side(found), sites=len(sites), attributes=known_attributes(held)
-    )
+        *data, task=found.task, side=services.image_side(found), sites=len(sites), attributes=known_attributes(held),
+        over_flare=[site.participant.site for site in sites if site.participant.is_over_flare],
+    )  # fmt: skip
 
 
 def federation_page(

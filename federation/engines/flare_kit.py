@@ -83,11 +83,23 @@ def provision(folder: Path, *, host: str, port: int, requests: Mapping[str, str]
         [python(), "-m", "nvflare.cli", "provision", "-p", str(project), "-w", str(folder / "kits"), "--force"],
         check=True, capture_output=True, cwd=folder, env=_environment({}),
     )  # fmt: skip
-    made = (folder / "kits" / "qfl").glob("prod_*")  # the authority is kept, so older ones stay good
-    kits = max(made, key=lambda path: (len(path.name), path.name))
+    kits = _moved(folder)
     _restrict(kits / host, RELAY)
     for site in sites:
         _restrict(kits / site, EXECUTOR)
+    return kits
+
+
+def _moved(folder: Path) -> Path:
+    """Put the kits that were just made beside the earlier ones: FLARE counts its own to 99 and then makes no more.
+
+    Earlier ones stay, for a server may be at work in one; and good, because the authority is kept.
+    """
+    made = max((folder / "kits" / "qfl").glob("prod_*"), key=lambda path: int(path.name.removeprefix("prod_")))
+    sets = folder / "sets"
+    sets.mkdir(exist_ok=True)
+    kits = sets / f"{1 + max((int(path.name) for path in sets.iterdir()), default=0):06d}"
+    made.rename(kits)
     return kits
 
 

@@ -11,8 +11,10 @@ from django.utils import timezone
 from accounts.models import User
 from federation import training
 from federation.domain.run_config import LOCAL, carrier
+from federation.engines import flare_house
 from federation.engines import state as engines
 from federation.models import Federation, SiteInvitation, SitePass, TrainingRun
+from federation.models_sites import FlareRequest
 
 PER_PAGE = 20
 STANDS = {
@@ -34,6 +36,7 @@ def page_of(federation: Federation, user: User, number: str | None) -> dict[str,
         "rows": [_row(row, seen) for row in page],
         "may_revoke": user.may("federation.manage"),
         "offered": _offered(federation, user),
+        "waiting": _waiting(federation),
         "engine": engines.state_of("flare"),
         "why_no_flare": engines.why_not("flare"),
     }
@@ -46,6 +49,18 @@ def _offered(federation: Federation, user: User) -> list[SiteInvitation]:
     waiting = federation.invitations.filter(state=SiteInvitation.State.OPEN, token_digest="")
     mine = waiting.filter(institution__in=user.institution_ids, expires_at__gt=timezone.now())
     return list(mine.select_related("institution"))
+
+
+def _waiting(federation: Federation) -> list[FlareRequest]:
+    """What sites have asked of FLARE that it has not certified yet."""
+    known = federation.participants.filter(is_active=True).select_related("institution")
+    found = []
+    for one in known.prefetch_related("passes", "flare_requests"):
+        asked = flare_house.request_of(one)
+        made = [row.created_at for row in one.passes.all() if row.kind == SitePass.Kind.FLARE]
+        if asked is not None and not any(at >= asked.created_at for at in made):
+            found.append(asked)
+    return found
 
 
 def _row(row: SitePass, seen: dict[str, dict]) -> dict[str, Any]:

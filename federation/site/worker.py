@@ -263,6 +263,9 @@ class Postbox:
 
 
 def main() -> None:
+    home = SiteHome(Path(os.environ["SITE_HOME"]))
+    if not home.config.redis_url:
+        sys.exit("This site joined over NVIDIA FLARE alone: start it with `python -m federation.site flare`.")
     import torch
 
     logging.basicConfig(level=os.environ.get("LOG_LEVEL", "INFO"), format="%(asctime)s %(levelname)s %(message)s")
@@ -274,9 +277,6 @@ def main() -> None:
     prepare()
     for name in os.environ.get("SITE_HANDLERS", "audits.predeployment.site").split(","):
         importlib.import_module(name.strip())
-    home = SiteHome(Path(os.environ["SITE_HOME"]))
-    if not home.config.redis_url:
-        sys.exit("This site joined over NVIDIA FLARE alone: start it with `python -m federation.site flare`.")
     app = make_app(home, prepare=prepare)
     site = home.config.site
     app.worker_main(

@@ -221,6 +221,9 @@ def test_a_site_draws_its_key_and_takes_the_rest_of_its_kit(site, people, federa
     channel = site.participant.channel
     request = site_flare.request_of(site.home, channel)
     assert site.ask(request=request).body == {"ready": False}
+    client.force_login(people.operator_north)
+    page = reverse("site_passes", args=[federation.id])
+    assert "A certificate of FLARE is asked for" in client.get(page).content.decode()
     row = provisioned(site.participant, request)
     told = site.ask(request=request)
     assert told.body == {"ready": True} and FlareRequest.objects.count() == 1
@@ -232,9 +235,8 @@ def test_a_site_draws_its_key_and_takes_the_rest_of_its_kit(site, people, federa
     site.ask(taken=True)
     row.refresh_from_db()
     assert row.handed_at is not None and row.handed_to is None
-    client.force_login(people.operator_north)
-    page = reverse("site_passes", args=[federation.id])
-    assert "No run can be carried by NVIDIA FLARE now" in client.get(page).content.decode()
+    shown = client.get(page).content.decode()
+    assert "No run can be carried by NVIDIA FLARE now" in shown and "A certificate of FLARE is asked for" not in shown
     engines.report("flare", "ready", sites={channel: {"state": "working", "heard": 1.0}})
     client.force_login(people.administrator)
     assert "Working" in client.get(page).content.decode()

@@ -13,7 +13,7 @@ from federation.domain.run_config import RunConfig
 from federation.forms import RunForm
 from federation.models import SiteOrder, TrainingRun
 from federation.models_participation import Exclusion
-from federation.site import handlers
+from federation.site import training
 from tests.federation import test_secure_rounds
 from tests.federation.test_participation import ONE_OF_TWO, answer, honest, pending
 from tests.federation.test_training_rounds import LOCAL, Trial, run_jobs
@@ -45,13 +45,13 @@ def started(trial, **chosen) -> TrainingRun:
 
 def test_a_run_weighs_its_patients_at_the_sites_and_the_page_shows_the_figures(trial, client, monkeypatch):
     used = []
-    train = handlers.train_local
+    train = training.train_local
 
     def spy(model, data, config, **how):
         used.append((data, how["patient_weights"]))
         return train(model, data, config, **how)
 
-    monkeypatch.setattr(handlers, "train_local", spy)
+    monkeypatch.setattr(training, "train_local", spy)
     run = started(trial, fairness=WEIGHED)
     assert RunConfig.from_dict(run.config).as_dict()["fairness"] == {"bits": 3, "solver": "qaoa", **WEIGHED}
     trial.answer("train")
@@ -62,7 +62,7 @@ def test_a_run_weighs_its_patients_at_the_sites_and_the_page_shows_the_figures(t
     assert len(used) == 4  # two sites, two models
     for data, weights in used:
         assert weights.mean() == pytest.approx(1) and len(np.unique(weights)) > 1
-        assert np.array_equal(weights, weigh(data, handlers.FairnessConfig(**WEIGHED), seed=1).weights)
+        assert np.array_equal(weights, weigh(data, training.FairnessConfig(**WEIGHED), seed=1).weights)
     told = [order.answer["fairness"] for order in SiteOrder.objects.filter(kind="train")]
     assert all(read_told(raw).objective <= read_told(raw).unweighted for raw in told)
     assert not any("count" in name or name == "weights" for raw in told for name in raw)

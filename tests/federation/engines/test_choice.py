@@ -48,6 +48,16 @@ def test_the_engine_is_part_of_the_hash_and_has_one_spelling():
             RunConfig.from_dict({**raw, "engine": bad})
 
 
+def test_where_a_site_works_over_flare_alone_the_form_offers_flare_and_other_runs_are_refused(client_of):
+    world = make_federation(make_people())
+    Participant.objects.filter(site="north").update(is_over_flare=True)
+    client = client_of(world.people.administrator)
+    page = client.get(reverse("federation", args=[world.federation.id])).content.decode()
+    assert "Over FLARE alone: north." in page and '<option value="flare" selected>' in page
+    answer = propose(world, client_of, engine="local")
+    assert answer.status_code == 409 and "north joined over NVIDIA FLARE alone" in answer.content.decode()
+
+
 def propose(world, client_of, **form):
     body = {"name": "First", "rounds": 2, "seed": 3, "privacy": "recommended", "epsilon_budget": 4, **form}
     return client_of(world.people.administrator).post(reverse("run_propose", args=[world.federation.id]), body)

@@ -36,6 +36,7 @@ from federation.domain.run_config import RunConfig
 from federation.engines import flare_kit
 from federation.engines import state as engines
 from federation.engines.flare_house import House, current
+from federation.engines.flare_house import folder as house_folder
 from federation.engines.flare_kit import EXECUTOR, RELAY, FlareMissing
 from federation.models import (
     Federation,
@@ -103,7 +104,7 @@ class Machines:
             client.wait(20)
 
     def said(self) -> str:
-        logs = [*self.folder.glob("*.log"), *current().resolve().parents[2].glob("*.log")]
+        logs = [*self.folder.glob("*.log"), *house_folder().glob("*.log")]
         return "\n".join(f"--- {log.name}\n{log.read_text()[-2500:]}" for log in logs)
 
 
@@ -287,6 +288,7 @@ def test_the_kits_permit_our_relay_and_nothing_else(tmp_path, monkeypatch):
     assert (renewed / kept).read_bytes() != (kits / kept).read_bytes()
     root = "phantom-1/startup/rootCA.pem"
     assert (renewed / root).read_bytes() == (kits / root).read_bytes()  # older kits stay good until they end
+    assert not list((tmp_path / "kits" / "qfl").glob("prod_*"))  # FLARE makes no more than a hundred
 
 
 def _assert_no_key_of_a_site(folder, kits, asked: dict[str, str]) -> None:

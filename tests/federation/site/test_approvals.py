@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -14,7 +15,7 @@ from federation.domain.messages import Message, digest
 from federation.domain.models.registry import default_specs
 from federation.domain.run_config import RunConfig
 from federation.site import approvals as subject
-from federation.site import cli
+from federation.site import cli, worker
 from federation.site.approvals import ApprovalError
 from federation.site.handlers import NotApproved, Site, frozen_config, handle
 from federation.site.home import SiteConfig, SiteHome
@@ -197,3 +198,13 @@ def test_what_cannot_be_sent_waits(site, config, monkeypatch, capsys):
     assert typed(site, "consent", "approve", config.hash, "--operator", "Ida", "--officer", "Otto") == 0
     assert "cannot be reached" in capsys.readouterr().err
     assert len(list((site.home.folder / "outbox").glob("*.json"))) == 1
+
+
+def test_a_site_over_flare_alone_leaves_its_words_to_its_client_and_starts_no_worker(site, config, told, monkeypatch):
+    SiteHome.create(site.home.folder, replace(site.home.config, redis_url=""))
+    site.home.approvals.keep_asked(config)
+    assert typed(site, "consent", "approve", config.hash, "--operator", "Ida", "--officer", "Otto") == 0
+    assert told == [] and len(list((site.home.folder / "outbox").glob("*.json"))) == 1
+    monkeypatch.setenv("SITE_HOME", str(site.home.folder))
+    with pytest.raises(SystemExit, match="start it with `python -m federation.site flare`"):
+        worker.main()
