@@ -71,10 +71,10 @@ class Sender:
 
 @contextmanager
 def in_background(
-    platform: Platform, *, size: int, requests: int, connections: int, seconds: float
+    platform: Platform, *, size: int, requests: int, connections: int, seconds: float, rate: int = 0
 ) -> Iterator[Sender]:
-    """A sender at work while something else is measured."""
-    sender = Sender(platform, connections=connections, requests=requests, size=size, seconds=seconds)
+    """A sender at work while something else is measured; rate 0 is as fast as it goes."""
+    sender = Sender(platform, connections=connections, requests=requests, size=size, seconds=seconds, rate=rate)
     sender.go()
     try:
         yield sender
