@@ -53,6 +53,8 @@ _DAILY = """
     INSERT INTO audits_runtime_dailyrollup (deployment_id, hour, site, attributes, metric, n, total, total_sq)
     SELECT deployment_id, date_trunc('day', hour, 'UTC'), site, attributes, metric, sum(n), sum(total), sum(total_sq)
     FROM audits_runtime_rollup WHERE deployment_id = %(deployment)s GROUP BY 1, 2, 3, 4, 5
+    ON CONFLICT (deployment_id, hour, site, attributes, metric) DO UPDATE
+        SET n = EXCLUDED.n, total = EXCLUDED.total, total_sq = EXCLUDED.total_sq
 """
 
 
