@@ -112,3 +112,14 @@ def test_what_is_named_for_a_sentence_hides_nothing_of_the_page():
         )
         wrong += [f"{path.name}: {name}" for name in names if re.search(rf"(?<![\w.|]){name}(?![\w=])", tags)]
     assert wrong == []
+
+
+def test_what_is_counted_is_still_a_number():
+    """A name that `with` has given to a text is that text by the time `count` reads it."""
+    wrong = []
+    for path in sorted((ROOT / "templates").rglob("*.html")):
+        for given, counted in re.findall(
+            r"{%\s*blocktranslate\b[^%]*?\bwith\s([^%]*?)\scount\s\w+=(\w+)\s*%}", path.read_text(encoding="utf-8")
+        ):
+            wrong += [f"{path.name}: {name}" for name in re.findall(r"(\w+)=", given) if name == counted]
+    assert wrong == []
