@@ -17,6 +17,7 @@ class SignIn(GovernedModel):
     provider = models.ForeignKey("accounts.IdentityProvider", on_delete=models.PROTECT, null=True, related_name="+")
 
     class Meta:
+        verbose_name = "sign-in"
         ordering = ["-created_at"]
         triggers = [*captured("id", "created_at", "user_id", "ways", "provider_id"), append_only()[0]]
 

@@ -160,6 +160,7 @@ class Migration(migrations.Migration):
                     ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='sign_ins', to=settings.AUTH_USER_MODEL)),
                 ],
                 options={
+                    'verbose_name': 'sign-in',
                     'ordering': ['-created_at'],
                 },
             ),
