@@ -20,7 +20,11 @@ class Together(Operation):
     operations : sequence of CreateModel and AddTrigger
         Each model complete, with its keys, constraints and indexes: all are created in their final state. The order is
         free, since PostgreSQL is told of foreign keys at the end of a migration.
+
+    There is no way back: what comes before the first step is an empty database, not one without its ledger.
     """
+
+    reversible = False
 
     def __init__(self, operations: Sequence[Operation]) -> None:
         self.operations = list(operations)
@@ -38,13 +42,6 @@ class Together(Operation):
     ) -> None:
         for operation in self.operations:
             operation.database_forwards(app_label, schema_editor, from_state, to_state)
-
-    def database_backwards(
-        self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, from_state: ProjectState, to_state: ProjectState
-    ) -> None:
-        # Going back, Django hands over the states in their own order: `from_state` is the later one.
-        for operation in reversed(self.operations):
-            operation.database_backwards(app_label, schema_editor, from_state, to_state)
 
     def describe(self) -> str:
         return f"Create {len(self.operations)} models and triggers together"

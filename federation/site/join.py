@@ -197,7 +197,7 @@ def ask(folder: Path, invitation: Invitation, draft: dict[str, Any], key, *, ove
 def _tls_request(folder: Path, channel: str) -> str:
     tls_key = load_pem_private_key((folder / "tls" / "key.pem").read_bytes(), None)
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, f"site.{channel}")])
-    request = x509.CertificateSigningRequestBuilder(name).sign(tls_key, None)  # type: ignore[arg-type]
+    request = x509.CertificateSigningRequestBuilder(name).sign(tls_key, None)  # type: ignore[arg-type]  # Ed25519
     return request.public_bytes(Encoding.PEM).decode()
 
 
