@@ -10,8 +10,8 @@ from typing import Any
 
 from core import artefacts
 from core.context import governed
+from federation import scoring
 from federation.domain.fairness_config import read_told
-from federation.domain.group_rates import Cell
 from federation.domain.learning import states
 from federation.domain.messages import Message, message_digest
 from federation.domain.participation import Participation
@@ -95,7 +95,7 @@ def refusal(order: SiteOrder, round_: Round) -> str:
         if order.kind == Exclusion.Phase.TRAIN:
             _check_update(order, round_)
         else:
-            _check_scores(order.answer or {})
+            scoring.check(order, round_)
     except (Unusable, states.WeightsError, artefacts.ArtefactError) as error:
         return str(error)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -141,12 +141,6 @@ def _check_report(report: Mapping[str, Any]) -> None:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _check_scores(answer: Mapping[str, Any]) -> None:
-    for name in MODEL_NAMES:
-        for raw in answer["cells"][name]:
-            Cell.from_dict(raw)
 
 
 def too_large(order: SiteOrder, message: Message) -> str:
