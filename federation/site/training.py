@@ -163,4 +163,4 @@ def _only_once(site: Site, order: Message) -> None:
     if known is None:
         site.home.remember(about, asked.encode())
     elif known != asked.encode():
-        raise OrderRefused(f"round {order.body['round']} of this run was asked about before, with other weights")
+        raise OrderRefused(f"this site was asked before about round {order.body['round']}, with other weights")
