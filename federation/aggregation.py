@@ -36,16 +36,15 @@ class Mode(Protocol):
 
 def one_by_one(round_: Round, config: RunConfig, updates: list[SiteUpdate], *, only: str = "") -> dict[str, Aggregate]:
     """The aggregator sees each update. `only`: of this model alone."""
-    from federation.domain.learning import states
+    from federation.domain.secure.largest import received as read
 
     done = {}
     for name in (only,) if only else MODEL_NAMES:
         at = before(round_, config, name)
-        shapes = states.shapes_of(at.start)
         received = [
             Update(
                 update.participant.site,
-                states.from_bytes(artefacts.get(update.weights[name]), shapes=shapes),
+                read(artefacts.get(update.weights[name]), start=at.start, security=config.security),
                 update.n_records,
                 config.local.noise_of(update.n_records),
             )

@@ -16,6 +16,7 @@ from federation.domain.learning import states
 from federation.domain.messages import Message, message_digest
 from federation.domain.participation import Participation
 from federation.domain.run_config import MODEL_NAMES
+from federation.domain.secure.largest import received
 from federation.models import DataManifest, Participant, Round, RunEvent, SiteOrder, TrainingRun
 from federation.models_participation import Exclusion
 
@@ -120,10 +121,11 @@ def _check_update(order: SiteOrder, round_: Round) -> None:
         return
     if set(order.answer_attachments) != set(MODEL_NAMES):
         raise Unusable(f"expected weights of {sorted(MODEL_NAMES)}, got {sorted(order.answer_attachments)}")
+    security = round_.run.config.get("security")
     for name in MODEL_NAMES:
         start = states.from_bytes(artefacts.get(round_.start_weights[name]))
         try:
-            states.from_bytes(artefacts.get(order.answer_attachments[name]), shapes=states.shapes_of(start))
+            received(artefacts.get(order.answer_attachments[name]), start=start, security=security)
         except states.WeightsError as error:
             raise Unusable(f"{name}: {error}") from error
         _check_report(answer["models"][name])

@@ -91,8 +91,9 @@ class RunForm(forms.Form):
     )  # fmt: skip
     keep = forms.FloatField(
         min_value=0.001, max_value=1, initial=1, required=False, label="Share of the weights sent in a round",
-        help_text="1 sends all. With less, each weight has its turn, and what was not sent is added to a later round: "
-        "worth it for large models and many rounds. Only used with masks.",
+        help_text="1 sends all. With less, under masks each weight has its turn, and without masks each site sends its "
+        "largest changes; what was not sent is added to a later round. Worth it for large models and many rounds. Not "
+        "used where messages are signed only.",
     )  # fmt: skip
 
     quantum_keys = forms.BooleanField(
@@ -204,7 +205,8 @@ class RunForm(forms.Form):
             keep = 1.0 if chosen.get("privacy") == TOGETHER else chosen.get("keep") or 1.0
             arguments["security"] = {"masking": True, "keep": keep, **quantum}
         elif chosen.get("messages") == SEALED:
-            arguments["security"] = {"masking": False}
+            thin = {"keep": chosen["keep"]} if (chosen.get("keep") or 1.0) < 1 else {}
+            arguments["security"] = {"masking": False, **thin}
         if chosen.get("fairness"):
             arguments["fairness"] = {
                 "attribute": chosen["fairness_attribute"], "target": chosen["fairness"],

@@ -19,6 +19,7 @@ from federation.domain.noised_scores import ScoresConfig, noised
 from federation.domain.privacy.stream import KeyedStream
 from federation.domain.run_config import MODEL_NAMES, RunConfig
 from federation.domain.secure.config import SecurityConfig
+from federation.domain.secure.largest import sends_largest, thinned
 from federation.domain.twin_comparison import PairedScores, task_scores
 from federation.site.energy import Meter
 from federation.site.handlers import Answer, OrderRefused, Site, Tell, frozen_config, handles, load_models
@@ -44,7 +45,8 @@ def train(site: Site, order: Message, tell: Tell) -> Answer:
         return _step_together(site, order, config, data, since)
     if data.n_patients == 0:  # a very small site: it takes part, and its update weighs nothing
         nothing = {"loss": None, "steps": 0, "sample_rate": 1.0, "seconds": 0.0}
-        return {"n_records": 0, "models": dict.fromkeys(MODEL_NAMES, nothing), **since}, dict(order.attachments)
+        same = {name: _as_sent(site, order, config, name, _start(order, config, name)) for name in MODEL_NAMES}
+        return {"n_records": 0, "models": dict.fromkeys(MODEL_NAMES, nothing), **since}, same
     done, weighing = _share_done(order, config), _weighing(config, data)
     few = data.n_patients < MIN_CELL  # a loss is then nearly one patient's
     report: dict[str, Any] = {"n_records": data.n_patients, "models": {}, **since}
@@ -64,7 +66,7 @@ def train(site: Site, order: Message, tell: Tell) -> Answer:
         )  # fmt: skip
         if result.own:
             site.home.remember(f"{order.body['run']}:{order.body['round']}:{name}", weights.to_bytes(result.own))
-        updates[name] = weights.to_bytes(result.state)
+        updates[name] = _as_sent(site, order, config, name, result.state)
         report["models"][name] = {
             "loss": None if few else result.mean_loss,
             "steps": result.steps,
@@ -73,6 +75,23 @@ def train(site: Site, order: Message, tell: Tell) -> Answer:
             **meter.read(),
         }
     return report, updates
+
+
+def _start(order: Message, config: RunConfig, name: str) -> weights.State:
+    return weights.from_bytes(order.attachments[name], like=config.models[name])
+
+
+def _as_sent(site: Site, order: Message, config: RunConfig, name: str, trained: weights.State) -> bytes:
+    """The trained weights, or their largest changes; what those leave out is owed from the last one that counted."""
+    security = config.security or {}
+    if not sends_largest(security):
+        return weights.to_bytes(trained)
+    run, number, counted = (order.body.get(key) for key in ("run", "round", "counted"))
+    kept = site.home.remembered(f"{run}:{counted}:{name}:owed") if security["error_feedback"] and counted else None
+    owed = None if kept is None else np.frombuffer(kept, dtype="<f4")
+    sent, left = thinned(_start(order, config, name), trained, keep=security["keep"], owed=owed)
+    site.home.remember(f"{run}:{number}:{name}:owed", left.astype("<f4").tobytes())
+    return sent
 
 
 def _step_together(site: Site, order: Message, config: RunConfig, data: SiteData, since: dict) -> Answer:
