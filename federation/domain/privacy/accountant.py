@@ -114,10 +114,15 @@ def epsilon_pld(spends: Iterable[Spend], delta: float) -> float:
     Discrete noise is shown by the Gaussian of equal variance and sensitivity, from which it differs by less than the
     display's digits at the levels that are used; the enforced bound makes no such step.
     """
+    counted = _counted(spends, delta)
+    return _pld_epsilon(counted, delta) if counted else 0.0
+
+
+@lru_cache(maxsize=1024)  # with little noise the distribution is wide, and takes seconds
+def _pld_epsilon(counted: tuple[Spend, ...], delta: float) -> float:
     from dp_accounting.pld import PLDAccountant
 
-    counted = _counted(spends, delta)
-    return _compose(PLDAccountant(), counted, delta) if counted else 0.0
+    return _compose(PLDAccountant(), counted, delta)
 
 
 def sampled_divergence(spend: Spend, order: int) -> float:
