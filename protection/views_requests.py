@@ -100,17 +100,17 @@ def subject_object(request: HttpRequest, request_id: uuid.UUID) -> HttpResponse:
 @requires("people.erase")
 @require_POST
 def subject_erase(request: HttpRequest, request_id: uuid.UUID) -> HttpResponse:
-    """Carry out a granted erasure; the receipts are shown once."""
+    """Carry out a granted erasure; the receipt is shown once."""
     found, form = _request(request, request_id), EraseForm(request.POST)
     if form.is_valid():
         try:
-            receipts = service.erasure_carry_out(request=found, actor=user_of(request), **form.cleaned_data)
+            receipt = service.erasure_carry_out(request=found, actor=user_of(request), **form.cleaned_data)
         except Forbidden:
             raise
         except ApplicationError as error:
             form.add_error(None, error.message)
         else:
-            context = {"tabs": tabs("subject_requests"), "found": found, "receipts": receipts}
+            context = {"tabs": tabs("subject_requests"), "found": found, "receipt": receipt}
             return render(request, "protection/request_erased.html", context)
     return _page(request, found, erase_form=form)
 
