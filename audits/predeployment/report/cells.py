@@ -38,7 +38,7 @@ def shown(value: Any, *, absent: str = _ABSENT) -> str:
 
 
 def alike(values: Sequence[Any], *, absent: str = _ABSENT) -> list[str]:
-    """Values that are read beside each other: numbers of everyday size with three decimals each, as in the sentences."""
+    """Values that are read beside each other: numbers of everyday size with three decimals each, as in sentences."""
     floats = [abs(v) for v in values if isinstance(v, float)]
     plain = floats and all(v < 1000 and (v == 0 or v >= 0.001) for v in floats)
     return [f.number(v) if plain and isinstance(v, float) else shown(v, absent=absent) for v in values]
