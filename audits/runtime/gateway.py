@@ -87,10 +87,7 @@ def predictions_create(*, deployment: Deployment, caller, body: bytes, idempoten
     refuse_site(deployment, site)
     key, digest = check_key(idempotency_key), hashlib.sha256(body).hexdigest()
     scope = f"prediction:{deployment.id}:{caller.id}"
-    records = read_records(body, PredictionIn, MAX_PREDICTIONS)
-    refuse_restricted(deployment, site, records)
-    refuse_records(deployment, site, records)
-    cases = [_judged(deployment, case) for case in check_cases(records, declared_by(deployment.version))]
+    cases = _cases(deployment, site, body)
     refuse_unless_active(deployment.id, site)  # early, to save the work; what counts is the check under the lock
     answers = _answers(deployment, cases)
     batch_id, now = uuid.uuid4(), timezone.now()
@@ -105,18 +102,33 @@ def predictions_create(*, deployment: Deployment, caller, body: bytes, idempoten
         if stored is not None:
             return stored
         claim_events(deployment.id, "prediction", names, now)
-        first = _count(deployment, len(rows))
-        batch_write(
-            deployment=deployment, kind="prediction", site=site, batch_id=batch_id, rows=rows, first_position=first,
-            caller_id=caller.id,
-        )  # fmt: skip
-        rollups_add(
-            deployment_id=deployment.id, at=now, site=site,
-            values=[(row.attributes, {SERVED: float(row.flagged)}) for row in rows],
-        )  # fmt: skip
+        _store(deployment, site, batch_id, now, rows, caller)
         keep(scope=scope, key=key, answer=answer)
     inputs_keep(deployment.id, site, [case.inputs for case in cases])
     return answer
+
+
+def _cases(deployment: Deployment, site: str, body: bytes) -> list[Case]:
+    """What was sent, checked and judged; refused whole if one record may not be predicted or cannot be read."""
+    records = read_records(body, PredictionIn, MAX_PREDICTIONS)
+    refuse_restricted(deployment, site, records)
+    refuse_records(deployment, site, records)
+    return [_judged(deployment, case) for case in check_cases(records, declared_by(deployment.version))]
+
+
+def _store(
+    deployment: Deployment, site: str, batch_id: uuid.UUID, now: datetime, rows: list[Prediction], caller
+) -> None:
+    """Number the rows, write them as a batch of the ledger, and add them to the sums of the hour."""
+    first = _count(deployment, len(rows))
+    batch_write(
+        deployment=deployment, kind="prediction", site=site, batch_id=batch_id, rows=rows, first_position=first,
+        caller_id=caller.id,
+    )  # fmt: skip
+    rollups_add(
+        deployment_id=deployment.id, at=now, site=site,
+        values=[(row.attributes, {SERVED: float(row.flagged)}) for row in rows],
+    )  # fmt: skip
 
 
 def caller_participant(caller, deployment: Deployment) -> Participant:
