@@ -15,6 +15,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts.access import requires
 from accounts.models import Institution, User
 from core.errors import ApplicationError, Forbidden
+from core.spoken import spoken
 from protection import facts, needs, register, standing
 from protection.domain.texts import activities
 from protection.forms import NoteForm
@@ -76,7 +77,7 @@ def processing_note(request: HttpRequest, key: str) -> HttpResponse:
         except ApplicationError as error:
             form.add_error(None, error.message)
         else:
-            messages.success(request, f"The record of “{activity.title}” is saved.")
+            messages.success(request, _("The record of “%(title)s” is saved.") % {"title": spoken(activity.title)})
             return redirect(f"{reverse('processing_record')}?house={house.pk if house else ''}")
     context = {"tabs": tabs("processing_record"), "view": view, "form": form, "house": house}
     return render(request, "protection/note.html", context, status=400 if form.errors else 200)

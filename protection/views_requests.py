@@ -11,6 +11,8 @@ from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.access import requires
@@ -60,7 +62,11 @@ def subject_request_new(request: HttpRequest) -> HttpResponse:
         except ApplicationError as error:
             form.add_error(None, error.message)
         else:
-            messages.success(request, f"The request is entered. It is to be answered by {made.due_on:%d %B %Y}.")
+            messages.success(
+                request,
+                _("The request is entered. It is to be answered by %(day)s.")
+                % {"day": date_format(made.due_on, "j F Y")},
+            )
             return redirect("subject_request", made.pk)
     context = {"tabs": tabs("subject_requests"), "form": form}
     return render(request, "protection/request_new.html", context, status=400 if form.errors else 200)
