@@ -106,7 +106,7 @@ def approval_decide(
         else:
             refuse_again(request, actor, what=gettext_noop("request"))
             made = _record(request, decision, reason.strip(), actor, acting, signed)
-    if over:
+    if over and request.expires_at is not None:
         raise Conflict(
             _("The request expired on %(day)s. Make a new one.") % {"day": date_format(request.expires_at, "j M Y")}
         )

@@ -62,7 +62,7 @@ def processing_note(request: HttpRequest, key: str) -> HttpResponse:
     activity = next((one for one in activities() if one.key == key), None)
     if activity is None:
         raise Http404("There is no such processing activity.")
-    house, _ = _house(request)
+    house = _house(request)[0]
     view = next(row for row in register.record_of(request.user, house) if row.activity == activity)
     begun = {"revision": view.note.revision, **view.note.content} if view.note else {}
     form = NoteForm(request.POST or None, initial=begun)
