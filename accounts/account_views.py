@@ -13,6 +13,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse_lazy
 from django.utils import timezone
 from django.utils.decorators import method_decorator
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -61,7 +62,7 @@ def session_end(request: HttpRequest) -> HttpResponse:
     user, number = _person(request), request.POST.get("session", "")
     mine = request.session.session_key
     ended = sessions.end_one(user, number) if number else sessions.end_all(user, keep=mine)
-    messages.success(request, f"Signed out: {ended}. Whoever used them must sign in again.")
+    messages.success(request, _("Signed out: %(n)s. Whoever used them must sign in again.") % {"n": ended})
     return redirect("account")
 
 
@@ -148,7 +149,7 @@ def api_keys(request: HttpRequest) -> HttpResponse:
 @require_POST
 def api_key_revoke(request: HttpRequest, key_id: uuid.UUID) -> HttpResponse:
     key = keys.key_revoke(actor=_person(request), key_id=key_id)
-    messages.success(request, f"{key} is revoked: no request is answered with it any more.")
+    messages.success(request, _("%(key)s is revoked: no request is answered with it any more.") % {"key": key})
     return redirect("machine_keys")
 
 

@@ -14,7 +14,8 @@ import datetime as dt
 import hashlib
 import secrets
 import uuid
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from django.apps import apps
@@ -24,7 +25,7 @@ from django.contrib.sessions.models import Session
 from django.db import models
 from django.utils import timezone
 
-from accounts.models import Membership, SignedIn, User
+from accounts.models import Institution, Membership, SignedIn, User
 from accounts.signin import blind_name
 from core import capture, vault
 from core.context import governed
@@ -80,6 +81,16 @@ def when_erased(kind: str, hook: Hook) -> None:
     """
     if hook not in _hooks[kind]:
         _hooks[kind].append(hook)
+
+
+Codes = Callable[[Institution, str], Iterable[str]]
+_codes: list[Codes] = []
+
+
+def patients_filed_under(codes: Codes) -> None:
+    """Let a higher floor, which knows sites and predictions, tell under which codes a hospital's patient is filed."""
+    if codes not in _codes:
+        _codes.append(codes)
 
 
 # --- people --------------------------------------------------------------------------------------------------------
@@ -197,35 +208,61 @@ def _forget_sign_ins(name: str) -> dict[str, int]:
 # --- patients ------------------------------------------------------------------------------------------------------
 
 
-def patient_erase(*, site: str, patient: str, actor: User, ground: str, confirm: str) -> Receipt:
-    """Erase a patient of a site: nothing links the person to the predictions and outcomes that stay.
+def hospitals_for(actor: User) -> models.QuerySet[Institution]:
+    """The hospitals whose patients the actor may erase: those that they administer, or all as the platform's."""
+    if not actor.may("people.erase"):
+        return Institution.objects.none()
+    administered = set(_administered(actor).values_list("institution", flat=True))
+    return Institution.objects.all() if None in administered else Institution.objects.filter(pk__in=administered)
 
-    Parameters
-    ----------
-    site : str
-        Code of the site that asked for the predictions.
-    patient, confirm : str
-        The number that the site sent as ``patient``, and the same typed again. It is not stored and not logged.
+
+def hospital_named(slug: str, actor: User) -> Institution:
+    """The hospital of this short name.
 
     Raises
     ------
     ApplicationError
+        If there is none; those whose patients the actor may erase are named.
+    """
+    found = Institution.objects.filter(slug=slug).first()
+    if found is None:
+        names = ", ".join(hospitals_for(actor).order_by("slug").values_list("slug", flat=True))
+        raise ApplicationError(f"There is no hospital of the short name {slug!r}; expected one of: {names or 'none'}.")
+    return found
+
+
+def patient_erase(*, institution: Institution, patient: str, actor: User, ground: str, confirm: str) -> Receipt:
+    """Erase a patient of a hospital: nothing links the person to the predictions and outcomes that stay.
+
+    Parameters
+    ----------
+    institution : Institution
+        The hospital that asked for the predictions, at whichever of its sites; no other hospital's rows are touched.
+    patient, confirm : str
+        The number that the hospital sent as ``patient``, and the same typed again. It is not stored and not logged.
+
+    Raises
+    ------
+    Forbidden
+        If the actor administers neither the hospital nor the platform.
+    ApplicationError
         If the platform knows no such patient; nothing was erased.
     """
     _check_ground(ground)
-    places = models.Q(institution__isnull=True) | models.Q(institution__slug=site)
-    if not actor.may("people.erase") or not _administered(actor).filter(places).exists():
-        raise Forbidden("Patients are erased by an administrator of their site, or of the platform.")
+    if not hospitals_for(actor).filter(pk=institution.pk).exists():
+        raise Forbidden("Patients are erased by an administrator of their hospital, or of the platform.")
     if patient != confirm:
         raise ApplicationError("The two numbers differ. Nothing was erased.")
     with governed(action="patient.erase", actor=actor.pk, reason=Ground(ground).label):
-        pseudonym = patient_forget(site, patient)
-        if pseudonym is None:
-            raise ApplicationError("No prediction was made for a patient of this number at this site.")
-        forgotten: dict[str, int] = {}
-        for hook in _hooks["patient"]:
-            forgotten |= hook(pseudonym)
-        return _recorded("patient", f"{site}\n{patient}", ground, forgotten)
+        filed = {code for codes in _codes for code in codes(institution, patient)}
+        pseudonyms = [name for code in sorted(filed) if (name := patient_forget(code, patient))]
+        if not pseudonyms:
+            raise ApplicationError(f"{institution} has sent no patient of this number. Nothing was erased.")
+        forgotten: Counter[str] = Counter()
+        for pseudonym in pseudonyms:
+            for hook in _hooks["patient"]:
+                forgotten.update(hook(pseudonym))
+        return _recorded("patient", f"{institution.slug}\n{patient}", ground, forgotten)
 
 
 # --- the entry -----------------------------------------------------------------------------------------------------

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
-from django import forms
+from typing import Any
 
-from accounts.erasure import Ground
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from accounts.erasure import Ground, hospitals_for
+from accounts.models import Institution, User
 
 _GROUND = forms.ChoiceField(
     label="Ground", choices=Ground.choices, help_text="Of GDPR Art. 17(1). It is written to the ledger."
@@ -20,9 +24,10 @@ class ErasePersonForm(forms.Form):
 
 
 class ErasePatientForm(forms.Form):
-    site = forms.SlugField(
-        label="Site", help_text="Code of the hospital that asked for the predictions.", max_length=40
-    )
+    institution = forms.ModelChoiceField(
+        label="Hospital", queryset=Institution.objects.none(), empty_label=_("Choose a hospital"),
+        help_text="Which asked for the predictions. Another hospital’s patient of the same number is another person.",
+    )  # fmt: skip
     patient = forms.CharField(
         label="Patient number",
         help_text="As the hospital sent it. It is neither stored nor written to the ledger.",
@@ -38,3 +43,7 @@ class ErasePatientForm(forms.Form):
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
     ground = _GROUND
+
+    def __init__(self, *given: Any, actor: User, **more: Any) -> None:
+        super().__init__(*given, **more)
+        self.fields["institution"].queryset = hospitals_for(actor)  # type: ignore[attr-defined]

@@ -33,7 +33,11 @@ __all__ = [
 
 
 class Institution(GovernedModel):
-    """A hospital or coordinating body. `slug` is also its site code in the data sets."""
+    """A hospital or coordinating body.
+
+    `slug`, its short name, is also its site code in the data sets, if nobody gave it another. It never changes: the
+    pseudonyms of the hospital's patients are found by it (`core.pseudonyms`).
+    """
 
     slug = models.SlugField(max_length=40, unique=True)
     name = models.CharField(max_length=120)

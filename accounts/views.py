@@ -66,7 +66,7 @@ def person_erase(request: HttpRequest, user_id: uuid.UUID) -> HttpResponse:
 @requires("people.erase")
 @require_http_methods(["GET", "HEAD", "POST"])
 def patient_erase(request: HttpRequest) -> HttpResponse:
-    form = ErasePatientForm(request.POST or None)
+    form = ErasePatientForm(request.POST or None, actor=_viewer(request))
     if request.method == "POST" and form.is_valid():
         try:
             receipt = erasure.patient_erase(actor=_viewer(request), **form.cleaned_data)

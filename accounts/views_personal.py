@@ -107,7 +107,7 @@ def view_save(request: HttpRequest) -> HttpResponse:
         messages.error(request, f"The view was not saved. {wrong}")
         return redirect(_back(request))
     made = views_saved.view_save(user=user, **form.cleaned_data)
-    messages.success(request, f"Saved as “{made.name}”.")
+    messages.success(request, _("Saved as “%(name)s”.") % {"name": made.name})
     return redirect(made.address)
 
 
@@ -126,7 +126,7 @@ def view_restore(request: HttpRequest, view_id: uuid.UUID) -> HttpResponse:
     view = get_object_or_404(SavedView, id=view_id, owner=_person(request), removed_at__isnull=False)
     views_saved.view_restore(view)
     request.session.pop("removed_view", None)
-    messages.success(request, f"“{view.name}” is back.")
+    messages.success(request, _("“%(name)s” is back.") % {"name": view.name})
     return redirect(view.address)
 
 

@@ -143,7 +143,7 @@ class PatientKey(models.Model):
 
     exempt_reason = "salts themselves; that one was deleted stands in the ledger as an ERASURE entry"
 
-    index = models.BinaryField(primary_key=True)  # blind index of site and patient number
+    index = models.BinaryField(primary_key=True)  # blind index of hospital and patient number
     salt = models.BinaryField()
     created_at = models.DateTimeField()
 

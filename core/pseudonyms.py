@@ -4,8 +4,8 @@ A blind index is HMAC-SHA256 under the platform's index key, a key of its own fo
 row of that name?" only to somebody who holds the key, which is not in the database.
 
 A patient's pseudonym is made under a random salt of the patient's own (`core_patientkey`), found by the blind index of
-site and number. Erasing the patient deletes the salt: nobody, with all the platform's keys and the patient's number in
-hand, can then tell which rows were theirs. A later visit begins under a new salt.
+hospital and number. Erasing the patient deletes the salt: nobody, with all the platform's keys and the patient's number
+in hand, can then tell which rows were theirs. A later visit begins under a new salt.
 """
 
 from __future__ import annotations
@@ -47,13 +47,15 @@ _ASK = Prepared(f"WITH {SALTS.format(when='true')} SELECT {SALTED}")
 
 
 class PatientsAsked:
-    """A site's patients in the given order: what is asked of the database, and what is made of its answer.
+    """A hospital's patients in the given order: what is asked of the database, and what is made of its answer.
 
-    The same number at two sites is two people. `values` are those of the places in `SALTS`.
+    `hospital` is the short name of the institution, which is nobody else's: the code of a site may be another
+    hospital's in another federation. The same number at two hospitals is two people. `values` are those of the places
+    in `SALTS`.
     """
 
-    def __init__(self, site: str, patients: Sequence[str]) -> None:
-        self.patients, self.index = patients, _patient_index(site, patients)
+    def __init__(self, hospital: str, patients: Sequence[str]) -> None:
+        self.patients, self.index = patients, _patient_index(hospital, patients)
         self.wanted = sorted(set(self.index.values()))
         drawn = _cut(secrets.token_bytes(SALT_BYTES * len(self.wanted)), SALT_BYTES)
         self.values = {"patients": _array(self.wanted), "patient_salts": _array(drawn)}
@@ -89,30 +91,30 @@ def blind_address(purpose: str, text: str) -> str:
     return blind(purpose, unicodedata.normalize("NFKC", text).strip().casefold())
 
 
-def patient_pseudonyms(site: str, patients: Sequence[str]) -> list[str]:
-    """The pseudonyms of a site's patients, in the given order; a patient seen for the first time gets a salt.
+def patient_pseudonyms(hospital: str, patients: Sequence[str]) -> list[str]:
+    """The pseudonyms of a hospital's patients, in the given order; a patient seen for the first time gets a salt.
 
     One query, or two where another request makes the same patient's salt at the same moment.
     """
-    asked = PatientsAsked(site, patients)
+    asked = PatientsAsked(hospital, patients)
     with connection.cursor() as cursor:
         _ASK.execute(cursor, asked.values)
         (salted,) = cursor.fetchone()
     return asked.pseudonyms(salted)
 
 
-def patient_known(site: str, patient: str) -> str | None:
-    """The pseudonym of a patient; None if the site never sent one of this number. Makes no salt."""
-    index = _patient_index(site, [patient])[patient]
+def patient_known(hospital: str, patient: str) -> str | None:
+    """The pseudonym of a patient; None if the hospital never sent one of this number. Makes no salt."""
+    index = _patient_index(hospital, [patient])[patient]
     with connection.cursor() as cursor:
         cursor.execute("SELECT salt FROM core_patientkey WHERE index = %s", [index])
         row = cursor.fetchone()
     return _pseudonym(_key(_PSEUDONYM), bytes(row[0]), index) if row else None
 
 
-def patient_forget(site: str, patient: str) -> str | None:
+def patient_forget(hospital: str, patient: str) -> str | None:
     """Delete a patient's salt. Returns the pseudonym that it made, or None if the patient is not known."""
-    index = _patient_index(site, [patient])[patient]
+    index = _patient_index(hospital, [patient])[patient]
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM core_patientkey WHERE index = %s RETURNING salt", [index])
         row = cursor.fetchone()
@@ -129,9 +131,9 @@ def _cut(whole: Any, width: int) -> list[Any]:
     return [whole[at : at + width] for at in range(0, len(whole), width)]
 
 
-def _patient_index(site: str, patients: Sequence[str]) -> dict[str, bytes]:
+def _patient_index(hospital: str, patients: Sequence[str]) -> dict[str, bytes]:
     key = _key("patient")
-    return {patient: hmac.digest(key, f"{site}\n{patient}".encode(), "sha256") for patient in patients}
+    return {patient: hmac.digest(key, f"{hospital}\n{patient}".encode(), "sha256") for patient in patients}
 
 
 def _pseudonym(key: bytes, salt: bytes, index: bytes) -> str:

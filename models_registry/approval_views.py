@@ -12,11 +12,14 @@ from django.core.paginator import Paginator
 from django.db.models import prefetch_related_objects
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.access import requires
 from accounts.reauthentication import WrongPassword, reauthenticate
 from core.errors import ApplicationError, Conflict
+from core.spoken import inside
 from models_registry import approvals, services, signatures, webauthn
 from models_registry.delegations import stands_in
 from models_registry.domain.statement import StatementError, in_words, read_statement
@@ -27,7 +30,12 @@ from models_registry.signatures import Signed
 from models_registry.views import PER_PAGE, person
 from models_registry.webauthn import Site
 
-DONE = {"approve": "approved", "reject": "rejected", "abstain": "abstained on", "request_change": "asked to change"}
+DONE = {
+    "approve": gettext_noop("You have approved this request as %(capacity)s."),
+    "reject": gettext_noop("You have rejected this request as %(capacity)s."),
+    "abstain": gettext_noop("You have abstained on this request as %(capacity)s."),
+    "request_change": gettext_noop("You have asked to change this request as %(capacity)s."),
+}
 
 
 def requires_or_stands_in(action: str) -> Callable:
@@ -169,7 +177,7 @@ def _sign_page(
 
 
 def _decided(request: HttpRequest, found: ApprovalRequest, decision: str, capacity: str) -> HttpResponse:
-    messages.success(request, f"You have {DONE[decision]} this request as {capacity.lower()}.")
+    messages.success(request, _(DONE[decision]) % {"capacity": inside(capacity)})
     return redirect("approval", found.id)
 
 
@@ -210,7 +218,7 @@ def approval_deploy(request: HttpRequest, approval_id: uuid.UUID) -> HttpRespons
     if not form.is_valid():
         return _approval_page(request, found, deploy=form, status=400)
     made = services.deployment_create(request=found, actor=person(request), **form.cleaned_data)
-    messages.success(request, f"“{made.name}” is deployed under the approved policy.")
+    messages.success(request, _("“%(name)s” is deployed under the approved policy.") % {"name": made.name})
     return redirect("approval", found.id)
 
 

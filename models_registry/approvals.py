@@ -13,11 +13,15 @@ from typing import Any
 
 from django.conf import settings
 from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from accounts.models import User
 from core import events
 from core.context import governed
 from core.errors import ApplicationError, Conflict, Forbidden
+from core.spoken import inside
 from federation.domain.messages import digest
 from models_registry import binding, signatures
 from models_registry.delegations import Acting, in_force
@@ -31,7 +35,7 @@ State = ApprovalRequest.State
 Decision = ApprovalDecision.Decision
 Capacity = ApprovalDecision.Capacity
 CLOSING: dict[str, State] = {Decision.REJECT: State.REJECTED, Decision.REQUEST_CHANGE: State.CHANGE_REQUESTED}
-OFFICERS = "the federation's institutions"
+OFFICERS = gettext_noop("the federation's institutions")
 MOST_COMMENT = 4000
 
 
@@ -100,10 +104,12 @@ def approval_decide(
         elif changed:
             _void(request, changed)
         else:
-            refuse_again(request, actor, what="request")
+            refuse_again(request, actor, what=gettext_noop("request"))
             made = _record(request, decision, reason.strip(), actor, acting, signed)
-    if over:
-        raise Conflict(f"The request expired on {request.expires_at:%d %b %Y}. Make a new one.")
+    if over and request.expires_at is not None:
+        raise Conflict(
+            _("The request expired on %(day)s. Make a new one.") % {"day": date_format(request.expires_at, "j M Y")}
+        )
     if changed:
         raise Conflict(void_words(changed))
     return made
@@ -161,7 +167,7 @@ def acting_of(request: ApprovalRequest, actor: User) -> Acting:
     participants = request.version.model.federation.participants.all()
     federated = {participant.institution_id for participant in participants if participant.is_active}
     try:
-        return Acting(*capacity_among(request, actor, federated, what="request", officers=OFFICERS))
+        return Acting(*capacity_among(request, actor, federated, what=gettext_noop("request"), officers=OFFICERS))
     except Forbidden:
         if actor.id == request.requested_by_id:
             raise
@@ -256,4 +262,7 @@ def _expire(request: ApprovalRequest) -> ApprovalRequest:
 
 def _refuse_closed(request: ApprovalRequest) -> None:
     if request.state != State.UNDER_REVIEW:
-        raise Conflict(f"The request is {request.get_state_display().lower()}; only one under review can be decided.")
+        raise Conflict(
+            _("The request is %(state)s; only one under review can be decided.")
+            % {"state": inside(request.get_state_display())}
+        )

@@ -96,8 +96,8 @@ def training_data(manifests: Sequence[DataManifest]) -> str | None:
     for manifest in manifests:
         content = manifest.content
         groups = "; ".join(
-            f"{attribute}: {', '.join(f'{name} {count}' for name, count in sorted(counts.items()))}"
+            f"{attribute}: {', '.join(f'{name} {count:,}' for name, count in sorted(counts.items()))}"
             for attribute, counts in sorted(content.get("groups", {}).items())
         )
-        lines.append(f"{manifest.participant}: {content['n_patients']} patients" + (f" ({groups})" if groups else ""))
+        lines.append(f"{manifest.participant}: {content['n_patients']:,} patients" + (f" ({groups})" if groups else ""))
     return ". ".join(lines) + "." if lines else None

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from core.charts.svg import number
 from models_registry.card_schema import (
     BOUNDARIES,
     KEY_METRICS,
@@ -81,7 +82,7 @@ def _items(values: Iterable[Any]) -> Iterable[str]:
         if isinstance(value, Mapping) and "label" in value:
             yield f"{value['label']}: {result_words(value['value'])}"
         elif isinstance(value, Mapping) and "input" in value:
-            yield f"{value['input']}: {_number(value['low'])} to {_number(value['high'])}"
+            yield f"{value['input']}: {number(value['low'])} to {number(value['high'])}"
         else:
             yield str(value)
 

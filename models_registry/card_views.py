@@ -7,6 +7,7 @@ import uuid
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.access import requires
@@ -103,7 +104,7 @@ def card_publish(request: HttpRequest, version_id: uuid.UUID, edition: int) -> H
     found = version_of(request, version_id)
     shown = get_object_or_404(found.cards.select_related("version"), edition=edition)
     services.card_publish(card=shown, actor=person(request))
-    messages.success(request, f"Edition {edition} is public: anybody can read it without signing in.")
+    messages.success(request, _("Edition %(n)s is public: anybody can read it without signing in.") % {"n": edition})
     return redirect("card_edition", found.id, edition)
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from django.conf import settings
+from django.utils.translation import gettext as _
 
 from accounts.models import Institution, User
 from core.errors import ApplicationError, Conflict, Forbidden
@@ -89,7 +90,7 @@ def capacity_among(
         If the actor made the request, or holds neither role.
     """
     if actor.id == subject.requested_by_id:
-        raise Forbidden(f"You made this {what}; other people decide on it.")
+        raise Forbidden(_("You made this %(what)s; other people decide on it.") % {"what": _(what)})
     members = [membership for membership in actor.memberships.all() if membership.is_active]
     officer = [m.institution for m in members if m.role == Role.ETHICS_OFFICER and m.institution_id in federated]
     admin = [m.institution for m in members if m.role == Role.ADMINISTRATOR and m.institution_id in {None, *federated}]
@@ -98,7 +99,8 @@ def capacity_among(
     if admin:
         return Capacity.ADMINISTRATOR, admin[0]
     raise Forbidden(
-        f"Ethics officers of {officers} decide, and then an administrator. You are signed in as: {actor.role_label}."
+        _("Ethics officers of %(officers)s decide, and then an administrator. You are signed in as: %(role)s.")
+        % {"officers": _(officers), "role": ", ".join(map(_, actor.role_label.split(", ")))}
     )
 
 
@@ -113,11 +115,13 @@ def refuse_unsaid(decision: str, reason: str, choices: Collection[str] = Decisio
 def refuse_again(subject: Decided, actor: User, *, what: str) -> None:
     """Refuse a second decision of one person."""
     if subject.decisions.filter(decided_by=actor).exists():
-        raise Conflict(f"You have already decided on this {what}; a decision is never changed.")
+        raise Conflict(_("You have already decided on this %(what)s; a decision is never changed.") % {"what": _(what)})
 
 
 def refuse_too_early(subject: Decided, decision: str, capacity: str) -> None:
     """Refuse the approval of an administrator before that of the officers; a rejection may come at any time."""
     standing = standing_of(subject)
     if decision == Decision.APPROVE and capacity == Capacity.ADMINISTRATOR and not standing.quorum:
-        raise Conflict(f"The officers decide first. Still missing: {'; '.join(standing.missing[:-1])}.")
+        raise Conflict(
+            _("The officers decide first. Still missing: %(what)s.") % {"what": "; ".join(standing.missing[:-1])}
+        )

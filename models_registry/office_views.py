@@ -9,6 +9,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.access import requires
@@ -97,7 +98,9 @@ def approval_absence(request: HttpRequest) -> HttpResponse:
             except ApplicationError as error:
                 form.add_error(None, error.message)
             else:
-                messages.success(request, f"{made.deputy} decides in your place for the time you named.")
+                messages.success(
+                    request, _("%(who)s decides in your place for the time you named.") % {"who": made.deputy}
+                )
                 return redirect("approval_absence")
         status = 400
     context = {"form": form, "given": concerning(user), "now": timezone.now()}

@@ -6,10 +6,13 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from accounts.models import User
 from core import artefacts, events
 from core.context import governed
 from core.errors import ApplicationError, Conflict
+from core.spoken import inside
 from federation.models import Round, TrainingRun
 from models_registry import approvals
 from models_registry.approvals import approval_comment, approval_decide, approval_request, approval_withdraw
@@ -145,7 +148,10 @@ def deployment_create(*, request: ApprovalRequest, name: str, actor: User) -> De
     with refusals_told(), governed(action="deployment.create", actor=actor.id, reason=name):
         request = approvals.lock_request(request.id)
         if request.state != ApprovalRequest.State.APPROVED:
-            raise Conflict(f"Only an approved request is deployed; this one is {request.get_state_display().lower()}.")
+            raise Conflict(
+                _("Only an approved request is deployed; this one is %(state)s.")
+                % {"state": inside(request.get_state_display())}
+            )
         if Deployment.objects.filter(approval=request).exists():
             raise Conflict("This approval is already deployed.")
         changed = approvals.void_if_stale(request)

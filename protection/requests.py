@@ -9,20 +9,19 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts.erasure import Receipt, patient_erase
 from accounts.models import Institution, User
 from audits.runtime.appeals import appeal_file
 from audits.runtime.models import Appeal, Prediction
+from audits.runtime.patients import own_rows, pseudonyms_of
 from audits.runtime.restrictions import restriction_place, restrictions_lift
 from core.capture import record
 from core.context import governed
 from core.errors import ApplicationError, Conflict, Forbidden
-from core.pseudonyms import patient_known
 from core.roles import Role
-from federation.models import Participant
 from models_registry.models import Deployment
 from protection.domain.deadlines import due
 from protection.models import RequestStep, SubjectRequest
@@ -49,7 +48,8 @@ def request_record(
     with governed(action="subject.receive", actor=actor.pk):
         made = SubjectRequest.objects.create(
             institution=institution, kind=kind, reference=reference.strip(), patient=patient, recorded_by=actor,
-            received_on=received_on, due_on=due(received_on), pseudonyms=list(_known(institution, patient).values()),
+            received_on=received_on, due_on=due(received_on),
+            pseudonyms=list(pseudonyms_of(institution, patient).values()),
         )  # fmt: skip
         _step(made, "received", text, actor)
         return made
@@ -112,17 +112,17 @@ def erasure_grant(*, request: SubjectRequest, text: str, actor: User) -> Subject
         return _move(row, State.GRANTED, "granted", _said(text, "Say on which ground."), actor)
 
 
-def erasure_carry_out(*, request: SubjectRequest, ground: str, confirm: str, actor: User) -> list[Receipt]:
+def erasure_carry_out(*, request: SubjectRequest, ground: str, confirm: str, actor: User) -> Receipt:
     """Erase the patient at every site of the hospital that sent one of this number (`accounts.erasure`).
 
-    The receipts are for the person. They are kept nowhere, so that nobody else can tell whom the entries are about.
+    The receipt is for the person. It is kept nowhere, so that nobody else can tell whom the entry is about.
 
     Raises
     ------
     Forbidden
         If the actor administers neither the hospital nor the platform.
     ApplicationError
-        If the number typed is not the request's, or no site knows it. Nothing was erased.
+        If the number typed is not the request's, or the hospital sent none such. Nothing was erased.
     """
     with governed(action="subject.erase", actor=actor.pk):
         row = SubjectRequest.objects.select_for_update(of=("self",)).get(pk=request.pk)
@@ -133,15 +133,14 @@ def erasure_carry_out(*, request: SubjectRequest, ground: str, confirm: str, act
         patient = str(row.patient)
         if confirm != patient:
             raise ApplicationError("The typed number is not the request's. Nothing was erased.")
-        sites = sorted(_known(row.institution, patient))
-        if not sites:
-            raise ApplicationError("No site of the hospital has sent a patient of this number: nothing is there.")
-        receipts = [patient_erase(site=s, patient=patient, confirm=confirm, ground=ground, actor=actor) for s in sites]
-        row.receipt = receipts[0].reference
+        receipt = patient_erase(
+            institution=row.institution, patient=patient, confirm=confirm, ground=ground, actor=actor
+        )
+        row.receipt = receipt.reference
         row.patient, row.pseudonyms = None, []
         row.save(update_fields=["receipt", "patient", "pseudonyms"])
         _end(row, State.FULFILLED, "erased", "Carried out. The receipt was shown once, for the person.", actor)
-        return receipts
+        return receipt
 
 
 def objection_file(
@@ -176,12 +175,6 @@ def restriction_lift(*, request: SubjectRequest, text: str, actor: User) -> Subj
 # --- whose data ----------------------------------------------------------------------------------------------------
 
 
-def sites_of(institution: Institution) -> list[str]:
-    """The codes under which a hospital sends cases."""
-    codes = Participant.objects.filter(institution=institution).values_list("site", flat=True)
-    return sorted({institution.slug, *codes})
-
-
 def predictions_of(request: SubjectRequest, actor: User) -> QuerySet[Prediction]:
     """The patient's predictions at the own hospital. Who looks is recorded; nobody of another house can.
 
@@ -197,36 +190,21 @@ def predictions_of(request: SubjectRequest, actor: User) -> QuerySet[Prediction]
         raise Conflict("Confirm the identity of who asks before anything is looked up.")
     if not request.patient:
         raise Conflict("The patient's number is not kept any more.")
-    known = _known(request.institution, str(request.patient))
+    known = pseudonyms_of(request.institution, str(request.patient))
     with governed(action="subject.look_up", actor=actor.pk):
         record(
             table=SubjectRequest._meta.db_table, operation="READ", object_id=str(request.pk),
             body={"sites": sorted(known)},
         )  # fmt: skip
         SubjectRequest.objects.filter(pk=request.pk).update(pseudonyms=list(known.values()))
-    return Prediction.objects.filter(_own(request.institution), subject__in=known.values()).order_by("received_at")
-
-
-def _own(institution: Institution) -> Q:
-    """Its rows alone: in another federation another hospital may go by one of its codes."""
-    own = Q(pk__in=[])
-    for federation, site in Participant.objects.filter(institution=institution).values_list("federation", "site"):
-        deployments = Deployment.objects.filter(version__model__federation=federation)
-        own |= Q(site=site, deployment_id__in=deployments.values("id"))
-    return own
-
-
-def _known(institution: Institution, patient: str) -> dict[str, str]:
-    """Site -> pseudonym, of the hospital's sites that have sent a patient of this number."""
-    found = {site: patient_known(site, patient) for site in sites_of(institution)}
-    return {site: name for site, name in found.items() if name}
+    return Prediction.objects.filter(own_rows(request.institution), subject__in=known.values()).order_by("received_at")
 
 
 def _restrict(row: SubjectRequest) -> None:
     """Let the gateway and the ingest refuse the patient from now on, at every site of the hospital."""
     if not row.patient:
         raise Conflict("The patient's number is not kept any more, so nobody could be refused by it.")
-    row.pseudonyms = list(_known(row.institution, str(row.patient)).values())
+    row.pseudonyms = list(pseudonyms_of(row.institution, str(row.patient)).values())
     row.save(update_fields=["pseudonyms"])
     restriction_place(
         request=row.pk, institution=row.institution, patient=str(row.patient), subjects=row.pseudonyms

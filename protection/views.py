@@ -10,11 +10,13 @@ from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.access import requires
 from accounts.models import Institution, User
 from core.errors import ApplicationError, Forbidden
+from core.spoken import spoken
 from protection import facts, needs, register, standing
 from protection.domain.texts import activities
 from protection.forms import NoteForm
@@ -61,7 +63,7 @@ def processing_note(request: HttpRequest, key: str) -> HttpResponse:
     activity = next((one for one in activities() if one.key == key), None)
     if activity is None:
         raise Http404("There is no such processing activity.")
-    house, _ = _house(request)
+    house = _house(request)[0]
     view = next(row for row in register.record_of(request.user, house) if row.activity == activity)
     begun = {"revision": view.note.revision, **view.note.content} if view.note else {}
     form = NoteForm(request.POST or None, initial=begun)
@@ -76,7 +78,7 @@ def processing_note(request: HttpRequest, key: str) -> HttpResponse:
         except ApplicationError as error:
             form.add_error(None, error.message)
         else:
-            messages.success(request, f"The record of “{activity.title}” is saved.")
+            messages.success(request, _("The record of “%(title)s” is saved.") % {"title": spoken(activity.title)})
             return redirect(f"{reverse('processing_record')}?house={house.pk if house else ''}")
     context = {"tabs": tabs("processing_record"), "view": view, "form": form, "house": house}
     return render(request, "protection/note.html", context, status=400 if form.errors else 200)

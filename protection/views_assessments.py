@@ -7,6 +7,7 @@ import uuid
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.access import requires
@@ -36,7 +37,10 @@ def assessments(request: HttpRequest) -> HttpResponse:
 def assessment_begin(request: HttpRequest, model_id: uuid.UUID) -> HttpResponse:
     model = get_object_or_404(Model.objects.for_user(request.user), pk=model_id)
     made = service.assessment_begin(model=model, actor=user_of(request))
-    messages.success(request, f"Edition {made.edition} is begun. The facts are filled in; the sections are yours.")
+    messages.success(
+        request,
+        _("Edition %(n)s is begun. The facts are filled in; the sections are yours.") % {"n": made.edition},
+    )
     return redirect("assessment_edit", made.pk)
 
 

@@ -11,6 +11,8 @@ from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.access import requires
@@ -60,7 +62,11 @@ def subject_request_new(request: HttpRequest) -> HttpResponse:
         except ApplicationError as error:
             form.add_error(None, error.message)
         else:
-            messages.success(request, f"The request is entered. It is to be answered by {made.due_on:%d %B %Y}.")
+            messages.success(
+                request,
+                _("The request is entered. It is to be answered by %(day)s.")
+                % {"day": date_format(made.due_on, "j F Y")},
+            )
             return redirect("subject_request", made.pk)
     context = {"tabs": tabs("subject_requests"), "form": form}
     return render(request, "protection/request_new.html", context, status=400 if form.errors else 200)
@@ -100,17 +106,17 @@ def subject_object(request: HttpRequest, request_id: uuid.UUID) -> HttpResponse:
 @requires("people.erase")
 @require_POST
 def subject_erase(request: HttpRequest, request_id: uuid.UUID) -> HttpResponse:
-    """Carry out a granted erasure; the receipts are shown once."""
+    """Carry out a granted erasure; the receipt is shown once."""
     found, form = _request(request, request_id), EraseForm(request.POST)
     if form.is_valid():
         try:
-            receipts = service.erasure_carry_out(request=found, actor=user_of(request), **form.cleaned_data)
+            receipt = service.erasure_carry_out(request=found, actor=user_of(request), **form.cleaned_data)
         except Forbidden:
             raise
         except ApplicationError as error:
             form.add_error(None, error.message)
         else:
-            context = {"tabs": tabs("subject_requests"), "found": found, "receipts": receipts}
+            context = {"tabs": tabs("subject_requests"), "found": found, "receipt": receipt}
             return render(request, "protection/request_erased.html", context)
     return _page(request, found, erase_form=form)
 

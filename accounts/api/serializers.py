@@ -51,7 +51,9 @@ class ErasureInput(serializers.Serializer):
 
 
 class PatientErasureInput(serializers.Serializer):
-    site = serializers.SlugField(max_length=40, help_text="Of the hospital that asked for the predictions.")
+    institution = serializers.SlugField(
+        max_length=40, help_text="Short name of the hospital that asked for the predictions."
+    )
     patient = serializers.CharField(max_length=200, trim_whitespace=False, help_text="As the hospital sent it.")
     confirm = serializers.CharField(max_length=200, trim_whitespace=False, help_text="The same once more.")
     ground = serializers.ChoiceField(Ground.choices, help_text="Of GDPR Art. 17(1). It is written to the ledger.")

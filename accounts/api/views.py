@@ -75,7 +75,9 @@ class PatientErasure(APIView):
     )  # fmt: skip
     def post(self, request: Request) -> Response:
         """Erase a patient. The number is neither stored nor written to the ledger."""
-        receipt = erasure.patient_erase(actor=person(request), **given(serializers.PatientErasureInput, request))
+        actor, told = person(request), given(serializers.PatientErasureInput, request)
+        institution = erasure.hospital_named(told.pop("institution"), actor)
+        receipt = erasure.patient_erase(actor=actor, institution=institution, **told)
         return Response(serializers.ReceiptOutput(receipt).data, status=201, headers=_NO_STORE)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from django.conf import settings
 from django.db import connection
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
 from accounts.models import Institution, User
 from audits.predeployment.models import AuditPolicy, PolicyDecision
@@ -159,7 +160,7 @@ def policy_decide(*, policy: AuditPolicy, decision: str, reason: str, actor: Use
         policy = _locked(policy.id)
         capacity, institution = capacity_of(policy, actor)
         _refuse_closed(policy)
-        refuse_again(policy, actor, what="proposal")
+        refuse_again(policy, actor, what=gettext_noop("proposal"))
         refuse_too_early(policy, decision, capacity)
         made = PolicyDecision.objects.create(
             policy=policy, decided_by=actor, capacity=capacity,
@@ -184,8 +185,8 @@ def policy_withdraw(*, policy: AuditPolicy, actor: User, reason: str = "") -> Au
 def capacity_of(policy: AuditPolicy, actor: User) -> tuple[str, Institution | None]:
     """In which capacity, and for which institution of any federation, this person decides."""
     federated = set(Participant.objects.filter(is_active=True).values_list("institution_id", flat=True))
-    officers = "institutions that take part in a federation"
-    return capacity_among(policy, actor, federated, what="proposal", officers=officers)
+    officers = gettext_noop("institutions that take part in a federation")
+    return capacity_among(policy, actor, federated, what=gettext_noop("proposal"), officers=officers)
 
 
 def why_not(policy: AuditPolicy, actor: User) -> str:

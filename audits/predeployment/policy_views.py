@@ -10,6 +10,7 @@ from typing import Any
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.access import requires
@@ -18,6 +19,7 @@ from audits.predeployment import policies, policy_pages
 from audits.predeployment.models import AuditPolicy
 from audits.predeployment.policy_forms import PolicyDecisionForm, PolicyJsonForm, PolicyRowsForm
 from core.errors import ApplicationError, Forbidden
+from core.spoken import inside
 from federation.domain.messages import canonical
 
 
@@ -96,8 +98,12 @@ def policy_decide(request: HttpRequest, policy_id: uuid.UUID) -> HttpResponse:
     if not form.is_valid():
         return _page(request, found, form, status=400)
     made = policies.policy_decide(policy=found, actor=_person(request), **form.cleaned_data)
-    done = "approved" if made.decision == "approve" else "rejected"
-    messages.success(request, f"You have {done} this proposal as {made.get_capacity_display().lower()}.")
+    said = (
+        _("You have approved this proposal as %(capacity)s.")
+        if made.decision == "approve"
+        else _("You have rejected this proposal as %(capacity)s.")
+    )
+    messages.success(request, said % {"capacity": inside(made.get_capacity_display())})
     return redirect("policy", found.id)
 
 

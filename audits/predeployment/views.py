@@ -7,6 +7,7 @@ from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts.access import requires
@@ -139,7 +140,7 @@ def audit_start(request: HttpRequest, version_id: uuid.UUID) -> HttpResponse:
     if not form.is_valid():
         raise ApplicationError(f"The audit was not started. {form.complaint}")
     audit = services.audit_start(version=version, actor=request.user, **form.chosen)
-    messages.success(request, f"The audit of {version} has started; every site is asked.")
+    messages.success(request, _("The audit of %(version)s has started; every site is asked.") % {"version": version})
     return redirect("audit", audit.id)
 
 
@@ -151,8 +152,10 @@ def audit_stop(request: HttpRequest, audit_id: uuid.UUID) -> HttpResponse:
     if not form.is_valid():
         raise ApplicationError("Give a reason of at most 500 characters: it becomes part of the record.")
     stopped = services.audit_stop(audit=audit, reason=form.cleaned_data["reason"], actor=request.user)
-    kept = "The fail that it had found stands." if stopped.verdict else "Nothing is concluded from it."
-    messages.success(request, f"The audit was stopped. {kept}")
+    if stopped.verdict:
+        messages.success(request, _("The audit was stopped. The fail that it had found stands."))
+    else:
+        messages.success(request, _("The audit was stopped. Nothing is concluded from it."))
     return redirect("audit", audit.id)
 
 

@@ -24,14 +24,16 @@ from models_registry.models import Deployment
 # Most hospitals have no restriction; whose they are is asked only where there are some (`restrictions`).
 _LOCK = "SELECT pg_advisory_xact_lock_shared(%(key)s);"
 _FIND = """
-    SELECT d.state, mine.seen, mine.site, EXISTS (
+    SELECT d.state, mine.seen, mine.site, mine.hospital, EXISTS (
         SELECT FROM audits_runtime_restriction r JOIN federation_participant p ON p.institution_id = r.institution_id
         WHERE p.federation_id = m.federation_id AND p.site = mine.site
     ), h.created_at, h.closed_at {more}
     FROM models_registry_deployment d {joined}
     JOIN models_registry_version v ON v.id = d.version_id JOIN models_registry_model m ON m.id = v.model_id
     CROSS JOIN LATERAL (
-        SELECT count(*) > 0 AS seen, min(p.site) FILTER (WHERE p.is_active) AS site FROM federation_participant p
+        SELECT count(*) > 0 AS seen, min(p.site) FILTER (WHERE p.is_active) AS site,
+            (array_agg(i.slug ORDER BY p.site) FILTER (WHERE p.is_active))[1] AS hospital
+        FROM federation_participant p JOIN accounts_institution i ON i.id = p.institution_id
         WHERE p.federation_id = m.federation_id AND p.institution_id = ANY({institutions})
     ) AS mine
     LEFT JOIN audits_runtime_halt h ON h.deployment_id = d.id AND h.site IN ('', mine.site)
@@ -56,6 +58,8 @@ class Admitted:
     stopped : list of (since, until)
         When it was halted. A halt that is not among them begins after this reading, and so after whatever the request
         can tell of. Of a revoked deployment always: when it was is not kept.
+    hospital : str
+        Short name of the caller's institution: by it and the number a patient is found.
     restricts : bool
         Whether the processing of some patients' data is restricted at the caller's institution.
     """
@@ -63,6 +67,7 @@ class Admitted:
     caller: Any  # a person or a machine
     deployment: Deployment
     site: str
+    hospital: str
     stopped: list[tuple[datetime, datetime | None]] = field(default_factory=list)
     restricts: bool = False
 
@@ -118,7 +123,7 @@ def _asked(statement: Prepared, deployment_id: uuid.UUID, **values: Any) -> list
 def _admitted(deployment_id: uuid.UUID, caller: Any, rows: Sequence[tuple]) -> Admitted:
     if not rows or not (rows[0][1] or caller.sees_all):
         raise NotFound("There is no such deployment, or none that you may see.")
-    state, _, site, restricts = rows[0][:4]
+    state, _, site, hospital, restricts = rows[0][:5]
     deployment = _unchanging(deployment_id)
     if site is None:
         raise Forbidden(
@@ -126,9 +131,9 @@ def _admitted(deployment_id: uuid.UUID, caller: Any, rows: Sequence[tuple]) -> A
             f"{deployment.version.model.federation}."
         )
     if state == Deployment.State.REVOKED:
-        return Admitted(caller, deployment, site, [(_ALWAYS, None)], restricts)
+        return Admitted(caller, deployment, site, hospital, [(_ALWAYS, None)], restricts)
     stopped = [(since, until) for *_, since, until in rows if since is not None]
-    return Admitted(caller, deployment, site, stopped, restricts)
+    return Admitted(caller, deployment, site, hospital, stopped, restricts)
 
 
 @lru_cache(maxsize=256)

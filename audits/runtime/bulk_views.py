@@ -6,6 +6,7 @@ from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.access import requires
@@ -29,7 +30,7 @@ def bulk_predictions(request: HttpRequest, deployment_id: uuid.UUID) -> HttpResp
     if request.method == "POST":
         try:
             made = _start(request, deployment)
-            messages.success(request, f"{made.rows} cases are taken and predicted in the background.")
+            messages.success(request, _("%(n)s cases are taken and predicted in the background.") % {"n": made.rows})
             return redirect("bulk_prediction", made.id)
         except ApplicationError as error:
             problem = error.message

@@ -9,6 +9,8 @@ from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts.access import requires
@@ -20,6 +22,7 @@ from audits.runtime.models_appeals import today
 from core.capture import record
 from core.context import governed
 from core.errors import ApplicationError, Forbidden
+from core.spoken import inside
 from models_registry.models import Deployment
 
 PAGE = 25
@@ -55,7 +58,7 @@ def prediction_review(request: HttpRequest, deployment_id: uuid.UUID, batch_id: 
     if not form.is_valid():
         return _prediction_page(request, found, row, review_form=form)
     made = reviews.review_record(deployment=found, prediction=row, actor=request.user, **form.cleaned_data)
-    messages.success(request, f"Recorded: {Review.Decision(made.decision).label.lower()}.")
+    messages.success(request, _("Recorded: %(what)s.") % {"what": inside(Review.Decision(made.decision).label)})
     return redirect("prediction", deployment_id, batch_id, index)
 
 
@@ -75,7 +78,10 @@ def prediction_contest(request: HttpRequest, deployment_id: uuid.UUID, batch_id:
         except ApplicationError as error:
             form.add_error(None, error.message)
         else:
-            messages.success(request, f"The appeal is filed. It is to be decided by {made.due_on:%d %B %Y}.")
+            messages.success(
+                request,
+                _("The appeal is filed. It is to be decided by %(day)s.") % {"day": date_format(made.due_on, "j F Y")},
+            )
             return redirect("appeal", made.id)
     return _prediction_page(request, found, row, contest_form=form)
 

@@ -70,15 +70,21 @@ def _declared(version_id: uuid.UUID) -> Declared:
     )
 
 
-def site_of(caller, deployment: Deployment) -> str | None:
-    """The site code under which the caller's institution takes part in the deployment's federation, if it does."""
-    participant = (
+def participant_of(caller, deployment: Deployment) -> Participant | None:
+    """The site, with its institution, for which the caller speaks in the deployment's federation, if for any."""
+    return (
         Participant.objects.filter(
             federation_id=deployment.version.model.federation_id,
             institution__in=caller.institution_ids,
             is_active=True,
         )
+        .select_related("institution")
         .order_by("site")
         .first()
     )
+
+
+def site_of(caller, deployment: Deployment) -> str | None:
+    """The code of that site."""
+    participant = participant_of(caller, deployment)
     return participant.site if participant else None

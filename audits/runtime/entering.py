@@ -61,7 +61,7 @@ class Opened:
 
 
 def batch_open(
-    *, told: Mapping[str, str], claim: Claim, site: str, patients: Sequence[str], deployment_id: uuid.UUID,
+    *, told: Mapping[str, str], claim: Claim, hospital: str, patients: Sequence[str], deployment_id: uuid.UUID,
     names: Sequence[CaseName], at: datetime,
 ) -> Opened | None:  # fmt: skip
     """Take the request's key, then find or make the patients' salts and enter the cases' names.
@@ -70,7 +70,7 @@ def batch_open(
 
     None: another request has the key, and nothing was done.
     """
-    asked = PatientsAsked(site, patients)
+    asked = PatientsAsked(hospital, patients)
     with connection.cursor() as cursor:
         values = names_values(deployment_id, "prediction", names, at)
         _OPEN.execute(cursor, {**told, **claim.values, **asked.values, **values}, before=TELL)

@@ -100,7 +100,7 @@ def events_create(*, sender: Admitted, body: Body, idempotency_key: str | None) 
     reason = f"{len(events)} told by {sender.site}"
     with governed_by_first(action="event.record", actor=caller.id, reason=reason) as told:
         opened = batch_open(
-            told=told, claim=claim, site=sender.site, patients=[event.patient for event in events],
+            told=told, claim=claim, hospital=sender.hospital, patients=[event.patient for event in events],
             deployment_id=deployment_id, names=names, at=now,
         )  # fmt: skip
         if opened is None:

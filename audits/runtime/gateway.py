@@ -16,7 +16,7 @@ from django.utils import timezone
 from audits.runtime.amber import most_predictions
 from audits.runtime.batches import batch_write
 from audits.runtime.counting import numbers_take
-from audits.runtime.declared import declared_by, site_of
+from audits.runtime.declared import declared_by, participant_of
 from audits.runtime.halting import refuse_unless_active
 from audits.runtime.idempotency import check_key, claim, keep
 from audits.runtime.inference import Answer, infer
@@ -41,6 +41,7 @@ from audits.runtime.scope import refuse_records, refuse_site
 from core.context import governed
 from core.errors import Conflict, Forbidden
 from core.pseudonyms import patient_pseudonyms
+from federation.models import Participant
 from models_registry.models import ApprovalRequest, Deployment
 
 NOTICE = (
@@ -81,19 +82,17 @@ def predictions_create(*, deployment: Deployment, caller, body: bytes, idempoten
     ApplicationError
         If the request cannot be served; the message says why.
     """
-    site = caller_site(caller, deployment)
+    sender = caller_participant(caller, deployment)
+    site = sender.site
     refuse_site(deployment, site)
     key, digest = check_key(idempotency_key), hashlib.sha256(body).hexdigest()
     scope = f"prediction:{deployment.id}:{caller.id}"
-    records = read_records(body, PredictionIn, MAX_PREDICTIONS)
-    refuse_restricted(deployment, site, records)
-    refuse_records(deployment, site, records)
-    cases = [_judged(deployment, case) for case in check_cases(records, declared_by(deployment.version))]
+    cases = _cases(deployment, site, body)
     refuse_unless_active(deployment.id, site)  # early, to save the work; what counts is the check under the lock
     answers = _answers(deployment, cases)
     batch_id, now = uuid.uuid4(), timezone.now()
     names = new_names(deployment.id, [case.event_key for case in cases])
-    rows = _rows(deployment, site, batch_id, now, cases, names, answers)
+    rows = _rows(deployment, sender, batch_id, now, cases, names, answers)
     answer = _answer(deployment, batch_id, now, cases, answers)
     with governed(action="prediction.serve", actor=caller.id, reason=f"{len(rows)} requested by {site}"):
         lock_shared(deployment.id)
@@ -103,28 +102,48 @@ def predictions_create(*, deployment: Deployment, caller, body: bytes, idempoten
         if stored is not None:
             return stored
         claim_events(deployment.id, "prediction", names, now)
-        first = _count(deployment, len(rows))
-        batch_write(
-            deployment=deployment, kind="prediction", site=site, batch_id=batch_id, rows=rows, first_position=first,
-            caller_id=caller.id,
-        )  # fmt: skip
-        rollups_add(
-            deployment_id=deployment.id, at=now, site=site,
-            values=[(row.attributes, {SERVED: float(row.flagged)}) for row in rows],
-        )  # fmt: skip
+        _store(deployment, site, batch_id, now, rows, caller)
         keep(scope=scope, key=key, answer=answer)
     inputs_keep(deployment.id, site, [case.inputs for case in cases])
     return answer
 
 
-def caller_site(caller, deployment: Deployment) -> str:
-    site = site_of(caller, deployment)
-    if site is None:
+def _cases(deployment: Deployment, site: str, body: bytes) -> list[Case]:
+    """What was sent, checked and judged; refused whole if one record may not be predicted or cannot be read."""
+    records = read_records(body, PredictionIn, MAX_PREDICTIONS)
+    refuse_restricted(deployment, site, records)
+    refuse_records(deployment, site, records)
+    return [_judged(deployment, case) for case in check_cases(records, declared_by(deployment.version))]
+
+
+def _store(
+    deployment: Deployment, site: str, batch_id: uuid.UUID, now: datetime, rows: list[Prediction], caller
+) -> None:
+    """Number the rows, write them as a batch of the ledger, and add them to the sums of the hour."""
+    first = _count(deployment, len(rows))
+    batch_write(
+        deployment=deployment, kind="prediction", site=site, batch_id=batch_id, rows=rows, first_position=first,
+        caller_id=caller.id,
+    )  # fmt: skip
+    rollups_add(
+        deployment_id=deployment.id, at=now, site=site,
+        values=[(row.attributes, {SERVED: float(row.flagged)}) for row in rows],
+    )  # fmt: skip
+
+
+def caller_participant(caller, deployment: Deployment) -> Participant:
+    """The site, with its institution, for which the caller speaks."""
+    participant = participant_of(caller, deployment)
+    if participant is None:
         raise Forbidden(
             "Predictions and outcomes belong to a site: the caller must be of an institution that takes part in "
             f"{deployment.version.model.federation}."
         )
-    return site
+    return participant
+
+
+def caller_site(caller, deployment: Deployment) -> str:
+    return caller_participant(caller, deployment).site
 
 
 def _judged(deployment: Deployment, case: Case) -> Case:
@@ -149,15 +168,15 @@ def _answers(deployment: Deployment, cases: list[Case]) -> list[Answer]:
 
 
 def _rows(
-    deployment: Deployment, site: str, batch_id: uuid.UUID, now: datetime, cases: list[Case], names: list[CaseName],
-    answers: list[Answer],
+    deployment: Deployment, sender: Participant, batch_id: uuid.UUID, now: datetime, cases: list[Case],
+    names: list[CaseName], answers: list[Answer],
 ) -> list[Prediction]:  # fmt: skip
     """What is stored: patients by pseudonym, cases by alias."""
-    subjects = patient_pseudonyms(site, [case.patient for case in cases])
+    subjects = patient_pseudonyms(sender.institution.slug, [case.patient for case in cases])
     return [
         Prediction(
             received_at=now, deployment_id=deployment.id, event_key=name.alias, batch_id=batch_id, batch_index=i,
-            site=site, subject=subject, attributes=dict(case.attributes),
+            site=sender.site, subject=subject, attributes=dict(case.attributes),
             score=answer.score, flagged=answer.flagged, output=b"" if answer.mask is None else pack_mask(answer.mask),
             shape=[] if answer.mask is None else list(answer.mask.shape), warnings=case.warnings,
         )

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import uuid
+from datetime import UTC
 from typing import Any
 
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
 
 from accounts import emergency
 from accounts.models import Institution, User
@@ -21,6 +24,7 @@ from core import events
 from core.context import governed
 from core.errors import ApplicationError, Conflict, Forbidden, NotFound
 from core.roles import Role
+from core.spoken import inside
 from federation.models import Participant
 from models_registry.models import Deployment
 from models_registry.services import deployment_set_state
@@ -159,11 +163,17 @@ def _reinstate(halt: Halt, deployment: Deployment) -> None:
 
 def _check_open(halt: Halt, deployment: Deployment) -> None:
     if halt.closed_at is not None:
-        raise Conflict(f"This halt was closed on {halt.closed_at:%d %B %Y, %H:%M} UTC; there is nothing to vote on.")
+        raise Conflict(
+            _("This halt was closed on %(when)s UTC; there is nothing to vote on.")
+            % {"when": date_format(halt.closed_at.astimezone(UTC), "j F Y, H:i")}
+        )
     deployment.refresh_from_db(fields=["state"])
     refuse_against_chain(deployment)
     if deployment.state == Deployment.State.REVOKED or (deployment.state == Deployment.State.ACTIVE and not halt.site):
-        raise Conflict(f"{deployment} is {deployment.get_state_display().lower()}, so it cannot be reinstated.")
+        raise Conflict(
+            _("%(deployment)s is %(state)s, so it cannot be reinstated.")
+            % {"deployment": deployment, "state": inside(deployment.get_state_display())}
+        )
 
 
 def officer_institutions(actor: User, deployment: Deployment, what: str, *, or_lent: bool = False) -> list[Institution]:
@@ -203,7 +213,8 @@ def _voting_institution(halt: Halt, actor: User, institutions: list[Institution]
         if institution.id not in voted:
             return institution
     raise Conflict(
-        f"{institutions[0]} has voted on this halt already. The next vote must come from another institution."
+        _("%(institution)s has voted on this halt already. The next vote must come from another institution.")
+        % {"institution": institutions[0]}
     )
 
 
@@ -212,7 +223,8 @@ def checked_reason(text: str) -> str:
     reason = text.strip() if isinstance(text, str) else ""
     if not MIN_REASON <= len(reason) <= MAX_REASON:
         raise ApplicationError(
-            f"Give a reason of {MIN_REASON} to {MAX_REASON} characters, got {len(reason)}. It is written to the ledger."
+            _("Give a reason of %(least)s to %(most)s characters, got %(n)s. It is written to the ledger.")
+            % {"least": MIN_REASON, "most": MAX_REASON, "n": len(reason)}
         )
     if "\x00" in reason or any(0xD800 <= ord(letter) <= 0xDFFF for letter in reason):
         raise ApplicationError("The reason holds characters that cannot be stored. Write it as plain text.")

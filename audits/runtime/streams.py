@@ -18,6 +18,14 @@ METRICS = {
     SERVED: "Flagged share",
 }
 SHORT = {"tpr": "TPR", "fpr": "FPR", "accuracy": "Accuracy", "dice": "Dice", SERVED: "Flagged"}  # beside lines
+
+
+def metric_words(name: str) -> str:
+    """A metric within a sentence."""
+    words = METRICS.get(name, name)
+    return words if words == METRICS["dice"] else words[:1].lower() + words[1:]
+
+
 DETECTORS = {BETTING: "Betting wealth", E_SR: "e-SR evidence"}
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.db.models.signals import post_save
 
-from accounts.erasure import when_erased
+from accounts.erasure import patients_filed_under, when_erased
+from accounts.models import Institution
 from audits.runtime.models import Halt, MonitorState, Reinstatement
 from audits.runtime.planning import forecast_of
 from core import doorbell, events, jobs
@@ -25,6 +27,12 @@ def _patient_erased(pseudonym: str) -> dict[str, int]:
     from audits.runtime.names import names_forget
 
     return {"names in appeals": case_names_forget(pseudonym), "names of cases forgotten": names_forget(pseudonym)}
+
+
+def _patient_filed(institution: Institution, patient: str) -> Iterable[str]:
+    from audits.runtime.patients import pseudonyms_of
+
+    return pseudonyms_of(institution, patient)
 
 
 def _chain_stopped(payload: dict) -> jobs.Effects | None:
@@ -109,6 +117,7 @@ def _given_up(payload: dict) -> jobs.Effects | None:
 for _model in (MonitorState, Halt, Reinstatement, Deployment):
     post_save.connect(_changed, sender=_model, dispatch_uid=f"live.{_model.__name__}")
 when_erased("patient", _patient_erased)
+patients_filed_under(_patient_filed)
 events.on("deployment.created", "runtime.prepare", _deployment_created)
 events.on("chain.stopped", "runtime.halt", _chain_stopped)
 events.on("deployment.halted", "runtime.look_back", _halt_looked_back)

@@ -21,6 +21,7 @@ from audits.runtime.forms_amber import AmberForm
 from audits.runtime.input_pages import input_drift
 from audits.runtime.models import Batch, Halt
 from core.errors import ApplicationError
+from core.spoken import inside
 from core.tones import look_of
 from models_registry.models import Deployment
 
@@ -81,8 +82,12 @@ def deployment_halt(request: HttpRequest, deployment_id: uuid.UUID) -> HttpRespo
     form = HaltForm(request.POST, sites=services.sites_of(found))
     reason, site = _reason(form), form.cleaned_data["site"]
     services.deployment_halt(deployment=found, reason=reason, actor=request.user, site=site)  # type: ignore[arg-type]
-    where = f" at {site}" if site else ""
-    messages.success(request, f"{found} is halted{where}. Nothing is predicted until two officers have reinstated it.")
+    said = (
+        _("%(deployment)s is halted at %(site)s. Nothing is predicted there until two officers have reinstated it.")
+        if site
+        else _("%(deployment)s is halted. Nothing is predicted until two officers have reinstated it.")
+    )
+    messages.success(request, said % {"deployment": found, "site": site})
     return redirect("deployment", deployment_id=found.id)
 
 
@@ -97,7 +102,7 @@ def deployment_amber(request: HttpRequest, deployment_id: uuid.UUID) -> HttpResp
             " ".join(f"{form.fields[name].label}: {error[0]}" for name, error in form.errors.items())
         )
     made = amber.decision_make(deployment=found, actor=request.user, **form.cleaned_data)  # type: ignore[arg-type]
-    messages.success(request, f"Your decision is recorded: {made.get_decision_display().lower()}.")
+    messages.success(request, _("Your decision is recorded: %(what)s.") % {"what": inside(made.get_decision_display())})
     return redirect("deployment", deployment_id=found.id)
 
 
@@ -112,8 +117,12 @@ def deployment_reinstate(request: HttpRequest, deployment_id: uuid.UUID) -> Http
     reason = _reason(form)
     services.reinstatement_vote(halt=halt, reason=reason, actor=actor, evidence=form.evidence())
     halt.refresh_from_db()
-    said = "is reinstated and serves again" if halt.closed_at else "waits for the next officer's vote"
-    messages.success(request, f"Your vote is recorded. {found} {said}.")
+    said = (
+        _("Your vote is recorded. %(deployment)s is reinstated and serves again.")
+        if halt.closed_at
+        else _("Your vote is recorded. %(deployment)s waits for the next officer's vote.")
+    )
+    messages.success(request, said % {"deployment": found})
     return redirect("deployment", deployment_id=found.id)
 
 
@@ -124,7 +133,10 @@ def vote_withdraw(request: HttpRequest, deployment_id: uuid.UUID) -> HttpRespons
     vote = withdrawing.vote_of(found, request.POST.get("vote"))
     form = WithdrawForm(request.POST)
     withdrawing.vote_withdraw(vote=vote, reason=_reason(form), actor=request.user)  # type: ignore[arg-type]
-    messages.success(request, f"The vote of {vote.institution} is withdrawn and counts no more.")
+    messages.success(
+        request,
+        _("The vote of %(institution)s is withdrawn and counts no more.") % {"institution": vote.institution},
+    )
     return redirect("deployment", deployment_id=found.id)
 
 

@@ -10,6 +10,7 @@ from django.core.paginator import Paginator
 from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.access import requires
@@ -89,7 +90,7 @@ def webhook_list(request: HttpRequest) -> HttpResponse:
 def webhook_revoke(request: HttpRequest, subscription_id: uuid.UUID) -> HttpResponse:
     found = get_object_or_404(WebhookSubscription, id=subscription_id)
     webhooks.subscription_revoke(subscription=found, actor=request.user)
-    messages.success(request, f"{found} is told nothing more.")
+    messages.success(request, _("%(who)s is told nothing more.") % {"who": found})
     return redirect("webhooks")
 
 

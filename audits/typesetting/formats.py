@@ -37,6 +37,11 @@ def day(value: dt.date) -> str:
     return f"{value.day} {MONTHS[value.month - 1]} {value.year}"
 
 
+def days(first: dt.date, last: dt.date) -> str:
+    """A period in words; one day is not "from itself to itself"."""
+    return day(first) if first == last else f"{day(first)} to {day(last)}"
+
+
 def instant(value: dt.datetime | None) -> str:
     """A time in UTC to the second."""
     return "not yet" if value is None else value.astimezone(dt.UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

@@ -35,7 +35,11 @@ def bar_chart(
     """
     read = [(str(r[0]), svg.finite(r[1]), _role(r[2]) if len(r) > 2 else "s1") for r in rows]
     width = svg.WIDTHS[size]
-    canvas = Canvas(width, max(120.0, _HEAD + _FOOT + _ROW * len(read)), palette)
+    left = min(svg.text_width([label for label, _, _ in read]) + 20, 0.36 * width)
+    labels = [svg.wrapped(label, left - 20) for label, _, _ in read]
+    tops = svg.row_tops(labels, _HEAD, _ROW)
+    bottom = tops[-1]
+    canvas = Canvas(width, max(120.0, bottom + _FOOT), palette)
     headers = ("", x_label)
     values = [value for _, value, _ in read if value is not None]
     if not values:
@@ -45,15 +49,13 @@ def bar_chart(
     low, high = min(reach), max(reach)
     if x_range is None or low == high:
         high = high + ((high - low) * 0.04 or 1.0)
-    left = min(svg.text_width([label for label, _, _ in read]) + 20, 0.36 * width)
     right = svg.text_width([svg.number(value) for _, value, _ in read], bold=True) + 20
-    bottom = _HEAD + _ROW * len(read)
     x = Scale(low, high, left, width - right)
 
     _value_axis(canvas, x, bottom, x_label)
-    for index, (label, value, role) in enumerate(read):
-        middle = _HEAD + _ROW * (index + 0.5)
-        canvas.text("c-label", 8, middle + 4, svg.short(label, left - 20))
+    for (_, value, role), label, top, end in zip(read, labels, tops, tops[1:], strict=False):
+        middle = (top + end) / 2
+        canvas.lines("c-label", 8, middle + 4, label)
         if value is not None:
             start, end = sorted((x(0.0), x(value)))
             canvas.shape("rect", f"c-bar {role}", x=start, y=middle - 8, width=max(end - start, 1.0), height=16)

@@ -60,7 +60,11 @@ def interval_chart(
         raise ValueError(f"expected allowed='below', 'above' or '', got {allowed!r}")
     read = [_read(row) for row in rows]
     width = svg.WIDTHS[size]
-    canvas = Canvas(width, max(120.0, _HEAD + _FOOT + _ROW * len(read)), palette)
+    left = min(svg.text_width([r.label for r in read]) + 20, 0.32 * width)
+    labels = [svg.wrapped(r.label, left - 20) for r in read]
+    tops = svg.row_tops(labels, _HEAD, _ROW)
+    bottom = tops[-1]
+    canvas = Canvas(width, max(120.0, bottom + _FOOT), palette)
     headers = (x_label, "Value", f"Lower {level}", f"Upper {level}", "Outcome")
     if not read:
         return canvas.no_data(title=title, description=description, headers=headers, size=size, key=key)
@@ -72,23 +76,30 @@ def interval_chart(
         low, high = min(reach), max(reach)
     elif min(reach) >= 0:
         low = 0.0  # a gap starts at none
-    left = min(svg.text_width([r.label for r in read]) + 20, 0.32 * width)
-    words = svg.text_width([r.word for r in read if r.figures], bold=True)
-    words += 10 if words else 0
-    notes = max(words + svg.text_width([r.figures for r in read]), svg.text_width([r.word for r in read], bold=True))
-    right = min(notes + 20, 0.46 * width)
-    bottom = _HEAD + _ROW * len(read)
+    words, right = _notes(read, width)
     x = Scale(low, high, left, width - right)
 
-    _ground(canvas, x, bottom, threshold, threshold_label, allowed, x_label, len(read))
-    for index, row in enumerate(read):
-        _row(canvas, row, x, _HEAD + _ROW * (index + 0.5), left - 20, words)
+    _ground(canvas, x, tops, threshold, threshold_label, allowed, x_label)
+    for row, label, top, end in zip(read, labels, tops, tops[1:], strict=False):
+        canvas.lines("c-label", 8, (top + end) / 2 + 4, label)
+        _row(canvas, row, x, (top + end) / 2, words)
     table = Table(
         headers,
         tuple((r.label, svg.number(r.value), svg.number(r.lower), svg.number(r.upper), r.word or r.tone) for r in read),
     )
     said = description or _summary(read, threshold, threshold_label, level)
     return canvas.finish(title=title, description=said, table=table, size=size, key=key)
+
+
+def _notes(read: Sequence[_Row], width: float) -> tuple[float | None, float]:
+    """What the outcomes' words take before the figures (None: the figures stand below them), and both together."""
+    word = svg.text_width([r.word for r in read], bold=True)
+    beside = svg.text_width([r.word for r in read if r.figures], bold=True)
+    beside += 10 if beside else 0
+    figures = svg.text_width([r.figures for r in read])
+    if max(beside + figures, word) + 20 <= 0.46 * width:
+        return beside, max(beside + figures, word) + 20
+    return None, max(word, figures) + 20
 
 
 def _read(row: IntervalRow) -> _Row:
@@ -105,10 +116,11 @@ def _read(row: IntervalRow) -> _Row:
 
 
 def _ground(
-    canvas: Canvas, x: Scale, bottom: float, threshold: float | None, words: str, allowed: str, x_label: str, count: int
+    canvas: Canvas, x: Scale, tops: list[float], threshold: float | None, words: str, allowed: str, x_label: str
 ) -> None:
-    for index in range(1, count, 2):
-        canvas.shape("rect", "c-stripe", x=0, y=_HEAD + _ROW * index, width=canvas.width, height=_ROW)
+    bottom = tops[-1]
+    for top, end in list(zip(tops, tops[1:], strict=False))[1::2]:
+        canvas.shape("rect", "c-stripe", x=0, y=top, width=canvas.width, height=end - top)
     if threshold is not None and allowed:
         start, end = (x.start, x(threshold)) if allowed == "below" else (x(threshold), x.end)
         canvas.shape("rect", "c-allowed", x=start, y=_HEAD, width=end - start, height=bottom - _HEAD)
@@ -125,21 +137,19 @@ def _ground(
     canvas.text("c-strong", (x.start + x.end) / 2, bottom + 38, x_label, "middle")
 
 
-def _row(canvas: Canvas, row: _Row, x: Scale, y: float, room: float, words: float) -> None:
+def _row(canvas: Canvas, row: _Row, x: Scale, y: float, words: float | None) -> None:
     role = f"t-{row.tone}"
-    lines = svg.two_lines(row.label, room)
-    for number, line in enumerate(lines):
-        canvas.text("c-label", 8, y + 4 + 13 * (number - (len(lines) - 1) / 2), line)
     if row.lower is not None and row.upper is not None:
         a, b = svg.at(x(row.lower)), svg.at(x(row.upper))
         ends = f"M{a} {svg.at(y - 5)}V{svg.at(y + 5)}M{b} {svg.at(y - 5)}V{svg.at(y + 5)}"
         canvas.shape("path", f"c-whisker {role}", d=f"M{a} {svg.at(y)}H{b}{ends}")
     if row.value is not None:
         _mark(canvas, row.tone, role, x(row.value), y)
+    apart = svg.LEADING / 2 if words is None and row.word and row.figures else 0.0
     if row.word:
-        canvas.text(f"c-tone-text {role}", x.end + 14, y + 4, row.word)
+        canvas.text(f"c-tone-text {role}", x.end + 14, y + 4 - apart, row.word)
     if row.figures:
-        canvas.text("c-label", x.end + 14 + words, y + 4, row.figures)
+        canvas.text("c-label", x.end + 14 + (words or 0.0), y + 4 + apart, row.figures)
 
 
 def _mark(canvas: Canvas, tone: str, role: str, x: float, y: float) -> None:

@@ -1,4 +1,4 @@
-"""Lines over rounds or time, with bands, a limit and labels at their ends; and the small line beside a figure."""
+"""Lines over rounds or time, with bands, a limit and their names; and the small line beside a figure."""
 
 from __future__ import annotations
 
@@ -6,16 +6,13 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from core.charts import svg
+from core.charts import names, svg
 from core.charts.scales import Scale, span, tick_labels, ticks, time_ticks
 from core.charts.svg import Canvas, Chart, Palette, Size, Table
 
 X = float | dt.datetime | dt.date
 Points = Sequence[tuple[X, float | None]] | Sequence[float | None]
 
-_DASHES = ("", "7 3", "2 3", "9 3 2 3", "14 4", "4 2")
-_MARKERS = ("circle", "square", "diamond", "up", "down", "cross")
-_LABEL_GAP = 15.0
 _MOST_MARKERS = 30  # beyond it markers would hide the line; the last point keeps one
 
 
@@ -67,8 +64,8 @@ def line_chart(
     """Lines over a common x axis of numbers or of moments (UTC).
 
     A value that was not measured breaks its line. `y_range` is the least range shown: it grows to hold all data, so
-    that nothing lies outside unseen. Series differ by colour, dash and marker, and are named at their ends. The axis
-    reaches to all `marks`, and the description tells of them.
+    that nothing lies outside unseen. Series differ by colour, dash and marker, and are named in full: at their ends,
+    or, where a name is too long for that, in a key below. The axis reaches to all `marks`; the description tells them.
     """
     width = svg.WIDTHS[size]
     lines = [_read(s) for s in _listed(series)]
@@ -87,11 +84,12 @@ def line_chart(
     steps = ticks(y_low, y_high)
     left = svg.text_width(tick_labels(steps)) + 34
     named = len(lines) > 1
-    right = min(svg.text_width([ln.name for ln in lines], bold=True) + 24, 0.3 * width) if named else 18.0
-    canvas.height = max(canvas.height, 66 + _LABEL_GAP * len(lines))
+    at_ends = names.room_at_ends([ln.name for ln in lines], width) if named else None
+    if at_ends is not None:
+        canvas.height = max(canvas.height, 66 + names.LABEL_GAP * len(lines))
     y = Scale(y_low, y_high, canvas.height - 46, 22)
     xs = sorted({p[0] for ln in lines for p in ln.points} | {_place(mark.at) for mark in marks})
-    x = Scale(*(span(xs) if xs[0] == xs[-1] else (xs[0], xs[-1])), left, width - right)
+    x = Scale(*(span(xs) if xs[0] == xs[-1] else (xs[0], xs[-1])), left, width - (at_ends or 18.0))
 
     _axes(canvas, x, y, steps, xs, timed, x_label, y_label)
     _draw_marks(canvas, marks, x, y)
@@ -101,8 +99,10 @@ def line_chart(
         canvas.text("c-threshold-text", x.start + 4, y(threshold) - 5, words)
     for index, ln in enumerate(lines):
         _draw(canvas, ln, index, x, y)
-    if named:
-        _end_labels(canvas, lines, x, y, right - 22)
+    if at_ends is not None:
+        names.name_at_ends(canvas, lines, x, y)
+    elif named:
+        names.name_below(canvas, lines)
     said = " ".join([description or _summary(lines, threshold, threshold_label), *map(_mark_words, marks)])
     return canvas.finish(title=title, description=said, table=_table(headers, lines), size=size, key=key)
 
@@ -130,7 +130,7 @@ def sparkline(
         canvas.line("c-threshold", x.start, y(threshold), x.end, y(threshold))
     _path(canvas, line, 0, x, y)
     last = line.measured[-1]
-    _marker(canvas, "circle", "c-mark s1", x(last[0]), y(last[1]))
+    names.marker(canvas, 0, x(last[0]), y(last[1]))
     said = description or _summary([line], threshold, "limit")
     return canvas.finish(
         title=title, description=said, table=_table(("Position", title), [line]), size="spark", key=key
@@ -200,15 +200,14 @@ def _axes(
 
 
 def _draw(canvas: Canvas, line: _Line, index: int, x: Scale, y: Scale) -> None:
-    role = f"s{index % 6 + 1}"
     if line.band:
         upper = [f"{svg.at(x(a))} {svg.at(y(high))}" for a, _, high in line.band]
         lower = [f"{svg.at(x(a))} {svg.at(y(low))}" for a, low, _ in reversed(line.band)]
-        canvas.shape("path", f"c-band {role}", d="M" + "L".join(upper + lower) + "Z")
+        canvas.shape("path", f"c-band {names.role_of(index)}", d="M" + "L".join(upper + lower) + "Z")
     _path(canvas, line, index, x, y)
     marked = line.measured if len(line.measured) <= _MOST_MARKERS else [*_alone(line), line.measured[-1]]
     for a, b in marked:
-        _marker(canvas, _MARKERS[index % 6], f"c-mark {role}", x(a), y(b))
+        names.marker(canvas, index, x(a), y(b))
 
 
 def _alone(line: _Line) -> list[tuple[float, float]]:
@@ -242,45 +241,7 @@ def _path(canvas: Canvas, line: _Line, index: int, x: Scale, y: Scale) -> None:
         if b is not None:
             d += f"{'L' if pen else 'M'}{svg.at(x(a))} {svg.at(y(b))}"
         pen = b is not None
-    dash = _DASHES[(index // 6 + index) % 6]
-    canvas.shape("path", f"c-line s{index % 6 + 1}", d=d, **({"stroke_dasharray": dash} if dash else {}))
-
-
-def _marker(canvas: Canvas, kind: str, role: str, x: float, y: float, r: float = 4.0) -> None:
-    corners = {
-        "square": ((-r, -r), (r, -r), (r, r), (-r, r)),
-        "diamond": ((0, -1.3 * r), (1.3 * r, 0), (0, 1.3 * r), (-1.3 * r, 0)),
-        "up": ((0, -1.2 * r), (1.2 * r, r), (-1.2 * r, r)),
-        "down": ((0, 1.2 * r), (1.2 * r, -r), (-1.2 * r, -r)),
-        "cross": ((-r, -r / 2.5), (-r / 2.5, -r / 2.5), (-r / 2.5, -r), (r / 2.5, -r), (r / 2.5, -r / 2.5),
-                  (r, -r / 2.5), (r, r / 2.5), (r / 2.5, r / 2.5), (r / 2.5, r), (-r / 2.5, r), (-r / 2.5, r / 2.5),
-                  (-r, r / 2.5)),
-    }  # fmt: skip
-    if kind == "circle":
-        canvas.shape("circle", role, cx=x, cy=y, r=r)
-    else:
-        points = " ".join(f"{svg.at(x + dx)},{svg.at(y + dy)}" for dx, dy in corners[kind])
-        canvas.shape("polygon", role, points=points)
-
-
-def _end_labels(canvas: Canvas, lines: list[_Line], x: Scale, y: Scale, room: float) -> None:
-    """Names at the ends of the lines, moved apart where they would overlap, each tied to its line by a leader."""
-    ends = sorted(((y(ln.measured[-1][1]), i, ln) for i, ln in enumerate(lines) if ln.measured), key=lambda e: e[:2])
-    places: list[float] = []
-    for wanted, _, _ in ends:
-        places.append(max(wanted, places[-1] + _LABEL_GAP) if places else max(wanted, y.end))
-    over = places[-1] - y.start if places else 0
-    if over > 0:
-        floor = y.start
-        for i in range(len(places) - 1, -1, -1):
-            places[i] = min(places[i], floor)
-            floor = places[i] - _LABEL_GAP
-    for (wanted, index, ln), place in zip(ends, places, strict=True):
-        role = f"s{index % 6 + 1}"
-        start = x(ln.measured[-1][0]) + 6
-        bend = f"M{svg.at(start)} {svg.at(wanted)}L{svg.at(x.end + 12)} {svg.at(place)}"
-        canvas.shape("path", f"c-leader {role}", d=bend)
-        canvas.text(f"c-series-text {role}", x.end + 15, place + 4, svg.short(ln.name, room, bold=True))
+    names.stroke(canvas, index, d)
 
 
 def _table(headers: Sequence[str], lines: list[_Line]) -> Table:

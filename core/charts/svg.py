@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import itertools
 import math
 import re
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -19,6 +21,7 @@ Size = Literal["m", "s"]
 WIDTHS: dict[str, int] = {"m": 680, "s": 400}
 CHARACTER = 7.0  # width of an average character of the label font, in user units; the broadest fallback font fits
 BOLD = 1.15  # and how much more a bold one takes
+LEADING = 13.0  # from line to line of one label
 NOT_MEASURED = "not measured"
 
 # XML 1.0 has no way to write these, not even escaped, and typst's parser refuses a file that holds one.
@@ -115,6 +118,11 @@ class Canvas:
         placed = f' x="{at(x)}" y="{at(y)}" text-anchor="{anchor}"{turned}{font}'
         self.parts.append(f"<text{self.look(role)}{placed}>{clean(words)}</text>")
 
+    def lines(self, role: str, x: float, middle: float, lines: Sequence[str]) -> None:
+        """Lines of text under each other, centred on a height."""
+        for number, words in enumerate(lines):
+            self.text(role, x, middle + LEADING * (number - (len(lines) - 1) / 2), words)
+
     def finish(self, *, title: str, description: str, table: Table, size: str, key: str) -> Chart:
         """The drawing, named for assistive technology by its own title and description."""
         body = "".join(self.parts)
@@ -186,13 +194,16 @@ def short(words: str, width: float, *, bold: bool = False) -> str:
     return words if len(words) <= most else words[: most - 1].rstrip() + "\u2026"
 
 
-def two_lines(words: str, width: float) -> tuple[str, ...]:
-    """`words` on one line where they fit, else broken at a space into two, the second cut if it must be."""
-    most = max(3, int(width / CHARACTER + 1e-6))
-    place = words.rfind(" ", 0, most + 1)
-    if len(words) <= most or place < most // 3:
-        return (short(words, width),)
-    return words[:place], short(words[place + 1 :], width)
+def wrapped(words: str, width: float, *, bold: bool = False) -> tuple[str, ...]:
+    """`words` whole, in lines of at most a width: broken at spaces and hyphens, and inside a word that is too long."""
+    most = max(3, int(width / (CHARACTER * (BOLD if bold else 1.0)) + 1e-6))
+    return tuple(textwrap.wrap(words, most)) or (words,)
+
+
+def row_tops(labels: Sequence[Sequence[str]], head: float, row: float) -> list[float]:
+    """Where each row begins and the last one ends: as high as `row`, or higher where a label has many lines."""
+    heights = [max(row, LEADING * len(lines) + 6) for lines in labels]
+    return list(itertools.accumulate(heights, initial=head))
 
 
 def text_width(words: Sequence[str], *, bold: bool = False) -> float:

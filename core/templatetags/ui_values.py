@@ -12,14 +12,17 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.timesince import timesince
-from django.utils.translation import get_language, gettext, gettext_noop
+from django.utils.translation import gettext, gettext_noop
 
 from core import clock
 from core.charts.svg import finite
 from core.charts.svg import number as number_text
+from core.spoken import inside, spoken
 from core.templatetags.icons import ICONS
 
 register = template.Library()
+register.filter(spoken)
+register.filter(inside)
 
 ABSENT = gettext_noop("not measured")
 _NOT_YET = gettext_noop("not yet")
@@ -27,22 +30,6 @@ _NOT_YET = gettext_noop("not yet")
 
 def _absent(words: str) -> SafeString:
     return format_html('<span class="absent">{}</span>', spoken(words))
-
-
-@register.filter
-def spoken(words: object) -> object:
-    """Words that Python has in English, in the reader's language where that is known. Never for what people wrote.
-
-    So labels of forms, choices and facts stay English in exports, in the API and in what is stored.
-    """
-    return gettext(str(words)) if words and not isinstance(words, int | float) else words
-
-
-@register.filter
-def inside(words: object) -> str:
-    """`spoken` within a sentence, where English has small letters and German keeps its nouns as they are."""
-    said = str(spoken(words))
-    return said.lower() if (get_language() or "en").startswith("en") else said
 
 
 def digits_of(number: float, digits: int) -> str:

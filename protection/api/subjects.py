@@ -108,12 +108,6 @@ class GrantedErasureInput(serializers.Serializer):
     )
 
 
-class ReceiptsOutput(serializers.Serializer):
-    """One for each site of the hospital that knew the patient. They are shown this once, for the person."""
-
-    receipts = ReceiptOutput(many=True)
-
-
 _STEPS = {
     "confirm": requests.identity_confirm, "fulfil": requests.request_fulfil, "grant": requests.erasure_grant,
     "extend": requests.deadline_extend, "refuse": requests.request_refuse, "withdraw": requests.request_withdraw,
@@ -182,12 +176,12 @@ class SubjectObjection(_Scoped):
 class SubjectErasure(_Scoped):
     action_name = "people.erase"
 
-    @extend_schema(request=GrantedErasureInput, responses={201: ReceiptsOutput}, operation_id="subject_erase")
+    @extend_schema(request=GrantedErasureInput, responses={201: ReceiptOutput}, operation_id="subject_erase")
     def post(self, request: Request, request_id: uuid.UUID) -> Response:
-        """Carry out an erasure that the hospital granted. The receipts are in this answer alone."""
+        """Carry out an erasure that the hospital granted. The receipt is in this answer alone."""
         found, told = self.get_object(), given(GrantedErasureInput, request)
-        receipts = requests.erasure_carry_out(request=found, actor=person(request), **told)
-        return Response(ReceiptsOutput({"receipts": receipts}).data, status=201, headers=NO_STORE)
+        receipt = requests.erasure_carry_out(request=found, actor=person(request), **told)
+        return Response(ReceiptOutput(receipt).data, status=201, headers=NO_STORE)
 
 
 class SubjectJson(_Scoped):

@@ -16,7 +16,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from qflethics.demo.story import Figures, Scenario
+from qflethics.demo.stage import Figures
+from qflethics.demo.story import Scenario
 
 
 @dataclass

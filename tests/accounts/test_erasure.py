@@ -50,7 +50,7 @@ def erase(story, who: User, **changes) -> erasure.Receipt:
 
 
 def erase_patient(story, **changes) -> erasure.Receipt:
-    given = {"site": "north", "patient": PATIENT, "confirm": PATIENT, "ground": GROUND}
+    given = {"institution": story.people.north, "patient": PATIENT, "confirm": PATIENT, "ground": GROUND}
     return erasure.patient_erase(**{**given, "actor": story.people.administrator2, **changes})
 
 
@@ -338,7 +338,7 @@ def test_a_patient_who_is_not_there_is_told_so_and_nothing_is_erased(story):
     for change in (
         {"patient": "MRN-9", "confirm": "MRN-9"},
         {"confirm": "MRN-4711"},
-        {"site": "south"},
+        {"institution": story.people.south},
         {"ground": ""},
     ):
         with pytest.raises(ApplicationError):
@@ -373,11 +373,30 @@ def test_the_page_says_what_the_law_keeps(story, client_of):
 
 
 def test_a_patient_is_erased_on_the_page(story, client_of):
-    client, form = client_of(story.people.administrator), {"site": "north", "patient": PATIENT, "ground": "c"}
+    client = client_of(story.people.administrator)
+    form = {"institution": str(story.people.north.pk), "patient": PATIENT, "ground": "c"}
     assert "differ" in client.post("/people/erase-patient/", {**form, "confirm": "MRN"}).content.decode()
     page = client.post("/people/erase-patient/", {**form, "confirm": PATIENT}).content.decode()
     assert "receipt" in page.lower() and PATIENT not in page
     assert PatientKey.objects.count() == 1
+
+
+def test_who_administers_one_hospital_is_offered_its_patients_alone(story, client_of):
+    people = story.people
+    Membership.objects.create(user=people.operator_south, institution=people.south, role="administrator")
+    client = client_of(User.objects.get(pk=people.operator_south.pk))
+    page = client.get("/people/erase-patient/").content.decode()
+    assert "Hospital south" in page and "Hospital north" not in page
+    form = {"patient": PATIENT, "confirm": PATIENT, "ground": "c"}
+    page = client.post("/people/erase-patient/", {**form, "institution": str(people.north.pk)}).content.decode()
+    assert "not one of the available choices" in page
+    where, kind = "/api/v1/patient-erasures", "application/json"
+    assert client.post(where, {**form, "institution": "north"}, kind).status_code == 403
+    answer = client.post(where, {**form, "institution": "nowhere"}, kind)
+    assert answer.status_code == 400 and "expected one of: south" in answer.json()["message"]
+    assert PatientKey.objects.count() == 2
+    answer = client_of(people.administrator).post(where, {**form, "institution": "north"}, kind)
+    assert answer.status_code == 201 and PatientKey.objects.count() == 1
 
 
 def test_people_of_an_institution_see_their_own(story, client_of):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import itertools
 import math
 import re
 from xml.etree import ElementTree
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 
 from core.charts import Chart, Mark, Series, bar_chart, histogram, interval_chart, line_chart, sparkline
 from core.charts.scales import Scale, tick_labels, ticks, time_ticks
-from core.charts.svg import number
+from core.charts.svg import WIDTHS, number, text_width
 
 NAN = float("nan")
 EVIL = '"><script>alert(1)</script>&\x00\x1b'
@@ -203,6 +204,59 @@ def test_names_of_lines_that_end_together_do_not_overlap():
     places = sorted(float(e.get("y", "")) for e in elements(chart, "text", "c-series-text"))
     assert all(b - a >= 14.9 for a, b in zip(places, places[1:], strict=False))
     assert places[-1] <= float(parsed(chart).get("height", ""))
+
+
+NAMES = ["Universitätsklinikum Frankfurt am Main", "Quantum model", "Klassischer Zwilling"]
+
+
+@pytest.mark.parametrize("size", ["s", "m"])
+@pytest.mark.parametrize("palette", ["screen", "print"])
+@pytest.mark.parametrize("count", [2, 7])
+def test_names_too_long_for_the_ends_stand_whole_in_a_key_below(size, palette, count):
+    names = [f"{name} {i}" for i, name in zip(range(count), itertools.cycle(NAMES), strict=False)]
+    short, long = ({name: [0.5, 0.8] for name in some} for some in (["A", "B"], names))
+    within, below = line(short, size=size, palette=palette), line(long, size=size, palette=palette)
+    drawn = [e for e in elements(below, "text") if (e.text or "") in names]
+    assert [e.text for e in drawn] == names, "in the order of the lines"
+    plot, height = (float(parsed(chart).get("height", "")) for chart in (within, below))
+    assert all(plot < float(e.get("y", "")) < height for e in drawn)
+    taken = [(float(e.get("y", "")), float(e.get("x", "")), text_width([e.text or ""], bold=True)) for e in drawn]
+    assert all(x + width <= WIDTHS[size] for _, x, width in taken)
+    assert all(y < b or x + width < a for (y, x, width), (b, a, _) in itertools.pairwise(taken)), "none over another"
+
+
+def test_each_name_of_a_key_has_the_look_of_its_line():
+    chart = line({f"A long name of a hospital, number {i}": [i, i + 1] for i in range(3)}, size="s")
+    looks = [(e.get("class"), e.get("stroke-dasharray")) for e in elements(chart, "path", "c-line")]
+    assert looks[:3] == looks[3:] and len(set(looks)) == 3
+    assert len(elements(chart, "polygon", "s2")) == 3, "two points and the key"
+
+
+@pytest.mark.parametrize("size", ["s", "m"])
+@pytest.mark.parametrize(
+    "label", [*NAMES, "Falsch-Negativ-Rate nach Altersgruppe und Geschlecht, alle Standorte", "x" * 90]
+)
+def test_labels_of_rows_are_whole_and_within_their_row(label, size):
+    for chart in (
+        interval_chart(
+            [(label, 0.1, 0.0, 0.2, "pass"), ("B", 0.1, 0.0, 0.2, "plain")], threshold=0.1, title="", size=size
+        ),
+        bars([(label, 0.6), ("B", 0.2)], size=size),
+    ):
+        said = [e for e in elements(chart, "text", "c-label") if e.get("x") == "8"]
+        *parts, other = said
+        assert "".join(e.text or "" for e in parts).replace(" ", "") == label.replace(" ", "")
+        lines = [float(e.get("y", "")) for e in said]
+        assert all(b - a >= 12.9 for a, b in itertools.pairwise(lines))
+
+
+@pytest.mark.parametrize("size", ["s", "m"])
+def test_outcome_and_figures_of_a_row_are_within_the_drawing(size):
+    chart = forest([("Age", 0.083, 0.041, 0.124, "inconclusive"), ("Sex", -0.083, -0.141, 0.124, "pass")], size=size)
+    for e in elements(chart, "text"):
+        bold = "c-label" not in e.get("class", "")
+        if e.get("text-anchor") == "start":
+            assert float(e.get("x", "")) + text_width([e.text or ""], bold=bold) <= WIDTHS[size], e.text
 
 
 def test_moments_are_an_axis_in_utc():

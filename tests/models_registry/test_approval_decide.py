@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from django.utils import translation
 
 from accounts.models import Membership
 from core.errors import ApplicationError, Conflict, Forbidden
@@ -46,6 +47,21 @@ def test_the_administrator_waits_for_the_officers_and_is_told_what_is_missing(
 
     with pytest.raises(Conflict, match=r"1 more ethics officer; officers of 2 different institutions \(so far 1\)"):
         decide(approval, world.people.administrator2)
+
+
+def test_refusals_are_in_the_readers_language(world: World, approval: ApprovalRequest) -> None:
+    people = world.people
+    decide(approval, people.officer_north)
+    for actor, english, german in (
+        (people.officer_north, "already decided on this request", "schon entschieden (Antrag)"),
+        (people.administrator, "You made this request", "selbst vorgelegt haben (Antrag)"),
+        (people.administrator2, "The officers decide first", "Zuerst entscheiden die Ethikbeauftragten"),
+        (people.auditor, "the federation's institutions decide", "(aus den Einrichtungen der Föderation)"),
+    ):
+        for language, words in (("en", english), ("de", german)):
+            with translation.override(language), pytest.raises(ApplicationError) as refused:
+                decide(approval, actor)
+            assert words in refused.value.message
 
 
 def test_two_officers_of_one_institution_are_not_enough(world: World, approval: ApprovalRequest) -> None:

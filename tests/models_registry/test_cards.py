@@ -138,8 +138,8 @@ def test_the_data_are_described_from_the_sites_manifests(version: Version) -> No
     said = version.cards.get().content["AISystemFacts"]["DevelopmentDataCharacterization"]
 
     assert said == (
-        "Hospital north: 10000 patients (sex: female 5000, male 5000). "
-        "Hospital south: 10000 patients (sex: female 5000, male 5000)."
+        "Hospital north: 10,000 patients (sex: female 5,000, male 5,000). "
+        "Hospital south: 10,000 patients (sex: female 5,000, male 5,000)."
     )
 
 

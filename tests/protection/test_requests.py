@@ -184,7 +184,7 @@ def test_a_patient_erased_elsewhere_is_forgotten_here_too(world, deployment):
     from accounts.erasure import patient_erase
 
     found = received(world)
-    given = {"site": "north", "patient": PATIENT, "confirm": PATIENT}
+    given = {"institution": world.people.north, "patient": PATIENT, "confirm": PATIENT}
     receipt = patient_erase(**given, ground="b", actor=world.people.administrator)
     assert receipt.forgotten["numbers in requests"] == 1
     found.refresh_from_db()

@@ -4,7 +4,7 @@ import uuid
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from accounts.erasure import Ground, Receipt, patient_erase, subject_erase
+from accounts.erasure import Ground, Receipt, hospital_named, patient_erase, subject_erase
 from accounts.models import User
 from core.errors import ApplicationError
 
@@ -15,7 +15,8 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         who = parser.add_mutually_exclusive_group(required=True)
         who.add_argument("--user", type=uuid.UUID, metavar="UUID", help="a person of the platform")
-        who.add_argument("--patient", nargs=2, metavar=("SITE", "NUMBER"), help="a patient, as the site numbers them")
+        named = ("HOSPITAL", "NUMBER")
+        who.add_argument("--patient", nargs=2, metavar=named, help="a patient, as the hospital numbers them")
         parser.add_argument("--by", required=True, metavar="EMAIL", help="the administrator who does this")
         parser.add_argument("--ground", required=True, choices=Ground.values, help="letter of GDPR Art. 17(1)")
         parser.add_argument("--confirm", required=True, help="the person's address, or the patient's number again")
@@ -36,8 +37,8 @@ class Command(BaseCommand):
             raise CommandError("--by names nobody; expected the address of an administrator.")
         given = {"actor": actor, "ground": options["ground"], "confirm": options["confirm"]}
         if options["patient"]:
-            site, patient = options["patient"]
-            return patient_erase(site=site, patient=patient, **given)
+            slug, patient = options["patient"]
+            return patient_erase(institution=hospital_named(slug, actor), patient=patient, **given)
         subject = User.objects.filter(pk=options["user"]).first()
         if subject is None:
             raise CommandError(f"There is nobody with the id {options['user']}.")

@@ -166,22 +166,32 @@ def subgroup_scan(
     quantile = _quantile(cells, usable, task, confidence, draws, streams[0])
     lower = max(float((harm.excess - quantile * harm.error).max()) for harm in usable)
     upper = max(float((harm.excess + quantile * harm.error).max()) for harm in usable)
-    findings, widest = [], []
-    for harm in usable:
-        scores = _scores(harm, harm.harmed, binary)
-        p = _p_value(harm, float(scores.max()), binary, replicates, streams[1])
-        best = _finding(found, harm, int(scores.argmax()), float(scores.max()), p, quantile)
-        findings.append(best if best.score > 0 else replace(best, subgroup=""))
-        far = int((harm.excess + quantile * harm.error).argmax())
-        widest.append(_finding(found, harm, far, float(scores[far]), p, quantile))
-    complete = len(usable) == len(harms)
-    verdict = Verdict.FAIL if lower > threshold else Verdict.INCONCLUSIVE
-    if verdict is Verdict.INCONCLUSIVE and upper <= threshold and complete:
-        verdict = Verdict.PASS
+    told = [_worst_of(found, harm, quantile, binary, replicates, streams[1]) for harm in usable]
     return Scan(
-        verdict, max(float(harm.excess.max()) for harm in usable), lower, upper, tuple(findings), tuple(widest),
+        _verdict(lower, upper, threshold, complete=len(usable) == len(harms)),
+        max(float(harm.excess.max()) for harm in usable), lower, upper,
+        tuple(best for best, _ in told), tuple(widest for _, widest in told),
         searched, len(found.conditions), found.crossed, quantile,
     )  # fmt: skip
+
+
+def _worst_of(
+    found: Subgroups, harm: _Harm, quantile: float, binary: bool, replicates: int, rng: np.random.Generator
+) -> tuple[Finding, Finding]:
+    """Of one harm, the subgroup with the highest score (nameless if none scores), and the one of the highest bound."""
+    scores = _scores(harm, harm.harmed, binary)
+    p = _p_value(harm, float(scores.max()), binary, replicates, rng)
+    best = _finding(found, harm, int(scores.argmax()), float(scores.max()), p, quantile)
+    far = int((harm.excess + quantile * harm.error).argmax())
+    widest = _finding(found, harm, far, float(scores[far]), p, quantile)
+    return best if best.score > 0 else replace(best, subgroup=""), widest
+
+
+def _verdict(lower: float, upper: float, threshold: float, *, complete: bool) -> Verdict:
+    """`complete`: every harm could be searched, without which nothing passes."""
+    if lower > threshold:
+        return Verdict.FAIL
+    return Verdict.PASS if upper <= threshold and complete else Verdict.INCONCLUSIVE
 
 
 def _harm(

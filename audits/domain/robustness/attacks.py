@@ -14,7 +14,7 @@ References
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -183,10 +183,9 @@ def attack(
         if start:
             x = box.into(data.x + rng.uniform(-epsilon, epsilon, size=data.x.shape))
             seen = probe(model, data, x)
-        for step in range(steps):
-            x = box.into(x + STEP_SHARE * epsilon / steps * np.sign(seen.gradient))
-            seen = probe(model, data, x)
-            best_x, best = _worse_of(best_x, best, x, seen, data)
+        climbed = _climb(model, data, box, x, seen, STEP_SHARE * epsilon / steps, steps)
+        for step, (point, there) in enumerate(climbed):
+            best_x, best = _worse_of(best_x, best, point, there, data)
             tell(4 + start * steps + step, total)
     moved = np.abs(clean.gradient).reshape(len(data.x), -1).max(axis=1) > 0
     return Attacked(
@@ -195,6 +194,16 @@ def attack(
         {"fgsm": fast_x, "pgd": best_x, "random": random_x},
         data.n_patients - len(np.unique(data.patient_index[moved])),
     )
+
+
+def _climb(
+    model: Model, data: SiteData, box: Box, x: Inputs, seen: Probe, length: float, steps: int
+) -> Iterator[tuple[Inputs, Probe]]:
+    """Projected steps up the loss from one start: each point and what the model does there."""
+    for _ in range(steps):
+        x = box.into(x + length * np.sign(seen.gradient))
+        seen = probe(model, data, x)
+        yield x, seen
 
 
 def _worse_of(best_x: Inputs, best: Probe, x: Inputs, seen: Probe, data: SiteData) -> tuple[Inputs, Probe]:

@@ -16,6 +16,7 @@ from audits.posthoc.assembly.window import Window, identifier, instant, label, p
 from audits.posthoc.rendering import schema
 from audits.predeployment.checks.base import Principle
 from audits.predeployment.models import AuditRun, CheckResult
+from audits.runtime.streams import metric_words
 
 TITLES = {
     "bias_score": "Bias score",
@@ -111,7 +112,7 @@ def _gap(worst: Any) -> dict[str, Any] | None:
         return None
     attribute = f"{worst['attribute']} " if worst.get("attribute") else ""
     return {
-        "metric": label(worst["metric"]),
+        "metric": label(metric_words(worst["metric"])),
         "group_low": label(f"{attribute}{worst.get('lower_group', '')}"),
         "group_high": label(f"{attribute}{worst.get('higher', '')}"),
         "rate_low": rates[0],

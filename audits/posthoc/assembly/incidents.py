@@ -10,6 +10,7 @@ from django.db.models import Q
 from audits.posthoc.assembly.records import deployment_id
 from audits.posthoc.assembly.window import Window, identifier, instant, label, prose
 from audits.runtime.models import Halt
+from audits.runtime.streams import metric_words
 
 _KINDS = {"officer": "manual halt", "chain": "halt by chain"}
 _LARGEST_LOG = 700.0  # e^700 is the largest power that a double holds with room to spare
@@ -57,7 +58,7 @@ def _figures(alarm: dict[str, Any]) -> dict[str, Any]:
     named = [alarm.get("higher"), alarm.get("lower")]
     groups = alarm.get("groups") or [f"{attribute}{name}" for name in named if name]
     return {
-        "metric": label(alarm["metric"]) if alarm.get("metric") else None,
+        "metric": label(metric_words(alarm["metric"])) if alarm.get("metric") else None,
         "groups": [label(group) for group in groups],
         "gap": min(abs(float(gap)), 1.0) if isinstance(gap, int | float) else None,
         "wealth": _evidence(alarm, "wealth", "log_evidence"),

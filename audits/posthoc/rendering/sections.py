@@ -129,7 +129,7 @@ def _results(audit: s.Audit) -> list[list[Cell]]:
         rows.append([text("LIME interpretability"), text(f.number(lime.score)), text(condition), muted("reported")])
     for metric in audit.group_metrics:
         condition = f"{metric.attribute}; {f.interval(metric.low, metric.high)}; fair at {metric.ideal:g}"
-        name = stack(text(metric.name), muted("AIF360"))
+        name = stack(text(metric.name[:1].upper() + metric.name[1:]), muted("AIF360"))
         rows.append([name, text(f.number(metric.value)), text(condition), muted("reported")])
     for attack in audit.attacks:
         condition = f"{attack.statistic}; {f.interval(attack.low, attack.high)}; limit: {attack.limit}"

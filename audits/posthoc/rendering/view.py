@@ -73,7 +73,7 @@ def lay_out(report: s.Report, *, digest: str, charts: Mapping[str, list[Block]],
 
 
 def _cover(report: s.Report, digest: str) -> dict[str, Any]:
-    period = f"{f.day(report.period.start)} to {f.day(report.period.end)}"
+    period = f.days(report.period.start, report.period.end)
     title = _TITLES[report.kind]
     return {
         "title": title,

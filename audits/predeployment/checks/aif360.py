@@ -51,7 +51,14 @@ def _worst(rows: Sequence[Aif360Value]) -> tuple[float | None, str]:
 
 def _table(title: str, found: Sequence[Aif360Value]) -> Table:
     rows = tuple(
-        (r.attribute, r.metric.replace("_", " "), r.value, r.group, r.compared_with, r.reason or r.meaning)
+        (
+            r.attribute or "all patients",
+            r.metric.replace("_", " "),
+            r.value,
+            r.group or "",
+            r.compared_with or "",
+            r.reason or r.meaning,
+        )
         for r in found
     )
     return Table(title, ("Attribute", "Metric", "Value", "Group", "Compared with", "What it means"), rows)

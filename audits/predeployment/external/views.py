@@ -8,6 +8,7 @@ from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -51,7 +52,10 @@ def external_new(request: HttpRequest, version_id: uuid.UUID) -> HttpResponse:
         except ApplicationError as error:
             form.add_error(None, error.message)
         else:
-            messages.success(request, f"{made.board} is invited. Pass the link on this page to its auditor.")
+            messages.success(
+                request,
+                _("%(board)s is invited. Pass the link on this page to its auditor.") % {"board": made.board},
+            )
             return redirect("external_audit", made.id)
     context = {"version": version, "form": form, "no_data": why_none(version)}
     return render(request, "audits_predeployment/external_new.html", context, status=400 if form.errors else 200)

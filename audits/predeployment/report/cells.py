@@ -37,10 +37,21 @@ def shown(value: Any, *, absent: str = _ABSENT) -> str:
     return str(value)
 
 
+def alike(values: Sequence[Any], *, absent: str = _ABSENT) -> list[str]:
+    """Values that are read beside each other: numbers of everyday size with three decimals each, as in sentences."""
+    floats = [abs(v) for v in values if isinstance(v, float)]
+    plain = floats and all(v < 1000 and (v == 0 or v >= 0.001) for v in floats)
+    return [f.number(v) if plain and isinstance(v, float) else shown(v, absent=absent) for v in values]
+
+
 def result_table(given: Mapping[str, Any]) -> list[Block]:
     """One table of a result, its columns as wide as their texts need, and its note."""
     columns, rows = given["columns"], given["rows"]
-    cells = [[_cell(value, first=place == 0) for place, value in enumerate(row)] for row in rows[:MOST_ROWS]]
+    columns_shown = [alike(column) for column in zip(*rows[:MOST_ROWS], strict=True)]
+    cells = [
+        [_cell(value, said, first=place == 0) for place, (value, said) in enumerate(zip(row, words, strict=True))]
+        for row, words in zip(rows[:MOST_ROWS], zip(*columns_shown, strict=True), strict=True)
+    ]
     nothing = f"{given['title']}: no rows."
     found = [table_or_empty(nothing, given["title"], _columns(columns, rows[:MOST_ROWS]), cells)]
     if len(rows) > MOST_ROWS:
@@ -50,10 +61,10 @@ def result_table(given: Mapping[str, Any]) -> list[Block]:
     return found
 
 
-def _cell(value: Any, *, first: bool) -> Cell:
+def _cell(value: Any, said: str, *, first: bool) -> Cell:
     if value is None:
         return muted(_ABSENT)
-    return strong(shown(value)) if first else text(shown(value))
+    return strong(said) if first else text(said)
 
 
 def _columns(heads: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[tuple[str, float, str]]:

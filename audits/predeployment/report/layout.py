@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from audits.predeployment.figures import drawn
-from audits.predeployment.report.cells import result_table, shown, words_of
+from audits.predeployment.report.cells import alike, result_table, shown, words_of
 from audits.predeployment.report.verifying import PROGRAM, STEPS
 from audits.typesetting import formats as f
 from audits.typesetting.blocks import (
@@ -30,6 +30,7 @@ from audits.typesetting.blocks import (
 )
 from audits.typesetting.pdf import Picture, picture, typeset
 from federation.domain.messages import canonical
+from models_registry.card_facts import KINDS
 
 L, R = "left", "right"
 Report = Mapping[str, Any]
@@ -129,8 +130,8 @@ def _overview(report: Report) -> list[Block]:
         facts(
             ("Model", stack(text(model["name"]), mono(model["version"]))),
             ("Task", text(model["task"])),
-            ("Quantum model", stack(text(model["quantum"]), mono(model["weights_sha256"]))),
-            ("Classical twin", stack(text(model["classical_twin"]), mono(model["baseline_weights_sha256"]))),
+            ("Quantum model", stack(text(_kind(model["quantum"])), mono(model["weights_sha256"]))),
+            ("Classical twin", stack(text(_kind(model["classical_twin"])), mono(model["baseline_weights_sha256"]))),
             ("Configuration", mono(model["config_sha256"])),
             ("Policy", stack(text(policy["name"] or "none"), mono(policy["sha256"] or "no digest"))),
             ("Seed", text(str(policy["fixed"]["seed"]))),
@@ -141,8 +142,8 @@ def _overview(report: Report) -> list[Block]:
 
 def _side_by_side(report: Report) -> list[Block]:
     def figure(value: Any, bounds: list[float | None]) -> Cell:
-        low, high = bounds
-        return stack(text(shown(value)), *([] if low is None else [muted(f"{shown(low)} to {shown(high)}")]))
+        said, low, high = alike([value, *bounds])
+        return stack(text(said), *([] if bounds[0] is None else [muted(f"{low} to {high}")]))
 
     rows = [
         [
@@ -165,13 +166,14 @@ def _outcome(part: Mapping[str, Any]) -> str:
 def _check(part: Mapping[str, Any], pictures: dict[str, Picture]) -> list[Block]:
     row = part["content"]
     told = row["provenance"]
+    value, low, high, limit = alike([row[name] for name in ("value", "lower", "upper", "threshold")])
     blocks = [
         subheading(row["title"], _outcome(part), told.get("question", "")),
         paragraph(row["sentence"]),
         facts(
-            ("Figure", strong(shown(row["value"]))),
-            (_level(row["level"]), text(_bounds(row))),
-            ("Limit", text(shown(row["threshold"], absent="none"))),
+            ("Figure", strong(value)),
+            (_level(row["level"]), text(_bounds(row, low, high))),
+            ("Limit", text("none" if row["threshold"] is None else limit)),
             ("Weight", text(DECIDES[row["decides"]])),
             ("What would change it", text(row["change"] or "nothing is said")),
         ),
@@ -185,15 +187,19 @@ def _check(part: Mapping[str, Any], pictures: dict[str, Picture]) -> list[Block]
     return [*blocks, _measured(part)]
 
 
+def _kind(name: str) -> str:
+    words = KINDS.get(name, name)
+    return words[:1].upper() + words[1:]
+
+
 def _level(level: float | None) -> str:
     return "Interval" if level is None else f"Interval, {level:.0%}".replace("%", " %")
 
 
-def _bounds(row: Mapping[str, Any]) -> str:
+def _bounds(row: Mapping[str, Any], low: str, high: str) -> str:
     if row["lower"] is None and row["upper"] is None:
         return "none"
-    low, high = (shown(row[name], absent="open") for name in ("lower", "upper"))
-    return f"{low} to {high}"
+    return f"{'open' if row['lower'] is None else low} to {'open' if row['upper'] is None else high}"
 
 
 def _measured(part: Mapping[str, Any]) -> Block:
@@ -201,7 +207,9 @@ def _measured(part: Mapping[str, Any]) -> Block:
     rows: list[tuple[str, Cell]] = [("It needs", text(", ".join(told.get("inputs", [])) or "nothing"))]
     for label, name in (("Settings", "settings"), ("Seeds", "seeds"), ("Versions", "versions")):
         if told.get(name):
-            rows.append((label, text(shown(told[name]))))
+            # a seed is a name, not an amount: no spaces between its thousands
+            given = {key: str(seed) for key, seed in told[name].items()} if name == "seeds" else told[name]
+            rows.append((label, text(shown(given))))
     if part["seconds"]:
         rows.append(("Seconds", text(shown(part["seconds"]))))
     return facts(*rows, ("SHA-256 of the result", mono(part["sha256"])))

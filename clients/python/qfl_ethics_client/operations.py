@@ -3858,8 +3858,8 @@ class Operations(Transport):
         body: shapes.GrantedErasureInput,
         *,
         if_match: str | None = None,
-    ) -> shapes.ReceiptsOutput:
-        """Carry out an erasure that the hospital granted. The receipts are in this answer alone.
+    ) -> shapes.ReceiptOutput:
+        """Carry out an erasure that the hospital granted. The receipt is in this answer alone.
 
         Needs the right `people.erase`: Administrator.
         """

@@ -1904,7 +1904,7 @@ class ParticipantOutput(TypedDict):
 
 
 class PatientErasureInput(TypedDict):
-    site: str
+    institution: str
     patient: str
     confirm: str
     ground: "GroundEnum"
@@ -2264,12 +2264,6 @@ class ReceiptOutput(TypedDict):
     reference: str
     salt: str
     forgotten: dict[str, int]
-
-
-class ReceiptsOutput(TypedDict):
-    """One for each site of the hospital that knew the patient. They are shown this once, for the person."""
-
-    receipts: list["ReceiptOutput"]
 
 
 ReconsiderationChoice: TypeAlias = Literal["retrain", "retire"]

@@ -23,10 +23,11 @@ import torch
 from torch import Tensor, nn
 
 from federation.domain.quantum.adjoint import Adjoint, local_vectors, plain
+from federation.domain.quantum.building import build
 from federation.domain.quantum.circuits import CircuitShape, plan_of
 from federation.domain.quantum.errors import NotFinite, TooLarge, Unsupported, WrongShape, ZeroNorm
 from federation.domain.quantum.plan import Plan, Readout
-from federation.domain.quantum.program import Program, Table, build
+from federation.domain.quantum.program import Program, Table
 
 MAX_QUBITS = 26  # one state of complex128 is then 1 GiB
 SHARE_OF_MEMORY = 0.8

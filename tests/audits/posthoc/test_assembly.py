@@ -70,7 +70,7 @@ def test_people_appear_by_role_institution_and_pseudonym(report, day, tomorrow):
 def test_an_automatic_halt_shows_what_the_detector_saw_and_who_ended_it(day, window):
     automatic, manual = incidents.incidents(window)
     assert (automatic["kind"], automatic["metric"], automatic["groups"]) == (
-        "automatic halt", "tpr", ["sex male", "sex female"],
+        "automatic halt", "true positive rate", ["sex male", "sex female"],
     )  # fmt: skip
     assert automatic["gap"] == 0.214
     assert automatic["threshold"] == pytest.approx(120, rel=1e-3)  # 2M / alpha, from its logarithm

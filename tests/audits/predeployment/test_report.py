@@ -14,6 +14,7 @@ from django.urls import reverse
 
 from audits.predeployment import services
 from audits.predeployment.report import report_json, report_pdf
+from audits.predeployment.report.cells import alike
 from audits.predeployment.report.verifying import PROGRAM
 from core.errors import Conflict
 from core.models import Outbox
@@ -42,6 +43,27 @@ def test_the_json_says_all_that_the_page_says_and_names_what_it_stands_on(audit,
     assert report["policy"]["sha256"] == audit.approved_policy.content_digest
     assert report["ledger"]["finished"]["entry"] > report["ledger"]["started"]["entry"]
     assert report["principles"][0]["id"] == "fairness" and report["side_by_side"][0]["check_id"] == "bias_score"
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ([0.4, 0.343, 0.4807, 0.1], ["0.400", "0.343", "0.481", "0.100"]),
+        ([0.0, 0.08108, None], ["0.000", "0.081", "not measured"]),
+        ([1e-05, 0.5], ["1.00e-05", "0.5"]),  # three decimals would hide the first
+        ([1600, 2.5], ["1\u2009600", "2.500"]),
+        ([48211.0, 1.0], ["48,211", "1"]),
+    ],
+)
+def test_figures_beside_each_other_have_the_same_decimals(values, told):
+    assert alike(values) == [said.replace("-", "\u2212") for said in told]
+
+
+def test_names_and_seeds_are_written_as_names(audit):
+    text = text_of(report_pdf(audit))
+    assert "Variational quantum classifier" in text and "vqc_classifier" not in text
+    seed = str(json.loads(report_json(audit))["policy"]["fixed"]["seed"])
+    assert f"Seeds audit {seed}" in text and "0.343 to 0.481" in text
 
 
 def test_the_same_audit_gives_the_same_bytes(audit):

@@ -296,7 +296,8 @@ def test_a_contested_case_is_seen_at_its_own_site_and_by_the_platform(world, app
 def test_erasing_the_patient_empties_the_name_and_the_decision_goes_on_without_a_label(world, appeal, clinician):
     from accounts.erasure import patient_erase
 
-    patient_erase(site="north", patient="mrn-a", actor=world.people.administrator, ground="c", confirm="mrn-a")
+    given = {"patient": "mrn-a", "confirm": "mrn-a"}
+    patient_erase(institution=world.people.north, actor=world.people.administrator, ground="c", **given)
     appeal.refresh_from_db()
     assert appeal.case_name == ""
     appeals.appeal_take(appeal=appeal, actor=clinician)

@@ -1,5 +1,7 @@
 """The PDF: standards, attachment, text, injection, determinism."""
 
+import copy
+import datetime as dt
 import hashlib
 import re
 import subprocess
@@ -11,6 +13,7 @@ from typing import Any
 import pytest
 
 from audits.posthoc.rendering import RenderError, ReportInvalid, complete, render_pdf, report_bytes, report_digest
+from audits.typesetting.formats import days
 
 ROOT = Path(__file__).parents[4]
 
@@ -31,6 +34,13 @@ def streams_of(pdf: bytes) -> bytes:
         except zlib.error:
             continue
     return b"\n".join(opened)
+
+
+def text_of_pages(pdf: bytes) -> list[str]:
+    text = subprocess.run(
+        ["pdftotext", "-layout", "-enc", "UTF-8", "-", "-"], input=pdf, capture_output=True, check=True
+    )
+    return text.stdout.decode().split("\f")
 
 
 @pytest.fixture
@@ -199,3 +209,24 @@ def test_a_post_quantum_signature_on_the_checkpoint_does_not_fill_the_page(full_
 def test_rendering_needs_no_django() -> None:
     code = "import sys, audits.posthoc.rendering; sys.exit('django' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "words"),
+    [
+        (dt.date(2026, 1, 1), dt.date(2026, 6, 30), "1 January 2026 to 30 June 2026"),
+        (dt.date(2026, 2, 3), dt.date(2026, 2, 3), "3 February 2026"),
+    ],
+)
+def test_a_period_is_told_in_words(first, last, words):
+    assert days(first, last) == words
+
+
+def test_nobody_signs_a_page_of_its_own(full_facts: dict[str, Any]) -> None:
+    """However long the report is: the heading of the sign-off and its lines stand on one page."""
+    for more in (13, 14, 15):  # without that the signatures of these go alone to the next page
+        facts = copy.deepcopy(full_facts)
+        facts["evidence"] += [{**facts["evidence"][0], "id": f"EV-1{number}"} for number in range(more)]
+        pages = text_of_pages(render_pdf(complete(facts), charts={}))
+        (page,) = [page for page in pages if "The undersigned" in page]
+        assert "Chair of the board" in page and "Signature and date" in page, more

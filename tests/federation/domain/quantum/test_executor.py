@@ -12,7 +12,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from federation.domain.quantum import program
+from federation.domain.quantum import building
 from federation.domain.quantum.execution import PennyLaneExecutor, executor
 from federation.domain.quantum.plan import GATES, Plan
 from federation.domain.quantum.simulator import StatevectorSimulator
@@ -110,7 +110,7 @@ def compare(qubits: int, function: Callable[..., Any]) -> None:
 
 @pytest.fixture(params=["fused", "split"])
 def way(request, monkeypatch):
-    monkeypatch.setattr(program, "MAX_FUSED_QUBITS", 6 if request.param == "fused" else 0)
+    monkeypatch.setattr(building, "MAX_FUSED_QUBITS", 6 if request.param == "fused" else 0)
 
 
 @settings(max_examples=60, deadline=None)
@@ -118,7 +118,7 @@ def way(request, monkeypatch):
 def test_any_circuit_equals_pennylanes(drawn, fused):
     qubits, gates, words = drawn
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(program, "MAX_FUSED_QUBITS", 6 if fused else 0)
+        patch.setattr(building, "MAX_FUSED_QUBITS", 6 if fused else 0)
         compare(qubits, function_of(gates, words))
 
 
@@ -137,7 +137,7 @@ def test_every_gate_equals_pennylanes(name, source, way):
 
 def test_one_qubit_alone(way):
     gate = Drawn("RX", (0,), ((0.0, 1.0, "input", 0),)), Drawn("RZ", (0,), ((0.0, 1.0, "weight", 0),))
-    if program.MAX_FUSED_QUBITS:
+    if building.MAX_FUSED_QUBITS:
         compare(1, function_of([*gate, gate[0]], [(1.0, "Z"), (1.0, "Y")]))
     else:
         compare(2, function_of([*gate, gate[0]], [(1.0, "ZI"), (1.0, "YI")]))
