@@ -615,24 +615,16 @@ class Visitor:
 
 
 def told_wrongly(name: str, visitors: dict[str, Visitor]) -> Iterator[str]:
-    """The answers of one address that its line in `EXPECTED` does not allow.
-
-    A method that nobody may use, and that is refused before it is known who asks, is asked for once more by the
-    administrator, who may most, and not by everybody.
-    """
+    """The answers of one address that its line in `EXPECTED` does not allow."""
     path, is_api = address(ADDRESSES[name]), name.startswith("api_")
     for method in METHODS:
         allowed = EXPECTED[name].get(method, "")
         if not allowed and not handles(ADDRESSES[name], method):
             continue  # nobody is let in: there is nothing to answer with
-        unseen = False
         for letter, visitor in visitors.items():
-            if unseen and letter != "A":
-                continue
             with transaction.atomic():
                 status = visitor.status(method, path, as_json=is_api and method != "GET")
                 transaction.set_rollback(True)
-            unseen = unseen or (letter == "-" and not allowed and status == 405)
             if not fits(name, letter, allowed, status, is_api):
                 who = ROLES.get(letter, "anonymous")
                 yield f"{method} {path} as {who}: {status}, allowed to {allowed or 'nobody'}"
