@@ -7,7 +7,7 @@ from typing import Protocol
 
 from core import artefacts, jobs
 from core.context import governed
-from federation import attendance, secure_rounds, secure_sums, training
+from federation import attendance, scoring, secure_rounds, secure_sums, training
 from federation.domain.run_config import MODEL_NAMES, RunConfig
 from federation.domain.strategies.base import Aggregate, AggregationError, Before, SumRule, Update
 from federation.models import Round, SiteUpdate, TrainingRun
@@ -36,16 +36,15 @@ class Mode(Protocol):
 
 def one_by_one(round_: Round, config: RunConfig, updates: list[SiteUpdate], *, only: str = "") -> dict[str, Aggregate]:
     """The aggregator sees each update. `only`: of this model alone."""
-    from federation.domain.learning import states
+    from federation.domain.secure.largest import received as read
 
     done = {}
     for name in (only,) if only else MODEL_NAMES:
         at = before(round_, config, name)
-        shapes = states.shapes_of(at.start)
         received = [
             Update(
                 update.participant.site,
-                states.from_bytes(artefacts.get(update.weights[name]), shapes=shapes),
+                read(artefacts.get(update.weights[name]), start=at.start, security=config.security),
                 update.n_records,
                 config.local.noise_of(update.n_records),
             )
@@ -108,7 +107,7 @@ def aggregate(payload: dict) -> jobs.Effects:
     from federation.domain.secure.aggregation import AggregationRefused
 
     round_ = Round.objects.select_related("run").get(id=payload["round"])
-    updates = list(round_.updates.select_related("participant"))
+    config, updates = RunConfig.from_dict(round_.run.config), list(round_.updates.select_related("participant"))
     try:
         combined = combine(round_, updates)
     except AggregationRefused as error:
@@ -130,7 +129,9 @@ def aggregate(payload: dict) -> jobs.Effects:
                 RuleMemory.objects.create(round=round_, weights=combined.memory)
             _tell_unchosen(round_, updates, combined)
             training.show(run, "aggregate", f"Round {round_.number}: {len(updates)} updates put together")
-            if is_masked(run):
+            if not config.is_scored:
+                training.close_round(run, Round.objects.get(id=round_.id), scoring.none(run))
+            elif is_masked(run):
                 secure_rounds.ask_vectors(run, round_, "evaluate", combined.weights)
             else:
                 training.ask_all(run, round_, "evaluate", combined.weights)

@@ -14,15 +14,13 @@ from federation import (
     budgets,
     consents,
     mailbox,
+    scoring,
     secure_agreement,
     secure_rounds,
     site_statements,
     training,
 )
-from federation.domain.group_rates import Cell
 from federation.domain.participation import Participation
-from federation.domain.round_metrics import paired_by_site
-from federation.domain.run_config import MODEL_NAMES
 from federation.models import Participant, Round, SiteOrder, SiteUpdate, TrainingRun
 from federation.models_participation import Exclusion
 from federation.secure_stages import is_masked
@@ -150,16 +148,7 @@ def go_on(run: TrainingRun, round_: Round, phase: str) -> None:
     elif not found.waiting and phase == Exclusion.Phase.TRAIN:
         jobs.enqueue("round.aggregate", {"round": str(round_.id)}, key=f"aggregate:{round_.id}", max_attempts=10)
     elif not found.waiting:
-        orders = _scores(round_)
-        paired = paired_by_site({order.participant.site: order.answer or {} for order in orders})
-        training.close_round(run, round_, _cells_of(orders), paired=paired)
-
-
-def _cells_of(orders: list[SiteOrder]) -> dict[str, list[Cell]]:
-    return {
-        name: [Cell.from_dict(raw) for order in orders for raw in (order.answer or {})["cells"][name]]
-        for name in MODEL_NAMES
-    }
+        training.close_round(run, round_, scoring.of_answers(run, round_, _scores(round_)))
 
 
 def _counted_on(run: TrainingRun, round_: Round, phase: str) -> list[Participant]:

@@ -10,12 +10,13 @@ from typing import Any
 
 from core import artefacts
 from core.context import governed
+from federation import scoring
 from federation.domain.fairness_config import read_told
-from federation.domain.group_rates import Cell
 from federation.domain.learning import states
 from federation.domain.messages import Message, message_digest
 from federation.domain.participation import Participation
 from federation.domain.run_config import MODEL_NAMES
+from federation.domain.secure.largest import received
 from federation.models import DataManifest, Participant, Round, RunEvent, SiteOrder, TrainingRun
 from federation.models_participation import Exclusion
 
@@ -95,7 +96,7 @@ def refusal(order: SiteOrder, round_: Round) -> str:
         if order.kind == Exclusion.Phase.TRAIN:
             _check_update(order, round_)
         else:
-            _check_scores(order.answer or {})
+            scoring.check(order, round_)
     except (Unusable, states.WeightsError, artefacts.ArtefactError) as error:
         return str(error)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -120,10 +121,11 @@ def _check_update(order: SiteOrder, round_: Round) -> None:
         return
     if set(order.answer_attachments) != set(MODEL_NAMES):
         raise Unusable(f"expected weights of {sorted(MODEL_NAMES)}, got {sorted(order.answer_attachments)}")
+    security = round_.run.config.get("security")
     for name in MODEL_NAMES:
         start = states.from_bytes(artefacts.get(round_.start_weights[name]))
         try:
-            states.from_bytes(artefacts.get(order.answer_attachments[name]), shapes=states.shapes_of(start))
+            received(artefacts.get(order.answer_attachments[name]), start=start, security=security)
         except states.WeightsError as error:
             raise Unusable(f"{name}: {error}") from error
         _check_report(answer["models"][name])
@@ -141,12 +143,6 @@ def _check_report(report: Mapping[str, Any]) -> None:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _check_scores(answer: Mapping[str, Any]) -> None:
-    for name in MODEL_NAMES:
-        for raw in answer["cells"][name]:
-            Cell.from_dict(raw)
 
 
 def too_large(order: SiteOrder, message: Message) -> str:

@@ -62,11 +62,11 @@ def standings_of(holders: Sequence[Holder], *, without: TrainingRun | None = Non
     spent, unbounded = _earlier(institutions)
     reserved: dict[Key, list[Spend]] = defaultdict(list)
     charges = PrivacyCharge.objects.filter(reservation__in=mine)
-    for institution, data_set, spends in charges.values_list(
-        "reservation__participant__institution_id", "reservation__data_set", "spends"
+    for institution, data_set, spends, scores in charges.values_list(
+        "reservation__participant__institution_id", "reservation__data_set", "spends", "score_spend"
     ):
         unbounded[institution, data_set] += spends is None
-        spent[institution, data_set] += [Spend.from_dict(raw) for raw in spends or []]
+        spent[institution, data_set] += [Spend.from_dict(raw) for raw in [*(spends or []), scores] if raw]
     for studies in (FeatureCharge, ContributionCharge):
         asked = studies.objects.filter(participant__institution__in=institutions)
         for institution, data_set, spend in asked.values_list("participant__institution_id", "data_set", "spend"):

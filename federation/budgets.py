@@ -21,6 +21,7 @@ from federation.budget_standings import Holder, data_set_of, standing_of, standi
 from federation.domain.data.dataset import Task, part_sizes
 from federation.domain.learning.config import LocalConfig
 from federation.domain.learning.defaults import private_config
+from federation.domain.noised_scores import ScoresConfig
 from federation.domain.privacy.accountant import Spend, composed_epsilon
 from federation.domain.privacy.budget import refusal
 from federation.domain.privacy.config import NONE, PER_SITE, Plan, PrivacyConfig, with_noise_for
@@ -64,6 +65,15 @@ def round_spends(config: RunConfig, manifest: DataManifest) -> list[Spend] | Non
         return None
     privacy = private_part(config)
     return plan_of(config.local.as_dict(), config.rounds, manifest).spends(privacy, rounds=1)
+
+
+def score_spends(config: RunConfig) -> dict[str, dict] | None:
+    """What the scores of one round cost, and those after the last one; None if no noised scores leave the sites."""
+    if config.scores is None:
+        return None
+    scores = ScoresConfig.from_dict(config.scores)
+    told = {name: scores.table(config.task, last=name == "last") for name in ("each", "last")}
+    return {name: table.spend(scores.noise_sd).as_dict() for name, table in told.items()}
 
 
 def private_part(config: RunConfig) -> PrivacyConfig:
@@ -124,6 +134,7 @@ def reserve(run: TrainingRun, held: dict[Participant, DataManifest]) -> None:
         reservation = PrivacyReservation(
             run=run, participant=participant, data_set=manifest.content["source"],
             round_spends=None if spends is None else [spend.as_dict() for spend in spends],
+            score_spends=score_spends(config),
         )  # fmt: skip
         refused.append(_refusal(reservation, run.rounds_planned))
         reservation.save()
@@ -152,7 +163,10 @@ def refusals(run: TrainingRun) -> list[str]:
 def charge(round_: Round) -> None:
     """Every site of the run is about to be asked to train: from here on the round is spent."""
     for reservation in round_.run.reservations.filter(released_at=None):
-        PrivacyCharge.objects.create(reservation=reservation, round=round_, spends=reservation.round_spends)
+        scores = (reservation.score_spends or {}).get("last" if round_.number == round_.run.rounds_planned else "each")
+        PrivacyCharge.objects.create(
+            reservation=reservation, round=round_, spends=reservation.round_spends, score_spend=scores
+        )
 
 
 def charge_reported(update: SiteUpdate) -> None:

@@ -216,6 +216,7 @@ def updates_of(run: TrainingRun) -> Any:
 def _rebuilt(run: TrainingRun) -> dict[str, bytes]:
     from federation.domain.learning import weights
     from federation.domain.models.registry import build
+    from federation.domain.secure.largest import received
     from federation.domain.strategies.base import Update
 
     model, made = build(run.config["models"]["primary"]), None
@@ -223,7 +224,11 @@ def _rebuilt(run: TrainingRun) -> dict[str, bytes]:
         start = weights.from_bytes(artefacts.get(round_.start_weights["primary"]), like=model)
         made = made or Rebuilt(start, sites_of(run))
         updates = [
-            Update(u.participant.site, weights.from_bytes(artefacts.get(u.weights["primary"]), like=model), u.n_records)
+            Update(
+                u.participant.site,
+                received(artefacts.get(u.weights["primary"]), start=start, security=run.config.get("security")),
+                u.n_records,
+            )
             for u in round_.updates.select_related("participant")
         ]
         if updates:

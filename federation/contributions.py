@@ -91,16 +91,17 @@ def _add_round(run: TrainingRun, round_: Round, found: dict[str, list[dict]], re
     from federation.domain.influence import leave_one_out
     from federation.domain.learning import weights
     from federation.domain.models.registry import build
+    from federation.domain.secure.largest import received
     from federation.domain.strategies.base import Update
 
     model = build(run.config["models"]["primary"])
+    start = weights.from_bytes(artefacts.get(round_.start_weights["primary"]), like=model)
     updates = []
     for update in round_.updates.select_related("participant"):
         site = update.participant.site
         records[site] = update.n_records
-        state = weights.from_bytes(artefacts.get(update.weights["primary"]), like=model)
+        state = received(artefacts.get(update.weights["primary"]), start=start, security=run.config.get("security"))
         updates.append(Update(site, state, update.n_records))
-    start = weights.from_bytes(artefacts.get(round_.start_weights["primary"]), like=model)
     for one in leave_one_out(start, updates):
         found.setdefault(one.site, []).append(
             {"round": round_.number, "weight": one.weight, "shift": one.shift, "alignment": one.alignment}

@@ -66,6 +66,12 @@ class RunForm(forms.Form):
         help_text="What the run may spend of each patient's privacy. Smaller is more private; 10 is a weak guarantee, "
         "1 a strong one. Only used with differential privacy.",
     )  # fmt: skip
+    scores_epsilon = forms.FloatField(
+        min_value=0.01, max_value=999, initial=1, required=False, label="Scores may spend ε",
+        help_text="Sites score each round on other patients than those they train on. With differential privacy these "
+        "scores carry noise and are charged to each institution's budget; the smaller ε, the more noise. Groups are "
+        "scored after the last round. Empty: no scores leave the sites. Without differential privacy they are exact.",
+    )  # fmt: skip
 
     engine = forms.ChoiceField(
         label="Engine", choices=RunEngine.Engine, initial=RunEngine.Engine.LOCAL, required=False,
@@ -85,8 +91,9 @@ class RunForm(forms.Form):
     )  # fmt: skip
     keep = forms.FloatField(
         min_value=0.001, max_value=1, initial=1, required=False, label="Share of the weights sent in a round",
-        help_text="1 sends all. With less, each weight has its turn, and what was not sent is added to a later round: "
-        "worth it for large models and many rounds. Only used with masks.",
+        help_text="1 sends all. With less, under masks each weight has its turn, and without masks each site sends its "
+        "largest changes; what was not sent is added to a later round. Worth it for large models and many rounds. Not "
+        "used where messages are signed only.",
     )  # fmt: skip
 
     quantum_keys = forms.BooleanField(
@@ -125,7 +132,7 @@ class RunForm(forms.Form):
         self.fields["seed"].initial = secrets.randbelow(10_000)
         self._add_options()
         if self.recommended.dp is None:
-            del self.fields["privacy"], self.fields["epsilon_budget"]
+            del self.fields["privacy"], self.fields["epsilon_budget"], self.fields["scores_epsilon"]
         elif self.data.get("privacy") == NONE:
             self.fields["epsilon_budget"].required = False
 
@@ -147,6 +154,9 @@ class RunForm(forms.Form):
                 self.add_error("strategy", "With a round of one step, choose FedAdam or FedAvg.")
         if chosen.get("fairness") and chosen.get("privacy") in {RECOMMENDED, SOLVED, TOGETHER}:
             self.add_error("fairness", WHY_NOT_PRIVATE)
+        scores, budget = chosen.get("scores_epsilon"), chosen.get("epsilon_budget")
+        if chosen.get("privacy") != NONE and scores and budget and scores > budget:
+            self.add_error("scores_epsilon", f"Expected at most the run's ε {budget:g}, got {scores:g}.")
         if chosen.get("fairness") and not chosen.get("fairness_attribute") and "fairness_attribute" not in self.errors:
             self.add_error("fairness_attribute", "Choose whose groups are weighed.")
         if chosen.get("quantum_keys") and chosen.get("messages") != MASKED:
@@ -195,7 +205,8 @@ class RunForm(forms.Form):
             keep = 1.0 if chosen.get("privacy") == TOGETHER else chosen.get("keep") or 1.0
             arguments["security"] = {"masking": True, "keep": keep, **quantum}
         elif chosen.get("messages") == SEALED:
-            arguments["security"] = {"masking": False}
+            thin = {"keep": chosen["keep"]} if (chosen.get("keep") or 1.0) < 1 else {}
+            arguments["security"] = {"masking": False, **thin}
         if chosen.get("fairness"):
             arguments["fairness"] = {
                 "attribute": chosen["fairness_attribute"], "target": chosen["fairness"],
@@ -206,6 +217,8 @@ class RunForm(forms.Form):
         if chosen.get("privacy") == NONE:
             without = {**self.recommended.as_dict(), "dp": None}
             return {**arguments, "local": without, "epsilon_budget": None}
+        if chosen.get("scores_epsilon"):
+            arguments["scores"] = {"epsilon": chosen["scores_epsilon"]}
         if chosen.get("privacy") == SOLVED:
             return {**arguments, "privacy": {"regime": "per_site", "epsilon": chosen["epsilon_budget"]}}
         if chosen.get("privacy") == TOGETHER:

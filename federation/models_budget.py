@@ -41,12 +41,13 @@ class PrivacyReservation(GovernedModel):
     participant = models.ForeignKey("federation.Participant", on_delete=models.PROTECT, related_name="reservations")
     data_set = models.CharField(max_length=80)
     round_spends = models.JSONField(null=True)  # of one round, both models; null: without differential privacy
+    score_spends = models.JSONField(null=True)  # {"each", "last"}: of a round's scores, of those after the last round
     released_at = models.DateTimeField(null=True)
 
     class Meta:
         ordering = ["created_at"]
         triggers = captured(
-            "id", "created_at", "run_id", "participant_id", "data_set", "round_spends", "released_at"
+            "id", "created_at", "run_id", "participant_id", "data_set", "round_spends", "score_spends", "released_at"
         )  # fmt: skip
         constraints = [models.UniqueConstraint(fields=["run", "participant"], name="reservation_once")]
 
@@ -54,9 +55,12 @@ class PrivacyReservation(GovernedModel):
         return f"{self.participant}, {self.data_set}"
 
     def of_rounds(self, rounds: int) -> list[Spend]:
-        """What so many rounds spend as planned; nothing countable without differential privacy."""
-        each = [Spend.from_dict(raw) for raw in self.round_spends or []]
-        return [Spend.from_dict({**spend.as_dict(), "steps": spend.steps * rounds}) for spend in each]
+        """What so many rounds, the last ones of the run, spend as planned; nothing countable without noise."""
+        each = [(Spend.from_dict(raw), rounds) for raw in self.round_spends or []]
+        if rounds and self.score_spends:
+            told = {name: Spend.from_dict(raw) for name, raw in self.score_spends.items()}
+            each += [(told["each"], rounds - 1), (told["last"], 1)]
+        return [Spend.from_dict({**spend.as_dict(), "steps": spend.steps * many}) for spend, many in each]
 
 
 class PrivacyCharge(GovernedModel):
@@ -69,11 +73,12 @@ class PrivacyCharge(GovernedModel):
     reservation = models.ForeignKey(PrivacyReservation, on_delete=models.PROTECT, related_name="charges")
     round = models.ForeignKey("federation.Round", on_delete=models.PROTECT, related_name="charges")
     spends = models.JSONField(null=True)
+    score_spend = models.JSONField(null=True)  # of patients who are scored: others than those trained on in the run
     reported = models.BooleanField(default=False)
 
     class Meta:
         ordering = ["created_at"]
-        triggers = captured("id", "created_at", "reservation_id", "round_id", "spends", "reported")
+        triggers = captured("id", "created_at", "reservation_id", "round_id", "spends", "score_spend", "reported")
         constraints = [models.UniqueConstraint(fields=["reservation", "round"], name="charge_once")]
 
     def __str__(self) -> str:

@@ -17,9 +17,10 @@ from federation import budgets, sealing
 from federation.domain import noise_config
 from federation.domain.code_version import code_version
 from federation.domain.fairness_config import FairnessConfig
-from federation.domain.learning.config import LocalConfig
+from federation.domain.learning.config import DPConfig, LocalConfig
 from federation.domain.legal_bases import NO_PERSONAL_DATA
 from federation.domain.messages import digest
+from federation.domain.noised_scores import ScoresConfig
 from federation.domain.privacy.config import DISTRIBUTED
 from federation.domain.run_config import FORMAT_WITH_PARTS, PARTS, RunConfig
 from federation.domain.secure.aggregation import default_threshold
@@ -82,6 +83,8 @@ def configuration(
         given["security"] = security_part(federation, held, given["security"])
     if "fairness" in given:
         given["fairness"] = fairness_part(held, given["fairness"])
+    if given.get("scores") is not None:
+        given["scores"] = scores_part(federation.task, held, given["scores"], rounds=rounds, dp=chosen.dp)
     today = timezone.now().date()
     given["terms"] = terms_for(federation, given.get("terms"), epsilon=epsilon_budget, today=today).as_dict()
     return RunConfig(
@@ -136,6 +139,24 @@ def fairness_part(held: Mapping[str, DataManifest], chosen: dict) -> dict:
             f"{config.attribute}"
         )
     return config.as_dict()
+
+
+def scores_part(
+    task: str, held: Mapping[str, DataManifest], given: dict, *, rounds: int, dp: DPConfig | None
+) -> dict:  # fmt: skip
+    """The part `scores`: the noise that keeps the scores of all rounds within the epsilon that was chosen."""
+    if set(given) != {"epsilon"}:
+        raise ValueError(f"expected epsilon of scores, and nothing else, got {sorted(given)}")
+    if dp is None:
+        raise ValueError("expected differential privacy with an ε of scores: without it they are exact")
+    groups: dict[str, set[str]] = {}
+    for manifest in held.values():
+        for attribute, counts in manifest.content["groups"].items():
+            groups.setdefault(attribute, set()).update(counts)
+    epsilon = given["epsilon"]
+    if not isinstance(epsilon, int | float) or isinstance(epsilon, bool) or not 0 < epsilon < budgets.LARGEST_EPSILON:
+        raise ValueError(f"expected an ε of scores over 0 and under {budgets.LARGEST_EPSILON}, got {epsilon!r}")
+    return ScoresConfig.within(groups, task=task, rounds=rounds, epsilon=float(epsilon), delta=dp.delta).as_dict()
 
 
 def known_attributes(held: Iterable[DataManifest]) -> list[str]:

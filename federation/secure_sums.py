@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core import artefacts, jobs
-from federation import training
-from federation.domain.group_rates import Cell
+from federation import scoring, training
+from federation.domain.noised_scores import ScoresConfig, masked_code
 from federation.domain.privacy.distributed import QuorumLost, mean_gradient, require_quorum
 from federation.domain.round_metrics import gated_metrics
 from federation.domain.run_config import MODEL_NAMES, RunConfig
@@ -124,19 +124,27 @@ def close(payload: dict) -> jobs.Effects:
     """Open the secure counts of a round's scores, and end the round."""
     round_ = Round.objects.select_related("run").get(id=payload["round"])
     run, security = round_.run, masks_of(round_.run)
+    part = run.config.get("scores")
+    scores = None if part is None else ScoresConfig.from_dict(part)
     layout = layout_of(run)
+    size = len(MODEL_NAMES) * layout.size if scores is None else scoring.table_of(run, round_).size
     try:
-        total, _ = _total(round_, "evaluate", bits=32, size=len(MODEL_NAMES) * layout.size)
+        total, counted = _total(round_, "evaluate", bits=32, size=size)
     except (AggregationRefused, *UNUSABLE) as error:
         reason = f"the secure counts of round {round_.number} do not open: {error}"
         return lambda: training.fail(training.lock_run(run.id), reason)
-    summed = CountCode(len(security.signing_keys), security.most_records).decode(total).reshape(len(MODEL_NAMES), -1)
-    cells: dict[str, list[Cell]] = {name: layout.cells(row) for name, row in zip(MODEL_NAMES, summed, strict=True)}
+    if scores is not None:
+        summed = masked_code(scores, security).decode(total)
+        figures = scoring.of_masked(run, round_, summed, sites=len(counted))
+    else:
+        exact = CountCode(len(security.signing_keys), security.most_records).decode(total)
+        rows = zip(MODEL_NAMES, exact.reshape(len(MODEL_NAMES), -1), strict=True)
+        figures = scoring.of_cells(run, {name: layout.cells(row) for name, row in rows})
 
     def effects() -> None:
         locked = training.lock_run(run.id)
         fresh = Round.objects.select_for_update().get(id=round_.id)
         if locked.state in OPEN and fresh.state == Round.State.EVALUATING:
-            training.close_round(locked, fresh, cells)
+            training.close_round(locked, fresh, figures)
 
     return effects

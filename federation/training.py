@@ -14,17 +14,16 @@ from django.utils import timezone
 
 from core import artefacts, events, jobs
 from core.context import governed
-from federation import budgets, consents, mailbox, secure_agreement, secure_rounds
+from federation import budgets, consents, mailbox, scoring, secure_agreement, secure_rounds
 from federation.domain.cells import MIN_CELL
-from federation.domain.group_rates import Cell
 from federation.domain.noise_config import shared_noise
 from federation.domain.participation import Participation
-from federation.domain.round_metrics import pool_small, site_epsilon, summarise
+from federation.domain.round_metrics import site_epsilon
 from federation.domain.run_config import MODEL_NAMES, RunConfig
 from federation.models import Participant, Round, RunEvent, SiteOrder, SiteUpdate, TrainingRun
 from federation.models_participation import Exclusion
 from federation.sealing import traffic_record
-from federation.secure_stages import is_masked, security_of
+from federation.secure_stages import is_masked
 
 State = TrainingRun.State
 
@@ -90,14 +89,9 @@ def _last_counted(round_: Round, participant: Participant) -> int:
     return own.order_by("-round__number").values_list("round__number", flat=True).first() or 0
 
 
-def close_round(run: TrainingRun, round_: Round, cells: dict[str, list[Cell]], *, paired: dict | None = None) -> None:
-    """Put the scores on the record and go on. `paired` compares the models by site; unknown under masks."""
-    security = security_of(run)
-    least = security.min_cell if security else MIN_CELL
-    metrics = summarise(cells, task=run.config["task"], min_cell=least)
-    metrics["epsilon"] = epsilon_by_site(run)
-    metrics["loss"] = _losses(round_)
-    metrics["paired"] = pool_small(paired or {}, min_cell=least)
+def close_round(run: TrainingRun, round_: Round, figures: scoring.Figures) -> None:
+    """Put the round's figures (see `scoring`) on the record and go on."""
+    metrics = {**figures, "epsilon": epsilon_by_site(run), "loss": _losses(round_)}
     with governed(action="round.close"):
         round_.metrics, round_.state, round_.finished_at = metrics, Round.State.DONE, timezone.now()
         round_.save(update_fields=["metrics", "state", "finished_at"])

@@ -79,8 +79,15 @@ def privacy_words(version: Version) -> str:
     maker = "all sites together" if together else "each site"
     return (
         f"Differential privacy for each patient: ε ≤ {max(spent.values()):.3g} at δ = {dp['delta']:g} ({by_site}). "
-        f"Rényi bound over both models; the noise was made by {maker}."
+        f"Rényi bound over both models; the noise was made by {maker}.{_scores_words(version)}"
     )
+
+
+def _scores_words(version: Version) -> str:
+    scores = version.config.get("scores")
+    if scores is None:
+        return ""
+    return f" Of the patients who were scored, other ones, the scores of all rounds spent ε ≤ {scores['epsilon']:g}."
 
 
 def training_data(manifests: Sequence[DataManifest]) -> str | None:

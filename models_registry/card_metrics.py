@@ -53,15 +53,27 @@ def _usefulness(version: Version) -> dict[str, Any]:
                 means[name] = figure.get("mean")
     return {
         "MetricGoal": f"{headline.capitalize()} no worse than the classical twin's; no other target was set.",
-        "Results": results or None,
+        "Results": results if any(row["value"].get("mean") is not None for row in results) else None,
         "Interpretation": _compared(headline, means.get("primary"), means.get("baseline")),
         "TestType": "Internal, on patients of the training sites that were held out of training.",
         "TestingDataDescription": _tested_on(version, headline),
-        "ValidationProcessAndJustification": (
-            "Each site scores the averaged weights on its own held-out patients and sends counts and sums; the "
-            "coordinator adds them. No external validation is on record."
-        ),
+        "ValidationProcessAndJustification": _scored_how(version),
     }
+
+
+def _scored_how(version: Version) -> str:
+    config = version.config
+    if config["local"].get("dp") is not None and config.get("scores") is None:
+        return "No scores left the sites under differential privacy; the audit before deployment scores the model."
+    noise = (
+        "; under differential privacy with noise, whose standard deviation stands beside each figure"
+        if config.get("scores") is not None
+        else ""
+    )
+    return (
+        f"Each site scores the averaged weights on its own held-out patients and sends counts and sums{noise}; the "
+        "coordinator adds them. No external validation is on record."
+    )
 
 
 def _compared(metric: str, primary: float | None, baseline: float | None) -> str | None:
@@ -77,10 +89,14 @@ def _compared(metric: str, primary: float | None, baseline: float | None) -> str
 def _tested_on(version: Version, metric: str) -> str | None:
     sites = version.metrics.get("primary", {}).get("site", {})
     found = {site: figures[metric] for site, figures in sorted(sites.items()) if metric in figures}
-    counts = [
-        f"{site}: {figure['n'] if figure['n'] is not None else 'too few to show'}" for site, figure in found.items()
-    ]
+    counts = [f"{site}: {_count(figure)}" for site, figure in found.items()]
     return f"Held-out cases by site ({metric}): {', '.join(counts)}." if counts else None
+
+
+def _count(figure: Mapping[str, Any]) -> str:
+    if figure["n"] is None:
+        return "lost in the noise" if figure.get("noisy") else "too few to show"
+    return f"about {figure['n']}" if "noise_sd" in figure else str(figure["n"])
 
 
 def _audited(audit: Evidence | None, checks: list[Mapping[str, Any]], *, goal: str, overall: bool) -> dict[str, Any]:

@@ -13,12 +13,16 @@ from pathlib import Path
 
 import pytest
 from django.test import Client, TransactionTestCase
+from hypothesis import HealthCheck, settings
 
 from core import context, vault
 from qflethics.launcher import servers as launcher
 from tests.database import empty_schema, empty_tables
 
 ROOT = Path(__file__).resolve().parent.parent
+# How long an example takes is the machine's business: speed is measured in benchmarks/, not in tests.
+settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("suite")
 
 
 @pytest.fixture(scope="session")

@@ -89,6 +89,12 @@ class RunInput(serializers.Serializer):
         "equal_mass), solver (qaoa, vqe, annealing or exact), bits and min_cell what is not to be as recommended. Not "
         "with differential privacy.",
     )
+    scores = serializers.DictField(
+        required=False,
+        allow_null=True,
+        help_text='{"epsilon": 1}: what the noised scores of all rounds may cost a patient who is scored, at most the '
+        "run's own ε. Only with differential privacy, where without it no scores leave the sites.",
+    )
     engine = serializers.DictField(
         required=False,
         allow_null=True,

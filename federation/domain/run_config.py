@@ -10,6 +10,7 @@ from federation.domain import noise_config
 from federation.domain.fairness_config import WHY_NOT_PRIVATE, FairnessConfig
 from federation.domain.learning.config import LocalConfig
 from federation.domain.messages import digest
+from federation.domain.noised_scores import ScoresConfig
 from federation.domain.participation import Participation
 from federation.domain.privacy.config import PrivacyConfig
 from federation.domain.secure.config import WHY_NOT_MASKED, SecurityConfig
@@ -31,6 +32,7 @@ PARTS = (
     "privacy",
     "terms",
     "fairness",
+    "scores",
     "engine",
 )  # each optional; absent: not in the hash
 
@@ -71,6 +73,8 @@ class RunConfig:
         Purpose, legal basis, ethics approval and duration.
     fairness : mapping or None
         How patients are weighed against bias before training.
+    scores : mapping or None
+        With how much noise scores leave the sites of a run with differential privacy; None: there they do not.
     engine : {"name": "flare"} or None
         What carries the orders to the sites; None: the sites' own workers. So each engine has one hash.
     """
@@ -90,6 +94,7 @@ class RunConfig:
     privacy: Mapping[str, Any] | None = None
     terms: Mapping[str, Any] | None = None
     fairness: Mapping[str, Any] | None = None
+    scores: Mapping[str, Any] | None = None
     engine: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
@@ -122,6 +127,17 @@ class RunConfig:
             raise ValueError(f"expected an engine among {list(ENGINES)}, or none for the sites' own workers")
         if self.fairness is not None:
             self._check_fairness(FairnessConfig.from_dict(self.fairness))
+        if self.scores is not None:
+            self._check_scores(ScoresConfig.from_dict(self.scores))
+
+    def _check_scores(self, scores: ScoresConfig) -> None:
+        if self.epsilon_budget is None:
+            raise ValueError("expected no noise on scores without differential privacy: nothing bounds that run's loss")
+        if scores.epsilon > self.epsilon_budget:
+            raise ValueError(
+                f"expected scores that spend at most the run's ε {self.epsilon_budget:g} of a patient, got "
+                f"{scores.epsilon:g}"
+            )
 
     def _check_fairness(self, fairness: FairnessConfig) -> None:
         if self.local.dp is not None:
@@ -174,6 +190,11 @@ class RunConfig:
     def shared_noise(self) -> PrivacyConfig | None:
         """The regime of privacy, if all sites make the noise together; then a round is one step."""
         return noise_config.shared_noise(self.privacy)
+
+    @property
+    def is_scored(self) -> bool:
+        """Whether the sites score the rounds. Under differential privacy only with noise, if that was agreed."""
+        return self.local.dp is None or self.scores is not None
 
     def as_dict(self) -> dict[str, Any]:
         return {

@@ -27,9 +27,11 @@ class Compared:
 
     scope: str  # "All sites", "Site", or the attribute
     label: str
-    n: int | None  # None: too few to show
+    n: int | None  # None: not shown
     primary: float | None
     baseline: float | None
+    hidden: str = ""  # why not: "few" patients, or "noise"
+    noise: float | None = None  # standard deviation of the noise of a figure, under differential privacy
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,8 @@ class RunCharts:
     epsilon: Chart | None = None
     last: list[Compared] = field(default_factory=list)
     spent: list[Spent] = field(default_factory=list)
+    scored: bool = True  # False: differential privacy, and no scores were agreed
+    noised: bool = False
 
 
 def run_charts(run: TrainingRun, rounds: Iterable[Round]) -> RunCharts:
@@ -72,6 +76,7 @@ def run_charts(run: TrainingRun, rounds: Iterable[Round]) -> RunCharts:
     overall = {label: _series(done, lambda m, key=key: m[key]["overall"], name) for label, key in short.items()}
     budget = run.config["epsilon_budget"]
     masked = bool((run.config.get("security") or {}).get("masking"))  # then no site's own figures are known
+    private = run.config["local"].get("dp") is not None
     attributes = sorted(done[-1].metrics["primary"]["groups"])
     return RunCharts(
         metric=words,
@@ -117,6 +122,8 @@ def run_charts(run: TrainingRun, rounds: Iterable[Round]) -> RunCharts:
             size="s",
         ),  # fmt: skip
         last=_compare(done[-1].metrics, name),
+        scored=not private or run.config.get("scores") is not None,
+        noised=run.config.get("scores") is not None,
         spent=[Spent(site, value, budget) for site, value in sorted(done[-1].metrics["epsilon"].items())],
     )
 
@@ -164,7 +171,9 @@ def _compare(metrics: Mapping[str, Any], metric: str) -> list[Compared]:
 
 
 def _compared(scope: str, label: str, primary: Mapping, twin: Mapping, metric: str) -> Compared:
-    return Compared(scope, label, primary.get(metric, {}).get("n", 0), _mean(primary, metric), _mean(twin, metric))
+    own = primary.get(metric, {})
+    hidden = "" if own.get("n", 0) is not None else "noise" if own.get("noisy") else "few"
+    return Compared(scope, label, own.get("n", 0), own.get("mean"), _mean(twin, metric), hidden, own.get("noise_sd"))
 
 
 def steps_charts(run: TrainingRun, current: Round) -> list[Chart]:

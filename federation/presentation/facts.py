@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from federation.domain.noise_config import least_sites, shared_noise
+from federation.domain.noised_scores import ScoresConfig
 from federation.domain.participation import Participation
 from federation.domain.quantum.circuits import CircuitShape
 from federation.domain.run_config import carrier
@@ -125,7 +126,19 @@ def privacy_words(config: Mapping[str, Any]) -> str:
         f"{config['epsilon_budget']:g} at δ = {dp['delta']:g}, over both models together. Noise multiplier "
         f"{dp['noise_multiplier']:g}, gradients clipped at {dp['max_grad_norm']:g}."
     )
-    return f"{said} {_noise_words(config)}".rstrip()
+    return " ".join(part for part in (said, _noise_words(config), scores_words(config)) if part)
+
+
+def scores_words(config: Mapping[str, Any]) -> str:
+    """What becomes of the scores of a run with differential privacy."""
+    if config.get("scores") is None:
+        return "No scores leave the sites: none were agreed."
+    scores = ScoresConfig.from_dict(config["scores"])
+    return (
+        f"Scores leave the sites with noise of {scores.noise_sd:.3g} patients on each number (one standard deviation) "
+        f"and may spend ε = {scores.epsilon:g} of the patients who are scored, other ones than are trained on; groups "
+        "are scored after the last round."
+    )
 
 
 def _noise_words(config: Mapping[str, Any]) -> str:

@@ -60,7 +60,8 @@ def security_words(config: Mapping[str, Any]) -> str:
         f"No figure of fewer than {security.min_cell} patients is shown."
     )
     if not security.masking:
-        return f"{sealed} The coordinator sees each site's update."
+        thin = "" if security.keep == 1 else f", {security.keep:.0%} of the weights: those that changed most"
+        return f"{sealed} The coordinator sees each site's update{thin}."
     sites, least = len(security.signing_keys), least_sites(config.get("privacy"), raw)
     quantum = " A key of quantum key distribution is mixed into each secret of the masks." if security.qkd else ""
     return (

@@ -17,9 +17,11 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey
 
 from federation.domain import messages
+from federation.domain.feature_summaries import UNITS
 from federation.domain.group_rates import Cell
 from federation.domain.learning import weights
 from federation.domain.messages import Message, canonical
+from federation.domain.noised_scores import ScoresConfig, masked_code
 from federation.domain.privacy.distributed import require_quorum
 from federation.domain.quantum.qkd.etsi014 import QkdKey
 from federation.domain.round_metrics import gated_metrics
@@ -258,8 +260,12 @@ def mask_scores(site: Site, order: Message, answer: Answer) -> Answer:
     report, _ = answer
     config = frozen_config(site, order)
     security = security_of(config)
-    layout = CellLayout.from_list(order.body["masking"]["groups"], gated_metrics(config.task))
-    cells = {name: [Cell.from_dict(raw) for raw in report["cells"][name]] for name in MODEL_NAMES}
-    counts = np.concatenate([layout.flatten(cells[name]) for name in MODEL_NAMES])
     code = CountCode(parties=len(security.signing_keys), most=security.most_records)
+    if "scores" in report:  # with noise, see `noised_scores`
+        code = masked_code(ScoresConfig.from_dict(config.scores or {}), security)
+        counts = np.clip(np.array(report["scores"]) / UNITS, -code.most, code.most)
+    else:
+        layout = CellLayout.from_list(order.body["masking"]["groups"], gated_metrics(config.task))
+        cells = {name: [Cell.from_dict(raw) for raw in report["cells"][name]] for name in MODEL_NAMES}
+        counts = np.concatenate([layout.flatten(cells[name]) for name in MODEL_NAMES])
     return {}, {"masked": _mask(site, order, "evaluate", code.encode(counts), 32)}

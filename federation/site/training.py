@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
+
+import numpy as np
 
 from federation.domain.cells import MIN_CELL
 from federation.domain.data.dataset import SiteData
 from federation.domain.fairness_config import FairnessConfig
 from federation.domain.fairness_filter import Weighing, weigh
 from federation.domain.learning import weights
-from federation.domain.learning.evaluation import cells, evaluate
+from federation.domain.learning.evaluation import RecordOutcomes, cells, evaluate
 from federation.domain.learning.local import Progress, train_local
-from federation.domain.messages import Message
+from federation.domain.messages import Message, digest
+from federation.domain.noised_scores import ScoresConfig, noised
+from federation.domain.privacy.stream import KeyedStream
 from federation.domain.run_config import MODEL_NAMES, RunConfig
 from federation.domain.secure.config import SecurityConfig
+from federation.domain.secure.largest import sends_largest, thinned
 from federation.domain.twin_comparison import PairedScores, task_scores
 from federation.site.energy import Meter
 from federation.site.handlers import Answer, OrderRefused, Site, Tell, frozen_config, handles, load_models
@@ -33,11 +39,14 @@ def train(site: Site, order: Message, tell: Tell) -> Answer:
     config = frozen_config(site, order)
     site.home.approvals.mark_used(config.hash)
     data, since = site.patients(config).train, site.opted_out_since(config)
+    if config.local.dp is not None:
+        _only_once(site, order)
     if config.shared_noise is not None:
         return _step_together(site, order, config, data, since)
     if data.n_patients == 0:  # a very small site: it takes part, and its update weighs nothing
         nothing = {"loss": None, "steps": 0, "sample_rate": 1.0, "seconds": 0.0}
-        return {"n_records": 0, "models": dict.fromkeys(MODEL_NAMES, nothing), **since}, dict(order.attachments)
+        same = {name: _as_sent(site, order, config, name, _start(order, config, name)) for name in MODEL_NAMES}
+        return {"n_records": 0, "models": dict.fromkeys(MODEL_NAMES, nothing), **since}, same
     done, weighing = _share_done(order, config), _weighing(config, data)
     few = data.n_patients < MIN_CELL  # a loss is then nearly one patient's
     report: dict[str, Any] = {"n_records": data.n_patients, "models": {}, **since}
@@ -57,7 +66,7 @@ def train(site: Site, order: Message, tell: Tell) -> Answer:
         )  # fmt: skip
         if result.own:
             site.home.remember(f"{order.body['run']}:{order.body['round']}:{name}", weights.to_bytes(result.own))
-        updates[name] = weights.to_bytes(result.state)
+        updates[name] = _as_sent(site, order, config, name, result.state)
         report["models"][name] = {
             "loss": None if few else result.mean_loss,
             "steps": result.steps,
@@ -66,6 +75,23 @@ def train(site: Site, order: Message, tell: Tell) -> Answer:
             **meter.read(),
         }
     return report, updates
+
+
+def _start(order: Message, config: RunConfig, name: str) -> weights.State:
+    return weights.from_bytes(order.attachments[name], like=config.models[name])
+
+
+def _as_sent(site: Site, order: Message, config: RunConfig, name: str, trained: weights.State) -> bytes:
+    """The trained weights, or their largest changes; what those leave out is owed from the last one that counted."""
+    security = config.security or {}
+    if not sends_largest(security):
+        return weights.to_bytes(trained)
+    run, number, counted = (order.body.get(key) for key in ("run", "round", "counted"))
+    kept = site.home.remembered(f"{run}:{counted}:{name}:owed") if security["error_feedback"] and counted else None
+    owed = None if kept is None else np.frombuffer(kept, dtype="<f4")
+    sent, left = thinned(_start(order, config, name), trained, keep=security["keep"], owed=owed)
+    site.home.remember(f"{run}:{number}:{name}:owed", left.astype("<f4").tobytes())
+    return sent
 
 
 def _step_together(site: Site, order: Message, config: RunConfig, data: SiteData, since: dict) -> Answer:
@@ -103,14 +129,57 @@ def score(site: Site, order: Message, tell: Tell) -> Answer:
     """Score the round's weights on the validation patients; sums by group leave the site, rows do not."""
     config = frozen_config(site, order)
     data = site.patients(config).validation
+    if config.local.dp is not None:
+        return _scored_with_noise(site, order, config, data, tell)
     if data.n_patients == 0:
         return {"cells": {name: [] for name in MODEL_NAMES}, "n_records": 0}, {}
-    found, scores = {}, {}
-    for name, model in load_models(order, config).items():
-        tell({"model": name, "step": 1, "steps": 1, "loss": None})
-        outcomes = evaluate(model, data)
-        found[name] = [cell.as_dict() for cell in cells(data.site, outcomes, data.groups)]
-        scores[name] = task_scores(outcomes)
-    paired = PairedScores.of(*(scores[name] for name in MODEL_NAMES))
+    outcomes = _outcomes(order, config, data, tell)
+    found = {name: [cell.as_dict() for cell in cells(data.site, one, data.groups)] for name, one in outcomes.items()}
+    paired = PairedScores.of(*(task_scores(outcomes[name]) for name in MODEL_NAMES))
     told = None if paired is None else paired.as_list()
     return {"cells": found, "n_records": data.n_patients, "paired": told}, {}
+
+
+def _outcomes(order: Message, config: RunConfig, data: SiteData, tell: Tell) -> dict[str, RecordOutcomes]:
+    found = {}
+    for name, model in load_models(order, config).items():
+        tell({"model": name, "step": 1, "steps": 1, "loss": None})
+        found[name] = evaluate(model, data)
+    return found
+
+
+def _scored_with_noise(site: Site, order: Message, config: RunConfig, data: SiteData, tell: Tell) -> Answer:
+    """What differential privacy lets out of the scores: the sums that were consented to, with their noise."""
+    if config.scores is None:
+        raise OrderRefused("the run was consented to with differential privacy and without scores; none leave the site")
+    scores, dp = ScoresConfig.from_dict(config.scores), config.local.dp
+    last = _share_done(order, config) == (config.rounds - 1) / config.rounds
+    try:
+        scores.require_honest(config.task, config.rounds, dp.delta if dp else 0.0)
+    except ValueError as error:
+        raise OrderRefused(str(error)) from error
+    _only_once(site, order)
+    table = scores.table(config.task, last=last)
+    exact = np.zeros((len(MODEL_NAMES), len(table.rows), len(table.columns)), dtype=np.int64)
+    if data.n_patients:
+        outcomes = _outcomes(order, config, data, tell)
+        exact[:] = [table.count(outcomes[name], data.groups) for name in MODEL_NAMES]
+    security = config.security or {}
+    threshold = security.get("threshold", 0) if security.get("masking") else 0
+    stream = KeyedStream(site.home.secret_seed(f"scores:{order.key}:{_weights_of(order)}"))
+    told = noised(exact, scores, threshold=threshold, stream=stream)
+    return {"scores": told.ravel().tolist(), "n_records": data.n_patients}, {}
+
+
+def _weights_of(order: Message) -> str:
+    return digest({name: hashlib.sha256(order.attachments[name]).hexdigest() for name in MODEL_NAMES})
+
+
+def _only_once(site: Site, order: Message) -> None:
+    """Asked twice about a round, with other weights, a site would spend more than its people have agreed to."""
+    about, asked = f"{order.kind}:{order.body['run']}:{order.body['round']}", f"{order.key}:{_weights_of(order)}"
+    known = site.home.remembered(about)
+    if known is None:
+        site.home.remember(about, asked.encode())
+    elif known != asked.encode():
+        raise OrderRefused(f"this site was asked before about round {order.body['round']}, with other weights")

@@ -14,6 +14,7 @@ from qflethics.demo.client import Client, Refused, wait_until
 
 ROUNDS = 4
 PHANTOM_EPSILON = 5.0
+CLASSIFICATION_EPSILON = 10.0  # of the recommended private training
 FIRM_BIAS = 0.75  # from this bias on, the phantom's gap is far over the limit (measured)
 # The approved exposure: enough for the monitor to find the bias in a small site's traffic, and no more.
 MOST_PREDICTIONS = 5000
@@ -98,12 +99,16 @@ class Scenario:
         left.
         """
         if self.source in {"heart", "mimic_cxr"}:
-            return {}
+            return {"scores": {"epsilon": CLASSIFICATION_EPSILON}}
         if self.source == "lgg":
             return {"local": LGG_LOCAL}
         from federation.domain.learning.defaults import private_config
 
-        return {"local": private_config("segmentation").as_dict(), "epsilon_budget": PHANTOM_EPSILON}
+        return {
+            "local": private_config("segmentation").as_dict(),
+            "epsilon_budget": PHANTOM_EPSILON,
+            "scores": {"epsilon": PHANTOM_EPSILON},
+        }
 
     def consent(self) -> Figures:
         """Each site's operator and ethics officer sign exactly this configuration, and approve it at their site."""

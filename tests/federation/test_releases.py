@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from core.context import governed
-from federation import training
+from federation import scoring, training
 from federation.domain.group_rates import Cell, Sums
+from federation.domain.round_metrics import pool_small
 from federation.domain.twin_comparison import PairedScores
 from federation.models import SiteUpdate, TrainingRun
 from tests.factories.federation import make_federation, make_run
@@ -33,8 +34,9 @@ def test_figures_losses_and_pairs_of_fewer_than_five_patients_are_not_made():
         )  # fmt: skip
     cells = [cell("north", "female", 4), cell("north", "male", 30), cell("south", "male", 4)]
     paired = {site: PairedScores.of(np.ones(n), np.zeros(n)).as_list() for site, n in (("north", 34), ("south", 4))}
+    figures = {**scoring.of_cells(run, {"primary": cells, "baseline": cells}), "paired": pool_small(paired)}
     with governed(action="test"):
-        training.close_round(run, round_, {"primary": cells, "baseline": cells}, paired=paired)
+        training.close_round(run, round_, figures)
     found = run.rounds.get(number=1).metrics
     few = {"n": None, "mean": None, "few": 5}
     assert found["primary"]["site"]["south"]["accuracy"] == few

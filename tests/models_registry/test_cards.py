@@ -112,6 +112,28 @@ def test_epsilon_is_named_by_site_with_its_delta(version: Version) -> None:
     )
 
 
+def test_noised_scores_stand_on_the_card_as_such_and_absent_ones_as_absent(version: Version) -> None:
+    version.config["local"]["dp"] = {"noise_multiplier": 1.0, "max_grad_norm": 1.0, "delta": 1e-5}
+    version.metrics["epsilon"] = {"north": 0.81}
+    usefulness = card_content(version=version, texts={})["KeyMetrics"]["UsefulnessUsabilityEfficacy"]
+    assert usefulness["ValidationProcessAndJustification"].startswith("No scores left the sites")
+
+    version.config["scores"] = {"epsilon": 0.5, "noise_sd": 4.0, "groups": []}
+    figure, lost = {"n": 118, "mean": 0.8, "noise_sd": 0.04}, {"n": None, "mean": None, "noisy": True}
+    summary = {"overall": {"accuracy": figure}, "site": {"north": {"accuracy": figure}, "south": {"accuracy": lost}}}
+    version.metrics |= {"primary": {**summary, "groups": {}}, "baseline": {**summary, "groups": {}}}
+    content = card_content(version=version, texts={})
+    usefulness = content["KeyMetrics"]["UsefulnessUsabilityEfficacy"]
+    assert usefulness["TestingDataDescription"].endswith("north: about 118, south: lost in the noise.")
+    assert "whose standard deviation stands beside each figure" in usefulness["ValidationProcessAndJustification"]
+    assert usefulness["Results"][0]["value"]["noise_sd"] == 0.04
+    assert content["privacy"].endswith("the scores of all rounds spent ε ≤ 0.5.")
+
+    for name in ("primary", "baseline"):
+        version.metrics[name] = {"overall": {"accuracy": {"n": 0, "mean": None}}, "site": {}, "groups": {}}
+    assert card_content(version=version, texts={})["KeyMetrics"]["UsefulnessUsabilityEfficacy"]["Results"] is None
+
+
 def test_the_data_are_described_from_the_sites_manifests(version: Version) -> None:
     said = version.cards.get().content["AISystemFacts"]["DevelopmentDataCharacterization"]
 

@@ -2632,6 +2632,7 @@ class RunInput(TypedDict):
     strategy_options: NotRequired[dict[str, Any] | None]
     participation: NotRequired[dict[str, Any] | None]
     fairness: NotRequired[dict[str, Any] | None]
+    scores: NotRequired[dict[str, Any] | None]
     engine: NotRequired[dict[str, Any] | None]
 
 

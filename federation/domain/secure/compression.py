@@ -3,7 +3,7 @@
 Masked vectors can be added only coordinate by coordinate, so all sites must send the same ones, chosen by a seed that
 they share. The coordinates of a model are dealt out in a random order, and every coordinate has its turn before one
 comes again. What a site does not send, or loses to clipping and rounding, it adds to its next update (error feedback).
-The largest of each site, which runs without masks could send, were measured and are no better for the same bytes.
+Runs without masks can send the largest of each site instead (`largest`).
 
 References
 ----------

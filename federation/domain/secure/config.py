@@ -25,7 +25,7 @@ class SecurityConfig:
     threshold : int
         Sites that must stay to the end of a round; 0 without masking.
     keep : float, over 0 to 1
-        Share of the coordinates sent in a round.
+        Share of the coordinates sent in a round: under masks the same at all sites, else each site's largest changes.
     field_bits : 12, 16 or 32
         Width of a sent number. Noise that all sites make together needs 32 (`noise_config`).
     clip : float, over 0
@@ -94,12 +94,13 @@ class SecurityConfig:
     def recommended(cls, signing_keys: Mapping[str, str], *, most_records: int, **chosen: Any) -> SecurityConfig:
         """Masked, a thirteenth of the coordinates a round, up to a third of the sites may drop out.
 
-        Without masks whole weights are sent, each site's by itself.
+        Without masks whole weights are sent, each site's by itself, or its largest changes where a share is chosen.
         """
         masking = chosen.pop("masking", True)
+        thin = masking or chosen.get("keep", 1.0) < 1
         usual: dict[str, Any] = {
             "threshold": default_threshold(len(signing_keys)) if masking else 0,
-            "keep": 0.08 if masking else 1.0, "field_bits": 16, "clip": 0.25, "error_feedback": masking,
+            "keep": 0.08 if masking else 1.0, "field_bits": 16, "clip": 0.25, "error_feedback": thin,
         }  # fmt: skip
         return cls(masking=masking, signing_keys=dict(signing_keys), most_records=most_records, **{**usual, **chosen})
 

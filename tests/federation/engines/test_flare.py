@@ -1,7 +1,7 @@
 """NVIDIA FLARE carries the same orders to the same code, from provisioned kits that permit nothing else.
 
 One server and two clients serve all tests of this file, as they serve all runs of a federation. Beside the first stands
-a worker (this process); the second has nothing but FLARE.
+a worker (this process); the second has nothing but FLARE, and is another host with one wire to FLARE's server.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -59,6 +60,7 @@ from qflethics.launcher.platform import SECRETS
 from qflethics.launcher.state import ROOT
 from tests.factories.people import make_people
 from tests.factories.postbox import Recorder, approve_at, carry_out
+from tests.federation.network.namespace import Namespace
 from tests.federation.test_training_rounds import run_jobs, sealed
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -86,13 +88,17 @@ class Machines:
         for site in SITES:
             site_provision(folder=folder / site, site=site, data=DATA, federation_id=FEDERATION)
             self.homes[site] = SiteHome(folder / site)
-        self.house = House(f"localhost:{_free_port()}")
+        name = socket.gethostname()  # FLARE's certificates are for names
+        self.space = Namespace().open()
+        self.space.call_first(name)
+        self.house = House(f"{name}:{_free_port()}")
         self.clients: dict[str, subprocess.Popen] = {}
 
     def start_client(self, site: str) -> None:
         clean = {name: value for name, value in os.environ.items() if name not in SECRETS}
         with (self.folder / f"{site}.log").open("ab") as log:
-            self.clients[site] = subprocess.Popen(
+            start = self.space.start if site == ALONE else subprocess.Popen
+            self.clients[site] = start(
                 [sys.executable, "-m", "federation.site", "flare"], cwd=ROOT, stdout=log, stderr=log,
                 env={**clean, "SITE_HOME": str(self.homes[site].folder)},
             )  # fmt: skip
@@ -103,6 +109,7 @@ class Machines:
         self.house.stop()
         for client in self.clients.values():
             client.wait(20)
+        self.space.close()
 
     def said(self) -> str:
         logs = [*self.folder.glob("*.log"), *house_folder().glob("*.log")]
@@ -110,8 +117,6 @@ class Machines:
 
 
 def _free_port() -> int:
-    import socket
-
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]

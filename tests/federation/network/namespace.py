@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -19,6 +21,7 @@ class Namespace:
     def __init__(self) -> None:
         number = os.getpid() % 16_000
         self.name, self.wire, self._far = f"qfl{number}", f"qfl{number}a", f"qfl{number}b"
+        self._hosts = Path("/etc/netns") / self.name / "hosts"  # `ip netns exec` lays it over /etc/hosts
         net = f"10.{200 + number // 4096}.{number // 16 % 256}"
         self.here, self.there = (f"{net}.{number % 16 * 4 + last}" for last in (1, 2))
 
@@ -32,6 +35,11 @@ class Namespace:
             ip(command)
         return self
 
+    def call_first(self, name: str) -> None:
+        """Let the first host be found under a name too."""
+        self._hosts.parent.mkdir(parents=True, exist_ok=True)
+        self._hosts.write_text(f"127.0.0.1 localhost\n{self.here} {name}\n")
+
     def pull_out(self) -> None:
         ip(f"link set {self.wire} down")
 
@@ -44,6 +52,7 @@ class Namespace:
     def close(self) -> None:
         for command in (["link", "del", self.wire], ["netns", "del", self.name]):
             subprocess.run(["ip", *command], check=False, capture_output=True)
+        shutil.rmtree(self._hosts.parent, ignore_errors=True)
 
 
 def ip(command: str) -> None:
