@@ -33,7 +33,6 @@ def pytest_load_initial_conftests(early_config: pytest.Config):
     os.environ.update(
         DJANGO_SETTINGS_MODULE="qflethics.settings.test", SECRET_KEY="test-only", OMP_NUM_THREADS="1",
         QFL_VAR=tempfile.mkdtemp(prefix=f"qfl-test-var-{run}-"), RESEND_AFTER_SECONDS="3", REAPER_SECONDS="1",
-        WEB_WORKERS="2",
     )  # fmt: skip
     early_config.run = run  # type: ignore[attr-defined]
     try:

@@ -42,7 +42,7 @@ class Platform:
         clean = {key: value for key, value in os.environ.items() if key not in SECRETS}
         return {
             **clean, "QFL_STATE": self.name, "QFL_VAR": str(self.var), "DATA": self.data, "PORT": str(self.port),
-            "RESEND_AFTER_SECONDS": "4", "REAPER_SECONDS": "1",
+            "RESEND_AFTER_SECONDS": "4", "REAPER_SECONDS": "1", "WEB_WORKERS": "2",
         }  # fmt: skip
 
     def start(self) -> Platform:
