@@ -83,3 +83,8 @@ class PrivacyCharge(GovernedModel):
 
     def __str__(self) -> str:
         return f"{self.reservation}, {self.round}"
+
+    @property
+    def counted(self) -> list[Spend]:
+        """Of training and of scores."""
+        return [Spend.from_dict(raw) for raw in [*(self.spends or []), self.score_spend] if raw]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from accounts.models import User
 from federation import budget_standings
-from federation.domain.privacy.accountant import Spend, composed_epsilon, epsilon_pld
+from federation.domain.privacy.accountant import composed_epsilon, epsilon_pld
 from federation.models import Federation, TrainingRun
 from federation.models_budget import PrivacyBudget
 
@@ -60,7 +60,7 @@ def of_run(run: TrainingRun) -> list[RunBudgetRow]:
         delta = standing.account.delta
         spent = planned = None
         if reservation.round_spends is not None:
-            used = [Spend.from_dict(raw) for charge in charges for raw in charge.spends or []]
+            used = [spend for charge in charges for spend in charge.counted]
             rest = reservation.of_rounds(run.rounds_planned - len(charges))
             spent = composed_epsilon(used, delta)
             planned = composed_epsilon([*used, *rest], delta)

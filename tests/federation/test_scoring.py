@@ -11,6 +11,7 @@ from federation.budget_standings import holders_of, standing_of
 from federation.domain.noised_scores import ScoresConfig
 from federation.domain.privacy.accountant import composed_epsilon
 from federation.models import PrivacyCharge, SiteOrder, TrainingRun
+from federation.presentation import budgets as budgets_page
 from tests.federation.test_secure_rounds import KINDS, Trial, opened
 from tests.federation.test_shared_noise import SmallTrial
 
@@ -75,6 +76,9 @@ def test_scores_are_noised_charged_and_shown_with_their_noise(trial, client):
     (held,) = holders_of([participant])
     spent = standing_of(*held).account.spent
     assert [spend for spend in spent if spend.sample_rate == 1.0 and spend.levels] == plan
+    (row,) = (one for one in budgets_page.of_run(run) if one.row.site == "phantom-1")
+    training = [spend for charge in charged for spend in charge.counted if spend not in plan]
+    assert row.spent == pytest.approx(composed_epsilon([*training, *plan], row.row.delta))
     seen = page(trial, client, run)
     assert f"± {figure['noise_sd']:.3f}" in seen and "scores carry noise" in seen and "may spend ε = 90" in seen
 
