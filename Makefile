@@ -7,6 +7,8 @@ SLITHER := .venv-slither/.installed
 FLARE := .venv-flare/.installed
 WORKERS ?= 2
 export PYTHONUNBUFFERED := 1
+# Images often forbid byte code; each of the many processes would then compile the whole platform again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help demo test contracts flare lint format messages lock client bench docs screenshots backup drill clean
 

@@ -42,6 +42,14 @@ def django_db_setup(django_db_blocker) -> None:
     TransactionTestCase._fixture_teardown = _flush_as_owner  # type: ignore[method-assign]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _nothing_waits_for_the_disk():
+    """What a test writes need not outlive a power cut; programs that tests start, and kill, write through as ever."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda descriptor: None)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _denormals_as_they_were():
     """Serving sets torch to flush denormal numbers for the whole process, which hypothesis rightly refuses."""

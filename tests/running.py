@@ -35,13 +35,14 @@ class Platform:
         self.var = Path(tempfile.mkdtemp(prefix="qfl-run-"))
         self.data, self.port = data, port
         self.process: subprocess.Popen | None = None
+        self._clients: dict[str, Client] = {}
 
     @property
     def environment(self) -> dict[str, str]:
         clean = {key: value for key, value in os.environ.items() if key not in SECRETS}
         return {
             **clean, "QFL_STATE": self.name, "QFL_VAR": str(self.var), "DATA": self.data, "PORT": str(self.port),
-            "RESEND_AFTER_SECONDS": "4", "REAPER_SECONDS": "1",
+            "RESEND_AFTER_SECONDS": "4", "REAPER_SECONDS": "1", "WEB_WORKERS": "2",
         }  # fmt: skip
 
     def start(self) -> Platform:
@@ -56,12 +57,16 @@ class Platform:
         wait(lambda: address.exists() or self.process.poll() is not None, what="the platform to start", seconds=300)
         if not address.exists():
             raise AssertionError(f"the launcher stopped: {(self.var / 'launcher.log').read_text()[-2000:]}")
+        self._clients.clear()
         self.base = address.read_text()
         self.access = json.loads((self.var / "demo" / "access.json").read_text())
         return self
 
     def client(self, who: str) -> Client:
-        return Client(self.base, self.access["people"][who]["email"], self.access["password"])
+        """Somebody at the API, signed in once: to hash a password takes longer than most requests."""
+        if who not in self._clients:
+            self._clients[who] = Client(self.base, self.access["people"][who]["email"], self.access["password"])
+        return self._clients[who]
 
     def approve_policy(self, officers: list[str]) -> None:
         """Put `POLICY` in force as people do: an administrator proposes, two officers and the deputy approve."""

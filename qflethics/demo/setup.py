@@ -8,9 +8,11 @@ import os
 import secrets
 from dataclasses import asdict, dataclass
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 
 from django.conf import settings
+from django.contrib.auth.hashers import check_password, make_password
 from django.utils import timezone
 
 from accounts.models import ApiKey, Institution, Membership, User
@@ -137,15 +139,20 @@ def _password(path: Path) -> str:
     return secrets.token_urlsafe(12)
 
 
+# All people of a demonstration share one password: it is hashed once, and compared once, not for each of them.
+_hashed = cache(make_password)
+_hash_is_of = cache(check_password)
+
+
 def _person(local_part: str, role: Role, institution: Institution | None, password: str) -> User:
     email = f"{local_part}@{DOMAIN}"
     with governed(action="user.create"):
         user = User.objects.filter(email=email).first()
         if user is None:
             where = f", {institution.name}" if institution else ""
-            user = User.objects.create_user(email, password, name=f"{LABELS[role]}{where}")
-        elif not user.check_password(password):
-            user.set_password(password)
+            user = User.objects.create(email=email, password=_hashed(password), name=f"{LABELS[role]}{where}")
+        elif not _hash_is_of(password, user.password):
+            user.password = _hashed(password)
             user.save(update_fields=["password"])
         Membership.objects.get_or_create(user=user, institution=institution, role=role)
     return user

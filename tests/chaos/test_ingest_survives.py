@@ -45,7 +45,7 @@ class Running:
         kept = {name: os.environ.pop(name) for name in SECRETS if name in os.environ}
         try:
             self.servers = servers.start(f"chaos-{os.getpid()}", durable=True)
-            ports = Ports.choose(8420)
+            ports = Ports.choose(8520)  # other tests' are elsewhere: a port is taken only once somebody serves there
             self.env = environment(
                 self.servers.environment, var=self.var, secret_key=uuid.uuid4().hex, ports=ports,
                 settings="qflethics.settings.dev",

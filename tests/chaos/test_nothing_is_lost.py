@@ -16,7 +16,7 @@ from tests.running import POLICY, Platform, wait
 
 pytestmark = pytest.mark.chaos
 SITES = ["phantom-1", "phantom-2", "phantom-3"]
-ROUNDS = 3
+ROUNDS = 2
 # Long enough a round to be hit in the middle.
 LOCAL = {"epochs": 3, "batch_size": 4, "learning_rate": 0.003, "dp": None}
 

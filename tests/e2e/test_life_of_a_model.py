@@ -51,7 +51,8 @@ def test_from_consent_to_report(platform, browser, tmp_path):
     run_path = propose(administrator)
     for site in SITES:
         for who in (f"operator.{site}", f"officer.{site}"):
-            give_consent(Person(browser, platform, who), run_path)
+            with Person(browser, platform, who) as signer:
+                give_consent(signer, run_path)
     platform.approve_at_sites(run_path.strip("/").rpartition("/")[2])
     train(administrator, run_path)
     version_path = wait_for_version(administrator)
@@ -59,8 +60,9 @@ def test_from_consent_to_report(platform, browser, tmp_path):
     why = "Measured to be even-handed; for the neuroradiology ward."
     request_path = ask_for_approval(administrator, version_path, use="Clinical use", why=why)
     for who in (f"officer.{SITES[0]}", f"officer.{SITES[1]}", "deputy"):
-        decide(person := Person(browser, platform, who), request_path, "Approve", "Read the card and the audit.")
-        person.look("approval", folder=PICTURES)
+        with Person(browser, platform, who) as person:
+            decide(person, request_path, "Approve", "Read the card and the audit.")
+            person.look("approval", folder=PICTURES)
     expect(administrator.open(request_path).get_by_text("It cannot be deployed yet")).to_be_visible()
     platform.assess(version_path.strip("/").rpartition("/")[2], signer=f"officer.{SITES[1]}")
     deployment_path = deploy(administrator, request_path)
@@ -68,9 +70,11 @@ def test_from_consent_to_report(platform, browser, tmp_path):
     halt_by_bias(platform, officer, deployment_path)
     sees_it_at_home(officer)
     reinstate(browser, platform, deployment_path)
-    reject(administrator, Person(browser, platform, f"officer.{SITES[2]}"), version_path)
-    contest(clinician := Person(browser, platform, "clinician"), officer, f"{SITES[0]}-case-00000005")
-    clinician.look("appeal", folder=PICTURES)
+    with Person(browser, platform, f"officer.{SITES[2]}") as other:
+        reject(administrator, other, version_path)
+    with Person(browser, platform, "clinician") as clinician:
+        contest(clinician, officer, f"{SITES[0]}-case-00000005")
+        clinician.look("appeal", folder=PICTURES)
     auditor = Person(browser, platform, "auditor", scheme="dark")
     write_report(auditor)
     verify(auditor, platform)
@@ -184,17 +188,18 @@ def sees_it_at_home(officer: Person) -> None:
 def reinstate(browser, platform: Platform, deployment_path: str) -> None:
     """Two officers of two institutions who did not approve it, on one piece of evidence; only then it serves again."""
     for site in SITES[:2]:
-        officer = Person(browser, platform, f"reviewer.{site}")
-        page = officer.open(deployment_path)
-        page.get_by_label("Why may it serve again?").fill("The scanner's coil was replaced; test images are fine.")
-        if site == SITES[0]:
-            page.get_by_label("A document").set_input_files(
-                {"name": "service-report.txt", "mimeType": "text/plain", "buffer": b"Coil 4 was replaced."}
-            )
-        officer.press("Vote to reinstate")
-        officer.confirm("Vote to reinstate")
-        expect(page.get_by_text("Your vote is recorded.")).to_be_visible()
-    expect(page.get_by_text("Halted: nothing is predicted")).to_have_count(0)
+        with Person(browser, platform, f"reviewer.{site}") as officer:
+            page = officer.open(deployment_path)
+            page.get_by_label("Why may it serve again?").fill("The scanner's coil was replaced; test images are fine.")
+            if site == SITES[0]:
+                page.get_by_label("A document").set_input_files(
+                    {"name": "service-report.txt", "mimeType": "text/plain", "buffer": b"Coil 4 was replaced."}
+                )
+            officer.press("Vote to reinstate")
+            officer.confirm("Vote to reinstate")
+            expect(page.get_by_text("Your vote is recorded.")).to_be_visible()
+            halted = page.get_by_text("Halted: nothing is predicted")
+            expect(halted).to_have_count(0 if site == SITES[1] else 1)
     deployment = deployment_path.strip("/").split("/")[-1]
     assert platform.client("auditor").get(f"/deployments/{deployment}")["state"] == "active"
 

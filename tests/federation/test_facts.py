@@ -62,10 +62,10 @@ def test_with_differential_privacy_the_words_name_budget_delta_noise_and_clippin
     assert "ε = 10 at δ = 0.0001" in words and "multiplier 3" in words and "clipped at 0.5" in words
 
 
-def test_pages_do_not_load_torch():
+def test_pages_load_neither_torch_nor_scipy():
     code = (
         "import django, sys; django.setup(); import qflethics.urls, qflethics.live.urls;"
-        "sys.exit(' '.join({'torch', 'pennylane'} & set(sys.modules)) or 0)"
+        "sys.exit(' '.join({'torch', 'pennylane', 'scipy'} & set(sys.modules)) or 0)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr

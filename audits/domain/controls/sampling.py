@@ -16,8 +16,6 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from scipy.stats import beta
-
 LEVEL = 0.95
 
 
@@ -117,6 +115,8 @@ def success_rate(strata: Sequence[Stratum]) -> Rate | None:
     >>> round(found.value, 2), round(found.low, 4), round(found.high, 4)
     (0.95, 0.7513, 0.9987)
     """
+    from scipy.special import betaincinv  # not at the top: pages load what loads this
+
     told = [stratum for stratum in strata if stratum.assessed > 0]
     if not told:
         return None
@@ -124,6 +124,6 @@ def success_rate(strata: Sequence[Stratum]) -> Rate | None:
     value = sum(s.population / total * s.conform / s.assessed for s in told)
     size = 1 / sum((s.population / total) ** 2 / s.assessed for s in told)
     hits, tail = value * size, (1 - LEVEL) / 2
-    low = 0.0 if hits <= 1e-12 else float(beta.ppf(tail, hits, size - hits + 1))
-    high = 1.0 if size - hits <= 1e-12 else float(beta.ppf(1 - tail, hits + 1, size - hits))
+    low = 0.0 if hits <= 1e-12 else float(betaincinv(hits, size - hits + 1, tail))
+    high = 1.0 if size - hits <= 1e-12 else float(betaincinv(hits + 1, size - hits, 1 - tail))
     return Rate(value, low, high, sum(s.assessed for s in told))

@@ -5,6 +5,7 @@ import json
 import uuid
 
 import pytest
+from django.conf import settings
 from django.utils import timezone
 
 from audits.posthoc.assembly import Window, changing, checks, decisions, gather, incidents, records, trail
@@ -21,6 +22,12 @@ from provenance.models import Anchor, ChainState, Checkpoint
 from tests.factories.registry import make_request, make_version, newest_card
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def battery() -> tuple[str, ...]:
+    """Everything, for what is read from each check."""
+    return settings.AUDIT_CHECKS
 
 
 @pytest.fixture
