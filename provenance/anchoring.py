@@ -19,6 +19,7 @@ from datetime import timedelta
 from typing import Any, Protocol
 
 from django.conf import settings
+from django.db import transaction
 from django.utils import timezone
 
 from provenance import anchor_rows
@@ -88,8 +89,14 @@ class Anchorer:
         return moved
 
     def mirror(self) -> None:
-        """Copy the head, as far as it is final, to the database, where pages and the gateway read it."""
+        """Copy the head, as far as it is final, to the database, where pages and the gateway read it.
+
+        Not an anchor of ours that is not on record as final yet: both are written together, in `_conclude`, so that
+        whoever verifies in between does not miss the anchor that the mirror speaks of.
+        """
         head = self.registry.head(self.log_id, final=True)
+        if Anchor.objects.filter(checkpoint_id=head.tree_size, state=Anchor.State.SIGNED).exists():
+            return
         ChainState.objects.update_or_create(
             id=1,
             defaults={
@@ -282,8 +289,9 @@ class Anchorer:
         head = self.registry.head(self.log_id, final=True)
         if head.tree_size < size or self.registry.root_at_size(self.log_id, size, final=True) != root:
             raise NodeBehind(f"the receipt of {size} entries is final, yet the contract does not hold their root")
-        self._confirm(anchor.checkpoint, bytes(anchor.prev_root), inclusion)
-        self.mirror()
+        with transaction.atomic():
+            self._confirm(anchor.checkpoint, bytes(anchor.prev_root), inclusion)
+            self.mirror()
         return True
 
     def _confirm(self, checkpoint: Checkpoint, prev_root: bytes, inclusion: Inclusion) -> None:

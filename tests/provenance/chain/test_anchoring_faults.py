@@ -27,6 +27,7 @@ from provenance.chain.signer import LocalSigner
 from provenance.domain.evm import parse_evidence, verify_anchor
 from provenance.models import Anchor, ChainState, Checkpoint
 from provenance.models_anchor import AnchorAttempt
+from provenance.verification import verify_ledger
 
 pytestmark = pytest.mark.django_db
 
@@ -407,3 +408,16 @@ def test_whatever_goes_wrong_each_size_is_anchored_once_and_none_is_lost(story, 
     grow(story, 2)
     settle(story)
     check(story)
+
+
+def test_who_verifies_between_finality_and_record_misses_no_anchor(story):
+    grow(story)
+    step(story)
+    story.chain.rpc("anvil_mine", 8)
+    assert story.worker.registry.head(story.worker.log_id, final=True).tree_size == Checkpoint.objects.first().size
+    story.worker.mirror()  # it is due at any time
+    assert anchor_rows.anchor_open() is not None and ChainState.objects.get().head_size == 0
+    assert verify_ledger().problems == []
+    settle(story)
+    check(story)
+    assert verify_ledger().problems == []
