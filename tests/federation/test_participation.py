@@ -33,10 +33,10 @@ def trial(tmp_path, monkeypatch):
     return Trial(tmp_path)
 
 
-def started(trial, *, rounds=1, participation=ONE_OF_TWO, **chosen) -> TrainingRun:
+def started(trial, *, rounds=1, seed=1, participation=ONE_OF_TWO, **chosen) -> TrainingRun:
     trial.manifests()
     run = services.run_propose(
-        federation=trial.federation, name="Run", rounds=rounds, seed=1, actor=trial.people.administrator, local=LOCAL,
+        federation=trial.federation, name="Run", rounds=rounds, seed=seed, actor=trial.people.administrator, local=LOCAL,
         participation=participation, **chosen,
     )  # fmt: skip
     for code in trial.participants:
