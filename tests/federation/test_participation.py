@@ -36,8 +36,8 @@ def trial(tmp_path, monkeypatch):
 def started(trial, *, rounds=1, seed=1, participation=ONE_OF_TWO, **chosen) -> TrainingRun:
     trial.manifests()
     run = services.run_propose(
-        federation=trial.federation, name="Run", rounds=rounds, seed=seed, actor=trial.people.administrator, local=LOCAL,
-        participation=participation, **chosen,
+        federation=trial.federation, name="Run", rounds=rounds, seed=seed, actor=trial.people.administrator,
+        local=LOCAL, participation=participation, **chosen,
     )  # fmt: skip
     for code in trial.participants:
         trial.sign(run, code)
