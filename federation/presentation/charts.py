@@ -31,7 +31,8 @@ class Compared:
     primary: float | None
     baseline: float | None
     hidden: str = ""  # why not: "few" patients, or "noise"
-    noise: float | None = None  # standard deviation of the noise of a figure, under differential privacy
+    noise: float | None = None  # standard deviation of the noise of each figure, under differential privacy
+    twin_noise: float | None = None
 
 
 @dataclass(frozen=True)
@@ -171,9 +172,10 @@ def _compare(metrics: Mapping[str, Any], metric: str) -> list[Compared]:
 
 
 def _compared(scope: str, label: str, primary: Mapping, twin: Mapping, metric: str) -> Compared:
-    own = primary.get(metric, {})
+    own, other = primary.get(metric, {}), twin.get(metric, {})
     hidden = "" if own.get("n", 0) is not None else "noise" if own.get("noisy") else "few"
-    return Compared(scope, label, own.get("n", 0), own.get("mean"), _mean(twin, metric), hidden, own.get("noise_sd"))
+    noises = own.get("noise_sd"), other.get("noise_sd")
+    return Compared(scope, label, own.get("n", 0), own.get("mean"), other.get("mean"), hidden, *noises)
 
 
 def steps_charts(run: TrainingRun, current: Round) -> list[Chart]:
