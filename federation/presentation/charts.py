@@ -17,6 +17,7 @@ METRIC_WORDS = {
     "tpr": "True-positive rate",
     "fpr": "False-positive rate",
 }
+MODEL_WORDS = {"primary": "quantum model", "baseline": "classical twin"}
 MOST_STEPS = 600  # progress messages of a round that are drawn
 Points = list[tuple[float, float | None]]
 
@@ -83,16 +84,8 @@ def run_charts(run: TrainingRun, rounds: Iterable[Round]) -> RunCharts:
         metric=words,
         rounds=len(done),
         headline=_chart(overall, title=f"{words}: quantum model and classical twin, all sites", y_label=words),
-        by_site=None
-        if masked
-        else _chart(
-            _split(done, lambda m: m["primary"]["site"], name), title=f"{words} by site, quantum model", y_label=words
-        ),  # fmt: skip
-        by_site_twin=None
-        if masked
-        else _chart(
-            _split(done, lambda m: m["baseline"]["site"], name), title=f"{words} by site, classical twin", y_label=words
-        ),  # fmt: skip
+        by_site=None if masked else _by_site(done, "primary", name),
+        by_site_twin=None if masked else _by_site(done, "baseline", name),
         by_group=[
             _chart(
                 _split(done, lambda m, a=a: m["primary"]["groups"].get(a, {}), name),
@@ -101,32 +94,37 @@ def run_charts(run: TrainingRun, rounds: Iterable[Round]) -> RunCharts:
             )
             for a in attributes
         ],
-        losses=[]
-        if masked
-        else [
-            _chart(
-                _flat(done, lambda m, key=key: m["loss"].get(key, {})),
-                title=f"Training loss by site, {label}",
-                y_label="Loss",
-            )
-            for key, label in (("primary", "quantum model"), ("baseline", "classical twin"))
-        ],  # fmt: skip
-        epsilon=None
-        if budget is None
-        else line_chart(
-            _flat(done, lambda m: m["epsilon"]),
-            title="Privacy spent (ε) by site",
-            x_label="Round",
-            y_label="ε",
-            threshold=budget,
-            threshold_label="budget",
-            size="s",
-        ),  # fmt: skip
+        losses=[] if masked else _losses(done),
+        epsilon=None if budget is None else _spending(done, budget),
         last=_compare(done[-1].metrics, name),
         scored=not private or run.config.get("scores") is not None,
         noised=run.config.get("scores") is not None,
         spent=[Spent(site, value, budget) for site, value in sorted(done[-1].metrics["epsilon"].items())],
     )
+
+
+def _by_site(done: list[Round], model: str, metric: str) -> Chart:
+    words = METRIC_WORDS[metric]
+    return _chart(
+        _split(done, lambda m: m[model]["site"], metric), title=f"{words} by site, {MODEL_WORDS[model]}", y_label=words
+    )
+
+
+def _losses(done: list[Round]) -> list[Chart]:
+    return [
+        _chart(
+            _flat(done, lambda m, key=key: m["loss"].get(key, {})),
+            title=f"Training loss by site, {label}", y_label="Loss",
+        )
+        for key, label in MODEL_WORDS.items()
+    ]  # fmt: skip
+
+
+def _spending(done: list[Round], budget: float) -> Chart:
+    return line_chart(
+        _flat(done, lambda m: m["epsilon"]), title="Privacy spent (ε) by site", x_label="Round", y_label="ε",
+        threshold=budget, threshold_label="budget", size="s",
+    )  # fmt: skip
 
 
 def attribute_words(attribute: str) -> str:
@@ -195,6 +193,6 @@ def steps_charts(run: TrainingRun, current: Round) -> list[Chart]:
             {site: sorted(points.items()) for site, points in sorted(lines[model].items())},
             title=f"Loss in round {current.number}, {label}", x_label="Step", y_label="Loss", size="s",
         )
-        for model, label in (("primary", "quantum model"), ("baseline", "classical twin"))
+        for model, label in MODEL_WORDS.items()
         if lines[model]
     ]  # fmt: skip
