@@ -40,7 +40,7 @@ def train(site: Site, order: Message, tell: Tell) -> Answer:
     site.home.approvals.mark_used(config.hash)
     data, since = site.patients(config).train, site.opted_out_since(config)
     if config.local.dp is not None:
-        _only_once(site, order)
+        _only_once(site, order, config)
     if config.shared_noise is not None:
         return _step_together(site, order, config, data, since)
     if data.n_patients == 0:  # a very small site: it takes part, and its update weighs nothing
@@ -153,13 +153,13 @@ def _scored_with_noise(site: Site, order: Message, config: RunConfig, data: Site
     if config.scores is None:
         raise OrderRefused("the run was consented to with differential privacy and without scores; none leave the site")
     scores, dp = ScoresConfig.from_dict(config.scores), config.local.dp
-    last = _share_done(order, config) == (config.rounds - 1) / config.rounds
+    _share_done(order, config)  # refuses the number of a round that the run does not have
     try:
         scores.require_honest(config.task, config.rounds, dp.delta if dp else 0.0)
     except ValueError as error:
         raise OrderRefused(str(error)) from error
-    _only_once(site, order)
-    table = scores.table(config.task, last=last)
+    _only_once(site, order, config)
+    table = scores.table(config.task, last=order.body["round"] == config.rounds)
     exact = np.zeros((len(MODEL_NAMES), len(table.rows), len(table.columns)), dtype=np.int64)
     if data.n_patients:
         outcomes = _outcomes(order, config, data, tell)
@@ -175,11 +175,17 @@ def _weights_of(order: Message) -> str:
     return digest({name: hashlib.sha256(order.attachments[name]).hexdigest() for name in MODEL_NAMES})
 
 
-def _only_once(site: Site, order: Message) -> None:
-    """Asked twice about a round, with other weights, a site would spend more than its people have agreed to."""
-    about, asked = f"{order.kind}:{order.body['run']}:{order.body['round']}", f"{order.key}:{_weights_of(order)}"
+def _only_once(site: Site, order: Message, config: RunConfig) -> None:
+    """Asked twice about a round, a site would spend more than its people have agreed to: what they signed is one run.
+
+    So the round is that of the configuration, whatever run the coordinator says it is of.
+    """
+    about, asked = f"{order.kind}:{config.hash}:{order.body['round']}", f"{order.key}:{_weights_of(order)}"
     known = site.home.remembered(about)
     if known is None:
         site.home.remember(about, asked.encode())
     elif known != asked.encode():
-        raise OrderRefused(f"this site was asked before about round {order.body['round']}, with other weights")
+        raise OrderRefused(
+            f"this site was asked before about round {order.body['round']} of this configuration, in another run or "
+            "with other weights; under differential privacy that is agreed to anew, e.g. with another seed"
+        )

@@ -112,7 +112,9 @@ def test_a_site_refuses_scores_that_were_not_agreed_and_a_second_question_about_
     order = SiteOrder.objects.filter(kind="evaluate").select_related("participant").first()
     assert "scores" in opened(small, order)["body"]
     order.key, order.attachments = "another", {**order.attachments, "primary": order.attachments["baseline"]}
-    assert "asked before about round 1, with other weights" in opened(small, order)["body"]["error"]
+    assert "asked before about round 1 of this configuration" in opened(small, order)["body"]["error"]
+    order.key, order.body = "in another run", {**order.body, "run": str(small.federation.id)}
+    assert "asked before about round 1 of this configuration" in opened(small, order)["body"]["error"]
 
     def without(run_config):
         return {name: value for name, value in run_config.items() if name != "scores"}
