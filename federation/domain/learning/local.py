@@ -23,6 +23,10 @@ from federation.domain.models.base import Model, as_batch
 from federation.domain.privacy.stream import KeyedStream
 from federation.domain.strategies.base import Pull
 
+# Pixels that go through the network at once. More make feature maps that leave the cache and that the allocator asks
+# the kernel for anew at each step: 0.24 s a step of 32 slices of 64 px on one core, 0.19 s in two pieces.
+PIXELS_AT_ONCE = 16 * 64**2
+
 
 class TrainingStopped(Exception):
     """`should_stop` said yes. There is no update to send."""
@@ -297,8 +301,14 @@ def _rows_of(patients: NDArray[np.int64], rows: Rows, most: int, rng: np.random.
 
 
 def _plain_step(model: Model, x: Tensor, y: Tensor, misses: float, counts: Tensor | None) -> float:
+    """Set the gradients of the rows' mean loss. No row depends on another, so pieces add up to the whole."""
     model.zero_grad()
-    losses = loss_per_row(model(x), y, model.task, misses=misses)
-    loss = losses.mean() if counts is None else (losses * counts).mean()
-    loss.backward()
-    return loss.item()
+    total = 0.0
+    at_once = max(1, PIXELS_AT_ONCE // x.shape[2:].numel())
+    for start in range(0, len(x), at_once):
+        piece = slice(start, start + at_once)
+        losses = loss_per_row(model(x[piece]), y[piece], model.task, misses=misses)
+        loss = (losses if counts is None else losses * counts[piece]).sum() / len(x)
+        loss.backward()
+        total += loss.item()
+    return total

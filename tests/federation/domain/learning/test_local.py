@@ -2,8 +2,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from federation.domain.data.dataset import LoadReport, SiteData
+from federation.domain.learning import local
 from federation.domain.learning.config import DPConfig, LocalConfig
 from federation.domain.learning.evaluation import evaluate
 from federation.domain.learning.local import Progress, TrainingDiverged, TrainingStopped, train_local
@@ -63,6 +65,22 @@ def test_the_same_seed_gives_the_same_weights_and_another_does_not(task, dp):
     spec = default_specs(task, inputs)[0]
     results = [to_bytes(train_local(build(spec), data, config, seed=seed).state) for seed in (5, 5, 6)]
     assert results[0] == results[1] != results[2]
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_rows_that_go_through_in_pieces_give_the_gradients_of_the_whole(weighted, monkeypatch):
+    data, inputs, _ = CASES["segmentation"]
+    weights = np.linspace(0.5, 1.5, data.n_patients) if weighted else None
+    found = {}
+    for at_once in (24 * 16**2, 5 * 16**2):  # all 24 slices, or five pieces with a short last one
+        monkeypatch.setattr(local, "PIXELS_AT_ONCE", at_once)
+        model = build(default_specs("segmentation", inputs)[0], seed=1)
+        result = train_local(model, data, LocalConfig(1, 12, 0.01), seed=2, patient_weights=weights)
+        found[at_once] = (result.mean_loss, [parameter.grad.clone() for parameter in model.parameters()])
+    (one_loss, one), (other_loss, other) = found.values()
+    assert one_loss == pytest.approx(other_loss, rel=1e-6)
+    for a, b in zip(one, other, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-6)
 
 
 def test_the_result_says_what_the_accountant_and_the_average_need():
