@@ -1,5 +1,5 @@
 """The whole comparison, over several processes and on any device; one JSON line a finished cell, so it can go on later:
-`python -m benchmarks.dice.study --out FILE --seeds 10 --workers 2 [--device cuda] [--data lgg.npz]`.
+`python -m benchmarks.dice.study --out FILE --seeds 10 --workers 2 [--rounds 160] [--device cuda] [--data lgg.npz]`.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.dice import data as sets
-from benchmarks.dice.plans import PLANS
+from benchmarks.dice.plans import BUDGETS, ROWS, SHORT, plans
 
 Cell = tuple[str, int, int]  # row, seed, fold
 
 
 def cells(seeds: int, rows: Iterable[str] = (), folds: Iterable[int] = sets.REPORTED) -> list[Cell]:
     """Every cell, seed after seed and row after row, so that what is finished is complete as far as it goes."""
-    chosen = [row for row in PLANS if not rows or row in rows]
+    chosen = [row for row in ROWS if not rows or row in rows]
     return [(row, seed, fold) for seed in range(seeds) for row in chosen for fold in folds]
 
 
@@ -37,13 +37,13 @@ def finished(path: Path) -> list[dict[str, Any]]:
     return [cell for cell in found if "row" in cell]
 
 
-def of_plans(found: list[dict[str, Any]], plans: Mapping[str, Any] = PLANS) -> list[dict[str, Any]]:
+def of_plans(found: list[dict[str, Any]], plans: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The cells that were trained as the plans now say; what was trained otherwise is not compared with them."""
     return [cell for cell in found if cell["row"] in plans and cell.get("plan") == plans[cell["row"]].digest]
 
 
 def go_on(
-    path: Path, wanted: list[Cell], *, device: str, workers: int, data: Path, plans: Mapping[str, Any] = PLANS
+    path: Path, wanted: list[Cell], *, device: str, workers: int, data: Path, plans: Mapping[str, Any]
 ) -> Iterator[dict[str, Any]]:
     """Run the cells that the file does not hold yet, and add each to it as soon as it is finished."""
     held = {(cell["row"], cell["seed"], cell["fold"]) for cell in of_plans(finished(path), plans)}
@@ -92,13 +92,15 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--rounds", type=int, choices=BUDGETS, default=SHORT)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--data", type=Path, default=sets.LGG)
     parser.add_argument("--rows", nargs="*", default=[])
     given = parser.parse_args(arguments)
     wanted = cells(given.seeds, given.rows)
-    for answer in go_on(given.out, wanted, device=given.device, workers=given.workers, data=given.data):
+    how = {"device": given.device, "workers": given.workers, "data": given.data, "plans": plans(given.rounds)}
+    for answer in go_on(given.out, wanted, **how):
         print(json.dumps({key: answer.get(key) for key in ("row", "seed", "fold", "seconds")}), file=sys.stderr)
     return 0
 

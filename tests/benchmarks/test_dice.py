@@ -9,6 +9,7 @@ import pytest
 
 from benchmarks.dice import cell, study
 from benchmarks.dice import data as sets
+from benchmarks.dice.plans import LONG, SHORT, plans
 from benchmarks.dice.table import complete_seeds, interval, rows
 from federation.domain.data.dataset import LoadReport, SiteData
 from federation.domain.learning.config import LocalConfig
@@ -94,15 +95,18 @@ def test_a_study_goes_on_where_it_stopped_and_keeps_no_failure(monkeypatch, tmp_
         return {"dice": {"p": 0.5}}
 
     monkeypatch.setattr(cell, "run", run)
-    wanted = [("unet2d", 0, fold) for fold in (1, 2, 3)]
-    held = {"row": "unet2d", "seed": 0, "fold": 1, "plan": study.PLANS["unet2d"].digest, "dice": {}}
+    wanted, short = [("unet2d", 0, fold) for fold in (1, 2, 3)], plans(SHORT)
+    held = {"row": "unet2d", "seed": 0, "fold": 1, "plan": short["unet2d"].digest, "dice": {}}
     path.write_text(
-        json.dumps(held | {"fold": 2, "plan": "other"}) + "\n" + json.dumps(held) + '\n{"row": "unet2d", "se'
+        json.dumps(held | {"fold": 2, "plan": plans(LONG)["unet2d"].digest})
+        + "\n"
+        + json.dumps(held)
+        + '\n{"row": "unet2d", "se'
     )
-    answers = list(study.go_on(path, wanted, device="cpu", workers=1, data=tmp_path))
+    answers = list(study.go_on(path, wanted, device="cpu", workers=1, data=tmp_path, plans=short))
     assert ran == [2, 3] and [("failed" in answer) for answer in answers] == [False, True]
-    assert [found["fold"] for found in study.of_plans(study.finished(path))] == [1, 2]
-    list(study.go_on(path, wanted, device="cpu", workers=1, data=tmp_path))
+    assert [found["fold"] for found in study.of_plans(study.finished(path), short)] == [1, 2]
+    list(study.go_on(path, wanted, device="cpu", workers=1, data=tmp_path, plans=short))
     assert ran == [2, 3, 3]
 
 
@@ -123,9 +127,9 @@ def test_the_table_says_who_is_better_and_how_sure_it_is():
     found = {row.metric: row for row in rows(cells, (1, 2))}
     assert found["dice.hybrid_unet"].value == pytest.approx(0.745)  # 0.8 and the mean of 0.60 to 0.78
     assert found["dice.hybrid_unet"].runs == 10 and "4 held-out patients" in found["dice.hybrid_unet"].note
-    assert "after 20 rounds (20 of 20)" in found["dice.hybrid_unet"].note
+    assert "0.9 after 20 rounds (20 of 20), 0.950 at the end, 90% of it after 20" in found["dice.hybrid_unet"].note
     assert found["dice.hybrid_minus_unet2d"].value == pytest.approx(-0.1)
-    assert "the hybrid is worse" in found["dice.hybrid_minus_unet2d"].note
+    assert "ahead in 0 of 10 seeds; the hybrid is worse" in found["dice.hybrid_minus_unet2d"].note
     assert found["dice.silenced_circuit"].value == pytest.approx(0.645)
     assert "no verdict from 2 of 10 seeds" in found["dice.hybrid_minus_local"].note
     assert "dice.unet3d" not in found  # a fold is missing
