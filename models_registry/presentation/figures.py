@@ -26,6 +26,11 @@ def overall(version: Version) -> list[dict[str, Any]]:
     return [_pair(title_of(metric), version.metrics, metric, "overall") for metric in _metrics(version)]
 
 
+def are_noised(version: Version) -> bool:
+    """Whether scores left the sites with noise, under differential privacy."""
+    return version.config.get("scores") is not None
+
+
 def headline(version: Version) -> dict[str, Any]:
     metric = headline_metric(version.config["task"])
     return _pair(title_of(metric), version.metrics, metric, "overall")
@@ -85,7 +90,11 @@ def _pair(title: str, metrics: Mapping[str, Any], metric: str, *path: str) -> di
     primary, baseline = (_at(metrics, name, *path, metric) for name in NAMES)
     model, twin = primary.get("mean"), baseline.get("mean")
     difference = None if model is None or twin is None else model - twin
-    return {"title": title, "primary": model, "baseline": twin, "difference": difference, "n": primary.get("n")}
+    return {
+        "title": title, "primary": model, "baseline": twin, "difference": difference, "n": primary.get("n"),
+        "noise": primary.get("noise_sd"), "twin_noise": baseline.get("noise_sd"),
+        "lost": "noisy" in primary and primary.get("n") is None,
+    }  # fmt: skip
 
 
 def _at(metrics: Mapping[str, Any], *path: str) -> Mapping[str, Any]:

@@ -28,7 +28,6 @@ _KINDS = {
 def context(version: Version, user: User) -> dict[str, Any]:
     audit, card = latest_audit(version), latest_card(version)
     counted = completeness(card.content) if card else None
-    headline = figures.headline(version)
     opens = user.may("deployment.view")
     return {
         "subject": version,
@@ -38,8 +37,8 @@ def context(version: Version, user: User) -> dict[str, Any]:
         "verdict_note": f"of {len(list(checks_of(audit)))} checks" if audit and checks_of(audit) else "",
         "verdict_word": Evidence.Verdict(audit.verdict).replace("_", " ").capitalize() if audit else "Not yet",
         "verdict_meaning": VERDICTS[audit.verdict] if audit else "",
-        "headline": headline,
-        "cases": f"{headline['n']} held-out cases" if headline["n"] else "",
+        "headline": figures.headline(version),
+        "noised": figures.are_noised(version),
         "overall": figures.overall(version),
         "by_site": figures.by_site(version),
         "by_group": figures.by_group(version),

@@ -3,12 +3,14 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.template.loader import render_to_string
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
 from models_registry import services
 from models_registry.models import ApprovalRequest, Deployment
+from models_registry.presentation import figures
 from tests.database import rewrite_version
 from tests.factories.federation import World, make_federation
 from tests.factories.people import PASSWORD, make_people
@@ -90,6 +92,19 @@ def test_the_quantum_model_stands_beside_its_twin_with_its_facts(world, audited,
     for words in ("Classical twin", "torch state vector", "exact expectation values", "not measured",
                   "the loss of privacy is not bounded"):  # fmt: skip
         assert words in body
+
+
+def test_a_noised_figure_stands_with_its_noise(version) -> None:
+    figure, lost = {"n": 118, "mean": 0.8, "noise_sd": 0.04}, {"n": None, "mean": None, "noisy": True}
+    sites = {"north": {"accuracy": figure}, "south": {"accuracy": lost}}
+    for name in ("primary", "baseline"):
+        version.metrics[name] = {"overall": {"accuracy": figure}, "site": sites, "groups": {}}
+
+    twins = render_to_string("models_registry/twins_table.html", {"rows": figures.overall(version)})
+    by_site = render_to_string("models_registry/figures_table.html", {"rows": figures.by_site(version), "first": ""})
+
+    assert twins.count("± 0.040") == 2 and "≈ " in twins and "lost in the noise" not in twins
+    assert by_site.count("± 0.040") == 2 and by_site.count("lost in the noise") >= 1
 
 
 @pytest.mark.parametrize("verdict", ["fail", "inconclusive", "not_assessable"])
