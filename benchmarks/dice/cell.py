@@ -19,7 +19,8 @@ from benchmarks.dice import data as sets
 from federation.domain.data.dataset import SiteData
 from federation.domain.learning.config import LocalConfig
 from federation.domain.learning.evaluation import predict, segmentation_metrics
-from federation.domain.learning.local import Rows, train_local
+from federation.domain.learning.gradients import Rows
+from federation.domain.learning.local import train_local
 from federation.domain.learning.weights import load_state, state_of
 from federation.domain.models.base import Model
 from federation.domain.models.registry import build
