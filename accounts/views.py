@@ -76,7 +76,7 @@ def patient_erase(request: HttpRequest) -> HttpResponse:
             form.add_error(None, error.message)
         else:
             return render(request, "accounts/erased.html", {"receipt": receipt, "what": "The patient"})
-    return render(request, "accounts/patient_erase.html", {"form": form})
+    return render(request, "accounts/patient_erase.html", {"form": form, "held": erasure.patients_held()})
 
 
 @method_decorator(require_http_methods(["GET", "HEAD", "POST"]), name="dispatch")
