@@ -16,6 +16,13 @@ from federation.quantum_admission import Order
 RUNS_OFFERED = 100
 _DEVICES = [(spec.name, f"{spec.offered} ({spec.name})") for spec in DEVICES.values()]
 _OWN = "own"
+_NOISE = [  # their rates are those of noise_choice.PRESETS; a test compares them
+    ("", "None: a noiseless simulator, or a machine with noise of its own"),
+    ("mild", "Mild: depolarising 0.05 % and 0.5 %, readout 1 % and 2 %"),
+    ("decaying", "Decaying: depolarising 0.1 % and 1 %, damping and dephasing 1 % and 4 %, readout 2 % and 6 %"),
+    ("strong", "Strong: depolarising 0.5 % and 3 %, damping and dephasing 3 % and 10 %, readout 3 % and 12 %"),
+    (_OWN, "Own rates, given below"),
+]
 _RATES = {  # field: part of the noise model, rate, label
     "one_depolarising": ("one_qubit", "depolarising", "After a gate of one qubit: depolarising"),
     "one_damping": ("one_qubit", "amplitude_damping", "After a gate of one qubit: amplitude damping"),
@@ -47,12 +54,9 @@ class _OrderForm(forms.Form):
 
     noise = forms.ChoiceField(
         required=False, label="Noise model",
-        choices=[("", "None: a noiseless simulator, or a machine with noise of its own"),
-                 ("mild", "Mild: 0.05 % and 0.5 % depolarising after gates of one and two qubits, readout 1 % and 2 %"),
-                 ("decaying", "Decaying: 0.1 % and 1 %, with 1 % and 4 % of damping and dephasing, readout 2 % and 6 %"),
-                 ("strong", "Strong: 0.5 % and 3 %, with 3 % and 10 % of damping and dephasing, readout 3 % and 12 %"),
-                 (_OWN, "Own rates, given below")],
-        help_text="For the two simulators that can run under one. It is simulated noise, not that of a machine.",
+        choices=_NOISE,
+        help_text="For the two simulators that can run under one; simulated noise, not that of a machine. Two rates "
+        "are those of gates of one and of two qubits, or of a 0 and of a 1 that is misread.",
     )  # fmt: skip
 
     def __init__(self, *args, user: User, **kwargs) -> None:
@@ -62,7 +66,6 @@ class _OrderForm(forms.Form):
                 min_value=0, max_value=MOST[rate], required=False, label=label,
                 help_text=f"From 0 to {MOST[rate]:g}",
             )  # fmt: skip
-        self.order_fields(self.field_order)
 
     @property
     def main(self) -> list[forms.BoundField]:

@@ -60,7 +60,7 @@ def test_a_device_of_the_site_answers_at_once_and_only_figures_leave(bench, devi
     job.refresh_from_db()
     assert (job.state, job.error) == (State.FINISHED, "")
     assert job.result["n"] == 12 and set(job.result) == {
-        "n", "shots", "device", "simulator", "twin", "changed", "z_error", "z_shot_noise",
+        "n", "shots", "device", "simulator", "twin", "changed", "z_error", "z_shot_noise", "facts", "mitigated",
     }  # fmt: skip
     answer = SiteOrder.objects.get()
     assert answer.answer_attachments == {} and set(answer.answer) == {"machine", "result", "seconds"}

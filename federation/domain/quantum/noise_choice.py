@@ -51,7 +51,7 @@ def read(raw: Any) -> NoiseModel:
     if not isinstance(raw, Mapping):
         raise ValueError(f"expected a noise model as an object, got {str(raw)[:60]!r}")
     if "preset" in raw:
-        if set(raw) != {"preset"} or raw["preset"] not in PRESETS:
+        if set(raw) != {"preset"} or raw["preset"] not in list(PRESETS):
             raise ValueError(f"expected a preset alone, among {', '.join(PRESETS)}, got {str(dict(raw))[:80]}")
         return PRESETS[raw["preset"]]
     if unknown := sorted(set(map(str, raw)) - _KEYS):
@@ -63,7 +63,7 @@ def read(raw: Any) -> NoiseModel:
         raise ValueError(f"expected gates among {', '.join(NATIVE)}, got {str(gates)[:60]}")
     for gate, rates in gates.items():
         _require_rates(gate, rates, GateNoise)
-    if tuple(raw.get("native", NATIVE)) != NATIVE:
+    if raw.get("native", NATIVE) not in (NATIVE, list(NATIVE)):
         raise ValueError(f"expected the native gates {', '.join(NATIVE)}, in which runs are written")
     name = raw.get("name", OWN)
     if not isinstance(name, str) or not 0 < len(name.strip()) <= NAME_LENGTH:
