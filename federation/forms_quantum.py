@@ -23,16 +23,23 @@ _NOISE = [  # their rates are those of noise_choice.PRESETS; a test compares the
     ("strong", "Strong: depolarising 0.5 % and 3 %, damping and dephasing 3 % and 10 %, readout 3 % and 12 %"),
     (_OWN, "Own rates, given below"),
 ]
-_RATES = {  # field: part of the noise model, rate, label
-    "one_depolarising": ("one_qubit", "depolarising", "After a gate of one qubit: depolarising"),
-    "one_damping": ("one_qubit", "amplitude_damping", "After a gate of one qubit: amplitude damping"),
-    "one_dephasing": ("one_qubit", "dephasing", "After a gate of one qubit: dephasing"),
-    "two_depolarising": ("two_qubit", "depolarising", "After a gate of two qubits: depolarising"),
-    "two_damping": ("two_qubit", "amplitude_damping", "After a gate of two qubits: amplitude damping"),
-    "two_dephasing": ("two_qubit", "dephasing", "After a gate of two qubits: dephasing"),
-    "one_if_zero": ("readout", "one_if_zero", "Readout: 1 read where the qubit is 0"),
-    "zero_if_one": ("readout", "zero_if_one", "Readout: 0 read where the qubit is 1"),
+_RATES = {  # field: part of the noise model, rate
+    "one_depolarising": ("one_qubit", "depolarising"),
+    "one_damping": ("one_qubit", "amplitude_damping"),
+    "one_dephasing": ("one_qubit", "dephasing"),
+    "two_depolarising": ("two_qubit", "depolarising"),
+    "two_damping": ("two_qubit", "amplitude_damping"),
+    "two_dephasing": ("two_qubit", "dephasing"),
+    "one_if_zero": ("readout", "one_if_zero"),
+    "zero_if_one": ("readout", "zero_if_one"),
 }
+
+
+def _rate(rate: str, label: str) -> forms.FloatField:
+    most = MOST[rate]
+    return forms.FloatField(
+        min_value=0, max_value=most, required=False, label=label, help_text=f"From 0 to {most:g}."
+    )  # fmt: skip
 
 
 class _OrderForm(forms.Form):
@@ -59,13 +66,17 @@ class _OrderForm(forms.Form):
         "are those of gates of one and of two qubits, or of a 0 and of a 1 that is misread.",
     )  # fmt: skip
 
+    one_depolarising = _rate("depolarising", "After a gate of one qubit: depolarising")
+    one_damping = _rate("amplitude_damping", "After a gate of one qubit: amplitude damping")
+    one_dephasing = _rate("dephasing", "After a gate of one qubit: dephasing")
+    two_depolarising = _rate("depolarising", "After a gate of two qubits: depolarising")
+    two_damping = _rate("amplitude_damping", "After a gate of two qubits: amplitude damping")
+    two_dephasing = _rate("dephasing", "After a gate of two qubits: dephasing")
+    one_if_zero = _rate("one_if_zero", "Readout: 1 read where the qubit is 0")
+    zero_if_one = _rate("zero_if_one", "Readout: 0 read where the qubit is 1")
+
     def __init__(self, *args, user: User, **kwargs) -> None:
         super().__init__(*args, **kwargs)
-        for name, (_, rate, label) in _RATES.items():
-            self.fields[name] = forms.FloatField(
-                min_value=0, max_value=MOST[rate], required=False, label=label,
-                help_text=f"From 0 to {MOST[rate]:g}",
-            )  # fmt: skip
 
     @property
     def main(self) -> list[forms.BoundField]:
@@ -102,7 +113,7 @@ class _OrderForm(forms.Form):
             return noise_choice.PRESETS.get(chosen)
         parts: dict[str, dict[str, float]] = {}
         for name, value in given.items():
-            part, rate, _ = _RATES[name]
+            part, rate = _RATES[name]
             parts.setdefault(part, {})[rate] = value
         return noise_choice.read(parts)
 

@@ -25,7 +25,7 @@ def mitigation_of(order: Order, qubits: int) -> dict[str, Any] | None:
     if not order.mitigate:
         return None
     if order.purpose != QuantumJob.Purpose.EVALUATION:
-        raise ApplicationError("Readout mitigation is for an evaluation: a check measures the device as it is.")
+        raise ApplicationError(_("Readout mitigation is for an evaluation: a check measures the device as it is."))
     if find(order.device).subject(order.noise) == "noiseless simulator":
         raise ApplicationError(
             _(
