@@ -152,7 +152,8 @@ def _measured(job: QuantumJob | None) -> Measured | None:
     if job.purpose == Purpose.READOUT:
         words = f"{100 * result['mean']:.2f} % of bits wrong, at worst {100 * result['value']:.2f} %"
     elif result["quantum_volume"]:
-        words = f"{result['quantum_volume']} confirmed"
+        reached = "reached" if quantum_noise.is_noiseless(job) else "confirmed"
+        words = f"{result['quantum_volume']} {reached}"
     else:
         words = f"{result['tried']} tried, not confirmed"
     stale = job.finished_at < timezone.now() - HEALTH_IS_FRESH

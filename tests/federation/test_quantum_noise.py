@@ -115,7 +115,7 @@ def test_the_volume_of_a_noiseless_simulator_is_no_verdict_and_no_machine(bench)
     assert (job.result["verdict"], job.result["quantum_volume"]) == ("not_applicable", 4)
     assert job.result["subject"] == "noiseless simulator"
     said = page(bench, "auditor", "quantum")
-    assert "4 confirmed" in said and "of a noiseless simulator, not of a machine" in said
+    assert "4 reached" in said and "of a noiseless simulator, not of a machine" in said
     assert "Not applicable" in said and "Pass" not in said
     assert "noiseless simulator: every volume is reached" in page(bench, "auditor", "quantum_job", job.id)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from federation.domain.quantum.providers.program import Program
@@ -23,7 +23,14 @@ _COUNTS, _WORDS = ("shots", "circuits", "n_qubits"), ("device", "backend")
 def backend_of(device: str, name: str) -> str:
     """The backend with the versions of what wrote or ran the circuits."""
     packages = _DISTRIBUTIONS.get(device, ("pennylane",))
-    return f"{name} ({', '.join(f'{package} {version(package)}' for package in packages)})"
+    return f"{name} ({', '.join(f'{package} {_version(package)}' for package in packages)})"
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:  # a result that was paid for is not lost because the extra is gone meanwhile
+        return "not installed"
 
 
 def of_programs(programs: Sequence[Program], *, device: str, machine: str, shots: int) -> dict[str, Any]:
