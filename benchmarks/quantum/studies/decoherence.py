@@ -28,14 +28,21 @@ from torch.nn.functional import binary_cross_entropy_with_logits as log_loss
 from federation.domain.data.registry import open_source
 from federation.domain.models.base import Model
 from federation.domain.models.registry import build
-from federation.domain.quantum.noise import NoiseModel
-from federation.domain.quantum.noise_choice import PRESETS
+from federation.domain.quantum.noise import GateNoise, NoiseModel, Readout
 from federation.domain.quantum.noisy_layer import NoisyQuantumLayer
 
 SEEDS, STEPS, BATCH, RATE = 10, 160, 48, 0.03
 REFIT = STEPS // 4
 ARMS = ("blind", "refit", "aware")
-NOISE = tuple(PRESETS.values())
+NOISE = (
+    NoiseModel("mild", GateNoise(0.0005), GateNoise(0.005), {"RZ": GateNoise()}, Readout(0.01, 0.02)),
+    NoiseModel(
+        "decaying", GateNoise(0.001, 0.01, 0.01), GateNoise(0.01, 0.04, 0.04), {"RZ": GateNoise()}, Readout(0.02, 0.06)
+    ),
+    NoiseModel(
+        "strong", GateNoise(0.005, 0.03, 0.03), GateNoise(0.03, 0.10, 0.10), {"RZ": GateNoise()}, Readout(0.03, 0.12)
+    ),
+)
 
 
 @dataclass(frozen=True)
