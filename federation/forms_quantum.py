@@ -136,7 +136,8 @@ class EvaluationForm(_OrderForm):
     min_quantum_volume = forms.TypedChoiceField(
         required=False, coerce=int, empty_value=None, label="Required quantum volume",
         choices=[("", "None required"), *((2**n, f"At least {2**n}") for n in range(2, 7))],
-        help_text="Measured on this device under the same noise within the last 7 days; otherwise the order is refused.",
+        help_text="Measured on this device under the same noise within the last 7 days; otherwise the order is "
+        "refused.",
     )  # fmt: skip
     mitigate = forms.BooleanField(
         required=False, label="Mitigate the readout error",
