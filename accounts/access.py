@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import wraps
 
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
 
 from core.errors import Forbidden
 
@@ -20,7 +21,10 @@ def requires(action: str) -> Callable:
                 from core.roles import LABELS, MATRIX
 
                 roles = ", ".join(LABELS[role] for role in sorted(MATRIX[action]))
-                raise Forbidden(f"This is for: {roles}. You are signed in as: {request.user.role_label}.")  # type: ignore[union-attr]
+                raise Forbidden(
+                    _("This is for: %(roles)s. You are signed in as: %(role_label)s.")
+                    % {"roles": roles, "role_label": request.user.role_label}
+                )  # type: ignore[union-attr]
             return view(request, *args, **kwargs)
 
         checked.action = action  # type: ignore[attr-defined]

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import fields
 
 from django import forms
+from django.utils.translation import gettext as _
 
 from federation.domain.fairness_config import SOLVERS, TARGETS, WHY_NOT_PRIVATE
 from federation.domain.learning.defaults import default_config
@@ -156,7 +157,11 @@ class RunForm(forms.Form):
             self.add_error("fairness", WHY_NOT_PRIVATE)
         scores, budget = chosen.get("scores_epsilon"), chosen.get("epsilon_budget")
         if chosen.get("privacy") != NONE and scores and budget and scores > budget:
-            self.add_error("scores_epsilon", f"Expected at most the run's ε {budget:g}, got {scores:g}.")
+            self.add_error(
+                "scores_epsilon",
+                _("Expected at most the run's ε %(budget)s, got %(scores)s.")
+                % {"budget": f"{budget:g}", "scores": f"{scores:g}"},
+            )
         if chosen.get("fairness") and not chosen.get("fairness_attribute") and "fairness_attribute" not in self.errors:
             self.add_error("fairness_attribute", "Choose whose groups are weighed.")
         if chosen.get("quantum_keys") and chosen.get("messages") != MASKED:

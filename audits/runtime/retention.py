@@ -17,6 +17,7 @@ from django.conf import settings
 from django.db import OperationalError, connection
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from audits.runtime.models import Batch, RetiredMonth
 from core.context import governed
@@ -82,7 +83,9 @@ def month_retire(*, first: date) -> RetiredMonth:
         If the law, the platform's floor or a deployment's policy keeps it.
     """
     if kept_by := _keeper(first, timezone.now().date()):
-        raise Conflict(f"The rows of {first:%Y-%m} are kept: {kept_by}.")
+        raise Conflict(
+            _("The rows of %(first)s are kept: %(kept_by)s.") % {"first": f"{first:%Y-%m}", "kept_by": kept_by}
+        )
     reason = f"older than {floor_months()} months and than every deployment keeps"
     with governed(action="retention.drop", reason=reason):
         roots = [bytes.fromhex(root) for root in _batches(first).order_by("id").values_list("root", flat=True)]
