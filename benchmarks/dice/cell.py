@@ -19,7 +19,8 @@ from benchmarks.dice import data as sets
 from federation.domain.data.dataset import SiteData
 from federation.domain.learning.config import LocalConfig
 from federation.domain.learning.evaluation import predict, segmentation_metrics
-from federation.domain.learning.local import Rows, train_local
+from federation.domain.learning.gradients import Rows
+from federation.domain.learning.local import train_local
 from federation.domain.learning.weights import load_state, state_of
 from federation.domain.models.base import Model
 from federation.domain.models.registry import build
@@ -126,8 +127,9 @@ def scores(model: Model, data: SiteData, *, distances: bool = True) -> tuple[dic
 
     A patient without a lesion, or without a mask from the model, has no distance; without a lesion there is no Dice.
     """
-    mask = predict(model, data.x, data.task).label
-    truth = data.y.astype(bool)
+    mask, truth = predict(model, data.x, data.task).label, data.y.astype(bool)
+    if mask.ndim == 4:  # slabs: a patient's last one is filled up with black slices, which are nobody's
+        mask = mask & data.x.any(axis=(1, 3, 4))[..., None, None]
     dice = segmentation_metrics(truth, mask, data.patient_index, data.n_patients)["dice"]
     names = [name[:12] for name in data.record_ids]
     found = {name: round(float(value), 4) for name, value in zip(names, dice, strict=True) if np.isfinite(value)}

@@ -24,7 +24,8 @@ from benchmarks.frame import ROOT
 from federation.domain.data.dataset import SiteData, Splits, split
 from federation.domain.data.heart import HeartSource
 from federation.domain.learning.config import DPConfig, LocalConfig
-from federation.domain.learning.local import Rows, drawn_sum, train_local
+from federation.domain.learning.gradients import Rows, drawn_sum
+from federation.domain.learning.local import train_local
 from federation.domain.learning.shared_step import noised_sum
 from federation.domain.learning.states import State
 from federation.domain.learning.weights import load_state, state_of

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from federation.domain.data.dataset import SiteData
-from federation.domain.learning.local import Rows
+from federation.domain.learning.gradients import Rows
 from federation.domain.learning.shared_step import noised_sum
 from federation.domain.learning.states import digest
 from federation.domain.messages import Message

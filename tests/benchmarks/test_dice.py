@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from benchmarks.dice import data as sets
 from benchmarks.dice.plans import LONG, SHORT, plans
 from benchmarks.dice.table import complete_seeds, interval, rows
 from federation.domain.data.dataset import LoadReport, SiteData
+from federation.domain.data.volumes import as_slabs
 from federation.domain.learning.config import LocalConfig
 from federation.domain.models.registry import unet_specs
 from federation.domain.twin_comparison import own_interval
@@ -85,6 +87,15 @@ def test_the_distance_is_that_of_the_surfaces():
     assert cell.hausdorff95(one, one) == 0
 
 
+def test_what_is_marked_in_slices_that_fill_up_a_slab_counts_against_nobody(monkeypatch):
+    data = as_slabs(site("cs", 3), 4)  # two slices of a patient, two black ones
+    black = ~data.x.any(axis=(1, 3, 4))[..., None, None]
+    assert black.sum() == 3 * 2
+    monkeypatch.setattr(cell, "predict", lambda *given: SimpleNamespace(label=data.y.astype(bool) | black))
+    dice, distances = cell.scores(SimpleNamespace(), data)
+    assert set(dice.values()) == {1.0} and set(distances.values()) == {0.0}
+
+
 def test_a_study_goes_on_where_it_stopped_and_keeps_no_failure(monkeypatch, tmp_path):
     path, ran = tmp_path / "cells.jsonl", []
 
@@ -129,7 +140,10 @@ def test_the_table_says_who_is_better_and_how_sure_it_is():
     assert found["dice.hybrid_unet"].runs == 10 and "4 held-out patients" in found["dice.hybrid_unet"].note
     assert "0.9 after 20 rounds (20 of 20), 0.950 at the end, 90% of it after 20" in found["dice.hybrid_unet"].note
     assert found["dice.hybrid_minus_unet2d"].value == pytest.approx(-0.1)
-    assert "ahead in 0 of 10 seeds; the hybrid is worse" in found["dice.hybrid_minus_unet2d"].note
+    assert (
+        "ahead in 0 of 10 seeds; 95 % over patients and seeds -0.100 to -0.100: the hybrid is worse"
+        in found["dice.hybrid_minus_unet2d"].note
+    )
     assert found["dice.silenced_circuit"].value == pytest.approx(0.645)
     assert "no verdict from 2 of 10 seeds" in found["dice.hybrid_minus_local"].note
     assert "dice.unet3d" not in found  # a fold is missing
@@ -140,14 +154,26 @@ def test_only_whole_seeds_count():
 
 
 def test_an_interval_over_patients_covers_the_mean():
-    values = np.array([0.2, 0.4, 0.9, 0.7, 0.8])
+    values = np.array([[0.2, 0.4, 0.9, 0.7, 0.8]]).T
     low, high = interval(values)
     assert low < values.mean() < high and (low, high) == interval(values)
 
 
+def test_an_interval_over_seeds_too_holds_what_another_training_changes():
+    """All patients alike, seeds at 0 and 1: drawn patients show 1/2 always, drawn seeds 0, 1/2 or 1."""
+    values = np.tile([0.0, 1.0], (30, 1))
+    assert interval(values) == pytest.approx((0.5, 0.5))
+    assert interval(values, of_seeds=True) == pytest.approx((0, 1))
+    # Patients and seeds independent: the variances of the two means add up. 1/4/400 and 1/4/100, a normal's 1.96.
+    rng = np.random.default_rng(0)
+    values = (rng.permutation(400) % 2)[:, None] + (rng.permutation(100) % 2)[None]
+    low, high = interval(values, of_seeds=True)
+    assert high - low == pytest.approx(2 * 1.96 * 0.5 * (1 / 400 + 1 / 100) ** 0.5, rel=0.05)
+
+
 def test_patients_are_drawn_and_not_their_images_or_seeds():
     """Of two patients at 0 and 1, drawn twice with return, the mean is 0, 1/2 or 1 with 1/4, 1/2 and 1/4."""
-    assert interval(np.array([0.0, 1.0])) == (0, 1)
+    assert interval(np.array([[0.0], [1.0]])) == (0, 1)
     patients = {"p": 0.0, "q": 1.0}
     cells = [
         {"row": "hybrid_unet", "seed": seed, "fold": 1, "plan": "x", "dice": patients, "hd95": patients,
@@ -161,7 +187,7 @@ def test_patients_are_drawn_and_not_their_images_or_seeds():
 def test_the_interval_of_a_runs_page_is_that_of_drawing_patients():
     """A site sends sums and no rows, so a run's page cannot draw patients: it says what the sums say of them."""
     dice = np.random.default_rng(3).beta(4, 2, 60)
-    drawn, summed = interval(dice), own_interval(60, dice.sum(), (dice**2).sum(), binary=False)
+    drawn, summed = interval(dice[:, None]), own_interval(60, dice.sum(), (dice**2).sum(), binary=False)
     assert drawn == pytest.approx(summed, abs=0.01)
     # By hand: 100 patients at 0.2 and 100 at 0.6. Variance 0.04 * 200 / 199; t of 199 degrees 1.972.
     reach = 1.972 * (0.04 / 199) ** 0.5

@@ -13,7 +13,7 @@ from core import artefacts
 from core.models import Outbox
 from federation import consents, mailbox
 from federation.budgets import charged_by_site
-from federation.domain.learning.local import Rows, drawn_sum
+from federation.domain.learning.gradients import Rows, drawn_sum
 from federation.domain.learning.weights import from_bytes, load_state
 from federation.domain.models.registry import build
 from federation.domain.privacy.accountant import composed_epsilon

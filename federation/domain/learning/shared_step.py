@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from federation.domain.learning.local import Rows, drawn_sum
+from federation.domain.learning.gradients import Rows, drawn_sum
 from federation.domain.models.base import Model
 from federation.domain.privacy.config import PrivacyConfig
 from federation.domain.privacy.distributed import into_field, noised, quantised

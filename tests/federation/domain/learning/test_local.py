@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from federation.domain.data.dataset import LoadReport, SiteData
-from federation.domain.learning import local
+from federation.domain.learning import gradients
 from federation.domain.learning.config import DPConfig, LocalConfig
 from federation.domain.learning.evaluation import evaluate
 from federation.domain.learning.local import Progress, TrainingDiverged, TrainingStopped, train_local
@@ -73,7 +73,7 @@ def test_rows_that_go_through_in_pieces_give_the_gradients_of_the_whole(weighted
     weights = np.linspace(0.5, 1.5, data.n_patients) if weighted else None
     found = {}
     for at_once in (24 * 16**2, 5 * 16**2):  # all 24 slices, or five pieces with a short last one
-        monkeypatch.setattr(local, "PIXELS_AT_ONCE", at_once)
+        monkeypatch.setattr(gradients, "PIXELS_AT_ONCE", at_once)
         model = build(default_specs("segmentation", inputs)[0], seed=1)
         result = train_local(model, data, LocalConfig(1, 12, 0.01), seed=2, patient_weights=weights)
         found[at_once] = (result.mean_loss, [parameter.grad.clone() for parameter in model.parameters()])
@@ -119,7 +119,7 @@ def test_one_patient_moves_a_private_step_by_no_more_than_the_clipping_norm(monk
         sums.append(summed)
         return summed
 
-    monkeypatch.setattr("federation.domain.learning.local.add_noise", without_noise)
+    monkeypatch.setattr("federation.domain.learning.gradients.add_noise", without_noise)
     config = LocalConfig(1, 1000, 0.01, PRIVATE)
     for patients in (np.arange(60), np.arange(59)):
         train_local(build(default_specs("classification", inputs)[0]), data.take(patients), config, seed=0)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from federation.domain.learning.local import Rows, drawn_sum
+from federation.domain.learning.gradients import Rows, drawn_sum
 from federation.domain.learning.shared_step import noised_sum
 from federation.domain.models.registry import build, default_specs
 from federation.domain.privacy.config import PrivacyConfig
@@ -29,7 +29,7 @@ def site(seed: int) -> Rows:
     """Twelve patients of two rows each."""
     generator = torch.Generator().manual_seed(seed)
     y = (torch.rand(24, generator=generator) > 0.5).float()
-    return Rows(torch.rand(24, 6, generator=generator), y, np.arange(24) // 2, y.numpy() > 0, 1)
+    return Rows(torch.rand(24, 6, generator=generator), y, np.arange(24) // 2, y.numpy() > 0, 1, 12)
 
 
 def gradient(config, model):
