@@ -20,11 +20,10 @@ def requires(action: str) -> Callable:
             if not request.user.may(action):  # type: ignore[union-attr]
                 from core.roles import LABELS, MATRIX
 
-                roles = ", ".join(LABELS[role] for role in sorted(MATRIX[action]))
-                raise Forbidden(
-                    _("This is for: %(roles)s. You are signed in as: %(role_label)s.")
-                    % {"roles": roles, "role_label": request.user.role_label}
-                )  # type: ignore[union-attr]
+                own = request.user.role_label  # type: ignore[union-attr]
+                roles = ", ".join(_(LABELS[role]) for role in sorted(MATRIX[action]))
+                said = _("This is for: %(roles)s. You are signed in as: %(own)s.")
+                raise Forbidden(said % {"roles": roles, "own": ", ".join(map(_, own.split(", ")))})
             return view(request, *args, **kwargs)
 
         checked.action = action  # type: ignore[attr-defined]

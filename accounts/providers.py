@@ -41,7 +41,7 @@ def of_institutions(actor: User) -> QuerySet[IdentityProvider]:
 def offered() -> list[dict[str, str]]:
     """What the page of the sign-in offers."""
     rows = IdentityProvider.objects.filter(is_active=True, institution__is_active=True)
-    return [{"label": f"Sign in with {row.name}", "url": address_of(row)} for row in rows]
+    return [{"label": _("Sign in with %(provider)s") % {"provider": row.name}, "url": address_of(row)} for row in rows]
 
 
 def linked_to(user: User) -> list[IdentityProvider]:

@@ -126,7 +126,9 @@ class RunForm(forms.Form):
         super().__init__(*args, **kwargs)
         if over_flare:
             self.fields["engine"].initial = RunEngine.Engine.FLARE
-            self.fields["engine"].help_text += f" Over FLARE alone: {', '.join(over_flare)}."
+            self.fields["engine"].help_text += " " + _("Over FLARE alone: %(sites)s.") % {
+                "sites": ", ".join(over_flare)
+            }
         self._offer_weights(attributes)
         self.fields["messages"].initial = MASKED if sites >= MIN_SITES else SEALED
         self.recommended = default_config(task, side)  # type: ignore[arg-type]

@@ -54,7 +54,7 @@ def overlays_ask(*, run: TrainingRun, actor: User) -> SiteOrder:
         before = TrainingRun.objects.select_for_update().get(id=run.id) and latest_order(run, own)
         if before is not None and before.state in {SiteOrder.State.PENDING, SiteOrder.State.ANSWERED}:
             raise Conflict(
-                "The site is asked already." if before.state == "pending" else "The overlays are here already."
+                _("The site is asked already.") if before.state == "pending" else _("The overlays are here already.")
             )
         number = SiteOrder.objects.filter(subject=run.id, kind=KIND, participant=own).count() + 1
         record(table=READING, operation="READ", object_id=str(run.id), body={"overlays": own.site})

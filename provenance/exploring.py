@@ -190,15 +190,19 @@ def understand(text: str, criteria: Criteria, *, user: Any) -> Understood:
         if Entry.objects.filter(seq=seq).exists():
             return Understood(criteria, seq=seq)
     if _PSEUDONYM.fullmatch(text.lower()):
-        return Understood(replace(criteria, actor=text.lower()), words=f"the pseudonym {text.lower()}")
+        return Understood(
+            replace(criteria, actor=text.lower()), words=_("the pseudonym %(text)s") % {"text": text.lower()}
+        )
     if Entry.objects.filter(object_id=text).exists():
-        return Understood(replace(criteria, object=text), words=f"the identifier {text}")
+        return Understood(replace(criteria, object=text), words=_("the identifier %(text)s") % {"text": text})
     for table, name in tables().items():
         if text.lower() in {table, name.lower()}:
-            return Understood(replace(criteria, table=table), words=f"the record {name}")
+            return Understood(replace(criteria, table=table), words=_("the record %(name)s") % {"name": _(name)})
     for operation, name in OPERATIONS.items():
         if text.lower() in {operation.lower(), name.lower()}:
-            return Understood(replace(criteria, operation=operation), words=f"the operation {name}")
+            return Understood(
+                replace(criteria, operation=operation), words=_("the operation %(name)s") % {"name": _(name)}
+            )
     if match:
         raise BadSearch(_("The ledger has no entry %(match)s, and nothing with that identifier.") % {"match": match[1]})
     if not _REQUEST.fullmatch(text):
@@ -210,4 +214,4 @@ def understand(text: str, criteria: Criteria, *, user: Any) -> Understood:
             "The ledger holds nothing with this identifier. If it is the id of a request: that stands in the protected "
             "content, which people of the platform itself search."
         )
-    return Understood(replace(criteria, request=text), words=f"the request {text}")
+    return Understood(replace(criteria, request=text), words=_("the request %(text)s") % {"text": text})

@@ -27,7 +27,10 @@ _CALL = re.compile(
     r"""(?:\s*,\s*u?(?P<many>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'))?"""
 )
 SECOND = {"add_error", "Mark"}  # whose words are the second argument
-REFUSALS = {"ApplicationError", "Conflict", "Forbidden", "NotFound", "Locked"}  # and pages translate what they say
+REFUSALS = {  # and pages translate what they say
+    "ApplicationError", "BadSearch", "Conflict", "Forbidden", "Locked", "NoSuchSubject", "NotFound", "NotSigned",
+    "WrongPassword",
+}  # fmt: skip
 _MARKS = {"_", "gettext", "gettext_lazy", "gettext_noop", "ValidationError", "add_error", "said", "Mark", *REFUSALS}
 MACHINES = (  # what only command lines, workers and callers of the API meet: English
     "api/", "client", "domain/", "management/", "migrations/", "site/", "verifier/", "accounts/saml.py",

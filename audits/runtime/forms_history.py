@@ -34,11 +34,12 @@ class HistoryForm(forms.Form):
         for name, options in choices.items():
             field: Any = self.fields[name]
             field.choices = options
-            field.error_messages["invalid_choice"] = (
-                f"Expected one of {', '.join(value for value, _ in options if value) or 'none'}; got %(value)s."
-            )
+            field.error_messages["invalid_choice"] = gettext("Expected one of %(options)s; got %(value)s.") % {
+                "options": ", ".join(value for value, _label in options if value) or gettext("none"),
+                "value": "%(value)s",
+            }
         for name in ("since", "until"):
-            self.fields[name].error_messages["invalid"] = "Expected a date such as 2026-03-01."
+            self.fields[name].error_messages["invalid"] = gettext("Expected a date such as 2026-03-01.")
 
     def clean(self) -> dict[str, Any]:
         given = super().clean() or {}

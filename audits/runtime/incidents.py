@@ -95,7 +95,7 @@ def incident_clock(*, incident: Incident, clock: str, answer: str, text: str, ac
             % {"values": ", ".join(Answer.values), "answer": f"{answer!r}"}
         )
     least = {Answer.APPLIES: 0, Answer.DONE: 3}.get(Answer(answer), MIN_TEXT)
-    what = "the report's reference" if answer == Answer.DONE else "a reason"
+    what = gettext_noop("the report's reference") if answer == Answer.DONE else gettext_noop("a reason")
     return _record(
         incident, actor, Kind.CLOCK, "incident.clock", key=clock, answer=answer, text=clean(text, what, least)
     )

@@ -130,12 +130,12 @@ def _keeper(first: date, today: date) -> str:
     """Who keeps a month, in words; empty if nobody does."""
     age = _age(first, today)
     if age < floor_months():
-        return f"the legal minimum is {floor_months()} months"
+        return _("the legal minimum is %(n)s months") % {"n": floor_months()}
     ids = _batches(first).order_by().values("deployment_id")
     for deployment in Deployment.objects.filter(id__in=ids).order_by("name"):
         keeps = deployment.policy.get("retention_months", settings.RETENTION_MONTHS)
         if age < keeps:
-            return f"{deployment} keeps its rows {keeps} months"
+            return _("%(deployment)s keeps its rows %(n)s months") % {"deployment": deployment, "n": keeps}
     return next((said for keeper in KEEPERS if (said := keeper(first))), "")
 
 
