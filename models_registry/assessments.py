@@ -44,8 +44,8 @@ def lacks_words(version: Version, found: Assessment | None) -> str:
         return ""
     if found is None:
         return _(
-            "Nothing of %(model)s is deployed before its data protection impact assessment is signed (GDPR Art. 35): "
-            "under Data protection › Impact assessments, where one person writes and an ethics officer signs."
+            "Nothing of %(model)s is deployed before the data protection impact assessment of it is signed (GDPR "
+            "Art. 35): under Data protection › Impact assessments, where one person writes and an ethics officer signs."
         ) % {"model": version.model}
     return _(
         "Edition %(edition)s of the data protection impact assessment of %(model)s was due for review on %(day)s; "
