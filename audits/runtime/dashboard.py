@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from audits.runtime import history
 from audits.runtime.declared import declared_by
@@ -20,12 +21,12 @@ from audits.runtime.models import AmberDecision, Halt
 from audits.runtime.rollups import SERVED, Rate
 from audits.runtime.streams import METRICS
 from core.charts import Chart, Mark, Series, line_chart
-from core.spoken import inside
 from federation.domain.round_metrics import gated_metrics
 from federation.models import Participant
 from models_registry.models import Deployment
 
 MOST_MARKS = 20  # drawn, the newest
+DECIDED = {"continue": gettext_noop("continue"), "restrict": gettext_noop("restrict")}  # short: marks stand close
 
 
 @dataclass(frozen=True)
@@ -156,9 +157,7 @@ def _amber_marks(deployment: Deployment, window: Window) -> Iterator[Mark]:
         yield Mark(created_at, "Amber", "warn")
         if decided_at and decision != AmberDecision.Decision.HALT:  # that one is a halt, and marked so
             yield Mark(
-                decided_at,
-                _("Decided: %(decision)s") % {"decision": inside(AmberDecision.Decision(decision).label)},
-                "info",
+                decided_at, _("Decided: %(decision)s") % {"decision": _(DECIDED.get(decision, decision))}, "info"
             )
 
 
