@@ -58,6 +58,7 @@ def emergencies(request: HttpRequest) -> HttpResponse:
 @require_POST
 def emergency_confirm(request: HttpRequest, access_id: uuid.UUID) -> HttpResponse:
     row = emergency.emergency_confirm(actor=_person(request), access_id=access_id)
+    assert row.ends_at is not None  # from the confirmation on
     messages.success(
         request,
         _("Confirmed: it is on until %(ends_at)s UTC, and everybody who must know is told.")

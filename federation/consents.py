@@ -260,6 +260,7 @@ def reconsideration_decide(*, matter: Reconsideration, choice: str, reason: str,
     with governed(action=f"reconsideration.{choice}", actor=actor.id, reason=reason):
         matter = Reconsideration.objects.select_for_update().get(id=matter.id)
         if not matter.is_open:
+            assert matter.decided_at is not None  # with the choice
             raise Conflict(
                 _("This was decided on %(decided_at)s: %(choice)s.")
                 % {"decided_at": date_format(matter.decided_at, "j M Y"), "choice": inside(matter.get_choice_display())}

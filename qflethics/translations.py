@@ -177,8 +177,8 @@ def _in_code(text: str, *, refusals: bool = False) -> Iterator[str]:
         elif words and (name in marks or ast.unparse(node.func).startswith("messages.")):
             yield words[0]
         elif name.endswith(CHARTS):
-            given = (part.value for part in node.keywords if part.arg in CHART_WORDS)
-            yield from (part.value for part in given if isinstance(part, ast.Constant) and part.value)
+            named = (part.value for part in node.keywords if part.arg in CHART_WORDS)
+            yield from (str(part.value) for part in named if isinstance(part, ast.Constant) and part.value)
 
 
 # --- catalogues ----------------------------------------------------------------------------------------------------
