@@ -13,8 +13,9 @@ from accounts.models import Institution, User
 from core.errors import ApplicationError, Conflict, NotFound
 from federation.consents import left
 from federation.domain.quantum import estimates
-from federation.domain.quantum.circuits import CircuitShape
+from federation.domain.quantum.circuits import gates_of
 from federation.domain.quantum.devices import DEVICES, DeviceSpec, Price, find
+from federation.domain.quantum.spec import circuit_of
 from federation.models import DeviceConsent, Participant, QuantumJob, QuantumLimit, Round, TrainingRun
 
 Purpose, State = QuantumJob.Purpose, QuantumJob.State
@@ -88,10 +89,9 @@ def estimate(order: Order) -> estimates.Estimate:
                 f"Expected a run of a tabular classifier (vqc_classifier), got {spec['kind']}: a circuit at each "
                 "position of an image is thousands of circuits a patient. Evaluate that model on the simulator."
             )
-        shape = CircuitShape(spec["qubits"], spec["layers"], spec["entangling"])
+        shape = circuit_of(spec)
         qubits, circuits = shape.n_qubits, order.patients
-        single = 4 * shape.layers * qubits  # RX, then RZ RY RZ
-        double = sum(len(shape.cnots(layer)) for layer in range(shape.layers))
+        single, double = gates_of(shape)
     elif order.purpose == Purpose.VOLUME:
         qubits, circuits = order.qubits, CHECK_CIRCUITS[Purpose.VOLUME]
         pairs = qubits * (qubits // 2)

@@ -9,14 +9,15 @@ from django.utils.safestring import mark_safe
 
 from core.charts import Chart, Table
 from federation.domain.quantum import drawing
-from federation.domain.quantum.circuits import CircuitShape, plan_of
+from federation.domain.quantum.circuits import plan_of
+from federation.domain.quantum.spec import circuit_of
 
 
 def circuit_chart(config: Mapping[str, Any]) -> Chart | None:
     """The circuit of a run's quantum model; None if no part of it is quantum, or of a kind that is not known here."""
     spec = config["models"]["primary"]
     try:
-        shape = CircuitShape(spec["qubits"], spec["layers"], spec["entangling"])
+        shape = circuit_of(spec)
     except (KeyError, ValueError, TypeError):
         return None
     plan = plan_of(shape)

@@ -91,7 +91,7 @@ def _row_gradient(
 ) -> NDArray[np.float32]:
     """Exact derivatives before and after the circuit (they are the attacker's own arithmetic), shifted ones within."""
     row = row.clone().requires_grad_(True)
-    angles = torch.pi / 2 * torch.tanh(core.to_angles(row))
+    angles = core.encode(row)
     measured = torch.stack(list(node(angles.double(), weights))).to(row.dtype)
     logit = model.head(measured).squeeze(-1)  # type: ignore[operator]  # torch types every submodule as Tensor | Module
     loss = loss_per_row(logit[None], torch.tensor([float(label)]), "classification")
