@@ -197,7 +197,7 @@ def _facts(audit: AuditRun) -> list[tuple[str, Any]]:
         ("Policy", str(approved) if approved else None),
         ("Task", config["task"].capitalize()),
         ("Quantum model", config["models"]["primary"]["kind"]),
-        ("Classical twin", config["models"]["baseline"]["kind"]),
+        (label_of(config, "baseline"), config["models"]["baseline"]["kind"]),
         ("Asked for by", audit.requested_by.name if audit.requested_by else "the platform, when the version was made"),
         ("Frozen configuration", audit.version.config_hash),
     ]

@@ -11,7 +11,9 @@ References
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -44,9 +46,17 @@ class ShotGradient:
 
 
 def quantum_core(model: Model) -> QuantumBottleneck | None:
-    """The classifier's circuit with what feeds it; None if the model has none between input and answer."""
+    """The classifier's circuit with what feeds it; None if no input turns a rotation of one."""
     core = getattr(model, "bottleneck", None)
-    return core if isinstance(core, QuantumBottleneck) else None
+    return core if isinstance(core, QuantumBottleneck) and turns_rotations(model.spec) else None
+
+
+def turns_rotations(spec: Mapping[str, Any]) -> bool:
+    """Do the inputs of the model turn rotations of a circuit, and nothing else?
+
+    Behind convolutions the exact gradient is attacked alone; amplitudes have no parameter-shift rule.
+    """
+    return "qubits" in spec and "channels" not in spec and spec.get("embedding") != "amplitude"
 
 
 def shot_gradient(

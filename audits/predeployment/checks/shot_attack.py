@@ -130,16 +130,15 @@ class ShotAttack(Check):
     def conclude(self, gathered: Gathered) -> Result:
         from audits.domain.robustness.drops import drop_of
         from audits.domain.robustness.paired import EVERYONE, merged
+        from audits.domain.robustness.shot_gradients import turns_rotations
 
         silent = [answer is None for answer in gathered.each]
         spec = gathered.config.get("models", {}).get("primary", {})
-        fed_rows = (
-            "qubits" in spec and "channels" not in spec
-        )  # behind convolutions the exact gradient is attacked alone
+        fed_rows = turns_rotations(spec)
         if any(silent) and (fed_rows or not all(silent)):
             raise AnswerError("expected attacks on one and the same circuit from every site, got none from some")
         if all(silent):
-            return Result(Verdict.NOT_APPLICABLE, ("No circuit takes this model's inputs directly.",))
+            return Result(Verdict.NOT_APPLICABLE, ("No circuit takes this model's inputs directly, as angles.",))
         chosen, confidence = gathered.settings, gathered.settings["confidence"]
         sums = merged(answer.sums.sums for answer in gathered.each)
         drops = {

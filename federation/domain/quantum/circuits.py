@@ -114,6 +114,11 @@ class CircuitShape:
         return layer == 0 or (self.reupload and not self.mirrors(layer))
 
     @property
+    def entangler(self) -> str:
+        """The gate that entangles two qubits."""
+        return "CZ" if self.ansatz == "hardware" else "CNOT"
+
+    @property
     def loadings(self) -> int:
         """How often the inputs are loaded."""
         return max(1, sum(self.loads(layer) for layer in range(self.layers)))
@@ -177,7 +182,7 @@ def _load(angles: Any, shape: CircuitShape, qml: Any) -> None:
 
 
 def _layer(weights: Any, shape: CircuitShape, layer: int, qml: Any) -> None:
-    entangle = qml.CZ if shape.ansatz == "hardware" else qml.CNOT
+    entangle = getattr(qml, shape.entangler)
     _rotate(weights[:, :3], shape, qml)
     for pair in shape.cnots(layer):
         entangle(wires=list(pair))
