@@ -17,6 +17,7 @@ from audits.predeployment.figures import drawn
 from audits.predeployment.models import AuditRun, CheckResult
 from audits.predeployment.progress import progress_of
 from audits.predeployment.side_by_side import pairs_of
+from federation.presentation.model_words import label_of
 from models_registry.fails import standing_of
 from provenance.reading import latest_entry
 

@@ -22,9 +22,9 @@ def circuit_chart(config: Mapping[str, Any]) -> Chart | None:
         return None
     plan = plan_of(shape)
     title = f"Circuit of {plan.n_qubits} qubits, {shape.layers} layers, depth {plan.depth}, {plan.n_weights} weights"
+    entangled = f"Entangled by {shape.entangler} gates" if shape.entangling else "Without entanglement"
     description = (
-        f"{title}. Inputs x0 to x{plan.n_inputs - 1}: {shape.embedding_words}. "
-        f"{f'Entangled by {shape.entangler} gates' if shape.entangling else 'Without entanglement'}. The table lists every gate."
+        f"{title}. Inputs x0 to x{plan.n_inputs - 1}: {shape.embedding_words}. {entangled}. The table lists every gate."
     )
     rows = tuple((str(step), name, wires, angles or "none") for step, name, wires, angles in drawing.listing(plan))
     table = Table(("Step", "Gate", "Qubits", "Angles"), rows)

@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from federation.domain.models.specs import QUADRANTS
 from federation.domain.noise_config import least_sites, shared_noise
 from federation.domain.noised_scores import ScoresConfig
 from federation.domain.participation import Participation
-from federation.domain.models.specs import QUADRANTS
 from federation.domain.quantum.spec import circuit_of, is_quantum
 from federation.domain.run_config import carrier
 from federation.domain.strategies.registry import strategy

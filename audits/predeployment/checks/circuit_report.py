@@ -97,8 +97,10 @@ def sentences(found: Pooled, shape: CircuitShape, facts: Mapping[str, Any], need
         yield f"Silencing the classical twin's core in the same way costs {_words(twin)}: {_beside(found, twin)}."
     if ENTANGLERS in found.cases:
         moved, lost = found.moved(ENTANGLERS), found.lost(ENTANGLERS)
-        what = f"Without any of its {facts['cnots']} {shape.entangler} gates, answers move by {_words(moved)} on average and the "
-        what += f"{words} falls by {_words(lost)}"
+        what = (
+            f"Without any of its {facts['cnots']} {shape.entangler} gates, answers move by {_words(moved)} on average "
+        )
+        what += f"and the {words} falls by {_words(lost)}"
         yield f"{what}: {_entangled(found, moved, lost)}."
     else:
         yield "The circuit has no entangling gates: its qubits never interact."
@@ -119,7 +121,8 @@ def _best(found: Pooled, shape: CircuitShape, words: str) -> str:
         return f"None of the {shape.n_inputs} input {found.unit}s is shown to contribute to the {words}."
     fed = _fed(found, best)
     return (
-        f"Of the {shape.n_inputs} input {found.unit}s, {found.unit} {best} contributes most to the {words}: {_words(shares[best])}"
+        f"Of the {shape.n_inputs} input {found.unit}s, {found.unit} {best} contributes most to the {words}: "
+        f"{_words(shares[best])}"
         f"{f'; it is fed mostly by {fed}' if fed else ''}."
     )
 
@@ -170,7 +173,8 @@ def _label(found: Pooled, case: str) -> str:
 
 def tables(found: Pooled) -> tuple[Table, ...]:
     rows = tuple(
-        (_label(found, case), found.n, *(round(v, 4) for v in (*found.moved(case), *found.lost(case)))) for case in found.cases
+        (_label(found, case), found.n, *(round(v, 4) for v in (*found.moved(case), *found.lost(case))))
+        for case in found.cases
     )
     columns = ("Part taken away", "n", "Answers move by", "From", "To", "Score lost", "From", "To")
     note = "Answers move from 0 (the same) to 1. A score lost below 0 is a score gained. Intervals hold one at a time."

@@ -60,7 +60,7 @@ class ChestNet(Model):
 
 
 def chest_vqc(spec: Mapping[str, Any]) -> ChestNet:
-    """``{"kind": "chest_vqc", "inputs", "channels", "qubits": 4..10, "layers", "entangling"}`` and `quantum.spec.OPTIONS`."""
+    """``{"kind": "chest_vqc", "inputs", "channels", "qubits": 4..10, "layers", "entangling"}`` and `spec.OPTIONS`."""
     return ChestNet(spec, lambda: QuantumBottleneck(QUADRANTS * spec["channels"][-1], spec))
 
 

@@ -209,15 +209,15 @@ def plan_of(shape: CircuitShape) -> Plan:
 
 
 # Rotations and CNOT gates that a gate becomes on a device.
-_ON_DEVICES = {"Rot": (3, 0), "Hadamard": (2, 0), "CNOT": (0, 1), "CZ": (4, 1)}
+_ON_DEVICES = {"Rot": (3, 0), "Hadamard": (3, 0), "CNOT": (0, 1), "CZ": (3, 2)}
 
 
 def gates_of(shape: CircuitShape) -> tuple[int, int]:
     """Gates of one qubit and of two that the circuit becomes on a device."""
     found = [_ON_DEVICES.get(gate.name, (1, 0)) for gate in plan_of(shape).gates]
     single, double = sum(one for one, _ in found), sum(two for _, two in found)
-    if shape.embedding == "amplitude":  # real amplitudes: a tree of controlled RY rotations
-        return single + 2**shape.n_qubits - 1, double + 2**shape.n_qubits - 2
+    if shape.embedding == "amplitude":  # a tree of controlled RY, and one of RZ for the signs
+        return single + 2 * (2**shape.n_qubits - 1), double + 2 * (2**shape.n_qubits - 2)
     return single, double
 
 
