@@ -97,10 +97,8 @@ def sentences(found: Pooled, shape: CircuitShape, facts: Mapping[str, Any], need
         yield f"Silencing the classical twin's core in the same way costs {_words(twin)}: {_beside(found, twin)}."
     if ENTANGLERS in found.cases:
         moved, lost = found.moved(ENTANGLERS), found.lost(ENTANGLERS)
-        what = (
-            f"Without any of its {facts['cnots']} {shape.entangler} gates, answers move by {_words(moved)} on average "
-        )
-        what += f"and the {words} falls by {_words(lost)}"
+        what = f"Without any of its {facts['cnots']} {shape.entangler} gates, answers move by {_words(moved)} on "
+        what += f"average and the {words} falls by {_words(lost)}"
         yield f"{what}: {_entangled(found, moved, lost)}."
     else:
         yield "The circuit has no entangling gates: its qubits never interact."

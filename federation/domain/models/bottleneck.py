@@ -20,9 +20,9 @@ class QuantumBottleneck(nn.Module):
     the circuit: with twice the range, training on UCI heart was slower and five points worse in accuracy (3 seeds).
 
     `centred`: angles from 0 to pi / loadings instead. The layers load them again, so that a circuit that starts near
-    the identity (`quantum.layer`) turns each qubit from 0 to pi in all, and answers like a hidden tanh unit from the first
-    step. Angles around 0 start it on the crest of a cosine, where no gradient comes through; deep inside a network
-    it is then never heard (measured: Dice lost without the circuit 0.003).
+    the identity (`quantum.layer`) turns each qubit from 0 to pi in all, and answers like a hidden tanh unit from the
+    first step. Angles around 0 start it on the crest of a cosine, where no gradient comes through; deep inside a
+    network it is then never heard (measured: Dice lost without the circuit 0.003).
 
     An amplitude embedding takes the linear map's outputs, 2^qubits of them, as they are; the circuit normalises them.
     """
