@@ -9,11 +9,14 @@ from django.test import Client
 from django.urls import reverse
 
 from federation.domain.models.registry import build, default_specs
+from federation.domain.models.specs import ModelChoice, chosen_specs
 from federation.forms_models import ModelForm
 from federation.models import TrainingRun
 from federation.presentation.model_estimate import estimate
+from tests.factories import federation as factory
 from tests.factories.federation import make_federation
 from tests.factories.people import make_people
+from tests.factories.registry import make_version
 
 pytestmark = pytest.mark.django_db
 BODY = {"name": "First", "rounds": 2, "seed": 3, "privacy": "recommended", "epsilon_budget": 4}
@@ -142,3 +145,17 @@ def test_the_estimate_follows_what_is_filled_in(world):
         and "54 of them angles of the circuit" in dict(changed)["Quantum model"]
     )
     assert "No model can be built" in client.get(here, {**USUAL, "model-qubits": 60}).content.decode()
+
+
+def test_version_and_card_say_that_the_ablation_stands_in_the_twins_place(world, monkeypatch):
+    chosen = ModelChoice("no_entanglement", ansatz="mirrored", layers=2)
+    monkeypatch.setattr(
+        factory, "default_specs", lambda task, inputs, side=None: chosen_specs(task, inputs, side, chosen)
+    )
+    version = make_version(world)
+    for name in ("version", "card"):
+        text = signed_in(world).get(reverse(name, args=[version.id])).content.decode()
+        assert "No classical twin was trained" in text and "Ablation without entanglement" in text
+        assert "mirrored" in text and "identity" in text
+    card = json.dumps(version.cards.get().content)
+    assert "beside an ablation without entanglement trained on the same patients" in card

@@ -176,8 +176,8 @@ def _ablated(
     whole, all_units = ablation.whole().score, frozenset(range(ablation.units))
     kept = [frozenset[int](), *(all_units - {unit} for unit in range(ablation.units))]
     units = dict(zip(_unit_cases(name, ablation.units), kept, strict=True))
-    explained = name == "primary" and isinstance(ablation.core, QuantumBottleneck)  # not the gates of an ablation
-    parts = gate_cases(ablation.core.circuit.shape) if explained else {}  # type: ignore[union-attr]
+    core = ablation.core if name == "primary" else None  # not the gates of a baseline, which is no classical twin then
+    parts = gate_cases(core.circuit.shape) if isinstance(core, QuantumBottleneck) else {}
     gates = {f"{name}/{case}": part for case, part in parts.items()}
     out = {}
     for number, case in enumerate([*units, *gates]):
