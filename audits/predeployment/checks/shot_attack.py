@@ -131,6 +131,7 @@ class ShotAttack(Check):
     def conclude(self, gathered: Gathered) -> Result:
         from audits.domain.robustness.drops import drop_of
         from audits.domain.robustness.paired import EVERYONE, merged
+
         if not _has_circuit(gathered):
             return Result(Verdict.NOT_APPLICABLE, ("No circuit takes this model's inputs directly, as angles.",))
         chosen, confidence = gathered.settings, gathered.settings["confidence"]
