@@ -8,8 +8,10 @@ import itertools
 import numpy as np
 import pytest
 import torch
+from torch.nn.functional import binary_cross_entropy_with_logits
 
 from audits.domain.explain.circuit import Ablation, gate_cases
+from audits.domain.robustness.shot_gradients import quantum_core, shot_gradient
 from federation.domain.data.dataset import LoadReport, SiteData
 from federation.domain.learning.config import LocalConfig
 from federation.domain.learning.local import train_local
@@ -99,6 +101,21 @@ def test_gates_on_a_device_are_counted_as_they_come_out(ansatz, embedding):
     single, counted = gates_of(circuit_of(primary))
     assert counted == double
     assert 0.85 * single <= len(program.gates) - double <= single  # rotations by 0 fall away
+
+
+@pytest.mark.parametrize(("ansatz", "embedding"), [("hardware", "RY"), ("mirrored", "RZ")])
+def test_the_attack_by_shifts_finds_the_exact_gradient_of_the_chosen_circuit(ansatz, embedding):
+    primary, _ = chosen_specs("classification", 6, None, ModelChoice(ansatz=ansatz, embedding=embedding, layers=2))
+    model, data = build(primary, seed=1), patients("classification", (6,), n=2)
+    x = torch.from_numpy(data.x).requires_grad_(True)
+    binary_cross_entropy_with_logits(model(x), torch.tensor(data.y, dtype=torch.float32), reduction="sum").backward()
+    found = shot_gradient(model, data.x, data.y, shots=None, seed=0)
+    assert found.gradient == pytest.approx(x.grad.numpy(), abs=1e-5)
+
+
+def test_amplitudes_are_not_attacked_by_shifts():
+    primary, _ = chosen_specs("classification", 6, None, ModelChoice(embedding="amplitude"))
+    assert quantum_core(build(primary)) is None
 
 
 def test_identity_blocks_start_as_the_identity_and_small_angles_do_not():
