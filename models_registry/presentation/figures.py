@@ -8,12 +8,18 @@ from typing import Any
 from django.conf import settings
 
 from core.charts import Chart, interval_chart, line_chart
-from federation.domain.round_metrics import gated_metrics, headline_metric
+from federation.domain.round_metrics import gated_metrics, headline_metric, reported_metrics
 from federation.models import Round
 from models_registry.card_metrics import checks_of, is_fairness
 from models_registry.models import Evidence, Version
 
-TITLES = {"accuracy": "Accuracy", "dice": "Dice", "tpr": "True positive rate", "fpr": "False positive rate"}
+TITLES = {
+    "accuracy": "Accuracy",
+    "dice": "Dice",
+    "tpr": "True positive rate",
+    "fpr": "False positive rate",
+    "hd95": "Distance of outlines",
+}
 NAMES = {"primary": "Quantum model", "baseline": "Classical twin"}
 
 
@@ -57,7 +63,7 @@ def round_charts(version: Version) -> list[Chart]:
             {title: [(r.number, _mean(r.metrics, name, metric)) for r in rounds] for name, title in NAMES.items()},
             title=f"{title_of(metric)} by round", x_label="Round", y_label=title_of(metric), y_range=(0, 1), size="s",
         )
-        for metric in _metrics(version)
+        for metric in gated_metrics(version.config["task"])
     ]  # fmt: skip
 
 
@@ -75,7 +81,9 @@ def checks_chart(evidence: Evidence | None) -> Chart | None:
 
 
 def _metrics(version: Version) -> Iterable[str]:
-    return gated_metrics(version.config["task"])
+    """What is judged, measured or not, and what is only told where it was measured."""
+    task, measured = version.config["task"], _at(version.metrics, "primary", "overall")
+    return [metric for metric in reported_metrics(task) if metric in measured or metric in gated_metrics(task)]
 
 
 def _split(version: Version, *path: str) -> list[dict[str, Any]]:

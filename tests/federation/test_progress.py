@@ -157,6 +157,19 @@ def test_charts_hold_the_figures_of_each_round_and_nothing_that_was_not_measured
     assert charts.epsilon is not None and len(charts.by_group) == 2
 
 
+@pytest.mark.parametrize(
+    ("figure", "shown"),
+    [({"n": 12, "mean": 0.031}, (12, 0.031, "")), ({"n": None, "mean": None, "few": 5}, (None, None, "few"))],
+)
+def test_the_distance_of_outlines_is_told_once_it_is_measured(run, figure, shown):
+    rounds = made.make_done_rounds(run, 2)
+    assert run_charts(run, rounds).distance is None
+    for name in ("primary", "baseline"):
+        rounds[-1].metrics[name]["overall"]["hd95"] = figure
+    found = run_charts(run, rounds).distance
+    assert found is not None and (found.n, found.primary, found.hidden) == shown
+
+
 def test_without_differential_privacy_there_is_no_chart_of_epsilon(run):
     assert run_charts(run, made.make_done_rounds(run, 1)).epsilon is None
 
