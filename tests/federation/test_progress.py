@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.template.loader import render_to_string
 from django.utils import timezone
 
 from federation.models import Participant, Round, RunEvent, TrainingRun
@@ -166,8 +167,13 @@ def test_the_distance_of_outlines_is_told_once_it_is_measured(run, figure, shown
     assert run_charts(run, rounds).distance is None
     for name in ("primary", "baseline"):
         rounds[-1].metrics[name]["overall"]["hd95"] = figure
-    found = run_charts(run, rounds).distance
-    assert found is not None and (found.n, found.primary, found.hidden) == shown
+    charts = run_charts(run, rounds)
+    assert charts.distance is not None
+    assert (charts.distance.n, charts.distance.primary, charts.distance.hidden) == shown
+    page = render_to_string("federation/run_charts.html", {"charts": charts, "run": run})
+    told = 'quantum model <span class="num">0.031</span>, classical twin' in page
+    assert (told and "12 patients with a lesion" in page) == (shown[0] == 12)
+    assert ("Distance of outlines, all sites" in page) == (shown[0] == 12)
 
 
 def test_without_differential_privacy_there_is_no_chart_of_epsilon(run):

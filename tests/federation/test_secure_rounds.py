@@ -491,7 +491,8 @@ def test_distances_are_told_where_they_were_measured_with_the_same_minimum():
     assert "hd95" not in found(0)
     assert found(4)["hd95"] == {"n": None, "mean": None, "few": 5}
     assert found(6)["hd95"] == {"n": 6, "mean": pytest.approx(0.02)}
-    summed = Cell("all", {}, 9, {"dice": Sums(9, 4.5, 2.3), "hd95": Sums(6, 0.12, 0.01)}, dict(tp=6, fp=1, tn=2, fn=0))
+    counts = {"tp": 6, "fp": 1, "tn": 2, "fn": 0}
+    summed = Cell("all", {}, 9, {"dice": Sums(9, 4.5, 2.3), "hd95": Sums(6, 0.12, 0.01)}, counts)
     layout = CellLayout.from_list([], ("dice", "hd95"))
     assert layout.cells(layout.flatten([summed])) == [summed]
 
