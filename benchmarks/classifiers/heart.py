@@ -15,4 +15,4 @@ def hospitals(seed: int) -> list[Splits]:
     return [split(source.load(site.code), seed=seed, fractions=FRACTIONS) for site in source.sites()]
 
 
-STUDY = Study("heart", hospitals, rounds=20, batch=32)
+STUDY = Study("heart", hospitals, rounds=20, batch=32, rates=(0.003, 0.01, 0.03, 0.1))

@@ -24,7 +24,7 @@ from federation.domain.models.registry import build, default_specs
 
 CIRCUIT, NO_ENTANGLEMENT, TWIN, LOGISTIC = "circuit", "no_entanglement", "twin", "logistic"
 PEERS = (NO_ENTANGLEMENT, TWIN, LOGISTIC)
-RATES, EPOCHS = (0.003, 0.01, 0.03), (1, 3)
+EPOCHS = (1, 3)
 FRACTIONS = (0.5, 0.2, 0.3)
 Setting = tuple[float, int]  # rate, and epochs of a round
 
@@ -44,16 +44,16 @@ class Study:
     Attributes
     ----------
     hospitals : of a seed, the patients of each site in three parts
+    rates : learning rates to choose from, the same for every arm
     side : of the images, None for rows of a table
-    rates : learning rates to choose from
     """
 
     name: str
     hospitals: Callable[[int], list[Splits]]
     rounds: int
     batch: int
+    rates: tuple[float, ...]
     side: int | None = None
-    rates: tuple[float, ...] = RATES
 
     def run(self, seed: int) -> Seed:
         sites = self.hospitals(seed)

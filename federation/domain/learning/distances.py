@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -16,8 +18,8 @@ def hausdorff95(one: NDArray[np.bool_], two: NDArray[np.bool_]) -> float:
     """
     from monai.metrics import compute_hausdorff_distance  # a second to import, and only the last round asks for it
 
-    tensors = (torch.from_numpy(mask[None, None].astype(np.float32)) for mask in (one, two))
-    return float(compute_hausdorff_distance(*tensors, include_background=True, percentile=95))
+    first, second = (torch.from_numpy(mask[None, None].astype(np.float32)) for mask in (one, two))
+    return float(compute_hausdorff_distance(first, second, include_background=True, percentile=95))
 
 
 def distance_shares(
@@ -44,6 +46,6 @@ def distance_shares(
         rows = patient_index == patient
         volumes = [pixels[rows].reshape(-1, *pixels.shape[-2:]) for pixels in (truth, mask)]
         if all(volume.any() for volume in volumes):
-            diagonal = np.linalg.norm(np.array(volumes[0].shape) - 1)
+            diagonal = math.dist(volumes[0].shape, (1, 1, 1))
             shares[patient] = min(1.0, hausdorff95(*volumes) / max(1.0, diagonal))
     return shares
