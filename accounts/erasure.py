@@ -24,6 +24,8 @@ from django.contrib.auth.hashers import make_password
 from django.contrib.sessions.models import Session
 from django.db import models
 from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
 
 from accounts.models import Institution, Membership, SignedIn, User
 from accounts.signin import blind_name
@@ -91,6 +93,16 @@ def patients_filed_under(codes: Codes) -> None:
     """Let a higher floor, which knows sites and predictions, tell under which codes a hospital's patient is filed."""
     if codes not in _codes:
         _codes.append(codes)
+
+
+Hold = Callable[[], str]
+_holds: list[Hold] = []
+
+
+def patients_held_by(hold: Hold) -> None:
+    """Let a higher floor say what keeps the patients' data for the time being, in words, or nothing."""
+    if hold not in _holds:
+        _holds.append(hold)
 
 
 # --- people --------------------------------------------------------------------------------------------------------
@@ -166,8 +178,12 @@ def subject_erase(*, subject: User, actor: User, ground: str, confirm: str) -> R
         until = held_until(losses(user))
         if until is not None:
             raise Conflict(
-                f"Decisions of this person are kept by law until {until:%d %B %Y} (GDPR Art. 17(3)(b)): with the key, "
-                "their reasons would be lost. Take the person's rights away instead; erase them from that day on."
+                _(
+                    "Decisions of this person are kept by law until %(until)s (GDPR Art. 17(3)(b)): with the key, "
+                    "their reasons would be lost. Take the person's rights away instead; erase them from that day "
+                    "on."
+                )
+                % {"until": date_format(until, "j F Y")}
             )
         forgotten = {"memberships ended": _end_rights(user), "sessions ended": _end_sessions(user.pk)}
         forgotten |= _forget_sign_ins(blind_name(user.email))
@@ -227,8 +243,17 @@ def hospital_named(slug: str, actor: User) -> Institution:
     found = Institution.objects.filter(slug=slug).first()
     if found is None:
         names = ", ".join(hospitals_for(actor).order_by("slug").values_list("slug", flat=True))
-        raise ApplicationError(f"There is no hospital of the short name {slug!r}; expected one of: {names or 'none'}.")
+        raise ApplicationError(
+            _("There is no hospital of the short name %(slug)s; expected one of: %(names)s.")
+            % {"slug": f"{slug!r}", "names": names or _("none")}
+        )
     return found
+
+
+def patients_held() -> str:
+    """Why no patient is erased now, for the page and for whoever tries; empty if nothing keeps them."""
+    said = next((said for hold in _holds if (said := hold())), "")
+    return _("No patient is erased now: %(said)s (GDPR Art. 17(3)(e)).") % {"said": said} if said else ""
 
 
 def patient_erase(*, institution: Institution, patient: str, actor: User, ground: str, confirm: str) -> Receipt:
@@ -245,6 +270,8 @@ def patient_erase(*, institution: Institution, patient: str, actor: User, ground
     ------
     Forbidden
         If the actor administers neither the hospital nor the platform.
+    Conflict
+        If a legal hold keeps the data.
     ApplicationError
         If the platform knows no such patient; nothing was erased.
     """
@@ -254,10 +281,15 @@ def patient_erase(*, institution: Institution, patient: str, actor: User, ground
     if patient != confirm:
         raise ApplicationError("The two numbers differ. Nothing was erased.")
     with governed(action="patient.erase", actor=actor.pk, reason=Ground(ground).label):
+        if held := patients_held():
+            raise Conflict(held)
         filed = {code for codes in _codes for code in codes(institution, patient)}
         pseudonyms = [name for code in sorted(filed) if (name := patient_forget(code, patient))]
         if not pseudonyms:
-            raise ApplicationError(f"{institution} has sent no patient of this number. Nothing was erased.")
+            raise ApplicationError(
+                _("%(institution)s has sent no patient of this number. Nothing was erased.")
+                % {"institution": institution}
+            )
         forgotten: Counter[str] = Counter()
         for pseudonym in pseudonyms:
             for hook in _hooks["patient"]:
@@ -286,5 +318,6 @@ def _recorded(kind: str, identity: str, ground: str, forgotten: dict[str, int]) 
 def _check_ground(ground: str) -> None:
     if ground not in Ground.values:
         raise ApplicationError(
-            f"Expected a letter of GDPR Art. 17(1) among {', '.join(Ground.values)}, got {ground!r}."
+            _("Expected a letter of GDPR Art. 17(1) among %(values)s, got %(ground)s.")
+            % {"values": ", ".join(Ground.values), "ground": f"{ground!r}"}
         )

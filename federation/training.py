@@ -11,9 +11,12 @@ from __future__ import annotations
 import uuid
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from core import artefacts, events, jobs
 from core.context import governed
+from core.spoken import inside
+from core.tones import look_of
 from federation import budgets, consents, mailbox, scoring, secure_agreement, secure_rounds
 from federation.domain.cells import MIN_CELL
 from federation.domain.noise_config import shared_noise
@@ -99,6 +102,18 @@ def close_round(run: TrainingRun, round_: Round, figures: scoring.Figures) -> No
         mailbox.orders_cancel(subject_ids=[round_.id])  # of sites that were not needed to open the sum
     show(run, "round", f"Round {round_.number} done")
     _after(run, round_)
+
+
+def closed_unscored(run: TrainingRun, round_: Round) -> bool:
+    """End a round in evaluation whose run has no agreed scores, without any; the caller holds the run's lock.
+
+    That is so once it is aggregated; and when the sites were asked by a platform that knew no noise on scores yet: they
+    refuse exact ones by now, and what some of them may have sent is not used.
+    """
+    if round_.state != Round.State.EVALUATING or RunConfig.from_dict(run.config).is_scored:
+        return False
+    close_round(run, round_, scoring.none(run))
+    return True
 
 
 def discard(run: TrainingRun, round_: Round, reason: str) -> None:
@@ -199,7 +214,10 @@ def set_state(run: TrainingRun, state: State, *, stop_reason: str = "", stopped_
     from core.errors import Conflict
 
     if state not in TrainingRun.TRANSITIONS.get(State(run.state), set()):
-        raise Conflict(f"The run is {run.state}; from there it cannot become {state}.")
+        raise Conflict(
+            _("The run is %(state)s; from there it cannot become %(state_2)s.")
+            % {"state": inside(look_of(run.state).label), "state_2": state}
+        )
     run.state = state
     now = timezone.now()
     if state == State.RUNNING and run.started_at is None:

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
-from accounts.models import Institution, User
+from accounts.models import Institution, Membership, User
 from core.context import governed
 from core.errors import ApplicationError, Conflict, Forbidden
 from core.roles import Role
@@ -50,12 +51,16 @@ def delegate(*, officer: User, deputy: User, starts_at: datetime, ends_at: datet
         raise ApplicationError("Expected a beginning before an end that is still to come.")
     if ends_at - starts_at > timedelta(days=MOST_DAYS):
         raise ApplicationError(
-            f"Expected at most {MOST_DAYS} days; for longer, an administrator names another officer."
+            _("Expected at most %(most_days)s days; for longer, an administrator names another officer.")
+            % {"most_days": MOST_DAYS}
         )
     if deputy.id not in candidates(officer).values_list("id", flat=True):
         raise ApplicationError(
-            f"{deputy} cannot stand in: expected a clinician or an auditor of {held.institution} who is neither an "
-            "officer, nor an administrator, nor its site operator."
+            _(
+                "%(deputy)s cannot stand in: expected a clinician or an auditor of %(institution)s who is "
+                "neither an officer, nor an administrator, nor its site operator."
+            )
+            % {"deputy": deputy, "institution": held.institution}
         )
     with refusals_told(), governed(action="approval.delegate", actor=officer.id, reason=reason):
         User.objects.select_for_update(no_key=True).get(id=officer.id)
@@ -92,10 +97,15 @@ def candidates(officer: User) -> QuerySet[User]:
 
 
 def in_force(user: User) -> QuerySet[Delegation]:
-    """Under which delegations the person may decide now."""
+    """Under which delegations the person may decide now: while both still hold the roles that it was given between."""
     now = timezone.now()
     current: dict[str, Any] = {"starts_at__lte": now, "ends_at__gte": now, "revoked_at": None}
-    return Delegation.objects.filter(deputy=user, **current).select_related("institution", "officer")
+    held = Membership.objects.filter(institution=OuterRef("institution"), is_active=True)
+    both = (
+        Exists(held.filter(user=OuterRef("officer"), role=Role.ETHICS_OFFICER)),
+        Exists(held.filter(user=OuterRef("deputy"), role__in=DEPUTIES)),
+    )
+    return Delegation.objects.filter(*both, deputy=user, **current).select_related("institution", "officer")
 
 
 def stands_in(user: Any) -> bool:

