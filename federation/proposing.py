@@ -13,7 +13,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from federation import budgets, sealing
+from federation import budgets, sealing, starting
 from federation.domain import noise_config
 from federation.domain.code_version import code_version
 from federation.domain.fairness_config import FairnessConfig
@@ -60,7 +60,7 @@ def terms_for(federation: Federation, given: Mapping[str, Any] | None, *, epsilo
 
 def configuration(
     federation: Federation, held: Mapping[str, DataManifest], *, rounds: int, seed: int, local: dict | None,
-    epsilon_budget: float | None, strategy: str, parts: Mapping[str, dict],
+    epsilon_budget: float | None, strategy: str, parts: Mapping[str, dict], source: starting.Source | None = None,
 ) -> RunConfig:  # fmt: skip
     """The frozen configuration. Raises ValueError or TypeError that says what was expected."""
     from federation.domain.models.registry import default_specs  # torch: only who proposes a run loads it
@@ -70,6 +70,9 @@ def configuration(
     inputs, side = _shape(held)
     primary, baseline = default_specs(federation.task, inputs, side)  # type: ignore[arg-type]
     chosen, given = LocalConfig.from_dict(local) if local else _recommended(federation.task, side), dict(parts)
+    if source is not None:
+        models, given["start"] = starting.models_and_start(source, given["start"], federation, held, seed=seed)
+        primary, baseline = models["primary"], models["baseline"]
     if given.get("privacy", {}).get("regime") == DISTRIBUTED:
         given |= _together(given, held, (primary, baseline))
     if "privacy" in given:

@@ -12,6 +12,7 @@ from models_registry import fails
 from models_registry.assessments import lacks_assessment
 from models_registry.fails import AUDIT
 from models_registry.models import ApprovalRequest, Card, Evidence, Version
+from models_registry.origins import line_before
 
 PERMISSION = "reconsideration"  # the data that it learned from are lent no more
 OUTSIDE = "external_"  # how the kinds begin of what outside boards found: shown to those who approve, never bound
@@ -91,7 +92,7 @@ def refusal(version: Version, kind: str) -> str:
         return f"The audit's verdict is {words}, which blocks clinical use; a shadow deployment may be requested."
     if kind == ApprovalRequest.Kind.CLINICAL and _needs_certification(audit):
         return "A quick audit cannot certify a model of high risk. Start a certification audit of this version first."
-    if lost := _lost_permission(version):
+    if lost := lost_permission(version):
         return lost
     if blocked := blocked_by_board(version):
         return blocked
@@ -100,9 +101,10 @@ def refusal(version: Version, kind: str) -> str:
     return ""
 
 
-def _lost_permission(version: Version) -> str:
-    """Whether it learned from data that are lent no more, and what was decided on that."""
-    matters, lost = list(version.run.reconsiderations.all()), "It learned from data that are lent no more"
+def lost_permission(version: Version) -> str:
+    """Whether it, or a version that it began from, learned from data that are lent no more, and what was decided."""
+    runs = [version.run_id, *(one.run_id for one in line_before(version))]
+    matters, lost = list(Reconsideration.objects.filter(run__in=runs)), "It learned from data that are lent no more"
     if not matters:
         return ""
     if any(matter.is_open for matter in matters):

@@ -18,6 +18,7 @@ from federation.domain.models.bottleneck import matching_hidden_units
 from federation.domain.models.chest import chest_cnn, chest_specs, chest_vqc
 from federation.domain.models.hybrid_unet import hybrid_unet
 from federation.domain.models.pooled_unet import pooled_hybrid, pooled_twin
+from federation.domain.models.transferred import HEADS, Transferred, encoder_of
 from federation.domain.models.unet2d import unet2d
 from federation.domain.models.unet3d import unet3d
 from federation.domain.models.vqc_classifier import mlp_classifier, vqc_classifier
@@ -59,6 +60,11 @@ _KINDS = {
     "unet3d": _Kind("segmentation", ("inputs", "channels", "standardise"), unet3d),
     # Of stored versions: a core that saw the pooled bottleneck.
     "unet": _Kind("segmentation", ("inputs", "channels", "hidden", "outputs"), pooled_twin, (3, 3)),
+}
+# On another model's encoder stands a head, whose keys are those of its own kind.
+_KINDS |= {
+    kind: _Kind("classification", ("encoder", *_KINDS[head].keys), lambda spec: _transferred(spec))
+    for kind, head in HEADS.items()
 }
 _POOLED_HYBRID = _Kind("segmentation", ("inputs", "channels", "qubits", "layers", "entangling"), pooled_hybrid, (3, 3))
 
@@ -138,6 +144,35 @@ def build(spec: Mapping[str, Any], *, seed: int = 0) -> Model:
         return kind.make(spec)
 
 
+def transferred_specs(sources: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A quantum classifier and its twin on the encoders of two trained models, one for each.
+
+    Parameters
+    ----------
+    sources : specs of the model whose encoder the quantum head stands on, and of the twin's
+
+    Raises
+    ------
+    TransferError
+        If one of them has no encoder to hand on.
+    """
+    found = []
+    for number, (source, kind) in enumerate(zip(sources, HEADS, strict=True)):
+        head = default_specs("classification", encoder_of(build(source)).n_features)[number]
+        found.append({**head, "kind": kind, "inputs": source["inputs"], "encoder": dict(source)})
+    return found[0], found[1]
+
+
+def _transferred(spec: Mapping[str, Any]) -> Transferred:
+    kind, inner = spec["kind"], spec["encoder"]
+    if not isinstance(inner, Mapping) or inner.get("kind") in HEADS or inner.get("inputs") != spec["inputs"]:
+        raise ValueError(f"{kind}: expected the spec of a model with as many inputs as encoder, got {inner!r}")
+    encoder = encoder_of(_check(inner).make(inner))
+    own = {key: value for key, value in spec.items() if key != "encoder"}
+    head = {**own, "kind": HEADS[kind], "inputs": encoder.n_features}
+    return Transferred(encoder, _check(head).make(head))  # type: ignore[arg-type] - a classifier, as `HEADS` says
+
+
 def _check(spec: Mapping[str, Any]) -> _Kind:
     name = spec.get("kind")
     if not isinstance(name, str) or name not in _KINDS:
@@ -157,6 +192,8 @@ def _check(spec: Mapping[str, Any]) -> _Kind:
 
 
 def _check_value(name: str, key: str, value: Any, levels: tuple[int, int]) -> None:
+    if key == "encoder":
+        return  # the spec of another model, which is checked when it is built
     if key in {"entangling", "standardise"}:
         if not isinstance(value, bool):
             raise ValueError(f"{name}: expected {key} to be true or false, got {value!r}")
