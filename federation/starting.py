@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from django.utils.translation import gettext as _
+
 from accounts.models import User
 from core import artefacts
 from core.errors import Conflict, NotFound
@@ -59,7 +61,7 @@ def finds_versions(registry: Registry) -> None:
 
 
 def offered(user: User, federation: Federation) -> list[tuple[str, str]]:
-    """Versions that a run of this federation might begin from, by id and name; whether one may is said when it is asked."""
+    """Id and name of versions that a run of this federation might begin from; if one may is told when it is asked."""
     newest = DataManifest.objects.filter(participant__federation=federation).order_by("-created_at").first()
     if newest is None or not _registry:
         return []
@@ -116,7 +118,7 @@ def _refuse(source: Source, federation: Federation, *, training_here: list[Parti
     here = {participant.institution_id for participant in training_here}
     for one in line_of(source):
         if one.refusal:
-            raise Conflict(f"No run can begin from {one.name}: {one.refusal}")
+            raise Conflict(_("No run can begin from %(version)s: %(why)s") % {"version": one.name, "why": one.refusal})
         if one.run.federation.synthetic:
             continue
         outside = [p for p in training.participants_of(one.run) if p.institution_id not in here]
@@ -124,9 +126,12 @@ def _refuse(source: Source, federation: Federation, *, training_here: list[Parti
             outside = [p for p in outside if not _agrees(p)]
         if outside:
             raise Conflict(
-                f"{one.name} learned from patients of {', '.join(sorted(str(p) for p in outside))}, who neither take "
-                "part in this run, and so consent to it, nor lend their data to this federation under an agreement in "
-                "force. Admit them to the federation, or choose another version."
+                _(
+                    "%(version)s learned from patients of %(institutions)s, who neither take part in this run, and so "
+                    "consent to it, nor lend their data to this federation under an agreement in force. Admit them to "
+                    "the federation, or choose another version."
+                )
+                % {"version": one.name, "institutions": ", ".join(sorted(str(p) for p in outside))}
             )
 
 
@@ -219,11 +224,9 @@ def holding(combine: Combine) -> Combine:
     def held(round_: Any, config: RunConfig, updates: Any, *, only: str = "") -> dict[str, Aggregate]:
         out = {}
         for name, done in combine(round_, config, updates, only=only).items():
-            before, kept = (
-                states.from_bytes(artefacts.get(round_.start_weights[name])),
-                frozen_names(config.models[name]),
-            )
-            out[name] = Aggregate({**done.state, **{key: before[key] for key in kept}}, done.memory, done.notes)
+            start = states.from_bytes(artefacts.get(round_.start_weights[name]))
+            kept = {key: start[key] for key in frozen_names(config.models[name])}
+            out[name] = Aggregate({**done.state, **kept}, done.memory, done.notes)
         return out
 
     return held

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from django.db.models import QuerySet
+
 from federation.domain.start import start_of
 from models_registry.models import Version
 
@@ -22,3 +24,8 @@ def line_before(version: Version) -> Iterator[Version]:
     while found is not None:
         yield found
         found = before(found)
+
+
+def after(version: Version) -> QuerySet[Version]:
+    """The versions that began from this one, the oldest first."""
+    return VERSIONS.filter(config__start__version=str(version.id)).order_by("created_at")

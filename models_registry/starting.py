@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import uuid
 
+from django.utils.translation import gettext as _
+
 from accounts.models import User
 from federation import starting
 from models_registry import binding
@@ -22,8 +24,9 @@ def refusal(version: Version) -> str:
     ended = version.deployments.exclude(state=Deployment.State.ACTIVE).order_by("-created_at").first()
     if ended is None:
         return ""
-    again = ", and not reinstated" if ended.state == Deployment.State.HALTED else ""
-    return f"Its deployment {ended.name} is {ended.state}{again}."
+    if ended.state == Deployment.State.HALTED:
+        return _("Its deployment %(name)s is halted, and not reinstated.") % {"name": ended.name}
+    return _("Its deployment %(name)s was revoked.") % {"name": ended.name}
 
 
 def source_of(version: Version) -> starting.Source:

@@ -17,6 +17,7 @@ from audits.predeployment.figures import drawn
 from audits.predeployment.models import AuditRun, CheckResult
 from audits.predeployment.progress import progress_of
 from audits.predeployment.side_by_side import pairs_of
+from federation.presentation.start import start_words
 from models_registry.fails import standing_of
 from provenance.reading import latest_entry
 
@@ -200,6 +201,7 @@ def _facts(audit: AuditRun) -> list[tuple[str, Any]]:
         ("Classical twin", config["models"]["baseline"]["kind"]),
         ("Asked for by", audit.requested_by.name if audit.requested_by else "the platform, when the version was made"),
         ("Frozen configuration", audit.version.config_hash),
+        *([("Begins from", begins)] if (begins := start_words(config)) else []),
     ]
 
 
