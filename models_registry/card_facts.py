@@ -110,8 +110,8 @@ def _privacy_before(version: Version) -> str:
             f"so the loss of privacy of the patients of {whose} is not bounded."
         )
     return (
-        f" It began from {start.name}, which had spent ε ≤ {start.epsilon:.3g} of each of its patients; who was in both "
-        "has spent the sum."
+        f" It began from {start.name}, which had spent ε ≤ {start.epsilon:.3g} of each of its patients; who was in "
+        "both has spent the sum."
     )
 
 
@@ -125,10 +125,13 @@ def privacy_words(version: Version) -> str:
         return f"Trained with differential privacy; the ε that was spent is not on record.{_privacy_before(version)}"
     by_site = ", ".join(f"{site} {value:.3g}" for site, value in sorted(spent.items()))
     together = (version.config.get("privacy") or {}).get("regime") == "distributed"
-    maker = "all sites together" if together else "each site"
+    maker, besides = (
+        "all sites together" if together else "each site",
+        _scores_words(version) + _privacy_before(version),
+    )
     return (
         f"Differential privacy for each patient: ε ≤ {max(spent.values()):.3g} at δ = {dp['delta']:g} ({by_site}). "
-        f"Rényi bound over both models; the noise was made by {maker}.{_scores_words(version)}{_privacy_before(version)}"
+        f"Rényi bound over both models; the noise was made by {maker}.{besides}"
     )
 
 

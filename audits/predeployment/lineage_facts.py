@@ -17,8 +17,8 @@ from federation.domain.messages import MessageError, digest
 from federation.domain.run_config import MODEL_NAMES, RunConfig
 from federation.domain.start import start_of
 from federation.models import DataManifest, Participant, Round, SiteOrder, SiteUpdate
+from models_registry import origins
 from models_registry.models import Version
-from models_registry.origins import before
 
 
 def lineage(version: Version) -> dict[str, Any]:
@@ -66,7 +66,7 @@ def _start(version: Version) -> Iterator[Link]:
     start = start_of(version.config)
     if start is None:
         return
-    source = before(version)
+    source = origins.before(version)
     what = f"{start.name}, from which it began"
     if source is None:
         yield Link(what, State.BROKEN, f"expected the version {start.version}, found none")
@@ -93,9 +93,8 @@ def _begun(version: Version, what: str) -> Iterator[Link]:
         except (artefacts.ArtefactError, WeightsError) as error:
             yield Link(f"{what}: what was taken, {name}", State.BROKEN, str(error))
             continue
-        yield _same(
-            f"round 1, {name}: begins with what was taken", first.start_weights.get(name) if first else None, again
-        )
+        began = first.start_weights.get(name) if first else None
+        yield _same(f"round 1, {name}: begins with what was taken", began, again)
 
 
 def _round(

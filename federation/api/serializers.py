@@ -98,9 +98,9 @@ class RunInput(serializers.Serializer):
     start = serializers.DictField(
         required=False,
         allow_null=True,
-        help_text="version (the id of a registered version) and encoder: null goes on training with all of its weights, "
-        "tuned or frozen takes its encoder alone and starts the rest anew. The models are then the version's, or "
-        "classifiers on its encoders.",
+        help_text="version (the id of a registered version) and encoder: null goes on training with all weights, tuned "
+        "or frozen takes its encoder alone and starts the rest anew. The models are then the version's, or classifiers "
+        "on its encoders.",
     )
     engine = serializers.DictField(
         required=False,

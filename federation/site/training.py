@@ -84,8 +84,10 @@ def _learners(order: Message, config: RunConfig) -> dict[str, Model]:
     """The models to train, with what was agreed to be frozen frozen; they begin where the configuration says."""
     models, start = load_models(order, config), start_of(config.parts)
     for name, model in models.items():
-        checked = start is not None and (start.freezes or order.body.get("round") == 1)
-        if checked and not begins_as_agreed(model, start, name):
+        if start is None:
+            continue
+        due = start.freezes or order.body.get("round") == 1
+        if due and not begins_as_agreed(model, start, name):
             raise OrderRefused(
                 f"the run was consented to as beginning from {start.name}; the {name} model came with other weights"
             )

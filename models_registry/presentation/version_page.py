@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db.models import QuerySet
+
 from accounts.models import User
 from federation.presentation.circuits import circuit_chart
 from federation.presentation.start import start_words
@@ -63,10 +65,7 @@ def context(version: Version, user: User) -> dict[str, Any]:
         "requests": version.approval_requests.select_related("requested_by") if user.may("approval.view") else (),
         "deployments": [(d, link("deployment", d.id) if opens else "") for d in version.deployments.all()],
         "began": _began(version, user),
-        "led_to": [
-            (str(one), link("version", one.id))
-            for one in after(version).filter(id__in=Version.objects.for_user(user).values("id"))
-        ],
+        "led_to": [(str(one), link("version", one.id)) for one in _seen(after(version), user)],
         "run_url": link("run", version.run_id) if user.may("federation.view") else "",
         "audits_url": link("audits") if user.may("audit.view") else "",
     }
@@ -77,8 +76,12 @@ def _began(version: Version, user: User) -> dict[str, str] | None:
     if (words := start_words(version.config)) == "":
         return None
     source = before(version)
-    seen = source is not None and Version.objects.for_user(user).filter(id=source.id).exists()
+    seen = source is not None and _seen(Version.objects.filter(id=source.id), user).exists()
     return {"words": words, "name": str(source or ""), "url": link("version", source.id) if source and seen else ""}
+
+
+def _seen(versions: QuerySet[Version], user: User) -> QuerySet[Version]:
+    return versions.filter(id__in=Version.objects.for_user(user).values("id"))
 
 
 def _evidence(version: Version, user: User) -> list[dict[str, Any]]:

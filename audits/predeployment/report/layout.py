@@ -132,7 +132,7 @@ def _overview(report: Report) -> list[Block]:
             ("Task", text(model["task"])),
             ("Quantum model", stack(text(_kind(model["quantum"])), mono(model["weights_sha256"]))),
             ("Classical twin", stack(text(_kind(model["classical_twin"])), mono(model["baseline_weights_sha256"]))),
-            *_origin(model),
+            *_begun(model),
             ("Configuration", mono(model["config_sha256"])),
             ("Policy", stack(text(policy["name"] or "none"), mono(policy["sha256"] or "no digest"))),
             ("Seed", text(str(policy["fixed"]["seed"]))),
@@ -188,7 +188,7 @@ def _check(part: Mapping[str, Any], pictures: dict[str, Picture]) -> list[Block]
     return [*blocks, _measured(part)]
 
 
-def _origin(model: Mapping[str, Any]) -> list[tuple[str, Cell]]:
+def _begun(model: Mapping[str, Any]) -> list[tuple[str, Cell]]:
     """The version that the model began from, and whose patients had influenced that one."""
     start = model.get("begins_from")
     if start is None:

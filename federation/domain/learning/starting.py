@@ -107,9 +107,9 @@ def begins_as_agreed(model: Model, start: Start, name: str) -> bool:
     return digest(to_bytes(taken_of(model, start.encoder))) == start.taken[name]
 
 
-def freeze(model: Model, start: Start | None) -> None:
+def freeze(model: Model, start: Start) -> None:
     """Let the encoder learn nothing, if it was agreed so: it then has no gradient, to clip or otherwise."""
-    if start is not None and start.freezes:
+    if start.freezes:
         encoder_in(model).requires_grad_(False)
 
 

@@ -21,7 +21,7 @@ from federation.domain.models.pooled_unet import pooled_hybrid, pooled_twin
 from federation.domain.models.transferred import HEADS, Transferred, encoder_of
 from federation.domain.models.unet2d import unet2d
 from federation.domain.models.unet3d import unet3d
-from federation.domain.models.vqc_classifier import mlp_classifier, vqc_classifier
+from federation.domain.models.vqc_classifier import Classifier, mlp_classifier, vqc_classifier
 from federation.domain.quantum.circuits import MAX_LAYERS, MAX_QUBITS, CircuitShape
 
 DEFAULT_QUBITS, DEFAULT_LAYERS = 4, 3
@@ -170,7 +170,9 @@ def _transferred(spec: Mapping[str, Any]) -> Transferred:
     encoder = encoder_of(_check(inner).make(inner))
     own = {key: value for key, value in spec.items() if key != "encoder"}
     head = {**own, "kind": HEADS[kind], "inputs": encoder.n_features}
-    return Transferred(encoder, _check(head).make(head))  # type: ignore[arg-type] - a classifier, as `HEADS` says
+    made = _check(head).make(head)
+    assert isinstance(made, Classifier)  # noqa: S101 - for the type checker
+    return Transferred(encoder, made)
 
 
 def _check(spec: Mapping[str, Any]) -> _Kind:
