@@ -125,10 +125,8 @@ def privacy_words(version: Version) -> str:
         return f"Trained with differential privacy; the ε that was spent is not on record.{_privacy_before(version)}"
     by_site = ", ".join(f"{site} {value:.3g}" for site, value in sorted(spent.items()))
     together = (version.config.get("privacy") or {}).get("regime") == "distributed"
-    maker, besides = (
-        "all sites together" if together else "each site",
-        _scores_words(version) + _privacy_before(version),
-    )
+    maker = "all sites together" if together else "each site"
+    besides = _scores_words(version) + _privacy_before(version)
     return (
         f"Differential privacy for each patient: ε ≤ {max(spent.values()):.3g} at δ = {dp['delta']:g} ({by_site}). "
         f"Rényi bound over both models; the noise was made by {maker}.{besides}"
