@@ -34,8 +34,8 @@ class RunForm(forms.Form):
     )  # fmt: skip
     start = forms.ChoiceField(
         label="Begins from", required=False,
-        help_text="Initial weights of the seed, or a version that was trained before. Who lent it data takes part here "
-        "too, or it is of this federation; where the data are the same, take the seed that it was trained with.",
+        help_text="Initial weights, or a version that was trained before. The institutions that lent it data take part "
+        "here too, unless it is of this federation and their agreements hold. On the same data, take its seed.",
     )  # fmt: skip
     start_encoder = forms.ChoiceField(
         label="What is taken of the version", required=False,
