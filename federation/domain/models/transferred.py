@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from federation.domain.models.base import Model
 from federation.domain.models.blocks import check_images, standardised
-from federation.domain.models.bottleneck import QuantumBottleneck
+from federation.domain.models.bottleneck import Core, QuantumBottleneck
 from federation.domain.models.chest import ChestNet
 from federation.domain.models.pooled_unet import PooledUNet
 from federation.domain.models.position_unet import PositionUNet
@@ -94,6 +94,11 @@ class Transferred(Model):
 
     def represent(self, x: Tensor) -> Tensor:
         return self.head.represent(self.encoder(x))
+
+    @property
+    def core(self) -> Core:
+        """What audits take apart: the circuit of the head, or what stands in its place in the twin."""
+        return self.head.bottleneck
 
 
 def encoder_in(model: Model) -> Encoder:
