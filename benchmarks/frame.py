@@ -114,13 +114,13 @@ def _cpu() -> str:
 
 
 def commit() -> str:
-    """The commit under test, with `+` where the working tree differs from it; empty outside a repository."""
+    """The commit under test, with `+` where more than results differs from it; empty outside a repository."""
     try:
         head = subprocess.run(
             ["git", "rev-parse", "--short=12", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True
         )
         changed = subprocess.run(
-            ["git", "status", "--porcelain", "--untracked-files=no"],
+            ["git", "status", "--porcelain", "--untracked-files=no", "--", ".", ":!benchmarks/results"],
             cwd=ROOT,
             capture_output=True,
             text=True,

@@ -127,8 +127,9 @@ def scores(model: Model, data: SiteData, *, distances: bool = True) -> tuple[dic
 
     A patient without a lesion, or without a mask from the model, has no distance; without a lesion there is no Dice.
     """
-    mask = predict(model, data.x, data.task).label
-    truth = data.y.astype(bool)
+    mask, truth = predict(model, data.x, data.task).label, data.y.astype(bool)
+    if mask.ndim == 4:  # slabs: a patient's last one is filled up with black slices, which are nobody's
+        mask = mask & data.x.any(axis=(1, 3, 4))[..., None, None]
     dice = segmentation_metrics(truth, mask, data.patient_index, data.n_patients)["dice"]
     names = [name[:12] for name in data.record_ids]
     found = {name: round(float(value), 4) for name, value in zip(names, dice, strict=True) if np.isfinite(value)}

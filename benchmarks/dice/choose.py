@@ -1,6 +1,7 @@
-"""How the recommended way of training was chosen: candidates on the choosing fold alone, which is never reported.
+"""How the way of training was chosen: candidates on the choosing fold alone, which is never reported.
 
-Each candidate differs from the first in one thing; `python -m benchmarks.dice.choose --out FILE --seeds 3`.
+Each candidate differs from the first in one thing. The models of the comparison are tuned with the same budget: the
+rates of `RATES` for each of them (`--rows grid`). `python -m benchmarks.dice.choose --out FILE --seeds 3`.
 """
 
 from __future__ import annotations
@@ -15,12 +16,14 @@ from typing import Any
 
 from benchmarks.dice import data as sets
 from benchmarks.dice.cell import Plan
+from benchmarks.dice.plans import SHORT, plans
 from benchmarks.dice.study import go_on
 from federation.domain.learning.config import LocalConfig
 from federation.domain.learning.defaults import default_config
 from federation.domain.models.registry import CHANNELS, unet_specs
 
 LOCAL = default_config("segmentation", sets.PX)
+RATES = (0.0005, 0.001, 0.002)
 
 
 def _plan(
@@ -34,7 +37,6 @@ CANDIDATES = {
     "first": _plan(),
     "80 rounds": _plan(rounds=80),
     "160 rounds": _plan(rounds=160),
-    "rate 0.002": _plan(replace(LOCAL, learning_rate=0.002)),
     "misses 0.7": _plan(replace(LOCAL, misses=0.7)),
     "wide": _plan(channels=(24, 48, 72, 96)),
     "neighbours": _plan(context=1),
@@ -47,11 +49,17 @@ CANDIDATES = {
     "8 qubits": _plan(qubits=8),
     "as given": _plan(standardise=False),
     "constant": _plan(replace(LOCAL, schedule="constant")),
-    "twin": _plan(twin=True),
-    "twin 0.002": _plan(replace(LOCAL, learning_rate=0.002), twin=True),
     "twin 80 rounds": _plan(rounds=80, twin=True),
     "twin 160 rounds": _plan(rounds=160, twin=True),
 }
+# The models of the comparison, each at each rate: "unet2d at 0.002".
+GRID = {
+    f"{row} at {rate:g}": replace(plan, local=replace(plan.local, learning_rate=rate), curve=False)
+    for rate in RATES
+    for row, plan in plans(SHORT).items()
+    if plan.where == "federated"
+}
+CANDIDATES |= GRID
 
 
 def main(arguments: list[str]) -> int:
@@ -63,7 +71,8 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--data", type=Path, default=sets.LGG)
     parser.add_argument("--rows", nargs="*", default=[])
     given = parser.parse_args(arguments)
-    wanted = [(name, seed, sets.CHOOSING) for seed in range(given.seeds) for name in given.rows or CANDIDATES]
+    named = list(GRID) if given.rows == ["grid"] else given.rows or list(CANDIDATES)
+    wanted = [(name, seed, sets.CHOOSING) for seed in range(given.seeds) for name in named]
     how = {"device": given.device, "workers": given.workers, "data": given.data, "plans": CANDIDATES}
     for answer in go_on(given.out, wanted, **how):
         dice = list(answer.get("dice", {}).values())

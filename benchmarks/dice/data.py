@@ -1,7 +1,7 @@
 """The patients of the comparison, folded by a hash of their ids: dealt out in its order, site after site.
 
 Fold 0 selects (sizes, learning rates, augmentation) and is never reported. Folds 1 to 3 are reported, each held out
-once: its models have trained on the three other folds and were chosen without a look at it.
+once: its models have trained on the three other folds. Nothing was chosen by a score of theirs.
 """
 
 from __future__ import annotations

@@ -7,8 +7,8 @@ from benchmarks.dice.data import PX, SLAB
 from federation.domain.learning.defaults import default_config
 from federation.domain.models.registry import default_specs
 
-# Rounds of a comparison, whose rows all have the same. Every row and seed is trained at the first; the second, chosen
-# on fold 0, says how far training goes and takes four times as long (docs/design/quantum-models.md).
+# Rounds of a comparison, whose rows all have the same. The longer was chosen on fold 0; the shorter takes a quarter of
+# the time, so that ten paired seeds of it fit this machine (docs/design/quantum-models.md).
 SHORT, LONG = BUDGETS = (40, 160)
 LOCAL = default_config("segmentation", PX)
 CONTEXT = 0

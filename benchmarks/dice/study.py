@@ -16,6 +16,7 @@ from typing import Any
 
 from benchmarks.dice import data as sets
 from benchmarks.dice.plans import BUDGETS, ROWS, SHORT, plans
+from benchmarks.frame import commit
 
 Cell = tuple[str, int, int]  # row, seed, fold
 
@@ -49,12 +50,13 @@ def go_on(
     held = {(cell["row"], cell["seed"], cell["fold"]) for cell in of_plans(finished(path), plans)}
     todo = [(cell, plans[cell[0]], device, str(data)) for cell in wanted if cell not in held]
     path.parent.mkdir(parents=True, exist_ok=True)
+    code = commit()  # what the processes load now, whatever is committed while they train
     whole = not path.exists() or path.read_bytes()[-1:] in (b"", b"\n")
     with path.open("a", encoding="utf-8") as file:
         file.write("" if whole else "\n")  # a line that was cut off must not swallow the next one
         for answer in _answers(todo, workers):
             if "failed" not in answer:
-                file.write(json.dumps(answer) + "\n")
+                file.write(json.dumps(answer | {"commit": code}) + "\n")
                 file.flush()
             yield answer
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.dice.cell import ENOUGH, rounds_to
+from benchmarks.dice.plans import LONG
 from benchmarks.frame import Measure
 
 DRAWS = 10_000
@@ -51,23 +53,32 @@ def interval(
     return float(low), float(high)
 
 
-def rows(cells: Cells, folds: Sequence[int], *, area: str = "dice") -> Iterator[Measure]:
-    """A row for each way of training, with its difference to the hybrid on the same patients and seeds."""
+def rows(cells: Cells, folds: Sequence[int], *, rounds: int = LONG) -> Iterator[Measure]:
+    """A row for each way of training, with its difference to the hybrid on the same patients and seeds.
+
+    The longer budget has the names of the contract (`dice.hybrid_unet`), the other ones their rounds behind them.
+    """
+    for row in _rows(cells, folds):
+        ending = "" if rounds == LONG else f".{rounds}_rounds"
+        yield replace(row, metric=f"dice.{row.metric}{ending}", note=f"{rounds} rounds; {row.note}")
+
+
+def _rows(cells: Cells, folds: Sequence[int]) -> Iterator[Measure]:
     of = {name: [cell for cell in cells if cell["row"] == name] for name in dict.fromkeys(c["row"] for c in cells)}
     seeds = {name: complete_seeds(own, folds) for name, own in of.items()}
     for name, own in of.items():
         if not seeds[name]:
             continue
-        yield _row(f"{area}.{name}", [cell for cell in own if cell["seed"] in seeds[name]])
+        yield _row(name, [cell for cell in own if cell["seed"] in seeds[name]])
         if name != REFERENCE and (both := sorted(set(seeds[name]) & set(seeds.get(REFERENCE, [])))):
             mine, theirs = ([c for c in of[n] if c["seed"] in both] for n in (REFERENCE, name))
-            yield _difference(area, name, mine, theirs)
+            yield _difference(name, mine, theirs)
     silent = [cell for cell in of.get(REFERENCE, []) if cell["seed"] in seeds[REFERENCE]]
     if silent:
-        yield _silenced(area, silent)
+        yield _silenced(silent)
 
 
-def _row(metric: str, cells: Cells) -> Measure:
+def _row(name: str, cells: Cells) -> Measure:
     _, table = _table(cells)
     values, by_seed = table.mean(axis=1), table.mean(axis=0)
     low, high = interval(table)
@@ -78,7 +89,7 @@ def _row(metric: str, cells: Cells) -> Measure:
         f"{len(by_seed)} seeds; HD95 {statistics.median(far):.1f} voxels at the median, none for {missed} masks; "
     ) + _training([cell["curve"] for cell in cells if cell["curve"]])
     spread = float(np.ptp(by_seed) / by_seed.mean()) if len(by_seed) > 1 else None
-    return Measure(metric, float(values.mean()), "Dice", runs=len(by_seed), spread=spread, note=said)
+    return Measure(name, float(values.mean()), "Dice", runs=len(by_seed), spread=spread, note=said)
 
 
 def _training(curves: Sequence[list[list[float]]]) -> str:
@@ -94,7 +105,7 @@ def _training(curves: Sequence[list[list[float]]]) -> str:
     )
 
 
-def _difference(area: str, name: str, mine: Cells, theirs: Cells) -> Measure:
+def _difference(name: str, mine: Cells, theirs: Cells) -> Measure:
     (patients, ours), (others, other) = _table(mine), _table(theirs)
     common = sorted(set(patients) & set(others))
     gaps = ours[[patients.index(who) for who in common]] - other[[others.index(who) for who in common]]
@@ -110,14 +121,14 @@ def _difference(area: str, name: str, mine: Cells, theirs: Cells) -> Measure:
         low, high = interval(gaps, of_seeds=True)
         verdict = "the hybrid is better" if low > 0 else "the hybrid is worse" if high < 0 else "no difference shown"
         said += f"95 % over patients and seeds {low:+.3f} to {high:+.3f}: {verdict}"
-    return Measure(f"{area}.hybrid_minus_{name}", float(gaps.mean()), "Dice", runs=seeds, note=said)
+    return Measure(f"hybrid_minus_{name}", float(gaps.mean()), "Dice", runs=seeds, note=said)
 
 
-def _silenced(area: str, cells: Cells) -> Measure:
+def _silenced(cells: Cells) -> Measure:
     lost = _table(cells)[1] - _table(cells, "silent")[1]
     low, high = interval(lost)
     note = f"Dice lost when each wire gets its mean angle; 95 % over patients {low:.3f} to {high:.3f}"
-    return Measure(f"{area}.silenced_circuit", float(lost.mean()), "Dice", note=note)
+    return Measure("silenced_circuit", float(lost.mean()), "Dice", note=note)
 
 
 def _table(cells: Cells, key: str = "dice") -> tuple[list[str], NDArray[np.float64]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from benchmarks.dice import data as sets
 from benchmarks.dice.plans import LONG, SHORT, plans
 from benchmarks.dice.table import complete_seeds, interval, rows
 from federation.domain.data.dataset import LoadReport, SiteData
+from federation.domain.data.volumes import as_slabs
 from federation.domain.learning.config import LocalConfig
 from federation.domain.models.registry import unet_specs
 from federation.domain.twin_comparison import own_interval
@@ -83,6 +85,15 @@ def test_the_distance_is_that_of_the_surfaces():
     one[1:4, 2:5, 2:5] = two[1:4, 2:5, 4:7] = True
     assert cell.hausdorff95(one, two) == pytest.approx(2)
     assert cell.hausdorff95(one, one) == 0
+
+
+def test_what_is_marked_in_slices_that_fill_up_a_slab_counts_against_nobody(monkeypatch):
+    data = as_slabs(site("cs", 3), 4)  # two slices of a patient, two black ones
+    black = ~data.x.any(axis=(1, 3, 4))[..., None, None]
+    assert black.sum() == 3 * 2
+    monkeypatch.setattr(cell, "predict", lambda *given: SimpleNamespace(label=data.y.astype(bool) | black))
+    dice, distances = cell.scores(SimpleNamespace(), data)
+    assert set(dice.values()) == {1.0} and set(distances.values()) == {0.0}
 
 
 def test_a_study_goes_on_where_it_stopped_and_keeps_no_failure(monkeypatch, tmp_path):
