@@ -18,11 +18,13 @@ from core import jobs
 from core.context import governed
 from federation import mailbox
 from federation.domain.messages import digest
+from federation.domain.quantum import device_facts
 from federation.domain.quantum.device_errors import DeviceError
 from federation.domain.quantum.device_figures import Figures
 from federation.domain.quantum.devices import find
 from federation.domain.quantum.providers import base
 from federation.domain.quantum.providers.errors import Transient
+from federation.domain.quantum.providers.program import Program
 from federation.models import QuantumJob, Round, SiteOrder
 
 State = QuantumJob.State
@@ -48,13 +50,12 @@ def submit(payload: dict) -> jobs.Effects | None:
 
 
 def _submit_here(job: QuantumJob) -> jobs.Effects:
-    from federation.domain.quantum.device_checks import check_programs
     from federation.domain.quantum.device_work import run_here
 
-    programs = check_programs(job.purpose, job.qubits, seed=seed_of(job))  # type: ignore[arg-type]
+    programs = _programs(job)
     if not find(job.device).needs_consent:
-        counts = run_here(job.device, programs, shots=job.shots, seed=seed_of(job))
-        result = _judged(job, counts)
+        counts, made = run_here(job.device, programs, shots=job.shots, seed=seed_of(job), noise=job.noise_model)
+        result = _judged(job, counts, made)
         return lambda: _finished(job, result, machine="the platform's own machine")
     client = base.open_client(job.device)
     tasks = base.submit_once(client, programs, shots=job.shots, tag=job.tag)
@@ -79,14 +80,21 @@ def _look(job: QuantumJob, number: int) -> jobs.Effects:
     if found.state != base.State.DONE:
         return lambda: _stands(job, found.state.value, found.note, number)
     counts = base.collect(client, job.provider_tasks, job.circuits, n_qubits=job.qubits, shots=job.shots)
-    result = _judged(job, counts)
+    made = device_facts.of_programs(_programs(job), device=job.device, machine=job.machine, shots=job.shots)
+    result = _judged(job, counts, made)
     return lambda: _finished(job, result)
 
 
-def _judged(job: QuantumJob, counts: list[dict[str, int]]) -> dict[str, Any]:
+def _programs(job: QuantumJob) -> list[Program]:
+    from federation.domain.quantum.device_checks import check_programs
+
+    return check_programs(job.purpose, job.qubits, seed=seed_of(job))  # type: ignore[arg-type]
+
+
+def _judged(job: QuantumJob, counts: list[dict[str, int]], made: dict[str, Any]) -> dict[str, Any]:
     from federation.domain.quantum.device_checks import read_check
 
-    return read_check(job.purpose, counts, job.qubits, seed=seed_of(job), device=job.device)  # type: ignore[arg-type]
+    return read_check(job.purpose, counts, job.qubits, seed=seed_of(job), made=made)  # type: ignore[arg-type]
 
 
 @jobs.handles("quantum.cancel")
@@ -114,7 +122,7 @@ def order_answered(payload: dict) -> jobs.Effects | None:
             _later(job, str(answer.get("note")), float(answer["retry_after_seconds"]), number, order.kind)
         elif "result" in answer:
             try:
-                result = Figures.from_dict(answer["result"]).as_dict()
+                result = _as_ordered(job, answer["result"])
             except ValueError as error:
                 _failed(job, f"{order.participant_id}: {error}")
                 return
@@ -125,6 +133,22 @@ def order_answered(payload: dict) -> jobs.Effects | None:
             _stands(job, str(answer.get("state")), str(answer.get("note", "")), number)
 
     return effects
+
+
+def _as_ordered(job: QuantumJob, raw: Any) -> dict[str, Any]:
+    """The figures of a site, if they were made under the noise, and with the mitigation, that was ordered."""
+    found = Figures.from_dict(raw)
+    noise, wanted = found.facts.get("noise"), job.noise
+    if (noise and noise["sha256"]) != (wanted and wanted["sha256"]):
+        raise ValueError(
+            f"expected figures under {wanted['name'] if wanted else 'no noise model'}, got "
+            f"{noise['name'] if noise else 'none'}; bring the site's software up to date"
+        )
+    if bool(found.mitigated) != bool(job.mitigation):
+        raise ValueError(
+            "expected figures with readout mitigation exactly if it was ordered; update the site's software"
+        )
+    return found.as_dict()
 
 
 def given_up(payload: dict) -> jobs.Effects | None:
@@ -159,12 +183,12 @@ def _told(job: QuantumJob, number: int, work: Callable[[], jobs.Effects], *, pol
 
 def _ask_site(job: QuantumJob, kind: str, number: int) -> None:
     run, done = job.run, job.run.rounds.filter(state=Round.State.DONE).last()  # type: ignore[union-attr]
-    wanted = job.health_check.machine if job.health_check else ""
+    wanted = job.health_check.machine if job.health_check else (job.mitigation or {}).get("machine", "")
     mailbox.order_create(
         participant=job.participant, kind=kind, key=f"quantum:{job.id}:{kind}:{number}", subject=job.id,  # type: ignore[arg-type]
         body={
             "run": str(run.id), "number": number, "device": job.device, "machine": wanted, "shots": job.shots,  # type: ignore[union-attr]
-            "patients": job.circuits,
+            "patients": job.circuits, "noise": job.noise, "mitigation": job.mitigation,
             "tag": job.tag, "seed": seed_of(job), "tasks": job.provider_tasks, "config": run.config,  # type: ignore[union-attr]
             "config_hash": run.config_hash, "consent": str(job.consent_id or ""),  # type: ignore[union-attr]
         },

@@ -10,7 +10,9 @@ import os
 from typing import Any
 
 from federation.domain.messages import Message
+from federation.domain.quantum import device_facts
 from federation.domain.quantum.devices import DeviceSpec, find
+from federation.domain.quantum.noise import NoiseModel
 from federation.domain.quantum.providers import base
 from federation.domain.quantum.providers.errors import Transient
 from federation.site.handlers import Answer, OrderRefused, Site, Tell, frozen_config, handles, load_models
@@ -26,8 +28,9 @@ def submit(site: Site, order: Message, tell: Tell) -> Answer:
     spec, shots = _allowed(order), int(order.body["shots"])
     work = _Work(site, order)
     if not spec.needs_consent:
-        counts = run_here(spec.name, work.programs, shots=shots, seed=int(order.body["seed"]))
-        return {"machine": "the site's own machine", "result": work.figures(counts)}, {}
+        noise = NoiseModel.from_dict(order.body["noise"]) if order.body.get("noise") else None
+        counts, made = run_here(spec.name, work.programs, shots=shots, seed=int(order.body["seed"]), noise=noise)
+        return {"machine": "the site's own machine", "result": work.figures(counts, made)}, {}
     try:
         client = base.open_client(spec.name)
         _same_machine(order, client)
@@ -50,7 +53,8 @@ def poll(site: Site, order: Message, tell: Tell) -> Answer:
         counts = base.collect(client, tasks, len(work.programs), n_qubits=work.programs[0].n_qubits, shots=shots)
     except Transient as error:
         return _later(error), {}
-    return {"state": found.state.value, "result": work.figures(counts)}, {}
+    made = device_facts.of_programs(work.programs, device=spec.name, machine=client.machine, shots=shots)
+    return {"state": found.state.value, "result": work.figures(counts, made)}, {}
 
 
 @handles("device_cancel", quick=True)
@@ -70,13 +74,18 @@ class _Work:
         config = frozen_config(site, order)
         self.models = load_models(order, config)
         self.shots = int(order.body["shots"])
+        self.mitigation = order.body.get("mitigation")
         self.data = chosen(site.patients(config).validation, int(order.body["patients"]))
         self.programs = programs_of(self.models["primary"], self.data.x)
 
-    def figures(self, counts: list[dict[str, int]]) -> dict[str, Any]:
+    def figures(self, counts: list[dict[str, int]], made: dict[str, Any]) -> dict[str, Any]:
+        from federation.domain.quantum.device_mitigation import calibration_from
         from federation.domain.quantum.device_work import figures
 
-        found = figures(self.models["primary"], self.models["baseline"], self.data, counts, shots=self.shots)
+        found = figures(
+            self.models["primary"], self.models["baseline"], self.data, counts, shots=self.shots, made=made,
+            calibration=calibration_from(self.mitigation) if self.mitigation else None,
+        )  # fmt: skip
         return found.as_dict()
 
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
+from django.utils import timezone
 
 from audits.domain.verdict import Verdict
 from audits.predeployment import facts
 from audits.predeployment.checks.registry import check_of
 from core import artefacts
+from core.errors import Conflict
 from federation import mailbox, services
 from federation.domain.learning import states
 from federation.domain.learning.starting import frozen_names
 from federation.domain.run_config import MODEL_NAMES, RunConfig
-from federation.models import SiteOrder, SiteUpdate, TrainingRun
+from federation.models import Reconsideration, SiteOrder, SiteUpdate, TrainingRun
 from models_registry.models import Version
 from models_registry.services import version_create
 from tests.factories.checks import run_check
@@ -44,7 +48,14 @@ def through(trial: Trial, run: TrainingRun) -> TrainingRun:
     return run
 
 
-def begun(trial: Trial, version: Version, encoder: str | None, *, rounds: int = 2, **more) -> TrainingRun:
+def begun(trial: Trial, version: Version, encoder: str | None, **more) -> TrainingRun:
+    run = services.run_start(run=agreed(trial, version, encoder, **more), actor=trial.people.administrator)
+    run_jobs()
+    return run
+
+
+def agreed(trial: Trial, version: Version, encoder: str | None, *, rounds: int = 2, **more) -> TrainingRun:
+    """Proposed, and consented to by everybody."""
     run = services.run_propose(
         federation=trial.federation, name="Next", rounds=rounds, seed=more.pop("seed", 1),
         actor=trial.people.administrator, local=more.pop("local", LOCAL),
@@ -53,8 +64,7 @@ def begun(trial: Trial, version: Version, encoder: str | None, *, rounds: int = 
     for code in trial.participants:
         trial.sign(run, code)
     trial.answer("propose")
-    run = services.run_start(run=run, actor=trial.people.administrator)
-    run_jobs()
+    run.refresh_from_db()
     return run
 
 
@@ -106,6 +116,16 @@ def test_a_private_run_leaves_a_frozen_encoder_alone_and_says_what_its_bound_doe
     assert told in client.get(f"/runs/{run.id}/").content.decode()
     card = made.cards.get().content
     assert told in card["privacy"] and "is not bounded" in card["privacy"]
+
+
+def test_a_run_does_not_start_once_its_version_may_not_be_taken_any_more(trial, version):
+    run = agreed(trial, version, None)
+    Reconsideration.objects.create(
+        run=version.run, participant=trial.participants["phantom-1"], cause="withdrawal",
+        opened_by=trial.people.operator_north, due_at=timezone.now() + timedelta(days=30),
+    )  # fmt: skip
+    with pytest.raises(Conflict, match="No run can begin from Trial model v1: .*lent no more"):
+        services.run_start(run=run, actor=trial.people.administrator)
 
 
 class SmallTrial(test_secure_rounds.Trial):
