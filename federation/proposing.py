@@ -20,6 +20,7 @@ from federation.domain.fairness_config import FairnessConfig
 from federation.domain.learning.config import DPConfig, LocalConfig
 from federation.domain.legal_bases import NO_PERSONAL_DATA
 from federation.domain.messages import digest
+from federation.domain.models.specs import ModelChoice, chosen_specs, default_specs
 from federation.domain.noised_scores import ScoresConfig
 from federation.domain.privacy.config import DISTRIBUTED
 from federation.domain.run_config import FORMAT_WITH_PARTS, PARTS, RunConfig
@@ -60,17 +61,19 @@ def terms_for(federation: Federation, given: Mapping[str, Any] | None, *, epsilo
 
 def configuration(
     federation: Federation, held: Mapping[str, DataManifest], *, rounds: int, seed: int, local: dict | None,
-    epsilon_budget: float | None, strategy: str, parts: Mapping[str, dict], source: starting.Source | None = None,
+    epsilon_budget: float | None, strategy: str, parts: Mapping[str, dict], model: Mapping[str, Any] | None = None,
+    source: starting.Source | None = None,
 ) -> RunConfig:  # fmt: skip
     """The frozen configuration. Raises ValueError or TypeError that says what was expected."""
-    from federation.domain.models.registry import default_specs  # torch: only who proposes a run loads it
-
     if unknown := sorted(set(parts) - set(PARTS)):
         raise ValueError(f"expected parts among {', '.join(PARTS)}, got {', '.join(unknown)}")
     inputs, side = _shape(held)
-    primary, baseline = default_specs(federation.task, inputs, side)  # type: ignore[arg-type]
+    choice = ModelChoice.from_dict(model)
+    primary, baseline = chosen_specs(federation.task, inputs, side, choice)  # type: ignore[arg-type]
     chosen, given = LocalConfig.from_dict(local) if local else _recommended(federation.task, side), dict(parts)
     if source is not None:
+        if (primary, baseline) != default_specs(federation.task, inputs, side):  # type: ignore[arg-type]
+            raise ValueError("expected no other models for a run that begins from a version: it trains the version's")
         models, given["start"] = starting.models_and_start(source, given["start"], federation, held, seed=seed)
         primary, baseline = models["primary"], models["baseline"]
     if given.get("privacy", {}).get("regime") == DISTRIBUTED:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from rest_framework import serializers
 
 from federation.api.serializers_consents import ConsentOutput, ReconsiderationOutput, TermsInput
+from federation.api.serializers_models import ModelInput
 from federation.consents import waiting_for
 from federation.models import Federation, RunEvent, TrainingRun
 
@@ -102,6 +103,7 @@ class RunInput(serializers.Serializer):
         "or frozen takes its encoder alone and starts the rest anew. The models are then the version's, or classifiers "
         "on its encoders.",
     )
+    model = ModelInput(required=False, allow_null=True, help_text="Left out: the task's recommended models.")
     engine = serializers.DictField(
         required=False,
         allow_null=True,

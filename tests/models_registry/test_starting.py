@@ -232,3 +232,11 @@ def test_the_api_proposes_a_run_from_a_version_and_refuses_with_the_reason(world
     assert made.json()["config"]["start"]["weights"]["primary"] == version.weights_digest
     refused = person.post(url, {**body, "start": {"version": str(uuid.uuid4())}}, format="json")
     assert refused.status_code == 404 and "no such version" in str(refused.json())
+
+
+def test_a_choice_of_models_does_not_go_with_a_version(world, version):
+    with pytest.raises(ApplicationError, match="no other models"):
+        federation_services.run_propose(
+            federation=world.federation, name="Next", rounds=1, seed=1, actor=world.people.administrator,
+            start={"version": str(version.id)}, model={"layers": 2},
+        )  # fmt: skip

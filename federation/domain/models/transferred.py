@@ -17,9 +17,8 @@ from federation.domain.models.bottleneck import Core, QuantumBottleneck
 from federation.domain.models.chest import ChestNet
 from federation.domain.models.pooled_unet import PooledUNet
 from federation.domain.models.position_unet import PositionUNet
+from federation.domain.models.specs import HEADS
 from federation.domain.models.vqc_classifier import Classifier
-
-HEADS = {"transferred_vqc": "vqc_classifier", "transferred_mlp": "mlp_classifier"}  # kind of the whole, of its head
 
 
 class TransferError(ValueError):
