@@ -5,8 +5,8 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from federation.domain.quantum.circuits import CircuitShape
+from federation.domain.quantum.execution import executor
 from federation.domain.quantum.initial import initial_weights
-from federation.domain.quantum.simulator import StatevectorSimulator
 from federation.domain.quantum.spec import usual_start
 
 
@@ -20,11 +20,11 @@ class QuantumLayer(nn.Module):
     def __init__(self, shape: CircuitShape, *, start: str | None = None) -> None:
         super().__init__()
         self.shape, self.start = shape, start or usual_start(shape.ansatz)
-        self.simulator = StatevectorSimulator(shape)
+        self.executor = executor(shape)
         self.weights = nn.Parameter(initial_weights(shape, start=start))
 
     def forward(self, angles: Tensor) -> Tensor:
-        return self.simulator(angles, self.weights)
+        return self.executor(angles, self.weights)
 
     def facts(self) -> dict:
         """What every number made with this layer must carry. `shots` None means analytic expectation values."""
