@@ -52,17 +52,17 @@ class Used:
 
 
 def used_this_month(institution: Institution | None) -> Used:
-    """Counted from the orders' estimates. One that never reached a device does not count."""
+    """Counted from the orders' estimates. Of one that ended without its result, what the provider may have taken."""
     start = timezone.now().replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     cloud = [spec.name for spec in DEVICES.values() if spec.needs_consent]
-    counted = QuantumJob.objects.filter(institution=institution, device__in=cloud, created_at__gte=start).exclude(
-        state__in=[State.FAILED, State.CANCELLED], submitted_at__isnull=True
+    ordered = QuantumJob.objects.filter(institution=institution, device__in=cloud, created_at__gte=start)
+    sums = ordered.with_taken().aggregate(
+        shots=Sum(F("taken") * F("shots")), cost=Sum(F("cost") * F("taken") / F("circuits"))
     )
-    sums = counted.aggregate(shots=Sum(F("circuits") * F("shots")), cost=Sum("cost"))
     limit = QuantumLimit.objects.filter(institution=institution).first()
     return Used(
         shots=sums["shots"] or 0,
-        cost=sums["cost"] or Decimal(0),
+        cost=(sums["cost"] or Decimal(0)).quantize(Decimal("0.0001")),
         shots_limit=limit.shots_per_month if limit else DEFAULT_SHOTS_PER_MONTH,
         cost_limit=limit.cost_per_month if limit else DEFAULT_COST_PER_MONTH,
     )

@@ -42,3 +42,15 @@ class QuantumJobQuerySet(models.QuerySet):
     def health_of(self, device: str, purpose: str) -> QuantumJobQuerySet:
         """Finished checks of one kind, the newest first."""
         return self.filter(device=device, purpose=purpose, state="finished").order_by("-finished_at")
+
+    def with_taken(self) -> QuantumJobQuerySet:
+        """`taken`: circuits that a provider may charge. All of them, unless a run has ended without its result."""
+        sent = models.Sum("tasks__circuits", filter=~models.Q(tasks__state="not_taken"), default=0)
+        ended = models.Q(state__in=["failed", "cancelled"])
+        return self.annotate(taken=models.Case(models.When(ended, then=sent), default=models.F("circuits")))
+
+
+class ProviderTaskQuerySet(models.QuerySet):
+    def unsettled(self) -> ProviderTaskQuerySet:
+        """Those that may still run at the provider, as far as is known here."""
+        return self.filter(state__in=["sending", "handed_in"])

@@ -97,9 +97,14 @@ def test_every_step_stands_in_the_ledger(bench, server):
     bench.work(times=3)
     rows = Outbox.objects.filter(table="federation_quantumjob", object_id=str(job.id)).order_by("id")
     assert [row.said.action for row in rows] == ["quantum.order", "quantum.submit", "quantum.finish"]
-    assert list(server.jobs)[0] in str(rows[1].body["provider_tasks"])
+    tasks = Outbox.objects.filter(table="federation_providertask").order_by("id")
+    said = [(row.said.action, row.body["state"], row.body["provider_id"]) for row in tasks]
+    (name,) = server.jobs
+    assert said == [
+        ("quantum.send", "sending", ""), ("quantum.submit", "handed_in", name), ("quantum.finish", "done", name),
+    ]  # fmt: skip
     assert rows[2].body["result_digest"]
-    assert "key-of-the-test" not in str([row.body for row in rows])
+    assert "key-of-the-test" not in str([row.body for row in [*rows, *tasks]])
 
 
 # --- whoever dies ----------------------------------------------------------------------------------------------------
@@ -113,11 +118,12 @@ def test_a_worker_killed_between_handing_in_and_noting_it_hands_in_once(bench, s
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(jobs, "_finish", killed)
+        patch.setattr(quantum_running, "_handed_in", killed)
         with pytest.raises(KeyboardInterrupt):
             jobs.run(queued.id)
     job.refresh_from_db()
-    assert (job.state, len(server.jobs)) == (State.QUEUED, 1)  # the provider has it, we do not know
+    assert (job.state, len(server.jobs)) == (State.QUEUED, 1)  # the provider has it, we know that it may
+    assert job.tasks.get().state == "sending"
     Job.objects.filter(id=queued.id).update(lease_until=timezone.now() - timedelta(seconds=1))
     bench.work(times=3)
     job.refresh_from_db()
