@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 from django.db.models import F, Sum
 from django.utils import timezone
@@ -84,10 +85,7 @@ def estimate(order: Order) -> estimates.Estimate:
             raise ApplicationError("An evaluation needs a finished run and one of its sites.")
         spec = order.run.config["models"]["primary"]
         if spec["kind"] != "vqc_classifier":
-            raise ApplicationError(
-                f"Expected a run of a tabular classifier (vqc_classifier), got {spec['kind']}: a circuit at each "
-                "position of an image is thousands of circuits a patient. Evaluate that model on the simulator."
-            )
+            raise ApplicationError(_not_for_devices(order, spec))
         shape = CircuitShape(spec["qubits"], spec["layers"], spec["entangling"])
         qubits, circuits = shape.n_qubits, order.patients
         single = 4 * shape.layers * qubits  # RX, then RZ RY RZ
@@ -98,11 +96,37 @@ def estimate(order: Order) -> estimates.Estimate:
         single, double = pairs * PAIR_ONE_QUBIT_GATES, pairs * PAIR_TWO_QUBIT_GATES
     else:
         qubits, circuits, single, double = order.qubits, CHECK_CIRCUITS[Purpose.READOUT], order.qubits, 0
-    price = None
-    if order.price_per_shot is not None:
-        price = Price(source="given with the order", per_shot=float(order.price_per_shot), declared=True)
     job = estimates.Job(order.device, qubits, circuits, order.shots, one_qubit_gates=single, two_qubit_gates=double)
-    return estimates.estimate(job, price=price)
+    return estimates.estimate(job, price=_declared(order))
+
+
+def _declared(order: Order) -> Price | None:
+    if order.price_per_shot is None:
+        return None
+    if order.price_per_shot <= 0:
+        raise ApplicationError(
+            f"Expected a price per shot above 0, got {order.price_per_shot}: with it no cost limit would be kept. Give "
+            "the price of your contract, or leave it empty where a price is published."
+        )
+    return Price(source="given with the order", per_shot=float(order.price_per_shot), declared=True)
+
+
+def _not_for_devices(order: Order, spec: dict[str, Any]) -> str:
+    """Why a model of images is refused, in its own numbers: circuits, shots and cost of what was asked for."""
+    wanted = f"Expected a run of a tabular classifier (vqc_classifier), got {spec['kind']}."
+    latest = order.participant.manifests.order_by("created_at").last() if order.participant else None
+    sides = latest.content["shape"][1:] if latest else []
+    if "qubits" not in spec or not sides:
+        return f"{wanted} Evaluate that model on the simulator of its run."
+    from federation.domain.models.registry import build
+
+    runs = build(spec).eval().core_runs((spec["inputs"], *sides))
+    job = estimates.Job(order.device, spec["qubits"], order.patients * runs, order.shots)
+    found = estimates.estimate(job, price=_declared(order))
+    return (
+        f"{wanted} With one image a patient, {order.patients:,} patients x {runs:,} circuits an image x "
+        f"{order.shots:,} shots are {found.text} Evaluate that model on the simulator of its run."
+    )
 
 
 def admit(

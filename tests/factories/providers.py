@@ -38,6 +38,13 @@ class Fault:
     method: str = ""
     after: bool = False
     drop: bool = False  # close the connection without an answer
+    skip: int = 0  # so many such requests are answered truly first
+
+    def strikes(self, method: str, path: str) -> bool:
+        if self.part not in path or self.method not in {"", method}:
+            return False
+        self.skip -= 1
+        return self.skip < 0
 
 
 @dataclass
@@ -103,9 +110,7 @@ class _Handler(BaseHTTPRequestHandler):
         length = int(self.headers.get("Content-Length") or 0)
         body = self.rfile.read(length)
         self.state.requests.append((self.command, self.path))
-        fault = next(
-            (f for f in self.state.faults if f.part in self.path and f.method in {"", self.command}), None
-        )  # fmt: skip
+        fault = next((f for f in self.state.faults if f.strikes(self.command, self.path)), None)
         if fault is not None:
             self.state.faults.remove(fault)
             if fault.after:

@@ -5,13 +5,17 @@ from __future__ import annotations
 from datetime import timedelta
 from decimal import Decimal
 
+import pennylane as qml
 import pytest
+import torch
 from django.utils import timezone
 
 from core import jobs
 from core.errors import ApplicationError, Conflict, Forbidden
 from core.models import Job, Outbox
 from federation import quantum_admission, quantum_orders, quantum_running
+from federation.domain.quantum.circuits import CircuitShape, circuit
+from federation.domain.quantum.noise import in_gates
 from federation.models import Consent, DeviceConsent, QuantumJob, SiteOrder, TrainingRun
 from federation.quantum_admission import Order
 from tests.factories.people import make_people
@@ -273,6 +277,7 @@ def test_an_evaluation_is_refused_before_it_is_ordered(bench, server, change, sa
     [
         ({"qubits": 200}, "1 to 127 qubits"),
         ({"price_per_shot": None}, "No price"),
+        ({"price_per_shot": Decimal(0)}, "above 0"),
         ({"cost_limit": None}, "cost limit"),
         ({"cost_limit": Decimal("0.1")}, "at most 0.1"),
         ({"min_quantum_volume": 64}, "never been measured"),
@@ -280,6 +285,10 @@ def test_an_evaluation_is_refused_before_it_is_ordered(bench, server, change, sa
 )
 def test_a_check_of_a_cloud_device_is_refused_before_it_is_ordered(bench, server, change, says):
     assert says in refused(bench, check("ibm", **change))
+
+
+def test_a_low_declared_price_passes_no_limit_that_the_published_one_does_not(bench, server):
+    assert "the estimate is 24.9" in refused(bench, check("azure", price_per_shot=Decimal("0.000001")))
 
 
 def test_missing_credentials_are_named_and_never_shown(bench, monkeypatch):
@@ -404,5 +413,28 @@ def test_images_and_unfinished_runs_are_not_for_devices(bench):
     TrainingRun.objects.filter(id=bench.run.id).update(state="running")
     bench.run.refresh_from_db()
     assert "finished run" in refused(bench, bench.evaluation())
-    bench.run.config["models"]["primary"]["kind"] = "hybrid_unet"
-    assert "thousands of circuits" in refused(bench, bench.evaluation())
+    bench.run.config["models"]["primary"] = {"kind": "chest_cnn"}
+    assert "tabular classifier" in refused(bench, bench.evaluation())
+
+
+def test_the_gates_of_an_estimate_are_those_that_pennylane_runs(bench):
+    spec = bench.run.config["models"]["primary"]
+    shape = CircuitShape(spec["qubits"], spec["layers"], spec["entangling"])
+    tape = qml.tape.make_qscript(circuit)(torch.ones(shape.n_qubits), torch.ones(shape.weight_shape), shape=shape)
+    widths = [len(gate.wires) for gate in in_gates(tape).operations]
+    job = quantum_admission.estimate(bench.evaluation()).job
+    assert (job.one_qubit_gates, job.two_qubit_gates) == (widths.count(1), widths.count(2))
+
+
+def test_a_model_of_images_is_refused_in_its_own_numbers(bench, server):
+    bench.run.config["models"]["primary"] = {
+        "kind": "hybrid_unet", "inputs": 3, "channels": [4, 4, 4], "standardise": True, "views": 2, "qubits": 4,
+        "layers": 1, "entangling": True,
+    }  # fmt: skip
+    latest = bench.north.manifests.last()
+    latest.content = {**latest.content, "shape": [3, 64, 64]}
+    latest.save()
+    # two views of 16 x 16 positions; 12 patients, 200 shots of 0.001
+    said = refused(bench, bench.evaluation("ibm"))
+    assert "12 patients x 512 circuits an image x 200 shots are 6,144 circuits on ibm, 1,228,800 shots" in said
+    assert "1,228.80 USD" in said
