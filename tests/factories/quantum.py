@@ -71,9 +71,14 @@ class Bench:
         """Run every job that is queued, also the delayed, and let the sites do their orders; so many times."""
         for _ in range(times):
             self.run_jobs()
-            while pending := SiteOrder.objects.filter(state="pending").select_related("participant").first():
-                self.deliver(pending)
-                self.run_jobs(delayed=False)
+            self.work_now()
+
+    def work_now(self) -> None:
+        """What is due by now, and what the sites are asked to do; what waits for its time goes on waiting."""
+        self.run_jobs(delayed=False)
+        while pending := SiteOrder.objects.filter(state="pending").select_related("participant").first():
+            self.deliver(pending)
+            self.run_jobs(delayed=False)
 
     def run_jobs(self, *, delayed: bool = True) -> None:
         if delayed:
