@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 
 from accounts.models import Institution
 from core.capture import captured
@@ -127,6 +128,7 @@ class ProviderTask(GovernedModel):
     provider_id = models.CharField(max_length=200, blank=True)
     circuits = models.PositiveIntegerField()
     state = models.CharField(max_length=10, choices=State, default=State.SENDING)
+    sent_at = models.DateTimeField(default=timezone.now)  # last, as far as known here; not captured
     handed_in_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)  # when that was learned
 

@@ -121,6 +121,8 @@ def order_answered(payload: dict) -> jobs.Effects | None:
     job = QuantumJob.objects.get(id=order.subject)
 
     def effects() -> None:
+        if order.kind == "device_submit":
+            quantum_tasks.may_be_sent(job)
         if order.state == SiteOrder.State.FAILED:
             _failed(job, order.error)
             return

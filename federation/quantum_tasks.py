@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Iterable
 from datetime import timedelta
 
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from core import jobs
@@ -35,7 +36,15 @@ def intend(job: QuantumJob) -> tuple[ProviderTask, bool] | None:
         number = row.tasks.exclude(state=State.SENDING).count()
         size = find(row.device).max_circuits_per_job or 1
         circuits = max(1, min(size, row.circuits - number * size))
-        return ProviderTask.objects.get_or_create(job=row, number=number, defaults={"circuits": circuits})
+        task, fresh = ProviderTask.objects.get_or_create(job=row, number=number, defaults={"circuits": circuits})
+        if not fresh:
+            may_be_sent(row)
+        return task, fresh
+
+
+def may_be_sent(job: QuantumJob) -> None:
+    """What is on its way may have left until now, so that its absence at the provider proves nothing yet."""
+    job.tasks.filter(state=State.SENDING).update(sent_at=timezone.now())
 
 
 def arrived(job: QuantumJob, number: int, handed: HandedIn) -> None:
@@ -60,7 +69,7 @@ def end_at_provider(job: QuantumJob) -> None:
     """Have what may still run of it cancelled, and asked after until its end is known. In the caller's transaction."""
     if not job.tasks.unsettled().exists():
         return
-    for order in SiteOrder.objects.filter(subject=job.id, kind="device_submit", state=SiteOrder.State.PENDING):
+    for order in _hand_in_orders(job):
         order.body = {**order.body, "ended": True}  # for when it is sent again
         order.save(update_fields=["body"])
     if not jobs.hasten("quantum.cancel", job=str(job.id)):
@@ -102,15 +111,21 @@ def _ask(job: QuantumJob, asked: int, delay_seconds: float = 0) -> None:
     jobs.enqueue("quantum.cancel", payload, key=f"quantum.cancel:{ask}", delay_seconds=delay_seconds)
 
 
+def _hand_in_orders(job: QuantumJob) -> QuerySet[SiteOrder]:
+    """Those to the site that may still be carried out."""
+    return SiteOrder.objects.filter(subject=job.id, kind="device_submit", state=SiteOrder.State.PENDING)
+
+
 def _settle(job: QuantumJob, fates: Iterable[Fate]) -> None:
     now = timezone.now()
     waiting = {task.number: task for task in job.tasks.unsettled()}
+    sending = _hand_in_orders(job).exists()  # a site may send at any time
     for fate in fates:
         task = waiting.get(fate.number)
         if task is None:
             continue
         if fate.state is None:
-            if task.state == State.SENDING and now - task.created_at > LISTED_WITHIN:
+            if task.state == State.SENDING and not sending and now - task.sent_at > LISTED_WITHIN:
                 task.state, task.ended_at = State.NOT_TAKEN, now
         else:
             task.provider_id = task.provider_id or fate.task

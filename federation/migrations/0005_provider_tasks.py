@@ -42,6 +42,7 @@ class Migration(migrations.Migration):
                 ('provider_id', models.CharField(blank=True, max_length=200)),
                 ('circuits', models.PositiveIntegerField()),
                 ('state', models.CharField(choices=[('sending', 'Sending'), ('handed_in', 'Handed In'), ('done', 'Done'), ('failed', 'Failed'), ('cancelled', 'Cancelled'), ('not_taken', 'Not Taken')], default='sending', max_length=10)),
+                ('sent_at', models.DateTimeField(default=django.utils.timezone.now)),
                 ('handed_in_at', models.DateTimeField(null=True)),
                 ('ended_at', models.DateTimeField(null=True)),
             ],

@@ -122,7 +122,7 @@ def retried(bench: Bench, server: StandIn, job: QuantumJob, tasks: int) -> None:
 
 def listed_by_now(job: QuantumJob) -> None:
     """So much time passes that a provider's list names what it took."""
-    job.tasks.update(created_at=timezone.now() - 2 * quantum_tasks.LISTED_WITHIN)
+    job.tasks.update(sent_at=timezone.now() - 2 * quantum_tasks.LISTED_WITHIN)
 
 
 # The first task, one in the middle and the last, at both providers, from the platform and from a site.
@@ -352,6 +352,24 @@ def test_what_waits_at_a_site_is_not_handed_in_after_the_end(bench, server):
     bench.work()
     account(bench, server, job, not_taken=1)
     assert not server.jobs and counted(bench, job) == 0
+
+
+def test_while_a_site_may_still_hand_in_no_absence_is_believed(bench, server):
+    job, _ = ordered(bench, "ibm", "site")
+    bench.run_jobs()
+    waiting = SiteOrder.objects.get()
+    listed_by_now(job)
+    stop(bench, job, "person")
+    bench.run_jobs()
+    bench.deliver(SiteOrder.objects.get(kind="device_cancel"))  # while the site is just sending the task
+    bench.run_jobs(delayed=False)
+    account(bench, server, job, sending=1)
+    bench.sites["north"].ended.clear()
+    waiting.body.pop("ended", None)
+    server.faults.append(Fault("/api/v1/jobs", method="POST", **LOST))
+    bench.deliver(waiting)
+    bench.work(times=2)
+    account(bench, server, job, cancelled=1)
 
 
 def test_an_order_that_is_sent_again_says_that_the_run_has_ended(bench, server):
