@@ -24,6 +24,7 @@ from django.contrib.auth.hashers import make_password
 from django.contrib.sessions.models import Session
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from accounts.models import Institution, Membership, SignedIn, User
 from accounts.signin import blind_name
@@ -91,6 +92,16 @@ def patients_filed_under(codes: Codes) -> None:
     """Let a higher floor, which knows sites and predictions, tell under which codes a hospital's patient is filed."""
     if codes not in _codes:
         _codes.append(codes)
+
+
+Hold = Callable[[], str]
+_holds: list[Hold] = []
+
+
+def patients_held_by(hold: Hold) -> None:
+    """Let a higher floor say what keeps the patients' data for the time being, in words, or nothing."""
+    if hold not in _holds:
+        _holds.append(hold)
 
 
 # --- people --------------------------------------------------------------------------------------------------------
@@ -231,6 +242,12 @@ def hospital_named(slug: str, actor: User) -> Institution:
     return found
 
 
+def patients_held() -> str:
+    """Why no patient is erased now, for the page and for whoever tries; empty if nothing keeps them."""
+    said = next((said for hold in _holds if (said := hold())), "")
+    return _("No patient is erased now: %(said)s (GDPR Art. 17(3)(e)).") % {"said": said} if said else ""
+
+
 def patient_erase(*, institution: Institution, patient: str, actor: User, ground: str, confirm: str) -> Receipt:
     """Erase a patient of a hospital: nothing links the person to the predictions and outcomes that stay.
 
@@ -245,6 +262,8 @@ def patient_erase(*, institution: Institution, patient: str, actor: User, ground
     ------
     Forbidden
         If the actor administers neither the hospital nor the platform.
+    Conflict
+        If a legal hold keeps the data.
     ApplicationError
         If the platform knows no such patient; nothing was erased.
     """
@@ -254,6 +273,8 @@ def patient_erase(*, institution: Institution, patient: str, actor: User, ground
     if patient != confirm:
         raise ApplicationError("The two numbers differ. Nothing was erased.")
     with governed(action="patient.erase", actor=actor.pk, reason=Ground(ground).label):
+        if held := patients_held():
+            raise Conflict(held)
         filed = {code for codes in _codes for code in codes(institution, patient)}
         pseudonyms = [name for code in sorted(filed) if (name := patient_forget(code, patient))]
         if not pseudonyms:

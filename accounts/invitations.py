@@ -159,6 +159,41 @@ def invitations_accept(user: User, *, only: uuid.UUID | None = None, institution
     return len(accepted)
 
 
+def may_end(actor: User, held: Membership) -> bool:
+    """Whether the actor may take this role away: whoever may give it, from anybody but themselves."""
+    administered = {own.institution_id for own in actor.held if own.role == Role.ADMINISTRATOR}
+    given_by_them = None in administered or held.institution_id in administered
+    return actor.may("people.invite") and given_by_them and held.user_id != actor.pk and held.is_active
+
+
+def membership_end(*, actor: User, membership_id: uuid.UUID) -> Membership:
+    """Take a role away from a person, from this moment on. What they did in it stays.
+
+    Raises
+    ------
+    NotFound
+        If the actor sees no such role.
+    Forbidden
+        If the actor administers neither its institution nor the platform, or it is their own.
+    Conflict
+        If it was ended already.
+    """
+    with governed(action="person.end_role", actor=actor.pk):
+        rows = Membership.objects.select_for_update()
+        if not actor.sees_all:
+            rows = rows.filter(user__in=User.objects.filter(memberships__institution__in=actor.institution_ids))
+        row = rows.filter(pk=membership_id).first()
+        if row is None:
+            raise NotFound("There is no such role of a person.")
+        if not row.is_active:
+            raise Conflict("This role was ended already.")
+        if not may_end(actor, row):
+            raise Forbidden("A role is ended by another administrator of its institution, or of the platform.")
+        row.is_active = False
+        row.save(update_fields=["is_active"])
+    return row
+
+
 def _may_invite(actor: User, institution: Institution | None) -> None:
     of_platform = actor.memberships.filter(is_active=True, role=Role.ADMINISTRATOR, institution=None).exists()
     own = institution is not None and institutions_of(actor).filter(pk=institution.pk).exists()

@@ -8,7 +8,8 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from accounts.erasure import may_erase
 from accounts.factors import KINDS
-from accounts.models import Factor, User
+from accounts.invitations import may_end
+from accounts.models import Factor, Membership, User
 from core import vault
 from core.fields import Opened
 
@@ -22,6 +23,7 @@ class Person:
     erased: bool
     may_erase: bool
     has_factor: bool  # a second one, in force
+    roles: tuple[tuple[Membership, bool], ...]  # those held now, and whether the viewer may end them
 
 
 def people_for(viewer: User) -> QuerySet[User]:
@@ -48,4 +50,5 @@ def listed(viewer: User) -> list[Person]:
 def _person(viewer: User, user: User) -> Person:
     name = user.name
     erased = isinstance(name, Opened) and name.erased
-    return Person(user, str(user), erased, not erased and may_erase(viewer, user), user.has_factor)  # type: ignore[attr-defined]  # annotated
+    roles = tuple((held, may_end(viewer, held)) for held in user.memberships.all() if held.is_active)
+    return Person(user, str(user), erased, not erased and may_erase(viewer, user), user.has_factor, roles)  # type: ignore[attr-defined]  # annotated

@@ -79,6 +79,7 @@ urlpatterns = [
     path("people/invite/", invitation_views.people_invite, name="people_invite"),
     path("people/invitations/<uuid:invitation_id>/withdraw/", invitation_views.invitation_withdraw,
          name="invitation_withdraw"),
+    path("people/roles/<uuid:membership_id>/end/", views.membership_end, name="membership_end"),
     path("people/<uuid:user_id>/erase/", views.person_erase, name="person_erase"),
     path("people/<uuid:user_id>/reset-second-factor/", account_views.reset_request, name="factor_reset"),
     path("people/erase-patient/", views.patient_erase, name="patient_erase"),

@@ -7,10 +7,12 @@ from django.contrib import messages
 from django.contrib.auth.views import PasswordResetConfirmView
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse_lazy
 from django.utils.decorators import method_decorator
-from django.views.decorators.http import require_http_methods, require_safe
+from django.utils.translation import gettext
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts import erasure, invitations, people
 from accounts.access import requires
@@ -32,6 +34,16 @@ def people_list(request: HttpRequest) -> HttpResponse:
         "accounts/people.html",
         {"page": page, "may_erase": viewer.may("people.erase"), "may_invite": viewer.may("people.invite")},
     )
+
+
+@requires("people.invite")
+@require_POST
+def membership_end(request: HttpRequest, membership_id: uuid.UUID) -> HttpResponse:
+    ended = invitations.membership_end(actor=_viewer(request), membership_id=membership_id)
+    messages.success(
+        request, _("%(who)s is not %(role)s any more.") % {"who": ended.user, "role": gettext(ended.get_role_display())}
+    )
+    return redirect("people")
 
 
 @requires("people.erase")
@@ -76,7 +88,7 @@ def patient_erase(request: HttpRequest) -> HttpResponse:
             form.add_error(None, error.message)
         else:
             return render(request, "accounts/erased.html", {"receipt": receipt, "what": "The patient"})
-    return render(request, "accounts/patient_erase.html", {"form": form})
+    return render(request, "accounts/patient_erase.html", {"form": form, "held": erasure.patients_held()})
 
 
 @method_decorator(require_http_methods(["GET", "HEAD", "POST"]), name="dispatch")

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from core import artefacts, jobs
 from core.context import governed
-from federation import attendance, scoring, secure_rounds, secure_sums, training
+from federation import attendance, secure_rounds, secure_sums, training
 from federation.domain.run_config import MODEL_NAMES, RunConfig
 from federation.domain.strategies.base import Aggregate, AggregationError, Before, SumRule, Update
 from federation.models import Round, SiteUpdate, TrainingRun
@@ -107,7 +107,7 @@ def aggregate(payload: dict) -> jobs.Effects:
     from federation.domain.secure.aggregation import AggregationRefused
 
     round_ = Round.objects.select_related("run").get(id=payload["round"])
-    config, updates = RunConfig.from_dict(round_.run.config), list(round_.updates.select_related("participant"))
+    updates = list(round_.updates.select_related("participant"))
     try:
         combined = combine(round_, updates)
     except AggregationRefused as error:
@@ -129,9 +129,9 @@ def aggregate(payload: dict) -> jobs.Effects:
                 RuleMemory.objects.create(round=round_, weights=combined.memory)
             _tell_unchosen(round_, updates, combined)
             training.show(run, "aggregate", f"Round {round_.number}: {len(updates)} updates put together")
-            if not config.is_scored:
-                training.close_round(run, Round.objects.get(id=round_.id), scoring.none(run))
-            elif is_masked(run):
+            if training.closed_unscored(run, Round.objects.get(id=round_.id)):
+                return
+            if is_masked(run):
                 secure_rounds.ask_vectors(run, round_, "evaluate", combined.weights)
             else:
                 training.ask_all(run, round_, "evaluate", combined.weights)

@@ -72,6 +72,8 @@ def evaluate_answered(payload: dict) -> jobs.Effects:
             return
         if order.state == SiteOrder.State.FAILED and site_statements.refused_at_site(run, order):
             return
+        if training.closed_unscored(run, round_):
+            return
         if order.state == SiteOrder.State.FAILED:
             _leave_out(order, round_, reason)
         if is_masked(run):
@@ -142,6 +144,8 @@ def deadline_passed(payload: dict) -> jobs.Effects:
 
 def go_on(run: TrainingRun, round_: Round, phase: str) -> None:
     """After an answer, or its absence: wait, go to the next step, or give up. The caller holds the run's lock."""
+    if training.closed_unscored(run, round_):
+        return
     found = attendance.count(run, round_, phase, _counted_on(run, round_, phase))
     if found.hopeless:
         training.fail(run, attendance.why_no_quorum(round_, phase, found))

@@ -83,7 +83,7 @@ def deadline(payload: dict) -> jobs.Effects:
 
 def advance(run: TrainingRun, round_: Round, kind: str, *, purpose: str = "", late: bool = False) -> None:
     """Go on to the next stage if this one has ended; the caller holds the run's lock."""
-    if round_.state in Round.OVER:
+    if round_.state in Round.OVER or training.closed_unscored(run, round_):
         return
     orders = orders_of(round_.id, kind, purpose=purpose)
     pending = [order for order in orders if order.state == Order.PENDING]

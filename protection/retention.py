@@ -15,6 +15,8 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
 
 from accounts.models import User
 from core.context import governed
@@ -193,10 +195,12 @@ def holds_now() -> QuerySet[LegalHold]:
     return LegalHold.objects.filter(lifted_at__isnull=True, ends_on__gte=today).select_related("placed_by")
 
 
-def held_predictions(_month: date | None = None) -> str:
-    """What keeps predictions beyond their period, in words: for `audits.runtime.retention`, and before an erasure."""
+def held_predictions() -> str:
+    """What keeps predictions, in words: beyond their period (`audits.runtime.retention`), and from an erasure."""
     found = holds_now().filter(Q(record_class="") | Q(record_class="predictions")).first()
-    return f"a legal hold until {found.ends_on:%d %B %Y} keeps them" if found else ""
+    if found is None:
+        return ""
+    return _("a legal hold until %(day)s keeps them") % {"day": date_format(found.ends_on, "j F Y")}
 
 
 def _hold_on(key: str, holds: Iterable[LegalHold]) -> LegalHold | None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from datetime import date
 
-from accounts.erasure import when_erased
+from accounts.erasure import patients_held_by, when_erased
 from audits.runtime.retention import KEEPERS
 
 
-def _held(month: date) -> str:
+def _held(_month: date | None = None) -> str:
     from protection.retention import held_predictions
 
-    return held_predictions(month)
+    return held_predictions()
 
 
 def _patient_erased(pseudonym: str) -> dict[str, int]:
@@ -21,4 +21,5 @@ def _patient_erased(pseudonym: str) -> dict[str, int]:
 
 
 KEEPERS.append(_held)
+patients_held_by(_held)
 when_erased("patient", _patient_erased)

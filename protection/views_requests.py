@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.access import requires
+from accounts.erasure import patients_held
 from core.errors import ApplicationError, Forbidden
 from protection import requests as service
 from protection import subject_export as exports
@@ -151,11 +152,12 @@ def _page(request: HttpRequest, found: SubjectRequest, **forms: Any) -> HttpResp
     user = user_of(request)
     mine = user.may("subject.handle") and service.handles(found, user)
     confirmed = mine and found.state == State.CONFIRMED
+    may_erase = found.state == State.GRANTED and user.may("people.erase")
     context = {
         "tabs": tabs("subject_requests"), "found": found, "steps": found.steps.select_related("author"), "mine": mine,
         "step_form": StepForm(request=found) if mine and steps_for(found) else None,
         "object_form": ObjectForm(user=user) if confirmed and found.kind == Kind.OBJECTION else None,
-        "erase_form": EraseForm() if found.state == State.GRANTED and user.may("people.erase") else None,
+        "erase_form": EraseForm() if may_erase else None, "held": patients_held() if may_erase else "",
         "may_export": mine and found.state != State.RECEIVED and bool(found.patient), **forms,
     }  # fmt: skip
     return render(request, "protection/request.html", context, status=400 if forms else 200)

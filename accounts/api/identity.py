@@ -14,7 +14,7 @@ from rest_framework.views import APIView
 
 from accounts import invitations, providers
 from accounts.api.callers import given, person
-from accounts.api.serializers import ROLES
+from accounts.api.serializers import ROLES, MembershipOutput
 from accounts.models import IdentityProvider, Institution, Invitation
 from core.errors import NotFound
 from core.roles import LABELS
@@ -167,6 +167,16 @@ class PersonInvitationWithdrawal(APIView):
         """Take an invitation back that was not accepted."""
         done = invitations.invitation_withdraw(actor=person(request), invitation_id=invitation_id)
         return Response(PersonInvitationOutput(done).data)
+
+
+class RoleEnd(APIView):
+    action_name = "people.invite"
+
+    @extend_schema(request=None, responses=MembershipOutput, operation_id="membership_end")
+    def post(self, request: Request, membership_id: uuid.UUID) -> Response:
+        """Take a role away from a person, from this moment on."""
+        done = invitations.membership_end(actor=person(request), membership_id=membership_id)
+        return Response(MembershipOutput(done).data)
 
 
 class MyInvitations(generics.ListAPIView):

@@ -19,7 +19,7 @@ class MembershipOutput(serializers.ModelSerializer):
 
     class Meta:
         model = Membership
-        fields = ["role", "institution"]
+        fields = ["id", "role", "institution"]
 
 
 class CallerOutput(serializers.Serializer):
@@ -42,7 +42,7 @@ class PersonOutput(serializers.Serializer):
     has_factor = serializers.BooleanField(help_text="A second one, in force.")
 
     def get_memberships(self, row: Any) -> list[dict[str, Any]]:
-        return list(MembershipOutput(row.user.memberships.all(), many=True).data)
+        return list(MembershipOutput([held for held, _ in row.roles], many=True).data)
 
 
 class ErasureInput(serializers.Serializer):

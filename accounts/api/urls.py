@@ -22,6 +22,7 @@ urlpatterns = [
         "people/invitations/<uuid:invitation_id>/withdraw", identity.PersonInvitationWithdrawal.as_view(),
         name="api_person_uninvite",
     ),
+    path("people/roles/<uuid:membership_id>/end", identity.RoleEnd.as_view(), name="api_membership_end"),
     path("me/invitations", identity.MyInvitations.as_view(), name="api_my_invitations"),
     path(
         "me/invitations/<uuid:invitation_id>/accept", identity.MyInvitationAcceptance.as_view(),

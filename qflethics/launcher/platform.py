@@ -15,6 +15,8 @@ from qflethics.launcher.supervisor import Program, Supervisor
 # A site is a stranger: it sees neither the database nor the platform's secrets.
 SECRETS = ("DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL", "SECRET_KEY", "QFL_VAR", "DJANGO_SETTINGS_MODULE")
 
+_claims: list[socket.socket] = []  # of the ports that this process has chosen
+
 
 @dataclass(frozen=True)
 class Ports:
@@ -24,21 +26,30 @@ class Ports:
 
     @classmethod
     def choose(cls, wanted: int) -> Ports:
-        """The wanted port and the next one, or the next free ones after them."""
+        """The wanted port and the next ones, or the next free ones after them; no other launcher chooses the same."""
         web = _free(wanted)
         live = _free(web + 1)
         return cls(web, live, _free(live + 1))
 
 
 def _free(port: int) -> int:
+    """A port that nobody listens on and that no other launcher has chosen.
+
+    Its program listens seconds later only. Until this process ends the UDP port of the same number, which nothing here
+    uses, is bound in its place: one of two that choose at once gets it, and the kernel lets go of it in any case.
+    """
     for candidate in range(port, port + 200):
+        claim = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
+                claim.bind(("127.0.0.1", candidate))
                 probe.bind(("127.0.0.1", candidate))
-                return candidate
             except OSError:
+                claim.close()
                 continue
+        _claims.append(claim)
+        return candidate
     raise OSError(f"no free port from {port} to {port + 199}; stop what listens there or set PORT")
 
 

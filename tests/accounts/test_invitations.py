@@ -10,8 +10,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts import invitations
-from accounts.models import Invitation, User
+from accounts.models import Invitation, Membership, User
 from core.errors import Conflict, Forbidden
+from core.models import Outbox
 from core.roles import Role
 from tests.factories.factors import signed_in
 from tests.factories.people import PASSWORD, make_people, make_user
@@ -148,3 +149,38 @@ def test_an_invited_person_without_a_password_cannot_sign_in_by_any(people):
     client = Client()
     client.post(reverse("login"), {"username": "n@n.example", "password": PASSWORD})
     assert not signed_in(client)
+
+
+def test_a_role_is_ended_at_once_by_whoever_may_give_it_and_can_be_given_again(people, client_of):
+    officer, south = people.officer_north, people.operator_south
+    Membership.objects.create(user=south, institution=people.south, role=Role.ADMINISTRATOR)
+    held, other = officer.memberships.get(), people.officer_south.memberships.get()
+    assert officer.may("consent.sign")
+
+    def end(actor, row):
+        return client_of(actor).post(reverse("membership_end", args=[row.pk]))
+
+    own = people.administrator.memberships.get()
+    assert end(people.administrator, own).status_code == 403  # another one does it
+    assert end(south, held).status_code == 404  # of a house that they do not see
+    Membership.objects.create(user=officer, institution=people.south, role=Role.CLINICIAN)
+    assert end(south, held).status_code == 403  # seen for the other role, which is theirs to end
+    assert end(south, other).status_code == 302 and not other.user.memberships.filter(is_active=True).exists()
+
+    page, where = client_of(people.administrator).get("/people/").content.decode(), "/people/roles/{}/end/"
+    assert where.format(held.pk) in page
+    assert where.format(own.pk) not in page and where.format(other.pk) not in page
+    ended = client_of(people.administrator).post(f"/api/v1/people/roles/{held.pk}/end")
+    assert (ended.status_code, ended.json()) == (200, {"id": str(held.pk), "role": held.role, "institution": "north"})
+    assert not User.objects.get(pk=officer.pk).may("consent.sign")
+    assert end(people.administrator, held).status_code == 409
+    entry = Outbox.objects.filter(table="accounts_membership", object_id=str(held.pk)).latest("id")
+    assert (entry.operation, entry.said.action, entry.body["is_active"]) == ("UPDATE", "person.end_role", "false")
+    listed = client_of(people.administrator).get("/api/v1/people?limit=100").json()["results"]
+    assert [row["memberships"] for row in listed if row["id"] == str(other.user_id)] == [[]]
+
+    again = invitations.invitation_send(
+        actor=people.administrator, email=str(officer.email), name="", institution=people.north, role=held.role
+    )
+    invitations.invitations_accept(officer, only=again.pk)
+    assert User.objects.get(pk=officer.pk).may("consent.sign")

@@ -56,7 +56,7 @@ class Bench:
             "patients": 12, **changes,
         }  # fmt: skip
         if device in {"ibm", "azure"}:
-            given = {"cost_limit": Decimal("5"), "price_per_shot": Decimal("0.001"), **given}
+            given = {"cost_limit": Decimal("190"), "price_per_shot": Decimal("0.001"), **given}
         return Order(**given)
 
     def consent(self, device: str = "ibm") -> DeviceConsent:

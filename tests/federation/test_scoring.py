@@ -10,9 +10,10 @@ from federation import budgets, mailbox, scoring
 from federation.budget_standings import holders_of, standing_of
 from federation.domain.noised_scores import ScoresConfig
 from federation.domain.privacy.accountant import composed_epsilon
+from federation.domain.run_config import RunConfig
 from federation.models import PrivacyCharge, SiteOrder, TrainingRun
 from federation.presentation import budgets as budgets_page
-from tests.federation.test_secure_rounds import KINDS, Trial, opened
+from tests.federation.test_secure_rounds import KINDS, Trial, opened, pass_deadline
 from tests.federation.test_shared_noise import SmallTrial
 
 pytestmark = pytest.mark.django_db
@@ -104,6 +105,30 @@ def test_without_an_agreed_epsilon_no_scores_are_asked_for_and_the_page_says_why
     assert PrivacyCharge.objects.exclude(score_spend=None).count() == 0
     seen = page(small, client, run)
     assert "this run was agreed without them" in seen and "No scores leave the sites: none were agreed." in seen
+
+
+@pytest.mark.parametrize(("masking", "ended_by"), [(False, "answer"), (True, "answer"), (True, "deadline")])
+def test_a_run_that_was_asked_for_exact_scores_before_an_upgrade_goes_on_without(small, masking, ended_by):
+    run = small.running({"masking": masking}, rounds=2, privacy=PER_SITE)
+    with pytest.MonkeyPatch.context() as before:
+        before.setattr(RunConfig, "is_scored", True)  # the platform before it knew of noise on scores
+        for kind in KINDS[:5] if masking else LOCAL[:1]:
+            small.answer(kind)
+    assert run.rounds.get().state == "evaluating"
+    asked = SiteOrder.objects.filter(kind="evaluate")
+    assert asked.count() == 4
+    if ended_by == "answer":
+        small.answer("evaluate")
+        assert "none leave the site" in asked.exclude(error="")[0].error
+    else:
+        pass_deadline("evaluate", "")
+    first = run.rounds.get(number=1)
+    assert first.state == "done" and first.metrics["primary"]["overall"]["dice"] == {"n": 0, "mean": None}
+    assert not first.exclusions.exists()  # the sites did right to refuse
+    for kind in KINDS[2:5] if masking else LOCAL[:1]:
+        small.answer(kind)
+    run.refresh_from_db()
+    assert (run.state, run.stop_reason, asked.count()) == (State.FINISHED, "", 4)
 
 
 def test_a_site_refuses_scores_that_were_not_agreed_and_a_second_question_about_a_round(small):

@@ -7,6 +7,7 @@ from django.db import DatabaseError, transaction
 from django.urls import reverse
 from django.utils import timezone
 
+from accounts.invitations import membership_end
 from core.errors import ApplicationError, Conflict, Forbidden
 from core.roles import Role
 from models_registry import services
@@ -148,6 +149,14 @@ def test_an_absence_ends_by_itself(world: World, monkeypatch) -> None:
 
     later = timezone.now() + timedelta(days=4)
     monkeypatch.setattr("models_registry.delegations.timezone.now", lambda: later)
+    assert not stands_in(world.people.clinician)
+
+
+@pytest.mark.parametrize("who", ["officer_north", "clinician"])
+def test_nobody_stands_in_once_either_has_lost_the_role(world: World, who: str) -> None:
+    absent(world)
+    held = getattr(world.people, who).memberships.get()
+    membership_end(actor=world.people.administrator, membership_id=held.pk)
     assert not stands_in(world.people.clinician)
 
 

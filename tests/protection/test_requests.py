@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import connection
 from django.urls import reverse
 from django.utils import timezone
@@ -164,12 +165,6 @@ def test_an_erasure_is_granted_by_the_hospital_and_carried_out_by_an_administrat
     assert officer.post(where, {"ground": "b", "confirm": PATIENT}).status_code == 403
     wrong = admin.post(where, {"ground": "b", "confirm": "mrn-1"})
     assert wrong.status_code == 400 and "Nothing was erased" in wrong.content.decode()
-    hold = retention.hold_place(
-        record=None, ends_on=timezone.now().date(), reason="Court of X.", actor=people.administrator
-    )
-    held = admin.post(where, {"ground": "b", "confirm": PATIENT})
-    assert held.status_code == 400 and "a legal hold until" in held.content.decode()
-    retention.hold_lift(hold=hold, reason="Over.", actor=people.administrator)
     done = admin.post(where, {"ground": "b", "confirm": PATIENT})
     found.refresh_from_db()
     assert (done.status_code, found.state, found.patient, found.pseudonyms) == (200, "fulfilled", None, [])
@@ -178,6 +173,45 @@ def test_an_erasure_is_granted_by_the_hospital_and_carried_out_by_an_administrat
     assert patient_known("north", PATIENT) is None
     assert Prediction.objects.count() == 2  # they stay, and nothing says whose they were
     assert "salt" not in " ".join(str(step.text) for step in found.steps.all())
+
+
+def test_a_hold_keeps_a_patient_from_erasure_by_either_way_until_it_is_lifted(world, deployment, client_of):
+    people, found = world.people, confirmed(world, "erasure")
+    service.erasure_grant(request=found, text="Consent withdrawn.", actor=people.officer_north)
+    admin, told = client_of(people.administrator), {"patient": PATIENT, "confirm": PATIENT, "ground": "b"}
+    granted, direct, machine = (
+        reverse("subject_erase", args=[found.pk]),
+        reverse("patient_erase"),
+        reverse("api_patient_erase"),
+    )
+    page, form = reverse("subject_request", args=[found.pk]), {**told, "institution": people.north.pk}
+    for key in ("", "predictions"):  # everything, and the class that the rows are of
+        hold = retention.hold_place(
+            record=retention.record_class(key),
+            ends_on=timezone.now().date(),
+            reason="Court.",
+            actor=people.administrator,
+        )
+        said = f"No patient is erased now: {retention.held_predictions()}"
+        for where in (page, direct):
+            assert said in admin.get(where).content.decode(), where
+        for where in (granted, direct):
+            assert said in admin.post(where, form).content.decode(), where
+        answer = admin.post(machine, json.dumps({**told, "institution": "north"}), "application/json")
+        assert (answer.status_code, said in answer.json()["message"]) == (409, True)
+        with pytest.raises(CommandError, match=said):
+            call_command(
+                "erase_subject", "--patient", "north", PATIENT, "--confirm", PATIENT, ground="b",
+                by=str(people.administrator.email),
+            )  # fmt: skip
+        retention.hold_lift(hold=hold, reason="Over.", actor=people.administrator)
+    assert patient_known("north", PATIENT) and not Outbox.objects.filter(operation="ERASURE").exists()
+    retention.hold_place(
+        record=retention.record_class("sessions"), ends_on=timezone.now().date(), reason="Court.",
+        actor=people.administrator,
+    )  # fmt: skip
+    assert "legal hold" not in admin.get(direct).content.decode()
+    assert admin.post(direct, form).status_code == 200 and patient_known("north", PATIENT) is None
 
 
 def test_a_patient_erased_elsewhere_is_forgotten_here_too(world, deployment):

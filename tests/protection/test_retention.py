@@ -134,7 +134,7 @@ def test_a_hold_stops_removal_until_it_ends_or_is_lifted(world, monkeypatch):
     monkeypatch.setattr(months, "stored_months", lambda: [dt.date(2010, 1, 1)])
     assert "a legal hold until" in months.months_due()[0].kept_by
     monkeypatch.setattr(retention.timezone, "now", lambda: dt.datetime.now(dt.UTC) + dt.timedelta(days=2))
-    assert retention.held_predictions(dt.date(2010, 1, 1)) == ""
+    assert retention.held_predictions() == ""
 
 
 def test_the_house_sets_its_own_period_but_not_under_the_law(world):

@@ -59,6 +59,7 @@ EXPECTED: dict[str, dict[str, str]] = {
     "invitation_accept": {"POST": EVERYBODY},
     "people_invite": {"GET": "A", "POST": "A"},
     "invitation_withdraw": {"POST": "A"},
+    "membership_end": {"POST": "A"},
     "identity_providers": {"GET": "A", "POST": "A"},
     "identity_provider": {"GET": "A", "POST": "A"},
     "emergencies": {"GET": ALL, "POST": "SC"},  # of an institution; the administrator here is of the platform
@@ -536,6 +537,7 @@ EXPECTED: dict[str, dict[str, str]] = {
     "api_emergency_review": {"POST": "OU"},
     "api_people_invite": {"GET": "A", "POST": "A"},
     "api_person_uninvite": {"POST": "A"},
+    "api_membership_end": {"POST": "A"},
     "api_my_invitations": {"GET": EVERYBODY},
     "api_invitation_accept": {"POST": EVERYBODY},
     "api_identity_providers": {"GET": "A", "POST": "A"},

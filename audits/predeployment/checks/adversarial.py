@@ -22,6 +22,7 @@ from audits.predeployment.checks.stress import (
     StressAnswer,
     counted,
     drop_chart,
+    drop_rules,
     drop_sentence,
     drop_table,
     patients_of,
@@ -32,7 +33,7 @@ from audits.predeployment.checks.stress import (
 )
 
 if TYPE_CHECKING:
-    from audits.domain.robustness.drops import WorstDrop
+    from audits.domain.robustness.drops import Drop, WorstDrop
     from audits.domain.robustness.paired import Key
     from audits.predeployment.checks.at_site import AtSite
     from federation.domain.paired import PairedSums
@@ -112,46 +113,23 @@ class Adversarial(Check):
 
     def conclude(self, gathered: Gathered) -> Result:
         from audits.domain.robustness.drops import worst_drop
-        from audits.domain.robustness.paired import EVERYONE
 
-        chosen, task = gathered.settings, gathered.task
-        tolerated, confidence = chosen["tolerated_drop"], chosen["confidence"]
-        sums = sums_of(gathered)
-        rules = {
-            "tolerated": tolerated, "confidence": confidence, "min_count": chosen["min_count"],
-            "binary": task == "classification",
-        }  # fmt: skip
+        tolerated, confidence = gathered.settings["tolerated_drop"], gathered.settings["confidence"]
+        sums, rules = sums_of(gathered), drop_rules(gathered)
         strongest = {name: worst_drop(sums, (f"{name}/pgd/{JUDGED}",), **rules) for name in MODELS}
         found, doubts = strongest["primary"], _doubts(gathered, sums, confidence)
         verdict = found.verdict
         if verdict is Verdict.PASS and doubts:
             verdict = Verdict.INCONCLUSIVE
-        worst = found.worst
-        everyone = next(drop for drop in found.drops if not drop.attribute)
-        what = f"With every input value changed by at most {chosen['epsilon']:g} of its range on purpose"
-        sentences = [drop_sentence(everyone, what, task, confidence)]
-        if worst is not None and worst.attribute:
-            sentences.append(drop_sentence(worst, "In the worst group", task, confidence))
-        sentences.append(
-            f"At most {tolerated:g} is tolerated, for everyone and for each group that is large enough; all bounds "
-            f"hold together with {confidence:.0%} confidence."
-        )
-        sentences.append(twin_sentence(sums["twins/pgd/1", *EVERYONE], "Under this attack", task, confidence))
-        sentences += [*doubts, *_notes(task, chosen)]
-        curves = [
-            (
-                f"{MODELS[name]}, {ATTACKS[way]}, epsilon {factor * chosen['epsilon']:g}",
-                worst_drop(sums, (f"{name}/{way}/{level}",), **rules).drops[0],
-            )
-            for name in MODELS for way in ATTACKS for level, factor in enumerate(FACTORS)
-        ]  # fmt: skip
+        value = found.worst.value if found.worst else None
+        said, groups = _said(gathered, found, sums, doubts), _by_group(strongest)
         return Result(
-            verdict, tuple(sentences), worst.value if worst else None, found.lower, found.upper, tolerated, confidence,
+            verdict, tuple(said), value, found.lower, found.upper, tolerated, confidence,
             tables=(
-                drop_table("Drop by group under PGD", _by_group(strongest)),
-                drop_table("Drop of all patients by attack and strength", curves),
+                drop_table("Drop by group under PGD", groups),
+                drop_table("Drop of all patients by attack and strength", _by_strength(gathered, sums, rules)),
             ),
-            figures=(drop_chart("Drop under PGD", _by_group(strongest), tolerated, confidence),),
+            figures=(drop_chart("Drop under PGD", groups, tolerated, confidence),),
             evidence=_evidence(gathered, doubts), seeds={"audit": gathered.seed},
         )  # fmt: skip
 
@@ -160,6 +138,24 @@ def _cases() -> list[str]:
     levels = range(len(FACTORS))
     ways = [f"{name}/{way}/{level}" for name in MODELS for way in (*ATTACKS, "mask") for level in levels]
     return [*ways, *(f"twins/pgd/{level}" for level in levels)]
+
+
+def _said(gathered: Gathered, found: WorstDrop, sums: Mapping[Key, PairedSums], doubts: list[str]) -> list[str]:
+    """What the strongest attack at the strength judged does, to everyone, to the worst group and to the twin."""
+    from audits.domain.robustness.paired import EVERYONE
+
+    chosen, task, confidence = gathered.settings, gathered.task, gathered.settings["confidence"]
+    everyone = next(drop for drop in found.drops if not drop.attribute)
+    what = f"With every input value changed by at most {chosen['epsilon']:g} of its range on purpose"
+    said = [drop_sentence(everyone, what, task, confidence)]
+    if found.worst is not None and found.worst.attribute:
+        said.append(drop_sentence(found.worst, "In the worst group", task, confidence))
+    said.append(
+        f"At most {chosen['tolerated_drop']:g} is tolerated, for everyone and for each group that is large enough; all "
+        f"bounds hold together with {confidence:.0%} confidence."
+    )
+    said.append(twin_sentence(sums[f"twins/pgd/{JUDGED}", *EVERYONE], "Under this attack", task, confidence))
+    return [*said, *doubts, *_notes(task, chosen)]
 
 
 def _doubts(gathered: Gathered, sums: Mapping[Key, PairedSums], confidence: float) -> list[str]:
@@ -197,6 +193,21 @@ def _by_group(strongest: Mapping[str, WorstDrop]) -> list[tuple[str, Any]]:
     rows = [(drop.who, MODELS[name], drop) for name, found in strongest.items() for drop in found.drops]
     rows.sort(key=lambda row: (row[0] != "all patients", row[0]))
     return [(f"{model}, {who}", drop) for who, model, drop in rows]
+
+
+def _by_strength(
+    gathered: Gathered, sums: Mapping[Key, PairedSums], rules: Mapping[str, Any]
+) -> list[tuple[str, Drop]]:
+    """Everyone's drop by model, attack and strength."""
+    from audits.domain.robustness.drops import worst_drop
+
+    return [
+        (
+            f"{MODELS[name]}, {ATTACKS[way]}, epsilon {factor * gathered.settings['epsilon']:g}",
+            worst_drop(sums, (f"{name}/{way}/{level}",), **rules).drops[0],
+        )
+        for name in MODELS for way in ATTACKS for level, factor in enumerate(FACTORS)
+    ]  # fmt: skip
 
 
 def _evidence(gathered: Gathered, doubts: list[str]) -> dict[str, Any]:

@@ -25,8 +25,10 @@ from audits.predeployment.checks.stress import score_words
 
 if TYPE_CHECKING:
     from audits.predeployment.checks.at_site import AtSite
+    from federation.domain.data.dataset import SiteData
     from federation.domain.paired import PairedSums
 
+Cell = tuple[str, str, str, int | None, str]  # site, attribute, group, patients, state
 SIDES = ("inside", "outside")
 MOST_INPUTS = 10_000
 
@@ -95,11 +97,8 @@ class Boundaries(Check):
         trained = OperatingRange.of(seen)
         answer: dict[str, Any] = {
             "patients": data.n_patients, "trained": train.n_patients, "shape": list(data.x.shape[1:]), "ranges": None,
-            "outside": None, "by_input": {}, "scores": {}, "cells": {}, "histograms": {},
+            "outside": None, "by_input": {}, "scores": {}, "cells": _sizes(data), "histograms": {},
         }  # fmt: skip
-        for attribute, groups in sorted(data.groups.items()):
-            sizes = {str(name): int((groups == name).sum()) for name in np.unique(groups)}
-            answer["cells"][attribute] = {name: size if size >= LEAST else None for name, size in sizes.items()}
         if trained is None:
             return answer
         out = trained.outside(values)
@@ -161,18 +160,7 @@ class Boundaries(Check):
             "not_measured": dict(gathered.absent), "no_range": sorted(sites.keys() - ranged.keys()),
             "histograms": {site: dict(answer.histograms) for site, answer in ranged.items() if answer.histograms},
         }  # fmt: skip
-        tables = (
-            Table(
-                "Tested, by site and group", ("Site", "Attribute", "Group", "Patients", "State"), tuple(cells),
-                "An empty count is 1 or 2 patients, which the site does not tell apart.",
-            ),
-            Table(
-                "Operating range of the inputs", ("Input", "Low", "High", "Audit patients outside"),
-                tuple((name, *bounds, _outside_by(ranged, name)) for name, bounds in ranges.items()),
-                "Widest of the sites' 1st to 99th percentiles in training, rounded outwards; 0 to 1 is the clinical "
-                "range, or black to white. Fewer than 3 patients outside at a site are not counted here.",
-            ),
-        )  # fmt: skip
+        tables = _tables(cells, ranges, ranged)
         notes = _cell_sentences(cells, evidence)
         if not ranged:
             sentence = "No site trained on enough patients to say which inputs the model has seen."
@@ -186,16 +174,23 @@ class Boundaries(Check):
             *_sides(ranged, gathered.task, confidence, evidence),
             *notes,
         )
-        shares = [
-            (site, a.outside / a.patients, *wilson(a.outside, a.patients, confidence), "info")
-            for site, a in ranged.items() if a.outside is not None
-        ]  # fmt: skip
-        options = {"threshold": tolerated, "x_label": "Share outside", "level": f"{confidence:.0%}"}
-        figure = Figure("intervals", "Patients outside the training range, by site", shares, options)
         return Result(
-            verdict, sentences, value, lower, upper, tolerated, confidence, tables=tables, figures=(figure,),
-            evidence=evidence,
+            verdict, sentences, value, lower, upper, tolerated, confidence, tables=tables,
+            figures=(_by_site(ranged, tolerated, confidence),), evidence=evidence,
         )  # fmt: skip
+
+
+def _sizes(data: SiteData) -> dict[str, dict[str, int | None]]:
+    """Patients of each group by attribute; None stands for 1 or 2."""
+    import numpy as np
+
+    from federation.domain.paired import LEAST
+
+    out: dict[str, dict[str, int | None]] = {}
+    for attribute, groups in sorted(data.groups.items()):
+        sizes = {str(name): int((groups == name).sum()) for name in np.unique(groups)}
+        out[attribute] = {name: size if size >= LEAST else None for name, size in sizes.items()}
+    return out
 
 
 def _ranges(raw: Any) -> dict[str, tuple[float, float]]:
@@ -228,12 +223,10 @@ def _cells(raw: Mapping[str, Any], patients: int) -> dict[str, int | None]:
     return {str(name): count for name, count in raw.items()}
 
 
-def _tested(
-    sites: Mapping[str, BoundaryAnswer], absent: Mapping[str, str], min_count: int
-) -> list[tuple[str, str, str, int | None, str]]:
+def _tested(sites: Mapping[str, BoundaryAnswer], absent: Mapping[str, str], min_count: int) -> list[Cell]:
     """Each site x group that any site has: tested, too small, or absent."""
     groups = sorted({(name, group) for a in sites.values() for name, found in a.cells.items() for group in found})
-    rows: list[tuple[str, str, str, int | None, str]] = []
+    rows: list[Cell] = []
     for site in sorted({*sites, *absent}):
         for name, group in groups:
             count = sites[site].cells.get(name, {}).get(group, 0) if site in sites else 0
@@ -247,7 +240,36 @@ def _tested(
     return rows
 
 
-def _cell_sentences(cells: list[tuple[str, str, str, int | None, str]], evidence: Mapping[str, Any]) -> list[str]:
+def _tables(
+    cells: list[Cell], ranges: Mapping[str, tuple[float, float]], ranged: Mapping[str, BoundaryAnswer]
+) -> tuple[Table, Table]:
+    """Who was tested where, and which inputs the sites trained on."""
+    return (
+        Table(
+            "Tested, by site and group", ("Site", "Attribute", "Group", "Patients", "State"), tuple(cells),
+            "An empty count is 1 or 2 patients, which the site does not tell apart.",
+        ),
+        Table(
+            "Operating range of the inputs", ("Input", "Low", "High", "Audit patients outside"),
+            tuple((name, *bounds, _outside_by(ranged, name)) for name, bounds in ranges.items()),
+            "Widest of the sites' 1st to 99th percentiles in training, rounded outwards; 0 to 1 is the clinical "
+            "range, or black to white. Fewer than 3 patients outside at a site are not counted here.",
+        ),
+    )  # fmt: skip
+
+
+def _by_site(ranged: Mapping[str, BoundaryAnswer], tolerated: float, confidence: float) -> Figure:
+    from federation.domain.intervals import wilson
+
+    shares = [
+        (site, a.outside / a.patients, *wilson(a.outside, a.patients, confidence), "info")
+        for site, a in ranged.items() if a.outside is not None
+    ]  # fmt: skip
+    options = {"threshold": tolerated, "x_label": "Share outside", "level": f"{confidence:.0%}"}
+    return Figure("intervals", "Patients outside the training range, by site", shares, options)
+
+
+def _cell_sentences(cells: list[Cell], evidence: Mapping[str, Any]) -> list[str]:
     states = [row[4] for row in cells]
     tested, small = states.count("tested"), states.count("too small")
     said = ["No attribute of the patients is recorded, so nobody can say for which groups it was tested."]

@@ -21,6 +21,7 @@ from audits.predeployment.checks.stress import (
     MODELS,
     StressAnswer,
     drop_chart,
+    drop_rules,
     drop_sentence,
     drop_table,
     read_stress,
@@ -102,46 +103,24 @@ class Corruption(Check):
 
     def conclude(self, gathered: Gathered) -> Result:
         from audits.domain.robustness.drops import worst_drop
-        from audits.domain.robustness.paired import EVERYONE
 
-        chosen, task = gathered.settings, gathered.task
+        chosen = gathered.settings
         tolerated, confidence, severity = chosen["tolerated_drop"], chosen["confidence"], chosen["severity"]
-        sums = sums_of(gathered)
-        kinds = next(
-            (words for words in WORDS.values() if all((f"primary/{kind}/1", *EVERYONE) in sums for kind in words)),
-            WORDS["table"],
-        )
-        rules = {
-            "tolerated": tolerated, "confidence": confidence, "min_count": chosen["min_count"],
-            "binary": task == "classification",
-        }  # fmt: skip
-        found = worst_drop(sums, tuple(f"primary/{kind}/{severity}" for kind in kinds), **rules)
-        twin = worst_drop(sums, tuple(f"baseline/{kind}/{severity}" for kind in kinds), **rules)
-        doubt, verdict = says_the_same_to_all(gathered), found.verdict
-        if verdict is Verdict.PASS and doubt:
-            verdict = Verdict.INCONCLUSIVE
-        worst = found.worst
-        sentences = []
-        if worst is not None:
-            kind = worst.case.split("/")[1]
-            what = f"The most is lost through {SEVERITIES[severity]} {kinds[kind]}: with it"
-            sentences.append(drop_sentence(worst, what, task, confidence))
-            beside = twin_sentence(
-                sums[f"twins/{kind}/{severity}", *EVERYONE], "Under this corruption", task, confidence
-            )
-            sentences.append(beside)
-        sentences.append(
-            f"At most {tolerated:g} is tolerated for {SEVERITIES[severity]} corruption of each kind, for everyone and "
-            f"for each group that is large enough; all bounds hold together with {confidence:.0%} confidence."
-        )
-        sentences += [doubt] if doubt else []
-        overall = _by_strength(sums, kinds, rules)
-        groups = _by_group(kinds, {"primary": found, "baseline": twin})
+        sums, rules = sums_of(gathered), drop_rules(gathered)
+        kinds = _kinds(sums)
+        judged = {
+            name: worst_drop(sums, tuple(f"{name}/{kind}/{severity}" for kind in kinds), **rules) for name in MODELS
+        }
+        found, doubt = judged["primary"], says_the_same_to_all(gathered)
+        verdict = Verdict.INCONCLUSIVE if found.verdict is Verdict.PASS and doubt else found.verdict
+        said = [*_said(gathered, found.worst, sums, kinds), *([doubt] if doubt else [])]
+        groups = _by_group(kinds, judged)
         shown = [(f"{label}, {drop.who}", drop) for label, drop in groups if not drop.attribute]
+        value = found.worst.value if found.worst else None
         return Result(
-            verdict, tuple(sentences), worst.value if worst else None, found.lower, found.upper, tolerated, confidence,
+            verdict, tuple(said), value, found.lower, found.upper, tolerated, confidence,
             tables=(
-                drop_table("Drop of all patients by kind and strength", overall),
+                drop_table("Drop of all patients by kind and strength", _by_strength(sums, kinds, rules)),
                 drop_table(f"Drop by group under {SEVERITIES[severity]} corruption", groups),
             ),
             figures=(drop_chart(f"Drop under {SEVERITIES[severity]} corruption", shown, tolerated, confidence),),
@@ -152,6 +131,36 @@ class Corruption(Check):
             },
             seeds={"audit": gathered.seed},
         )  # fmt: skip
+
+
+def _kinds(sums: Mapping[Key, PairedSums]) -> Mapping[str, str]:
+    """The corruptions that the sites measured, in words: those of images or those of tables."""
+    from audits.domain.robustness.paired import EVERYONE
+
+    measured = (words for words in WORDS.values() if all((f"primary/{kind}/1", *EVERYONE) in sums for kind in words))
+    return next(measured, WORDS["table"])
+
+
+def _said(
+    gathered: Gathered, worst: Drop | None, sums: Mapping[Key, PairedSums], kinds: Mapping[str, str]
+) -> list[str]:
+    """Through which corruption most is lost, beside the twin, and what would be tolerated."""
+    from audits.domain.robustness.paired import EVERYONE
+
+    chosen, task = gathered.settings, gathered.task
+    confidence, strength = chosen["confidence"], SEVERITIES[chosen["severity"]]
+    said = []
+    if worst is not None:
+        kind = worst.case.split("/")[1]
+        what = f"The most is lost through {strength} {kinds[kind]}: with it"
+        twins = sums[f"twins/{kind}/{chosen['severity']}", *EVERYONE]
+        said.append(drop_sentence(worst, what, task, confidence))
+        said.append(twin_sentence(twins, "Under this corruption", task, confidence))
+    said.append(
+        f"At most {chosen['tolerated_drop']:g} is tolerated for {strength} corruption of each kind, for everyone and "
+        f"for each group that is large enough; all bounds hold together with {confidence:.0%} confidence."
+    )
+    return said
 
 
 def _by_strength(

@@ -131,11 +131,8 @@ class Performance(Check):
         rows = [_row("Accuracy" if binary else "Dice of patients with a lesion", sums["score", *EVERYONE].n, *score)]
         rates = {name: [r for answer in gathered.each if (r := getattr(answer, name)) is not None] for name in RATES}
         rows += _rate_rows(rates, confidence)
-        rows += (
-            [_row("AUC within a site", area.ill + area.healthy, area.first, area.second, area.difference)]
-            if area
-            else []
-        )
+        if area:
+            rows.append(_row("AUC within a site", area.ill + area.healthy, area.first, area.second, area.difference))
         judged = (area.first, area.difference) if binary and area else (score[0], score[2]) if not binary else None
         sentences = [
             *_said(judged, required, confidence, binary=binary),
@@ -143,10 +140,7 @@ class Performance(Check):
         ]
         verdict = Verdict.NOT_ASSESSABLE if judged is None else _verdict(judged[0], required)
         value, lower, upper = judged[0] if judged else (None, None, None)
-        by_group = [
-            _row(f"{attribute} = {group}", pair.n, *_compared(sums, (attribute, group), confidence, binary=binary))
-            for (case, attribute, group), pair in sorted(sums.items()) if case == "score" and attribute
-        ]  # fmt: skip
+        by_group = _group_rows(sums, confidence, binary=binary)
         return Result(
             verdict, tuple(sentences), value, lower, upper, required, confidence,
             tables=(
@@ -184,6 +178,14 @@ def _row(
     blank = (None, None, None)
     parts = (one or blank, two or blank, difference or blank)
     return (label, n, *(None if v is None else round(v, 4) for part in parts for v in part))
+
+
+def _group_rows(sums: Mapping[Key, PairedSums], confidence: float, *, binary: bool) -> list[tuple[Any, ...]]:
+    """Accuracy or Dice of each group."""
+    return [
+        _row(f"{attribute} = {group}", pair.n, *_compared(sums, (attribute, group), confidence, binary=binary))
+        for (case, attribute, group), pair in sorted(sums.items()) if case == "score" and attribute
+    ]  # fmt: skip
 
 
 def _rate_rows(rates: Mapping[str, list[PairedSums]], confidence: float) -> list[tuple[Any, ...]]:

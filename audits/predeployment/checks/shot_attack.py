@@ -28,6 +28,7 @@ from audits.predeployment.checks.stress import (
 )
 
 if TYPE_CHECKING:
+    from audits.domain.robustness.drops import Drop
     from audits.predeployment.checks.at_site import AtSite
 
 CASES = {
@@ -131,14 +132,7 @@ class ShotAttack(Check):
         from audits.domain.robustness.drops import drop_of
         from audits.domain.robustness.paired import EVERYONE, merged
 
-        silent = [answer is None for answer in gathered.each]
-        spec = gathered.config.get("models", {}).get("primary", {})
-        fed_rows = (
-            "qubits" in spec and "channels" not in spec
-        )  # behind convolutions the exact gradient is attacked alone
-        if any(silent) and (fed_rows or not all(silent)):
-            raise AnswerError("expected attacks on one and the same circuit from every site, got none from some")
-        if all(silent):
+        if not _has_circuit(gathered):
             return Result(Verdict.NOT_APPLICABLE, ("No circuit takes this model's inputs directly.",))
         chosen, confidence = gathered.settings, gathered.settings["confidence"]
         sums = merged(answer.sums.sums for answer in gathered.each)
@@ -147,41 +141,71 @@ class ShotAttack(Check):
             for case in CASES
         }
         found, tolerated = drops["shots"], chosen["tolerated_drop"]
-        n, circuits = found.n, sum(answer.circuits for answer in gathered.each)
-        cosine, signs = (sum(getattr(answer, name) for answer in gathered.each) / n for name in ("cosine", "signs"))
-        verdict = Verdict.INCONCLUSIVE
-        if found.lower > tolerated:
-            verdict = Verdict.FAIL
-        reasons = _reasons(gathered, drops["exact"].upper, tolerated)
-        if found.upper <= tolerated and not reasons:
-            verdict = Verdict.PASS
-        low, high = sums["between", *EVERYONE].interval(confidence, binary=True)
-        weaker = "is the weaker one" if low > 0 else "is not shown to be weaker"
-        sentences = (
-            f"With gradients from {chosen['shots']} shots a circuit, one step of {chosen['epsilon']:g} takes the share "
-            f"of patients judged rightly from {found.before:.3f} to {found.after:.3f}: a drop of {found.value:.3f} "
-            f"({confidence:.0%} interval {found.lower:.3f} to {found.upper:.3f}, n = {n}); at most {tolerated:g} is "
-            "tolerated.",
-            f"Each gradient took {circuits / n:.0f} circuits ({circuits / n * chosen['shots']:.0f} shots) by the "
-            "parameter-shift rule. With the simulator's exact gradient the drop is "
-            f"{drops['exact'].value:.3f}: the attack from shots {weaker} ({low:+.3f} to {high:+.3f}).",
-            f"The estimated gradient agrees with the exact one in {signs:.0%} of its signs (mean cosine {cosine:.2f}).",
-            f"The classical twin, whose gradient costs nothing, loses {drops['twin'].value:.3f} by the same step "
-            f"({drops['twin'].lower:.3f} to {drops['twin'].upper:.3f}).",
-            *reasons,
+        circuits = sum(answer.circuits for answer in gathered.each)
+        cosine, signs = (
+            sum(getattr(answer, name) for answer in gathered.each) / found.n for name in ("cosine", "signs")
         )
+        reasons = _reasons(gathered, drops["exact"].upper, tolerated)
+        between = sums["between", *EVERYONE].interval(confidence, binary=True)
         rows = [(CASES[case], drop) for case, drop in drops.items()]
         return Result(
-            verdict, sentences, found.value, found.lower, found.upper, tolerated, confidence,
+            _verdict(found, tolerated, reasons),
+            (
+                *_damage(drops, between, chosen, circuits / found.n),
+                f"The estimated gradient agrees with the exact one in {signs:.0%} of its signs (mean cosine "
+                f"{cosine:.2f}).",
+                _twin(drops["twin"]), *reasons,
+            ),
+            found.value, found.lower, found.upper, tolerated, confidence,
             tables=(drop_table("Drop after one gradient step", rows),),
             figures=(drop_chart("Drop after one gradient step", rows, tolerated, confidence),),
             evidence={
                 "backend": "PennyLane default.qubit, noiseless, finite shots", "shots": chosen["shots"],
-                "circuits": circuits, "circuits_per_gradient": circuits / n, "cosine": cosine, "equal_signs": signs,
-                "patients": patients_of_sites(gathered), "settings": dict(chosen),
+                "circuits": circuits, "circuits_per_gradient": circuits / found.n, "cosine": cosine,
+                "equal_signs": signs, "patients": patients_of_sites(gathered), "settings": dict(chosen),
             },
             seeds={"audit": gathered.seed},
         )  # fmt: skip
+
+
+def _has_circuit(gathered: Gathered) -> bool:
+    """Whether the sites attacked a circuit; behind convolutions the exact gradient is attacked alone."""
+    silent = [answer is None for answer in gathered.each]
+    spec = gathered.config.get("models", {}).get("primary", {})
+    fed_rows = "qubits" in spec and "channels" not in spec
+    if any(silent) and (fed_rows or not all(silent)):
+        raise AnswerError("expected attacks on one and the same circuit from every site, got none from some")
+    return not all(silent)
+
+
+def _verdict(found: Drop, tolerated: float, reasons: list[str]) -> Verdict:
+    if found.lower > tolerated:
+        return Verdict.FAIL
+    return Verdict.PASS if found.upper <= tolerated and not reasons else Verdict.INCONCLUSIVE
+
+
+def _damage(
+    drops: Mapping[str, Drop], between: tuple[float, float], chosen: Mapping[str, Any], circuits: float
+) -> tuple[str, str]:
+    """What the step does, and what its gradient cost in circuits beside the exact one."""
+    found, (low, high) = drops["shots"], between
+    weaker = "is the weaker one" if low > 0 else "is not shown to be weaker"
+    return (
+        f"With gradients from {chosen['shots']} shots a circuit, one step of {chosen['epsilon']:g} takes the share "
+        f"of patients judged rightly from {found.before:.3f} to {found.after:.3f}: a drop of {found.value:.3f} "
+        f"({chosen['confidence']:.0%} interval {found.lower:.3f} to {found.upper:.3f}, n = {found.n}); at most "
+        f"{chosen['tolerated_drop']:g} is tolerated.",
+        f"Each gradient took {circuits:.0f} circuits ({circuits * chosen['shots']:.0f} shots) by the "
+        "parameter-shift rule. With the simulator's exact gradient the drop is "
+        f"{drops['exact'].value:.3f}: the attack from shots {weaker} ({low:+.3f} to {high:+.3f}).",
+    )
+
+
+def _twin(drop: Drop) -> str:
+    return (
+        f"The classical twin, whose gradient costs nothing, loses {drop.value:.3f} by the same step "
+        f"({drop.lower:.3f} to {drop.upper:.3f})."
+    )
 
 
 def patients_of_sites(gathered: Gathered) -> dict[str, int]:

@@ -67,6 +67,15 @@ def sums_of(gathered: Gathered) -> dict[Key, PairedSums]:
     return whole
 
 
+def drop_rules(gathered: Gathered) -> dict[str, Any]:
+    """How `worst_drop` is to judge, from the settings of a check and the task."""
+    chosen = gathered.settings
+    return {
+        "tolerated": chosen["tolerated_drop"], "confidence": chosen["confidence"], "min_count": chosen["min_count"],
+        "binary": gathered.task == "classification",
+    }  # fmt: skip
+
+
 def counted(gathered: Gathered, name: str) -> int:
     """A count over all sites."""
     return sum(answer.counts[name] for answer in gathered.each)

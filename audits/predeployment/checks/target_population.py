@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 from audits.domain.verdict import Verdict
 from audits.predeployment.checks.base import Direction, Figure, Gathered, Limit, Parameter, Principle, Result, Table
 from audits.predeployment.checks.cells import CellsCheck, cells_of, group_counts
+
+if TYPE_CHECKING:
+    from audits.domain.fairness.target_population import Distance
 
 
 class TargetPopulation(CellsCheck):
@@ -40,24 +46,11 @@ class TargetPopulation(CellsCheck):
                           change="It can be measured once the policy declares a target population.")  # fmt: skip
         found = compare(counts, target, confidence=settings["confidence"], draws=settings["draws"], seed=gathered.seed)
         verdict, known = verdict_of(found, limit), [row for row in found if row.distance is not None]
-        said = [
-            f"By {row.attribute}, {row.distance:.1%} of the audited patients would have to be of another group to "
-            f"match the target (between {row.lower:.1%} and {row.upper:.1%}; {row.n} patients, {row.unknown} unknown)."
-            for row in sorted(known, key=lambda row: -(row.distance or 0))
-        ]
-        said += [f"Nobody's {row.attribute} is recorded." for row in found if row.distance is None]
-        if verdict is not Verdict.PASS:
-            said.append("Figures of this audit hold for the patients audited, and may not for those declared.")
         return Result(
-            verdict, tuple(said),
+            verdict, _said(found, known, verdict),
             max((row.distance or 0.0 for row in known), default=None), max((row.lower for row in known), default=None),
             max((row.upper for row in found), default=None) if known else None, limit, settings["confidence"],
-            tables=(Table(
-                "Shares by group", ("Attribute", "Group", "Patients", "Share", "At least", "At most", "Declared"),
-                tuple((row.attribute, s.group, s.n, s.share, s.lower, s.upper, s.target)
-                      for row in found for s in row.shares),
-                "Of the patients whose group is known. Bounds hold for all groups at once.",
-            ),),
+            tables=(_shares(found),),
             figures=(Figure(
                 "intervals", "Distance from the target population",
                 tuple((row.attribute, row.distance, row.lower, row.upper, "plain") for row in known),
@@ -66,3 +59,24 @@ class TargetPopulation(CellsCheck):
             evidence={"target": target, "counts": counts, "attributes": list(found)},
             seeds={"bounds": gathered.seed},
         )  # fmt: skip
+
+
+def _said(found: Sequence[Distance], known: Sequence[Distance], verdict: Verdict) -> tuple[str, ...]:
+    """How far the audited patients are from the target by each attribute, the farthest first."""
+    said = [
+        f"By {row.attribute}, {row.distance:.1%} of the audited patients would have to be of another group to "
+        f"match the target (between {row.lower:.1%} and {row.upper:.1%}; {row.n} patients, {row.unknown} unknown)."
+        for row in sorted(known, key=lambda row: -(row.distance or 0))
+    ]
+    said += [f"Nobody's {row.attribute} is recorded." for row in found if row.distance is None]
+    if verdict is not Verdict.PASS:
+        said.append("Figures of this audit hold for the patients audited, and may not for those declared.")
+    return tuple(said)
+
+
+def _shares(found: Sequence[Distance]) -> Table:
+    return Table(
+        "Shares by group", ("Attribute", "Group", "Patients", "Share", "At least", "At most", "Declared"),
+        tuple((row.attribute, s.group, s.n, s.share, s.lower, s.upper, s.target) for row in found for s in row.shares),
+        "Of the patients whose group is known. Bounds hold for all groups at once.",
+    )  # fmt: skip

@@ -3328,6 +3328,23 @@ class Operations(Transport):
             headers={"If-Match": if_match},
         )
 
+    def membership_end(
+        self,
+        membership_id: str,
+        *,
+        if_match: str | None = None,
+    ) -> shapes.MembershipOutput:
+        """Take a role away from a person, from this moment on.
+
+        Needs the right `people.invite`: Administrator.
+        """
+
+        return self.ask(
+            "POST",
+            f"/api/v1/people/roles/{self.part(membership_id)}/end",
+            headers={"If-Match": if_match},
+        )
+
     def bulk_prediction(
         self,
         bulk_id: str,

@@ -1699,6 +1699,7 @@ class MaskInput(TypedDict):
 class MembershipOutput(TypedDict):
     """A role; without an institution, one of the platform."""
 
+    id: str
     role: "Role"
     institution: str | None
 
