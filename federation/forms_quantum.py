@@ -5,12 +5,41 @@ from decimal import Decimal
 from django import forms
 
 from accounts.models import Institution, User
-from federation.domain.quantum.devices import DEVICES
+from federation.domain.quantum import noise_choice
+from federation.domain.quantum.device_errors import DeviceError
+from federation.domain.quantum.devices import DEVICES, find
+from federation.domain.quantum.noise import NoiseModel
+from federation.domain.quantum.noise_choice import MOST
 from federation.models import DeviceConsent, QuantumJob, TrainingRun
 from federation.quantum_admission import Order
 
 RUNS_OFFERED = 100
-_DEVICES = [(spec.name, f"{spec.title} ({spec.name})") for spec in DEVICES.values()]
+_DEVICES = [(spec.name, f"{spec.offered} ({spec.name})") for spec in DEVICES.values()]
+_OWN = "own"
+_NOISE = [  # their rates are those of noise_choice.PRESETS; a test compares them
+    ("", "None: a noiseless simulator, or a machine with noise of its own"),
+    ("mild", "Mild: depolarising 0.05 % and 0.5 %, readout 1 % and 2 %"),
+    ("decaying", "Decaying: depolarising 0.1 % and 1 %, damping and dephasing 1 % and 4 %, readout 2 % and 6 %"),
+    ("strong", "Strong: depolarising 0.5 % and 3 %, damping and dephasing 3 % and 10 %, readout 3 % and 12 %"),
+    (_OWN, "Own rates, given below"),
+]
+_RATES = {  # field: part of the noise model, rate
+    "one_depolarising": ("one_qubit", "depolarising"),
+    "one_damping": ("one_qubit", "amplitude_damping"),
+    "one_dephasing": ("one_qubit", "dephasing"),
+    "two_depolarising": ("two_qubit", "depolarising"),
+    "two_damping": ("two_qubit", "amplitude_damping"),
+    "two_dephasing": ("two_qubit", "dephasing"),
+    "one_if_zero": ("readout", "one_if_zero"),
+    "zero_if_one": ("readout", "zero_if_one"),
+}
+
+
+def _rate(rate: str, label: str) -> forms.FloatField:
+    most = MOST[rate]
+    return forms.FloatField(
+        min_value=0, max_value=most, required=False, label=label, help_text=f"From 0 to {most:g}."
+    )  # fmt: skip
 
 
 class _OrderForm(forms.Form):
@@ -30,9 +59,67 @@ class _OrderForm(forms.Form):
         help_text="What your contract says, where no price is known here or another one holds.",
     )  # fmt: skip
 
+    noise = forms.ChoiceField(
+        required=False, label="Noise model",
+        choices=_NOISE,
+        help_text="For the two simulators that can run under one; simulated noise, not that of a machine. Two rates "
+        "are those of gates of one and of two qubits, or of a 0 and of a 1 that is misread.",
+    )  # fmt: skip
+
+    one_depolarising = _rate("depolarising", "After a gate of one qubit: depolarising")
+    one_damping = _rate("amplitude_damping", "After a gate of one qubit: amplitude damping")
+    one_dephasing = _rate("dephasing", "After a gate of one qubit: dephasing")
+    two_depolarising = _rate("depolarising", "After a gate of two qubits: depolarising")
+    two_damping = _rate("amplitude_damping", "After a gate of two qubits: amplitude damping")
+    two_dephasing = _rate("dephasing", "After a gate of two qubits: dephasing")
+    one_if_zero = _rate("one_if_zero", "Readout: 1 read where the qubit is 0")
+    zero_if_one = _rate("zero_if_one", "Readout: 0 read where the qubit is 1")
+
+    def __init__(self, *args, user: User, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+
+    @property
+    def main(self) -> list[forms.BoundField]:
+        return [bound for bound in self.visible_fields() if bound.name not in _RATES]
+
+    @property
+    def rates(self) -> list[forms.BoundField]:
+        return [self[name] for name in _RATES]
+
+    @property
+    def rates_open(self) -> bool:
+        """Whether the rates are shown at once: they are asked for, or one of them is wrong."""
+        return self["noise"].value() == _OWN or any(name in self.errors for name in _RATES)
+
+    def clean(self) -> dict:
+        cleaned = super().clean() or {}
+        self._model = None
+        if "noise" in self.errors or any(name in self.errors for name in _RATES):
+            return cleaned
+        try:
+            self._model = self._noise_model(cleaned)
+            if cleaned.get("device"):
+                find(cleaned["device"]).require_noise(self._model)
+        except (DeviceError, ValueError) as error:
+            self.add_error("noise", str(error))
+        return cleaned
+
+    def _noise_model(self, cleaned: dict) -> NoiseModel | None:
+        chosen = cleaned.get("noise", "")
+        given = {name: cleaned[name] for name in _RATES if cleaned.get(name) is not None}
+        if chosen != _OWN:
+            if given:
+                raise ValueError("expected own rates to be chosen, because rates are given; or leave the rates empty")
+            return noise_choice.PRESETS.get(chosen)
+        parts: dict[str, dict[str, float]] = {}
+        for name, value in given.items():
+            part, rate = _RATES[name]
+            parts.setdefault(part, {})[rate] = value
+        return noise_choice.read(parts)
+
     def _common(self) -> dict:
         names = ("device", "shots", "cost_limit", "price_per_shot")
-        return {name: self.cleaned_data.get(name) for name in names}
+        return {**{name: self.cleaned_data.get(name) for name in names}, "noise": self._model}
 
 
 class EvaluationForm(_OrderForm):
@@ -49,12 +136,21 @@ class EvaluationForm(_OrderForm):
     min_quantum_volume = forms.TypedChoiceField(
         required=False, coerce=int, empty_value=None, label="Required quantum volume",
         choices=[("", "None required"), *((2**n, f"At least {2**n}") for n in range(2, 7))],
-        help_text="Measured on this device within the last 7 days; otherwise the order is refused.",
+        help_text="Measured on this device under the same noise within the last 7 days; otherwise the order is "
+        "refused.",
     )  # fmt: skip
-    field_order = ("subject", "device", "patients", "shots", "min_quantum_volume", "cost_limit", "price_per_shot")
+    mitigate = forms.BooleanField(
+        required=False, label="Mitigate the readout error",
+        help_text="Shows the figures with the readout error inverted beside the plain ones, and whether that was worth "
+        "its shots. The error is the one measured on this device in the last 7 days, or the noise model's.",
+    )  # fmt: skip
+    field_order = (
+        "subject", "device", "patients", "shots", "noise", "mitigate", "min_quantum_volume", "cost_limit",
+        "price_per_shot",
+    )  # fmt: skip
 
     def __init__(self, *args, user: User, **kwargs) -> None:
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, user=user, **kwargs)
         self._offered = {}
         for run in evaluable_runs(user)[:RUNS_OFFERED]:
             for participant in run.federation.participants.all():
@@ -71,7 +167,7 @@ class EvaluationForm(_OrderForm):
         return Order(
             purpose=QuantumJob.Purpose.EVALUATION, run=run, participant=participant,
             patients=self.cleaned_data["patients"], min_quantum_volume=self.cleaned_data["min_quantum_volume"],
-            **self._common(),
+            mitigate=self.cleaned_data["mitigate"], **self._common(),
         )  # fmt: skip
 
 
@@ -87,13 +183,10 @@ class CheckForm(_OrderForm):
         min_value=1, max_value=127, initial=4, label="Qubits",
         help_text="Quantum volume is confirmed as 2 to the power of this: 6 qubits for a volume of 64.",
     )  # fmt: skip
-    field_order = ("purpose", "device", "qubits", "shots", "cost_limit", "price_per_shot")
-
-    def __init__(self, *args, user: User, **kwargs) -> None:
-        super().__init__(*args, **kwargs)
+    field_order = ("purpose", "device", "qubits", "shots", "noise", "cost_limit", "price_per_shot")
 
     def clean(self) -> dict:
-        cleaned = super().clean() or {}
+        cleaned = super().clean()
         if cleaned.get("purpose") == QuantumJob.Purpose.VOLUME and not 2 <= (cleaned.get("qubits") or 2) <= 6:
             self.add_error("qubits", "Expected 2 to 6 qubits: a volume of 64 is the largest that is tested.")
         return cleaned

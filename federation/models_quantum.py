@@ -12,6 +12,7 @@ from core.capture import captured
 from core.fields import SealedTextField
 from core.models import GovernedModel
 from federation import querysets
+from federation.domain.quantum.noise import NoiseModel
 
 
 class QuantumJob(GovernedModel):
@@ -52,6 +53,8 @@ class QuantumJob(GovernedModel):
     cost = models.DecimalField(max_digits=12, decimal_places=4, null=True)  # estimated
     cost_limit = models.DecimalField(max_digits=12, decimal_places=4, null=True)
     min_quantum_volume = models.PositiveIntegerField(null=True)
+    noise = models.JSONField(null=True)  # the model a simulator ran under, with its digest: domain.quantum.noise_choice
+    mitigation = models.JSONField(null=True)  # the readout errors to invert, and whence: federation.quantum_readout
     health_check = models.ForeignKey(  # the measurement that met the requirement
         "self", on_delete=models.PROTECT, null=True, related_name="+"
     )
@@ -75,9 +78,9 @@ class QuantumJob(GovernedModel):
         ordering = ["-created_at"]
         triggers = captured(
             "id", "created_at", "device", "purpose", "institution_id", "participant_id", "run_id", "consent_id",
-            "qubits", "circuits", "shots", "estimate", "cost", "cost_limit", "min_quantum_volume", "health_check_id",
-            "requested_by_id", "retry_of_id", "state", "machine", "submitted_at", "finished_at",
-            "result", "result_digest", "error", "cancelled_by_id",
+            "qubits", "circuits", "shots", "estimate", "cost", "cost_limit", "min_quantum_volume", "noise",
+            "mitigation", "health_check_id", "requested_by_id", "retry_of_id", "state", "machine", "submitted_at",
+            "finished_at", "result", "result_digest", "error", "cancelled_by_id",
         )  # fmt: skip
         indexes = [models.Index(fields=["device", "purpose", "-finished_at"], name="quantum_health")]
         constraints = [
@@ -94,6 +97,10 @@ class QuantumJob(GovernedModel):
     @property
     def is_open(self) -> bool:
         return self.state in self.OPEN
+
+    @property
+    def noise_model(self) -> NoiseModel | None:
+        return NoiseModel.from_dict(self.noise) if self.noise else None
 
     @property
     def tag(self) -> str:

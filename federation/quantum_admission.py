@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -16,11 +15,12 @@ from federation.consents import left
 from federation.domain.quantum import estimates
 from federation.domain.quantum.circuits import CircuitShape
 from federation.domain.quantum.devices import DEVICES, DeviceSpec, Price, find
+from federation.domain.quantum.noise import NoiseModel
 from federation.models import DeviceConsent, Participant, QuantumJob, QuantumLimit, Round, TrainingRun
+from federation.quantum_readout import HEALTH_IS_FRESH, mitigation_of, require_one_machine
 
 Purpose, State = QuantumJob.Purpose, QuantumJob.State
 DEFAULT_SHOTS_PER_MONTH, DEFAULT_COST_PER_MONTH = 1_000_000, Decimal("200.00")
-HEALTH_IS_FRESH = timedelta(days=7)
 CHECK_CIRCUITS = {Purpose.READOUT: 2, Purpose.VOLUME: 100}  # of health, which loads torch
 # One random unitary on two qubits becomes so many gates.
 PAIR_ONE_QUBIT_GATES, PAIR_TWO_QUBIT_GATES = 15, 3
@@ -40,6 +40,26 @@ class Order:
     cost_limit: Decimal | None = None
     min_quantum_volume: int | None = None
     price_per_shot: Decimal | None = None  # declared, where the registry knows none
+    noise: NoiseModel | None = None  # of a simulator; none: a noiseless one, or the machine's own noise
+    mitigate: bool = False  # the readout error, of an evaluation
+
+    @property
+    def noise_digest(self) -> str | None:
+        return self.noise.digest if self.noise else None
+
+    @property
+    def where(self) -> str:
+        """The device and its noise, for people."""
+        return f"{self.device} under the noise model {self.noise.name}" if self.noise else self.device
+
+
+@dataclass(frozen=True)
+class Admitted:
+    """What an order rests on."""
+
+    consent: DeviceConsent | None
+    health: QuantumJob | None  # the measurement that meets the required quantum volume
+    mitigation: dict[str, Any] | None  # the readout errors that will be inverted
 
 
 @dataclass(frozen=True)
@@ -129,11 +149,10 @@ def _not_for_devices(order: Order, spec: dict[str, Any]) -> str:
     )
 
 
-def admit(
-    order: Order, found: estimates.Estimate, actor: User
-) -> tuple[DeviceConsent | None, QuantumJob | None]:  # fmt: skip
-    """Every reason to refuse, in the order in which a person can mend them. Returns consent and health check."""
+def admit(order: Order, found: estimates.Estimate, actor: User) -> Admitted:
+    """Every reason to refuse, in the order in which a person can mend them."""
     spec = find(order.device)
+    spec.require_noise(order.noise)
     spec.require_qubits(found.job.n_qubits)
     consent = None
     if order.purpose == Purpose.EVALUATION:
@@ -154,9 +173,11 @@ def admit(
         spec.require_installed()
         spec.require_credentials()  # of the platform; an evaluation's are the site's, whose worker checks them
     health = _health(order)
+    mitigation = mitigation_of(order, found.job.n_qubits)
+    require_one_machine(health, mitigation)
     if spec.needs_consent:
         _require_limits(order, found, spec)
-    return consent, health
+    return Admitted(consent, health, mitigation)
 
 
 def require_evaluable(run: TrainingRun, participant: Participant) -> None:
@@ -170,8 +191,8 @@ def _health(order: Order) -> QuantumJob | None:
     """The newest measured quantum volume, if the order requires one."""
     if order.min_quantum_volume is None:
         return None
-    wanted = f"The order requires a quantum volume of at least {order.min_quantum_volume} on {order.device}"
-    newest = QuantumJob.objects.health_of(order.device, Purpose.VOLUME).first()
+    wanted = f"The order requires a quantum volume of at least {order.min_quantum_volume} on {order.where}"
+    newest = QuantumJob.objects.health_of(order.device, Purpose.VOLUME, order.noise_digest).first()
     if newest is None:
         raise Conflict(f"{wanted}; it has never been measured. Order that check first.")
     if newest.finished_at < timezone.now() - HEALTH_IS_FRESH:

@@ -14,7 +14,7 @@ from accounts.models import Institution, User
 from core.context import governed
 from core.errors import ApplicationError, Conflict, Forbidden
 from federation import quantum_running, quantum_tasks
-from federation.domain.quantum import estimates
+from federation.domain.quantum import estimates, noise_choice
 from federation.domain.quantum.device_errors import DeviceError
 from federation.domain.quantum.devices import find
 from federation.models import DeviceConsent, Participant, QuantumJob, QuantumLimit, TrainingRun
@@ -61,13 +61,14 @@ def quantum_order(*, order: Order, actor: User, retry_of: QuantumJob | None = No
         if (payer := payer_of(order)) is not None:
             Institution.objects.select_for_update().get(id=payer.id)  # two orders at once share one limit
         found = estimate(order)
-        consent, health = admit(order, found, actor)
+        admitted = admit(order, found, actor)
         job = QuantumJob.objects.create(
             device=order.device, purpose=order.purpose, institution=payer, participant=order.participant, run=order.run,
-            consent=consent, qubits=found.job.n_qubits, circuits=found.circuits, shots=order.shots,
+            consent=admitted.consent, qubits=found.job.n_qubits, circuits=found.circuits, shots=order.shots,
             estimate={**found.as_dict(), "declared_price_per_shot": order.price_per_shot and str(order.price_per_shot)},
             cost=None if found.cost is None else Decimal(str(round(found.cost, 4))),
-            cost_limit=order.cost_limit, min_quantum_volume=order.min_quantum_volume, health_check=health,
+            cost_limit=order.cost_limit, min_quantum_volume=order.min_quantum_volume, health_check=admitted.health,
+            noise=noise_choice.recorded(order.noise), mitigation=admitted.mitigation,
             requested_by=actor, retry_of=retry_of,
         )  # fmt: skip
         quantum_running.begin(job)
@@ -110,6 +111,7 @@ def quantum_retry(*, job: QuantumJob, actor: User) -> QuantumJob:
         device=job.device, purpose=job.purpose, shots=job.shots, qubits=job.qubits, run=job.run,
         participant=job.participant, patients=job.circuits if job.run_id else 0, cost_limit=job.cost_limit,
         min_quantum_volume=job.min_quantum_volume, price_per_shot=Decimal(declared) if declared else None,
+        noise=job.noise_model, mitigate=job.mitigation is not None,
     )  # fmt: skip
     return quantum_order(order=again, actor=actor, retry_of=job)
 

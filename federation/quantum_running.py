@@ -19,6 +19,7 @@ from core import jobs
 from core.context import governed
 from federation import mailbox, quantum_tasks
 from federation.domain.messages import digest
+from federation.domain.quantum import device_facts
 from federation.domain.quantum.device_errors import DeviceError
 from federation.domain.quantum.device_figures import Figures
 from federation.domain.quantum.devices import find
@@ -26,6 +27,7 @@ from federation.domain.quantum.providers import base
 from federation.domain.quantum.providers.base import HandedIn
 from federation.domain.quantum.providers.ending import Ended, end_tasks
 from federation.domain.quantum.providers.errors import Transient
+from federation.domain.quantum.providers.program import Program
 from federation.models import QuantumJob, Round, SiteOrder
 from federation.quantum_tasks import locked
 
@@ -52,13 +54,12 @@ def submit(payload: dict) -> jobs.Effects | None:
 
 
 def _submit_here(job: QuantumJob) -> jobs.Effects:
-    from federation.domain.quantum.device_checks import check_programs
     from federation.domain.quantum.device_work import run_here
 
-    programs = check_programs(job.purpose, job.qubits, seed=seed_of(job))  # type: ignore[arg-type]
+    programs = _programs(job)
     if not find(job.device).needs_consent:
-        counts = run_here(job.device, programs, shots=job.shots, seed=seed_of(job))
-        result = _judged(job, counts)
+        counts, made = run_here(job.device, programs, shots=job.shots, seed=seed_of(job), noise=job.noise_model)
+        result = _judged(job, counts, made)
         return lambda: _finished(job, result, machine="the platform's own machine")
     client = base.open_client(job.device)
     while (sent := quantum_tasks.intend(job)) is not None:  # none any more once it was cancelled
@@ -92,14 +93,21 @@ def _look(job: QuantumJob, number: int) -> jobs.Effects:
     if found.state != base.State.DONE:
         return lambda: _stands(job, found.state.value, found.note, number)
     counts = base.collect(client, job.provider_tasks, job.circuits, n_qubits=job.qubits, shots=job.shots)
-    result = _judged(job, counts)
+    made = device_facts.of_programs(_programs(job), device=job.device, machine=job.machine, shots=job.shots)
+    result = _judged(job, counts, made)
     return lambda: _finished(job, result)
 
 
-def _judged(job: QuantumJob, counts: list[dict[str, int]]) -> dict[str, Any]:
+def _programs(job: QuantumJob) -> list[Program]:
+    from federation.domain.quantum.device_checks import check_programs
+
+    return check_programs(job.purpose, job.qubits, seed=seed_of(job))  # type: ignore[arg-type]
+
+
+def _judged(job: QuantumJob, counts: list[dict[str, int]], made: dict[str, Any]) -> dict[str, Any]:
     from federation.domain.quantum.device_checks import read_check
 
-    return read_check(job.purpose, counts, job.qubits, seed=seed_of(job), device=job.device)  # type: ignore[arg-type]
+    return read_check(job.purpose, counts, job.qubits, seed=seed_of(job), made=made)  # type: ignore[arg-type]
 
 
 @jobs.handles("quantum.cancel")
@@ -139,7 +147,7 @@ def _take(job: QuantumJob, order: SiteOrder, answer: dict[str, Any]) -> None:
     if state == "later":
         _later(job, str(answer.get("note")), float(answer["retry_after_seconds"]), number, order.kind)
     elif "result" in answer:
-        _finished(job, Figures.from_dict(answer["result"]).as_dict(), machine=str(answer.get("machine", ""))[:80])
+        _finished(job, _as_ordered(job, answer["result"]), machine=str(answer.get("machine", ""))[:80])
     elif order.kind == "device_poll":
         _stands(job, state, str(answer.get("note", "")), number)
     elif state == "refused":
@@ -149,6 +157,22 @@ def _take(job: QuantumJob, order: SiteOrder, answer: dict[str, Any]) -> None:
     else:
         handed = HandedIn(str(answer["task"]), int(answer["circuits"]), int(answer["total"]))
         _handed_in(job, order.body["task"], handed, str(answer["machine"])[:80], number)
+
+
+def _as_ordered(job: QuantumJob, raw: Any) -> dict[str, Any]:
+    """The figures of a site, if they were made under the noise, and with the mitigation, that was ordered."""
+    found = Figures.from_dict(raw)
+    noise, wanted = found.facts.get("noise"), job.noise
+    if (noise and noise["sha256"]) != (wanted and wanted["sha256"]):
+        raise ValueError(
+            f"expected figures under {wanted['name'] if wanted else 'no noise model'}, got "
+            f"{noise['name'] if noise else 'none'}; bring the site's software up to date"
+        )
+    if bool(found.mitigated) != bool(job.mitigation):
+        raise ValueError(
+            "expected figures with readout mitigation exactly if it was ordered; update the site's software"
+        )
+    return found.as_dict()
 
 
 def given_up(payload: dict) -> jobs.Effects | None:
@@ -199,12 +223,12 @@ def _ask_to_hand_in(job: QuantumJob, number: int) -> None:
 
 def _ask_site(job: QuantumJob, kind: str, number: int, *, ask: str = "", **more: Any) -> None:
     run, done = job.run, job.run.rounds.filter(state=Round.State.DONE).last()  # type: ignore[union-attr]
-    wanted = job.health_check.machine if job.health_check else ""
+    wanted = job.health_check.machine if job.health_check else (job.mitigation or {}).get("machine", "")
     mailbox.order_create(
         participant=job.participant, kind=kind, key=f"quantum:{job.id}:{kind}:{ask or number}", subject=job.id,  # type: ignore[arg-type]
         body={
             "run": str(run.id), "number": number, "device": job.device, "machine": wanted, "shots": job.shots,  # type: ignore[union-attr]
-            "patients": job.circuits,
+            "patients": job.circuits, "noise": job.noise, "mitigation": job.mitigation,
             "tag": job.tag, "seed": seed_of(job), "tasks": job.provider_tasks, "config": run.config,  # type: ignore[union-attr]
             "config_hash": run.config_hash, "consent": str(job.consent_id or ""), **more,  # type: ignore[union-attr]
         },

@@ -39,9 +39,10 @@ class QuantumJobQuerySet(models.QuerySet):
     def open(self) -> QuantumJobQuerySet:
         return self.filter(state__in=["queued", "submitted", "running"])
 
-    def health_of(self, device: str, purpose: str) -> QuantumJobQuerySet:
-        """Finished checks of one kind, the newest first."""
-        return self.filter(device=device, purpose=purpose, state="finished").order_by("-finished_at")
+    def health_of(self, device: str, purpose: str, noise: str | None) -> QuantumJobQuerySet:
+        """Finished checks of one kind, the newest first, under the noise model of this digest or under none."""
+        under = {"noise__sha256": noise} if noise else {"noise__isnull": True}
+        return self.filter(device=device, purpose=purpose, state="finished", **under).order_by("-finished_at")
 
     def with_taken(self) -> QuantumJobQuerySet:
         """`taken`: circuits that a provider may charge. All of them, unless a run has ended without its result."""

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from rest_framework import serializers
 
+from federation.domain.quantum import noise_choice
 from federation.domain.quantum.devices import DEVICES
+from federation.domain.quantum.noise import NoiseModel
 from federation.models import DeviceConsent, ProviderTask, QuantumJob
 
 NAMES = list(DEVICES)
@@ -14,8 +18,9 @@ class DeviceOutput(serializers.Serializer):
     """`missing_*` are of the platform's own workers, names alone. Checks are null where nothing was measured."""
 
     name = serializers.CharField(source="spec.name")
-    title = serializers.CharField(source="spec.title")
+    title = serializers.CharField(source="spec.offered")
     needs_consent = serializers.BooleanField(source="spec.needs_consent")
+    takes_noise = serializers.BooleanField(source="spec.noise")
     max_qubits = serializers.IntegerField(source="spec.max_qubits")
     max_shots = serializers.IntegerField(source="spec.max_shots")
     missing_modules = serializers.ListField(child=serializers.CharField())
@@ -27,7 +32,13 @@ class DeviceOutput(serializers.Serializer):
 
 
 class QuantumOrderInput(serializers.Serializer):
-    """An evaluation names `run`, `site` and `patients`; a check names `qubits`."""
+    """An evaluation names `run`, `site` and `patients`; a check names `qubits`.
+
+    `noise` is for simulators that can run under a noise model: `{"preset": "mild"}` (or decaying, strong), or rates,
+    such as `{"name": "mine", "two_qubit": {"depolarising": 0.01}, "readout": {"one_if_zero": 0.02}}`. `one_qubit` and
+    `two_qubit` have depolarising, amplitude_damping and dephasing, `readout` one_if_zero and zero_if_one. `mitigate`
+    inverts the readout error of an evaluation.
+    """
 
     purpose = serializers.ChoiceField(choices=QuantumJob.Purpose.values)
     device = serializers.ChoiceField(choices=NAMES)
@@ -41,6 +52,15 @@ class QuantumOrderInput(serializers.Serializer):
     price_per_shot = serializers.DecimalField(
         max_digits=12, decimal_places=6, min_value=0, required=False, allow_null=True
     )
+
+    noise = serializers.JSONField(required=False, allow_null=True, default=None)
+    mitigate = serializers.BooleanField(required=False, default=False)
+
+    def validate_noise(self, value: Any) -> NoiseModel | None:
+        try:
+            return None if value is None else noise_choice.read(value)
+        except ValueError as error:
+            raise serializers.ValidationError(str(error)) from error
 
     def validate(self, attrs: dict) -> dict:
         evaluation = attrs["purpose"] == QuantumJob.Purpose.EVALUATION
@@ -83,8 +103,8 @@ class QuantumJobOutput(serializers.ModelSerializer):
         model = QuantumJob
         fields = [
             "id", "created_at", "device", "purpose", "run", "site", "qubits", "circuits", "shots", "estimate", "cost",
-            "cost_limit", "min_quantum_volume", "state", "machine", "provider_tasks", "tasks", "note", "submitted_at",
-            "finished_at", "result", "result_digest", "error", "retry_of",
+            "cost_limit", "min_quantum_volume", "noise", "mitigation", "state", "machine", "provider_tasks", "tasks",
+            "note", "submitted_at", "finished_at", "result", "result_digest", "error", "retry_of",
         ]  # fmt: skip
 
 

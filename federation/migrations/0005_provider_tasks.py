@@ -28,7 +28,7 @@ def each_id_becomes_a_row(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('federation', '0003_scores'),
+        ('federation', '0004_device_noise'),
     ]
 
     operations = [
@@ -73,6 +73,6 @@ class Migration(migrations.Migration):
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='quantumjob',
-            trigger=pgtrigger.compiler.Trigger(name='capture', sql=pgtrigger.compiler.UpsertTriggerSql(execute="core_capture('id', 'created_at', 'device', 'purpose', 'institution_id', 'participant_id', 'run_id', 'consent_id', 'qubits', 'circuits', 'shots', 'estimate', 'cost', 'cost_limit', 'min_quantum_volume', 'health_check_id', 'requested_by_id', 'retry_of_id', 'state', 'machine', 'submitted_at', 'finished_at', 'result', 'result_digest', 'error', 'cancelled_by_id')", func='RETURN NULL;', hash='c53f7bcef1ae9de46e02dd9d6fafa0effbeab42e', operation='INSERT OR UPDATE OR DELETE', pgid='pgtrigger_capture_3f5b4', table='federation_quantumjob', when='AFTER')),
+            trigger=pgtrigger.compiler.Trigger(name='capture', sql=pgtrigger.compiler.UpsertTriggerSql(execute="core_capture('id', 'created_at', 'device', 'purpose', 'institution_id', 'participant_id', 'run_id', 'consent_id', 'qubits', 'circuits', 'shots', 'estimate', 'cost', 'cost_limit', 'min_quantum_volume', 'noise', 'mitigation', 'health_check_id', 'requested_by_id', 'retry_of_id', 'state', 'machine', 'submitted_at', 'finished_at', 'result', 'result_digest', 'error', 'cancelled_by_id')", func='RETURN NULL;', hash='2d0a4c79627bb744d42cccb41c51780ca77c187a', operation='INSERT OR UPDATE OR DELETE', pgid='pgtrigger_capture_3f5b4', table='federation_quantumjob', when='AFTER')),
         ),
     ]

@@ -18,6 +18,7 @@ from federation.domain.quantum.device_figures import Figures
 from federation.domain.quantum.devices import DEVICES, DeviceSpec
 from federation.forms_quantum import evaluable_runs
 from federation.models import DeviceConsent, Participant, ProviderTask, QuantumJob, TrainingRun
+from federation.presentation import quantum_noise
 from federation.quantum_admission import HEALTH_IS_FRESH, Used, used_this_month
 
 Purpose, State = QuantumJob.Purpose, QuantumJob.State
@@ -62,6 +63,7 @@ class Measured:
     state: str
     at: datetime
     stale: bool
+    of: str  # the simulator's noise, or that it has none; empty for a machine
 
 
 @dataclass(frozen=True)
@@ -163,6 +165,10 @@ def job_context(job: QuantumJob, user: User) -> dict[str, Any]:
         "chart": _chart(job),
         "readout": job.result if job.purpose == Purpose.READOUT and job.result else None,
         "volume": job.result if job.purpose == Purpose.VOLUME and job.result else None,
+        "verdict": _verdict(job),
+        "noise": quantum_noise.noise_rows(job),
+        "made": quantum_noise.fact_rows(job),
+        "mitigation": quantum_noise.compared(job),
         "may_cancel": orders and job.is_open,
         "may_retry": orders and job.state in {State.FAILED, State.CANCELLED} and not left,
     }
@@ -185,10 +191,18 @@ def _measured(job: QuantumJob | None) -> Measured | None:
     if job.purpose == Purpose.READOUT:
         words = f"{100 * result['mean']:.2f} % of bits wrong, at worst {100 * result['value']:.2f} %"
     elif result["quantum_volume"]:
-        words = f"{result['quantum_volume']} confirmed"
+        reached = "reached" if quantum_noise.is_noiseless(job) else "confirmed"
+        words = f"{result['quantum_volume']} {reached}"
     else:
         words = f"{result['tried']} tried, not confirmed"
-    return Measured(job, words, result["verdict"], job.finished_at, job.finished_at < timezone.now() - HEALTH_IS_FRESH)
+    stale = job.finished_at < timezone.now() - HEALTH_IS_FRESH
+    return Measured(job, words, _verdict(job), job.finished_at, stale, quantum_noise.subject_words(job))
+
+
+def _verdict(job: QuantumJob) -> str:
+    """A noiseless simulator passes every check: that is no verdict. Older results still say that it is one."""
+    said = (job.result or {}).get("verdict", "")
+    return "not_applicable" if said == "pass" and quantum_noise.is_noiseless(job) else said
 
 
 def _facts(job: QuantumJob) -> list[tuple[str, Any]]:
@@ -197,7 +211,7 @@ def _facts(job: QuantumJob) -> list[tuple[str, Any]]:
     cost = priced if job.cost != 0 else "no charge"
     limit = None if job.cost_limit is None else f"{job.cost_limit:,.2f} {estimate.get('currency', '')}".strip()
     rows: list[tuple[str, Any]] = [
-        ("Device", DEVICES[job.device].title if job.device in DEVICES else job.device),
+        ("Device", quantum_noise.titled(job)),
         ("Machine", job.machine or None),
         ("Qubits", job.qubits),
         ("Circuits × shots", f"{job.circuits:,} × {job.shots:,} = {job.total_shots:,} shots"),
@@ -211,6 +225,8 @@ def _facts(job: QuantumJob) -> list[tuple[str, Any]]:
         ("Counts against", str(job.institution) if job.institution else "the platform"),
         ("Ordered by", str(job.requested_by)),
     ]
+    if job.purpose == Purpose.EVALUATION:
+        rows.append(("Mitigation", quantum_noise.mitigation_words(job)))
     if job.participant:
         rows.insert(0, ("Patients of", f"{job.participant}, validation set, at its own worker"))
     return rows

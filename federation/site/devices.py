@@ -12,8 +12,10 @@ from dataclasses import asdict
 from typing import Any
 
 from federation.domain.messages import Message
+from federation.domain.quantum import device_facts
 from federation.domain.quantum.device_errors import DeviceError
 from federation.domain.quantum.devices import DeviceSpec, find
+from federation.domain.quantum.noise import NoiseModel
 from federation.domain.quantum.providers import base
 from federation.domain.quantum.providers.ending import end_tasks
 from federation.domain.quantum.providers.errors import Transient
@@ -31,8 +33,9 @@ def submit(site: Site, order: Message, tell: Tell) -> Answer:
         spec, shots = _allowed(order), int(order.body["shots"])
         work = _Work(site, order)
         if not spec.needs_consent:
-            counts = run_here(spec.name, work.programs, shots=shots, seed=int(order.body["seed"]))
-            return {"machine": "the site's own machine", "result": work.figures(counts)}, {}
+            noise = NoiseModel.from_dict(order.body["noise"]) if order.body.get("noise") else None
+            counts, made = run_here(spec.name, work.programs, shots=shots, seed=int(order.body["seed"]), noise=noise)
+            return {"machine": "the site's own machine", "result": work.figures(counts, made)}, {}
         return _hand_in(site, order, work, shots), {}
     except Transient as error:
         return _later(error, error.retry_after_seconds), {}
@@ -65,7 +68,8 @@ def poll(site: Site, order: Message, tell: Tell) -> Answer:
         if (seconds := base.look_later(error)) is None:
             raise
         return _later(error, seconds), {}
-    return {"state": found.state.value, "result": work.figures(counts)}, {}
+    made = device_facts.of_programs(work.programs, device=spec.name, machine=client.machine, shots=shots)
+    return {"state": found.state.value, "result": work.figures(counts, made)}, {}
 
 
 @handles("device_cancel", quick=True)
@@ -89,13 +93,18 @@ class _Work:
         config = frozen_config(site, order)
         self.models = load_models(order, config)
         self.shots = int(order.body["shots"])
+        self.mitigation = order.body.get("mitigation")
         self.data = chosen(site.patients(config).validation, int(order.body["patients"]))
         self.programs = programs_of(self.models["primary"], self.data.x)
 
-    def figures(self, counts: list[dict[str, int]]) -> dict[str, Any]:
+    def figures(self, counts: list[dict[str, int]], made: dict[str, Any]) -> dict[str, Any]:
+        from federation.domain.quantum.device_mitigation import calibration_from
         from federation.domain.quantum.device_work import figures
 
-        found = figures(self.models["primary"], self.models["baseline"], self.data, counts, shots=self.shots)
+        found = figures(
+            self.models["primary"], self.models["baseline"], self.data, counts, shots=self.shots, made=made,
+            calibration=calibration_from(self.mitigation) if self.mitigation else None,
+        )  # fmt: skip
         return found.as_dict()
 
 

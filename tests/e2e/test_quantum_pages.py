@@ -6,6 +6,7 @@ import pytest
 from django.urls import reverse
 
 from federation import quantum_admission, quantum_orders
+from federation.domain.quantum.noise_choice import PRESETS
 from federation.models import QuantumJob
 from tests.e2e.test_ledger_pages import WIDTHS, browser, look, sign_in  # noqa: F401 - two of them are fixtures
 from tests.factories.people import PASSWORD, make_people
@@ -21,6 +22,9 @@ def test_quantum_pages_are_for_everybody(sign_in, live_server, tmp_path, scheme,
     make_check(bench.world.people)
     made = {
         "evaluation": quantum_orders.quantum_order(order=bench.evaluation(), actor=admin),
+        "mitigated": quantum_orders.quantum_order(
+            order=bench.evaluation("aer", noise=PRESETS["strong"], mitigate=True), actor=admin
+        ),
         "readout": quantum_orders.quantum_order(
             order=quantum_admission.Order(device="aer", purpose="readout", shots=300, qubits=3), actor=admin
         ),

@@ -64,7 +64,7 @@ def test_a_device_of_the_site_answers_at_once_and_only_figures_leave(bench, devi
     job.refresh_from_db()
     assert (job.state, job.error) == (State.FINISHED, "")
     assert job.result["n"] == 12 and set(job.result) == {
-        "n", "shots", "device", "simulator", "twin", "changed", "z_error", "z_shot_noise",
+        "n", "shots", "device", "simulator", "twin", "changed", "z_error", "z_shot_noise", "facts", "mitigated",
     }  # fmt: skip
     answer = SiteOrder.objects.get()
     assert answer.answer_attachments == {} and set(answer.answer) == {"machine", "result", "seconds"}
@@ -84,6 +84,9 @@ def test_a_cloud_device_is_handed_in_polled_and_read(bench, server, device):
     job.refresh_from_db()
     assert (job.state, job.error) == (State.FINISHED, "")
     assert job.result["n"] == 10 and job.result["z_error"] < 4 * job.result["z_shot_noise"]
+    facts = job.result["facts"]
+    assert facts["backend"].startswith(f"{job.machine} (pennylane") and (facts["seed"], facts["noise"]) == (None, None)
+    assert (facts["circuits"], facts["shots"]) == (10, 200) and facts["gates"]["CNOT"] > 0 and facts["depth"] > 4
 
 
 @pytest.mark.parametrize("device", CLOUD)
@@ -94,6 +97,8 @@ def test_a_check_runs_from_the_platform_and_finds_the_error_of_the_device(bench,
     job.refresh_from_db()
     assert (job.state, job.error) == (State.FINISHED, "")
     assert job.result["mean"] == pytest.approx(0.1, abs=0.04) and job.institution is None
+    assert job.result["subject"] == "machine" and job.result["facts"]["backend"].startswith(job.machine)
+    assert job.result["facts"]["depth"] == 1 and job.result["facts"]["circuits"] == 2
 
 
 def test_every_step_stands_in_the_ledger(bench, server):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from federation.domain.quantum.device_errors import UnsupportedOption, UnusableCircuit
+from federation.domain.quantum.device_facts import backend_of, counted
 from federation.domain.quantum.devices import find
 from federation.domain.quantum.noise import NATIVE, NoiseModel, in_gates, in_native_gates, noisy
 
@@ -20,7 +20,6 @@ _PENNYLANE_NAMES = {
     "lightning.qubit": "lightning.qubit",
     "default.mixed": "default.mixed",
 }
-_DISTRIBUTIONS = {"aer": ("pennylane", "qiskit", "qiskit-aer"), "lightning.qubit": ("pennylane", "pennylane_lightning")}
 
 
 @dataclass(frozen=True)
@@ -32,8 +31,8 @@ class Outcome:
     values : tuple of tuples of ndarray
         For each tape one array for each measurement.
     facts : dict
-        Device, backend with versions, shots, seed, circuits, qubits, depth of the largest circuit in native gates, and
-        the noise model.
+        Device, backend with versions, shots, seed, circuits, qubits, depth and gates of the largest circuit in native
+        gates, and the noise model.
     """
 
     values: tuple[tuple[NDArray[np.float64], ...], ...]
@@ -129,16 +128,15 @@ def _arrays(result: Any, measurements: int) -> tuple[NDArray[np.float64], ...]:
 
 def _facts(device: str, tapes: Sequence[Any], shots: int | None, seed: int, noise: NoiseModel | None) -> dict[str, Any]:
     native = noise.native if noise else NATIVE
-    largest = max(tapes, key=lambda tape: len(tape.operations))
-    name = _PENNYLANE_NAMES.get(device, "aer_simulator")
-    packages = _DISTRIBUTIONS.get(device, ("pennylane",))
+    largest = in_gates(max(tapes, key=lambda tape: len(tape.operations)), native)
     return {
         "device": device,
-        "backend": f"{name} ({', '.join(f'{package} {version(package)}' for package in packages)})",
+        "backend": backend_of(device, _PENNYLANE_NAMES.get(device, "aer_simulator")),
         "shots": shots,
         "seed": seed if shots else None,
         "circuits": len(tapes),
         "n_qubits": max(len(tape.wires) for tape in tapes),
-        "depth": int(in_gates(largest, native).graph.get_depth()),
+        "depth": int(largest.graph.get_depth()),
+        "gates": counted(operation.name for operation in largest.operations),
         "noise": noise.facts if noise else None,
     }

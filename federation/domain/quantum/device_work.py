@@ -8,7 +8,7 @@ alone.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,10 @@ from federation.domain.cells import MIN_TOLD
 from federation.domain.data.dataset import SiteData
 from federation.domain.models.base import Model, as_batch
 from federation.domain.quantum.circuits import CircuitShape, circuit
-from federation.domain.quantum.device_figures import Figures, share
+from federation.domain.quantum.device_figures import Figures, Mitigated, Share, share
+from federation.domain.quantum.device_mitigation import mitigated_z, spread, worth
+from federation.domain.quantum.mitigation import Calibration
+from federation.domain.quantum.noise import NoiseModel
 from federation.domain.quantum.providers.program import Counts, Program, program_of, z_values
 
 
@@ -63,24 +66,43 @@ def programs_of(model: Model, x: NDArray[np.float32]) -> list[Program]:
     return made
 
 
-def run_here(device: str, programs: Sequence[Program], *, shots: int, seed: int) -> list[Counts]:
-    """Sample the programs on a device of this machine."""
+def run_here(
+    device: str, programs: Sequence[Program], *, shots: int, seed: int, noise: NoiseModel | None = None
+) -> tuple[list[Counts], dict[str, Any]]:
+    """Sample the programs on a device of this machine. Returns the counts, and the facts of how they were made."""
     import pennylane as qml
 
     from federation.domain.quantum.device_runs import run
 
     n = programs[0].n_qubits
     tapes = [_tape(program, [qml.probs(wires=range(n))]) for program in programs]
-    outcome = run(device, tapes, shots=shots, seed=seed)
+    outcome = run(device, tapes, shots=shots, seed=seed, noise=noise)
     found = []
     for (shares,) in outcome.values:
         times = np.rint(shares * shots).astype(int)  # relative frequencies of whole shots
         found.append({format(state, f"0{n}b"): int(times[state]) for state in np.flatnonzero(times)})
-    return found
+    return found, outcome.facts
 
 
-def figures(model: Model, twin: Model, data: SiteData, counts: Sequence[Counts], *, shots: int) -> Figures:
-    """What the device's counts say of these patients, beside the exact simulation and the twin."""
+def figures(
+    model: Model,
+    twin: Model,
+    data: SiteData,
+    counts: Sequence[Counts],
+    *,
+    shots: int,
+    made: Mapping[str, Any],
+    calibration: Calibration | None = None,
+) -> Figures:
+    """What the device's counts say of these patients, beside the exact simulation and the twin.
+
+    Parameters
+    ----------
+    made : mapping
+        The facts of the run, as in `device_facts`.
+    calibration : Calibration, optional
+        Of the readout; with it the figures are told mitigated too.
+    """
     exact, truth = _exact_z(model, data.x), data.y.astype(bool)
     measured = z_values(counts, exact.shape[1])
     by_device, by_simulator = _flagged(model, measured), _flagged(model, exact)
@@ -89,13 +111,45 @@ def figures(model: Model, twin: Model, data: SiteData, counts: Sequence[Counts],
     return Figures(
         n=data.n_patients,
         shots=shots,
-        device=share(int((by_device == truth).sum()), len(truth)),
-        simulator=share(int((by_simulator == truth).sum()), len(truth)),
-        twin=share(int((by_twin == truth).sum()), len(truth)),
-        changed=share(int((by_device != by_simulator).sum()), len(truth)),
+        device=_agreeing(by_device, truth),
+        simulator=_agreeing(by_simulator, truth),
+        twin=_agreeing(by_twin, truth),
+        changed=_agreeing(by_device, ~by_simulator),
         z_error=float(np.sqrt(np.mean((measured - exact) ** 2))),
         z_shot_noise=float(np.sqrt(np.mean((1 - exact**2) / shots))),
+        facts=made,
+        mitigated=None if calibration is None else _mitigated(model, truth, exact, measured, calibration, shots),
     )
+
+
+def _mitigated(
+    model: Model,
+    truth: NDArray[np.bool_],
+    exact: NDArray[np.float64],
+    measured: NDArray[np.float64],
+    calibration: Calibration,
+    shots: int,
+) -> Mitigated:
+    inverted = mitigated_z(measured, calibration)
+    by_device, found = _flagged(model, inverted), worth(exact, measured, calibration, shots=shots)
+    return Mitigated(
+        device=_agreeing(by_device, truth),
+        changed=_agreeing(by_device, ~_flagged(model, exact)),
+        z_error=found.mitigated,
+        z_spread=spread(measured, shots, calibration),
+        plain_z_spread=spread(measured, shots),
+        calibration_shots=2 * calibration.shots,
+        equal_shots=found.shots or shots,
+        plain_z_error=found.plain,
+        difference=found.difference,
+        lower=found.lower,
+        upper=found.upper,
+        verdict=found.verdict,
+    )
+
+
+def _agreeing(flagged: NDArray[np.bool_], truth: NDArray[np.bool_]) -> Share:
+    return share(int((flagged == truth).sum()), len(truth))
 
 
 def _exact_z(model: Model, x: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -31,6 +31,8 @@ BYTES_PER_AMPLITUDE = 16  # complex128
 WORKING_COPIES = 4  # state, the next state, and what the gates and the gradient keep beside them
 MEMORY_SHARE = 0.5  # of what is free: the rest belongs to the other processes of the machine
 
+Subject = Literal["machine", "noise model", "noiseless simulator"]
+
 
 @dataclass(frozen=True)
 class Price:
@@ -124,6 +126,19 @@ class DeviceSpec:
     @property
     def needs_consent(self) -> bool:
         return self.kind == "cloud"
+
+    @property
+    def offered(self) -> str:
+        """The title, with what a run on it is under."""
+        if self.needs_consent:
+            return self.title
+        return f"{self.title}, noiseless" + " or under a noise model" * self.noise
+
+    def subject(self, noise: object | None) -> Subject:
+        """Of what a figure speaks that was measured here under this noise model, or under none."""
+        if self.needs_consent:
+            return "machine"
+        return "noiseless simulator" if noise is None else "noise model"
 
     def memory_bytes(self, n_qubits: int) -> int:
         """Memory that simulating one circuit takes, about; 0 where nothing is simulated here."""
@@ -231,11 +246,11 @@ _SPECS = (
         noise=False, max_shots=10_000_000, modules=("pennylane", "pennylane_lightning"),
     ),
     DeviceSpec(
-        "default.mixed", "PennyLane density matrix, with a noise model", "local", max_qubits=12, state="matrix",
+        "default.mixed", "PennyLane density matrix", "local", max_qubits=12, state="matrix",
         analytic=True, noise=True, max_shots=10_000_000,
     ),
     DeviceSpec(
-        "aer", "Qiskit Aer, sampled, with a noise model", "local", max_qubits=26, state="vector", analytic=False,
+        "aer", "Qiskit Aer, sampled", "local", max_qubits=26, state="vector", analytic=False,
         noise=True, max_shots=1_000_000, modules=("pennylane", "pennylane_qiskit", "qiskit_aer"),
     ),
     DeviceSpec(

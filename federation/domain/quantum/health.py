@@ -32,6 +32,15 @@ HEAVY = 2 / 3
 LEAST_CIRCUITS = 100
 LEAST_QUBITS, MOST_QUBITS = 2, 6
 CONFIDENCE = 0.95
+_MODELLED = " It was simulated under a noise model: this is said of the model, not of a machine."
+_NOISELESS = " The device is a noiseless simulator: {}, and nothing is said about any hardware."
+_SAID_OF = {  # subject of a device: check
+    "machine": {"volume": "", "readout": ""},
+    "noise model": {"volume": _MODELLED, "readout": _MODELLED},
+    "noiseless simulator": {
+        "volume": _NOISELESS.format("every volume is reached"), "readout": _NOISELESS.format("nothing is misread"),
+    },
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -133,8 +142,7 @@ def judge_volume(
         text += f" At least {LEAST_CIRCUITS} circuits are needed for a verdict."
     elif verdict == "INCONCLUSIVE":
         text += " The bounds hold 2/3: more circuits may tell."
-    if facts.get("noise") is None and not find(str(facts["device"])).needs_consent:
-        text += " The device is a noiseless simulator: every volume is reached, and nothing is said about any hardware."
+    text += _said_of(facts)["volume"]
     return Health(f"quantum volume {volume}", verdict, mean, lower, upper, HEAVY, text, dict(facts))
 
 
@@ -217,6 +225,7 @@ def judge_readout(counts: ReadoutCounts, facts: Mapping[str, Any], *, most: floa
     )
     if verdict == "INCONCLUSIVE":
         text += " More shots may tell."
+    text += _said_of(facts)["readout"]
     return Health("readout", verdict, worst, lower, upper, most, text, dict(facts))
 
 
@@ -226,3 +235,7 @@ def readout_check(
     """Test the readout of a local device."""
     outcome = run(device, readout_circuits(n_qubits), shots=shots, seed=seed, noise=noise)
     return judge_readout(read_counts(outcome), outcome.facts, most=most)
+
+
+def _said_of(facts: Mapping[str, Any]) -> Mapping[str, str]:
+    return _SAID_OF[find(str(facts["device"])).subject(facts.get("noise"))]

@@ -258,10 +258,14 @@ def compared(truth: Floats, plain: Floats, mitigated: Floats, *, shots: int | No
     shots : int or None
         Per circuit, the same total for both; calibration counts.
     """
+    return compared_squares((plain - truth) ** 2, (mitigated - truth) ** 2, shots=shots)
+
+
+def compared_squares(before: Floats, after: Floats, *, shots: int | None) -> Comparison:
+    """`compared`, from the squared errors of each circuit without and with mitigation."""
     from scipy.stats import t as student
 
-    before, after = (plain - truth) ** 2, (mitigated - truth) ** 2
-    gain, n = before - after, len(truth)
+    gain, n = before - after, len(before)
     if n < 2:
         raise ValueError(f"expected at least two circuits to compare over, got {n}")
     half = float(student.ppf((1 + CONFIDENCE) / 2, n - 1) * gain.std(ddof=1) / np.sqrt(n))
@@ -269,5 +273,5 @@ def compared(truth: Floats, plain: Floats, mitigated: Floats, *, shots: int | No
     verdict: Literal["helps", "hurts", "undecided"] = (
         "helps" if mean - half > 0 else "hurts" if mean + half < 0 else "undecided"
     )
-    errors = float(np.sqrt(before.mean())), float(np.sqrt(after.mean()))
+    errors = float(np.sqrt(max(0.0, before.mean()))), float(np.sqrt(after.mean()))
     return Comparison(*errors, mean, mean - half, mean + half, verdict, n, shots)

@@ -26,9 +26,10 @@ NATIVE = ("RX", "RY", "RZ", "CNOT")
 
 
 def _require_probabilities(owner: object) -> None:
-    for name, value in vars(owner).items():
+    for name, value in tuple(vars(owner).items()):
         if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= 1:
             raise ValueError(f"expected {name} to be a probability from 0 to 1, got {value!r}")
+        object.__setattr__(owner, name, float(value))  # 0 and 0.0 have one digest
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,10 @@ class NoiseModel:
         unknown = [gate for gate in (*self.native, *self.gates) if gate not in AER_NAMES]
         if unknown or not self.native:
             raise ValueError(f"expected native gates among {', '.join(AER_NAMES)}, got {unknown or 'none'}")
+
+    @property
+    def is_noiseless(self) -> bool:
+        return self.readout == Readout() and all(self.of_gate(gate) == GateNoise() for gate in self.native)
 
     def of_gate(self, name: str) -> GateNoise:
         return self.gates.get(name, self.two_qubit if name in TWO_QUBIT else self.one_qubit)
