@@ -11,6 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import Institution, User
+from core import jobs
 from core.context import governed
 from core.errors import ApplicationError, Conflict, Forbidden
 from federation import quantum_running, quantum_tasks
@@ -93,7 +94,10 @@ def quantum_look(*, job: QuantumJob, actor: User) -> QuantumJob:
             raise Conflict(
                 "This run has ended, and nothing of it is left at the provider: there is nothing to look for."
             )
-        quantum_running.look_now(job)
+        if not job.is_open:
+            quantum_tasks.end_at_provider(job)
+        elif not jobs.hasten("quantum.submit", job=str(job.id)):
+            jobs.hasten("quantum.poll", job=str(job.id))
         return job
 
 

@@ -191,14 +191,6 @@ def seed_of(job: QuantumJob) -> int:
     return job.id.int % 2**31
 
 
-def look_now(job: QuantumJob) -> None:
-    """Do at once what waits for its time."""
-    if not job.is_open:
-        quantum_tasks.end_at_provider(job)
-    elif not jobs.hasten("quantum.submit", job=str(job.id)):
-        jobs.hasten("quantum.poll", job=str(job.id))
-
-
 def _told(job: QuantumJob, number: int, work: Callable[[], jobs.Effects], *, polling: bool = False) -> jobs.Effects:
     """Turn what a provider or device refuses into the state of the row; all else is the job's own error."""
     try:
