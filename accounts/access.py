@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import wraps
 
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
 
 from core.errors import Forbidden
 
@@ -19,8 +20,10 @@ def requires(action: str) -> Callable:
             if not request.user.may(action):  # type: ignore[union-attr]
                 from core.roles import LABELS, MATRIX
 
-                roles = ", ".join(LABELS[role] for role in sorted(MATRIX[action]))
-                raise Forbidden(f"This is for: {roles}. You are signed in as: {request.user.role_label}.")  # type: ignore[union-attr]
+                own = request.user.role_label  # type: ignore[union-attr]
+                roles = ", ".join(_(LABELS[role]) for role in sorted(MATRIX[action]))
+                said = _("This is for: %(roles)s. You are signed in as: %(own)s.")
+                raise Forbidden(said % {"roles": roles, "own": ", ".join(map(_, own.split(", ")))})
             return view(request, *args, **kwargs)
 
         checked.action = action  # type: ignore[attr-defined]

@@ -114,7 +114,9 @@ def reset_request(request: HttpRequest, user_id: uuid.UUID) -> HttpResponse:
 def reset_grant(request: HttpRequest, reset_id: uuid.UUID) -> HttpResponse:
     reset = factors.reset_grant(reset_id=reset_id, actor=_person(request))
     messages.success(
-        request, f"{reset.user} is signed out everywhere, and signs in by the password alone until set up anew."
+        request,
+        _("%(user)s is signed out everywhere, and signs in by the password alone until set up anew.")
+        % {"user": reset.user},
     )
     return redirect("account")
 

@@ -161,9 +161,13 @@ class ProviderAdapter(DefaultSocialAccountAdapter):
 
     def on_authentication_error(self, request: HttpRequest, provider: Any, **kwargs: Any) -> None:
         messages.error(
-            request, f"{provider} signed nobody in: it refused, you left it, or its answer was not what it must be. "
-            "Try again; if it stays so, tell your administrator.",
-        )  # fmt: skip
+            request,
+            _(
+                "%(provider)s signed nobody in: it refused, you left it, or its answer was not what it must be. Try "
+                "again; if it stays so, tell your administrator."
+            )
+            % {"provider": provider},
+        )
         raise ImmediateHttpResponse(redirect("account" if request.user.is_authenticated else "account_login"))
 
     def serialize_instance(self, instance: Any) -> Any:

@@ -16,6 +16,8 @@ from django.conf import settings
 from django.core.mail import EmailMessage
 from django.db.models import Q, QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from accounts.models import EmergencyAccess, Institution, Membership, User
 from core import jobs
@@ -94,7 +96,7 @@ def emergency_request(*, actor: User, institution: Institution, reason: str, ses
     """
     if not actor.may("emergency.request") or institution.pk not in actor.institution_ids:
         raise Forbidden("Emergency access is asked for by a member of the institution that it is for.")
-    reason = _checked(reason, "reason")
+    reason = _checked(reason, gettext_noop("reason"))
     with governed(action="emergency.request", actor=actor.pk, reason=reason):
         User.objects.select_for_update().get(pk=actor.pk)
         if any(row.is_on or row.is_waiting for row in EmergencyAccess.objects.filter(requested_by=actor)):
@@ -123,8 +125,8 @@ def emergency_confirm(*, actor: User, access_id: uuid.UUID) -> EmergencyAccess:
             raise Forbidden("Another person confirms: an officer, administrator, operator or clinician there.")
         if not row.is_waiting:
             raise Conflict(
-                f"This request was confirmed or ended, or its {CONFIRM_WITHIN.seconds // 60} minutes are over. Have it "
-                "made again."
+                _("This request was confirmed or ended, or its %(seconds)s minutes are over. Have it made again.")
+                % {"seconds": CONFIRM_WITHIN.seconds // 60}
             )
         now = timezone.now()
         row.confirmed_by, row.confirmed_at, row.ends_at = actor, now, now + LASTS
@@ -149,9 +151,12 @@ def emergency_end(*, actor: User, access_id: uuid.UUID) -> EmergencyAccess:
 
 def emergency_review(*, actor: User, access_id: uuid.UUID, verdict: str, review: str) -> EmergencyAccess:
     """Say afterwards whether it was right; by somebody who neither asked nor confirmed."""
-    review = _checked(review, "judgement")
+    review = _checked(review, gettext_noop("judgement"))
     if verdict not in EmergencyAccess.Verdict.values:
-        raise ApplicationError(f"Expected {' or '.join(EmergencyAccess.Verdict.values)}, got {verdict!r}.")
+        raise ApplicationError(
+            _("Expected %(values)s, got %(verdict)s.")
+            % {"values": " or ".join(EmergencyAccess.Verdict.values), "verdict": f"{verdict!r}"}
+        )
     with governed(action="emergency.review", actor=actor.pk, reason=review):
         row = _locked(actor, access_id)
         if not actor.may("emergency.review") or actor.pk in (row.requested_by_id, row.confirmed_by_id):
@@ -175,7 +180,8 @@ def _checked(text: str, what: str) -> str:
     text = text.strip()
     if not MIN_REASON <= len(text) <= 2000:
         raise ApplicationError(
-            f"Give a {what} of {MIN_REASON} to 2000 characters, got {len(text)}. The ledger keeps it."
+            _("Give a %(what)s of %(min_reason)s to 2000 characters, got %(n)s. The ledger keeps it.")
+            % {"what": _(what), "min_reason": MIN_REASON, "n": len(text)}
         )
     return text
 

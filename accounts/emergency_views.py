@@ -6,6 +6,8 @@ from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts import emergency
@@ -56,8 +58,11 @@ def emergencies(request: HttpRequest) -> HttpResponse:
 @require_POST
 def emergency_confirm(request: HttpRequest, access_id: uuid.UUID) -> HttpResponse:
     row = emergency.emergency_confirm(actor=_person(request), access_id=access_id)
+    assert row.ends_at is not None  # from the confirmation on
     messages.success(
-        request, f"Confirmed: it is on until {row.ends_at:%H:%M} UTC, and everybody who must know is told."
+        request,
+        _("Confirmed: it is on until %(ends_at)s UTC, and everybody who must know is told.")
+        % {"ends_at": date_format(row.ends_at, "H:i")},
     )
     return redirect("emergencies")
 

@@ -24,6 +24,7 @@ from django.contrib.auth.hashers import make_password
 from django.contrib.sessions.models import Session
 from django.db import models
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from accounts.models import Institution, Membership, SignedIn, User
@@ -177,8 +178,12 @@ def subject_erase(*, subject: User, actor: User, ground: str, confirm: str) -> R
         until = held_until(losses(user))
         if until is not None:
             raise Conflict(
-                f"Decisions of this person are kept by law until {until:%d %B %Y} (GDPR Art. 17(3)(b)): with the key, "
-                "their reasons would be lost. Take the person's rights away instead; erase them from that day on."
+                _(
+                    "Decisions of this person are kept by law until %(until)s (GDPR Art. 17(3)(b)): with the key, "
+                    "their reasons would be lost. Take the person's rights away instead; erase them from that day "
+                    "on."
+                )
+                % {"until": date_format(until, "j F Y")}
             )
         forgotten = {"memberships ended": _end_rights(user), "sessions ended": _end_sessions(user.pk)}
         forgotten |= _forget_sign_ins(blind_name(user.email))
@@ -238,7 +243,10 @@ def hospital_named(slug: str, actor: User) -> Institution:
     found = Institution.objects.filter(slug=slug).first()
     if found is None:
         names = ", ".join(hospitals_for(actor).order_by("slug").values_list("slug", flat=True))
-        raise ApplicationError(f"There is no hospital of the short name {slug!r}; expected one of: {names or 'none'}.")
+        raise ApplicationError(
+            _("There is no hospital of the short name %(slug)s; expected one of: %(names)s.")
+            % {"slug": f"{slug!r}", "names": names or _("none")}
+        )
     return found
 
 
@@ -278,7 +286,10 @@ def patient_erase(*, institution: Institution, patient: str, actor: User, ground
         filed = {code for codes in _codes for code in codes(institution, patient)}
         pseudonyms = [name for code in sorted(filed) if (name := patient_forget(code, patient))]
         if not pseudonyms:
-            raise ApplicationError(f"{institution} has sent no patient of this number. Nothing was erased.")
+            raise ApplicationError(
+                _("%(institution)s has sent no patient of this number. Nothing was erased.")
+                % {"institution": institution}
+            )
         forgotten: Counter[str] = Counter()
         for pseudonym in pseudonyms:
             for hook in _hooks["patient"]:
@@ -307,5 +318,6 @@ def _recorded(kind: str, identity: str, ground: str, forgotten: dict[str, int]) 
 def _check_ground(ground: str) -> None:
     if ground not in Ground.values:
         raise ApplicationError(
-            f"Expected a letter of GDPR Art. 17(1) among {', '.join(Ground.values)}, got {ground!r}."
+            _("Expected a letter of GDPR Art. 17(1) among %(values)s, got %(ground)s.")
+            % {"values": ", ".join(Ground.values), "ground": f"{ground!r}"}
         )

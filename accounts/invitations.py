@@ -20,6 +20,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
+from django.utils.translation import gettext as _
 
 from accounts.keys import institutions_of
 from accounts.models import Institution, Invitation, Membership, User
@@ -113,7 +114,7 @@ def invitation_send(*, actor: User, email: str, name: str, institution: Institut
     _may_invite(actor, institution)
     if role not in INVITED_ROLES or (institution is None and role not in PLATFORM_ROLES):
         known = ", ".join(LABELS[r] for r in (INVITED_ROLES if institution else PLATFORM_ROLES))
-        raise ApplicationError(f"Expected one of these roles: {known}.")
+        raise ApplicationError(_("Expected one of these roles: %(known)s.") % {"known": known})
     with governed(action="person.invite", actor=actor.pk):
         user = person_invite(email=email, name=name)
         User.objects.select_for_update().get(pk=user.pk)

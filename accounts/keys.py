@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from django.db.models import QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from accounts.models import ApiKey, Institution, User
 from core.context import governed
@@ -65,10 +66,14 @@ def key_issue(*, actor: User, name: str, institution: Institution, actions: list
         raise Forbidden("Keys are issued by an administrator of their institution, or of the platform.")
     if not actions or (unknown := set(actions) - set(MACHINE_ACTIONS)):
         raise ApplicationError(
-            f"Expected at least one action that a machine may perform, got {sorted(unknown) if actions else 'none'}."
+            _("Expected at least one action that a machine may perform, got %(unknown)s.")
+            % {"unknown": sorted(unknown) if actions else _("none")}
         )
     if not 1 <= days <= LONGEST_DAYS:
-        raise ApplicationError(f"A key lives from 1 to {LONGEST_DAYS} days, got {days}.")
+        raise ApplicationError(
+            _("A key lives from 1 to %(longest_days)s days, got %(days)s.")
+            % {"longest_days": LONGEST_DAYS, "days": days}
+        )
     with governed(action="api_key.issue", actor=actor.pk):
         return ApiKey.issue(
             name=name, institution=institution, issued_by=actor, actions=sorted(actions),

@@ -14,6 +14,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from requests import RequestException
@@ -126,7 +127,9 @@ def _saved(request: HttpRequest, form: ProviderForm, provider_id: uuid.UUID | No
     except ApplicationError as error:
         form.add_error(None, error.message)
         return False
-    messages.success(request, f"{row} is saved. Try it in another window before you sign out of this one.")
+    messages.success(
+        request, _("%(row)s is saved. Try it in another window before you sign out of this one.") % {"row": row}
+    )
     return True
 
 

@@ -18,6 +18,7 @@ from django.db.models import QuerySet
 from django.dispatch import receiver
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from accounts import factors, invitations, saml_metadata
 from accounts.keys import institutions_of
@@ -27,7 +28,6 @@ from core.errors import ApplicationError, Conflict, Forbidden, NotFound
 
 Protocol = IdentityProvider.Protocol  # as allauth calls them
 _LOCAL = {"localhost", "127.0.0.1", "::1"}
-_REFUSED = "{provider} says that you are somebody whom this platform does not know. "
 
 
 # --- as rows -------------------------------------------------------------------------------------------------------
@@ -41,7 +41,7 @@ def of_institutions(actor: User) -> QuerySet[IdentityProvider]:
 def offered() -> list[dict[str, str]]:
     """What the page of the sign-in offers."""
     rows = IdentityProvider.objects.filter(is_active=True, institution__is_active=True)
-    return [{"label": f"Sign in with {row.name}", "url": address_of(row)} for row in rows]
+    return [{"label": _("Sign in with %(provider)s") % {"provider": row.name}, "url": address_of(row)} for row in rows]
 
 
 def linked_to(user: User) -> list[IdentityProvider]:
@@ -97,7 +97,9 @@ def provider_save(
         try:
             row.save()
         except IntegrityError as error:
-            raise Conflict(f"There is a provider “{row.slug}” already. Choose another short name.") from error
+            raise Conflict(
+                _("There is a provider “%(slug)s” already. Choose another short name.") % {"slug": row.slug}
+            ) from error
     return row
 
 
@@ -121,7 +123,9 @@ def _fit(fields: dict[str, Any]) -> dict[str, Any]:
 def _check_address(address: str) -> None:
     parts = urlsplit(address)
     if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOCAL):
-        raise ApplicationError(f"Expected an address that begins with https://, got {address!r}.")
+        raise ApplicationError(
+            _("Expected an address that begins with https://, got %(address)s.") % {"address": f"{address!r}"}
+        )
 
 
 def app_of(row: IdentityProvider) -> SocialApp:
@@ -171,18 +175,26 @@ def _invited(request: HttpRequest, provider: IdentityProvider, login: SocialLogi
     verified = [address.email.lower() for address in login.email_addresses if address.verified]
     if not verified:
         raise ApplicationError(
-            _REFUSED.format(provider=provider) + "It vouches for no email address of yours; ask it to, or sign in "
-            "with your password and link it on the page “Your account”."
+            _(
+                "%(provider)s says that you are somebody whom this platform does not know. It vouches for no email "
+                "address of yours; ask it to, or sign in with your password and link it on the page “Your account”."
+            )
+            % {"provider": provider}
         )
     user = User.objects.filter(email=verified[0], is_active=True).first()
     if user is None or not invitations.waiting_for(user).filter(institution=provider.institution).exists():
         raise ApplicationError(
-            _REFUSED.format(provider=provider) + f"Ask an administrator of {provider.institution} for an invitation of "
-            "the address that it knows you by. Whoever has a password links the provider on the page “Your account”."
+            _(
+                "%(provider)s says that you are somebody whom this platform does not know. Ask an administrator of "
+                "%(institution)s for an invitation of the address that it knows you by. Whoever has a password links "
+                "the provider on the page “Your account”."
+            )
+            % {"provider": provider, "institution": provider.institution}
         )
     if user.has_usable_password():
         raise ApplicationError(
-            f"You have a password here already. Sign in with it, and link {provider} on the page “Your account”."
+            _("You have a password here already. Sign in with it, and link %(provider)s on the page “Your account”.")
+            % {"provider": provider}
         )
     with governed(action="provider.link", actor=user.pk):
         invitations.invitations_accept(user, institution=provider.institution)
@@ -199,8 +211,11 @@ def _check_own(provider: IdentityProvider, user: Any) -> None:
     places = set(user.memberships.filter(is_active=True).values_list("institution_id", flat=True))
     if not user.is_active or places != {provider.institution_id}:
         raise Forbidden(
-            f"{provider} signs in people of {provider.institution} alone. Whoever has rights elsewhere, or none any "
-            "more, does not come in by it: sign in with your password."
+            _(
+                "%(provider)s signs in people of %(institution)s alone. Whoever has rights elsewhere, or none "
+                "any more, does not come in by it: sign in with your password."
+            )
+            % {"provider": provider, "institution": provider.institution}
         )
 
 

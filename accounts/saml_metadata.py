@@ -9,6 +9,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from onelogin.saml2.constants import OneLogin_Saml2_Constants as Names
 from onelogin.saml2.idp_metadata_parser import OneLogin_Saml2_IdPMetadataParser
 
@@ -45,11 +46,13 @@ def certificates_checked(text: str) -> str:
         strong = isinstance(key, rsa.RSAPublicKey) and key.key_size >= LEAST_RSA_BITS
         if not strong and not isinstance(key, ec.EllipticCurvePublicKey):
             raise ApplicationError(
-                f"Expected a certificate of an RSA key of {LEAST_RSA_BITS} bits or more, or of an elliptic curve."
+                _("Expected a certificate of an RSA key of %(least_rsa_bits)s bits or more, or of an elliptic curve.")
+                % {"least_rsa_bits": LEAST_RSA_BITS}
             )
         if one.not_valid_after_utc <= timezone.now():
             raise ApplicationError(
-                f"The certificate ended on {one.not_valid_after_utc:%-d %B %Y}. Ask for the new one."
+                _("The certificate ended on %(not_valid_after_utc)s. Ask for the new one.")
+                % {"not_valid_after_utc": f"{one.not_valid_after_utc:%-d %B %Y}"}
             )
     return "".join(one.public_bytes(Encoding.PEM).decode() for one in dict.fromkeys(found))
 

@@ -12,6 +12,7 @@ from django.core import signing
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_POST
@@ -91,9 +92,13 @@ def _refused(request: HttpRequest, row: IdentityProvider, error: Exception) -> H
         else "it is not to a question that this browser has asked, or came too late; begin here, at our sign-in"
     )  # fmt: skip
     messages.error(
-        request, f"{row} signed nobody in. Its answer was refused: {why}. Try again; if it stays so, tell your "
-        "administrator these words.",
-    )  # fmt: skip
+        request,
+        _(
+            "%(row)s signed nobody in. Its answer was refused: %(why)s. Try again; if it stays so, tell your "
+            "administrator these words."
+        )
+        % {"row": row, "why": why},
+    )
     return redirect("account" if request.user.is_authenticated else "account_login")
 
 

@@ -18,6 +18,7 @@ from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.decorators import method_decorator
+from django.utils.translation import gettext as _
 
 from accounts import providers
 from core.api.problems import of_api, problem_response
@@ -32,7 +33,9 @@ def locked_out(request: HttpRequest, response: HttpResponse | None = None, crede
         told = f"Too many wrong passwords. Wait {minutes} minutes, then try again with the right one."
         answer = problem_response(request, 429, "locked_out", told)
     else:
-        answer = render(request, "429.html", {"status": 429, "retry_after": f"{minutes} minutes"}, status=429)
+        answer = render(
+            request, "429.html", {"status": 429, "retry_after": _("%(n)s minutes") % {"n": minutes}}, status=429
+        )
     answer["Retry-After"] = str(minutes * 60)
     return answer
 

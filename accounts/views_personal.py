@@ -104,7 +104,7 @@ def view_save(request: HttpRequest) -> HttpResponse:
     user, form = _person(request), SavedViewForm(request.POST)
     if not form.is_valid():
         wrong = "; ".join(f"{form[name].label}: {' '.join(map(str, errors))}" for name, errors in form.errors.items())
-        messages.error(request, f"The view was not saved. {wrong}")
+        messages.error(request, _("The view was not saved. %(wrong)s") % {"wrong": wrong})
         return redirect(_back(request))
     made = views_saved.view_save(user=user, **form.cleaned_data)
     messages.success(request, _("Saved as “%(name)s”.") % {"name": made.name})

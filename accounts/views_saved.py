@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl, urlencode
 from django.db import IntegrityError, transaction
 from django.urls import Resolver404, resolve
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from accounts.models import SavedView, User
 from core.errors import ApplicationError, Conflict
@@ -35,10 +36,13 @@ def view_save(*, user: User, name: str, path: str, query: str, share: bool) -> S
     if share and institution is None:
         raise ApplicationError("You belong to no institution, so there is nobody to share the view with.")
     if SavedView.objects.filter(owner=user, removed_at=None).count() >= MOST:
-        raise Conflict(f"You have {MOST} saved views; remove one first.")
+        raise Conflict(gettext("You have %(most)s saved views; remove one first.") % {"most": MOST})
     kept = urlencode([(key, value) for key, value in parse_qsl(query) if key not in _LEFT_OUT])
     if len(kept) > MOST_QUERY:
-        raise ApplicationError(f"Expected filters of at most {MOST_QUERY:,} characters, got {len(kept):,}.")
+        raise ApplicationError(
+            gettext("Expected filters of at most %(most_query)s characters, got %(n)s.")
+            % {"most_query": f"{MOST_QUERY:,}", "n": f"{len(kept):,}"}
+        )
     found: dict[str, Any] = {"owner": user, "path": path, "name": name, "removed_at": None}
     try:
         with transaction.atomic():
@@ -65,4 +69,6 @@ def view_restore(view: SavedView) -> None:
         with transaction.atomic():
             SavedView.objects.filter(id=view.id).update(removed_at=None)
     except IntegrityError:
-        raise Conflict(f"Another view is called “{view.name}” by now; this one stays removed.") from None
+        raise Conflict(
+            gettext("Another view is called “%(view)s” by now; this one stays removed.") % {"view": view.name}
+        ) from None

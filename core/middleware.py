@@ -11,6 +11,7 @@ from django.shortcuts import redirect, render
 from core import context
 from core.api.problems import of_api, problem_response
 from core.errors import ApplicationError
+from core.spoken import spoken
 
 _SAFE_ID = re.compile(r"^[A-Za-z0-9._-]{8,64}$")
 
@@ -67,4 +68,5 @@ class ApplicationErrorMiddleware:
             messages.error(request, error.message)
             return redirect(back)
         template = "403.html" if error.status == 403 else "400.html"
-        return render(request, template, {"exception": error.message, "status": error.status}, status=error.status)
+        told = {"exception": spoken(error.message), "status": error.status}
+        return render(request, template, told, status=error.status)

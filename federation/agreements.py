@@ -6,6 +6,7 @@ import re
 from datetime import date
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from accounts.models import User
 from core.context import governed
@@ -21,15 +22,24 @@ def agreement_record(
 ) -> FederationAgreement:  # fmt: skip
     """Enter what was signed on paper or elsewhere. It replaces the last one, which stays on record."""
     if role not in FederationAgreement.Role.values:
-        raise ApplicationError(f"Expected a role among {', '.join(FederationAgreement.Role.values)}, got {role!r}.")
+        raise ApplicationError(
+            _("Expected a role among %(values)s, got %(role)s.")
+            % {"values": ", ".join(FederationAgreement.Role.values), "role": f"{role!r}"}
+        )
     if not liability.strip() or not contact.strip():
         raise ApplicationError("State who is liable for what, and whom to call.")
     if not _SHA256.fullmatch(document_hash):
         raise ApplicationError("Expected the SHA-256 of the signed document, 64 hexadecimal digits (`sha256sum FILE`).")
     if signed_on > timezone.now().date():
-        raise ApplicationError(f"Expected a day that is not in the future as the day of signature, got {signed_on}.")
+        raise ApplicationError(
+            _("Expected a day that is not in the future as the day of signature, got %(signed_on)s.")
+            % {"signed_on": signed_on}
+        )
     if ends_on is not None and ends_on < signed_on:
-        raise ApplicationError(f"Expected an end after the signature on {signed_on}, got {ends_on}.")
+        raise ApplicationError(
+            _("Expected an end after the signature on %(signed_on)s, got %(ends_on)s.")
+            % {"signed_on": signed_on, "ends_on": ends_on}
+        )
     with governed(action="agreement.record", actor=actor.id):
         return FederationAgreement.objects.create(
             participant=participant, role=role, liability=liability.strip(), contact=contact.strip(),
@@ -54,6 +64,9 @@ def refuse_without_agreement(federation: Federation) -> None:
     lacking = [p.institution.name for p, found in agreements_of(federation) if found is None or not found.is_current]
     if lacking:
         raise Conflict(
-            f"A run on patients' data needs a current federation agreement of every institution; missing: "
-            f"{', '.join(sorted(lacking))}. An administrator records it on the federation's page."
+            _(
+                "A run on patients' data needs a current federation agreement of every institution; missing: "
+                "%(lacking)s. An administrator records it on the federation's page."
+            )
+            % {"lacking": ", ".join(sorted(lacking))}
         )

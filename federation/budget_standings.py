@@ -9,8 +9,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from django.db.models import Count, OuterRef, Subquery
+from django.utils.translation import gettext as _
 
-from federation.domain.privacy.accountant import Spend
+from federation.domain.privacy.accountant import Spend, composed_epsilon
 from federation.domain.privacy.budget import Account
 from federation.models import DataManifest, Participant, SiteUpdate, TrainingRun
 from federation.models_budget import PrivacyBudget, PrivacyCharge, PrivacyReservation
@@ -33,7 +34,9 @@ class Standing:
 
     @property
     def whose(self) -> str:
-        return f"{self.participant.institution}, data set {self.data_set}"
+        return _("%(institution)s, data set %(data_set)s") % {
+            "institution": self.participant.institution, "data_set": self.data_set,
+        }  # fmt: skip
 
 
 def holders_of(participants: Iterable[Participant]) -> list[Holder]:
@@ -108,3 +111,38 @@ def _earlier(institutions: Iterable[uuid.UUID]) -> tuple[dict[Key, list[Spend]],
                 Spend(dp["noise_multiplier"], model["sample_rate"], model["steps"]) for model in models
             ]
     return spent, unbounded
+
+
+def refusal(account: Account, wanted: Sequence[Spend] | None, *, whose: str, what: str = "run") -> str:
+    """Why a run (or `what` else spends) may not be paid from this account, with the arithmetic; empty if it may.
+
+    Parameters
+    ----------
+    wanted : what the run would spend; None without differential privacy
+    whose : str
+        The institution and its data set, in words.
+    what : str
+        What spends, in a word.
+    """
+    standing = _(
+        "%(whose)s: of a budget of ε %(epsilon)s (δ %(delta)s), %(spent)s is spent and %(reserved)s is reserved by "
+        "open runs, which leaves %(left)s."
+    ) % {
+        "whose": whose, "epsilon": f"{account.epsilon:g}", "delta": f"{account.delta:g}",
+        "spent": f"{account.spent_epsilon:.3f}", "reserved": f"{account.reserved_epsilon:.3f}",
+        "left": f"{account.left_epsilon:.3f}",
+    }  # fmt: skip
+    if wanted is None:
+        return f"{standing} {_('A run without differential privacy has no bound, so no budget covers it.')}"
+    total = account.with_run(wanted)
+    if total <= account.epsilon:
+        return ""
+    over = _(
+        "This %(what)s costs %(alone)s alone; composed with the rest the total would be %(total)s, which is %(over)s "
+        "over. Plan %(less)s, or ask the institution's ethics officer for a larger budget."
+    ) % {
+        "what": _(what), "alone": f"{composed_epsilon(wanted, account.delta):.3f}", "total": f"{total:.3f}",
+        "over": f"{total - account.epsilon:.3f}",
+        "less": _("fewer rounds or more noise") if what == "run" else _("a smaller ε"),
+    }  # fmt: skip
+    return f"{standing} {over}"

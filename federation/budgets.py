@@ -13,17 +13,18 @@ from dataclasses import replace
 from typing import Any
 
 from django.utils import timezone
+from django.utils.translation import gettext, gettext_noop
+from django.utils.translation import gettext as _
 
 from accounts.models import Institution, User
 from core.context import governed
 from core.errors import ApplicationError, Conflict, Forbidden
-from federation.budget_standings import Holder, data_set_of, standing_of, standings_of
+from federation.budget_standings import Holder, data_set_of, refusal, standing_of, standings_of
 from federation.domain.data.dataset import Task, part_sizes
 from federation.domain.learning.config import LocalConfig
 from federation.domain.learning.defaults import private_config
 from federation.domain.noised_scores import ScoresConfig
 from federation.domain.privacy.accountant import Spend, composed_epsilon
-from federation.domain.privacy.budget import refusal
 from federation.domain.privacy.config import NONE, PER_SITE, Plan, PrivacyConfig, with_noise_for
 from federation.domain.run_config import RunConfig
 from federation.models import DataManifest, Participant, Round, SiteUpdate, TrainingRun
@@ -41,16 +42,28 @@ class BudgetExceeded(Conflict):
 def budget_set(*, participant: Participant, epsilon: float, delta: float, reason: str, actor: User) -> PrivacyBudget:
     """An ethics officer of the institution says what may be spent on the data it holds here, over all runs."""
     if participant.institution_id not in actor.institution_ids:
-        raise Forbidden(f"Only {participant.institution} sets the budget of its own patients.")
+        raise Forbidden(
+            gettext("Only %(institution)s sets the budget of its own patients.")
+            % {"institution": participant.institution}
+        )
     if not (math.isfinite(epsilon) and 0 < epsilon < LARGEST_EPSILON):
-        raise ApplicationError(f"Expected a budget ε over 0 and under {LARGEST_EPSILON}, got {epsilon}.")
+        raise ApplicationError(
+            gettext("Expected a budget ε over 0 and under %(largest_epsilon)s, got %(epsilon)s.")
+            % {"largest_epsilon": LARGEST_EPSILON, "epsilon": epsilon}
+        )
     if not 0 < delta <= 0.01:
-        raise ApplicationError(f"Expected δ over 0 and at most 0.01, well below one in the patients, got {delta}.")
+        raise ApplicationError(
+            gettext("Expected δ over 0 and at most 0.01, well below one in the patients, got %(delta)s.")
+            % {"delta": delta}
+        )
     if not reason.strip():
         raise ApplicationError("Say why: the reason becomes part of the record.")
     data_set = data_set_of(participant)
     if data_set is None:
-        raise Conflict(f"{participant.institution} has not said what data it holds; start its worker first.")
+        raise Conflict(
+            gettext("%(institution)s has not said what data it holds; start its worker first.")
+            % {"institution": participant.institution}
+        )
     with governed(action="budget.set", actor=actor.id, reason=reason):
         _lock([participant])
         return PrivacyBudget.objects.create(
@@ -223,9 +236,10 @@ def _refusal(reservation: PrivacyReservation, rounds: int) -> str:
     return refusal(standing.account, wanted, whose=standing.whose)
 
 
-def _raise(refused: Iterable[str], *, what: str = "run") -> None:
+def _raise(refused: Iterable[str], *, what: str = gettext_noop("run")) -> None:
     if said := [text for text in refused if text]:
-        raise BudgetExceeded(f"The privacy budget does not cover this {what}. " + " ".join(said), refusals=said)
+        told = _("The privacy budget does not cover this %(what)s. %(why)s") % {"what": _(what), "why": " ".join(said)}
+        raise BudgetExceeded(told, refusals=said)
 
 
 def _lock(participants: Iterable[Participant]) -> None:

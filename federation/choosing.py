@@ -5,6 +5,8 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 
+from django.utils.translation import gettext as _
+
 from core.errors import ApplicationError
 from federation.models import TrainingRun
 from federation.presentation.comparison import MOST_RUNS
@@ -25,10 +27,14 @@ def chosen_runs(ids: Sequence[str], user) -> list[TrainingRun]:
             "Expected the ids of runs, got something else. Choose runs in a federation's list."
         ) from error
     if len(wanted) > MOST_RUNS:
-        raise ApplicationError(f"Expected at most {MOST_RUNS} runs, got {len(wanted)}. Choose fewer.")
+        raise ApplicationError(
+            _("Expected at most %(most_runs)s runs, got %(n)s. Choose fewer.")
+            % {"most_runs": MOST_RUNS, "n": len(wanted)}
+        )
     found = TrainingRun.objects.for_user(user).select_related("federation", "requested_by").in_bulk(wanted)
     if missing := len(wanted) - len(found):
         raise ApplicationError(
-            f"{missing} of the {len(wanted)} chosen runs cannot be shown to you, or no longer exist. Choose others."
+            _("%(missing)s of the %(n)s chosen runs cannot be shown to you, or no longer exist. Choose others.")
+            % {"missing": missing, "n": len(wanted)}
         )
     return [found[run_id] for run_id in wanted]

@@ -7,12 +7,17 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from accounts.models import User
 from core import events
 from core.context import governed
 from core.errors import ApplicationError, Conflict, Forbidden
 from core.roles import Role
+from core.spoken import inside
+from core.tones import look_of
 from federation import answers, budgets, training
 from federation.domain.noise_config import shared_noise
 from federation.domain.terms import Terms
@@ -24,9 +29,9 @@ MIN_SITES = 2
 DECIDE_WITHIN = timedelta(days=30)
 ROLES = {Capacity.OPERATOR: Role.SITE_OPERATOR, Capacity.OFFICER: Role.ETHICS_OFFICER}
 WAITING_WORDS = {
-    Capacity.OPERATOR: "its site operator",
-    Capacity.OFFICER: "its ethics officer",
-    Capacity.SITE: "the approval at its own site",
+    Capacity.OPERATOR: gettext_noop("its site operator"),
+    Capacity.OFFICER: gettext_noop("its ethics officer"),
+    Capacity.SITE: gettext_noop("the approval at its own site"),
 }
 
 
@@ -118,7 +123,10 @@ def consent_decide(
     `capacity` matters only to a person who is both operator and officer there.
     """
     if decision not in Decision.values:
-        raise ApplicationError(f"Expected a decision among {', '.join(Decision.values)}, got {decision!r}.")
+        raise ApplicationError(
+            _("Expected a decision among %(values)s, got %(decision)s.")
+            % {"values": ", ".join(Decision.values), "decision": f"{decision!r}"}
+        )
     if not capacity and decision == Decision.WITHDRAWN:  # as what the person signed before
         mine = run.consents.filter(participant=participant, decided_by=actor).last()
         capacity = mine.capacity if mine else ""
@@ -144,13 +152,18 @@ def _capacity(participant: Participant, actor: User, wanted: str) -> str:
     held = capacities(participant, actor)
     if not held:
         raise Forbidden(
-            f"Only {participant.institution} answers for its own data: its site operator and its ethics officer do."
+            _("Only %(institution)s answers for its own data: its site operator and its ethics officer do.")
+            % {"institution": participant.institution}
         )
     if wanted and wanted not in held:
-        raise Forbidden(f"You do not hold that role at {participant.institution}, so you cannot sign as {wanted}.")
+        raise Forbidden(
+            _("You do not hold that role at %(institution)s, so you cannot sign as %(wanted)s.")
+            % {"institution": participant.institution, "wanted": wanted}
+        )
     if not wanted and len(held) > 1:
         raise ApplicationError(
-            f"You are both operator and officer; say in which capacity you sign: {' or '.join(held)}."
+            _("You are both operator and officer; say in which capacity you sign: %(held)s.")
+            % {"held": " or ".join(held)}
         )
     return wanted or held[0]
 
@@ -161,18 +174,29 @@ def _check(run: TrainingRun, participant: Participant, decision: str, actor: Use
         raise Conflict("One person cannot sign as operator and as officer. Somebody else of your institution must.")
     before = own.filter(capacity=capacity).last()
     if before is not None and before.decision == decision:
-        raise Conflict(f"{participant.institution} has already answered: {before.decision}.")
+        raise Conflict(
+            _("%(institution)s has already answered: %(decision)s.")
+            % {"institution": participant.institution, "decision": before.decision}
+        )
     if decision == Decision.WITHDRAWN:
         if run.state in {State.ABORTED, State.FAILED}:
-            raise Conflict(f"The run is {run.state}: it made nothing, and asks for nothing more.")
+            raise Conflict(
+                _("The run is %(state)s: it made nothing, and asks for nothing more.")
+                % {"state": inside(look_of(run.state).label)}
+            )
         if standing(run, signed_by(run)[participant.site]) in {Decision.REFUSED, Decision.WITHDRAWN}:
-            raise Conflict(f"{participant.institution} has left the run already.")
+            raise Conflict(_("%(institution)s has left the run already.") % {"institution": participant.institution})
         if not own.filter(decision=Decision.GIVEN).exists():
             raise Conflict("There is no consent to withdraw.")
     elif run.state not in {State.PROPOSED, State.APPROVED}:
-        raise Conflict(f"The run is {run.state}; consent is asked only before it starts, and withdrawn after that.")
+        raise Conflict(
+            _("The run is %(state)s; consent is asked only before it starts, and withdrawn after that.")
+            % {"state": inside(look_of(run.state).label)}
+        )
     elif decision == Decision.GIVEN and (terms := terms_of(run)) and terms.expires_on < timezone.now().date():
-        raise Conflict(f"The terms ended on {terms.expires_on}; a new run must be proposed.")
+        raise Conflict(
+            _("The terms ended on %(expires_on)s; a new run must be proposed.") % {"expires_on": terms.expires_on}
+        )
 
 
 # --- what follows --------------------------------------------------------------------------------------------------
@@ -227,13 +251,20 @@ def reconsider(run: TrainingRun, participant: Participant, cause: str, actor: Us
 def reconsideration_decide(*, matter: Reconsideration, choice: str, reason: str, actor: User) -> Reconsideration:
     """Retrain without these data, or retire what was made with them. Who withdrew does not decide."""
     if choice not in Reconsideration.Choice.values:
-        raise ApplicationError(f"Expected a choice among {', '.join(Reconsideration.Choice.values)}, got {choice!r}.")
+        raise ApplicationError(
+            _("Expected a choice among %(values)s, got %(choice)s.")
+            % {"values": ", ".join(Reconsideration.Choice.values), "choice": f"{choice!r}"}
+        )
     if not reason.strip():
         raise ApplicationError("Give a reason: it becomes part of the record.")
     with governed(action=f"reconsideration.{choice}", actor=actor.id, reason=reason):
         matter = Reconsideration.objects.select_for_update().get(id=matter.id)
         if not matter.is_open:
-            raise Conflict(f"This was decided on {matter.decided_at:%d %b %Y}: {matter.get_choice_display().lower()}.")
+            assert matter.decided_at is not None  # with the choice
+            raise Conflict(
+                _("This was decided on %(decided_at)s: %(choice)s.")
+                % {"decided_at": date_format(matter.decided_at, "j M Y"), "choice": inside(matter.get_choice_display())}
+            )
         if matter.opened_by_id == actor.id:
             raise Forbidden("You withdrew the consent, so somebody else decides what follows.")
         matter.choice, matter.reason, matter.decided_by, matter.decided_at = choice, reason, actor, timezone.now()

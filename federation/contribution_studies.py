@@ -13,6 +13,8 @@ from functools import lru_cache
 from typing import Any
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from accounts.models import User
 from core import artefacts, jobs
@@ -61,21 +63,23 @@ def refusal(run: TrainingRun) -> str:
     if reason := contributions.refusal(run):
         return reason
     if run.is_open:
-        return "The run is not finished: its model still changes."
+        return _("The run is not finished: its model still changes.")
     if len(sites_of(run)) < 2:
-        return "Fewer than two sites sent updates, so there is nothing to compare."
+        return _("Fewer than two sites sent updates, so there is nothing to compare.")
     if len(measures(sites_of(run))) > MOST_FEATURES and needs_noise(run):
-        return f"Noised scores are possible for up to {MOST_FEATURES // 2} sites; this run has {len(sites_of(run))}."
+        return _("Noised scores are possible for up to %(most)s sites; this run has %(n)s.") % {
+            "most": MOST_FEATURES // 2, "n": len(sites_of(run)),
+        }  # fmt: skip
     return ""
 
 
 def needs_noise(run: TrainingRun) -> str:
     """Why exact sums may not be asked for; empty if they may."""
     if run.config["local"].get("dp"):
-        return "The run was trained with differential privacy."
+        return _("The run was trained with differential privacy.")
     standings = budget_standings.standings_of(budget_standings.holders_of(_asked(run)))
     who = sorted(str(one.participant.institution) for one in standings if one.budget is not None)
-    return f"A privacy budget is set by {', '.join(who)}." if who else ""
+    return _("A privacy budget is set by %(who)s.") % {"who": ", ".join(who)} if who else ""
 
 
 def visible_sites(study: ContributionStudy, user: User) -> Collection[str] | None:
@@ -115,10 +119,12 @@ def study_start(*, run: TrainingRun, actor: User, epsilon: float | None = None) 
             raise Conflict("The sites are asked already.")
         engines.refuse_unless_there(carrier(run.config))
         if epsilon is None and (reason := needs_noise(run)):
-            raise ApplicationError(f"{reason} Say what ε the scores may spend; exact ones are not asked for.")
+            raise ApplicationError(
+                _("%(reason)s Say what ε the scores may spend; exact ones are not asked for.") % {"reason": reason}
+            )
         question = None if epsilon is None else _question(run, epsilon)
         if question is not None:
-            budgets.require_paid(budget_standings.holders_of(_asked(run)), question.spend, what="study")
+            budgets.require_paid(budget_standings.holders_of(_asked(run)), question.spend, what=gettext_noop("study"))
         study = ContributionStudy.objects.create(
             run=run, question=question and question.as_dict(), epsilon=epsilon,
             delta=None if question is None else DEFAULT_DELTA, requested_by=actor,
@@ -135,11 +141,14 @@ def _within(names: tuple[str, ...], epsilon: float) -> Question:
 def _question(run: TrainingRun, epsilon: float) -> Question:
     low, high = EPSILONS
     if not low <= epsilon <= high:
-        raise ApplicationError(f"Expected an ε from {low:g} to {high:g}, got {epsilon:g}.")
+        raise ApplicationError(
+            _("Expected an ε from %(low)s to %(high)s, got %(epsilon)s.")
+            % {"low": f"{low:g}", "high": f"{high:g}", "epsilon": f"{epsilon:g}"}
+        )
     try:
         return _within(measures(sites_of(run)), epsilon)
     except ValueError as error:
-        raise ApplicationError(f"This cannot be asked: {error}.") from error
+        raise ApplicationError(_("This cannot be asked: %(error)s.") % {"error": error}) from error
 
 
 @jobs.handles("contribution.rebuild")
@@ -179,7 +188,7 @@ def _not_paid(study: ContributionStudy) -> str:
     spend, holders = Question.from_dict(study.question).spend, budget_standings.holders_of(_asked(study.run))
     try:
         with governed(action="contribution.charge"):
-            budgets.require_paid(holders, spend, what="study")
+            budgets.require_paid(holders, spend, what=gettext_noop("study"))
             for participant, data_set in holders:
                 ContributionCharge.objects.create(
                     study=study, participant=participant, data_set=data_set, spend=spend.as_dict()

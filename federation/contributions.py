@@ -6,6 +6,7 @@ from collections.abc import Collection
 from statistics import fmean
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from accounts.models import User
 from core import artefacts, jobs
@@ -18,12 +19,12 @@ from federation.models import InfluenceStudy, Round, TrainingRun
 def refusal(run: TrainingRun) -> str:
     """Why single sites cannot be told apart in this run; empty if they can."""
     if (run.config.get("security") or {}).get("masking"):
-        return (
+        return _(
             "This run is aggregated securely: the coordinator has only ever seen the sum of the updates, so what one "
             "site contributed cannot be computed by anybody."
         )
     if not run.rounds.filter(state=Round.State.DONE).exists():
-        return "No round of this run is finished yet."
+        return _("No round of this run is finished yet.")
     return ""
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from django.utils import timezone
+from django.utils.translation import gettext, gettext_noop
 
 from accounts.models import User
 from core import jobs
@@ -61,22 +62,31 @@ def study_start(*, federation: Federation, features: Sequence[str], epsilon: flo
     asked = whom(federation)
     if len(asked.holders) < LEAST_SITES:
         raise Conflict(
-            f"Expected at least {LEAST_SITES} sites with a manifest of {MIN_SUMMARISED} patients or more, got "
-            f"{len(asked.holders)}."
+            gettext(
+                "Expected at least %(least_sites)s sites with a manifest of %(min_summarised)s patients or "
+                "more, got %(n)s."
+            )
+            % {"least_sites": LEAST_SITES, "min_summarised": MIN_SUMMARISED, "n": len(asked.holders)}
         )
     if unknown := sorted(set(features) - set(asked.features)):
-        raise ApplicationError(f"Expected features that every site has ({', '.join(asked.features)}), got {unknown}.")
+        raise ApplicationError(
+            gettext("Expected features that every site has (%(features)s), got %(unknown)s.")
+            % {"features": ", ".join(asked.features), "unknown": unknown}
+        )
     low, high = EPSILONS
     if not low <= epsilon <= high:
-        raise ApplicationError(f"Expected an ε from {low:g} to {high:g}, got {epsilon:g}.")
+        raise ApplicationError(
+            gettext("Expected an ε from %(low)s to %(high)s, got %(epsilon)s.")
+            % {"low": f"{low:g}", "high": f"{high:g}", "epsilon": f"{epsilon:g}"}
+        )
     try:
         question = Question.within(features, epsilon=epsilon, delta=DEFAULT_DELTA)
     except ValueError as error:
-        raise ApplicationError(f"This cannot be asked: {error}.") from error
+        raise ApplicationError(gettext("This cannot be asked: %(error)s.") % {"error": error}) from error
     with governed(action="features.study", actor=actor.id):
         Federation.objects.select_for_update().get(id=federation.id)
         holders = [(one, str(manifest.content["source"])) for one, manifest in asked.holders]
-        budgets.require_paid(holders, question.spend, what="question")
+        budgets.require_paid(holders, question.spend, what=gettext_noop("question"))
         _give_up(federation)
         study = FeatureStudy.objects.create(
             federation=federation, question=question.as_dict(), epsilon=epsilon, delta=DEFAULT_DELTA, requested_by=actor

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import fields
 
 from django import forms
+from django.utils.translation import gettext as _
 
 from federation.domain.fairness_config import SOLVERS, TARGETS, WHY_NOT_PRIVATE
 from federation.domain.learning.defaults import default_config
@@ -125,7 +126,9 @@ class RunForm(forms.Form):
         super().__init__(*args, **kwargs)
         if over_flare:
             self.fields["engine"].initial = RunEngine.Engine.FLARE
-            self.fields["engine"].help_text += f" Over FLARE alone: {', '.join(over_flare)}."
+            self.fields["engine"].help_text += " " + _("Over FLARE alone: %(sites)s.") % {
+                "sites": ", ".join(over_flare)
+            }
         self._offer_weights(attributes)
         self.fields["messages"].initial = MASKED if sites >= MIN_SITES else SEALED
         self.recommended = default_config(task, side)  # type: ignore[arg-type]
@@ -156,7 +159,11 @@ class RunForm(forms.Form):
             self.add_error("fairness", WHY_NOT_PRIVATE)
         scores, budget = chosen.get("scores_epsilon"), chosen.get("epsilon_budget")
         if chosen.get("privacy") != NONE and scores and budget and scores > budget:
-            self.add_error("scores_epsilon", f"Expected at most the run's ε {budget:g}, got {scores:g}.")
+            self.add_error(
+                "scores_epsilon",
+                _("Expected at most the run's ε %(budget)s, got %(scores)s.")
+                % {"budget": f"{budget:g}", "scores": f"{scores:g}"},
+            )
         if chosen.get("fairness") and not chosen.get("fairness_attribute") and "fairness_attribute" not in self.errors:
             self.add_error("fairness_attribute", "Choose whose groups are weighed.")
         if chosen.get("quantum_keys") and chosen.get("messages") != MASKED:

@@ -18,11 +18,14 @@ from cryptography import x509
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from accounts.keys import institutions_of
 from accounts.models import Institution, User
 from core.context import governed
 from core.errors import ApplicationError, Conflict, Forbidden
+from core.spoken import inside
+from core.tones import look_of
 from federation import door, kits, pki, provisioning, services
 from federation.domain import messages
 from federation.domain.invitation import SITE, Invitation
@@ -53,7 +56,9 @@ def invitation_offer(
     _check(federation, institution, site, days)
     with governed(action="site.invite", actor=actor.id):
         if federation.invitations.filter(site=site, state=State.OPEN).exists():
-            raise Conflict(f"{site} has an open invitation; withdraw it first, then issue a new one.")
+            raise Conflict(
+                gettext("%(site)s has an open invitation; withdraw it first, then issue a new one.") % {"site": site}
+            )
         return SiteInvitation.objects.create(
             federation=federation, institution=institution, site=site, token_digest="",
             expires_at=timezone.now() + timedelta(days=days), invited_by=actor,
@@ -100,16 +105,25 @@ def _check(federation: Federation, institution: Institution, site: str, days: in
             "`manage.py run_gate`."
         )
     if not SITE.fullmatch(site):
-        raise ApplicationError(f"Expected a code of small letters, digits, - and _, at most 40, got {site!r}.")
+        raise ApplicationError(
+            gettext("Expected a code of small letters, digits, - and _, at most 40, got %(site)s.")
+            % {"site": f"{site!r}"}
+        )
     if not 1 <= days <= MAX_DAYS:
-        raise ApplicationError(f"Expected 1 to {MAX_DAYS} days, got {days}.")
+        raise ApplicationError(
+            gettext("Expected 1 to %(max_days)s days, got %(days)s.") % {"max_days": MAX_DAYS, "days": days}
+        )
     other = Participant.objects.filter(site=site).exclude(institution=institution).select_related("institution").first()
     if other is not None:  # the code names a witness of the ledger
-        raise Conflict(f"The code {site} belongs to {other.institution}; choose another.")
+        raise Conflict(
+            gettext("The code %(site)s belongs to %(institution)s; choose another.")
+            % {"site": site, "institution": other.institution}
+        )
     held = federation.participants.filter(institution=institution).exclude(site=site).first()
     if held is not None:
         raise Conflict(
-            f"{institution} already takes part as {held.site}; invite it under that code to replace its key."
+            gettext("%(institution)s already takes part as %(site)s; invite it under that code to replace its key.")
+            % {"institution": institution, "site": held.site}
         )
 
 
@@ -118,7 +132,10 @@ def invitation_revoke(*, invitation: SiteInvitation, actor: User) -> None:
     with governed(action="site.uninvite", actor=actor.id):
         row = SiteInvitation.objects.select_for_update().get(id=invitation.id)
         if row.state != State.OPEN:
-            raise Conflict(f"The invitation is {row.state}; only an open one can be withdrawn.")
+            raise Conflict(
+                gettext("The invitation is %(state)s; only an open one can be withdrawn.")
+                % {"state": inside(look_of(row.state).label)}
+            )
         _end(row, State.REVOKED)
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from django.utils.translation import gettext as _
+
 from accounts.models import User
 from core import artefacts
 from core.capture import record
 from core.context import governed
 from core.errors import ApplicationError, Conflict, Forbidden
+from core.spoken import inside
+from core.tones import look_of
 from federation import mailbox
 from federation.domain.overlays import Overlay, unpack
 from federation.models import Participant, Round, SiteOrder, TrainingRun
@@ -37,16 +41,20 @@ def overlays_ask(*, run: TrainingRun, actor: User) -> SiteOrder:
         )
     if run.config["task"] != "segmentation":
         raise ApplicationError(
-            f"Expected a run of a segmentation, got one of a {run.config['task']}: it draws no masks."
+            _("Expected a run of a segmentation, got one of a %(task)s: it draws no masks.")
+            % {"task": run.config["task"]}
         )
     last = run.rounds.filter(state=Round.State.DONE).last()
     if run.state != TrainingRun.State.FINISHED or last is None:
-        raise Conflict(f"Overlays are drawn of a finished run; this one is {run.state}.")
+        raise Conflict(
+            _("Overlays are drawn of a finished run; this one is %(state)s.")
+            % {"state": inside(look_of(run.state).label)}
+        )
     with governed(action="overlays.ask", actor=actor.id):
         before = TrainingRun.objects.select_for_update().get(id=run.id) and latest_order(run, own)
         if before is not None and before.state in {SiteOrder.State.PENDING, SiteOrder.State.ANSWERED}:
             raise Conflict(
-                "The site is asked already." if before.state == "pending" else "The overlays are here already."
+                _("The site is asked already.") if before.state == "pending" else _("The overlays are here already.")
             )
         number = SiteOrder.objects.filter(subject=run.id, kind=KIND, participant=own).count() + 1
         record(table=READING, operation="READ", object_id=str(run.id), body={"overlays": own.site})
@@ -67,4 +75,6 @@ def overlays_read(order: SiteOrder) -> list[Overlay]:
     try:
         return unpack(artefacts.get(order.answer_attachments[KIND]))
     except (ValueError, KeyError, artefacts.ArtefactError) as error:
-        raise ApplicationError(f"The site's answer cannot be drawn: {error}. Have its worker updated.") from error
+        raise ApplicationError(
+            _("The site's answer cannot be drawn: %(error)s. Have its worker updated.") % {"error": error}
+        ) from error

@@ -6,6 +6,7 @@ import logging
 import uuid
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from accounts.models import User
 from core import jobs
@@ -23,7 +24,7 @@ def links_check(*, federation: Federation, actor: User) -> int:
     """Ask every active site how its links to the others are. Returns how many were asked."""
     sites = list(federation.participants.filter(is_active=True))
     if len(sites) < 2:
-        raise Conflict(f"A link needs two sites; this federation has {len(sites)}.")
+        raise Conflict(_("A link needs two sites; this federation has %(n)s.") % {"n": len(sites)})
     asking = uuid.uuid4()
     with governed(action="qkd.check", actor=actor.id):
         for participant in sites:
@@ -67,7 +68,10 @@ def rehearsal_start(*, federation: Federation, loss: float, error: float, actor:
     """Run the simulated link under a growing eavesdropper. One at a time for a federation."""
     for name, value, most in (("loss", loss, 0.99), ("error", error, 0.2)):
         if not 0 <= value <= most:
-            raise ApplicationError(f"Expected the {name} from 0 to {most:g}, got {value}.")
+            raise ApplicationError(
+                _("Expected the %(name)s from 0 to %(most)s, got %(value)s.")
+                % {"name": name, "most": f"{most:g}", "value": value}
+            )
     with governed(action="qkd.rehearse", actor=actor.id):
         Federation.objects.select_for_update().get(id=federation.id)
         if federation.qkd_rehearsals.filter(finished_at__isnull=True).exists():

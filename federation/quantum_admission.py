@@ -8,9 +8,13 @@ from typing import Any
 
 from django.db.models import F, Sum
 from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
 
 from accounts.models import Institution, User
 from core.errors import ApplicationError, Conflict, NotFound
+from core.spoken import inside
+from core.tones import look_of
 from federation.consents import left
 from federation.domain.quantum import estimates
 from federation.domain.quantum.circuits import CircuitShape
@@ -125,28 +129,35 @@ def _declared(order: Order) -> Price | None:
         return None
     if order.price_per_shot <= 0:
         raise ApplicationError(
-            f"Expected a price per shot above 0, got {order.price_per_shot}: with it no cost limit would be kept. Give "
-            "the price of your contract, or leave it empty where a price is published."
+            _(
+                "Expected a price per shot above 0, got %(price)s: with it no cost limit would be kept. Give the price "
+                "of your contract, or leave it empty where a price is published."
+            )
+            % {"price": order.price_per_shot}
         )
     return Price(source="given with the order", per_shot=float(order.price_per_shot), declared=True)
 
 
 def _not_for_devices(order: Order, spec: dict[str, Any]) -> str:
     """Why a model of images is refused, in its own numbers: circuits, shots and cost of what was asked for."""
-    wanted = f"Expected a run of a tabular classifier (vqc_classifier), got {spec['kind']}."
+    wanted = _(
+        "Expected a run of a tabular classifier (vqc_classifier), got %(kind)s. Evaluate that model on the simulator "
+        "of its run."
+    ) % {"kind": spec["kind"]}
     latest = order.participant.manifests.order_by("created_at").last() if order.participant else None
     sides = latest.content["shape"][1:] if latest else []
     if "qubits" not in spec or not sides:
-        return f"{wanted} Evaluate that model on the simulator of its run."
+        return wanted
     from federation.domain.models.registry import build
 
     runs = build(spec).eval().core_runs((spec["inputs"], *sides))
     job = estimates.Job(order.device, spec["qubits"], order.patients * runs, order.shots)
     found = estimates.estimate(job, price=_declared(order))
-    return (
-        f"{wanted} With one image a patient, {order.patients:,} patients x {runs:,} circuits an image x "
-        f"{order.shots:,} shots are {found.text} Evaluate that model on the simulator of its run."
+    told = {"patients": f"{order.patients:,}", "runs": f"{runs:,}", "shots": f"{order.shots:,}", "sum": found.text}
+    counted = _(
+        "With one image a patient, %(patients)s patients x %(runs)s circuits an image x %(shots)s shots are %(sum)s"
     )
+    return f"{wanted} {counted % told}"
 
 
 def admit(order: Order, found: estimates.Estimate, actor: User) -> Admitted:
@@ -161,7 +172,10 @@ def admit(order: Order, found: estimates.Estimate, actor: User) -> Admitted:
             raise NotFound("There is no such site within your reach.")
         require_evaluable(order.run, order.participant)
         if order.participant.site in left(order.run):
-            raise Conflict(f"{order.participant.institution} has withdrawn from this run; nothing more is asked of it.")
+            raise Conflict(
+                _("%(institution)s has withdrawn from this run; nothing more is asked of it.")
+                % {"institution": order.participant.institution}
+            )
         consent = consent_of(order.run, order.participant, order.device) if spec.needs_consent else None
         valid = (
             consent is not None
@@ -182,32 +196,45 @@ def admit(order: Order, found: estimates.Estimate, actor: User) -> Admitted:
 
 def require_evaluable(run: TrainingRun, participant: Participant) -> None:
     if run.state != TrainingRun.State.FINISHED or not run.rounds.filter(state=Round.State.DONE).exists():
-        raise Conflict(f"Only the model of a finished run can be evaluated; this run is {run.state}.")
+        raise Conflict(
+            _("Only the model of a finished run can be evaluated; this run is %(state)s.")
+            % {"state": inside(look_of(run.state).label)}
+        )
     if participant.federation_id != run.federation_id or participant.site not in run.config["data_digests"]:
-        raise ApplicationError(f"{participant} takes no part in this run: choose one of its sites.")
+        raise ApplicationError(
+            _("%(participant)s takes no part in this run: choose one of its sites.") % {"participant": participant}
+        )
 
 
 def _health(order: Order) -> QuantumJob | None:
     """The newest measured quantum volume, if the order requires one."""
     if order.min_quantum_volume is None:
         return None
-    wanted = f"The order requires a quantum volume of at least {order.min_quantum_volume} on {order.where}"
+    wanted = _("The order requires a quantum volume of at least %(volume)s on %(device)s") % {
+        "volume": order.min_quantum_volume, "device": order.where,
+    }  # fmt: skip
     newest = QuantumJob.objects.health_of(order.device, Purpose.VOLUME, order.noise_digest).first()
     if newest is None:
-        raise Conflict(f"{wanted}; it has never been measured. Order that check first.")
+        raise Conflict(_("%(wanted)s; it has never been measured. Order that check first.") % {"wanted": wanted})
     if newest.finished_at < timezone.now() - HEALTH_IS_FRESH:
         raise Conflict(
-            f"{wanted}; it was last measured on {newest.finished_at:%d %b %Y}, more than {HEALTH_IS_FRESH.days} days "
-            "ago. Order the check again."
+            _(
+                "%(wanted)s; it was last measured on %(finished_at)s, more than %(days)s days ago. Order the "
+                "check again."
+            )
+            % {"wanted": wanted, "finished_at": date_format(newest.finished_at, "j M Y"), "days": HEALTH_IS_FRESH.days}
         )
     measured = (newest.result or {}).get("quantum_volume")
     if not measured or measured < order.min_quantum_volume:
-        got = (
-            f"{measured} was confirmed"
+        said = (
+            _("%(wanted)s; %(volume)s was confirmed on %(day)s. Choose another device, or require less.")
             if measured
-            else f"{(newest.result or {}).get('tried')} was tried, not confirmed"
+            else _(
+                "%(wanted)s; %(volume)s was tried, not confirmed, on %(day)s. Choose another device, or require less."
+            )
         )
-        raise Conflict(f"{wanted}; {got} on {newest.finished_at:%d %b %Y}. Choose another device, or require less.")
+        volume = measured or (newest.result or {}).get("tried")
+        raise Conflict(said % {"wanted": wanted, "volume": volume, "day": date_format(newest.finished_at, "j M Y")})
     return newest
 
 
@@ -215,23 +242,33 @@ def _require_limits(order: Order, found: estimates.Estimate, spec: DeviceSpec) -
     used = used_this_month(payer_of(order))
     if found.cost is None:
         raise ApplicationError(
-            f"No price of {spec.name} is known, so no cost limit can be kept. Give the price per shot of your contract."
+            _("No price of %(spec)s is known, so no cost limit can be kept. Give the price per shot of your contract.")
+            % {"spec": spec.name}
         )
     cost = Decimal(str(found.cost))
     if order.cost_limit is None:
         raise ApplicationError("A run on a cloud device needs a cost limit: say what it may cost at most.")
     if cost > order.cost_limit:
         raise ApplicationError(
-            f"Expected a cost of at most {order.cost_limit}, the estimate is {cost:.2f} {found.currency}. Take fewer "
-            "patients or shots, or raise the limit of the order."
+            _(
+                "Expected a cost of at most %(cost_limit)s, the estimate is %(cost)s %(currency)s. Take fewer "
+                "patients or shots, or raise the limit of the order."
+            )
+            % {"cost_limit": order.cost_limit, "cost": f"{cost:.2f}", "currency": found.currency}
         )
     if used.shots + found.shots > used.shots_limit:
         raise Conflict(
-            f"{found.shots:,} shots are over the monthly limit: {used.shots:,} of {used.shots_limit:,} are used. Take "
-            "fewer, wait for the next month, or have an administrator raise the limit."
+            _(
+                "%(shots)s shots are over the monthly limit: %(shots_2)s of %(shots_limit)s are used. Take "
+                "fewer, wait for the next month, or have an administrator raise the limit."
+            )
+            % {"shots": f"{found.shots:,}", "shots_2": f"{used.shots:,}", "shots_limit": f"{used.shots_limit:,}"}
         )
     if used.cost + cost > used.cost_limit:
         raise Conflict(
-            f"A cost of {cost:.2f} is over the monthly limit: {used.cost:.2f} of {used.cost_limit:.2f} are used. Take "
-            "less, wait for the next month, or have an administrator raise the limit."
+            _(
+                "A cost of %(cost)s is over the monthly limit: %(cost_2)s of %(cost_limit)s are used. Take "
+                "less, wait for the next month, or have an administrator raise the limit."
+            )
+            % {"cost": f"{cost:.2f}", "cost_2": f"{used.cost:.2f}", "cost_limit": f"{used.cost_limit:.2f}"}
         )

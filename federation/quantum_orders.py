@@ -9,11 +9,14 @@ from decimal import Decimal
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from accounts.models import Institution, User
 from core import jobs
 from core.context import governed
 from core.errors import ApplicationError, Conflict, Forbidden
+from core.spoken import inside
+from core.tones import look_of
 from federation import quantum_running, quantum_tasks
 from federation.domain.quantum import estimates, noise_choice
 from federation.domain.quantum.device_errors import DeviceError
@@ -81,7 +84,10 @@ def quantum_cancel(*, job: QuantumJob, actor: User) -> QuantumJob:
     with governed(action="quantum.cancel", actor=actor.id):
         job = QuantumJob.objects.select_for_update().get(id=job.id)
         if not job.is_open:
-            raise Conflict(f"Only a run that is open can be cancelled; this one is {job.state}.")
+            raise Conflict(
+                _("Only a run that is open can be cancelled; this one is %(state)s.")
+                % {"state": inside(look_of(job.state).label)}
+            )
         _cancel(job, actor)
         return job
 
@@ -92,7 +98,7 @@ def quantum_look(*, job: QuantumJob, actor: User) -> QuantumJob:
         job = QuantumJob.objects.select_for_update().get(id=job.id)
         if not job.is_open and not job.tasks.unsettled().exists():
             raise Conflict(
-                "This run has ended, and nothing of it is left at the provider: there is nothing to look for."
+                _("This run has ended, and nothing of it is left at the provider: there is nothing to look for.")
             )
         if not job.is_open:
             quantum_tasks.end_at_provider(job)
@@ -104,11 +110,17 @@ def quantum_look(*, job: QuantumJob, actor: User) -> QuantumJob:
 def quantum_retry(*, job: QuantumJob, actor: User) -> QuantumJob:
     """The same order again, as a row of its own, under the limits, consents and health of today."""
     if job.state not in {State.FAILED, State.CANCELLED}:
-        raise Conflict(f"Only a run that failed or was cancelled can be retried; this one is {job.state}.")
+        raise Conflict(
+            _("Only a run that failed or was cancelled can be retried; this one is %(state)s.")
+            % {"state": inside(look_of(job.state).label)}
+        )
     if left := job.tasks.unsettled().count():
         raise Conflict(
-            f"{left} of its tasks may still run at the provider, which is asked to cancel them. Retry when the "
-            "page says what became of them, so that nothing is paid for twice."
+            _(
+                "%(n)s of its tasks may still run at the provider, which is asked to cancel them. Retry when the page "
+                "says what became of them, so that nothing is paid for twice."
+            )
+            % {"n": left}
         )
     declared = job.estimate.get("declared_price_per_shot")
     again = Order(
@@ -125,23 +137,28 @@ def device_consent_decide(
 ) -> DeviceConsent:
     """A site's operator answers for exactly this cloud device and run. A withdrawal cancels what is open."""
     if participant.institution_id not in actor.institution_ids:
-        raise Forbidden(f"Only {participant.institution} answers for its own data.")
+        raise Forbidden(_("Only %(institution)s answers for its own data.") % {"institution": participant.institution})
     if decision not in DeviceConsent.Decision.values:
         raise ApplicationError(
-            f"Expected a decision among {', '.join(DeviceConsent.Decision.values)}, got {decision!r}."
+            _("Expected a decision among %(values)s, got %(decision)s.")
+            % {"values": ", ".join(DeviceConsent.Decision.values), "decision": f"{decision!r}"}
         )
     if decision != DeviceConsent.Decision.GIVEN and not reason.strip():
         raise ApplicationError("Say why: the answer becomes part of the record.")
     with refusals(), governed(action=f"device_consent.{decision}", actor=actor.id, reason=reason):
         if not find(device).needs_consent:
             raise ApplicationError(
-                f"{device} runs at the site itself: nothing leaves the house, so no consent is asked."
+                _("%(device)s runs at the site itself: nothing leaves the house, so no consent is asked.")
+                % {"device": device}
             )
         run = TrainingRun.objects.select_for_update().get(id=run.id)
         require_evaluable(run, participant)
         before = consent_of(run, participant, device)
         if before is not None and before.decision == decision:
-            raise Conflict(f"{participant.institution} has already answered: {before.decision}.")
+            raise Conflict(
+                _("%(institution)s has already answered: %(decision)s.")
+                % {"institution": participant.institution, "decision": before.decision}
+            )
         given = before is not None and before.decision == DeviceConsent.Decision.GIVEN
         if decision == DeviceConsent.Decision.WITHDRAWN and not given:
             raise Conflict("There is no consent to withdraw.")
@@ -160,7 +177,10 @@ def quantum_limit_set(
     *, institution: Institution | None, shots_per_month: int, cost_per_month: Decimal, actor: User
 ) -> QuantumLimit:
     if shots_per_month < 0 or cost_per_month < 0:
-        raise ApplicationError(f"Expected limits of 0 or more, got {shots_per_month} shots and {cost_per_month}.")
+        raise ApplicationError(
+            _("Expected limits of 0 or more, got %(shots_per_month)s shots and %(cost_per_month)s.")
+            % {"shots_per_month": shots_per_month, "cost_per_month": cost_per_month}
+        )
     with governed(action="quantum.limit", actor=actor.id):
         return QuantumLimit.objects.create(
             institution=institution, shots_per_month=shots_per_month, cost_per_month=cost_per_month, set_by=actor

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from accounts.models import Institution, User
 from core import jobs
 from core.context import governed
 from core.errors import ApplicationError, Conflict
+from core.spoken import inside
+from core.tones import look_of
 from federation import budgets, consents, mailbox, site_statements, training
 from federation.agreements import refuse_without_agreement
 from federation.consents import consent_decide, consents_of, reconsideration_decide
@@ -98,8 +101,11 @@ def run_propose(
     missing = sorted(site for site, found in manifests.items() if found is None)
     if missing or len(manifests) < MIN_SITES:
         raise Conflict(
-            f"A run needs at least {MIN_SITES} sites with a data manifest; "
-            + (f"still missing: {', '.join(missing)}. Start their workers." if missing else f"got {len(manifests)}.")
+            _("A run needs at least %(n)s sites with a data manifest; still missing: %(sites)s. Start their workers.")
+            % {"n": MIN_SITES, "sites": ", ".join(missing)}
+            if missing
+            else _("A run needs at least %(n)s sites with a data manifest; got %(got)s.")
+            % {"n": MIN_SITES, "got": len(manifests)}
         )
     held = {site: manifest for site, manifest in manifests.items() if manifest is not None}
     try:
@@ -108,7 +114,7 @@ def run_propose(
             parts={name: part for name, part in parts.items() if part is not None},
         )  # fmt: skip
     except (ValueError, TypeError) as error:
-        raise ApplicationError(f"The configuration is not valid: {error}") from error
+        raise ApplicationError(_("The configuration is not valid: %(error)s") % {"error": error}) from error
     refuse_without_agreement(federation)
     engines.refuse_unless_there(config.carried_by)
     engines.refuse_what_cannot_reach(config.carried_by, federation.participants.filter(is_active=True))
@@ -134,8 +140,11 @@ def run_start(*, run: TrainingRun, actor: User) -> TrainingRun:
         run = training.lock_run(run.id)
         if waiting := consents.waiting_for(run):
             raise Conflict(
-                f"The run starts when every site has consented; still waiting for {', '.join(waiting)}. "
-                + " ".join(f"{site}: {', '.join(who)}." for site, who in waiting.items())
+                _("The run starts when every site has consented; still waiting for %(sites)s. %(signers)s")
+                % {
+                    "sites": ", ".join(waiting),
+                    "signers": " ".join(f"{site}: {', '.join(map(_, who))}." for site, who in waiting.items()),
+                }
             )
         if run.state == State.PAUSED:
             raise Conflict("The run is paused; resume it instead.")
@@ -159,7 +168,10 @@ def run_resume(*, run: TrainingRun, actor: User) -> TrainingRun:
     with governed(action="run.resume", actor=actor.id):
         run = training.lock_run(run.id)
         if run.state != State.PAUSED:
-            raise Conflict(f"Only a paused run can be resumed; this one is {run.state}.")
+            raise Conflict(
+                _("Only a paused run can be resumed; this one is %(state)s.")
+                % {"state": inside(look_of(run.state).label)}
+            )
         training.set_state(run, State.RUNNING)
         training.show(run, "resumed", "Resumed")
         last = run.rounds.last()

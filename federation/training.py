@@ -11,9 +11,12 @@ from __future__ import annotations
 import uuid
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from core import artefacts, events, jobs
 from core.context import governed
+from core.spoken import inside
+from core.tones import look_of
 from federation import budgets, consents, mailbox, scoring, secure_agreement, secure_rounds
 from federation.domain.cells import MIN_CELL
 from federation.domain.noise_config import shared_noise
@@ -211,7 +214,10 @@ def set_state(run: TrainingRun, state: State, *, stop_reason: str = "", stopped_
     from core.errors import Conflict
 
     if state not in TrainingRun.TRANSITIONS.get(State(run.state), set()):
-        raise Conflict(f"The run is {run.state}; from there it cannot become {state}.")
+        raise Conflict(
+            _("The run is %(state)s; from there it cannot become %(state_2)s.")
+            % {"state": inside(look_of(run.state).label), "state_2": state}
+        )
     run.state = state
     now = timezone.now()
     if state == State.RUNNING and run.started_at is None:

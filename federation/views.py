@@ -9,6 +9,7 @@ from django.core.paginator import Paginator
 from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.access import requires
@@ -106,7 +107,9 @@ def run_propose(request: HttpRequest, federation_id: uuid.UUID) -> HttpResponse:
     except ApplicationError as error:
         form.add_error(None, error.message)
         return federation_page(request, found, form=form, terms=terms, status=error.status)
-    messages.success(request, f"“{proposed.name}” is proposed. The sites are asked for their consent.")
+    messages.success(
+        request, _("“%(proposed)s” is proposed. The sites are asked for their consent.") % {"proposed": proposed.name}
+    )
     return redirect("run", proposed.id)
 
 
@@ -118,7 +121,9 @@ def agreement_record(request: HttpRequest, federation_id: uuid.UUID) -> HttpResp
     if not form.is_valid():
         return federation_page(request, found, agreement=form, status=400)
     recorded = agreements.agreement_record(actor=_person(request), **form.cleaned_data)
-    messages.success(request, f"The agreement of {recorded.participant.institution} is on record.")
+    messages.success(
+        request, _("The agreement of %(institution)s is on record.") % {"institution": recorded.participant.institution}
+    )
     return redirect("federation", found.id)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from accounts.access import requires
@@ -27,6 +28,8 @@ def budget_set(request: HttpRequest, federation_id: uuid.UUID) -> HttpResponse:
         return federation_page(request, found, budget_form=form, status=400)
     budget = budgets.budget_set(participant=own, actor=user, **form.cleaned_data)
     messages.success(
-        request, f"The budget of {own.institution} for {budget.data_set} is ε {budget.epsilon:g} from now."
+        request,
+        _("The budget of %(institution)s for %(data_set)s is ε %(epsilon)s from now.")
+        % {"institution": own.institution, "data_set": budget.data_set, "epsilon": f"{budget.epsilon:g}"},
     )
     return redirect("federation", found.id)

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import json
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils import translation
 from django.views.decorators.http import require_safe
 
 from accounts.access import requires
@@ -39,7 +41,9 @@ def run_compare_csv(request: HttpRequest) -> HttpResponse:
 @requires("federation.view")
 @require_safe
 def run_compare_json(request: HttpRequest) -> HttpResponse:
-    return _file(json.dumps(as_dict(compare(_some(request))), indent=1), "application/json", "json")
+    runs = _some(request)
+    with translation.override(settings.LANGUAGE_CODE):  # as every export, whoever asks for it
+        return _file(json.dumps(as_dict(compare(runs)), indent=1), "application/json", "json")
 
 
 def _some(request: HttpRequest):

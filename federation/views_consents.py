@@ -6,10 +6,12 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.access import requires
 from core.errors import ApplicationError
+from core.spoken import inside
 from federation import consents
 from federation.forms_consents import ConsentForm, ReconsiderationForm
 from federation.models import Consent, Reconsideration, TrainingRun
@@ -51,21 +53,28 @@ def reconsideration_decide(request: HttpRequest, matter_id: uuid.UUID) -> HttpRe
     form = ReconsiderationForm(request.POST)
     _check(form)
     decided = consents.reconsideration_decide(matter=matter, actor=person, **form.cleaned_data)
-    messages.success(request, f"It is decided: {decided.get_choice_display().lower()}.")
+    messages.success(request, _("It is decided: %(choice)s.") % {"choice": inside(decided.get_choice_display())})
     return redirect("run", matter.run_id)
 
 
 def _said(run: TrainingRun, consent: Consent) -> str:
     institution = consent.participant.institution
     if consent.decision == Consent.Decision.GIVEN:
-        return f"You have signed for {institution} as {consent.get_capacity_display().lower()}."
+        return _("You have signed for %(institution)s as %(capacity)s.") % {
+            "institution": institution,
+            "capacity": inside(consent.get_capacity_display()),
+        }
     after = {
-        TrainingRun.State.ABORTED: "the run is stopped",
-        TrainingRun.State.PROPOSED: "the run waits, and cannot start without it",
-        TrainingRun.State.FINISHED: "it is to be decided whether what was trained is retrained or retired",
-    }.get(TrainingRun.State(run.state), "the run goes on without it")
-    verb = "refuses" if consent.decision == Consent.Decision.REFUSED else "has withdrawn its consent"
-    return f"{institution} {verb}; {after}."
+        TrainingRun.State.ABORTED: _("the run is stopped"),
+        TrainingRun.State.PROPOSED: _("the run waits, and cannot start without it"),
+        TrainingRun.State.FINISHED: _("it is to be decided whether what was trained is retrained or retired"),
+    }.get(TrainingRun.State(run.state), _("the run goes on without it"))
+    said = (
+        _("%(institution)s refuses; %(after)s.")
+        if consent.decision == Consent.Decision.REFUSED
+        else _("%(institution)s has withdrawn its consent; %(after)s.")
+    )
+    return said % {"institution": institution, "after": after}
 
 
 def _check(form: Any) -> None:

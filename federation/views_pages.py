@@ -9,6 +9,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.access import requires
@@ -82,7 +83,9 @@ def contribution_study(request: HttpRequest, run_id: uuid.UUID) -> HttpResponse:
     if "epsilon" in request.POST:
         form = ContributionForm(request.POST)
         if not form.is_valid():
-            raise ApplicationError(f"Expected the ε that may be spent. {form.errors['epsilon'][0]}")
+            raise ApplicationError(
+                _("Expected the ε that may be spent. %(epsilon)s") % {"epsilon": form.errors["epsilon"][0]}
+            )
         epsilon = form.cleaned_data["epsilon"]
     contribution_studies.study_start(run=run, actor=_user(request), epsilon=epsilon)
     messages.success(request, "The sites are asked to score the model without each of them. Load this page again.")
@@ -118,7 +121,10 @@ def _keys(request: HttpRequest, found: Federation, form: RehearsalForm, status: 
 def qkd_check(request: HttpRequest, federation_id: uuid.UUID) -> HttpResponse:
     found = _federation(request, federation_id)
     asked = qkd.links_check(federation=found, actor=_user(request))
-    messages.success(request, f"{asked} sites are asked how their links are. Load the page again for their answers.")
+    messages.success(
+        request,
+        _("%(asked)s sites are asked how their links are. Load the page again for their answers.") % {"asked": asked},
+    )
     return redirect("federation_keys", found.id)
 
 

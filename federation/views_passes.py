@@ -8,6 +8,7 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.access import requires
@@ -35,5 +36,7 @@ def pass_revoke(request: HttpRequest, pass_id: uuid.UUID) -> HttpResponse:
     reachable = SitePass.objects.filter(participant__federation__in=Federation.objects.for_user(person))
     row = get_object_or_404(reachable.select_related("participant__institution"), id=pass_id)
     door.revoke(row=row, actor=person)
-    messages.success(request, f"The certificate of {row.participant} opens nothing any more.")
+    messages.success(
+        request, _("The certificate of %(participant)s opens nothing any more.") % {"participant": row.participant}
+    )
     return redirect("site_passes", row.participant.federation_id)

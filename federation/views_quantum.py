@@ -8,6 +8,7 @@ from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.access import requires
@@ -71,7 +72,10 @@ def quantum_order(request: HttpRequest) -> HttpResponse:
     user: Any = request.user
     kind = request.POST.get("kind") or request.GET.get("kind") or "evaluation"
     if kind not in FORMS:
-        raise ApplicationError(f"Expected an order of the kind {' or '.join(FORMS)}, got {kind[:40]!r}.")
+        raise ApplicationError(
+            _("Expected an order of the kind %(forms)s, got %(kind)s.")
+            % {"forms": " or ".join(FORMS), "kind": f"{kind[:40]!r}"}
+        )
     form = FORMS[kind](request.POST or None, user=user)
     preview, status = None, 200
     if request.method == "POST":
@@ -129,7 +133,11 @@ def quantum_consent(request: HttpRequest) -> HttpResponse:
     run = get_object_or_404(TrainingRun.objects.for_user(user), id=given.pop("run"))
     own = get_object_or_404(run.federation.participants.filter(institution__in=user.institution_ids))
     consent = quantum_orders.device_consent_decide(run=run, participant=own, actor=user, **given)
-    messages.success(request, f"{own.institution}: consent to {consent.device} for “{run.name}” {consent.decision}.")
+    messages.success(
+        request,
+        _("%(institution)s: consent to %(device)s for “%(run)s” %(decision)s.")
+        % {"institution": own.institution, "device": consent.device, "run": run.name, "decision": consent.decision},
+    )
     return redirect("quantum_consents")
 
 

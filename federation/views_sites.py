@@ -7,6 +7,7 @@ from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.access import requires
@@ -35,7 +36,11 @@ def site_invite(request: HttpRequest, federation_id: uuid.UUID) -> HttpResponse:
     try:
         if given.pop("by_operator"):
             row = joining.invitation_offer(**given)
-            messages.success(request, f"{row.institution} is invited. Its site's operator downloads the file.")
+            messages.success(
+                request,
+                _("%(institution)s is invited. Its site's operator downloads the file.")
+                % {"institution": row.institution},
+            )
             return redirect("site_invite", found.id)
         row, invitation = joining.invitation_issue(**given)
     except ApplicationError as error:
@@ -67,7 +72,9 @@ def site_uninvite(request: HttpRequest, invitation_id: uuid.UUID) -> HttpRespons
     row = get_object_or_404(SiteInvitation.objects.filter(federation__in=reachable), id=invitation_id)
     person: Any = request.user
     joining.invitation_revoke(invitation=row, actor=person)
-    messages.success(request, f"The invitation of {row.institution} opens nothing any more.")
+    messages.success(
+        request, _("The invitation of %(institution)s opens nothing any more.") % {"institution": row.institution}
+    )
     return redirect("site_invite", row.federation_id)
 
 

@@ -165,7 +165,7 @@ def _sign_page(
     try:
         words = in_words(read_statement(statement))
     except StatementError as error:
-        raise ApplicationError(f"The statement cannot be used: {error}. Begin again.") from None
+        raise ApplicationError(_("The statement cannot be used: %(error)s. Begin again.") % {"error": error}) from None
     keys = list(signatures.live_keys(person(request)))
     security = [key for key in keys if key.kind == ReviewerKey.Kind.WEBAUTHN]
     options = webauthn.request_options(security, statement, site_of(request)) if security else None

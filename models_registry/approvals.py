@@ -50,7 +50,10 @@ def approval_request(
         If the version was never audited, failed, or is not conclusive enough for this kind of use.
     """
     if kind not in ApprovalRequest.Kind.values:
-        raise ApplicationError(f"Expected a kind among {', '.join(ApprovalRequest.Kind.values)}, got {kind!r}.")
+        raise ApplicationError(
+            _("Expected a kind among %(values)s, got %(kind)s.")
+            % {"values": ", ".join(ApprovalRequest.Kind.values), "kind": f"{kind!r}"}
+        )
     if not justification.strip():
         raise ApplicationError("Give a justification: those who decide read it, and it becomes part of the record.")
     chosen = policy_of(version=version, kind=kind, chosen=policy)
@@ -149,7 +152,10 @@ def approval_comment(*, request: ApprovalRequest, text: str, actor: User) -> App
     """Say something about a request. It decides nothing, and stays as it is."""
     said = text.strip()
     if not 1 <= len(said) <= MOST_COMMENT:
-        raise ApplicationError(f"Expected a comment of 1 to {MOST_COMMENT} characters, got {len(said)}.")
+        raise ApplicationError(
+            _("Expected a comment of 1 to %(most_comment)s characters, got %(n)s.")
+            % {"most_comment": MOST_COMMENT, "n": len(said)}
+        )
     with governed(action="approval.comment", actor=actor.id):
         return ApprovalComment.objects.create(request=request, author=actor, text=said)
 
@@ -214,7 +220,9 @@ def void_if_stale(request: ApprovalRequest) -> list[str]:
 
 
 def void_words(changed: list[str]) -> str:
-    return f"The content has changed since the request: {', '.join(changed)}. The request is void; make a new one."
+    return _("The content has changed since the request: %(changed)s. The request is void; make a new one.") % {
+        "changed": ", ".join(map(_, changed))
+    }
 
 
 def lock_version(version: Version) -> None:

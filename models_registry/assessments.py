@@ -6,6 +6,8 @@ import datetime as dt
 import uuid
 
 from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
 
 from core.context import governed
 from models_registry.models import Assessment, Model, Version
@@ -40,11 +42,13 @@ def lacks_assessment(version: Version) -> str:
 def lacks_words(version: Version, found: Assessment | None) -> str:
     if in_force(found):
         return ""
-    name = f"the data protection impact assessment of {version.model}"
-    todo = "under Data protection › Impact assessments, where one person writes and an ethics officer signs"
     if found is None:
-        return f"Nothing of {version.model} is deployed before {name} is signed (GDPR Art. 35): {todo}."
-    return (
-        f"Edition {found.edition} of {name} was due for review on {found.in_force_until:%d %B %Y}; until the next one "
-        f"is signed, nothing is deployed: {todo}."
-    )
+        return _(
+            "Nothing of %(model)s is deployed before the data protection impact assessment of it is signed (GDPR "
+            "Art. 35): under Data protection › Impact assessments, where one person writes and an ethics officer signs."
+        ) % {"model": version.model}
+    return _(
+        "Edition %(edition)s of the data protection impact assessment of %(model)s was due for review on %(day)s; "
+        "until the next one is signed, nothing is deployed: under Data protection › Impact assessments, where one "
+        "person writes and an ethics officer signs."
+    ) % {"edition": found.edition, "model": version.model, "day": date_format(found.in_force_until, "j F Y")}

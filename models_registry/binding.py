@@ -6,6 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
+
+from core.spoken import inside
+from core.tones import look_of
 from federation.domain.messages import digest
 from federation.models import Reconsideration
 from models_registry import fails
@@ -17,14 +22,14 @@ PERMISSION = "reconsideration"  # the data that it learned from are lent no more
 OUTSIDE = "external_"  # how the kinds begin of what outside boards found: shown to those who approve, never bound
 BOARD = OUTSIDE + "board"  # findings of a board's review that block: open until one that answers it passes
 PARTS = {  # what is bound, in words
-    "weights": "the weights of the quantum model",
-    "baseline": "the weights of the classical twin",
-    "config": "the configuration of the training run",
-    "manifests": "the data manifests of the sites",
-    "card": "the model card",
-    "audit": "the audit evidence",
-    "fails": "the checks that failed in earlier audits",
-    "policy": "the policy",
+    "weights": gettext_noop("the weights of the quantum model"),
+    "baseline": gettext_noop("the weights of the classical twin"),
+    "config": gettext_noop("the configuration of the training run"),
+    "manifests": gettext_noop("the data manifests of the sites"),
+    "card": gettext_noop("the model card"),
+    "audit": gettext_noop("the audit evidence"),
+    "fails": gettext_noop("the checks that failed in earlier audits"),
+    "policy": gettext_noop("the policy"),
 }
 
 
@@ -72,7 +77,7 @@ def changes(request: ApprovalRequest) -> list[str]:
     names = [*now, *(name for name in request.content if name not in now)]  # what is not bound at all has changed too
     changed = [PARTS.get(name, name) for name in names if now.get(name) != request.content.get(name)]
     if not changed and digest(request.content) != request.content_digest:
-        changed.append("the list of what is bound")
+        changed.append(gettext_noop("the list of what is bound"))
     return changed
 
 
@@ -80,36 +85,44 @@ def refusal(version: Version, kind: str) -> str:
     """Why this kind of use cannot be requested now; empty if it can."""
     audit = latest_audit(version)
     if audit is None:
-        return "This version was never audited. Start its pre-deployment audit first."
+        return _("This version was never audited. Start its pre-deployment audit first.")
     said = Evidence.Verdict(audit.verdict)
     if said == Evidence.Verdict.FAIL:
-        return "The audit's verdict is fail, which allows no use. Train a new version that passes."
+        return _("The audit's verdict is fail, which allows no use. Train a new version that passes.")
     if standing := fails.standing_of(version):
         return fails.words_of(standing)
-    words = said.replace("_", " ")
     if kind == ApprovalRequest.Kind.CLINICAL and said != Evidence.Verdict.PASS:
-        return f"The audit's verdict is {words}, which blocks clinical use; a shadow deployment may be requested."
+        return _(
+            "The audit's verdict is %(verdict)s, which blocks clinical use; a shadow deployment may be requested."
+        ) % {"verdict": inside(look_of(said).label)}
     if kind == ApprovalRequest.Kind.CLINICAL and _needs_certification(audit):
-        return "A quick audit cannot certify a model of high risk. Start a certification audit of this version first."
+        return _(
+            "A quick audit cannot certify a model of high risk. Start a certification audit of this version first."
+        )
     if lost := _lost_permission(version):
         return lost
     if blocked := blocked_by_board(version):
         return blocked
     if version.approval_requests.filter(kind=kind, state=ApprovalRequest.State.UNDER_REVIEW).exists():
-        return f"A request for {ApprovalRequest.Kind(kind).label.lower()} is already under review."
+        return _("A request for %(kind)s is already under review.") % {"kind": inside(ApprovalRequest.Kind(kind).label)}
     return ""
 
 
 def _lost_permission(version: Version) -> str:
     """Whether it learned from data that are lent no more, and what was decided on that."""
-    matters, lost = list(version.run.reconsiderations.all()), "It learned from data that are lent no more"
+    matters = list(version.run.reconsiderations.all())
     if not matters:
         return ""
     if any(matter.is_open for matter in matters):
-        return f"{lost}. It is to be decided first whether it is retrained or retired."
+        return _(
+            "It learned from data that are lent no more. It is to be decided first whether it is retrained or retired."
+        )
     if any(matter.choice == Reconsideration.Choice.RETIRE for matter in matters):
-        return f"{lost}, and it was decided to retire it."
-    return f"{lost}, and it was decided to retrain it. Train a new version without them."
+        return _("It learned from data that are lent no more, and it was decided to retire it.")
+    return _(
+        "It learned from data that are lent no more, and it was decided to retrain it. Train a new version without "
+        "them."
+    )
 
 
 def blocked_by_board(version: Version) -> str:
@@ -120,10 +133,10 @@ def blocked_by_board(version: Version) -> str:
     if not standing:
         return ""
     last = standing[-1].summary
-    return (
-        f"A {last['severity']} finding of {last['board']} blocks this version. Its owner has to mend it, and an "
-        "auditor to verify that."
-    )
+    return _(
+        "A %(severity)s finding of %(board)s blocks this version. Its owner has to mend it, and an auditor to verify "
+        "that."
+    ) % {"severity": _(str(last["severity"])), "board": last["board"]}
 
 
 def _needs_certification(audit: Evidence) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from accounts.models import User
 from core.context import by_the_platform, governed
@@ -63,8 +64,11 @@ class CardChanged(Conflict):
         names = ", ".join(clash.title for clash in both.clashes)
         told = [{"element": c.name, "before": c.before, "theirs": c.theirs, "mine": c.mine} for c in both.clashes]
         super().__init__(
-            f"Somebody else wrote edition {edition} meanwhile and changed the same parts in another way: {names}. "
-            "Nothing is saved yet: choose the words of each, and save again on that edition.",
+            _(
+                "Somebody else wrote edition %(edition)s meanwhile and changed the same parts in another way: "
+                "%(names)s. Nothing is saved yet: choose the words of each, and save again on that edition."
+            )
+            % {"edition": edition, "names": names},
             edition=edition, clashes=told,
         )  # fmt: skip
         self.edition, self.both = edition, both
@@ -73,7 +77,9 @@ class CardChanged(Conflict):
 def _edition(version: Version, number: int) -> Card:
     card = version.cards.filter(edition=number).first()
     if card is None:
-        raise ApplicationError(f"The card has no edition {number}; name the edition that you began from.")
+        raise ApplicationError(
+            _("The card has no edition %(number)s; name the edition that you began from.") % {"number": number}
+        )
     return card
 
 
@@ -102,7 +108,7 @@ def card_publish(*, card: Card, actor: User) -> CardPublication:
         approvals.lock_version(card.version)
         live = CardPublication.objects.select_for_update().filter(version=card.version_id, withdrawn_at=None).first()
         if live is not None and live.card_id == card.id:
-            raise Conflict(f"Edition {card.edition} is public already.")
+            raise Conflict(_("Edition %(edition)s is public already.") % {"edition": card.edition})
         if not card.content.get("evidence"):
             raise Conflict("This edition rests on no audit. Publish one that was written after the audit.")
         if live is not None:

@@ -77,9 +77,10 @@ def _written(request: HttpRequest, found: Version, form: CardForm) -> HttpRespon
         return _edit_page(request, found, again, status=409, refused=error.message, clashes=error.both.clashes)
     except Conflict as error:
         return _edit_page(request, found, form, status=409, refused=error.message)
-    words = f"Edition {made.edition} is written. Open requests on the old edition are void."
+    words = _("Edition %(edition)s is written. Open requests on the old edition are void.") % {"edition": made.edition}
     if base is not None and made.edition > base + 1:
-        words += f" It keeps what edition {made.edition - 1} changed meanwhile."
+        kept = _("It keeps what edition %(edition)s changed meanwhile.") % {"edition": made.edition - 1}
+        words = f"{words} {kept}"
     messages.success(request, words)
     return redirect("card", found.id)
 

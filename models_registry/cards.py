@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from core.errors import ApplicationError
 from models_registry.binding import OUTSIDE, latest_audit
 from models_registry.card_boundaries import boundaries_of
@@ -122,9 +124,15 @@ def clean_texts(texts: Mapping[str, Any]) -> dict[str, str]:
     out = {}
     for name, text in texts.items():
         if name not in WRITTEN:
-            raise ApplicationError(f"{name!r} cannot be written by hand. Expected some of: {', '.join(WRITTEN)}.")
+            raise ApplicationError(
+                _("%(name)s cannot be written by hand. Expected some of: %(written)s.")
+                % {"name": f"{name!r}", "written": ", ".join(WRITTEN)}
+            )
         if not isinstance(text, str) or len(text) > MOST_CHARACTERS:
-            raise ApplicationError(f"{name}: expected a text of at most {MOST_CHARACTERS} characters.")
+            raise ApplicationError(
+                _("%(name)s: expected a text of at most %(most_characters)s characters.")
+                % {"name": name, "most_characters": MOST_CHARACTERS}
+            )
         if text.strip():
             out[name] = text.strip()
     return out

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from accounts.models import Institution, Membership, User
 from core.context import governed
@@ -50,12 +51,16 @@ def delegate(*, officer: User, deputy: User, starts_at: datetime, ends_at: datet
         raise ApplicationError("Expected a beginning before an end that is still to come.")
     if ends_at - starts_at > timedelta(days=MOST_DAYS):
         raise ApplicationError(
-            f"Expected at most {MOST_DAYS} days; for longer, an administrator names another officer."
+            _("Expected at most %(most_days)s days; for longer, an administrator names another officer.")
+            % {"most_days": MOST_DAYS}
         )
     if deputy.id not in candidates(officer).values_list("id", flat=True):
         raise ApplicationError(
-            f"{deputy} cannot stand in: expected a clinician or an auditor of {held.institution} who is neither an "
-            "officer, nor an administrator, nor its site operator."
+            _(
+                "%(deputy)s cannot stand in: expected a clinician or an auditor of %(institution)s who is "
+                "neither an officer, nor an administrator, nor its site operator."
+            )
+            % {"deputy": deputy, "institution": held.institution}
         )
     with refusals_told(), governed(action="approval.delegate", actor=officer.id, reason=reason):
         User.objects.select_for_update(no_key=True).get(id=officer.id)

@@ -10,6 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+
 from federation.domain.messages import digest
 from models_registry.models import Evidence, Version
 
@@ -85,11 +88,21 @@ def digest_of(fails: Sequence[Fail]) -> str:
 def words_of(standing: Sequence[Fail]) -> str:
     """Why nothing can be requested while these stand."""
     last = standing[-1]
-    many = f" ({last.patients:,})" if last.patients else ""
-    return (
-        f"A fail stands: {last.title}, in the {last.tier} audit of {last.evidence.created_at:%d %b %Y}. It stands "
-        f"until an audit of at least that tier passes, this check included, with as many patients{many} or more."
+    said = (
+        _(
+            "A fail stands: %(check)s, in the %(tier)s audit of %(day)s. It stands until an audit of at least that "
+            "tier passes, this check included, with as many patients (%(n)s) or more."
+        )
+        if last.patients
+        else _(
+            "A fail stands: %(check)s, in the %(tier)s audit of %(day)s. It stands until an audit of at least that "
+            "tier passes, this check included, with as many patients or more."
+        )
     )
+    return said % {
+        "check": last.title, "tier": _(last.tier), "n": f"{last.patients or 0:,}",
+        "day": date_format(last.evidence.created_at, "j M Y"),
+    }  # fmt: skip
 
 
 def _failed(evidence: Evidence) -> list[Mapping[str, Any]]:

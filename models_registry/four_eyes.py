@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from django.conf import settings
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from accounts.models import Institution, User
 from core.errors import ApplicationError, Conflict, Forbidden
@@ -52,13 +53,19 @@ class Standing:
         out = []
         officers = settings.OFFICERS_REQUIRED - self.officers
         if officers > 0:
-            out.append(f"the approval of {officers} more ethics officer{'s' if officers > 1 else ''}")
+            out.append(
+                ngettext(
+                    "the approval of %(n)s more ethics officer", "the approval of %(n)s more ethics officers", officers
+                )
+                % {"n": officers}
+            )
         if self.institutions < settings.INSTITUTIONS_REQUIRED:
             out.append(
-                f"officers of {settings.INSTITUTIONS_REQUIRED} different institutions (so far {self.institutions})"
+                _("officers of %(n)s different institutions (so far %(so_far)s)")
+                % {"n": settings.INSTITUTIONS_REQUIRED, "so_far": self.institutions}
             )
         if not self.administrators:
-            out.append("then the approval of an administrator who is not the requester")
+            out.append(_("then the approval of an administrator who is not the requester"))
         return out
 
 
@@ -107,7 +114,10 @@ def capacity_among(
 def refuse_unsaid(decision: str, reason: str, choices: Collection[str] = Decision.values) -> None:
     """Refuse a decision that is none, or that gives no reason."""
     if decision not in choices:
-        raise ApplicationError(f"Expected a decision among {', '.join(choices)}, got {decision!r}.")
+        raise ApplicationError(
+            _("Expected a decision among %(choices)s, got %(decision)s.")
+            % {"choices": ", ".join(choices), "decision": f"{decision!r}"}
+        )
     if not reason.strip():
         raise ApplicationError("Give a reason: it becomes part of the record.")
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
+from django.utils.translation import gettext as _
 
 from core.errors import ApplicationError
 from federation.domain.data.dataset import UNKNOWN
@@ -89,13 +90,18 @@ def policy_of(*, version: Version, kind: str, chosen: Mapping[str, Any] | None =
         elif name in ranges:
             policy[name] = _checked(name, value, *ranges[name])
         else:
-            raise ApplicationError(f"Expected policy keys among {known}; got {name!r}.")
+            raise ApplicationError(
+                _("Expected policy keys among %(known)s; got %(name)s.") % {"known": known, "name": f"{name!r}"}
+            )
     return watched(version, policy, counts_of(version), {**chosen, **watch})
 
 
 def _checked_chain(value: Any) -> str:
     if value not in CHAIN:
-        raise ApplicationError(f"Policy chain: expected one of {', '.join(CHAIN)}; got {value!r}.")
+        raise ApplicationError(
+            _("Policy chain: expected one of %(chain)s; got %(value)s.")
+            % {"chain": ", ".join(CHAIN), "value": f"{value!r}"}
+        )
     return str(value)
 
 
@@ -103,7 +109,10 @@ def _checked_regimes(value: Any) -> list[str]:
     """The laws that the deployment is under, among the platform's: they decide which clocks an incident may start."""
     known = settings.REGULATORY_REGIMES
     if not isinstance(value, list) or any(name not in known for name in value):
-        raise ApplicationError(f"Policy regimes: expected a list of names among {', '.join(known)}; got {value!r}.")
+        raise ApplicationError(
+            _("Policy regimes: expected a list of names among %(known)s; got %(value)s.")
+            % {"known": ", ".join(known), "value": f"{value!r}"}
+        )
     return sorted(set(value))
 
 
@@ -111,14 +120,18 @@ def _checked_plan(value: Any) -> str:
     """What the ward does while the deployment is halted."""
     text = value.strip() if isinstance(value, str) else ""
     if not 10 <= len(text) <= MOST_PLAN or not text.replace("\n", "").replace("\r", "").isprintable():
-        raise ApplicationError(f"Policy downtime_plan: expected a text of 10 to {MOST_PLAN} printable characters.")
+        raise ApplicationError(
+            _("Policy downtime_plan: expected a text of 10 to %(most_plan)s printable characters.")
+            % {"most_plan": MOST_PLAN}
+        )
     return text
 
 
 def _checked_appeals(value: Any) -> str:
     if value not in APPEAL_OUTCOMES:
         raise ApplicationError(
-            f"Policy appeal_outcomes: expected one of {', '.join(APPEAL_OUTCOMES)}; got {str(value)[:80]!r}."
+            _("Policy appeal_outcomes: expected one of %(appeal_outcomes)s; got %(value)s.")
+            % {"appeal_outcomes": ", ".join(APPEAL_OUTCOMES), "value": f"{str(value)[:80]!r}"}
         )
     return str(value)
 
@@ -130,7 +143,10 @@ def _checked(name: str, value: Any, number: type, low: float, high: float) -> fl
     allowed = (int,) if number is int else (int, float)
     if isinstance(value, bool) or not isinstance(value, allowed) or not low <= value <= high:
         words = "a whole number" if number is int else "a number"
-        raise ApplicationError(f"Policy {name}: expected {words} from {low:g} to {high:g}, got {value!r}.")
+        raise ApplicationError(
+            _("Policy %(name)s: expected %(words)s from %(low)s to %(high)s, got %(value)s.")
+            % {"name": name, "words": words, "low": f"{low:g}", "high": f"{high:g}", "value": f"{value!r}"}
+        )
     return number(value)
 
 

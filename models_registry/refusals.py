@@ -6,16 +6,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from django.db import IntegrityError, InternalError
+from django.utils.translation import gettext, gettext_noop
 
 from core.errors import Conflict
 
 _CONSTRAINTS = {
-    "one_open_request": "A request of this kind is already under review for this version.",
-    "one_decision_each": "You have already decided on this request; a decision is never changed.",
-    "requester_does_not_decide": "The requester must not decide.",
-    "models_registry_deployment_approval_id_key": "This approval is already deployed.",
-    "report_issue_once": "Someone else has just asked for this report. Look at the list of reports.",
-    "card_edition_once": "Someone else has just written an edition of this card. Look at it and try again.",
+    "one_open_request": gettext_noop("A request of this kind is already under review for this version."),
+    "one_decision_each": gettext_noop("You have already decided on this request; a decision is never changed."),
+    "requester_does_not_decide": gettext_noop("The requester must not decide."),
+    "models_registry_deployment_approval_id_key": gettext_noop("This approval is already deployed."),
+    "report_issue_once": gettext_noop("Someone else has just asked for this report. Look at the list of reports."),
+    "card_edition_once": gettext_noop(
+        "Someone else has just written an edition of this card. Look at it and try again."
+    ),
 }
 
 
@@ -28,4 +31,6 @@ def refusals_told() -> Iterator[None]:
         diagnosis = getattr(error.__cause__, "diag", None)
         name = getattr(diagnosis, "constraint_name", None) or ""
         said = getattr(diagnosis, "message_primary", None) or str(error)
-        raise Conflict(_CONSTRAINTS.get(name, f"The database refused this: {said}.")) from error
+        raise Conflict(
+            _CONSTRAINTS.get(name) or gettext("The database refused this: %(said)s.") % {"said": said}
+        ) from error

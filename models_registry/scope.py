@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from core.errors import ApplicationError
 from models_registry.models import ApprovalRequest, Version
 
@@ -27,7 +29,10 @@ USES = {  # status -> what a request may be for
 def _sites(version: Version, kind: str, value: Any) -> list[str]:
     known = set(version.model.federation.participants.filter(is_active=True).values_list("site", flat=True))
     if not _texts(value) or not set(value) <= known:
-        raise ApplicationError(f"Policy sites: expected some of {', '.join(sorted(known))}; got {value!r}.")
+        raise ApplicationError(
+            _("Policy sites: expected some of %(known)s; got %(value)s.")
+            % {"known": ", ".join(sorted(known)), "value": f"{value!r}"}
+        )
     return sorted(set(value))
 
 
@@ -35,8 +40,11 @@ def _age(version: Version, kind: str, value: Any) -> list[int]:
     whole = isinstance(value, list | tuple) and len(value) == 2 and all(type(year) is int for year in value)
     if not whole or not 0 <= value[0] <= value[1] <= OLDEST:
         raise ApplicationError(
-            f"Policy age: expected two whole years from 0 to {OLDEST}, the lower one first, both included; "
-            f"got {value!r}."
+            _(
+                "Policy age: expected two whole years from 0 to %(oldest)s, the lower one first, both "
+                "included; got %(value)s."
+            )
+            % {"oldest": OLDEST, "value": f"{value!r}"}
         )
     return list(value)
 
@@ -45,15 +53,21 @@ def _devices(version: Version, kind: str, value: Any) -> list[str]:
     fits = _texts(value) and len(value) <= MOST_DEVICES
     if not fits or not all(name.strip() and len(name) <= MOST_CHARACTERS and name.isprintable() for name in value):
         raise ApplicationError(
-            f"Policy devices: expected 1 to {MOST_DEVICES} names of at most {MOST_CHARACTERS} characters, as requests "
-            f"name them; got {str(value)[:200]!r}."
+            _(
+                "Policy devices: expected 1 to %(most_devices)s names of at most %(most_characters)s "
+                "characters, as requests name them; got %(value)s."
+            )
+            % {"most_devices": MOST_DEVICES, "most_characters": MOST_CHARACTERS, "value": f"{str(value)[:200]!r}"}
         )
     return sorted({name.strip() for name in value})
 
 
 def _regulatory(version: Version, kind: str, value: Any) -> str:
     if value not in tuple(REGULATORY):
-        raise ApplicationError(f"Policy regulatory: expected one of {', '.join(REGULATORY)}; got {value!r}.")
+        raise ApplicationError(
+            _("Policy regulatory: expected one of %(regulatory)s; got %(value)s.")
+            % {"regulatory": ", ".join(REGULATORY), "value": f"{value!r}"}
+        )
     if value == "research" and kind == ApprovalRequest.Kind.CLINICAL:
         raise ApplicationError(
             "Policy regulatory: what is for research only is not used on patients. Request a shadow deployment, or "
@@ -75,8 +89,11 @@ def scope_words(policy: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What a policy limits, as terms and values; what it does not limit is said too."""
     age, status = policy.get("age"), policy.get("regulatory")
     return [
-        ("Sites", ", ".join(policy.get("sites") or []) or "every site of the federation"),
-        ("Age of the patient", f"{age[0]} to {age[1]} years" if age else "not limited"),
-        ("Scanner or device", ", ".join(policy.get("devices") or []) or "not limited"),
-        ("Regulatory status", REGULATORY.get(status or "", "not stated, so the use is not asked for")),
+        ("Sites", ", ".join(policy.get("sites") or []) or _("every site of the federation")),
+        (
+            "Age of the patient",
+            _("%(low)s to %(high)s years") % {"low": age[0], "high": age[1]} if age else _("not limited"),
+        ),
+        ("Scanner or device", ", ".join(policy.get("devices") or []) or _("not limited")),
+        ("Regulatory status", _(REGULATORY.get(status or "", "not stated, so the use is not asked for"))),
     ]

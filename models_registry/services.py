@@ -13,6 +13,7 @@ from core import artefacts, events
 from core.context import governed
 from core.errors import ApplicationError, Conflict
 from core.spoken import inside
+from core.tones import look_of
 from federation.models import Round, TrainingRun
 from models_registry import approvals
 from models_registry.approvals import approval_comment, approval_decide, approval_request, approval_withdraw
@@ -59,7 +60,9 @@ def version_create(*, run: TrainingRun, circuit: Mapping[str, Any] | None = None
     if found is not None:
         return found
     if run.state != TrainingRun.State.FINISHED:
-        raise Conflict(f"A version comes of a finished run; this one is {run.state}.")
+        raise Conflict(
+            _("A version comes of a finished run; this one is %(state)s.") % {"state": inside(look_of(run.state).label)}
+        )
     last = run.rounds.filter(state=Round.State.DONE).last()
     if last is None:
         raise Conflict("The run has no finished round, so there are no weights to register.")
@@ -116,13 +119,19 @@ def evidence_record(
         If this source already gave other evidence: results are never rewritten.
     """
     if verdict not in Evidence.Verdict.values:
-        raise ApplicationError(f"Expected a verdict among {', '.join(Evidence.Verdict.values)}, got {verdict!r}.")
+        raise ApplicationError(
+            _("Expected a verdict among %(values)s, got %(verdict)s.")
+            % {"values": ", ".join(Evidence.Verdict.values), "verdict": f"{verdict!r}"}
+        )
     with refusals_told(), governed(action="evidence.record", reason=f"{kind}: {verdict}"):
         approvals.lock_version(version)
         before = Evidence.objects.filter(kind=kind, source_id=source_id).first()
         if before is not None:
             if (before.version_id, before.digest, before.verdict) != (version.id, digest, verdict):
-                raise Conflict(f"The {kind} {source_id} is already on record with other results.")
+                raise Conflict(
+                    _("The %(kind)s %(source_id)s is already on record with other results.")
+                    % {"kind": kind, "source_id": source_id}
+                )
             return before
         evidence = Evidence.objects.create(
             version=version, kind=kind, source_id=source_id, verdict=verdict, digest=digest, summary=dict(summary)
@@ -170,7 +179,7 @@ def _deploy(request: ApprovalRequest, name: str, actor: User) -> Deployment:
         try:
             artefacts.get(weights)
         except artefacts.ArtefactError as error:
-            raise Conflict(f"The weights cannot be served: {error}.") from error
+            raise Conflict(_("The weights cannot be served: %(error)s.") % {"error": error}) from error
     deployment = Deployment.objects.create(
         version=version, approval=request, kind=request.kind, name=name, policy=request.policy, deployed_by=actor
     )
@@ -181,10 +190,16 @@ def _deploy(request: ApprovalRequest, name: str, actor: User) -> Deployment:
 def deployment_set_state(*, deployment: Deployment, state: str) -> Deployment:
     """Change the state if the transition exists; the caller holds the locks and has named actor and action."""
     if state not in Deployment.State.values:
-        raise ApplicationError(f"Expected a state among {', '.join(Deployment.State.values)}, got {state!r}.")
+        raise ApplicationError(
+            _("Expected a state among %(values)s, got %(state)s.")
+            % {"values": ", ".join(Deployment.State.values), "state": f"{state!r}"}
+        )
     allowed = Deployment.TRANSITIONS.get(Deployment.State(deployment.state), set())
     if state not in allowed:
-        raise Conflict(f"The deployment is {deployment.state}; from there it cannot become {state}.")
+        raise Conflict(
+            _("The deployment is %(state)s; from there it cannot become %(state_2)s.")
+            % {"state": inside(look_of(deployment.state).label), "state_2": state}
+        )
     deployment.state = state
     deployment.save(update_fields=["state"])
     return deployment

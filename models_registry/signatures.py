@@ -14,6 +14,7 @@ from django.conf import settings
 from django.core import signing
 from django.db import IntegrityError, transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from accounts.models import User
 from core.context import governed
@@ -80,7 +81,7 @@ def checked(
         expected = _statement(request, decision, reason, actor, acting, signed.salt, found["issued_at"])
         age = timezone.now() - datetime.fromisoformat(found["issued_at"])
     except (StatementError, ValueError, TypeError) as error:
-        raise Conflict(f"The statement cannot be used: {error}. Begin again.") from None
+        raise Conflict(_("The statement cannot be used: %(error)s. Begin again.") % {"error": error}) from None
     if expected != signed.statement:
         raise Conflict("What was signed is not this decision on this content. Begin again and sign the new statement.")
     if not -timedelta(minutes=5) < age < GOOD_FOR:
@@ -109,7 +110,7 @@ def key_that_signed(live: list[ReviewerKey], signed: Signed, *, context: bytes =
             return key
         except StatementError as error:
             refused = str(error)
-    raise Conflict(f"The signature was not accepted: {refused}.")
+    raise Conflict(_("The signature was not accepted: %(refused)s.") % {"refused": refused})
 
 
 def _statement(
@@ -156,7 +157,7 @@ def key_register(*, user: User, public_key: str, proof: str) -> ReviewerKey:
     try:
         verify_mldsa65(public_key.strip(), text.encode(), proof.strip(), context=POSSESSION)
     except StatementError as error:
-        raise ApplicationError(f"The key was not registered: {error}.") from None
+        raise ApplicationError(_("The key was not registered: %(error)s.") % {"error": error}) from None
     return _register(user, ReviewerKey.Kind.MLDSA65, public_key.strip())
 
 
@@ -194,7 +195,7 @@ def _register(user: User, kind: str, public_key: str) -> ReviewerKey:
     if not may_hold_a_key(user):
         raise Forbidden("Only those who decide on requests, or sign reports off, register a key.")
     if live_keys(user).count() >= MOST_KEYS:
-        raise Conflict(f"You have {MOST_KEYS} live keys; revoke one first.")
+        raise Conflict(_("You have %(most_keys)s live keys; revoke one first.") % {"most_keys": MOST_KEYS})
     try:
         with governed(action="approval.key.register", actor=user.id), transaction.atomic():
             return ReviewerKey.objects.create(user=user, kind=kind, public_key=public_key)

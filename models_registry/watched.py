@@ -11,6 +11,8 @@ from itertools import combinations, product
 from math import prod
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from core.errors import ApplicationError
 from models_registry.models import Version
 
@@ -92,18 +94,25 @@ def _checked_parts(wanted: Any, groups: Mapping[str, Sequence[str]]) -> list[tup
     """What the requester wants crossed."""
     expected = f"expected lists of two or three attributes among {', '.join(sorted(groups)) or 'none'}"
     if not isinstance(wanted, list):
-        raise ApplicationError(f"Policy intersections: {expected}; got {wanted!r}.")
+        raise ApplicationError(
+            _("Policy intersections: %(expected)s; got %(wanted)s.") % {"expected": expected, "wanted": f"{wanted!r}"}
+        )
     found = set()
     for parts in wanted:
         names = parts if isinstance(parts, list) else []
         known = all(isinstance(name, str) and name in groups for name in names)
         if not (known and 2 <= len(names) <= 3 and len(set(names)) == len(names)):
-            raise ApplicationError(f"Policy intersections: {expected}; got {parts!r}.")
+            raise ApplicationError(
+                _("Policy intersections: %(expected)s; got %(parts)s.") % {"expected": expected, "parts": f"{parts!r}"}
+            )
         found.add(tuple(sorted(names)))
     return sorted(found)
 
 
 def _some_of(key: str, value: Any, possible: Sequence[str]) -> list[str]:
     if not isinstance(value, list) or not all(isinstance(name, str) and name in possible for name in value):
-        raise ApplicationError(f"Policy {key}: expected a list of some of {', '.join(possible)}; got {value!r}.")
+        raise ApplicationError(
+            _("Policy %(key)s: expected a list of some of %(possible)s; got %(value)s.")
+            % {"key": key, "possible": ", ".join(possible), "value": f"{value!r}"}
+        )
     return sorted(set(value), key=list(possible).index)

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from django.utils.translation import gettext as _
 from fido2.server import Fido2Server
 from fido2.utils import websafe_encode
 from fido2.webauthn import (
@@ -61,7 +62,9 @@ def finish(state: dict[str, Any], credential: str, site: Site) -> str:
         response = RegistrationResponse.from_dict(json.loads(credential))
         made = _server(site).register_complete(state, response).credential_data
     except Exception as error:  # noqa: BLE001 - a browser's answer may be wrong in any way
-        raise ApplicationError(f"The security key was not registered: {error or type(error).__name__}.") from None
+        raise ApplicationError(
+            _("The security key was not registered: %(error)s.") % {"error": error or type(error).__name__}
+        ) from None
     if made is None:
         raise ApplicationError("The security key was not registered: its answer holds no key.")
     return base64.b64encode(bytes(made)).decode()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 
+from django.utils.translation import gettext as _
+
 from audits.typesetting import formats as f
 from audits.typesetting.blocks import Block, empty, facts, mono, paragraph, subheading, text
 from audits.typesetting.pdf import RenderError, typeset
@@ -33,7 +35,7 @@ def pdf(assessment: ImpactAssessment) -> bytes:
     try:
         return typeset(document, attachment=attachment, pictures={})
     except RenderError as error:
-        raise Conflict(f"The PDF cannot be typeset; the page has everything. {error}") from error
+        raise Conflict(_("The PDF cannot be typeset; the page has everything. %(error)s") % {"error": error}) from error
 
 
 def _cover(assessment: ImpactAssessment, digest: str) -> dict[str, object]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from accounts.models import User
 from core.context import governed
@@ -72,13 +73,19 @@ def assessment_save(
     """Save the sections of a draft; a person who saves has written, and does not sign."""
     for section in sections():
         if len(texts.get(section.key, "")) > MOST_TEXT:
-            raise ApplicationError(f"{section.title}: expected at most {MOST_TEXT:,} characters.")
+            raise ApplicationError(
+                _("%(section)s: expected at most %(most_text)s characters.")
+                % {"section": section.title, "most_text": f"{MOST_TEXT:,}"}
+            )
     with governed(action="assessment.save", actor=actor.pk):
         row = _draft(assessment)
         if row.revision != revision:
             raise Conflict(
-                f"Somebody saved this draft while you wrote: revision {row.revision} now, you began from {revision}. "
-                "Nothing of yours was saved or lost: compare with the page, then save again."
+                _(
+                    "Somebody saved this draft while you wrote: revision %(revision)s now, you began from "
+                    "%(revision_2)s. Nothing of yours was saved or lost: compare with the page, then save again."
+                )
+                % {"revision": row.revision, "revision_2": revision}
             )
         row.sections = {section.key: texts.get(section.key, "").strip() for section in sections()}
         row.written_by, row.revision = actor, row.revision + 1
@@ -105,7 +112,9 @@ def assessment_sign(*, assessment: ImpactAssessment, revision: int, actor: User)
         if row.revision != revision:
             raise Conflict("The draft was changed since you read it. Read it again, then sign.")
         if lacking := missing(row.sections):
-            raise Conflict(f"Not complete: {', '.join(section.title for section in lacking)}.")
+            raise Conflict(
+                _("Not complete: %(lacking)s.") % {"lacking": ", ".join(section.title for section in lacking)}
+            )
         now = timezone.now()
         row.facts = assessment_facts(row.model)
         row.state, row.signed_by, row.signed_at = State.SIGNED, actor, now

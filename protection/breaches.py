@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from accounts.models import Institution, User
 from audits.domain.incidents.clocks import Clock, verdict, why_not
@@ -107,8 +108,11 @@ def breach_facts(*, breach: Breach, revision: int, actor: User, **facts: Any) ->
         row = _locked(breach)
         if row.revision != revision:
             raise Conflict(
-                f"Somebody changed these facts while you wrote: revision {row.revision} now, you began from "
-                f"{revision}. Nothing was saved: look at the page, then enter yours again."
+                _(
+                    "Somebody changed these facts while you wrote: revision %(revision)s now, you began from "
+                    "%(revision_2)s. Nothing was saved: look at the page, then enter yours again."
+                )
+                % {"revision": row.revision, "revision_2": revision}
             )
         for name in FACTS:
             setattr(row, name, facts[name])
@@ -138,7 +142,8 @@ def breach_answer(
         )
     if answer == Answer.NOTIFIED and (done_at is None or not breach.aware_at <= done_at <= timezone.now()):
         raise ApplicationError(
-            f"Expected the moment of the notification, between {breach.aware_at:%d %b %Y, %H:%M} UTC and now."
+            _("Expected the moment of the notification, between %(aware_at)s UTC and now.")
+            % {"aware_at": f"{breach.aware_at:%d %b %Y, %H:%M}"}
         )
     with governed(action=f"breach.{answer}", actor=actor.pk):
         row = _locked(breach)
@@ -154,7 +159,8 @@ def breach_close(*, breach: Breach, actor: User) -> Breach:
         row = _locked(breach)
         if open_ := [view.duty.article for view in duties_of(row) if view.running]:
             raise Conflict(
-                f"Answer every duty first: {', '.join(open_)} still run. What is not known does not stop one."
+                _("Answer every duty first: %(open)s still run. What is not known does not stop one.")
+                % {"open": ", ".join(open_)}
             )
         row.closed_at, row.closed_by = timezone.now(), actor
         row.save(update_fields=["closed_at", "closed_by"])

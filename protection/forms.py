@@ -5,6 +5,7 @@ from typing import Any
 
 from django import forms
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from accounts.erasure import Ground
 from accounts.models import Institution, User
@@ -63,7 +64,9 @@ class AssessmentForm(forms.Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for section in sections():
-            help_text = f"{section.asks} ({section.article}; at least {section.least} characters). Name nobody."
+            help_text = _("%(asks)s (%(article)s; at least %(least)s characters). Name nobody.") % {
+                "asks": _(section.asks), "article": section.article, "least": section.least,
+            }  # fmt: skip
             self.fields[section.key] = _text(section.title, help_text, rows=5, required=False, most=20_000)
 
     @property

@@ -90,7 +90,8 @@ def _assessments(user: Any) -> Iterator[ProtectionNeed]:
     for view in models_of(user):
         if view.needs_one and view.model.pk in waiting:
             yield ProtectionNeed(
-                f"An impact assessment is missing: {view.model}", "An approved request waits for it to be deployed.",
+                _("An impact assessment is missing: %(model)s") % {"model": view.model},
+                _("An approved request waits for it to be deployed."),
                 reverse("assessments"), "warn", waiting[view.model.pk],
             )  # fmt: skip
         elif view.draft is not None and not missing(view.draft.sections) and view.draft.written_by_id != user.pk:

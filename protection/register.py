@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
 
 from accounts.models import Institution, User
 from core.context import governed
@@ -99,12 +100,16 @@ def note_save(
     for field, text in content.items():
         if len(text) > MOST_TEXT:
             raise ApplicationError(
-                f"{note_fields()[field]}: expected at most {MOST_TEXT:,} characters, got {len(text):,}."
+                _("%(note_fields)s: expected at most %(most_text)s characters, got %(n)s.")
+                % {"note_fields": note_fields()[field], "most_text": f"{MOST_TEXT:,}", "n": f"{len(text):,}"}
             )
     newest = ProcessingNote.objects.filter(activity=activity.key, institution=institution).first()
     told = Conflict(
-        f"Somebody saved this while you wrote: it is not revision {revision} any more. Nothing of yours was saved or "
-        "lost: compare with the page, then save again."
+        _(
+            "Somebody saved this while you wrote: it is not revision %(revision)s any more. Nothing of "
+            "yours was saved or lost: compare with the page, then save again."
+        )
+        % {"revision": revision}
     )
     if (newest.revision if newest else 0) != revision:
         raise told

@@ -11,6 +11,8 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
 
 from accounts.erasure import Receipt, patient_erase
 from accounts.models import Institution, User
@@ -22,6 +24,7 @@ from core.capture import record
 from core.context import governed
 from core.errors import ApplicationError, Conflict, Forbidden
 from core.roles import Role
+from core.spoken import inside, spoken
 from models_registry.models import Deployment
 from protection.domain.deadlines import due
 from protection.models import RequestStep, SubjectRequest
@@ -41,7 +44,9 @@ def request_record(
     if Role.ETHICS_OFFICER not in actor.roles_at(institution.pk):
         raise Forbidden("Requests are handled by ethics officers of the patient's own hospital.")
     if received_on > timezone.now().date():
-        raise ApplicationError(f"Expected a day that is not in the future, got {received_on}.")
+        raise ApplicationError(
+            _("Expected a day that is not in the future, got %(received_on)s.") % {"received_on": received_on}
+        )
     if not reference.strip() or not patient.strip():
         raise ApplicationError("Give your own number of the matter, and the number under which you send the patient.")
     with governed(action="subject.receive", actor=actor.pk):
@@ -66,7 +71,10 @@ def deadline_extend(*, request: SubjectRequest, text: str, actor: User) -> Subje
     with governed(action="subject.extend", actor=actor.pk):
         row = _locked(request, actor)
         if row.extended:
-            raise Conflict(f"The time was extended already; it ends on {row.due_on:%d %B %Y}.")
+            raise Conflict(
+                _("The time was extended already; it ends on %(due_on)s.")
+                % {"due_on": date_format(row.due_on, "j F Y")}
+            )
         if row.overdue:
             raise Conflict("The first month is over: it can be extended within it only.")
         _step(row, "extended", _said(text, "Say why: complexity or number of the requests."), actor)
@@ -230,9 +238,12 @@ def _locked(request: SubjectRequest, actor: User, state: SubjectRequest.State | 
     row = SubjectRequest.objects.select_for_update(of=("self",)).get(pk=request.pk)
     _refuse_stranger(row, actor)
     if not row.is_open:
-        raise Conflict(f"This request is {row.get_state_display().lower()} already.")
+        raise Conflict(_("This request is %(state)s already.") % {"state": inside(row.get_state_display())})
     if state is not None and row.state != state:
-        raise Conflict(f"Expected the request to be: {state.label}. It is: {row.get_state_display()}.")
+        raise Conflict(
+            _("Expected the request to be: %(state)s. It is: %(state_2)s.")
+            % {"state": spoken(state.label), "state_2": spoken(row.get_state_display())}
+        )
     return row
 
 

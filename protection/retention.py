@@ -46,7 +46,7 @@ class InForce:
     @property
     def period(self) -> str:
         if self.record.key == "predictions":
-            return f"{settings.RETENTION_MONTHS} months, or a deployment's own"
+            return _("%(n)s months, or a deployment's own") % {"n": settings.RETENTION_MONTHS}
         if self.record.key == "decisions":
             return period(round(settings.DECISION_RETENTION_DAYS))
         return "not held" if self.record.action == "none" else period(self.days)
@@ -149,10 +149,21 @@ def rule_set(*, record: RecordClass, days: int, legal_basis: str, reason: str, a
         If it is under what the law says, or without a basis or a reason.
     """
     if not record.may_be_set:
-        raise ApplicationError(f"{record.title}: the period is not set here. {record.where}".strip())
+        raise ApplicationError(
+            (
+                _("%(record)s: the period is not set here. %(where)s") % {"record": record.title, "where": record.where}
+            ).strip()
+        )
     if not record.least_days <= days <= LONGEST_DAYS:
         raise ApplicationError(
-            f"{record.title}: expected {record.least_days:,} to {LONGEST_DAYS:,} days, got {days:,}. {record.basis}."
+            _("%(record)s: expected %(least_days)s to %(longest_days)s days, got %(days)s. %(basis)s.")
+            % {
+                "record": record.title,
+                "least_days": f"{record.least_days:,}",
+                "longest_days": f"{LONGEST_DAYS:,}",
+                "days": f"{days:,}",
+                "basis": record.basis,
+            }
         )
     if not legal_basis.strip() or not reason.strip():
         raise ApplicationError("State the legal basis of the period, and why it is set.")
@@ -166,7 +177,10 @@ def hold_place(*, record: RecordClass | None, ends_on: date, reason: str, actor:
     """Suspend removal of a class (none: of everything) until a day."""
     today = timezone.now().date()
     if not today <= ends_on <= today + LONGEST_HOLD:
-        raise ApplicationError(f"Expected a last day between {today} and {today + LONGEST_HOLD}, got {ends_on}.")
+        raise ApplicationError(
+            _("Expected a last day between %(today)s and %(today_2)s, got %(ends_on)s.")
+            % {"today": today, "today_2": today + LONGEST_HOLD, "ends_on": ends_on}
+        )
     if not reason.strip():
         raise ApplicationError("Say why: a matter, a court, an authority. It becomes part of the record.")
     with governed(action="hold.place", actor=actor.pk, reason=reason.strip()):

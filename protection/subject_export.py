@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from accounts.models import User
 from audits.runtime.models import Appeal, Outcome, Prediction, Review
@@ -46,7 +47,8 @@ def export(request: SubjectRequest, actor: User) -> dict[str, Any]:
     rows = list(predictions_of(request, actor)[: MOST + 1])
     if len(rows) > MOST:
         raise ApplicationError(
-            f"Expected at most {MOST:,} predictions of one patient; there are more. Check the number."
+            _("Expected at most %(most)s predictions of one patient; there are more. Check the number.")
+            % {"most": f"{MOST:,}"}
         )
     deployments = Deployment.objects.select_related("version__model__federation").in_bulk(
         {r.deployment_id for r in rows}
@@ -113,7 +115,7 @@ def pdf(content: dict[str, Any]) -> bytes:
     try:
         return typeset({"cover": cover, "sections": sections}, attachment=attachment, pictures={})
     except RenderError as error:
-        raise Conflict(f"The PDF cannot be typeset; the JSON has everything. {error}") from error
+        raise Conflict(_("The PDF cannot be typeset; the JSON has everything. %(error)s") % {"error": error}) from error
 
 
 def _about(content: dict[str, Any]) -> Block:

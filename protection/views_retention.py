@@ -10,6 +10,7 @@ from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.access import requires
@@ -45,9 +46,13 @@ def retention_execute(request: HttpRequest) -> HttpResponse:
     done = service.execute(actor=user_of(request))
     removed, failed = sum(row.total for row in done), [row.record_class for row in done if row.error]
     if failed:
-        messages.error(request, f"Could not be carried out for: {', '.join(failed)}. The rest is done.")
+        messages.error(
+            request, _("Could not be carried out for: %(failed)s. The rest is done.") % {"failed": ", ".join(failed)}
+        )
     else:
-        messages.success(request, f"The schedule is carried out: {removed:,} rows and files.")
+        messages.success(
+            request, _("The schedule is carried out: %(removed)s rows and files.") % {"removed": f"{removed:,}"}
+        )
     return redirect("retention")
 
 
@@ -66,7 +71,7 @@ def retention_rule(request: HttpRequest, key: str) -> HttpResponse:
         except ApplicationError as error:
             form.add_error(None, error.message)
         else:
-            messages.success(request, f"{rule.record.title}: the period is set.")
+            messages.success(request, _("%(record)s: the period is set.") % {"record": rule.record.title})
             return redirect("retention")
     context = {
         "tabs": tabs("retention"), "rule": rule, "form": form, "least": period(rule.record.least_days),

@@ -14,6 +14,7 @@ from typing import Any
 
 from django.conf import settings
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from core.capture import record
 from core.context import governed
@@ -100,7 +101,8 @@ def bundle_build(
     chosen = sorted(entries, key=lambda entry: entry.seq)
     if not 1 <= len(chosen) <= MAX_ENTRIES:
         raise ApplicationError(
-            f"Expected 1 to {MAX_ENTRIES} entries for a bundle, got {len(chosen)}. For more, export the log."
+            gettext("Expected 1 to %(max_entries)s entries for a bundle, got %(n)s. For more, export the log.")
+            % {"max_entries": MAX_ENTRIES, "n": len(chosen)}
         )
     data = write_bundle(_bundle(chosen, subject, redact, tuple(rows), since))
     with governed(action="ledger.bundle", actor=actor):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.utils.dateparse import parse_datetime
+from django.utils.translation import gettext as _
 
 from core.charts import Chart, Series, line_chart
 from core.models import DomainEvent
@@ -112,7 +113,7 @@ def completeness_chart() -> Chart | None:
     if len(points) < 2:
         return None
     return line_chart(
-        [Series("Rows that the log gives exactly", points)], title="Completeness at each measurement",
+        [Series(_("Rows that the log gives exactly"), points)], title="Completeness at each measurement",
         x_label="Measured (UTC)", y_label="Per cent of rows", y_range=(99.0, 100.0), size="s", key="completeness",
     )  # fmt: skip
 

@@ -16,11 +16,13 @@ from django.conf import settings
 from django.db import IntegrityError, connection, transaction
 from django.db.models import Case, Q, QuerySet, When
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from accounts.models import User
 from core.context import governed
 from core.errors import ApplicationError, Conflict, Forbidden, NotFound
 from core.roles import Role
+from core.spoken import inside
 from provenance.domain.decision import (
     LEADS,
     NOBODY,
@@ -178,7 +180,10 @@ def _content(object_id: str, expected: str | None, actor: User) -> str:
     if digest is None:
         raise NoSuchSubject("Nothing approved that you may see has this identifier. Expected a deployment's.")
     if expected not in (None, digest):
-        raise Conflict(f"Expected a decision on the approved content, {digest}; got {expected}. Review what changed.")
+        raise Conflict(
+            _("Expected a decision on the approved content, %(digest)s; got %(expected)s. Review what changed.")
+            % {"digest": digest, "expected": expected}
+        )
     return digest
 
 
@@ -244,16 +249,25 @@ def decision_sign(*, decision: ChainDecision, signature: str, actor: User) -> De
     address = signer_of(message_of(decision).digest(), signature)
     if not OfficerKey.objects.filter(user=actor, address=address, revoked_at__isnull=True).exists():
         raise Forbidden(
-            f"Expected a signature of this decision by your own registered key; it is {address}'s. Either another "
-            "key signed, or it signed something else."
+            _(
+                "Expected a signature of this decision by your own registered key; it is %(address)s's. Either "
+                "another key signed, or it signed something else."
+            )
+            % {"address": address}
         )
     _check_signer(decision, actor, address)
     with governed(action="decision.sign", actor=actor.id):
         locked = ChainDecision.objects.select_for_update().get(id=decision.id)
         if locked.state not in (ChainDecision.State.OPEN, ChainDecision.State.READY):
-            raise Conflict(f"The decision is {locked.get_state_display().lower()}: it takes no more signatures.")
+            raise Conflict(
+                _("The decision is %(state)s: it takes no more signatures.")
+                % {"state": inside(locked.get_state_display())}
+            )
         if locked.expires_at <= timezone.now():
-            raise Conflict(f"The decision expired at {locked.expires_at:%Y-%m-%d %H:%M} UTC; open a new one.")
+            raise Conflict(
+                _("The decision expired at %(expires_at)s UTC; open a new one.")
+                % {"expires_at": f"{locked.expires_at:%Y-%m-%d %H:%M}"}
+            )
         if locked.signatures.filter(Q(officer=actor) | Q(address=address)).exists():
             raise Conflict("You have signed this decision.")
         made = DecisionSignature.objects.create(
@@ -289,8 +303,11 @@ def decisions_ready() -> QuerySet[ChainDecision]:
 def _opener(actor: User, verdict: Verdict) -> OfficerKey:
     wanted = Role.ADMINISTRATOR if verdict is Verdict.PROPOSE else Role.ETHICS_OFFICER
     if wanted not in actor.roles:
-        who = "an administrator proposes" if verdict is Verdict.PROPOSE else "an ethics officer decides"
-        raise Forbidden(f"On the chain {who}; your role does not allow to {verdict.name.lower()}.")
+        who = _("an administrator proposes") if verdict is Verdict.PROPOSE else _("an ethics officer decides")
+        raise Forbidden(
+            _("On the chain %(who)s; your role does not allow to %(verdict)s.")
+            % {"who": who, "verdict": verdict.name.lower()}
+        )
     key = live_key(actor.id)
     if key is None:
         raise Forbidden("Register the address of your key first; a decision on the chain is signed by a key of yours.")
@@ -313,17 +330,22 @@ def _check_state(verdict: Verdict, known: SubjectView | None) -> None:
     state = known.state if known else SubjectState.NONE
     if (state, verdict) not in LEADS:
         raise Conflict(
-            f"On the chain this is {state.name.lower()} as far as is known here, so there is nothing to "
-            f"{verdict.name.lower()}."
+            _("On the chain this is %(state)s as far as is known here, so there is nothing to %(verdict)s.")
+            % {"state": state.name.lower(), "verdict": verdict.name.lower()}
         )
 
 
 def _checked(rationale: str, expires_in: timedelta) -> str:
     text = rationale.strip()
     if not 1 <= len(text) <= MOST_RATIONALE:
-        raise ApplicationError(f"Expected a rationale of 1 to {MOST_RATIONALE} characters, got {len(text)}.")
+        raise ApplicationError(
+            _("Expected a rationale of 1 to %(most_rationale)s characters, got %(n)s.")
+            % {"most_rationale": MOST_RATIONALE, "n": len(text)}
+        )
     if not SHORTEST <= expires_in <= LONGEST:
-        raise ApplicationError(f"Expected an expiry in ten minutes to sixty days, got {expires_in}.")
+        raise ApplicationError(
+            _("Expected an expiry in ten minutes to sixty days, got %(expires_in)s.") % {"expires_in": expires_in}
+        )
     return text
 
 

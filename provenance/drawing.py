@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from django.utils.translation import gettext as _
+
 from core.charts import Chart, Series, line_chart
 from core.charts.svg import Canvas, Table, moment, short
 from provenance.models import Anchor
@@ -35,15 +37,15 @@ def proof_chart(evidence: Evidence, *, anchor_words: str, witness_words: str) ->
         _edges(canvas, step, places[number], places[number + 1])
     _edge(canvas, MIDDLE, places[-1] - HIGH / 2, MIDDLE, TOP, good)
     _node(canvas, MIDDLE, leaf_y, evidence.leaf_hash, "s1" if steps else _tone(good))
-    canvas.text("c-strong", MIDDLE, leaf_y + HIGH / 2 + 17, f"Entry {entry.seq}", "middle")
+    canvas.text("c-strong", MIDDLE, leaf_y + HIGH / 2 + 17, _("Entry %(n)s") % {"n": entry.seq}, "middle")
     for number, step in enumerate(steps, start=1):
         is_root = number == len(steps)
         _node(canvas, MIDDLE, places[number], step.gives, _tone(good) if is_root else "s1")
         _sibling(canvas, step, places[number - 1])
     if steps:
-        canvas.text("c-strong", MIDDLE + BOX / 2 + 8, places[-1] + 4, "Root")
-    title = f"From entry {entry.seq} to the signed root"
-    table = Table(("Step", "Sibling stands", "Sibling", "Gives"), tuple(_line(step) for step in steps))
+        canvas.text("c-strong", MIDDLE + BOX / 2 + 8, places[-1] + 4, _("Root"))
+    title = _("From entry %(n)s to the signed root") % {"n": entry.seq}
+    table = Table((_("Step"), _("Sibling stands"), _("Sibling"), _("Gives")), tuple(_line(step) for step in steps))
     said = _description(evidence, checkpoint.size, anchor_words, witness_words)
     return canvas.finish(title=title, description=said, table=table, size="s", key="proof")
 
@@ -56,8 +58,8 @@ def _checkpoint(canvas: Canvas, size: int, good: bool, anchor: str, witness: str
     tone = _tone(good)
     canvas.shape("rect", f"c-band {tone}", x=20, y=4, width=WIDTH - 40, height=TOP - 4, rx=10)
     canvas.shape("rect", f"c-whisker {tone}", x=20, y=4, width=WIDTH - 40, height=TOP - 4, rx=10)
-    canvas.text("c-strong", MIDDLE, 28, f"Signed checkpoint of {size:,} entries", "middle")
-    told = "Root computed = root signed" if good else "The computed root is not the signed one"
+    canvas.text("c-strong", MIDDLE, 28, _("Signed checkpoint of %(size)s entries") % {"size": f"{size:,}"}, "middle")
+    told = _("Root computed = root signed") if good else _("The computed root is not the signed one")
     canvas.text(f"c-tone-text {tone}", MIDDLE, 48, told, "middle")
     canvas.text("c-label", MIDDLE, 70, short(witness, WIDTH - 60), "middle")
     canvas.text("c-label", MIDDLE, 90, short(anchor, WIDTH - 60), "middle")
@@ -93,13 +95,21 @@ def _line(step: Step) -> tuple[str, ...]:
 
 
 def _description(evidence: Evidence, size: int, anchor_words: str, witness_words: str) -> str:
-    sides = ", ".join(step.side for step in evidence.steps) or "none: the leaf is the whole tree"
-    told = "equals" if not evidence.problems else "does not equal"
-    return (
-        f"On its way up, the hash of the leaf is joined with {len(evidence.steps)} siblings (from below: {sides}). "
-        f"The root that comes out {told} the one in the signed checkpoint of {size} entries. {witness_words}. "
-        f"{anchor_words}."
+    said = (
+        _(
+            "On its way up, the hash of the leaf is joined with %(n)s siblings (from below: %(sides)s). The root that "
+            "comes out does not equal the one in the signed checkpoint of %(size)s entries. %(witness)s. %(anchor)s."
+        )
+        if evidence.problems
+        else _(
+            "On its way up, the hash of the leaf is joined with %(n)s siblings (from below: %(sides)s). The root that "
+            "comes out equals the one in the signed checkpoint of %(size)s entries. %(witness)s. %(anchor)s."
+        )
     )
+    return said % {
+        "n": len(evidence.steps), "size": size, "witness": witness_words, "anchor": anchor_words,
+        "sides": ", ".join(_(step.side) for step in evidence.steps) or _("none: the leaf is the whole tree"),
+    }  # fmt: skip
 
 
 # --- the chain's lag -----------------------------------------------------------------------------------------------
@@ -116,13 +126,15 @@ def anchor_charts(anchors: Sequence[Anchor]) -> list[Chart]:
     seconds = [(at, (at - anchor.checkpoint.created_at).total_seconds()) for anchor, at in done]
     pairs = zip(done, done[1:], strict=False)
     entries = [(at, float(later.checkpoint_id - earlier.checkpoint_id)) for (earlier, _), (later, at) in pairs]
-    since = f"The last {len(done)} anchors, the newest final on {moment(done[-1][1])} UTC."
+    since = _("The last %(n)s anchors, the newest final on %(day)s UTC.") % {"n": len(done), "day": moment(done[-1][1])}
+    took = _("The newest took %(n)s seconds.") % {"n": f"{seconds[-1][1]:.1f}"}
+    brought = _("The newest brought %(n)s entries.") % {"n": f"{entries[-1][1]:.0f}"} if entries else ""
     charts = [
-        line_chart([Series("Seconds", seconds)], title="Seconds from the signature to a final anchor",
-                   description=f"{since} The newest took {seconds[-1][1]:.1f} seconds.", x_label="Final at (UTC)",
+        line_chart([Series(_("Seconds"), seconds)], title="Seconds from the signature to a final anchor",
+                   description=f"{since} {took}", x_label="Final at (UTC)",
                    y_label="Seconds", y_range=(0.0, 1.0), size="s", key="anchor-seconds"),
-        line_chart([Series("Entries", entries)], title="Entries that came with an anchor",
-                   description=f"{since} The newest brought {entries[-1][1]:.0f} entries.", x_label="Final at (UTC)",
+        line_chart([Series(_("Entries"), entries)], title="Entries that came with an anchor",
+                   description=f"{since} {brought}", x_label="Final at (UTC)",
                    y_label="Entries", y_range=(0.0, 1.0), size="s", key="anchor-entries"),
     ]  # fmt: skip
     return charts if len(entries) > 1 else charts[:1]

@@ -12,6 +12,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from accounts.models import ApiKey, User
 from core import vault
@@ -25,7 +27,7 @@ from provenance.presentation import OPERATIONS, tables
 
 PLATFORM, NOBODY = "platform", "nobody"  # as an actor: no person; neither a person nor an action
 PROTECTED = ("actor", "action", "request")
-WHY_PROTECTED = (
+WHY_PROTECTED = gettext_noop(
     "Actor, action and request stand in the protected content of an entry, so only people of the platform itself, who "
     "may read every content, search by them. A pseudonym is public, and everybody can search for it."
 )
@@ -150,8 +152,11 @@ def _by_actor(bodies: QuerySet[Body], actor: str) -> QuerySet[Body]:
         return bodies.filter(actor=uuid.UUID(actor))
     except ValueError:
         raise BadSearch(
-            f"Expected a pseudonym (psn: and 32 digits), an identifier, {PLATFORM} or {NOBODY} as actor, "
-            f"got {actor[:60]!r}."
+            _(
+                "Expected a pseudonym (psn: and 32 digits), an identifier, %(platform)s or %(nobody)s as "
+                "actor, got %(actor)s."
+            )
+            % {"platform": PLATFORM, "nobody": NOBODY, "actor": f"{actor[:60]!r}"}
         ) from None
 
 
@@ -185,17 +190,21 @@ def understand(text: str, criteria: Criteria, *, user: Any) -> Understood:
         if Entry.objects.filter(seq=seq).exists():
             return Understood(criteria, seq=seq)
     if _PSEUDONYM.fullmatch(text.lower()):
-        return Understood(replace(criteria, actor=text.lower()), words=f"the pseudonym {text.lower()}")
+        return Understood(
+            replace(criteria, actor=text.lower()), words=_("the pseudonym %(text)s") % {"text": text.lower()}
+        )
     if Entry.objects.filter(object_id=text).exists():
-        return Understood(replace(criteria, object=text), words=f"the identifier {text}")
+        return Understood(replace(criteria, object=text), words=_("the identifier %(text)s") % {"text": text})
     for table, name in tables().items():
         if text.lower() in {table, name.lower()}:
-            return Understood(replace(criteria, table=table), words=f"the record {name}")
+            return Understood(replace(criteria, table=table), words=_("the record %(name)s") % {"name": _(name)})
     for operation, name in OPERATIONS.items():
         if text.lower() in {operation.lower(), name.lower()}:
-            return Understood(replace(criteria, operation=operation), words=f"the operation {name}")
+            return Understood(
+                replace(criteria, operation=operation), words=_("the operation %(name)s") % {"name": _(name)}
+            )
     if match:
-        raise BadSearch(f"The ledger has no entry {match[1]}, and nothing with that identifier.")
+        raise BadSearch(_("The ledger has no entry %(match)s, and nothing with that identifier.") % {"match": match[1]})
     if not _REQUEST.fullmatch(text):
         raise BadSearch(
             "This is no entry number, no identifier in the ledger, no pseudonym, no kind of record and no request id."
@@ -205,4 +214,4 @@ def understand(text: str, criteria: Criteria, *, user: Any) -> Understood:
             "The ledger holds nothing with this identifier. If it is the id of a request: that stands in the protected "
             "content, which people of the platform itself search."
         )
-    return Understood(replace(criteria, request=text), words=f"the request {text}")
+    return Understood(replace(criteria, request=text), words=_("the request %(text)s") % {"text": text})

@@ -5,12 +5,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext_noop
 
 from provenance.exploring import PROTECTED, Criteria
 from provenance.presentation import OPERATIONS, tables
 
 _MOMENT = re.compile(r"(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2})(:\d{2})?)?(?:\s*(?:Z|UTC))?")
-_SHAPE = "Expected a time in UTC such as 2026-03-01 or 2026-03-01 14:30."
+_SHAPE = gettext_noop("Expected a time in UTC such as 2026-03-01 or 2026-03-01 14:30.")
 
 
 class MomentField(forms.CharField):

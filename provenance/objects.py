@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from core.errors import ApplicationError, NotFound
 from provenance.bodies import LEDGER_TABLES, READING, may_read_body
 from provenance.bundles import object_bundle
@@ -61,7 +63,7 @@ def about(object_id: str) -> About:
     entries = entries_about(object_id)
     first, newest = entries.order_by("seq").first(), entries.order_by("-seq").first()
     if first is None or newest is None:
-        raise NotInLedger(f"The ledger holds no entry about {object_id[:80]!r}.")
+        raise NotInLedger(_("The ledger holds no entry about %(object_id)s.") % {"object_id": f"{object_id[:80]!r}"})
     known = set(entries.order_by().values_list("table", flat=True).distinct())
     names = sorted(known, key=lambda name: (name in LEDGER_TABLES, name))
     words = {name: tables().get(name, name) for name in names}
@@ -99,12 +101,19 @@ def bundle_for(*, object_id: str, table: str | None, user: Any) -> bytes:
     found = about(object_id)
     table = table or found.table
     if table not in found.tables:
-        raise NotInLedger(f"The ledger holds no entry about {object_id[:80]!r} in {table[:80]!r}.")
+        raise NotInLedger(
+            _("The ledger holds no entry about %(object_id)s in %(table)s.")
+            % {"object_id": f"{object_id[:80]!r}", "table": f"{table[:80]!r}"}
+        )
     entries = Entry.objects.filter(table=table, object_id=object_id)
     if entries.order_by()[: MOST + 1].count() > MOST:
         raise TooMany(
-            f"The ledger holds more than {MOST:,} entries about this, too many to bundle while you wait. Ask the "
-            f"operator to run: manage.py export_bundle --object {object_id} --table {table} -o bundle.zip"
+            _(
+                "The ledger holds more than %(most)s entries about this, too many to bundle while you wait. "
+                "Ask the operator to run: manage.py export_bundle --object %(object_id)s --table %(table)s -o "
+                "bundle.zip"
+            )
+            % {"most": f"{MOST:,}", "object_id": object_id, "table": table}
         )
     return object_bundle(
         table=table, object_id=object_id, title=found.tables[table], actor=user.pk, redact=_withhold_from(user)

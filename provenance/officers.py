@@ -13,6 +13,7 @@ from django.core import signing
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from accounts.models import User
 from core.context import governed
@@ -50,14 +51,20 @@ def officer_key_register(*, user: User, challenge: str, signature: str) -> Offic
         raise Forbidden("Only ethics officers and administrators sign decisions on the chain.")
     address = _challenged(challenge, user)
     if signer_of(personal_digest(challenge), signature) != address:
-        raise ApplicationError(f"Expected the challenge signed by the key of {address}; another key signed it.")
+        raise ApplicationError(
+            gettext("Expected the challenge signed by the key of %(address)s; another key signed it.")
+            % {"address": address}
+        )
     if OfficerKey.objects.filter(user=user, revoked_at__isnull=True).exists():
         raise Conflict("You have a live key; revoke it before you register another, so that one person is one key.")
     try:
         with governed(action="officer.key.register", actor=user.id), transaction.atomic():
             return OfficerKey.objects.create(user=user, address=address)
     except IntegrityError:
-        raise Conflict(f"{address} is registered already; a key is one person's, and once revoked nobody's.") from None
+        raise Conflict(
+            gettext("%(address)s is registered already; a key is one person's, and once revoked nobody's.")
+            % {"address": address}
+        ) from None
 
 
 def officer_key_revoke(*, key: OfficerKey, actor: User, reason: str) -> OfficerKey:
@@ -79,7 +86,7 @@ def officer_key_revoke(*, key: OfficerKey, actor: User, reason: str) -> OfficerK
     with governed(action="officer.key.revoke", actor=actor.id, reason=reason):
         locked = OfficerKey.objects.select_for_update().get(id=key.id)
         if locked.revoked_at is not None:
-            raise Conflict(f"{locked.address} was revoked before.")
+            raise Conflict(gettext("%(address)s was revoked before.") % {"address": locked.address})
         locked.revoked_at = timezone.now()
         locked.save(update_fields=["revoked_at"])
     return locked
@@ -141,7 +148,10 @@ def checked_address(address: str) -> str:
     from eth_utils import is_address, to_checksum_address
 
     if not isinstance(address, str) or not is_address(address) or int(address, 16) == 0:
-        raise ApplicationError(f"Expected an address, 0x and 40 hexadecimal digits; got {address!r:.60}.")
+        raise ApplicationError(
+            gettext("Expected an address, 0x and 40 hexadecimal digits; got %(address)s.")
+            % {"address": f"{address:.60}"}
+        )
     return to_checksum_address(address)
 
 

@@ -10,6 +10,7 @@ from functools import cache
 from typing import Any
 
 from django.db.models import Count
+from django.utils.translation import gettext as _
 
 from provenance import keys, witnesses
 from provenance.domain.evm import VERSION as EVIDENCE_VERSION
@@ -169,12 +170,14 @@ def _anchored(anchor: Any) -> Anchored:
 def _evidence(anchor: Anchor) -> tuple[str, bool]:
     receipt = anchor.receipt
     if anchor.state != Anchor.State.FINAL:
-        return "none before it is final", False
+        return _("none before it is final"), False
     if not isinstance(receipt, dict) or receipt.get("v") != EVIDENCE_VERSION:
-        return "not kept: it was anchored before evidence was", False
+        return _("not kept: it was anchored before evidence was"), False
     if receipt.get("header") is None:
-        return f"incomplete: {receipt.get('reason') or 'the chain gave no header that can be checked'}", False
-    return "header, receipt and the path between them", True
+        return _("incomplete: %(reason)s") % {
+            "reason": receipt.get("reason") or _("the chain gave no header that can be checked")
+        }, False
+    return _("header, receipt and the path between them"), True
 
 
 # --- the verifier --------------------------------------------------------------------------------------------------

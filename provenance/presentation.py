@@ -16,7 +16,9 @@ from django.conf import settings
 from django.db import connection
 from django.db.models import Exists, OuterRef
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
+from core.spoken import inside
 from core.tables import classify
 from provenance import keys, reading, services, witnesses
 from provenance.bodies import (
@@ -171,7 +173,7 @@ def evidence(entry: Entry) -> Evidence:
     leaf_hash, inclusion = hash_leaf(leaf_bytes), reading.prove(entry)
     checkpoint, problems = inclusion.checkpoint, []
     if leaf_hash != bytes(entry.leaf_hash):
-        problems.append("The stored hash is not the hash of this leaf.")
+        problems.append(_("The stored hash is not the hash of this leaf."))
     steps: list[Step] = []
     if checkpoint is not None:
         steps = proof_steps(leaf_hash, entry.seq, checkpoint.size, inclusion.path)
@@ -220,19 +222,23 @@ def sentence(entry: Entry, opened: Opened | None, *, unrecorded: bool = False) -
     """Who did what, in words; the time stands beside it. `unrecorded`: no actor and no action stand behind it."""
     verb, what = VERBS.get(entry.operation, "recorded"), _thing(entry)
     if unrecorded:
-        return f"{what[:1].upper()}{what[1:]} was {PASSIVES.get(entry.operation, 'recorded')} by nobody on record"
+        done = _(PASSIVES.get(entry.operation, "recorded"))
+        return _("%(what)s was %(done)s by nobody on record") % {"what": f"{what[:1].upper()}{what[1:]}", "done": done}
     if opened is not None:
-        who = opened.role if opened.role.startswith(("The ", "A ", "Unknown")) else f"Somebody as {opened.role.lower()}"
+        named = opened.role.startswith(("The ", "A ", "Unknown"))
+        who = _(opened.role) if named else _("Somebody as %(role)s") % {"role": inside(opened.role)}
     elif json.loads(bytes(entry.leaf))["actor"]:
-        who = "Somebody"
+        who = _("Somebody")
     else:
-        who = "The platform itself"
-    return f"{who} {verb} {what}"
+        who = _("The platform itself")
+    return _("%(who)s %(verb)s %(what)s") % {"who": who, "verb": _(verb), "what": what}
 
 
 def _thing(entry: Entry) -> str:
     if entry.table in LEDGER_TABLES:
-        return "the ledger" if entry.table == HEARTBEATS else "the content of an entry"
+        return _("the ledger") if entry.table == HEARTBEATS else _("the content of an entry")
     model = model_of(entry.table)
     name = str(model._meta.verbose_name) if model else entry.table
-    return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"
+    known = _(name.capitalize())
+    name = name if known == name.capitalize() else known
+    return (_("an %(thing)s") if name[:1].lower() in "aeiou" else _("a %(thing)s")) % {"thing": name}

@@ -15,6 +15,8 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.timesince import timesince
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_http_methods
 
 from accounts.access import requires
@@ -79,7 +81,8 @@ def _search(request: HttpRequest, criteria: exploring.Criteria) -> Stretch[Entry
         if "statement timeout" not in str(error):
             raise
         raise exploring.BadSearch(
-            f"The search took longer than {PATIENCE} and was given up. Narrow it: by a time, a record or an object."
+            _("The search took longer than %(patience)s and was given up. Narrow it: by a time, a record or an object.")
+            % {"patience": PATIENCE}
         ) from None
 
 
@@ -176,33 +179,41 @@ def _render(request: HttpRequest, template: str, current: str, context: dict) ->
 def _notes(status: dict) -> dict[str, str]:
     """The small print under the figures."""
     chain, since = status["chain"], status["unanchored_since"]
-    behind = f"{status['anchor_lag']:,} behind, {_lag_words(since, status['anchor_lag_seconds'])}"
+    behind = _("%(n)s behind, %(since)s") % {
+        "n": f"{status['anchor_lag']:,}", "since": _lag_words(since, status["anchor_lag_seconds"]),
+    }  # fmt: skip
     if since is None:
-        behind = "nothing is behind"
+        behind = _("nothing is behind")
     if chain is None:
-        behind = "the anchor worker was not seen yet"
+        behind = _("the anchor worker was not seen yet")
     elif chain.embedded:
-        behind += "; this chain is run by the platform"
-    return {"waiting_note": f"{status['waiting']:,} waiting to be written", "anchor_note": behind}
+        behind = _("%(behind)s; this chain is run by the platform") % {"behind": behind}
+    return {"waiting_note": _("%(n)s waiting to be written") % {"n": f"{status['waiting']:,}"}, "anchor_note": behind}
 
 
 def _witnessed_note(witnessed: overview.Witnessed) -> str:
     if not witnessed.witnesses:
-        return "nobody witnesses this log"
-    count = f"{witnessed.witnesses} witness{'' if witnessed.witnesses == 1 else 'es'}"
-    return f"{count}, {witnessed.behind:,} entries behind" if witnessed.behind else f"{count}, nothing is behind"
+        return _("nobody witnesses this log")
+    count = ngettext("%(n)s witness", "%(n)s witnesses", witnessed.witnesses) % {"n": witnessed.witnesses}
+    if witnessed.behind:
+        return _("%(witnesses)s, %(n)s entries behind") % {"witnesses": count, "n": f"{witnessed.behind:,}"}
+    return _("%(witnesses)s, nothing is behind") % {"witnesses": count}
 
 
 def _completeness_note(measure: Measure | None) -> str:
     if measure is None or measure.at is None:
         return ""
     age = timezone.now() - measure.at
-    when = "just now" if age.total_seconds() < 60 else f"{timesince(measure.at, depth=1)} ago"
-    return f"{measure.found:,} of {measure.expected:,} rows, measured {when}"
+    when = _("just now") if age.total_seconds() < 60 else _("%(gap)s ago") % {"gap": timesince(measure.at, depth=1)}
+    return _("%(found)s of %(expected)s rows, measured %(when)s") % {
+        "found": f"{measure.found:,}", "expected": f"{measure.expected:,}", "when": when,
+    }  # fmt: skip
 
 
 def _lag_words(since: datetime | None, seconds: float) -> str:
-    return "since just now" if since is None or seconds < 60 else f"for {timesince(since, depth=1)}"
+    if since is None or seconds < 60:
+        return _("since just now")
+    return _("for %(gap)s") % {"gap": timesince(since, depth=1)}
 
 
 def _query(request: HttpRequest, form: EntryFilter) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET
 
 from accounts.access import requires
@@ -27,7 +29,7 @@ def ledger_entry(request: HttpRequest, seq: int) -> HttpResponse:
     witness_words, anchor_words = _witness_words(evidence), _anchor_words(evidence.inclusion.anchor)
     context = {
         "entry": entry,
-        "entry_name": f"Entry {seq}",
+        "entry_name": _("Entry %(n)s") % {"n": seq},
         "evidence": evidence,
         "opened": opened,
         "sentence": presentation.sentence(entry, opened, unrecorded=unrecorded),
@@ -46,11 +48,15 @@ def ledger_entry(request: HttpRequest, seq: int) -> HttpResponse:
 
 def _witness_words(evidence: presentation.Evidence) -> str:
     count = len(evidence.witnessed_by)
-    return f"Witnessed by {count} other{'' if count == 1 else 's'}" if count else "Witnessed by nobody else yet"
+    if not count:
+        return _("Witnessed by nobody else yet")
+    return ngettext("Witnessed by %(n)s other", "Witnessed by %(n)s others", count) % {"n": count}
 
 
 def _anchor_words(anchor: Anchor | None) -> str:
-    return "Not anchored on a chain yet" if anchor is None else f"Anchored on the chain in block {anchor.block_number}"
+    if anchor is None:
+        return _("Not anchored on a chain yet")
+    return _("Anchored on the chain in block %(block)s") % {"block": anchor.block_number}
 
 
 @require_GET

@@ -13,6 +13,7 @@ from datetime import datetime
 from django.conf import settings
 from django.db.models import Count, Max, Q
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from accounts.models import Institution
 from core.context import governed
@@ -87,8 +88,11 @@ def witness_register(
         raise ApplicationError("Give a witness either the site whose worker it is, or the address it is asked at.")
     if url and (len(url) > MAX_NAME or not url.startswith(("https://", "http://"))):
         raise ApplicationError(
-            f"Expected an address of at most {MAX_NAME} characters that begins with https:// or http://, "
-            f"got {len(url)}: {url[:80]!r}."
+            gettext(
+                "Expected an address of at most %(max_name)s characters that begins with https:// or http://, "
+                "got %(n)s: %(url)s."
+            )
+            % {"max_name": MAX_NAME, "n": len(url), "url": f"{url[:80]!r}"}
         )
     text = "".join(f"{vkey}\n" for vkey in sorted(set(vkeys)))
     wanted = {"name": name, "vkeys": text, "institution": institution, "site": site, "url": url.rstrip("/")}
@@ -97,7 +101,7 @@ def witness_register(
     with governed(action="witness.register", actor=actor, reason=reason):
         known = Witness.objects.select_for_update().filter(**({"site": site} if site else {"name": name})).first()
         if (taken := Witness.objects.filter(name=name).first()) is not None and (known != taken or taken.site != site):
-            raise Conflict(f"The name {name} belongs to another witness.")
+            raise Conflict(gettext("The name %(name)s belongs to another witness.") % {"name": name})
         if known is None:
             known = Witness.objects.create(**wanted)
         elif changed := [field for field, value in wanted.items() if getattr(known, field) != value]:
@@ -118,18 +122,26 @@ def witness_set_active(*, witness: Witness, is_active: bool, actor: uuid.UUID | 
 
 def _check_keys(name: str, vkeys: Sequence[str]) -> None:
     if len(name) > MAX_NAME:
-        raise ApplicationError(f"Expected a witness's name of at most {MAX_NAME} characters, got {len(name)}.")
+        raise ApplicationError(
+            gettext("Expected a witness's name of at most %(max_name)s characters, got %(n)s.")
+            % {"max_name": MAX_NAME, "n": len(name)}
+        )
     try:
         kinds = [(owner, kind) for owner, kind, _ in map(decode_vkey, vkeys)]
         key_ids = {verifier_from_vkey(vkey).key_id for vkey in vkeys}
     except FormatError as error:
-        raise ApplicationError(f"Not a witness's key: {error}") from error
+        raise ApplicationError(gettext("Not a witness's key: %(error)s") % {"error": error}) from error
     if not 1 <= len(kinds) <= MAX_KEYS or any(
         owner != name or kind not in (TYPE_ED25519_COSIGNATURE, TYPE_MLDSA44) for owner, kind in kinds
     ):
-        raise ApplicationError(f"Expected one to {MAX_KEYS} cosigning keys (types 0x04, 0x06) of {name}, got {kinds}.")
+        raise ApplicationError(
+            gettext("Expected one to %(max_keys)s cosigning keys (types 0x04, 0x06) of %(name)s, got %(kinds)s.")
+            % {"max_keys": MAX_KEYS, "name": name, "kinds": kinds}
+        )
     if len(key_ids) != len(set(vkeys)):
-        raise ApplicationError(f"Two keys of {name} have one key id, so their signatures cannot be told apart.")
+        raise ApplicationError(
+            gettext("Two keys of %(name)s have one key id, so their signatures cannot be told apart.") % {"name": name}
+        )
     if name == settings.LOG_ORIGIN:
         raise ApplicationError("The log cannot be its own witness.")
 

@@ -7,6 +7,7 @@ is committed, so that no installation needs a tool; a test compiles it anew and 
 from __future__ import annotations
 
 import ast
+import itertools
 import re
 import struct
 import sys
@@ -25,7 +26,22 @@ _CALL = re.compile(
     r"""\b(?P<name>n?gettext|_)\(\s*u?(?P<one>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')"""
     r"""(?:\s*,\s*u?(?P<many>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'))?"""
 )
-_MARKS = {"_", "gettext", "gettext_lazy", "gettext_noop", "ValidationError"}
+SECOND = {"add_error", "Mark"}  # whose words are the second argument
+REFUSALS = {  # and pages translate what they say
+    "ApplicationError", "BadSearch", "Conflict", "Forbidden", "Locked", "NoSuchSubject", "NotFound", "NotSigned",
+    "WrongPassword",
+}  # fmt: skip
+_MARKS = {"_", "gettext", "gettext_lazy", "gettext_noop", "ValidationError", "add_error", "said", "Mark", *REFUSALS}
+MACHINES = (  # what only command lines, workers and callers of the API meet: English
+    "api/", "client", "domain/", "management/", "migrations/", "site/", "verifier/", "accounts/saml.py",
+    "audits/runtime/idempotency.py", "audits/runtime/inference.py", "audits/runtime/records.py",
+    "audits/runtime/rehearsal.py", "audits/runtime/rows.py", "federation/kits.py", "federation/pki.py",
+    "federation/qkd_kme.py", "models_registry/signer.py", "protection/backups.py", "protection/commanding.py",
+    "protection/drills.py", "protection/programs.py", "protection/restoring.py", "protection/sealing.py",
+    "provenance/chain/officer.py", "provenance/desk.py", "provenance/export.py",
+)  # fmt: skip
+CHARTS = ("line_chart", "bar_chart", "interval_chart")  # which translate what they are given
+CHART_WORDS = {"title", "x_label", "y_label", "threshold_label"}
 _CODE = re.compile(r"\W*|\w+(\.\w+)+|.")  # a right's name, a dash, a sign: the same in every language
 _LINE = re.compile(r'(?:(msgid|msgid_plural|msgstr(?:\[(\d)\])?)\s+)?"(.*)"$')
 _CONTEXT = "\0"  # between singular and plural, as in a .mo file
@@ -59,11 +75,12 @@ def marked() -> dict[str, str]:
             found.setdefault(key, str(path.relative_to(ROOT)))
     for folder in SOURCES:
         for path in sorted((ROOT / folder).rglob("*.py")):
-            for key in _in_code(path.read_text(encoding="utf-8")):
-                found.setdefault(key, str(path.relative_to(ROOT)))
+            name = str(path.relative_to(ROOT))
+            for key in _in_code(path.read_text(encoding="utf-8"), refusals=not of_machines(name)):
+                found.setdefault(key, name)
     for look in STATES.values():
         found.setdefault(look.label, "core/tones.py")
-    for words, where in (*_in_forms(), *_in_choices()):
+    for words, where in (*_in_forms(), *_in_choices(), *_in_words()):
         found.setdefault(words, where)
     return found
 
@@ -97,6 +114,24 @@ def _in_choices() -> Iterator[tuple[str, str]]:
                     yield str(label), model._meta.label
 
 
+def _in_words() -> Iterator[tuple[str, str]]:
+    """What plain domain code, which knows no Django, says of its choices."""
+    from federation.domain.fairness_config import SOLVERS, TARGETS, WHY_NOT_PRIVATE
+    from federation.domain.quantum.circuits import EMBEDDINGS, CircuitShape
+    from federation.domain.strategies.registry import RULES
+    from models_registry.card_schema import SOURCES as ORIGINS
+
+    shapes = itertools.product(EMBEDDINGS, ("strong", "mirrored"), (False, True))
+    circuits = (
+        CircuitShape(2, 2, True, embedding=one, ansatz=kind, reupload=again).embedding_words
+        for one, kind, again in shapes
+        if not (again and one == "amplitude")
+    )
+    rules = (rule.words for rule in RULES.values())
+    for words in (*rules, *TARGETS.values(), *SOLVERS.values(), WHY_NOT_PRIVATE, *circuits, *ORIGINS.values()):
+        yield words, "_in_words"
+
+
 def may_be_said() -> dict[str, str]:
     """What may be translated and need not be: the names of tables, and the fixed words of `presentation` modules."""
     from django.apps import apps
@@ -122,18 +157,28 @@ def _in_template(text: str) -> Iterator[str]:
         yield f"{one}{_CONTEXT}{ast.literal_eval(call['many'])}" if plural else one
 
 
-def _in_code(text: str) -> Iterator[str]:
-    if not any(sign in text for sign in ("utils.translation", "messages", "ValidationError")):
+def of_machines(name: str) -> bool:
+    """Whether nobody meets on a page what this file refuses."""
+    return any(name == part or f"/{part}" in f"/{name}" for part in MACHINES)
+
+
+def _in_code(text: str, *, refusals: bool = False) -> Iterator[str]:
+    if not any(sign in text for sign in ("utils.translation", "messages", "Error", "core.errors", "core.charts")):
         return
+    marks = _MARKS if refusals else _MARKS - REFUSALS - {"add_error"}
     for node in ast.walk(ast.parse(text)):
         if not isinstance(node, ast.Call):
             continue
-        words = [part.value for part in node.args[:2] if isinstance(part, ast.Constant) and isinstance(part.value, str)]
         name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
+        given = node.args[1:2] if name in SECOND else node.args[:2]
+        words = [part.value for part in given if isinstance(part, ast.Constant) and isinstance(part.value, str)]
         if name == "ngettext" and len(words) == 2:
             yield f"{words[0]}{_CONTEXT}{words[1]}"
-        elif words and (name in _MARKS or ast.unparse(node.func).startswith("messages.")):
+        elif words and (name in marks or ast.unparse(node.func).startswith("messages.")):
             yield words[0]
+        elif name.endswith(CHARTS):
+            named = (part.value for part in node.keywords if part.arg in CHART_WORDS)
+            yield from (str(part.value) for part in named if isinstance(part, ast.Constant) and part.value)
 
 
 # --- catalogues ----------------------------------------------------------------------------------------------------

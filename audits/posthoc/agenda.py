@@ -5,7 +5,9 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator
 
+from django.conf import settings
 from django.urls import reverse
+from django.utils import translation
 
 from audits.posthoc.models import BoardFinding
 from audits.runtime.models import AmberDecision, Appeal, Halt, Incident
@@ -18,7 +20,8 @@ Matter = dict[str, str]  # kind, title, detail, url, object
 
 def matters(*, today: dt.date) -> list[Matter]:
     """What is open now, kind by kind; nobody's words and nobody's name are in it."""
-    return [*_halts(), *_incidents(), *_appeals(today), *_amber(), *_failed(), *_reconsiderations(), *_findings()]
+    with translation.override(settings.LANGUAGE_CODE):  # it becomes part of the record, whoever convenes the review
+        return [*_halts(), *_incidents(), *_appeals(today), *_amber(), *_failed(), *_reconsiderations(), *_findings()]
 
 
 def _matter(kind: str, row: object, title: str, detail: str, url: str) -> Matter:

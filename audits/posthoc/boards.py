@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Sequence
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from accounts.models import User
 from audits.posthoc import agenda
@@ -13,6 +14,7 @@ from audits.posthoc.models import BoardFinding, BoardMember, BoardReview, BoardS
 from core.context import governed
 from core.errors import ApplicationError, Conflict, Forbidden
 from core.roles import Role
+from core.spoken import inside
 from federation.domain.messages import digest
 from models_registry.binding import BOARD
 from models_registry.models import ApprovalDecision, Evidence, Version
@@ -99,14 +101,17 @@ def finding_add(
     """
     if severity not in BoardFinding.Severity.values:
         raise ApplicationError(
-            f"Expected a severity among {', '.join(BoardFinding.Severity.values)}; got {severity!r}."
+            _("Expected a severity among %(values)s; got %(severity)s.")
+            % {"values": ", ".join(BoardFinding.Severity.values), "severity": f"{severity!r}"}
         )
     if not text.strip():
         raise ApplicationError("Say what was found: it becomes part of the record.")
     if blocking and version is None:
         raise ApplicationError("Name the version that the finding blocks.")
     if due_on < timezone.now().date():
-        raise ApplicationError(f"The deadline {due_on} has passed. Choose today or a later day.")
+        raise ApplicationError(
+            _("The deadline %(due_on)s has passed. Choose today or a later day.") % {"due_on": due_on}
+        )
     with refusals_told(), governed(action="board.finding", actor=actor.id, reason=severity):
         held = _open(review)
         _refuse_conflicted(_member(held, actor))
@@ -137,7 +142,10 @@ def finding_follow(*, finding: BoardFinding, state: str, text: str, actor: User)
             BoardFinding.objects.select_for_update(of=("self",)).select_related("review", "version").get(id=finding.id)
         )
         if state not in BoardFinding.TRANSITIONS[State(held.state)]:
-            raise Conflict(f"The finding is {held.get_state_display().lower()}; from there it cannot become {state!r}.")
+            raise Conflict(
+                _("The finding is %(state)s; from there it cannot become %(state_2)s.")
+                % {"state": inside(held.get_state_display()), "state_2": f"{state!r}"}
+            )
         _refuse_step(held, actor)
         held.state, held.closed_by = state, actor if state == State.CLOSED else None
         held.save(update_fields=["state", "closed_by"])
@@ -155,7 +163,10 @@ def review_sign(*, review: BoardReview, actor: User) -> BoardReview:
         if Role.AUDITOR not in actor.roles:
             raise Forbidden("An auditor signs a review off.")
         if waiting := held.members.filter(declared_at__isnull=True).count():
-            raise Conflict(f"{waiting} of the members have not declared their conflicts of interest yet.")
+            raise Conflict(
+                _("%(waiting)s of the members have not declared their conflicts of interest yet.")
+                % {"waiting": waiting}
+            )
         _refuse_conflicted(member)
         held.state, held.signed_by, held.signed_at = BoardReview.State.SIGNED, actor, timezone.now()
         held.save(update_fields=["state", "signed_by", "signed_at"])

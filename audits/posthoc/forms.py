@@ -9,7 +9,7 @@ from django.utils import timezone
 from accounts.models import Institution
 from audits.posthoc.calendar import kind_check
 from audits.posthoc.models import Report, ReportQuerySet
-from audits.posthoc.services import default_period, period_check
+from audits.posthoc.services import FIRST_DAY, default_period, period_check
 
 
 class PeriodForm(forms.Form):
@@ -35,8 +35,10 @@ class PeriodForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
         start, end = cleaned.get("period_start"), cleaned.get("period_end")
-        if start and end and (problem := period_check(start, end, today=timezone.now().date())):
-            self.add_error("period_start" if "first day" in problem else "period_end", problem)
+        today = timezone.now().date()
+        if start and end and (problem := period_check(start, end, today=today)):
+            too_early = start < FIRST_DAY and start <= end <= today
+            self.add_error("period_start" if too_early else "period_end", problem)
         cleaned["kind"] = cleaned.get("kind") or Report.Kind.CUSTOM
         if start and end and (problem := kind_check(cleaned["kind"], start, end)):
             self.add_error("kind", problem)

@@ -5,6 +5,7 @@ from typing import Any
 
 from django import forms
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from accounts.models import User
 from audits.posthoc.mapping import frameworks
@@ -103,7 +104,11 @@ class RiskForm(forms.ModelForm):
         cleaned = super().clean() or {}
         for name in ("hazard", "situation", "harm", "measures", "rationale"):
             if len(cleaned.get(name) or "") > MOST_TEXT:
-                self.add_error(name, f"Expected at most {MOST_TEXT:,} characters; got {len(cleaned[name]):,}.")
+                self.add_error(
+                    name,
+                    _("Expected at most %(most_text)s characters; got %(n)s.")
+                    % {"most_text": f"{MOST_TEXT:,}", "n": f"{len(cleaned[name]):,}"},
+                )
         review = cleaned.get("review_on")
         if isinstance(review, dt.date) and review.year > timezone.now().year + 5:
             self.add_error("review_on", "Expected a day within five years.")

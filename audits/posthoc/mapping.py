@@ -12,6 +12,7 @@ from pathlib import Path
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from accounts.models import User
 from audits.domain.controls.coverage import Coverage, Finding, Status, control_status, coverage
@@ -118,7 +119,10 @@ def evidence_add(
     """
     today = timezone.now().date()
     if not today <= valid_until <= today + LONGEST:
-        raise ApplicationError(f"Expected a last day between {today} and {today + LONGEST}; got {valid_until}.")
+        raise ApplicationError(
+            _("Expected a last day between %(today)s and %(today_2)s; got %(valid_until)s.")
+            % {"today": today, "today_2": today + LONGEST, "valid_until": valid_until}
+        )
     if not data:
         raise ApplicationError("The file is empty. Choose one with content.")
     if not note.strip():
@@ -151,4 +155,4 @@ def evidence_file(evidence: ManualEvidence) -> bytes:
     try:
         return artefacts.get(evidence.digest)
     except artefacts.ArtefactError as error:
-        raise Conflict(f"The file does not fit the ledger: {error}") from error
+        raise Conflict(_("The file does not fit the ledger: %(error)s") % {"error": error}) from error

@@ -9,6 +9,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from accounts.models import User
 from audits.posthoc.models import Risk
@@ -104,8 +105,12 @@ def risk_save(*, risk: Risk | None, revision: int, actor: User, suggested_by: An
         row = Risk.objects.select_for_update().get(id=risk.id)
         if row.revision != revision:
             raise Conflict(
-                f"Somebody saved this risk while you wrote: revision {row.revision} now, you began from {revision}. "
-                "Nothing of yours was saved or lost: compare with the risk's page, then save again."
+                _(
+                    "Somebody saved this risk while you wrote: revision %(revision)s now, you began from "
+                    "%(revision_2)s. Nothing of yours was saved or lost: compare with the risk's page, then save "
+                    "again."
+                )
+                % {"revision": row.revision, "revision_2": revision}
             )
         for name, value in given.items():
             setattr(row, name, value)

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from accounts.models import User
 from audits.domain.controls import sampling
@@ -70,7 +71,9 @@ def sample_draw(
     """
     _refuse_insiders(actor)
     if kind not in Kind.values:
-        raise ApplicationError(f"Expected one of {', '.join(Kind.values)}, got {kind!r}.")
+        raise ApplicationError(
+            _("Expected one of %(values)s, got %(kind)s.") % {"values": ", ".join(Kind.values), "kind": f"{kind!r}"}
+        )
     if not words.strip():
         raise ApplicationError("Give some words of your own for the seed: without them, the platform alone would draw.")
     if kind == Kind.CONTROLS:
@@ -86,7 +89,9 @@ def sample_draw(
         if wanted > MOST_ITEMS:
             raise ValueError(f"expected at most {MOST_ITEMS} items, got {wanted}")
     except ValueError as error:
-        raise ApplicationError(f"The sample cannot be drawn: {error}. Each stratum gives at least one.") from None
+        raise ApplicationError(
+            _("The sample cannot be drawn: %(error)s. Each stratum gives at least one.") % {"error": error}
+        ) from None
     with refusals_told(), governed(action="sample.draw", actor=actor.id):
         sample = AuditSample.objects.create(
             kind=kind, auditor=actor, period_start=start, period_end=end, words=words.strip(), nonce=nonce,
@@ -120,7 +125,10 @@ def item_find(
     """
     _refuse_others(item.sample, actor)
     if finding not in Finding.values:
-        raise ApplicationError(f"Expected one of {', '.join(Finding.values)}, got {finding!r}.")
+        raise ApplicationError(
+            _("Expected one of %(values)s, got %(finding)s.")
+            % {"values": ", ".join(Finding.values), "finding": f"{finding!r}"}
+        )
     if not text.strip():
         raise ApplicationError("Say what you looked at and what you saw: it becomes part of the record.")
     if data:
@@ -150,7 +158,9 @@ def sample_close(*, sample: AuditSample, actor: User) -> AuditSample:
         if held.state == AuditSample.State.CLOSED:
             raise Conflict("This sample is closed already.")
         if left := held.items.filter(finding="").count():
-            raise Conflict(f"{left} of the items have no finding yet. What cannot be assessed is found so.")
+            raise Conflict(
+                _("%(left)s of the items have no finding yet. What cannot be assessed is found so.") % {"left": left}
+            )
         held.state, held.closed_at = AuditSample.State.CLOSED, timezone.now()
         held.save(update_fields=["state", "closed_at"])
     return held

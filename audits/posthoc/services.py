@@ -13,6 +13,7 @@ from django.conf import settings
 from django.db.models import Max
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from accounts.models import Institution, User
 from audits.posthoc import rows
@@ -22,6 +23,7 @@ from audits.posthoc.report_keys import manifest_sign
 from core import artefacts, jobs
 from core.context import governed
 from core.errors import ApplicationError, Conflict, Forbidden
+from core.spoken import inside
 from models_registry.refusals import refusals_told
 from provenance.domain.report import manifest_bytes
 
@@ -51,11 +53,15 @@ def default_period(today: dt.date) -> tuple[dt.date, dt.date]:
 def period_check(period_start: dt.date, period_end: dt.date, *, today: dt.date) -> str:
     """What is wrong with a period, in words; empty if nothing is."""
     if period_end < period_start:
-        return f"The period ends on {period_end}, before it starts on {period_start}. Exchange the two dates."
+        return _("The period ends on %(end)s, before it starts on %(start)s. Exchange the two dates.") % {
+            "end": period_end, "start": period_start,
+        }  # fmt: skip
     if period_end > today:
-        return f"A report covers what is on record. Choose {today} (UTC) or an earlier day as the last one."
+        return _("A report covers what is on record. Choose %(today)s (UTC) or an earlier day as the last one.") % {
+            "today": today
+        }
     if period_start < FIRST_DAY:
-        return f"Nothing is on record before {FIRST_DAY}. Choose a later first day."
+        return _("Nothing is on record before %(day)s. Choose a later first day.") % {"day": FIRST_DAY}
     return ""
 
 
@@ -86,7 +92,10 @@ def report_create(
     if problem := kind_check(kind, period_start, period_end):
         raise ApplicationError(problem)
     if institution is not None and not (actor.sees_all or institution.id in actor.institution_ids):
-        raise Forbidden(f"An edition of {institution} is asked for by its own people, or by those of the platform.")
+        raise Forbidden(
+            _("An edition of %(institution)s is asked for by its own people, or by those of the platform.")
+            % {"institution": institution}
+        )
     asked = Report(
         kind=kind, period_start=period_start, period_end=period_end, institution=institution, requested_by=actor,
         reason=reason.strip(),
@@ -120,8 +129,15 @@ def report_issue(asked: Report) -> Report:
         newest = earlier.order_by("-created_at").first()
         if newest is not None and newest.state == Report.State.FINISHED and not asked.reason:
             raise Conflict(
-                f"The {newest.title.lower()} of {newest.period_start} to {newest.period_end} is on record and never "
-                "changes. Open it, and issue it again with a reason if something has to be said otherwise.",
+                _(
+                    "The %(newest)s of %(period_start)s to %(period_end)s is on record and never changes. Open it, "
+                    "and issue it again with a reason if something has to be said otherwise."
+                )
+                % {
+                    "newest": newest.title.lower(),
+                    "period_start": newest.period_start,
+                    "period_end": newest.period_end,
+                },
                 report=str(newest.id),
             )
         asked.issue = (earlier.aggregate(most=Max("issue"))["most"] or earlier.count()) + 1
@@ -237,7 +253,9 @@ def report_file(*, report: Report, kind: str) -> bytes:
         If the report is not finished or has no such file, or the file is lost or changed.
     """
     if report.state != Report.State.FINISHED:
-        raise Conflict(f"This report is {report.get_state_display().lower()}: there is no file of it.")
+        raise Conflict(
+            _("This report is %(state)s: there is no file of it.") % {"state": inside(report.get_state_display())}
+        )
     kept = {"pdf": report.pdf_digest, "json": report.json_digest, "manifest": report.manifest_digest, **report.files}
     try:
         if kept.get(kind):
@@ -245,5 +263,5 @@ def report_file(*, report: Report, kind: str) -> bytes:
         if kind == "csv":  # of a report from before tables were kept: from its JSON
             return rows.as_csv(json.loads(artefacts.get(report.json_digest)), rows.Place()).encode()
     except artefacts.ArtefactError as error:
-        raise Conflict(f"The file does not fit the ledger: {error}") from error
+        raise Conflict(_("The file does not fit the ledger: %(error)s") % {"error": error}) from error
     raise Conflict("This report was made before it had such a file. Issue it again to have one.")

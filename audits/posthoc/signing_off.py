@@ -7,6 +7,7 @@ from typing import Any
 
 from django.conf import settings
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from accounts.models import Institution, User
 from audits.posthoc.models import BoardReview, Report, ReportSignOff
@@ -73,7 +74,7 @@ def report_sign_off(*, report: Report, capacity: str, signed: Signed, actor: Use
         expected = _statement(report, capacity, actor, told["issued_at"])
         age = timezone.now() - dt.datetime.fromisoformat(told["issued_at"])
     except (StatementError, ValueError, TypeError) as error:
-        raise Conflict(f"The statement cannot be used: {error}. Begin again.") from None
+        raise Conflict(gettext("The statement cannot be used: %(error)s. Begin again.") % {"error": error}) from None
     if expected != signed.statement:
         raise Conflict("What was signed is not this report in this capacity. Begin again and sign the new statement.")
     if not -dt.timedelta(minutes=5) < age < GOOD_FOR:

@@ -10,6 +10,7 @@ from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.access import requires
@@ -142,7 +143,7 @@ def sample_file(request: HttpRequest, item_id: uuid.UUID) -> HttpResponse:
     try:
         made = artefacts.get(item.evidence_digest)
     except artefacts.ArtefactError as error:
-        raise Conflict(f"The file does not fit the ledger: {error}") from error
+        raise Conflict(_("The file does not fit the ledger: %(error)s") % {"error": error}) from error
     data = download_recorded(subject=item.id, kind="finding", data=made, reader=request.user)
     headers = {"Content-Disposition": f'attachment; filename="{item.evidence_name}"'}
     return HttpResponse(data, content_type="application/octet-stream", headers=headers)

@@ -9,6 +9,7 @@ from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from accounts.access import requires
@@ -77,7 +78,7 @@ def _page(request: HttpRequest, found: Report, form: SignOffForm, statement: str
     try:
         words = in_words(read_statement(statement))
     except StatementError as error:
-        raise ApplicationError(f"The statement cannot be used: {error}. Begin again.") from None
+        raise ApplicationError(_("The statement cannot be used: %(error)s. Begin again.") % {"error": error}) from None
     keys = list(live_keys(request.user))  # type: ignore[arg-type]
     security = [key for key in keys if key.kind == ReviewerKey.Kind.WEBAUTHN]
     options = webauthn.request_options(security, statement, site_of(request)) if security else None

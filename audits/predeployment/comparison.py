@@ -5,7 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from audits.predeployment.models import AuditRun, CheckResult
+from core.spoken import inside
+from core.tones import look_of
 
 
 @dataclass(frozen=True)
@@ -21,19 +25,21 @@ class Line:
     def what(self) -> str:
         """What changed, in words. Intervals that overlap show no change, whatever the points do."""
         if self.before is None or self.after is None:
-            return "only in the first" if self.after is None else "only in the second"
+            return _("only in the first") if self.after is None else _("only in the second")
         words = []
         if self.before.verdict != self.after.verdict:
-            words.append(f"from {_words(self.before)} to {_words(self.after)}")
+            words.append(
+                _("from %(before)s to %(after)s") % {"before": _words(self.before), "after": _words(self.after)}
+            )
         if self.before.provenance.get("settings") != self.after.provenance.get("settings"):
-            words.append("other settings, so the figures are not of one kind")
+            words.append(_("other settings, so the figures are not of one kind"))
         elif apart := _apart(self.before, self.after):
             words.append(apart)
-        return "; ".join(words) or "no change shown"
+        return "; ".join(words) or _("no change shown")
 
 
 def _words(row: CheckResult) -> str:
-    return row.verdict.replace("_", " ")
+    return inside(look_of(row.verdict).label)
 
 
 def _apart(before: CheckResult, after: CheckResult) -> str:
@@ -41,9 +47,9 @@ def _apart(before: CheckResult, after: CheckResult) -> str:
     if None in bounds:
         return ""
     if after.lower > before.upper:  # type: ignore[operator]  # None is ruled out above
-        return "higher: the intervals do not overlap"
+        return _("higher: the intervals do not overlap")
     if after.upper < before.lower:  # type: ignore[operator]  # None is ruled out above
-        return "lower: the intervals do not overlap"
+        return _("lower: the intervals do not overlap")
     return ""
 
 
@@ -61,7 +67,7 @@ def comparison_of(before: AuditRun, after: AuditRun) -> dict[str, Any]:
         lines.append(Line(shown.title, shown.principle, old, new))
     return {
         "before": before, "after": after, "lines": lines,
-        "changed": sum(line.what != "no change shown" for line in lines), "warnings": _warnings(before, after),
+        "changed": sum(line.what != _("no change shown") for line in lines), "warnings": _warnings(before, after),
     }  # fmt: skip
 
 
@@ -69,9 +75,9 @@ def _warnings(before: AuditRun, after: AuditRun) -> list[str]:
     """Why the two may not be comparable."""
     found = []
     if before.version_id != after.version_id and before.version.manifests != after.version.manifests:
-        found.append("The versions were trained on different data, so the audit patients may differ.")
+        found.append(_("The versions were trained on different data, so the audit patients may differ."))
     if before.version.run.config.get("seed") != after.version.run.config.get("seed"):
-        found.append("The runs split their patients by different seeds, so the audit patients differ.")
+        found.append(_("The runs split their patients by different seeds, so the audit patients differ."))
     if before.tier != after.tier:
-        found.append("The tiers differ: a certification audit measures more.")
+        found.append(_("The tiers differ: a certification audit measures more."))
     return found

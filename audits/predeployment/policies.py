@@ -12,13 +12,14 @@ from typing import Any
 from django.conf import settings
 from django.db import connection
 from django.utils import timezone
-from django.utils.translation import gettext_noop
+from django.utils.translation import gettext, gettext_noop
 
 from accounts.models import Institution, User
 from audits.predeployment.models import AuditPolicy, PolicyDecision
 from audits.predeployment.policy_joining import Joined, joined
 from core.context import governed
 from core.errors import ApplicationError, Conflict, Forbidden
+from core.spoken import inside, spoken
 from federation.domain.messages import digest
 from federation.models import Participant
 from models_registry.four_eyes import capacity_among, refuse_again, refuse_too_early, refuse_unsaid, standing_of
@@ -78,8 +79,11 @@ class PolicyChanged(Conflict):
     def __init__(self, now: AuditPolicy, both: Joined) -> None:
         names = ", ".join(clash.title for clash in both.clashes)
         super().__init__(
-            f"{now} came into force meanwhile and changed the same checks in another way: {names}. Nothing is proposed "
-            "yet: choose the settings of each, and propose again on that policy.",
+            gettext(
+                "%(policy)s came into force meanwhile and changed the same checks in another way: %(names)s. Nothing "
+                "is proposed yet: choose the settings of each, and propose again on that policy."
+            )
+            % {"policy": now, "names": names},
             number=now.number, clashes=[clash.check_id for clash in both.clashes],
         )  # fmt: skip
         self.now, self.both = now, both
@@ -114,12 +118,12 @@ def policy_propose(
     try:
         full = checked(content)
     except PolicyError as error:
-        raise ApplicationError(f"The policy was not accepted: {error}.") from error
+        raise ApplicationError(gettext("The policy was not accepted: %(error)s.") % {"error": error}) from error
     now = in_force(risk_class)
     full = _on_top_of(now, base, full)
     found = digest(full)
     if found == now.content_digest:
-        raise Conflict(f"Nothing would change: {now} says the same.")
+        raise Conflict(gettext("Nothing would change: %(now)s says the same.") % {"now": now})
     with refusals_told(), governed(action="policy.propose", actor=actor.id, reason=justification):
         number = _next_number(risk_class)
         if AuditPolicy.objects.filter(risk_class=risk_class, state=State.UNDER_REVIEW).exists():
@@ -136,7 +140,9 @@ def _on_top_of(now: AuditPolicy, base: int | None, mine: dict[str, Any]) -> dict
         return mine
     began = AuditPolicy.objects.filter(risk_class=now.risk_class, number=base).first()
     if began is None:
-        raise ApplicationError(f"There is no policy {base} of this class; name the one that you began from.")
+        raise ApplicationError(
+            gettext("There is no policy %(base)s of this class; name the one that you began from.") % {"base": base}
+        )
     both = joined(began.content, now.content, mine)
     if both.clashes:
         raise PolicyChanged(now, both)
@@ -192,13 +198,13 @@ def capacity_of(policy: AuditPolicy, actor: User) -> tuple[str, Institution | No
 def why_not(policy: AuditPolicy, actor: User) -> str:
     """Why this person, whose role decides, cannot decide on a proposal at all; empty if they can."""
     if policy.state != State.UNDER_REVIEW:
-        return f"The proposal is {policy.get_state_display().lower()}."
+        return gettext("The proposal is %(state)s.") % {"state": inside(policy.get_state_display())}
     if any(made.decided_by_id == actor.id for made in policy.decisions.all()):
-        return "You have decided. A decision is never changed."
+        return gettext("You have decided. A decision is never changed.")
     try:
         capacity_of(policy, actor)
     except Forbidden as error:
-        return error.message
+        return str(spoken(error.message))
     return ""
 
 
@@ -231,10 +237,14 @@ def _close(policy: AuditPolicy, state: State) -> AuditPolicy:
 def _refuse_closed(policy: AuditPolicy) -> None:
     if policy.state != State.UNDER_REVIEW:
         raise Conflict(
-            f"The proposal is {policy.get_state_display().lower()}; only one under review can be decided or withdrawn."
+            gettext("The proposal is %(state)s; only one under review can be decided or withdrawn.")
+            % {"state": inside(policy.get_state_display())}
         )
 
 
 def _refuse_unknown(risk_class: str) -> None:
     if risk_class not in RiskClass.values:
-        raise ApplicationError(f"Expected a class of risk among {', '.join(RiskClass.values)}; got {risk_class!r}.")
+        raise ApplicationError(
+            gettext("Expected a class of risk among %(values)s; got %(risk_class)s.")
+            % {"values": ", ".join(RiskClass.values), "risk_class": f"{risk_class!r}"}
+        )

@@ -9,6 +9,7 @@ from typing import Any
 
 from django import forms
 from django.utils.html import format_html
+from django.utils.translation import gettext as _
 
 from audits.predeployment.checks.base import Check, Parameter
 from audits.predeployment.checks.registry import known
@@ -127,14 +128,18 @@ class PolicyJsonForm(forms.Form):
         try:
             data["content"] = json.loads(text)
         except ValueError as error:
-            self.add_error("text", f"This is not JSON: {error}.")
+            self.add_error("text", _("This is not JSON: %(error)s.") % {"error": error})
         return data
 
     def _uploaded(self) -> str | None:
         """The text of the file, put into the text field as well."""
         file = self.cleaned_data["file"]
         if file.size > MOST_BYTES:
-            self.add_error("file", f"The file has {file.size:,} bytes; a policy has at most {MOST_BYTES:,}.")
+            self.add_error(
+                "file",
+                _("The file has %(size)s bytes; a policy has at most %(most_bytes)s.")
+                % {"size": f"{file.size:,}", "most_bytes": f"{MOST_BYTES:,}"},
+            )
             return None
         try:
             text = file.read().decode("utf-8-sig")

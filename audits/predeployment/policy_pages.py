@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from accounts.models import User
 from audits.predeployment import policies
 from audits.predeployment.checks.base import Check, Parameter, Principle
@@ -68,13 +70,13 @@ def by_principle(content: dict[str, Any]) -> list[dict[str, Any]]:
     for name, part in content["checks"].items():
         check = installed(name)
         if check is None:
-            unknown.append({"id": name, "title": name, "question": "Not installed here.", **_shown(part, None)})
+            unknown.append({"id": name, "title": name, "question": _("Not installed here."), **_shown(part, None)})
             continue
         rows[check.principle.value].append(
             {"id": name, "title": check.title, "question": check.question, **_shown(part, check)}
         )
     found = [{"name": name.capitalize(), "checks": checks} for name, checks in rows.items() if checks]
-    return [*found, {"name": "Not installed here", "checks": unknown}] if unknown else found
+    return [*found, {"name": _("Not installed here"), "checks": unknown}] if unknown else found
 
 
 def _shown(part: dict[str, Any], check: Check | None) -> dict[str, Any]:
@@ -97,8 +99,10 @@ def range_of(parameter: Parameter) -> str:
     if parameter.choices:
         return ", ".join(parameter.choices)
     if isinstance(parameter.default, bool):
-        return "yes or no"
+        return _("yes or no")
     low, high = parameter.low, parameter.high
     if low is None and high is None:
-        return "any"
-    return f"{'any' if low is None else f'{low:g}'} to {'any' if high is None else f'{high:g}'}"
+        return _("any")
+    return _("%(low)s to %(high)s") % {
+        "low": _("any") if low is None else f"{low:g}", "high": _("any") if high is None else f"{high:g}",
+    }  # fmt: skip

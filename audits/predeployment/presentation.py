@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from django.urls import NoReverseMatch, reverse
+from django.utils.translation import gettext as _
 
 from audits.domain.fairness.guide import GUIDE
 from audits.domain.verdict import Verdict, combine
@@ -17,6 +18,7 @@ from audits.predeployment.figures import drawn
 from audits.predeployment.models import AuditRun, CheckResult
 from audits.predeployment.progress import progress_of
 from audits.predeployment.side_by_side import pairs_of
+from core.spoken import spoken
 from models_registry.fails import standing_of
 from provenance.reading import latest_entry
 
@@ -184,21 +186,27 @@ def _provenance(row: CheckResult) -> list[tuple[str, Any]]:
     """How it was measured, as a list of facts."""
     told = row.provenance
     rows: list[tuple[str, Any]] = [("It needs", ", ".join(told.get("inputs", [])) or None)]
-    rows += [(f"Setting: {name.replace('_', ' ')}", value) for name, value in told.get("settings", {}).items()]
-    rows += [(f"Seed: {name}", value) for name, value in told.get("seeds", {}).items()]
-    rows += [(f"Version: {name}", value) for name, value in told.get("versions", {}).items()]
-    return rows + [(f"Seconds at {site}", seconds) for site, seconds in row.seconds.items()]
+    rows += [
+        (_("Setting: %(name)s") % {"name": name.replace("_", " ")}, value)
+        for name, value in told.get("settings", {}).items()
+    ]
+    rows += [(_("Seed: %(name)s") % {"name": name}, value) for name, value in told.get("seeds", {}).items()]
+    rows += [(_("Version: %(name)s") % {"name": name}, value) for name, value in told.get("versions", {}).items()]
+    return rows + [(_("Seconds at %(site)s") % {"site": site}, seconds) for site, seconds in row.seconds.items()]
 
 
 def _facts(audit: AuditRun) -> list[tuple[str, Any]]:
     config, approved = audit.version.config, audit.approved_policy
     return [
-        ("Tier", audit.get_tier_display()),
+        ("Tier", spoken(audit.get_tier_display())),
         ("Policy", str(approved) if approved else None),
         ("Task", config["task"].capitalize()),
         ("Quantum model", config["models"]["primary"]["kind"]),
         ("Classical twin", config["models"]["baseline"]["kind"]),
-        ("Asked for by", audit.requested_by.name if audit.requested_by else "the platform, when the version was made"),
+        (
+            "Asked for by",
+            audit.requested_by.name if audit.requested_by else _("the platform, when the version was made"),
+        ),
         ("Frozen configuration", audit.version.config_hash),
     ]
 

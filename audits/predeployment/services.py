@@ -7,6 +7,7 @@ from typing import Any
 
 from django.conf import settings
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from accounts.models import User
 from audits.predeployment import deadlines, policies, running
@@ -14,6 +15,8 @@ from audits.predeployment.models import AuditPolicy, AuditRun
 from core import artefacts, jobs
 from core.context import governed
 from core.errors import ApplicationError, Conflict
+from core.spoken import inside
+from core.tones import look_of
 from federation import consents, mailbox, training
 from federation.models import DataManifest
 from models_registry.models import Version
@@ -50,7 +53,10 @@ def audit_start(
         no site is left to ask.
     """
     if tier not in Tier.values:
-        raise ApplicationError(f"Expected a tier among {', '.join(Tier.values)}; got {tier!r}.")
+        raise ApplicationError(
+            _("Expected a tier among %(values)s; got %(tier)s.")
+            % {"values": ", ".join(Tier.values), "tier": f"{tier!r}"}
+        )
     with governed(action="audit.start", actor=actor.id if actor else None, reason=f"{tier} audit of {version}"):
         version = Version.objects.select_for_update(no_key=True).get(id=version.id)
         if reason := refusal(version, tier):
@@ -58,7 +64,10 @@ def audit_start(
         risk_class = risk_class or settings.AUDIT_RISK_CLASS
         approved = policies.in_force(risk_class)
         if risk_class != RiskClass.HIGH and _is_high(version):
-            raise Conflict(f"{version} is held to the class of high risk; another would hide what that policy asks.")
+            raise Conflict(
+                _("%(version)s is held to the class of high risk; another would hide what that policy asks.")
+                % {"version": version}
+            )
         audit = AuditRun.objects.create(
             version=version, approved_policy=approved, tier=tier, policy=_resolved(approved, version, tier, chosen),
             requested_by=actor if isinstance(actor, User) else None,
@@ -70,9 +79,13 @@ def audit_start(
 def refusal(version: Version, tier: str = Tier.QUICK) -> str:
     """Why an audit of this tier cannot start now; empty if it can."""
     if version.audits.filter(state=State.RUNNING).exists():
-        return f"An audit of {version} is already running; wait for it to finish, or stop it."
+        return _("An audit of %(version)s is already running; wait for it to finish, or stop it.") % {
+            "version": version
+        }
     if tier == Tier.QUICK and version.audits.filter(tier=Tier.CERTIFICATION).exclude(verdict="").exists():
-        return f"{version} has a certification audit, which a quick one must not hide. Start a certification audit."
+        return _(
+            "%(version)s has a certification audit, which a quick one must not hide. Start a certification audit."
+        ) % {"version": version}
     return ""
 
 
@@ -91,7 +104,7 @@ def _resolved(approved: AuditPolicy, version: Version, tier: str, chosen: Mappin
             chosen=chosen,
         )  # fmt: skip
     except PolicyError as error:
-        raise ApplicationError(f"The audit cannot start under this policy: {error}.") from error
+        raise ApplicationError(_("The audit cannot start under this policy: %(error)s.") % {"error": error}) from error
     name = {"id": str(approved.id), "risk_class": approved.risk_class, "number": approved.number}
     approved_as = name | {"digest": approved.content_digest}
     return found | {"approved": approved_as, "answer_within": deadlines.limits()}
@@ -103,10 +116,14 @@ def _ask_sites(audit: AuditRun) -> None:
         try:
             artefacts.get(stored)
         except artefacts.ArtefactError as error:
-            raise Conflict(f"The weights of {version} cannot be sent: {error}.") from error
+            raise Conflict(
+                _("The weights of %(version)s cannot be sent: %(error)s.") % {"version": version, "error": error}
+            ) from error
     participants = consents.staying(version.run, training.participants_of(version.run))
     if not participants:
-        raise Conflict(f"No site of {version}'s training run is left, so nobody can audit it.")
+        raise Conflict(
+            _("No site of %(version)s's training run is left, so nobody can audit it.") % {"version": version}
+        )
     running.ask(audit, participants)
     running.enqueue_ready(audit)
 
@@ -139,7 +156,10 @@ def audit_stop(*, audit: AuditRun, reason: str, actor: Any) -> AuditRun:
     with governed(action="audit.stop", actor=actor.id, reason=reason):
         audit = running.locked(audit.id)
         if audit.state != State.RUNNING:
-            raise Conflict(f"The audit is {audit.state}; only a running one can be stopped.")
+            raise Conflict(
+                _("The audit is %(state)s; only a running one can be stopped.")
+                % {"state": inside(look_of(audit.state).label)}
+            )
         mailbox.orders_cancel(subject_ids=[audit.id])
         audit.stopped_by_id, audit.stop_reason = actor.id, f"Stopped: {reason.strip()}"
         audit.state, audit.finished_at = State.FAILED, timezone.now()

@@ -6,6 +6,8 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from accounts.models import User
 from audits.predeployment.models import AuditRun, CheckResult
 from core.context import governed
@@ -46,7 +48,9 @@ def proposal_record(*, audit: AuditRun, attribute: str, reason: str, actor: User
     offered = proposals_of(audit)
     if attribute not in offered:
         names = ", ".join(offered) or "none"
-        raise ApplicationError(f"Expected an attribute that this audit proposes thresholds for ({names}).")
+        raise ApplicationError(
+            _("Expected an attribute that this audit proposes thresholds for (%(names)s).") % {"names": names}
+        )
     if not reason.strip():
         raise ApplicationError("Give a reason: it becomes part of the record.")
     row, told = audit.checks.get(check_id=CHECK), offered[attribute]
@@ -54,7 +58,9 @@ def proposal_record(*, audit: AuditRun, attribute: str, reason: str, actor: User
     with refusals_told(), governed(action="thresholds.record", actor=actor.id, reason=reason.strip()):
         AuditRun.objects.select_for_update().get(id=audit.id)  # two people at once record it once
         if Evidence.objects.filter(kind=THRESHOLDS, source_id=source).exists():
-            raise Conflict(f"The thresholds by {attribute} of this audit are on record already.")
+            raise Conflict(
+                _("The thresholds by %(attribute)s of this audit are on record already.") % {"attribute": attribute}
+            )
         return evidence_record(
             version=audit.version, kind=THRESHOLDS, source_id=source, verdict=Evidence.Verdict.NOT_ASSESSABLE,
             digest=digest({"result": row.digest, "attribute": attribute, "proposal": told}),

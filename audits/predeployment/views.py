@@ -138,7 +138,7 @@ def audit_start(request: HttpRequest, version_id: uuid.UUID) -> HttpResponse:
     version = _version(request, version_id)
     form = AuditStartForm(request.POST)
     if not form.is_valid():
-        raise ApplicationError(f"The audit was not started. {form.complaint}")
+        raise ApplicationError(_("The audit was not started. %(complaint)s") % {"complaint": form.complaint})
     audit = services.audit_start(version=version, actor=request.user, **form.chosen)
     messages.success(request, _("The audit of %(version)s has started; every site is asked.") % {"version": version})
     return redirect("audit", audit.id)
@@ -165,7 +165,7 @@ def thresholds_record(request: HttpRequest, audit_id: uuid.UUID) -> HttpResponse
     audit = get_object_or_404(_audits(request), id=audit_id)
     form = ThresholdsForm(request.POST, attributes=list(thresholds.proposals_of(audit)))
     if not form.is_valid():
-        raise ApplicationError(f"Nothing was recorded. {form.complaint}")
+        raise ApplicationError(_("Nothing was recorded. %(complaint)s") % {"complaint": form.complaint})
     thresholds.proposal_record(audit=audit, actor=request.user, **form.cleaned_data)  # type: ignore[arg-type]
     messages.success(request, "The proposal is on record as evidence. The model goes on deciding as before.")
     return redirect("audit", audit.id)

@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from django.db import connection
+from django.utils.translation import gettext
 
 from accounts.api.authentication import ApiKeyAuthentication, Machine
 from accounts.models import KEY, KEY_COLUMNS, ApiKey
@@ -127,8 +128,11 @@ def _admitted(deployment_id: uuid.UUID, caller: Any, rows: Sequence[tuple]) -> A
     deployment = _unchanging(deployment_id)
     if site is None:
         raise Forbidden(
-            "Predictions and outcomes belong to a site: the caller must be of an institution that takes part in "
-            f"{deployment.version.model.federation}."
+            gettext(
+                "Predictions and outcomes belong to a site: the caller must be of an institution that takes "
+                "part in %(federation)s."
+            )
+            % {"federation": deployment.version.model.federation}
         )
     if state == Deployment.State.REVOKED:
         return Admitted(caller, deployment, site, hospital, [(_ALWAYS, None)], restricts)

@@ -7,6 +7,8 @@ from datetime import date, timedelta
 from typing import Any
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from accounts.models import User
 from audits.domain.monitor.alarms import Alarm
@@ -73,15 +75,18 @@ def decision_make(
     from audits.runtime import services  # it imports the monitor, which asks for decisions
 
     reason = services.checked_reason(reason)
-    institution = services.officer_institutions(actor, deployment, "decide on its warnings")[0]
+    institution = services.officer_institutions(actor, deployment, gettext_noop("decide on its warnings"))[0]
     if decision not in Decision.values:
-        raise ApplicationError(f"Expected a decision among {', '.join(Decision.values)}, got {decision!r}.")
+        raise ApplicationError(
+            _("Expected a decision among %(values)s, got %(decision)s.")
+            % {"values": ", ".join(Decision.values), "decision": f"{decision!r}"}
+        )
     review_at = None if decision == Decision.HALT else _review(review_on)
     most = _restriction(deployment, most_predictions) if decision == Decision.RESTRICT else None
     with governed(action=f"monitor.{decision}", actor=actor.id, reason=reason):
         row = AmberDecision.objects.select_for_update().filter(deployment=deployment, decided_at__isnull=True).first()
         if row is None:
-            raise Conflict(f"No warning of {deployment} waits for a decision.")
+            raise Conflict(_("No warning of %(deployment)s waits for a decision.") % {"deployment": deployment})
         row.decision, row.decided_by, row.institution = decision, actor, institution
         row.decided_at, row.reason, row.review_at, row.most_predictions = timezone.now(), reason, review_at, most
         row.save(
@@ -127,8 +132,8 @@ def _review(day: date | None) -> Any:
     now = timezone.now()
     if day is None or not now.date() < day <= (now + LONGEST_REVIEW).date():
         raise ApplicationError(
-            f"Expected a day on which this is looked at again, after today and within {LONGEST_REVIEW.days} days; "
-            f"got {day or 'none'}."
+            _("Expected a day on which this is looked at again, after today and within %(days)s days; got %(day)s.")
+            % {"days": LONGEST_REVIEW.days, "day": day or _("none")}
         )
     return now + timedelta(days=(day - now.date()).days)
 
@@ -137,7 +142,10 @@ def _restriction(deployment: Deployment, most: int | None) -> int:
     served = DeploymentCounter.objects.filter(deployment=deployment).values_list("predictions", flat=True).first() or 0
     if most is None or most < served:
         raise ApplicationError(
-            f"Expected the number of predictions after which none is served, at least the {served} served so far; "
-            f"got {'none' if most is None else most}."
+            _(
+                "Expected the number of predictions after which none is served, at least the %(served)s served "
+                "so far; got %(what)s."
+            )
+            % {"served": served, "what": _("none") if most is None else most}
         )
     return most

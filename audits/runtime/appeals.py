@@ -9,6 +9,8 @@ from dataclasses import replace
 
 from django.db import connection
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from accounts.models import Institution, User
 from audits.runtime.admission import admit
@@ -22,6 +24,7 @@ from core import events
 from core.context import governed
 from core.errors import ApplicationError, Conflict, Forbidden
 from core.roles import Role
+from core.spoken import inside
 from federation.models import Participant
 from models_registry.models import ApprovalRequest, Deployment
 from models_registry.policies import APPEAL_DAYS
@@ -51,14 +54,18 @@ def appeal_file(*, deployment: Deployment, event_key: str, contested_by: str, gr
     """
     if contested_by not in Appeal.Contester.values:
         raise ApplicationError(
-            f"Expected contested_by among {', '.join(Appeal.Contester.values)}; got {contested_by!r}."
+            _("Expected contested_by among %(values)s; got %(contested_by)s.")
+            % {"values": ", ".join(Appeal.Contester.values), "contested_by": f"{contested_by!r}"}
         )
     grounds = readable(grounds)
     prediction = prediction_named(deployment, event_key, actor)
     if deployment.kind == ApprovalRequest.Kind.SHADOW:
-        raise Conflict(f"{deployment} is a shadow deployment: its answer was withheld and decided nothing.")
+        raise Conflict(
+            _("%(deployment)s is a shadow deployment: its answer was withheld and decided nothing.")
+            % {"deployment": deployment}
+        )
     institution = _institution(deployment, prediction.site)
-    _refuse_stranger(actor, institution, "contest a prediction of")
+    _refuse_stranger(actor, institution, gettext_noop("contest a prediction of"))
     with governed(action="appeal.file", actor=actor.id, reason=grounds):
         batch = Batch.objects.select_for_update(no_key=True).get(id=prediction.batch_id)  # one at a time for a case
         if Appeal.objects.filter(deployment=deployment, event_key=prediction.event_key).exclude(
@@ -116,7 +123,10 @@ def appeal_decide(
         If the appeal is not under review, or the label says otherwise than the outcome.
     """
     if outcome not in (Outcomes.UPHELD, Outcomes.CHANGED):
-        raise ApplicationError(f"Expected an outcome among {Outcomes.UPHELD}, {Outcomes.CHANGED}; got {outcome!r}.")
+        raise ApplicationError(
+            _("Expected an outcome among %(upheld)s, %(changed)s; got %(outcome)s.")
+            % {"upheld": Outcomes.UPHELD, "changed": Outcomes.CHANGED, "outcome": f"{outcome!r}"}
+        )
     reason = readable(reason)
     with governed(action=f"appeal.{outcome}", actor=actor.id, reason=reason):
         appeal = _lock(appeal)
@@ -210,7 +220,8 @@ def _lock(appeal: Appeal) -> Appeal:
 def _refuse_from(appeal: Appeal, target: Appeal.State) -> None:
     if target not in Appeal.TRANSITIONS.get(State(appeal.state), set()):
         raise Conflict(
-            f"This appeal is {State(appeal.state).label.lower()}, so it cannot become {target.label.lower()}."
+            _("This appeal is %(state)s, so it cannot become %(target)s.")
+            % {"state": inside(State(appeal.state).label), "target": inside(target.label)}
         )
 
 
@@ -220,12 +231,15 @@ def _refuse_contradiction(appeal: Appeal, outcome: str, label: int | None) -> No
         return
     right = bool(label) == appeal.flagged
     if right != (outcome == Outcomes.UPHELD):
-        said, was = ("ill" if appeal.flagged else "not ill"), ("ill" if label else "not ill")
-        raise Conflict(f"The model said {said} and the label says {was}, which does not go with {outcome!r}.")
+        said, was = (_("ill") if appeal.flagged else _("not ill")), (_("ill") if label else _("not ill"))
+        raise Conflict(
+            _("The model said %(said)s and the label says %(was)s, which does not go with %(outcome)s.")
+            % {"said": said, "was": was, "outcome": f"{outcome!r}"}
+        )
 
 
 def _refuse_dependent(appeal: Appeal, actor: User) -> None:
-    _refuse_stranger(actor, appeal.institution, "decide an appeal of")
+    _refuse_stranger(actor, appeal.institution, gettext_noop("decide an appeal of"))
     if actor.id == appeal.filed_by_id:
         raise Forbidden("You filed this appeal; somebody else decides it.")
     if actor.id == appeal.requested_by:
@@ -239,7 +253,10 @@ def _refuse_stranger(actor: User, institution: Institution, what: str) -> None:
         institution=institution, role__in=[Role.CLINICIAN, Role.ETHICS_OFFICER], is_active=True
     ).exists()  # fmt: skip
     if not member:
-        raise Forbidden(f"Only a clinician or an ethics officer of {institution} may {what} it.")
+        raise Forbidden(
+            _("Only a clinician or an ethics officer of %(institution)s may %(what)s it.")
+            % {"institution": institution, "what": _(what)}
+        )
 
 
 def _institution(deployment: Deployment, site: str) -> Institution:

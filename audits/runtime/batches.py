@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.db import connection
+from django.utils.translation import gettext
 
 from audits.runtime.models import Batch, Outcome, Prediction
 from core import doorbell
@@ -222,11 +223,18 @@ def row_prove(*, batch: Batch, index: int) -> RowEvidence:
     places = [row.batch_index for row in rows]
     if places != list(range(batch.rows)):
         raise Conflict(
-            f"The batch had {batch.rows} rows and {len(rows)} are stored, not one at each place: some are lost or new, "
-            "so none of them can be proved. Run the verification of the ledger, and restore the batch from a backup."
+            gettext(
+                "The batch had %(rows)s rows and %(n)s are stored, not one at each place: some are lost or "
+                "new, so none of them can be proved. Run the verification of the ledger, and restore the batch "
+                "from a backup."
+            )
+            % {"rows": batch.rows, "n": len(rows)}
         )
     if not 0 <= index < len(rows):
-        raise Conflict(f"Expected a place from 0 to {len(rows) - 1} in the batch, got {index}.")
+        raise Conflict(
+            gettext("Expected a place from 0 to %(n)s in the batch, got %(index)s.")
+            % {"n": len(rows) - 1, "index": index}
+        )
     leaves, salt = [leaf(row) for row in rows], bytes(batch.salt)
     return RowEvidence(batch, leaves[index], prove_row(row_hashes(leaves, salt), index, salt))
 

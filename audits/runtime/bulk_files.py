@@ -8,6 +8,8 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from audits.runtime.declared import Declared
 from core.errors import ApplicationError
 
@@ -26,11 +28,17 @@ def read_file(data: bytes, name: str, declared: Declared) -> list[dict[str, Any]
         If it is no such file; the message says what was expected.
     """
     if len(data) > MAX_BYTES:
-        raise ApplicationError(f"Expected a file of at most {MAX_BYTES // 2**20} MiB, got {len(data) / 2**20:.0f} MiB.")
+        raise ApplicationError(
+            _("Expected a file of at most %(max_bytes)s MiB, got %(n)s MiB.")
+            % {"max_bytes": MAX_BYTES // 2**20, "n": f"{len(data) / 2**20:.0f}"}
+        )
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise ApplicationError(f"Expected a text file in UTF-8: {error.reason} at byte {error.start}.") from None
+        raise ApplicationError(
+            _("Expected a text file in UTF-8: %(reason)s at byte %(start)s.")
+            % {"reason": error.reason, "start": error.start}
+        ) from None
     rows = list(_table(text, declared) if name.lower().endswith(".csv") else _lines(text))
     if not rows:
         raise ApplicationError("Expected at least one case, got none.")
@@ -45,9 +53,15 @@ def _lines(text: str) -> Iterator[dict[str, Any]]:
         try:
             row = json.loads(line) if line.count("[") + line.count("{") <= MAX_BRACKETS else None
         except (ValueError, RecursionError) as error:
-            raise ApplicationError(f"Line {number}: expected a JSON object, {error}. CSV files end in .csv.") from None
+            raise ApplicationError(
+                _("Line %(number)s: expected a JSON object, %(error)s. CSV files end in .csv.")
+                % {"number": number, "error": error}
+            ) from None
         if not isinstance(row, dict):
-            raise ApplicationError(f"Line {number}: expected a JSON object, got {type(row).__name__}.")
+            raise ApplicationError(
+                _("Line %(number)s: expected a JSON object, got %(name)s.")
+                % {"number": number, "name": type(row).__name__}
+            )
         count = _counted(count)
         yield row
 
@@ -67,15 +81,25 @@ def _table(text: str, declared: Declared) -> Iterator[dict[str, Any]]:
         missing, extra = [c for c in columns_of(declared) if c not in head], [c for c in head if c not in known]
         if missing or extra:
             raise ApplicationError(
-                f"Expected the columns {', '.join(columns_of(declared))}, and if wished {', '.join(declared.groups)}; "
-                f"missing {', '.join(missing) or 'none'}, not known {', '.join(map(str, extra))[:200] or 'none'}."
+                _(
+                    "Expected the columns %(declared)s, and if wished %(groups)s; missing %(missing)s, not known "
+                    "%(str)s."
+                )
+                % {
+                    "declared": ", ".join(columns_of(declared)),
+                    "groups": ", ".join(declared.groups),
+                    "missing": ", ".join(missing) or _("none"),
+                    "str": ", ".join(map(str, extra))[:200] or _("none"),
+                }
             )
         count = 0
         for row in reader:
             count = _counted(count)
             yield _record(row, declared)
     except csv.Error as error:
-        raise ApplicationError(f"Line {reader.line_num}: expected a CSV table, {error}.") from None
+        raise ApplicationError(
+            _("Line %(line_num)s: expected a CSV table, %(error)s.") % {"line_num": reader.line_num, "error": error}
+        ) from None
 
 
 def _record(row: dict[str, Any], declared: Declared) -> dict[str, Any]:
@@ -98,5 +122,7 @@ def _number(text: Any) -> Any:
 
 def _counted(count: int) -> int:
     if count >= MAX_ROWS:
-        raise ApplicationError(f"Expected at most {MAX_ROWS} cases in a file, got more. Cut it into parts.")
+        raise ApplicationError(
+            _("Expected at most %(max_rows)s cases in a file, got more. Cut it into parts.") % {"max_rows": MAX_ROWS}
+        )
     return count + 1

@@ -49,7 +49,9 @@ def _start(request: HttpRequest, deployment: Deployment) -> BulkPrediction:
     if sent is None:
         raise ApplicationError("Choose a file of cases: CSV or a JSON record a line.")
     if (sent.size or 0) > MAX_BYTES:
-        raise ApplicationError(f"Expected a file of at most {MAX_BYTES // 2**20} MiB. Cut it into parts.")
+        raise ApplicationError(
+            _("Expected a file of at most %(max_bytes)s MiB. Cut it into parts.") % {"max_bytes": MAX_BYTES // 2**20}
+        )
     return bulk.bulk_start(deployment=deployment, actor=request.user, data=sent.read(), name=sent.name or "")  # type: ignore[arg-type]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.urls import reverse
+from django.utils.translation import gettext_noop
 
 from accounts.models import User
 from audits.runtime.appeals import prediction_of, why_not
@@ -17,8 +18,8 @@ from audits.runtime.presentation import ledger_seqs
 from models_registry.models import ApprovalRequest, Deployment, Evidence
 
 _SAID = {
-    "classification": {True: "Ill", False: "Not ill"},
-    "segmentation": {True: "A lesion is marked", False: "No lesion is marked"},
+    "classification": {True: gettext_noop("Ill"), False: gettext_noop("Not ill")},
+    "segmentation": {True: gettext_noop("A lesion is marked"), False: gettext_noop("No lesion is marked")},
 }
 
 

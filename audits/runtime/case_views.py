@@ -22,7 +22,7 @@ from audits.runtime.models_appeals import today
 from core.capture import record
 from core.context import governed
 from core.errors import ApplicationError, Forbidden
-from core.spoken import inside
+from core.spoken import inside, spoken
 from models_registry.models import Deployment
 
 PAGE = 25
@@ -34,7 +34,9 @@ def prediction_find(request: HttpRequest) -> HttpResponse:
     """From the name of a case to its page, whose address names nobody."""
     form = FindForm(request.POST, deployments=_deployments(request))
     if not form.is_valid():
-        raise ApplicationError(f"Choose a deployment and give the name of the case: {_errors(form)}")
+        raise ApplicationError(
+            _("Choose a deployment and give the name of the case: %(form)s") % {"form": _errors(form)}
+        )
     row = prediction_named(form.cleaned_data["deployment"], form.cleaned_data["event_key"], request.user)
     return redirect("prediction", row.deployment_id, row.batch_id, row.batch_index)
 
@@ -127,7 +129,10 @@ def appeal_decide(request: HttpRequest, appeal_id: uuid.UUID) -> HttpResponse:
         except ApplicationError as error:
             form.add_error(None, error.message)
         else:
-            messages.success(request, f"The appeal is decided. {Appeal.Feedback(made.feedback).label}")
+            messages.success(
+                request,
+                _("The appeal is decided. %(feedback)s") % {"feedback": spoken(Appeal.Feedback(made.feedback).label)},
+            )
             return redirect("appeal", appeal_id)
     return _appeal_page(request, found, decide_form=form)
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.db.models import QuerySet
+from django.utils.translation import gettext_noop
 
 from audits.runtime.declared import site_of
 from audits.runtime.models import EventKey, Outcome, Prediction
@@ -14,7 +15,7 @@ from audits.runtime.names import index_of, known_names
 from core.errors import NotFound
 from models_registry.models import Deployment
 
-_NONE = "No prediction of your site has this name in this deployment."
+_NONE = gettext_noop("No prediction of your site has this name in this deployment.")
 
 
 def predictions_named(deployment_id: uuid.UUID, site: str, names: Sequence[str]) -> dict[str, Prediction]:

@@ -10,6 +10,8 @@ from urllib.parse import urlencode
 
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from audits.runtime import history
 from audits.runtime.declared import declared_by
@@ -24,6 +26,7 @@ from federation.models import Participant
 from models_registry.models import Deployment
 
 MOST_MARKS = 20  # drawn, the newest
+DECIDED = {"continue": gettext_noop("continue"), "restrict": gettext_noop("restrict")}  # short: marks stand close
 
 
 @dataclass(frozen=True)
@@ -98,13 +101,17 @@ def traffic_chart(deployment: Deployment, window: Window, marks: list[Mark]) -> 
     found = history.traffic(deployment, window)
     served, told = sum(t.predictions for t in found), sum(t.outcomes for t in found)
     lines = [
-        Series("Predictions", [(t.at, t.predictions) for t in found]),
-        Series("Outcomes", [(t.at, t.outcomes) for t in found]),
+        Series(_("Predictions"), [(t.at, t.predictions) for t in found]),
+        Series(_("Outcomes"), [(t.at, t.outcomes) for t in found]),
     ]
     return line_chart(
-        lines if served or told else [], title=f"Predictions and outcomes {history.per(window.bucket)}",
+        lines if served or told else [],
+        title=_("Predictions and outcomes %(per)s") % {"per": history.per(window.bucket)},
         x_label="Time (UTC)", y_label="Cases", y_range=(0, 1), marks=marks, key="traffic",
-        description=f"{served:,} predictions and {told:,} outcomes in this window." if served or told else "",
+        description=_("%(served)s predictions and %(told)s outcomes in this window.")
+        % {"served": f"{served:,}", "told": f"{told:,}"}
+        if served or told
+        else "",
     )  # fmt: skip
 
 
@@ -114,10 +121,11 @@ def rates_chart(deployment: Deployment, choice: Choice, marks: list[Mark]) -> Ch
         Series(group, [(at, rate.mean) for at, rate in points], [(at, rate.lower, rate.upper) for at, rate in points])
         for group, points in found.items()
     ]
-    name = METRICS.get(choice.metric, choice.metric)
+    name = _(METRICS.get(choice.metric, choice.metric))
     return line_chart(
-        lines, title=f"{name} by {choice.attribute} {history.per(choice.window.coarse)}", x_label="Time (UTC)",
-        y_label=name, y_range=(0, 1), marks=marks, key="rates",
+        lines, title=_("%(metric)s by %(attribute)s %(per)s")
+        % {"metric": name, "attribute": _(choice.attribute), "per": history.per(choice.window.coarse)},
+        x_label="Time (UTC)", y_label=name, y_range=(0, 1), marks=marks, key="rates",
     )  # fmt: skip
 
 
@@ -135,10 +143,10 @@ def _halt_marks(deployment: Deployment, window: Window) -> Iterator[Mark]:
     if window.site:
         rows = rows.filter(site__in=("", window.site))
     for created_at, closed_at, site in rows.values_list("created_at", "closed_at", "site")[:MOST_MARKS]:
-        where = f" at {site}" if site else ""
-        yield Mark(created_at, f"Halted{where}", "halt")
+        where = {"site": site}
+        yield Mark(created_at, _("Halted at %(site)s") % where if site else _("Halted"), "halt")
         if closed_at:
-            yield Mark(closed_at, f"Reinstated{where}", "pass")
+            yield Mark(closed_at, _("Reinstated at %(site)s") % where if site else _("Reinstated"), "pass")
 
 
 def _amber_marks(deployment: Deployment, window: Window) -> Iterator[Mark]:
@@ -148,7 +156,9 @@ def _amber_marks(deployment: Deployment, window: Window) -> Iterator[Mark]:
     for created_at, decided_at, decision in rows.values_list("created_at", "decided_at", "decision")[:MOST_MARKS]:
         yield Mark(created_at, "Amber", "warn")
         if decided_at and decision != AmberDecision.Decision.HALT:  # that one is a halt, and marked so
-            yield Mark(decided_at, f"Decided: {decision}", "info")
+            yield Mark(
+                decided_at, _("Decided: %(decision)s") % {"decision": _(DECIDED.get(decision, decision))}, "info"
+            )
 
 
 def group_table(deployment: Deployment, window: Window) -> dict[str, Any]:

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
+from django.utils.translation import gettext as _
+
 from core.errors import Conflict
 from federation.domain.data.dataset import UNKNOWN
 from federation.models import DataManifest, Participant
@@ -55,8 +57,11 @@ def _declared(version_id: uuid.UUID) -> Declared:
     ]
     if not manifests:
         raise Conflict(
-            f"{version} names no data manifest that this platform holds, so its inputs and groups are not known. "
-            "Restore the manifests of its run."
+            _(
+                "%(version)s names no data manifest that this platform holds, so its inputs and groups are not "
+                "known. Restore the manifests of its run."
+            )
+            % {"version": version}
         )
     groups: dict[str, set[str]] = {}
     for content in manifests:

@@ -93,5 +93,8 @@ class ReinstatementForm(forms.Form):
                 gettext("Name the new evidence: choose an audit made since the halt, or add a document.")
             )
         if given.size > reinstating.MOST_BYTES:
-            raise ApplicationError(f"Expected a document of at most {reinstating.MOST_BYTES // 2**20} MiB.")
+            raise ApplicationError(
+                _("Expected a document of at most %(most_bytes)s MiB.")
+                % {"most_bytes": reinstating.MOST_BYTES // 2**20}
+            )
         return reinstating.evidence_from_document(data=given.read(), name=given.name)

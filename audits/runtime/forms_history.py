@@ -5,6 +5,7 @@ from typing import Any
 
 from django import forms
 from django.utils import timezone
+from django.utils.translation import gettext
 
 RANGES = (("day", "Day"), ("week", "Week"), ("month", "Month"), ("all", "All"))
 FIRST_YEAR = 2000
@@ -33,22 +34,33 @@ class HistoryForm(forms.Form):
         for name, options in choices.items():
             field: Any = self.fields[name]
             field.choices = options
-            field.error_messages["invalid_choice"] = (
-                f"Expected one of {', '.join(value for value, _ in options if value) or 'none'}; got %(value)s."
-            )
+            field.error_messages["invalid_choice"] = gettext("Expected one of %(options)s; got %(value)s.") % {
+                "options": ", ".join(value for value, _label in options if value) or gettext("none"),
+                "value": "%(value)s",
+            }
         for name in ("since", "until"):
-            self.fields[name].error_messages["invalid"] = "Expected a date such as 2026-03-01."
+            self.fields[name].error_messages["invalid"] = gettext("Expected a date such as 2026-03-01.")
 
     def clean(self) -> dict[str, Any]:
         given = super().clean() or {}
         since, until = given.get("since"), given.get("until")
         today = timezone.localdate(self.now)
         if since and not date(FIRST_YEAR, 1, 1) <= since <= today:
-            self.add_error("since", f"Expected a day from {FIRST_YEAR} up to today, {today}; got {since}.")
+            self.add_error(
+                "since",
+                gettext("Expected a day from %(first_year)s up to today, %(today)s; got %(since)s.")
+                % {"first_year": FIRST_YEAR, "today": today, "since": since},
+            )
         if until and not FIRST_YEAR <= until.year <= today.year:
-            self.add_error("until", f"Expected a day from {FIRST_YEAR} to this year; got {until}.")
+            self.add_error(
+                "until",
+                gettext("Expected a day from %(first_year)s to this year; got %(until)s.")
+                % {"first_year": FIRST_YEAR, "until": until},
+            )
         elif since and until and since > until:
-            self.add_error("until", f"Expected a day from {since} on; got {until}.")
+            self.add_error(
+                "until", gettext("Expected a day from %(since)s on; got %(until)s.") % {"since": since, "until": until}
+            )
         return given
 
     def days(self) -> tuple[date | None, date | None]:

@@ -12,6 +12,7 @@ from datetime import datetime
 
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from audits.runtime.amber import most_predictions
 from audits.runtime.batches import batch_write
@@ -136,8 +137,11 @@ def caller_participant(caller, deployment: Deployment) -> Participant:
     participant = participant_of(caller, deployment)
     if participant is None:
         raise Forbidden(
-            "Predictions and outcomes belong to a site: the caller must be of an institution that takes part in "
-            f"{deployment.version.model.federation}."
+            _(
+                "Predictions and outcomes belong to a site: the caller must be of an institution that takes "
+                "part in %(federation)s."
+            )
+            % {"federation": deployment.version.model.federation}
         )
     return participant
 
@@ -237,8 +241,11 @@ def _count(deployment: Deployment, rows: int) -> int:
     served = first - 1
     if most is not None and served + rows > most:
         raise Conflict(
-            f"The approval of {deployment} allows {most} predictions; {served} were served and this request asks for "
-            f"{rows} more. A new approval is needed to go on.",
+            _(
+                "The approval of %(deployment)s allows %(most)s predictions; %(served)s were served and this "
+                "request asks for %(rows)s more. A new approval is needed to go on."
+            )
+            % {"deployment": deployment, "most": most, "served": served, "rows": rows},
             max_predictions=most,
             served=served,
         )

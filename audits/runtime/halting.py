@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import uuid
 
+from django.utils.translation import gettext as _
+
 from accounts.models import User
 from audits.runtime.incident_opening import incident_open
 from audits.runtime.locks import lock_exclusive
@@ -12,6 +14,7 @@ from audits.runtime.standing import chain_warnings
 from core import events
 from core.context import governed
 from core.errors import Conflict, Locked
+from core.spoken import inside
 from models_registry.models import Deployment
 from models_registry.services import deployment_set_state
 from provenance.services import anchor_soon
@@ -53,9 +56,14 @@ def halt_create(
         lock_exclusive(deployment_id)
         deployment = Deployment.objects.get(id=deployment_id)
         if deployment.state != Deployment.State.ACTIVE:
-            raise Conflict(f"{deployment} is {deployment.get_state_display().lower()}, so it cannot be halted.")
+            raise Conflict(
+                _("%(deployment)s is %(state)s, so it cannot be halted.")
+                % {"deployment": deployment, "state": inside(deployment.get_state_display())}
+            )
         if site and Halt.objects.standing().filter(deployment=deployment, site=site).exists():
-            raise Conflict(f"{deployment} is halted at {site} already.")
+            raise Conflict(
+                _("%(deployment)s is halted at %(site)s already.") % {"deployment": deployment, "site": site}
+            )
         if not site:
             deployment_set_state(deployment=deployment, state=Deployment.State.HALTED)
         halt = Halt.objects.create(
@@ -92,8 +100,8 @@ def refuse_unless_active(deployment_id: uuid.UUID, site: str = "") -> list[str]:
     halt = Halt.objects.open().filter(deployment_id=deployment_id).first()
     if halt is None:
         raise Locked(
-            f"{deployment} is {deployment.get_state_display().lower()}: nothing is predicted. Use no earlier answer of "
-            "it for a new decision.",
+            _("%(deployment)s is %(state)s: nothing is predicted. Use no earlier answer of it for a new decision.")
+            % {"deployment": deployment, "state": inside(deployment.get_state_display())},
             state=deployment.state,
         )
     raise _locked(deployment, halt)
@@ -106,10 +114,19 @@ def _refuse_at_site(deployment: Deployment, site: str) -> None:
 
 
 def _locked(deployment: Deployment, halt: Halt) -> Locked:
-    where = f" at {halt.site}" if halt.site else ""
+    said = (
+        _(
+            "%(deployment)s is halted at %(site)s: nothing is predicted until two ethics officers of two institutions "
+            "have reinstated it. Reason: %(reason)s"
+        )
+        if halt.site
+        else _(
+            "%(deployment)s is halted: nothing is predicted until two ethics officers of two institutions have "
+            "reinstated it. Reason: %(reason)s"
+        )
+    )
     return Locked(
-        f"{deployment} is halted{where}: nothing is predicted until two ethics officers of two institutions have "
-        f"reinstated it. Reason: {halt.reason}",
+        said % {"deployment": deployment, "site": halt.site, "reason": halt.reason},
         state=Deployment.State.HALTED,
         reason=halt.reason,
         halt=str(halt.id),

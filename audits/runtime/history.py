@@ -13,6 +13,7 @@ from typing import Any
 
 from django.db.models import DateTimeField, F, Func, Min, QuerySet, Sum, Value
 from django.db.models.fields.json import KeyTextTransform
+from django.utils.translation import gettext as _
 
 from audits.runtime.forms_history import SPANS, HistoryForm
 from audits.runtime.models import DailyRollup, Rollup
@@ -121,7 +122,9 @@ def rates_over_time(
 
 def per(size: timedelta) -> str:
     """A bucket's size in words, for a title."""
-    return {HOUR: "an hour", 6 * HOUR: "in six hours", DAY: "a day", 7 * DAY: "a week"}.get(size, "in four weeks")
+    return {HOUR: _("an hour"), 6 * HOUR: _("in six hours"), DAY: _("a day"), 7 * DAY: _("a week")}.get(
+        size, _("in four weeks")
+    )
 
 
 def group_rates(deployment: Deployment, window: Window) -> dict[str, dict[str, dict[str, Rate]]]:

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from django.db.models import Prefetch
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from audits.domain.incidents.clocks import Clock, clock_book, verdict, why_not
 from audits.runtime.incident_opening import regimes_of
@@ -118,12 +119,12 @@ def with_details(queryset: IncidentQuerySet) -> IncidentQuerySet:
 def missing(incident: Incident) -> list[str]:
     """What the next state still needs, in sentences; empty if it can be entered."""
     if incident.state == State.OPEN:
-        lacks = [] if incident.responsible_id else ["a responsible officer"]
+        lacks = [] if incident.responsible_id else [_("a responsible officer")]
         planned = note_of(incident, Kind.DOWNTIME) or approved_plan(incident)
-        return lacks + ([] if planned else ["the clinical downtime plan"])
+        return lacks + ([] if planned else [_("the clinical downtime plan")])
     if incident.state == State.CONTAINED:
-        lacks = [] if note_of(incident, Kind.ROOT_CAUSE) else ["the root cause"]
-        return lacks + ([] if note_of(incident, Kind.ACTION) else ["a corrective action"])
+        lacks = [] if note_of(incident, Kind.ROOT_CAUSE) else [_("the root cause")]
+        return lacks + ([] if note_of(incident, Kind.ACTION) else [_("a corrective action")])
     if incident.state == State.RESOLVED:
         return _missing_to_close(incident)
     return []
@@ -131,14 +132,14 @@ def missing(incident: Incident) -> list[str]:
 
 def _missing_to_close(incident: Incident) -> list[str]:
     lacks = [
-        f"the clock {view.clock.article}: report it, or say why it does not apply"
+        _("the clock %(article)s: report it, or say why it does not apply") % {"article": view.clock.article}
         for view in clocks_of(incident)
         if view.running
     ]
-    lacks += [f"the task “{task.title}”" for task in incident.tasks.all() if task.done_at is None]
+    lacks += [_("the task “%(task)s”") % {"task": task.title} for task in incident.tasks.all() if task.done_at is None]
     look_back = incident.look_back
     if look_back.built_at is None:
-        lacks.append("the list of the look-back, which is still being made")
+        lacks.append(_("the list of the look-back, which is still being made"))
     elif waiting := look_back.cases.waiting().count():
-        lacks.append(f"re-reading and disclosure of {waiting} cases of the look-back")
+        lacks.append(_("re-reading and disclosure of %(n)s cases of the look-back") % {"n": waiting})
     return lacks

@@ -11,6 +11,9 @@ from datetime import date, datetime
 from typing import Any
 
 from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from accounts.models import Membership, User
 from audits.domain.incidents.clocks import clock_book
@@ -67,9 +70,12 @@ def incident_facts(*, incident: Incident, known: dict[str, Any], aware_at: datet
     _refuse_stranger(incident, actor)
     questions = clock_book().questions
     if unknown := set(known) - set(questions):
-        raise ApplicationError(f"Expected facts among {', '.join(questions)}; got {', '.join(sorted(unknown))}.")
+        raise ApplicationError(
+            _("Expected facts among %(questions)s; got %(unknown)s.")
+            % {"questions": ", ".join(questions), "unknown": ", ".join(sorted(unknown))}
+        )
     if wrong := [name for name, value in known.items() if value not in (True, False, None)]:
-        raise ApplicationError(f"Expected true, false or null for {wrong[0]}.")
+        raise ApplicationError(_("Expected true, false or null for %(wrong)s.") % {"wrong": wrong[0]})
     if aware_at > timezone.now() or (incident.created_at - aware_at).days > 365:
         raise ApplicationError("Expected a moment of awareness within the year before the halt, not in the future.")
     data = {"aware_at": aware_at.isoformat(), "known": dict(known)}
@@ -80,11 +86,16 @@ def incident_clock(*, incident: Incident, clock: str, answer: str, text: str, ac
     """Say of a clock that it applies, does not apply (with a reason), or was met (with the report's reference)."""
     _refuse_stranger(incident, actor)
     if clock not in (keys := [c.key for c in clock_book().clocks]):
-        raise ApplicationError(f"Expected a clock among {', '.join(keys)}; got {clock!r}.")
+        raise ApplicationError(
+            _("Expected a clock among %(keys)s; got %(clock)s.") % {"keys": ", ".join(keys), "clock": f"{clock!r}"}
+        )
     if answer not in Answer.values:
-        raise ApplicationError(f"Expected an answer among {', '.join(Answer.values)}; got {answer!r}.")
+        raise ApplicationError(
+            _("Expected an answer among %(values)s; got %(answer)s.")
+            % {"values": ", ".join(Answer.values), "answer": f"{answer!r}"}
+        )
     least = {Answer.APPLIES: 0, Answer.DONE: 3}.get(Answer(answer), MIN_TEXT)
-    what = "the report's reference" if answer == Answer.DONE else "a reason"
+    what = gettext_noop("the report's reference") if answer == Answer.DONE else gettext_noop("a reason")
     return _record(
         incident, actor, Kind.CLOCK, "incident.clock", key=clock, answer=answer, text=clean(text, what, least)
     )
@@ -94,11 +105,18 @@ def incident_note(*, incident: Incident, kind: str, text: str, actor: User, acti
     """Record the downtime plan, the root cause, a corrective action (one of four, with its reason) or a remark."""
     _refuse_stranger(incident, actor)
     if kind not in NOTES:
-        raise ApplicationError(f"Expected a note among {', '.join(NOTES)}; got {kind!r}.")
+        raise ApplicationError(
+            _("Expected a note among %(notes)s; got %(kind)s.") % {"notes": ", ".join(NOTES), "kind": f"{kind!r}"}
+        )
     if kind == Kind.ACTION and action not in Action.values:
-        raise ApplicationError(f"Expected a corrective action among {', '.join(Action.values)}; got {action!r}.")
+        raise ApplicationError(
+            _("Expected a corrective action among %(values)s; got %(action)s.")
+            % {"values": ", ".join(Action.values), "action": f"{action!r}"}
+        )
     key = action if kind == Kind.ACTION else ""
-    return _record(incident, actor, kind, f"incident.{kind}", key=key, text=clean(text, "a text", MIN_TEXT))
+    return _record(
+        incident, actor, kind, f"incident.{kind}", key=key, text=clean(text, gettext_noop("a text"), MIN_TEXT)
+    )
 
 
 def incident_advance(*, incident: Incident, text: str, actor: User) -> Incident:
@@ -110,13 +128,16 @@ def incident_advance(*, incident: Incident, text: str, actor: User) -> Incident:
         If it is closed, or something is missing; the message says what.
     """
     _refuse_stranger(incident, actor)
-    reason = clean(text, "a reason", MIN_TEXT)
+    reason = clean(text, gettext_noop("a reason"), MIN_TEXT)
     with governed(action="incident.advance", actor=actor.id, reason=reason):
         locked = _locked(incident)
         if locked.state == State.CLOSED:
             raise Conflict("This incident is closed.")
         if lacks := missing(locked):
-            raise Conflict(f"The incident cannot become {Incident.NEXT[State(locked.state)]}: {'; '.join(lacks)}.")
+            raise Conflict(
+                _("The incident cannot become %(next)s: %(lacks)s.")
+                % {"next": Incident.NEXT[State(locked.state)], "lacks": "; ".join(lacks)}
+            )
         locked.state = Incident.NEXT[State(locked.state)]
         locked.closed_at = timezone.now() if locked.state == State.CLOSED else None
         locked.save(update_fields=["state", "closed_at"])
@@ -130,13 +151,16 @@ def task_create(*, incident: Incident, title: str, owner: User, due_on: date, ac
     if owner.id not in {membership.user_id for membership in people_of(incident)}:
         raise ApplicationError("Expected an owner of an institution that takes part, or of the platform.")
     if due_on < timezone.now().date():
-        raise ApplicationError(f"Expected a day from today on, got {due_on}.")
+        raise ApplicationError(_("Expected a day from today on, got %(due_on)s.") % {"due_on": due_on})
     with governed(action="incident.task", actor=actor.id):
         _refuse_closed(_locked(incident))
         return IncidentTask.objects.create(
-            incident=incident, title=clean(title, "what is to be done", 5, 200), owner=owner, due_on=due_on,
+            incident=incident,
+            title=clean(title, gettext_noop("what is to be done"), 5, 200),
+            owner=owner,
+            due_on=due_on,
             created_by=actor,
-        )  # fmt: skip
+        )
 
 
 def task_done(*, task: IncidentTask, actor: User) -> IncidentTask:
@@ -147,7 +171,7 @@ def task_done(*, task: IncidentTask, actor: User) -> IncidentTask:
         _refuse_closed(_locked(task.incident))
         locked = IncidentTask.objects.select_for_update().get(id=task.id)
         if locked.done_at is not None:
-            raise Conflict(f"This task was done on {locked.done_at:%d %b %Y}.")
+            raise Conflict(_("This task was done on %(done_at)s.") % {"done_at": date_format(locked.done_at, "j M Y")})
         locked.done_at, locked.done_by = timezone.now(), actor
         locked.save(update_fields=["done_at", "done_by"])
     return locked
@@ -179,8 +203,8 @@ def manages(user: User, incident: Incident) -> bool:
 def _refuse_stranger(incident: Incident, actor: User) -> None:
     if not isinstance(actor, User) or not actor.is_active or not manages(actor, incident):
         raise Forbidden(
-            f"Only an ethics officer of an institution of {incident.deployment.version.model.federation} manages this "
-            "incident."
+            _("Only an ethics officer of an institution of %(federation)s manages this incident.")
+            % {"federation": incident.deployment.version.model.federation}
         )
 
 
@@ -207,7 +231,10 @@ def clean(text: Any, what: str, least: int, most: int = MAX_TEXT) -> str:
     """A text that can be stored and read."""
     kept = text.strip() if isinstance(text, str) else ""
     if not least <= len(kept) <= most:
-        raise ApplicationError(f"Give {what} of {least} to {most} characters, got {len(kept)}.")
+        raise ApplicationError(
+            _("Give %(what)s of %(least)s to %(most)s characters, got %(n)s.")
+            % {"what": _(what), "least": least, "most": most, "n": len(kept)}
+        )
     if "\x00" in kept or any(0xD800 <= ord(letter) <= 0xDFFF for letter in kept):
         raise ApplicationError("The text holds characters that cannot be stored. Write it as plain text.")
     return kept

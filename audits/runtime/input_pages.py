@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from audits.domain.monitor.histograms import CELLS, PARTS, Counts
 from audits.domain.monitor.input_drift import BLOCK, WHOLE, InputFound, InputState, found
 from audits.runtime.beside import LEAST
@@ -58,13 +60,16 @@ def _chart(row: InputRow, state: InputState, names: tuple[str, ...]) -> Chart | 
     place = names.index(row.found.name)
     if state.reference is None or state.last is None:
         return None
-    before = "Training data" if state.audited else f"First {WHOLE}"
+    before = _("Training data") if state.audited else _("First %(n)s") % {"n": WHOLE}
     return line_chart(
-        [Series(before, _shares(state.reference[place])), Series("Now", _shares(state.last[place]))],
-        title=f"{row.found.name} at {row.site}", x_label="Value, 0 to 1 is the usual range", y_label="Share of cases",
-        y_range=(0, 0.2), key="inputs",
-        description=f"The input that changed most. Cells of fewer than {LEAST} cases are not drawn; the first and the "
-        "last hold what is below and above the usual range.",
+        [Series(before, _shares(state.reference[place])), Series(_("Now"), _shares(state.last[place]))],
+        title=_("%(input)s at %(site)s") % {"input": row.found.name, "site": row.site},
+        x_label="Value, 0 to 1 is the usual range", y_label="Share of cases", y_range=(0, 0.2), key="inputs",
+        description=_(
+            "The input that changed most. Cells of fewer than %(least)s cases are not drawn; the first and the last "
+            "hold what is below and above the usual range."
+        )
+        % {"least": LEAST},
     )  # fmt: skip
 
 

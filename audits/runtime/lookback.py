@@ -15,6 +15,7 @@ from typing import Any
 from django.db import connection
 from django.db.models import Count, Q
 from django.utils import timezone
+from django.utils.translation import gettext, gettext_noop
 
 from accounts.models import User
 from audits.runtime import incident_state, incidents
@@ -142,14 +143,18 @@ def look_back_change(*, look_back: LookBack, since: datetime, whole: bool, reaso
         If the beginning is not between the deployment's and the halt.
     """
     incident = incident_state.with_details(Incident.objects.all()).get(id=look_back.incident_id)
-    text = incidents.clean(reason, "a reason", incidents.MIN_TEXT, 2000)
+    text = incidents.clean(reason, gettext_noop("a reason"), incidents.MIN_TEXT, 2000)
     if not incidents.manages(actor, incident):
         raise Forbidden("Only an ethics officer of an institution that takes part sets the period of the look-back.")
     began = incident.deployment.created_at
     if not began <= since <= look_back.until:
         raise ApplicationError(
-            f"Expected a beginning from {began:%Y-%m-%d %H:%M} to {look_back.until:%Y-%m-%d %H:%M} UTC, got "
-            f"{since:%Y-%m-%d %H:%M}."
+            gettext("Expected a beginning from %(began)s to %(until)s UTC, got %(since)s.")
+            % {
+                "began": f"{began:%Y-%m-%d %H:%M}",
+                "until": f"{look_back.until:%Y-%m-%d %H:%M}",
+                "since": f"{since:%Y-%m-%d %H:%M}",
+            }
         )
     with governed(action="lookback.change", actor=actor.id, reason=text):
         locked = LookBack.objects.select_for_update().get(id=look_back.id)
@@ -219,8 +224,11 @@ def cases_mark(
     if site is None:
         raise Forbidden("Cases are marked by people of the site that they belong to.")
     if result not in _RESULTS.get(what, ()):
-        raise ApplicationError(f"Expected one of {_RESULTS}; got {what}: {result!r}.")
-    text = incidents.clean(note, "a note", 0, 1000)
+        raise ApplicationError(
+            gettext("Expected one of %(results)s; got %(what)s: %(result)s.")
+            % {"results": _RESULTS, "what": what, "result": f"{result!r}"}
+        )
+    text = incidents.clean(note, gettext_noop("a note"), 0, 1000)
     with governed(action=f"lookback.{what}", actor=actor.id):
         if Incident.objects.select_for_update().get(id=incident.id).state == Incident.State.CLOSED:
             raise Conflict("This incident is closed; its look-back stays as it is.")
@@ -241,17 +249,24 @@ def _chosen(own: CaseQuerySet, what: str, cases: Iterable[int] | None) -> list[t
         return list(locked.filter(**{what: ""}).values_list("id", "event_key")[:MOST_MARKED])
     wanted = set(cases)
     if not 1 <= len(wanted) <= MOST_MARKED:
-        raise ApplicationError(f"Choose 1 to {MOST_MARKED} cases, got {len(wanted)}.")
+        raise ApplicationError(
+            gettext("Choose 1 to %(most_marked)s cases, got %(n)s.") % {"most_marked": MOST_MARKED, "n": len(wanted)}
+        )
     rows = list(locked.filter(id__in=wanted).values_list("id", "event_key"))
     if len(rows) != len(wanted):
-        raise ApplicationError(f"{len(wanted) - len(rows)} of the chosen cases are not on your site's list.")
+        raise ApplicationError(
+            gettext("%(n)s of the chosen cases are not on your site's list.") % {"n": len(wanted) - len(rows)}
+        )
     return rows
 
 
 def cases_resolve(*, incident: Incident, names: Sequence[str], user: Any) -> dict[str, LookBackCase]:
     """Which of a site's own names of cases are on its list. The names are compared and not kept."""
     if not 1 <= len(names) <= MOST_NAMES or not all(isinstance(n, str) and 1 <= len(n) <= 200 for n in names):
-        raise ApplicationError(f"Expected 1 to {MOST_NAMES} names of cases, each of 1 to 200 characters.")
+        raise ApplicationError(
+            gettext("Expected 1 to %(most_names)s names of cases, each of 1 to 200 characters.")
+            % {"most_names": MOST_NAMES}
+        )
     known = known_names(incident.deployment_id, names)
     rows = cases_for(user, incident).filter(event_key__in=[case.alias for case in known.values()])
     by_alias = {row.event_key: row for row in rows}

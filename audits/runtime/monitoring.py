@@ -15,6 +15,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from audits.domain.monitor.alarms import Alarm, alarms
 from audits.domain.monitor.betting import MonitorState as Fold
@@ -60,7 +61,10 @@ def policy_of(deployment: Deployment) -> MonitorPolicy | None:
     try:
         return MonitorPolicy(metrics=metrics, groups=groups, **options)
     except (PolicyError, TypeError) as error:
-        raise Conflict(f"The monitor policy of {deployment} cannot work: {error}") from error
+        raise Conflict(
+            _("The monitor policy of %(deployment)s cannot work: %(error)s")
+            % {"deployment": deployment, "error": error}
+        ) from error
 
 
 def waiting() -> list[uuid.UUID]:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from audits.domain.monitor.planning import EXPOSURE_GAP, GAPS, CaseMix, exposure, forecast
 from audits.domain.monitor.policy import MonitorPolicy, PolicyError
 from core.errors import ApplicationError
@@ -28,7 +30,7 @@ def forecast_of(version: Version, policy: Mapping[str, Any], chosen: Mapping[str
     try:
         monitor = MonitorPolicy.from_dict({name: policy[name] for name in NAMES})
     except PolicyError as error:
-        raise ApplicationError(f"The monitor cannot work under this policy: {error}.") from error
+        raise ApplicationError(_("The monitor cannot work under this policy: %(error)s.") % {"error": error}) from error
     mix, assumed = case_mix(version, policy)
     found = forecast(monitor, mix, GAPS)
     told = {

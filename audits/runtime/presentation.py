@@ -146,13 +146,19 @@ def evidence_chart(told: dict, rule: str) -> Chart:
         Series(streams.name_of(rows[i]), [(point["position"], _floored(point[rule][i])) for point in points])
         for i in sorted(top[:LINES])
     ]
-    shown = f"The {LINES} streams with the most evidence of {len(rows)}. " if len(rows) > LINES else ""
-    last = [f"{streams.name_of(rows[i])}: {_said(rows[i][rule])}." for i in top[:LINES]]
+    told_of = [f"{streams.name_of(rows[i])}: {_said(rows[i][rule])}." for i in top[:LINES]]
+    if len(rows) > LINES:
+        told_of.insert(0, _("The %(n)s streams with the most evidence of %(all)s.") % {"n": LINES, "all": len(rows)})
+    told_of.append(
+        _("Halts at %(limit)s. Values below %(floor)s are drawn at %(floor)s.")
+        % {"limit": f"{limit:.2f}", "floor": f"{FLOOR:g}"}
+    )
     return line_chart(
-        lines, title=f"{streams.DETECTORS[rule]} against the halting line", x_label="Outcomes told", y_label="log10",
-        threshold=limit, threshold_label="halts at", y_range=(FLOOR, limit + 0.5), key=rule,
+        lines, title=_("%(detector)s against the halting line") % {"detector": _(streams.DETECTORS[rule])},
+        x_label="Outcomes told", y_label="log10", threshold=limit, threshold_label="halts at",
+        y_range=(FLOOR, limit + 0.5), key=rule,
         marks=evidence_marks(told),
-        description=f"{shown}{' '.join(last)} Halts at {limit:.2f}. Values below {FLOOR:g} are drawn at {FLOOR:g}.",
+        description=" ".join(told_of),
     )  # fmt: skip
 
 
@@ -172,7 +178,7 @@ def _floored(value: float | None) -> float:
 
 
 def _said(value: float | None) -> str:
-    return "none" if value is None else f"{value:.2f}"
+    return _("none") if value is None else f"{value:.2f}"
 
 
 def quorum() -> dict[str, int]:

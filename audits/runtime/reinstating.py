@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from audits.runtime.models import Halt, Reinstatement
 from core import artefacts
@@ -52,7 +54,10 @@ def evidence_from_audit(*, halt: Halt, audit: uuid.UUID) -> NamedEvidence:
     """
     found = Evidence.objects.filter(version=halt.deployment.version_id, source_id=audit).first()
     if found is None:
-        raise ApplicationError(f"Expected a finished audit of {halt.deployment.version}; there is none {audit}.")
+        raise ApplicationError(
+            _("Expected a finished audit of %(version)s; there is none %(audit)s.")
+            % {"version": halt.deployment.version, "audit": audit}
+        )
     if found.created_at <= halt.created_at:
         raise ApplicationError("Expected new evidence; this audit was finished before the halt. Audit it again.")
     if found.verdict == Evidence.Verdict.FAIL:
@@ -70,10 +75,15 @@ def evidence_from_document(*, data: bytes, name: str) -> NamedEvidence:
         If it is empty, too large, or has no readable name.
     """
     if not 1 <= len(data) <= MOST_BYTES:
-        raise ApplicationError(f"Expected a document of 1 byte to {MOST_BYTES // 2**20} MiB, got {len(data)} bytes.")
+        raise ApplicationError(
+            _("Expected a document of 1 byte to %(most_bytes)s MiB, got %(n)s bytes.")
+            % {"most_bytes": MOST_BYTES // 2**20, "n": len(data)}
+        )
     text = name.strip()
     if not 1 <= len(text) <= MOST_NAME or not text.isprintable():
-        raise ApplicationError(f"Expected a name of the document of 1 to {MOST_NAME} printable characters.")
+        raise ApplicationError(
+            _("Expected a name of the document of 1 to %(most_name)s printable characters.") % {"most_name": MOST_NAME}
+        )
     return NamedEvidence(Kind.DOCUMENT, artefacts.put(data), None, text)
 
 
@@ -98,8 +108,10 @@ def evidence_given(halt: Halt, told: Mapping[str, Any]) -> NamedEvidence:
     before = evidence_of_votes(halt)
     if before is None or told.get("digest") != before.digest:
         raise ApplicationError(
-            "Name the new evidence: an audit or a document"
-            + (f", or the digest of what the first vote names: {before.digest}." if before else ".")
+            _("Name the new evidence: an audit or a document, or the digest of what the first vote names: %(digest)s.")
+            % {"digest": before.digest}
+            if before
+            else _("Name the new evidence: an audit or a document.")
         )
     return before
 
@@ -109,8 +121,11 @@ def check_same(halt: Halt, given: NamedEvidence) -> None:
     before = evidence_of_votes(halt)
     if before is not None and before.digest != given.digest:
         raise Conflict(
-            f"Expected the evidence that the first vote names, {before.digest}; got {given.digest}. All votes on a "
-            "halt rest on the same evidence; a vote that names the wrong one is withdrawn by its officer."
+            _(
+                "Expected the evidence that the first vote names, %(digest)s; got %(digest_2)s. All votes on a "
+                "halt rest on the same evidence; a vote that names the wrong one is withdrawn by its officer."
+            )
+            % {"digest": before.digest, "digest_2": given.digest}
         )
 
 
@@ -123,8 +138,12 @@ def audits_since(halt: Halt) -> QuerySet[Evidence]:
 def deployers(deployment: Deployment) -> dict[uuid.UUID, str]:
     """Who brought it into use, and how: they do not judge its return."""
     request = deployment.approval
-    found = {decision.decided_by_id: "approved" for decision in request.decisions.all()}
-    return {**found, request.requested_by_id: "requested", deployment.deployed_by_id: "deployed"}
+    found = {decision.decided_by_id: gettext_noop("approved") for decision in request.decisions.all()}
+    return {
+        **found,
+        request.requested_by_id: gettext_noop("requested"),
+        deployment.deployed_by_id: gettext_noop("deployed"),
+    }
 
 
 def refuse_deployer(actor, deployment: Deployment) -> None:
@@ -137,7 +156,10 @@ def refuse_deployer(actor, deployment: Deployment) -> None:
     """
     did = deployers(deployment).get(actor.id)
     if did is not None:
-        raise Forbidden(f"You {did} this deployment. Officers who did not must judge whether it may serve again.")
+        raise Forbidden(
+            _("You %(did)s this deployment. Officers who did not must judge whether it may serve again.")
+            % {"did": _(did)}
+        )
     if Role.ADMINISTRATOR in actor.roles:
         raise Forbidden("You administer this deployment. Officers who do not must judge whether it may serve again.")
 
@@ -152,6 +174,12 @@ def refuse_against_chain(deployment: Deployment) -> None:
     """
     view = subject_state(object_id=str(deployment.id))
     if view is not None and view.state is SubjectState.HALTED:
-        raise Conflict(f"On the chain {deployment} is halted. Its officers must decide there to resume it first.")
+        raise Conflict(
+            _("On the chain %(deployment)s is halted. Its officers must decide there to resume it first.")
+            % {"deployment": deployment}
+        )
     if view is not None and view.state is SubjectState.REVOKED:
-        raise Conflict(f"On the chain {deployment} is revoked, for good. A new deployment needs a new approval.")
+        raise Conflict(
+            _("On the chain %(deployment)s is revoked, for good. A new deployment needs a new approval.")
+            % {"deployment": deployment}
+        )

@@ -17,6 +17,7 @@ from django.conf import settings
 from django.db import OperationalError, connection
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from audits.runtime.models import Batch, RetiredMonth
 from core.context import governed
@@ -82,7 +83,9 @@ def month_retire(*, first: date) -> RetiredMonth:
         If the law, the platform's floor or a deployment's policy keeps it.
     """
     if kept_by := _keeper(first, timezone.now().date()):
-        raise Conflict(f"The rows of {first:%Y-%m} are kept: {kept_by}.")
+        raise Conflict(
+            _("The rows of %(first)s are kept: %(kept_by)s.") % {"first": f"{first:%Y-%m}", "kept_by": kept_by}
+        )
     reason = f"older than {floor_months()} months and than every deployment keeps"
     with governed(action="retention.drop", reason=reason):
         roots = [bytes.fromhex(root) for root in _batches(first).order_by("id").values_list("root", flat=True)]
@@ -127,12 +130,12 @@ def _keeper(first: date, today: date) -> str:
     """Who keeps a month, in words; empty if nobody does."""
     age = _age(first, today)
     if age < floor_months():
-        return f"the legal minimum is {floor_months()} months"
+        return _("the legal minimum is %(n)s months") % {"n": floor_months()}
     ids = _batches(first).order_by().values("deployment_id")
     for deployment in Deployment.objects.filter(id__in=ids).order_by("name"):
         keeps = deployment.policy.get("retention_months", settings.RETENTION_MONTHS)
         if age < keeps:
-            return f"{deployment} keeps its rows {keeps} months"
+            return _("%(deployment)s keeps its rows %(n)s months") % {"deployment": deployment, "n": keeps}
     return next((said for keeper in KEEPERS if (said := keeper(first))), "")
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from django.db.models import Sum
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from audits.runtime.cases import case_columns, outcome_of, outcomes_named, predictions_named, was_wrong
 from audits.runtime.gateway import caller_site
@@ -159,7 +160,10 @@ def _reliance(site: str, sums: Mapping[str, Sums]) -> Reliance:
 
 def _refuse_shadow(deployment: Deployment) -> None:
     if deployment.kind == ApprovalRequest.Kind.SHADOW:
-        raise Conflict(f"{deployment} is a shadow deployment: its answers are withheld, so nobody can act on them.")
+        raise Conflict(
+            _("%(deployment)s is a shadow deployment: its answers are withheld, so nobody can act on them.")
+            % {"deployment": deployment}
+        )
 
 
 def _refuse_unusable(records: Sequence[ReviewIn], predictions: Mapping[str, Prediction], site: str) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from django.db import transaction
 from django.db.models import Sum
 from django.utils import timezone
+from django.utils.translation import gettext, gettext_noop
 
 from audits.runtime.halting import deployment_prepare
 from audits.runtime.models import DailyRollup, DeploymentCounter
@@ -48,17 +49,25 @@ def refuse_site(deployment: Deployment, site: str) -> None:
     """Refuse a site that the policy does not name, or (in-house devices) that did not train the version."""
     policy = deployment.policy
     if policy.get("regulatory") == "in_house" and site not in deployment.version.manifests:
-        expected, why = sorted(deployment.version.manifests), "an in-house device serves only the sites that trained it"
+        expected, why = (
+            sorted(deployment.version.manifests),
+            gettext_noop("an in-house device serves only the sites that trained it"),
+        )
     else:
-        expected, why = policy.get("sites") or [site], "the approval names its sites"
+        expected, why = policy.get("sites") or [site], gettext_noop("the approval names its sites")
     if site in expected:
         return
     refusals_count(deployment, site, {"site": 1})
     raise SiteOutOfScope(
-        f"{deployment} is not approved for {site}: {why}. Expected a caller of {', '.join(expected)}; got one of "
-        f"{site}. Nothing was predicted.",
-        limit="site", expected=expected, got=site,
-    )  # fmt: skip
+        gettext(
+            "%(deployment)s is not approved for %(site)s: %(why)s. Expected a caller of %(expected)s; got one of "
+            "%(site)s. Nothing was predicted."
+        )
+        % {"deployment": deployment, "site": site, "why": gettext(why), "expected": ", ".join(expected)},
+        limit="site",
+        expected=expected,
+        got=site,
+    )
 
 
 def refuse_records(deployment: Deployment, site: str, records: Sequence[PredictionIn]) -> None:

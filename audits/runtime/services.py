@@ -11,6 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from accounts import emergency
 from accounts.models import Institution, User
@@ -46,10 +47,11 @@ def deployment_halt(*, deployment: Deployment, reason: str, actor: User, site: s
         If no such site takes part.
     """
     reason = checked_reason(reason)
-    officer_institutions(actor, deployment, "halt it", or_lent=True)
+    officer_institutions(actor, deployment, gettext_noop("halt it"), or_lent=True)
     if site and site not in (known := sites_of(deployment)):
         raise ApplicationError(
-            f"Expected a site among {', '.join(known)}; got {site!r}. Leave it out to halt them all."
+            _("Expected a site among %(known)s; got %(site)s. Leave it out to halt them all.")
+            % {"known": ", ".join(known), "site": f"{site!r}"}
         )
     monitor = MonitorState.objects.filter(deployment=deployment).first()
     return halt_create(
@@ -113,7 +115,7 @@ def check_voter(*, halt: Halt, actor: User) -> tuple[Deployment, list[Institutio
         As `reinstatement_vote`.
     """
     deployment = Deployment.objects.select_related("version__model", "approval").get(id=halt.deployment_id)
-    institutions = officer_institutions(actor, deployment, "reinstate it", or_lent=True)
+    institutions = officer_institutions(actor, deployment, gettext_noop("reinstate it"), or_lent=True)
     if halt.halted_by_id == actor.id:
         raise Forbidden("You ordered this halt. Two other officers, of two institutions, must judge it.")
     refuse_deployer(actor, deployment)
@@ -134,7 +136,9 @@ def halt_voted_on(deployment: Deployment, named: Any = None) -> Halt:
     if not named:
         found = halts.open().first()
         if found is None:
-            raise Conflict(f"{deployment} is not halted, so there is nothing to vote on.")
+            raise Conflict(
+                _("%(deployment)s is not halted, so there is nothing to vote on.") % {"deployment": deployment}
+            )
         return found
     try:
         return halts.get(id=uuid.UUID(str(named)))
@@ -196,7 +200,8 @@ def officer_institutions(actor: User, deployment: Deployment, what: str, *, or_l
         ).distinct()  # fmt: skip
     if not held:
         raise Forbidden(
-            f"Only an ethics officer of an institution of {deployment.version.model.federation} may {what}."
+            _("Only an ethics officer of an institution of %(federation)s may %(what)s.")
+            % {"federation": deployment.version.model.federation, "what": _(what)}
         )
     return list(held)
 

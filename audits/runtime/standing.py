@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from django.utils.translation import gettext as _
+
 from core.errors import ApplicationError, Locked
 from models_registry.models import Deployment
 from models_registry.policies import CHAIN_MAX_AGE_S
@@ -46,16 +48,23 @@ def chain_warnings(deployment: Deployment) -> list[str]:
 def _refusal(deployment: Deployment) -> ApplicationError | None:
     view = subject_state(object_id=str(deployment.id))
     if view is None:
-        return Locked(f"{deployment} was never proposed on the chain, and its policy asks for approval there.")
+        return Locked(
+            _("%(deployment)s was never proposed on the chain, and its policy asks for approval there.")
+            % {"deployment": deployment}
+        )
     if view.content_digest != deployment.approval.content_digest:
         return Locked(
-            f"What was decided on the chain about {deployment} has other content than what was approved here."
+            _("What was decided on the chain about %(deployment)s has other content than what was approved here.")
+            % {"deployment": deployment}
         )
     if view.read_at is not None and view.state is not SubjectState.APPROVED:
         name = view.state.name.lower()
         return Locked(
-            f"On the chain {deployment} is {name if view.state else 'not yet proposed'}, not approved: nothing is "
-            "predicted until its ethics officers have decided there.",
+            _(
+                "On the chain %(deployment)s is %(name)s, not approved: nothing is predicted until its ethics "
+                "officers have decided there."
+            )
+            % {"deployment": deployment, "name": name if view.state else _("not yet proposed")},
             state=deployment.state,
             chain=name,
             chain_read_at=view.read_at.isoformat(),
@@ -67,9 +76,19 @@ def _too_old(deployment: Deployment, view: SubjectView) -> ChainUnknown | None:
     limit = timedelta(seconds=deployment.policy.get("chain_max_age_s", CHAIN_MAX_AGE_S))
     if view.age is not None and abs(view.age) <= limit:  # a clock that runs ahead must not keep an old word fresh
         return None
-    told = "was never read" if view.age is None else f"was last read {abs(view.age).total_seconds():.0f} s ago"
+    said = (
+        _(
+            "What the chain says of %(deployment)s was never read, and its policy allows %(allowed)s s. Try again "
+            "once the anchor worker has reached the chain."
+        )
+        if view.age is None
+        else _(
+            "What the chain says of %(deployment)s was last read %(age)s s ago, and its policy allows %(allowed)s s. "
+            "Try again once the anchor worker has reached the chain."
+        )
+    )
+    age = "" if view.age is None else f"{abs(view.age).total_seconds():.0f}"
     return ChainUnknown(
-        f"What the chain says of {deployment} {told}, and its policy allows {limit.total_seconds():.0f} s. Try again "
-        "once the anchor worker has reached the chain.",
+        said % {"deployment": deployment, "age": age, "allowed": f"{limit.total_seconds():.0f}"},
         chain_read_at=view.read_at.isoformat() if view.read_at else None,
     )

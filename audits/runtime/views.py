@@ -21,7 +21,7 @@ from audits.runtime.forms_amber import AmberForm
 from audits.runtime.input_pages import input_drift
 from audits.runtime.models import Batch, Halt
 from core.errors import ApplicationError
-from core.spoken import inside
+from core.spoken import inside, spoken
 from core.tones import look_of
 from models_registry.models import Deployment
 
@@ -99,7 +99,7 @@ def deployment_amber(request: HttpRequest, deployment_id: uuid.UUID) -> HttpResp
     form = AmberForm(request.POST)
     if not form.is_valid():
         raise ApplicationError(
-            " ".join(f"{form.fields[name].label}: {error[0]}" for name, error in form.errors.items())
+            " ".join(f"{spoken(form.fields[name].label)}: {spoken(error[0])}" for name, error in form.errors.items())
         )
     made = amber.decision_make(deployment=found, actor=request.user, **form.cleaned_data)  # type: ignore[arg-type]
     messages.success(request, _("Your decision is recorded: %(what)s.") % {"what": inside(made.get_decision_display())})
@@ -177,5 +177,6 @@ def _actions(request: HttpRequest, found: Deployment, place: presentation.Standi
 def _reason(form: HaltForm | ReinstatementForm | WithdrawForm) -> str:
     if not form.is_valid():
         name = next(iter(form.errors))
-        raise ApplicationError(f"{form.fields[name].label} {' '.join(map(str, form.errors[name]))}")
+        told = [form.fields[name].label, *map(str, form.errors[name])]
+        raise ApplicationError(" ".join(str(spoken(words)) for words in told))
     return form.cleaned_data["reason"]

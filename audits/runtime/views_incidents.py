@@ -9,6 +9,8 @@ from django.core.paginator import Paginator
 from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts.access import requires
@@ -19,6 +21,7 @@ from audits.runtime.models import Incident, IncidentTask, Notice
 from audits.runtime.timeline import timeline
 from core import vault
 from core.errors import ApplicationError, Forbidden
+from core.spoken import inside
 
 PAGE = 25
 FORMS: dict[str, type[forms.OfIncident]] = {
@@ -122,7 +125,7 @@ def incident_assign(request: HttpRequest, incident_id: uuid.UUID) -> HttpRespons
     def call(found: Incident, form: Any, actor: Any) -> str:
         person = incidents.find_person(form.cleaned_data["responsible"])
         incidents.incident_assign(incident=found, responsible=person, actor=actor)
-        return f"{person} is responsible."
+        return _("%(person)s is responsible.") % {"person": person}
 
     return _act(request, incident_id, "assign", call)
 
@@ -165,7 +168,8 @@ def incident_task(request: HttpRequest, incident_id: uuid.UUID) -> HttpResponse:
         told = form.cleaned_data
         owner = incidents.find_person(told["owner"])
         incidents.task_create(incident=found, title=told["title"], owner=owner, due_on=told["due_on"], actor=actor)
-        return f"The task is {owner}'s, until {told['due_on']:%d %b %Y}."
+        day = date_format(told["due_on"], "j M Y")
+        return _("The task is %(owner)s's, until %(day)s.") % {"owner": owner, "day": day}
 
     return _act(request, incident_id, "task", call)
 
@@ -175,7 +179,7 @@ def incident_task(request: HttpRequest, incident_id: uuid.UUID) -> HttpResponse:
 def incident_advance(request: HttpRequest, incident_id: uuid.UUID) -> HttpResponse:
     def call(found: Incident, form: Any, actor: Any) -> str:
         made = incidents.incident_advance(incident=found, text=form.cleaned_data["text"], actor=actor)
-        return f"The incident is {made.get_state_display().lower()}."
+        return _("The incident is %(state)s.") % {"state": inside(made.get_state_display())}
 
     return _act(request, incident_id, "advance", call)
 

@@ -7,6 +7,7 @@ from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts.access import requires
@@ -59,7 +60,7 @@ def look_back_mark(request: HttpRequest, incident_id: uuid.UUID) -> HttpResponse
                 incident=found, what=what, result=result, cases=cases, note=form.cleaned_data["note"],
                 actor=request.user,  # type: ignore[arg-type]
             )  # fmt: skip
-            messages.success(request, f"{marked} case{'' if marked == 1 else 's'} marked.")
+            messages.success(request, ngettext("%(n)s case marked.", "%(n)s cases marked.", marked) % {"n": marked})
             return redirect("look_back", incident_id=found.id)
         except Forbidden:
             raise

@@ -104,7 +104,7 @@ def vote_evidence(request: HttpRequest, vote_id: uuid.UUID) -> HttpResponse:
     try:
         data = artefacts.get(vote.evidence_digest)
     except artefacts.ArtefactError as error:
-        raise ApplicationError(f"The document cannot be shown: {error}.") from error
+        raise ApplicationError(_("The document cannot be shown: %(error)s.") % {"error": error}) from error
     response = HttpResponse(data, content_type="application/octet-stream")
     response["Content-Disposition"] = f'attachment; filename="evidence-{vote.evidence_digest[:12]}"'
     return response

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from accounts.models import Institution
 from audits.domain import webhooks as signing
@@ -48,7 +49,7 @@ def subscription_create(
     _refuse_others(actor)
     kept = " ".join(name.split())
     if not 1 <= len(kept) <= 80:
-        raise ApplicationError(f"Expected a name of 1 to 80 characters, got {len(kept)}.")
+        raise ApplicationError(gettext("Expected a name of 1 to 80 characters, got %(n)s.") % {"n": len(kept)})
     checked_addresses(url)
     secret = signing.new_secret()
     with governed(action="webhook.subscribe", actor=actor.id):
@@ -89,21 +90,31 @@ def checked_addresses(url: str) -> list[tuple[str, int]]:
         parts = urlsplit(url)
         port = parts.port or 443
     except ValueError as error:
-        raise ApplicationError(f"Expected a URL such as https://host.example/path: {error}.") from error
+        raise ApplicationError(
+            gettext("Expected a URL such as https://host.example/path: %(error)s.") % {"error": error}
+        ) from error
     if parts.scheme != "https" or not parts.hostname or len(url) > MOST_URL or not url.isprintable() or " " in url:
-        raise ApplicationError(f"Expected a URL such as https://host.example/path, of at most {MOST_URL} characters.")
+        raise ApplicationError(
+            gettext("Expected a URL such as https://host.example/path, of at most %(most_url)s characters.")
+            % {"most_url": MOST_URL}
+        )
     if parts.username or parts.password:
         raise ApplicationError("Expected a URL without user and password; messages are signed instead.")
     try:
         found = socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
-        raise ApplicationError(f"The host {parts.hostname} cannot be found.") from error
+        raise ApplicationError(
+            gettext("The host %(hostname)s cannot be found.") % {"hostname": parts.hostname}
+        ) from error
     addresses = sorted({(str(entry[4][0]), int(entry[4][1])) for entry in found})
     for address, _ in addresses:
         if not settings.WEBHOOK_ALLOW_PRIVATE and not _is_public(address):
             raise ApplicationError(
-                f"The host {parts.hostname} lies in a private or reserved network. Expected a public address; the "
-                "operator may set WEBHOOK_ALLOW_PRIVATE where receivers stand inside."
+                gettext(
+                    "The host %(hostname)s lies in a private or reserved network. Expected a public address; the "
+                    "operator may set WEBHOOK_ALLOW_PRIVATE where receivers stand inside."
+                )
+                % {"hostname": parts.hostname}
             )
     return addresses
 

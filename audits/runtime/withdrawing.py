@@ -5,6 +5,8 @@ from __future__ import annotations
 import uuid
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from accounts.models import Membership, User
 from audits.runtime.models import Halt, Reinstatement
@@ -29,11 +31,14 @@ def vote_withdraw(*, vote: Reinstatement, reason: str, actor: User) -> Reinstate
         If the halt is closed, or the vote is withdrawn already.
     """
     reason = checked_reason(reason)
-    institutions = officer_institutions(actor, vote.halt.deployment, "withdraw a vote on its halt")
+    institutions = officer_institutions(actor, vote.halt.deployment, gettext_noop("withdraw a vote on its halt"))
     if not may_withdraw(vote, actor) or (vote.officer_id != actor.id and vote.institution not in institutions):
         raise Forbidden(
-            f"This is the vote of {vote.officer}. Another officer of {vote.institution} may withdraw it only once they "
-            "are no officer there any more."
+            _(
+                "This is the vote of %(officer)s. Another officer of %(institution)s may withdraw it only once "
+                "they are no officer there any more."
+            )
+            % {"officer": vote.officer, "institution": vote.institution}
         )
     with governed(action="deployment.withdraw_vote", actor=actor.id, reason=reason):
         halt = Halt.objects.select_for_update().get(id=vote.halt_id)  # as a vote does: none is counted meanwhile

@@ -40,6 +40,7 @@ def bar_chart(
     tops = svg.row_tops(labels, _HEAD, _ROW)
     bottom = tops[-1]
     canvas = Canvas(width, max(120.0, bottom + _FOOT), palette)
+    title, x_label, threshold_label = map(canvas.said, (title, x_label, threshold_label))
     headers = ("", x_label)
     values = [value for _, value, _ in read if value is not None]
     if not values:
@@ -66,8 +67,8 @@ def bar_chart(
         words = f"{threshold_label} {svg.number(threshold)}"
         canvas.text("c-threshold-text", x(threshold), _HEAD - 10, words, _anchor(x, threshold, words))
     table = Table(headers, tuple((label, svg.number(value)) for label, value, _ in read))
-    said = description or " ".join(f"{label}: {svg.number(value)}." for label, value, _ in read)
-    return canvas.finish(title=title, description=said, table=table, size=size, key=key)
+    told = description or " ".join(f"{label}: {svg.number(value)}." for label, value, _ in read)
+    return canvas.finish(title=title, description=told, table=table, size=size, key=key)
 
 
 def histogram(
@@ -98,6 +99,7 @@ def histogram(
     seen = svg.finite(marker)
     width = svg.WIDTHS[size]
     canvas = Canvas(width, 0.4 * width if size == "m" else 0.62 * width, palette)
+    title, x_label, y_label, marker_label = map(canvas.said, (title, x_label, y_label, marker_label))
     headers = (x_label, y_label)
     if not kept:
         return canvas.no_data(title=title, description=description, headers=headers, size=size, key=key)
@@ -124,11 +126,11 @@ def histogram(
         words = f"{marker_label} {svg.number(seen)}"
         canvas.text("c-observed-text", x(seen), 14, words, _anchor(x, seen, words))
     rows = tuple(
-        (f"{svg.number(a)} to {svg.number(b)}", svg.number(c))
+        (canvas.said("%(low)s to %(high)s", low=svg.number(a), high=svg.number(b)), svg.number(c))
         for a, b, c in zip(edges, edges[1:], counts, strict=False)
     )
-    said = description or _summary(kept, len(values) - len(kept), seen, marker_label)
-    return canvas.finish(title=title, description=said, table=Table(headers, rows), size=size, key=key)
+    told = description or _summary(canvas, kept, len(values) - len(kept), seen, marker_label)
+    return canvas.finish(title=title, description=told, table=Table(headers, rows), size=size, key=key)
 
 
 def _role(tone: object) -> str:
@@ -185,10 +187,17 @@ def _bin_count(kept: list[float]) -> int:
     return min(max(math.ceil(wanted), _FEWEST_BINS), _MOST_BINS)
 
 
-def _summary(kept: list[float], left_out: int, seen: float | None, words: str) -> str:
-    said = f"{len(kept):,} values from {svg.number(kept[0])} to {svg.number(kept[-1])}."
+def _summary(canvas: Canvas, kept: list[float], left_out: int, seen: float | None, words: str) -> str:
+    reach = {"n": f"{len(kept):,}", "low": svg.number(kept[0]), "high": svg.number(kept[-1])}
+    told = [canvas.said("%(n)s values from %(low)s to %(high)s.", **reach)]
     if left_out:
-        said += f" {left_out:,} were not measured."
+        told.append(canvas.said("%(n)s were not measured.", n=f"{left_out:,}"))
     if seen is not None:
-        said += f" The {words} value is {svg.number(seen)}; {sum(v >= seen for v in kept):,} values are at or above it."
-    return said
+        beyond = f"{sum(v >= seen for v in kept):,}"
+        told.append(
+            canvas.said(
+                "The %(what)s value is %(value)s; %(n)s values are at or above it.",
+                what=words, value=svg.number(seen), n=beyond,
+            )
+        )  # fmt: skip
+    return " ".join(told)

@@ -25,14 +25,19 @@ class _Row:
     upper: float | None
     tone: str
     word: str
+    palette: Palette
 
     @property
     def figures(self) -> str:
         if self.value is None:
-            return "" if self.word else svg.NOT_MEASURED
+            return "" if self.word else svg.said(svg.NOT_MEASURED, self.palette)
         if self.lower is None or self.upper is None:
-            return f"{self.value:.3f} (no interval)".replace("-", "\u2212")
-        return f"{self.value:.3f} ({self.lower:.3f} to {self.upper:.3f})".replace("-", "\u2212")
+            return f"{self.value:.3f} ({svg.said('no interval', self.palette)})".replace("-", "\u2212")
+        reach = svg.said("%(low)s to %(high)s", self.palette) % {
+            "low": f"{self.lower:.3f}",
+            "high": f"{self.upper:.3f}",
+        }
+        return f"{self.value:.3f} ({reach})".replace("-", "\u2212")
 
 
 def interval_chart(
@@ -58,14 +63,18 @@ def interval_chart(
     """
     if allowed not in ("below", "above", ""):
         raise ValueError(f"expected allowed='below', 'above' or '', got {allowed!r}")
-    read = [_read(row) for row in rows]
+    read = [_read(row, palette) for row in rows]
     width = svg.WIDTHS[size]
     left = min(svg.text_width([r.label for r in read]) + 20, 0.32 * width)
     labels = [svg.wrapped(r.label, left - 20) for r in read]
     tops = svg.row_tops(labels, _HEAD, _ROW)
     bottom = tops[-1]
     canvas = Canvas(width, max(120.0, bottom + _FOOT), palette)
-    headers = (x_label, "Value", f"Lower {level}", f"Upper {level}", "Outcome")
+    title, x_label, threshold_label = map(canvas.said, (title, x_label, threshold_label))
+    headers = (
+        x_label, canvas.said("Value"), canvas.said("Lower %(level)s", level=level),
+        canvas.said("Upper %(level)s", level=level), canvas.said("Outcome"),
+    )  # fmt: skip
     if not read:
         return canvas.no_data(title=title, description=description, headers=headers, size=size, key=key)
 
@@ -87,8 +96,8 @@ def interval_chart(
         headers,
         tuple((r.label, svg.number(r.value), svg.number(r.lower), svg.number(r.upper), r.word or r.tone) for r in read),
     )
-    said = description or _summary(read, threshold, threshold_label, level)
-    return canvas.finish(title=title, description=said, table=table, size=size, key=key)
+    told = description or _summary(canvas, read, threshold, threshold_label, level)
+    return canvas.finish(title=title, description=told, table=table, size=size, key=key)
 
 
 def _notes(read: Sequence[_Row], width: float) -> tuple[float | None, float]:
@@ -102,17 +111,17 @@ def _notes(read: Sequence[_Row], width: float) -> tuple[float | None, float]:
     return None, max(word, figures) + 20
 
 
-def _read(row: IntervalRow) -> _Row:
+def _read(row: IntervalRow, palette: Palette) -> _Row:
     label, value, lower, upper, tone = row
     point, low, high = svg.finite(value), svg.finite(lower), svg.finite(upper)
     if low is not None and high is not None and low > high:
         raise ValueError(f"row {label!r}: expected lower <= upper, got {low} > {high}; swap them")
     known = state_key(tone) in STATES
-    word = look_of(tone).label if known else ""
+    word = svg.said(look_of(tone).label, palette) if known else ""
     name = look_of(tone).tone if known else str(tone)
     if name not in TONES:
         raise ValueError(f"row {label!r}: expected a state or a tone out of {', '.join(TONES)}, got {tone!r}")
-    return _Row(str(label), point, low, high, name, word)
+    return _Row(str(label), point, low, high, name, word, palette)
 
 
 def _ground(
@@ -164,9 +173,9 @@ def _mark(canvas: Canvas, tone: str, role: str, x: float, y: float) -> None:
         canvas.shape("circle", f"c-mark {role}", cx=x, cy=y, r=5.5)
 
 
-def _summary(rows: list[_Row], threshold: float | None, words: str, level: str) -> str:
-    said = [f"{r.label}: {f'{r.word}, ' if r.word and r.figures else r.word}{r.figures}." for r in rows]
-    said.append(f"Intervals are {level} confidence intervals.")
+def _summary(canvas: Canvas, rows: list[_Row], threshold: float | None, words: str, level: str) -> str:
+    told = [f"{r.label}: {f'{r.word}, ' if r.word and r.figures else r.word}{r.figures}." for r in rows]
+    told.append(canvas.said("Intervals are %(level)s confidence intervals.", level=level))
     if threshold is not None:
-        said.append(f"The {words} is {svg.number(threshold)}.")
-    return " ".join(said)
+        told.append(canvas.said("The %(limit)s is %(value)s.", limit=words, value=svg.number(threshold)))
+    return " ".join(told)

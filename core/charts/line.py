@@ -72,6 +72,7 @@ def line_chart(
     timed = any(isinstance(_x_of(p), dt.date) for s in _listed(series) for p in s.points)
     values = [y for ln in lines for _, y in ln.measured]
     canvas = Canvas(width, 0.46 * width if size == "m" else 0.62 * width, palette)
+    title, x_label, y_label, threshold_label = map(canvas.said, (title, x_label, y_label, threshold_label))
     headers = (x_label, *(ln.name for ln in lines))
     if not values:
         return canvas.no_data(title=title, description=description, headers=headers, size=size, key=key)
@@ -103,8 +104,10 @@ def line_chart(
         names.name_at_ends(canvas, lines, x, y)
     elif named:
         names.name_below(canvas, lines)
-    said = " ".join([description or _summary(lines, threshold, threshold_label), *map(_mark_words, marks)])
-    return canvas.finish(title=title, description=said, table=_table(headers, lines), size=size, key=key)
+    told = " ".join(
+        [description or _summary(canvas, lines, threshold, threshold_label), *(_mark_words(canvas, m) for m in marks)]
+    )
+    return canvas.finish(title=title, description=told, table=_table(headers, lines), size=size, key=key)
 
 
 def sparkline(
@@ -118,11 +121,14 @@ def sparkline(
 ) -> Chart:
     """A line without axes, to stand beside a figure; its last value is marked."""
     canvas = Canvas(160, 32, palette)
+    title, position = canvas.said(title), canvas.said("Position")
     line = _read(Series(title, values))
     if not line.measured:
         canvas.line("c-axis", 4, 16, 156, 16)
-        table = Table(("Position", title))
-        return canvas.finish(title=title, description="No data yet.", table=table, size="spark", key=key)
+        table = Table((position, title))
+        return canvas.finish(
+            title=title, description=f"{canvas.said('No data yet')}.", table=table, size="spark", key=key
+        )
     reach = [v for _, v in line.measured] + ([] if threshold is None else [threshold])
     y = Scale(*span(reach), 28, 4)
     x = Scale(1, max(len(values), 2), 4, 152)
@@ -131,10 +137,8 @@ def sparkline(
     _path(canvas, line, 0, x, y)
     last = line.measured[-1]
     names.marker(canvas, 0, x(last[0]), y(last[1]))
-    said = description or _summary([line], threshold, "limit")
-    return canvas.finish(
-        title=title, description=said, table=_table(("Position", title), [line]), size="spark", key=key
-    )
+    told = description or _summary(canvas, [line], threshold, canvas.said("limit"))
+    return canvas.finish(title=title, description=told, table=_table((position, title), [line]), size="spark", key=key)
 
 
 def _listed(series: Mapping[str, Points] | Sequence[Series | tuple[str, Points]]) -> list[Series]:
@@ -222,17 +226,17 @@ def _draw_marks(canvas: Canvas, marks: Sequence[Mark], x: Scale, y: Scale) -> No
     """Words stand where there is room, from the left; a line without any is named in the description."""
     free = x.start
     for mark in sorted(marks, key=lambda m: _place(m.at)):
-        place, width = x(_place(mark.at)), svg.text_width([mark.words], bold=True)
+        place, width = x(_place(mark.at)), svg.text_width([canvas.said(mark.words)], bold=True)
         canvas.line(f"c-event t-{mark.tone}", place, y.end, place, y.start)
         start = min(max(place - width / 2, x.start), x.end - width)
         if start >= free:
-            canvas.text(f"c-tone-text t-{mark.tone}", start + width / 2, 14, mark.words, "middle")
+            canvas.text(f"c-tone-text t-{mark.tone}", start + width / 2, 14, canvas.said(mark.words), "middle")
             free = start + width + 8
 
 
-def _mark_words(mark: Mark) -> str:
+def _mark_words(canvas: Canvas, mark: Mark) -> str:
     at = svg.moment(mark.at) if isinstance(mark.at, dt.date) else svg.number(mark.at)
-    return f"{mark.words} at {at}."
+    return canvas.said("%(what)s at %(at)s.", what=canvas.said(mark.words), at=at)
 
 
 def _path(canvas: Canvas, line: _Line, index: int, x: Scale, y: Scale) -> None:
@@ -251,17 +255,19 @@ def _table(headers: Sequence[str], lines: list[_Line]) -> Table:
     return Table(tuple(headers), rows)
 
 
-def _summary(lines: list[_Line], threshold: float | None, threshold_label: str) -> str:
-    said = []
+def _summary(canvas: Canvas, lines: list[_Line], threshold: float | None, threshold_label: str) -> str:
+    told = []
     for ln in lines:
         if not ln.measured:
-            said.append(f"{ln.name}: {svg.NOT_MEASURED}.")
+            told.append(f"{ln.name}: {canvas.said(svg.NOT_MEASURED)}.")
             continue
         (first, a), (last, b) = ln.measured[0], ln.measured[-1]
-        said.append(
-            f"{ln.name}: {svg.number(b)} at {ln.shown[last]}"
-            + (f", from {svg.number(a)} at {ln.shown[first]}." if last != first else ".")
-        )
+        places = {"name": ln.name, "last": svg.number(b), "at": ln.shown[last]}
+        if last == first:
+            told.append(canvas.said("%(name)s: %(last)s at %(at)s.", **places))
+            continue
+        places |= {"first": svg.number(a), "began": ln.shown[first]}
+        told.append(canvas.said("%(name)s: %(last)s at %(at)s, from %(first)s at %(began)s.", **places))
     if threshold is not None:
-        said.append(f"The {threshold_label} is {svg.number(threshold)}.")
-    return " ".join(said)
+        told.append(canvas.said("The %(limit)s is %(value)s.", limit=threshold_label, value=svg.number(threshold)))
+    return " ".join(told)

@@ -15,6 +15,8 @@ from typing import Literal
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 
+from core.spoken import spoken
+
 Palette = Literal["screen", "print"]
 Size = Literal["m", "s"]
 
@@ -102,6 +104,10 @@ class Canvas:
         merged = {key: value.format(c=colour) for name in names for key, value in _PRINT.get(name, {}).items()}
         return "".join(f' {key}="{value}"' for key, value in merged.items())
 
+    def said(self, words: str, **named: object) -> str:
+        """Words of ours, for a reader of a page in their language; `named` fills their places."""
+        return said(words, self.palette) % named if named else said(words, self.palette)
+
     def shape(self, tag: str, role: str, **attributes: float | str) -> None:
         written = "".join(
             f' {key.replace("_", "-")}="{at(value) if not isinstance(value, str) else value}"'
@@ -116,6 +122,7 @@ class Canvas:
         font = "".join(f' {k}="{v}"' for k, v in _FONT.items()) if self.palette == "print" else ""
         turned = f' transform="rotate(-90 {at(x)} {at(y)})"' if turn else ""
         placed = f' x="{at(x)}" y="{at(y)}" text-anchor="{anchor}"{turned}{font}'
+        words = self.said(words) if words == NOT_MEASURED else words
         self.parts.append(f"<text{self.look(role)}{placed}>{clean(words)}</text>")
 
     def lines(self, role: str, x: float, middle: float, lines: Sequence[str]) -> None:
@@ -126,6 +133,8 @@ class Canvas:
     def finish(self, *, title: str, description: str, table: Table, size: str, key: str) -> Chart:
         """The drawing, named for assistive technology by its own title and description."""
         body = "".join(self.parts)
+        rows = tuple(tuple(self.said(c) if c == NOT_MEASURED else c for c in row) for row in table.rows)
+        table = Table(table.headers, rows)
         # The ids come from the content, so that they are stable; two equal charts on a page are told apart by `key`.
         stem = "plot-" + hashlib.sha256(f"{key}|{title}|{description}|{body}".encode(errors="replace")).hexdigest()[:10]
         named = "" if self.palette == "print" else f' class="plot plot--{size}" focusable="false"'
@@ -142,9 +151,14 @@ class Canvas:
         self.parts.clear()
         self.width, self.height, size = WIDTHS["s"], 130, "s"
         self.shape("rect", "c-frame", x=1, y=1, width=self.width - 2, height=self.height - 2, rx=8)
-        self.text("c-empty", self.width / 2, self.height / 2 + 4, "No data yet", "middle")
-        said = f"No data yet. {description}".strip()
-        return self.finish(title=title, description=said, table=Table(tuple(headers)), size=size, key=key)
+        self.text("c-empty", self.width / 2, self.height / 2 + 4, self.said("No data yet"), "middle")
+        told = f"{self.said('No data yet.')} {description}".strip()
+        return self.finish(title=title, description=told, table=Table(tuple(headers)), size=size, key=key)
+
+
+def said(words: str, palette: Palette) -> str:
+    """Words of ours as a page says them, in the reader's language; documents, which are printed, are English."""
+    return words if palette == "print" else str(spoken(words))
 
 
 def clean(words: object) -> str:

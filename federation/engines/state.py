@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from core.errors import Conflict
 from federation.domain.run_config import LOCAL
@@ -14,11 +16,13 @@ from federation.models_sites import EngineState
 
 FRESH = timedelta(seconds=30)
 State = EngineState.State
-NOT_HERE = (
+NOT_HERE = gettext_noop(
     "NVIDIA FLARE does not run beside this platform. Its operator installs it (`make flare`), sets QFL_FLARE to the "
     "address under which the sites reach it (host:port) and starts `manage.py run_flare`."
 )
-SILENT = "The process that watches NVIDIA FLARE is silent. The platform's operator starts `manage.py run_flare` again."
+SILENT = gettext_noop(
+    "The process that watches NVIDIA FLARE is silent. The platform's operator starts `manage.py run_flare` again."
+)
 
 
 def report(engine: str, state: str, detail: str = "", sites: dict | None = None) -> None:
@@ -54,8 +58,11 @@ def refuse_what_cannot_reach(engine: str, participants: Iterable[Participant]) -
     alone = sorted(one.site for one in participants if one.is_over_flare)
     if alone and engine == LOCAL:
         raise Conflict(
-            f"{', '.join(alone)} joined over NVIDIA FLARE alone, so this run's orders cannot reach the site by the "
-            "platform's broker. Choose NVIDIA FLARE, or have it join again without --flare."
+            _(
+                "%(alone)s joined over NVIDIA FLARE alone, so this run's orders cannot reach the site by the "
+                "platform's broker. Choose NVIDIA FLARE, or have it join again without --flare."
+            )
+            % {"alone": ", ".join(alone)}
         )
 
 

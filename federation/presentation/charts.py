@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from core.charts import Chart, line_chart
 from federation.domain.round_metrics import headline_metric
 from federation.domain.secure.counts import ALL_SITES
@@ -46,7 +48,9 @@ class Spent:
 
     @property
     def words(self) -> str:
-        return "" if self.epsilon is None else f"ε = {self.epsilon:.2f} of {self.budget:g}"
+        if self.epsilon is None:
+            return ""
+        return _("ε = %(spent)s of %(budget)s") % {"spent": f"{self.epsilon:.2f}", "budget": f"{self.budget:g}"}
 
 
 @dataclass(frozen=True)
@@ -71,25 +75,30 @@ def run_charts(run: TrainingRun, rounds: Iterable[Round]) -> RunCharts:
     """The charts of a run over its finished rounds, in order of their number."""
     done = [r for r in rounds if r.state == Round.State.DONE and r.metrics]
     name = headline_metric(run.config["task"])
-    words = METRIC_WORDS[name]
+    words = _(METRIC_WORDS[name])
     if not done:
-        return RunCharts(metric=words, rounds=0)
-    short = {"Quantum": "primary", "Twin": "baseline"}
+        return RunCharts(metric=METRIC_WORDS[name], rounds=0)
+    short = {_("Quantum"): "primary", _("Twin"): "baseline"}
     overall = {label: _series(done, lambda m, key=key: m[key]["overall"], name) for label, key in short.items()}
     budget = run.config["epsilon_budget"]
     masked = bool((run.config.get("security") or {}).get("masking"))  # then no site's own figures are known
     private = run.config["local"].get("dp") is not None
     attributes = sorted(done[-1].metrics["primary"]["groups"])
     return RunCharts(
-        metric=words,
+        metric=METRIC_WORDS[name],
         rounds=len(done),
-        headline=_chart(overall, title=f"{words}: quantum model and classical twin, all sites", y_label=words),
+        headline=_chart(
+            overall,
+            title=_("%(metric)s: quantum model and classical twin, all sites") % {"metric": words},
+            y_label=words,
+        ),
         by_site=None if masked else _by_site(done, "primary", name),
         by_site_twin=None if masked else _by_site(done, "baseline", name),
         by_group=[
             _chart(
                 _split(done, lambda m, a=a: m["primary"]["groups"].get(a, {}), name),
-                title=f"{words} by {attribute_words(a)}, quantum model",
+                title=_("%(metric)s by %(attribute)s, quantum model")
+                % {"metric": words, "attribute": _(attribute_words(a))},
                 y_label=words,
             )
             for a in attributes
@@ -104,17 +113,16 @@ def run_charts(run: TrainingRun, rounds: Iterable[Round]) -> RunCharts:
 
 
 def _by_site(done: list[Round], model: str, metric: str) -> Chart:
-    words = METRIC_WORDS[metric]
-    return _chart(
-        _split(done, lambda m: m[model]["site"], metric), title=f"{words} by site, {MODEL_WORDS[model]}", y_label=words
-    )
+    words = _(METRIC_WORDS[metric])
+    title = _("%(metric)s by site, %(model)s") % {"metric": words, "model": _(MODEL_WORDS[model])}
+    return _chart(_split(done, lambda m: m[model]["site"], metric), title=title, y_label=words)
 
 
 def _losses(done: list[Round]) -> list[Chart]:
     return [
         _chart(
             _flat(done, lambda m, key=key: m["loss"].get(key, {})),
-            title=f"Training loss by site, {label}", y_label="Loss",
+            title=_("Training loss by site, %(model)s") % {"model": _(label)}, y_label=_("Loss"),
         )
         for key, label in MODEL_WORDS.items()
     ]  # fmt: skip
@@ -157,15 +165,15 @@ def _mean(figures: Mapping[str, Any], metric: str) -> float | None:
 
 def _compare(metrics: Mapping[str, Any], metric: str) -> list[Compared]:
     primary, twin = metrics["primary"], metrics["baseline"]
-    rows = [_compared("All sites", "All sites", primary["overall"], twin["overall"], metric)]
+    rows = [_compared(_("All sites"), _("All sites"), primary["overall"], twin["overall"], metric)]
     for site, figures in primary["site"].items():
         if site == ALL_SITES:  # secure counts: no site's own figures are known
             continue
-        rows.append(_compared("Site", site, figures, twin["site"].get(site, {}), metric))
+        rows.append(_compared(_("Site"), site, figures, twin["site"].get(site, {}), metric))
     for attribute, groups in primary["groups"].items():
         for group, figures in groups.items():
             other = twin["groups"].get(attribute, {}).get(group, {})
-            rows.append(_compared(attribute_words(attribute).capitalize(), group, figures, other, metric))
+            rows.append(_compared(_(attribute_words(attribute).capitalize()), group, figures, other, metric))
     return rows
 
 
@@ -191,7 +199,8 @@ def steps_charts(run: TrainingRun, current: Round) -> list[Chart]:
     return [
         line_chart(
             {site: sorted(points.items()) for site, points in sorted(lines[model].items())},
-            title=f"Loss in round {current.number}, {label}", x_label="Step", y_label="Loss", size="s",
+            title=_("Loss in round %(n)s, %(model)s") % {"n": current.number, "model": _(label)},
+            x_label="Step", y_label="Loss", size="s",
         )
         for model, label in MODEL_WORDS.items()
         if lines[model]

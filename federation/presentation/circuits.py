@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.utils.safestring import mark_safe
+from django.utils.translation import gettext as _
 
 from core.charts import Chart, Table
 from federation.domain.quantum import drawing
@@ -20,11 +21,15 @@ def circuit_chart(config: Mapping[str, Any]) -> Chart | None:
     except (KeyError, ValueError, TypeError):
         return None
     plan = plan_of(shape)
-    title = f"Circuit of {plan.n_qubits} qubits, {shape.layers} layers, depth {plan.depth}, {plan.n_weights} weights"
-    description = (
-        f"{title}. Inputs x0 to x{plan.n_inputs - 1}: {shape.embedding_words}. "
-        f"{'Entangled by CNOT gates' if shape.entangling else 'Without entanglement'}. The table lists every gate."
+    title = _("Circuit of %(qubits)s qubits, %(layers)s layers, depth %(depth)s, %(weights)s weights") % {
+        "qubits": plan.n_qubits, "layers": shape.layers, "depth": plan.depth, "weights": plan.n_weights,
+    }  # fmt: skip
+    said = (
+        _("%(title)s. Inputs x0 to x%(last)s: %(embedding)s. Entangled by CNOT gates. The table lists every gate.")
+        if shape.entangling
+        else _("%(title)s. Inputs x0 to x%(last)s: %(embedding)s. Without entanglement. The table lists every gate.")
     )
-    rows = tuple((str(step), name, wires, angles or "none") for step, name, wires, angles in drawing.listing(plan))
-    table = Table(("Step", "Gate", "Qubits", "Angles"), rows)
+    description = said % {"title": title, "last": plan.n_inputs - 1, "embedding": _(shape.embedding_words)}
+    rows = tuple((str(step), name, wires, angles or _("none")) for step, name, wires, angles in drawing.listing(plan))
+    table = Table((_("Step"), _("Gate"), _("Qubits"), _("Angles")), rows)
     return Chart(mark_safe(drawing.svg(plan)), title, description, table)  # noqa: S308 - labels are escaped there

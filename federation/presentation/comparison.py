@@ -10,7 +10,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from core.charts import Chart, Series, interval_chart, line_chart
+from core.spoken import inside
+from core.tones import look_of
 from federation.domain.round_metrics import headline_metric
 from federation.domain.twin_comparison import (
     CONFIDENCE,
@@ -68,11 +72,11 @@ class RunResult:
 
     @property
     def circuit(self) -> str:
-        return next((f.circuit.words for f in self.facts if f.circuit), "no circuit")
+        return next((f.circuit.words for f in self.facts if f.circuit), _("no circuit"))
 
     @property
     def parameters(self) -> list[str]:
-        return ["not known" if f.n_parameters is None else f"{f.n_parameters:,}" for f in self.facts]
+        return [_("not known") if f.n_parameters is None else f"{f.n_parameters:,}" for f in self.facts]
 
     @cached_property
     def costs(self) -> RunCosts:
@@ -106,7 +110,9 @@ class RunResult:
 
     @property
     def words(self) -> str:
-        return verdict_words(self.end, "The quantum model", "its classical twin", METRIC_WORDS[self.metric].lower())
+        return verdict_words(
+            self.end, _("The quantum model"), _("its classical twin"), inside(METRIC_WORDS[self.metric])
+        )
 
 
 def paired_of(round_: Round) -> dict[str, PairedScores | None]:
@@ -118,16 +124,18 @@ def paired_of(round_: Round) -> dict[str, PairedScores | None]:
 def verdict_words(found: Conclusion, first: str, second: str, metric: str) -> str:
     """The outcome as a sentence that a reader can quote."""
     if found.difference is None or found.lower is None or found.upper is None:
-        return "Not measured: no site sent both models' scores of the same patients."
-    figures = (
-        f"difference in {metric} {found.difference:+.3f}, {CONFIDENCE:.0%} interval {found.lower:+.3f} to "
-        f"{found.upper:+.3f}, {found.n} patients"
-    ).replace("-", "\u2212")
-    if found.verdict == WINS:
-        return f"{first} wins against {second}: {figures}."
-    if found.verdict == LOSES:
-        return f"{first} loses against {second}: {figures}."
-    return f"{first} does not win against {second}: {figures}. The interval holds 0."
+        return _("Not measured: no site sent both models' scores of the same patients.")
+    low, middle, high = (
+        f"{value:+.3f}".replace("-", "\u2212") for value in (found.lower, found.difference, found.upper)
+    )
+    figures = _("difference in %(metric)s %(difference)s, %(level)s interval %(low)s to %(high)s, %(n)s patients") % {
+        "metric": metric, "difference": middle, "level": f"{CONFIDENCE:.0%}", "low": low, "high": high, "n": found.n,
+    }  # fmt: skip
+    said = {
+        WINS: _("%(first)s wins against %(second)s: %(figures)s."),
+        LOSES: _("%(first)s loses against %(second)s: %(figures)s."),
+    }.get(found.verdict) or _("%(first)s does not win against %(second)s: %(figures)s. The interval holds 0.")
+    return said % {"first": first, "second": second, "figures": figures}
 
 
 def result_of(run: TrainingRun) -> RunResult:
@@ -147,8 +155,8 @@ class Between:
     @property
     def words(self) -> str:
         if self.lower > 0:
-            return "better than in the first run"
-        return "worse than in the first run" if self.upper < 0 else "no difference shown"
+            return _("better than in the first run")
+        return _("worse than in the first run") if self.upper < 0 else _("no difference shown")
 
 
 @dataclass(frozen=True)
@@ -178,12 +186,17 @@ def compare(runs: Sequence[TrainingRun]) -> Comparison:
 
 def refusals(runs: Sequence[TrainingRun]) -> tuple[tuple[str, ...], str]:
     """Why these runs cannot be compared, and as what they are if they can."""
-    why = [f"“{r.name}” is {r.state}; only finished runs are compared." for r in runs if r.state != r.State.FINISHED]
+    why = [
+        _("“%(run)s” is %(state)s; only finished runs are compared.")
+        % {"run": r.name, "state": inside(look_of(r.state).label)}
+        for r in runs
+        if r.state != r.State.FINISHED
+    ]
     first, others = runs[0].config, [r.config for r in runs[1:]]
     if any(c["task"] != first["task"] for c in others):
-        why.append("They solve different tasks, so their figures are of different kinds.")
+        why.append(_("They solve different tasks, so their figures are of different kinds."))
     if any(c["data_digests"] != first["data_digests"] for c in others):
-        why.append("They were frozen on different data: the digests of the sites' manifests differ.")
+        why.append(_("They were frozen on different data: the digests of the sites' manifests differ."))
     seeds = [r.config["seed"] for r in runs]
     alike = all(_without_seed(c) == _without_seed(first) for c in others)
     if len(set(seeds)) == 1:
@@ -191,8 +204,11 @@ def refusals(runs: Sequence[TrainingRun]) -> tuple[tuple[str, ...], str]:
     if len(set(seeds)) == len(seeds) and alike:
         return tuple(why), REPETITIONS
     why.append(
-        f"Their seeds are {', '.join(map(str, seeds))}. The seed splits the patients, so runs are comparable if all "
-        "have the same one, or as repetitions if each has another one and nothing else differs."
+        _(
+            "Their seeds are %(seeds)s. The seed splits the patients, so runs are comparable if all have the same "
+            "one, or as repetitions if each has another one and nothing else differs."
+        )
+        % {"seeds": ", ".join(map(str, seeds))}
     )
     return tuple(why), MODELS
 
@@ -233,7 +249,7 @@ def sites_chart(result: RunResult) -> Chart | None:
     """The difference at the end: all sites, and each of them."""
     if not result.by_site or not result.end.n:
         return None
-    return _differences(result.metric, [Row("All sites", result.end), *result.by_site], "sites")
+    return _differences(result.metric, [Row(_("All sites"), result.end), *result.by_site], "sites")
 
 
 def difference_by_round(result: RunResult) -> Chart | None:
@@ -241,10 +257,12 @@ def difference_by_round(result: RunResult) -> Chart | None:
     found = [(float(number), each) for number, each in result.by_round]
     if not any(each.n for _, each in found):
         return None
-    words = METRIC_WORDS[result.metric]
-    line = Series("Difference", [(x, e.difference) for x, e in found], band=[(x, e.lower, e.upper) for x, e in found])
+    words = _(METRIC_WORDS[result.metric])
+    line = Series(
+        _("Difference"), [(x, e.difference) for x, e in found], band=[(x, e.lower, e.upper) for x, e in found]
+    )
     return line_chart(
-        [line], title=f"{words} by round: quantum model minus twin", x_label="Round",
+        [line], title=_("%(metric)s by round: quantum model minus twin") % {"metric": words}, x_label="Round",
         y_label="Difference", threshold=0.0, threshold_label="no difference", size="s",
     )  # fmt: skip
 
@@ -254,20 +272,28 @@ def _forest(results: Sequence[RunResult]) -> Chart | None:
 
 
 def _differences(metric: str, rows: Sequence[Row], key: str) -> Chart:
-    words = METRIC_WORDS[metric]
+    words = _(METRIC_WORDS[metric])
     drawn = [(row.label, row.found.difference, row.found.lower, row.found.upper, row.tone) for row in rows]
     return interval_chart(
-        drawn, threshold=None, title=f"{words}: quantum model minus classical twin, same patients",
+        drawn, threshold=None,
+        title=_("%(metric)s: quantum model minus classical twin, same patients") % {"metric": words},
         x_label="Difference; above 0 the quantum model is better", key=key,
     )  # fmt: skip
 
 
 def _course(results: Sequence[RunResult]) -> Chart | None:
-    words = METRIC_WORDS[results[0].metric]
+    words = _(METRIC_WORDS[results[0].metric])
     lines = []
     for number, result in enumerate(results, start=1):
         mark = f" {number}" if len(results) > 1 else ""
-        lines += [(f"Quantum{mark}", result.course("primary")), (f"Twin{mark}", result.course("baseline"))]
+        lines += [
+            (f"{_('Quantum')}{mark}", result.course("primary")),
+            (f"{_('Twin')}{mark}", result.course("baseline")),
+        ]
     return line_chart(
-        lines[: 2 * 3], title=f"{words} by round, all sites", x_label="Round", y_label=words, key="course"
+        lines[: 2 * 3],
+        title=_("%(metric)s by round, all sites") % {"metric": words},
+        x_label="Round",
+        y_label=words,
+        key="course",
     )  # beyond three runs lines cannot be told apart; the table and the export hold them all

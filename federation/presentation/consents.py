@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from accounts.models import Membership, User
 from federation import consents, training
 from federation.models import Consent, Participant, Reconsideration, TrainingRun
@@ -94,7 +96,9 @@ def _answer(run: TrainingRun, participant: Participant, signed: dict[str, Consen
     state, words = ANSWER_WORDS[Decision(decision) if decision else None]
     asked = dict.fromkeys((*consents.required_of(run), *signed))
     if decision is None and signed:
-        words = f"{sum(c.decision == Decision.GIVEN for c in signed.values())} of {len(asked)} signed"
+        words = _("%(n)s of %(all)s signed") % {
+            "n": sum(c.decision == Decision.GIVEN for c in signed.values()), "all": len(asked),
+        }  # fmt: skip
     latest = max(signed.values(), key=lambda consent: consent.created_at, default=None)
     signatures = tuple(_signature(capacity, signed.get(capacity)) for capacity in asked)
     return Answer(participant, decision, state, words, signatures, latest, short_of if decision is None else "")
@@ -122,7 +126,7 @@ def own_of(run: TrainingRun, answers: Iterable[Answer], user: User) -> Own | Non
     left = own.decision in {Decision.REFUSED, Decision.WITHDRAWN}
     note = ""
     if not signable and run.state == State.PROPOSED and own.decision is None:
-        note = "You have signed. " + _still(own)
+        note = _("You have signed. Still awaited: %(who)s.") % {"who": _still(own)}
     return Own(
         own.participant, tuple((c, Capacity(c).label) for c in signable), gave and not left,
         run.state == State.FINISHED, note,
@@ -131,7 +135,7 @@ def own_of(run: TrainingRun, answers: Iterable[Answer], user: User) -> Own | Non
 
 def _still(own: Answer) -> str:
     missing = [s for s in own.signatures if s.consent is None or s.consent.decision != Decision.GIVEN]
-    return f"Still awaited: {', '.join(consents.WAITING_WORDS[Capacity(s.capacity)] for s in missing)}."
+    return ", ".join(_(consents.WAITING_WORDS[Capacity(s.capacity)]) for s in missing)
 
 
 def short_of_people(participants: Iterable[Participant]) -> dict[str, str]:
@@ -150,12 +154,16 @@ def short_of_people(participants: Iterable[Participant]) -> dict[str, str]:
         if operators and officers and len(operators | officers) > 1:
             continue
         lacking = (
-            "no site operator" if not operators else "no ethics officer" if not officers else "one person for both"
+            _("no site operator")
+            if not operators
+            else _("no ethics officer")
+            if not officers
+            else _("one person for both")
         )
-        found[participant.site] = (
-            f"{participant.institution.name} has {lacking} on this platform. Nobody signs twice, and nobody signs for "
-            "another institution: an administrator enters a second person there, or a run is proposed without it."
-        )
+        found[participant.site] = _(
+            "%(institution)s has %(lacking)s on this platform. Nobody signs twice, and nobody signs for another "
+            "institution: an administrator enters a second person there, or a run is proposed without it."
+        ) % {"institution": participant.institution.name, "lacking": lacking}
     return found
 
 

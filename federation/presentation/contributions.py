@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from django.utils.translation import gettext as _
+
 from accounts.models import User
 from core.charts import Chart, interval_chart
 from federation import contribution_studies, contributions
@@ -76,7 +78,8 @@ def _chart(rows: tuple[Gain, ...], metric: str) -> Chart | None:
         return None
     return interval_chart(
         [(row.site, row.gain, row.low, row.high, _tone(row)) for row in rows], threshold=0.0, threshold_label="no gain",
-        title="What taking part of each site gained the others’ patients", x_label=f"{metric}, with less without",
+        title="What taking part of each site gained the others’ patients",
+        x_label=_("%(metric)s, with less without") % {"metric": _(metric)},
         allowed="above", size="s", key="contributions",
     )  # fmt: skip
 

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from core import artefacts
 from core.charts import Chart, line_chart
 from federation.domain.run_config import MODEL_NAMES
@@ -94,7 +96,7 @@ def _by_round(updates: list[SiteUpdate]) -> Chart | None:
         for number in numbers:
             own = [u.metrics.get(name, {}) for u in updates if u.round.number == number and u.n_records]
             points.append((float(number), _total(t.get("joules") for t in own)))
-        lines[{"primary": "Quantum", "baseline": "Twin"}[name]] = points
+        lines[{"primary": _("Quantum"), "baseline": _("Twin")}[name]] = points
     if all(y is None for points in lines.values() for _, y in points):
         return None
     return line_chart(

@@ -10,6 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
 from federation.domain.noise_config import least_sites, shared_noise
 from federation.domain.noised_scores import ScoresConfig
 from federation.domain.participation import Participation
@@ -44,12 +47,16 @@ class CircuitFacts:
 
     @property
     def words(self) -> str:
-        entangled = "entangled by CNOT gates" if self.entangling else "without entanglement"
-        where = f"one at every {self.stride} x {self.stride} pixels" if self.stride else "one for each input"
-        return (
-            f"{self.n_qubits} qubits, {self.layers} layers {entangled}, depth {self.depth}, {self.n_parameters} "
-            f"angles; {where}; simulated exactly, without shots or noise"
-        )
+        where = _("one for each input")
+        if self.stride:
+            where = _("one at every %(stride)s x %(stride)s pixels") % {"stride": self.stride}
+        return _(
+            "%(qubits)s qubits, %(layers)s layers %(entangled)s, depth %(depth)s, %(angles)s angles; %(where)s; "
+            "simulated exactly, without shots or noise"
+        ) % {
+            "qubits": self.n_qubits, "layers": self.layers, "depth": self.depth, "angles": self.n_parameters,
+            "entangled": _("entangled by CNOT gates") if self.entangling else _("without entanglement"), "where": where,
+        }  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -120,25 +127,27 @@ def privacy_words(config: Mapping[str, Any]) -> str:
     """What the run may cost each patient in privacy, in one or two sentences."""
     dp = config["local"].get("dp")
     if dp is None or config["epsilon_budget"] is None:
-        return NO_PRIVACY
-    said = (
-        f"Differential privacy for each patient record: training stops when a site has spent ε = "
-        f"{config['epsilon_budget']:g} at δ = {dp['delta']:g}, over both models together. Noise multiplier "
-        f"{dp['noise_multiplier']:g}, gradients clipped at {dp['max_grad_norm']:g}."
-    )
+        return _(NO_PRIVACY)
+    said = _(
+        "Differential privacy for each patient record: training stops when a site has spent ε = %(budget)s at "
+        "δ = %(delta)s, over both models together. Noise multiplier %(noise)s, gradients clipped at %(clip)s."
+    ) % {
+        "budget": f"{config['epsilon_budget']:g}", "delta": f"{dp['delta']:g}",
+        "noise": f"{dp['noise_multiplier']:g}", "clip": f"{dp['max_grad_norm']:g}",
+    }  # fmt: skip
     return " ".join(part for part in (said, _noise_words(config), scores_words(config)) if part)
 
 
 def scores_words(config: Mapping[str, Any]) -> str:
     """What becomes of the scores of a run with differential privacy."""
     if config.get("scores") is None:
-        return "No scores leave the sites: none were agreed."
+        return _("No scores leave the sites: none were agreed.")
     scores = ScoresConfig.from_dict(config["scores"])
-    return (
-        f"Scores leave the sites with noise of {scores.noise_sd:.3g} patients on each number (one standard deviation) "
-        f"and may spend ε = {scores.epsilon:g} of the patients who are scored, other ones than are trained on; groups "
-        "are scored after the last round."
-    )
+    return _(
+        "Scores leave the sites with noise of %(noise)s patients on each number (one standard deviation) and may spend "
+        "ε = %(spent)s of the patients who are scored, other ones than are trained on; groups are scored after the "
+        "last round."
+    ) % {"noise": f"{scores.noise_sd:.3g}", "spent": f"{scores.epsilon:g}"}
 
 
 def _noise_words(config: Mapping[str, Any]) -> str:
@@ -146,28 +155,44 @@ def _noise_words(config: Mapping[str, Any]) -> str:
     noise = shared_noise(config.get("privacy"))
     if noise is None:
         return ""
-    told = f", even if {noise.colluding} of them tell their shares" if noise.colluding else ""
-    least = least_sites(config["privacy"], config["security"])
-    return (
-        f"All sites make the noise together, in whole numbers ({noise.levels:,} to a clipped gradient) that only their "
-        f"masked sum shows: it is enough with {noise.quorum} sites{told}. With fewer than {least} sites a round is "
-        "discarded and nothing of it opened; what it spent stays spent."
+    said = (
+        _(
+            "All sites make the noise together, in whole numbers (%(levels)s to a clipped gradient) that only their "
+            "masked sum shows: it is enough with %(quorum)s sites, even if %(colluding)s of them tell their shares. "
+            "With fewer than %(least)s sites a round is discarded and nothing of it opened; what it spent stays spent."
+        )
+        if noise.colluding
+        else _(
+            "All sites make the noise together, in whole numbers (%(levels)s to a clipped gradient) that only their "
+            "masked sum shows: it is enough with %(quorum)s sites. With fewer than %(least)s sites a round is "
+            "discarded and nothing of it opened; what it spent stays spent."
+        )
     )
+    least = least_sites(config["privacy"], config["security"])
+    return said % {
+        "levels": f"{noise.levels:,}", "quorum": noise.quorum, "colluding": noise.colluding, "least": least,
+    }  # fmt: skip
 
 
 def _rule(config: Mapping[str, Any]) -> str:
     rule = strategy(config["strategy"], config.get("strategy_options"))
     told = ", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in rule.options().items())
-    return f"{rule.words} ({rule.title}{': ' + told if told else ''})"
+    return f"{_(rule.words)} ({rule.title}{': ' + told if told else ''})"
 
 
 def _participation(config: Mapping[str, Any]) -> str:
     part, sites = Participation.from_dict(config.get("participation")), len(config["data_digests"])
     needed = part.needed(sites)
-    who = f"All {sites} sites, in every round" if needed == sites else f"At least {needed} of {sites} sites in a round"
+    who = (
+        _("All %(sites)s sites, in every round")
+        if needed == sites
+        else _("At least %(needed)s of %(sites)s sites in a round")
+    ) % {"needed": needed, "sites": sites}
     if part.deadline_seconds is None:
-        return f"{who}; it waits for them without a deadline"
-    return f"{who}; after {part.deadline_seconds} s it goes on without those that have not answered"
+        return _("%(who)s; it waits for them without a deadline") % {"who": who}
+    return _("%(who)s; after %(seconds)s s it goes on without those that have not answered") % {
+        "who": who, "seconds": part.deadline_seconds,
+    }  # fmt: skip
 
 
 ENGINE_WORDS = {
@@ -185,34 +210,43 @@ def _how(local: Mapping[str, Any]) -> str:
     """What local training does besides; runs of before there was a choice say nothing."""
     said = []
     if local.get("schedule") == "cosine":
-        said.append("falling to nearly 0 along a half cosine")
+        said.append(_("falling to nearly 0 along a half cosine"))
     if local.get("slices"):
-        said.append(f"{local['slices']} slices of each patient in a pass")
+        said.append(_("%(n)s slices of each patient in a pass") % {"n": local["slices"]})
     if local.get("augment", "none") != "none":
-        said.append(AUGMENT_WORDS[local["augment"]])
+        said.append(_(AUGMENT_WORDS[local["augment"]]))
     if local.get("hide"):
-        said.append(f"a sequence hidden in {local['hide']:.0%} of the images")
+        said.append(_("a sequence hidden in %(share)s of the images") % {"share": f"{local['hide']:.0%}"})
     if local.get("misses", 0.5) != 0.5:
-        said.append(f"missed pixels weigh {local['misses']:g} and false ones {1 - local['misses']:g}")
+        weights = {"missed": f"{local['misses']:g}", "false": f"{1 - local['misses']:g}"}
+        said.append(_("missed pixels weigh %(missed)s and false ones %(false)s") % weights)
     return "".join(f"; {words}" for words in said)
 
 
 def _training(config: Mapping[str, Any]) -> str:
     local, noise = config["local"], shared_noise(config.get("privacy"))
     if noise is not None:
-        rate = f"learning rate {local['learning_rate']:g}{_how(local)}"
-        return f"One step a round, which takes each patient with probability {noise.sample_rate:g}; {rate}"
-    return (
-        f"{local['epochs']} pass{'es' if local['epochs'] != 1 else ''} over the patients a round, "
-        f"{local['batch_size']} patients a step, learning rate {local['learning_rate']:g}{_how(local)}"
-    )
+        return _("One step a round, which takes each patient with probability %(share)s; learning rate %(rate)s") % {
+            "share": f"{noise.sample_rate:g}", "rate": f"{local['learning_rate']:g}{_how(local)}",
+        }  # fmt: skip
+    return ngettext(
+        "%(n)s pass over the patients a round, %(batch)s patients a step, learning rate %(rate)s",
+        "%(n)s passes over the patients a round, %(batch)s patients a step, learning rate %(rate)s",
+        local["epochs"],
+    ) % {
+        "n": local["epochs"], "batch": local["batch_size"], "rate": f"{local['learning_rate']:g}{_how(local)}",
+    }  # fmt: skip
 
 
 def _leaves(config: Mapping[str, Any]) -> str:
     if (config.get("security") or {}).get("masking"):
-        what = "Noised sums of clipped gradients" if shared_noise(config.get("privacy")) else "Changes of model weights"
-        return f"{what} and sums of scores by group, both masked. No patient record and no path."
-    return "Signed model weights, and sums of scores by group. No patient record and no path."
+        if shared_noise(config.get("privacy")):
+            return _(
+                "Noised sums of clipped gradients and sums of scores by group, both masked. No patient record and no "
+                "path."
+            )
+        return _("Changes of model weights and sums of scores by group, both masked. No patient record and no path.")
+    return _("Signed model weights, and sums of scores by group. No patient record and no path.")
 
 
 def consent_words(config: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -220,12 +254,15 @@ def consent_words(config: Mapping[str, Any]) -> list[tuple[str, str]]:
     rounds = config["rounds"]
     rows = [("Task", config["task"].capitalize())]
     for facts in model_facts(config):
-        size = "size unknown" if facts.n_parameters is None else f"{facts.n_parameters:,} parameters"
-        rows.append((facts.label, f"{facts.kind[0].upper()}{facts.kind[1:]}, {size}"))
+        size = _("size unknown")
+        if facts.n_parameters is not None:
+            size = _("%(n)s parameters") % {"n": f"{facts.n_parameters:,}"}
+        kind = _(facts.kind)
+        rows.append((facts.label, f"{kind[0].upper()}{kind[1:]}, {size}"))
         if facts.circuit is not None:
             rows.append(("Circuit", facts.circuit.words))
     rows += [
-        ("Rounds", f"{rounds} round{'s' if rounds != 1 else ''}; {_rule(config)}"),
+        ("Rounds", ngettext("%(n)s round", "%(n)s rounds", rounds) % {"n": rounds} + f"; {_rule(config)}"),
         ("Who must take part", _participation(config)),
         (
             "Training at each site",
@@ -234,7 +271,7 @@ def consent_words(config: Mapping[str, Any]) -> list[tuple[str, str]]:
         *([("Weights of patients", fairness_words(config))] if config.get("fairness") else []),
         ("Privacy", privacy_words(config)),
         ("Messages", security_words(config)),
-        *([("Carried by", ENGINE_WORDS[carrier(config)])] if config.get("engine") else []),
+        *([("Carried by", _(ENGINE_WORDS[carrier(config)]))] if config.get("engine") else []),
         ("Seed", str(config["seed"])),
         ("What leaves a site", _leaves(config)),
     ]

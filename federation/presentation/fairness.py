@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from federation.domain.fairness_config import SOLVERS, TARGETS, FairnessConfig, Figures, read_told
 from federation.models import SiteOrder, TrainingRun
 
@@ -25,16 +27,18 @@ def fairness_words(config: Mapping[str, Any]) -> str:
     part = FairnessConfig.from_dict(config["fairness"])
     masked = (config.get("security") or {}).get("masking")
     told = (
-        "Nothing of it leaves the site but the masked change of the model."
+        _("Nothing of it leaves the site but the masked change of the model.")
         if masked
-        else "Counts and weights stay at the site; it tells how well the solver did, to three digits."
+        else _("Counts and weights stay at the site; it tells how well the solver did, to three digits.")
     )
-    return (
-        f"Each site weighs its patients by {part.attribute.replace('_', ' ')} and label, so that "
-        f"{TARGETS[part.target]}. "
-        f"Chosen by {SOLVERS[part.solver]}, {2**part.bits} levels of a weight at most; groups and labels of fewer than "
-        f"{part.min_cell} patients keep the weight 1. {told}"
-    )
+    return _(
+        "Each site weighs its patients by %(attribute)s and label, so that %(target)s. Chosen by %(solver)s, "
+        "%(levels)s levels of a weight at most; groups and labels of fewer than %(least)s patients keep the weight 1. "
+        "%(told)s"
+    ) % {
+        "attribute": _(part.attribute.replace("_", " ")), "target": _(TARGETS[part.target]),
+        "solver": _(SOLVERS[part.solver]), "levels": 2**part.bits, "least": part.min_cell, "told": told,
+    }  # fmt: skip
 
 
 def weights_page(run: TrainingRun) -> list[SiteWeights]:
@@ -53,7 +57,7 @@ def _site(order: SiteOrder) -> SiteWeights:
     try:
         told = read_told((order.answer or {})["fairness"])
     except (ValueError, TypeError) as error:
-        return SiteWeights(site, "", None, f"what it told cannot be read: {error}")
+        return SiteWeights(site, "", None, _("what it told cannot be read: %(error)s") % {"error": error})
     if isinstance(told, str):
         return SiteWeights(site, "", None, told)
     return SiteWeights(site, SOLVERS[told.solver], told)

@@ -11,9 +11,11 @@ from django.template import TemplateDoesNotExist
 from django.template.loader import get_template
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from core.charts import Chart, Table
 from core.charts.svg import Canvas, short
+from core.spoken import inside
 from core.tones import look_of
 from federation.consents import standing
 from federation.models import Consent, Federation, Participant, SiteSoftware, TrainingRun
@@ -99,21 +101,28 @@ def drawing(federation: Federation, sites: list[Place]) -> Chart:
         canvas.text("c-text", _RIGHT + 18, y + 13, short(f"{cells[1]} · {cells[2]} · {cells[4]}", 320))
         rows.append(cells)
     canvas.shape("circle", "c-mark s1", cx=_LEFT, cy=middle, r=14)
-    canvas.text("c-strong", _LEFT, middle + 32, "Coordinator", "middle")
-    canvas.text("c-text", _LEFT, middle + 48, f"version {settings.VERSION}", "middle")
-    said = f"The coordinator and {len(sites)} sites. " + " ".join(f"{row[0]}: {row[1].lower()}." for row in rows)
-    table = Table(COLUMNS, tuple(rows))
-    return canvas.finish(title=f"Map of {federation.name}", description=said, table=table, size="m", key="map")
+    canvas.text("c-strong", _LEFT, middle + 32, _("Coordinator"), "middle")
+    canvas.text("c-text", _LEFT, middle + 48, _("version %(version)s") % {"version": settings.VERSION}, "middle")
+    said = _("The coordinator and %(n)s sites.") % {"n": len(sites)}
+    said = " ".join([said, *(f"{row[0]}: {inside(row[1])}." for row in rows)])
+    table = Table(tuple(map(_, COLUMNS)), tuple(rows))
+    return canvas.finish(
+        title=_("Map of %(federation)s") % {"federation": federation.name},
+        description=said,
+        table=table,
+        size="m",
+        key="map",
+    )
 
 
 def _cells(site: Place) -> tuple[str, ...]:
     seen = site.participant.last_seen_at
     return (
         str(site.participant),
-        site.health[1],
-        f"version {site.software.version}" if site.software else "version not told",
-        f"{seen:%Y-%m-%d %H:%M} UTC" if seen else "never yet",
-        site.software.engine if site.software else "not told",
+        _(site.health[1]),
+        _("version %(version)s") % {"version": site.software.version} if site.software else _("version not told"),
+        f"{seen:%Y-%m-%d %H:%M} UTC" if seen else _("never yet"),
+        site.software.engine if site.software else _("not told"),
     )
 
 
@@ -131,7 +140,7 @@ def consents(federation: Federation, sites: list[Participant]) -> list[RunConsen
                 answer = standing(run, signed.get((run.id, site.id), {}))
                 answers.append((site, *ANSWER_WORDS[Consent.Decision(answer) if answer else None]))
             else:
-                answers.append((site, "none", "Not in this run"))
+                answers.append((site, "none", _("Not in this run")))
         out.append(RunConsents(run, tuple(answers)))
     return out
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 
 from federation.domain.overlays import Overlay, outline, png
 
@@ -25,13 +26,13 @@ class Drawn:
 
 def drawn(overlay: Overlay) -> Drawn:
     primary, baseline = overlay.dice.get("primary"), overlay.dice.get("baseline")
-    where = f"slice {overlay.slice} of {overlay.slices}"
+    where = _("slice %(n)s of %(all)s") % {"n": overlay.slice, "all": overlay.slices}
     truth, marked = int(overlay.truth.sum()), int(overlay.prediction.sum())
     both = int((overlay.truth & overlay.prediction).sum())
-    words = (
-        f"Patient {overlay.name}, {where}. The lesion has {truth} pixels, the quantum model marks {marked}, {both} of "
+    words = _(
+        "Patient %(name)s, %(where)s. The lesion has %(truth)s pixels, the quantum model marks %(marked)s, %(both)s of "
         "them within the lesion."
-    )
+    ) % {"name": overlay.name, "where": where, "truth": truth, "marked": marked, "both": both}
     height, width = overlay.image.shape
     svg = format_html(
         '<svg class="overlay" viewBox="0 0 {w} {h}" role="img" aria-label="{words}" focusable="false">'

@@ -10,13 +10,15 @@ from datetime import datetime, timedelta
 from django.db.models import Count, Max, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from federation import training
 from federation.models import Consent, Participant, Round, RunEvent, SiteOrder, TrainingRun
 from federation.presentation.facts import MODEL_WORDS
 
 SILENT_AFTER = timedelta(seconds=30)
-_DOING = {"train": "training", "evaluate": "scoring"}
+_DOING = {"train": gettext_noop("training"), "evaluate": gettext_noop("scoring")}
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ def run_progress(run: TrainingRun, rounds: list[Round]) -> RunProgress:
     if mean is not None and run.state == TrainingRun.State.RUNNING:
         spent = min((now - current.created_at).total_seconds(), mean) if current else 0.0
         eta = max(mean * (run.rounds_planned - len(done)) - spent, 0.0)
-    phases = {Round.State.TRAINING: "sites are training", Round.State.EVALUATING: "sites are scoring the average"}
+    phases = {Round.State.TRAINING: _("sites are training"), Round.State.EVALUATING: _("sites are scoring the average")}
     return RunProgress(
         rounds=run.rounds_planned,
         done=len(done),
@@ -95,14 +97,14 @@ def _site(participant: Participant, order: SiteOrder | None, said: RunEvent | No
     if order.state == SiteOrder.State.FAILED:
         return _idle(participant, "failed")
     if order.state != SiteOrder.State.PENDING:
-        return _idle(participant, "done, waiting for the other sites" if order.state == "answered" else "")
+        return _idle(participant, _("done, waiting for the other sites") if order.state == "answered" else "")
     heard = max(filter(None, (participant.last_seen_at, order.created_at)))
     silent = (participant.last_seen_at or order.created_at) if now - heard > SILENT_AFTER else None
     data = said.data if said is not None and said.data.get("doing") == order.kind else {}
     return SiteProgress(
         site=participant.site,
         institution=participant.institution.name,
-        doing=_DOING[order.kind] if data else f"asked to {'train' if order.kind == 'train' else 'score'}",
+        doing=_(_DOING[order.kind]) if data else _("asked to train") if order.kind == "train" else _("asked to score"),
         model=MODEL_WORDS.get(str(data.get("model")), ""),
         step=data.get("step"),
         steps=data.get("steps"),

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from core.charts import Chart, Mark, line_chart
 from federation.domain.quantum.qkd.limits import QBER_LIMIT
@@ -69,7 +70,7 @@ def rehearsed(federation: Federation) -> Rehearsed | None:
     return Rehearsed(
         found,
         line_chart(
-            {"Secure key": [(x, step["secure_bits"]) for x, step in points]}, title="Length of the key",
+            {_("Secure key"): [(x, step["secure_bits"]) for x, step in points]}, title="Length of the key",
             x_label="Photons intercepted (%)", y_label="Bits a session", marks=marks, size="s",
         ),
         line_chart(

@@ -10,6 +10,7 @@ from typing import Any
 from django.core.paginator import Page, Paginator
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from accounts.models import Institution, User
@@ -189,12 +190,14 @@ def _measured(job: QuantumJob | None) -> Measured | None:
         return None
     result = job.result
     if job.purpose == Purpose.READOUT:
-        words = f"{100 * result['mean']:.2f} % of bits wrong, at worst {100 * result['value']:.2f} %"
+        words = _("%(mean)s %% of bits wrong, at worst %(worst)s %%") % {
+            "mean": f"{100 * result['mean']:.2f}", "worst": f"{100 * result['value']:.2f}",
+        }  # fmt: skip
     elif result["quantum_volume"]:
-        reached = "reached" if quantum_noise.is_noiseless(job) else "confirmed"
-        words = f"{result['quantum_volume']} {reached}"
+        said = _("%(volume)s reached") if quantum_noise.is_noiseless(job) else _("%(volume)s confirmed")
+        words = said % {"volume": result["quantum_volume"]}
     else:
-        words = f"{result['tried']} tried, not confirmed"
+        words = _("%(volume)s tried, not confirmed") % {"volume": result["tried"]}
     stale = job.finished_at < timezone.now() - HEALTH_IS_FRESH
     return Measured(job, words, _verdict(job), job.finished_at, stale, quantum_noise.subject_words(job))
 
@@ -208,27 +211,27 @@ def _verdict(job: QuantumJob) -> str:
 def _facts(job: QuantumJob) -> list[tuple[str, Any]]:
     estimate = job.estimate
     priced = None if job.cost is None else f"{job.cost:,.2f} {estimate.get('currency', '')}".strip()
-    cost = priced if job.cost != 0 else "no charge"
+    cost = priced if job.cost != 0 else _("no charge")
     limit = None if job.cost_limit is None else f"{job.cost_limit:,.2f} {estimate.get('currency', '')}".strip()
     rows: list[tuple[str, Any]] = [
         ("Device", quantum_noise.titled(job)),
         ("Machine", job.machine or None),
         ("Qubits", job.qubits),
-        ("Circuits × shots", f"{job.circuits:,} × {job.shots:,} = {job.total_shots:,} shots"),
+        ("Circuits × shots", f"{job.circuits:,} × {job.shots:,} = " + _("%(n)s shots") % {"n": f"{job.total_shots:,}"}),
         ("Estimated cost", cost),
         ("Price", estimate.get("basis")),
-        ("Cost limit of the order", limit or "none"),
+        ("Cost limit of the order", limit or _("none")),
         (
             "Required quantum volume",
-            f"at least {job.min_quantum_volume}" if job.min_quantum_volume else "none required",
+            _("at least %(n)s") % {"n": job.min_quantum_volume} if job.min_quantum_volume else _("none required"),
         ),
-        ("Counts against", str(job.institution) if job.institution else "the platform"),
+        ("Counts against", str(job.institution) if job.institution else _("the platform")),
         ("Ordered by", str(job.requested_by)),
     ]
     if job.purpose == Purpose.EVALUATION:
         rows.append(("Mitigation", quantum_noise.mitigation_words(job)))
     if job.participant:
-        rows.insert(0, ("Patients of", f"{job.participant}, validation set, at its own worker"))
+        rows.insert(0, ("Patients of", _("%(site)s, validation set, at its own worker") % {"site": job.participant}))
     return rows
 
 
@@ -265,7 +268,7 @@ def _chart(job: QuantumJob) -> Any:
     if not rows:
         return None
     return interval_chart(
-        [(label, share.value, share.lower, share.upper, "info") for label, share in rows],
+        [(_(label), share.value, share.lower, share.upper, "info") for label, share in rows],
         threshold=None, title="Accuracy on the same patients",
         x_label="Share of patients decided rightly",
     )  # fmt: skip

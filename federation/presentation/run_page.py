@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from accounts.models import User
 from core.charts import Chart
@@ -58,7 +59,7 @@ def fixed_part(run: TrainingRun) -> dict[str, Any]:
         "consented": consent_words(run.config),
         "circuit": circuit_chart(run.config),
         "digests": digests,
-        "private": privacy_words(run.config) != NO_PRIVACY,
+        "private": privacy_words(run.config) != _(NO_PRIVACY),
         "fingerprint": run_fingerprint(run.id),
         "run_budgets": budgets.of_run(run),
     }
@@ -120,13 +121,13 @@ def _steps(run: TrainingRun, rounds: list[Round]) -> list[Chart]:
 
 
 def _rounds_text(run: TrainingRun, done: int) -> str:
-    return f"{done} of {run.rounds_planned} rounds done"
+    return _("%(done)s of %(planned)s rounds done") % {"done": done, "planned": run.rounds_planned}
 
 
 def _controls(run: TrainingRun, user: User) -> list[Control]:
     offered = []
     if run.state == State.APPROVED and user.may("run.start"):
-        asked = "Every site has consented. Training starts at all of them."
+        asked = _("Every site has consented. Training starts at all of them.")
         offered.append(Control("Start training", reverse("run_start", args=[run.id]), "primary", "play", asked))
     if run.state == State.RUNNING and user.may("run.control"):
         offered.append(Control("Pause", reverse("run_pause", args=[run.id]), "", "pause", ""))
@@ -144,7 +145,7 @@ def _events(run: TrainingRun) -> list[dict[str, Any]]:
 def _remedy(run: TrainingRun) -> str:
     if run.state != State.FAILED:
         return ""
-    return next((words for sign, words in _REMEDIES if sign in run.stop_reason), _REMEDY)
+    return _(next((words for sign, words in _REMEDIES if sign in run.stop_reason), _REMEDY))
 
 
 def duration(seconds: float | None) -> str:
@@ -152,7 +153,7 @@ def duration(seconds: float | None) -> str:
     if seconds is None:
         return ""
     if seconds < 1:
-        return "under 1 s"
+        return _("under 1 s")
     if seconds < 90:
         return f"{seconds:.0f} s"
     if seconds < 5400:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from federation.domain.noise_config import least_sites, shared_noise
 from federation.domain.secure.config import SecurityConfig
 from federation.models import RefusedEnvelope, RoundTraffic, TrainingRun
@@ -53,31 +55,52 @@ def security_words(config: Mapping[str, Any]) -> str:
     """How updates travel, in sentences that a site can consent to."""
     raw = config.get("security")
     if raw is None:
-        return SIGNED_ONLY
+        return _(SIGNED_ONLY)
     security = SecurityConfig.from_dict(raw)
-    sealed = (
-        "Sealed for the recipient (ML-KEM-768, AES-256-GCM) and signed (ML-DSA-65). "
-        f"No figure of fewer than {security.min_cell} patients is shown."
-    )
+    told = [
+        _(
+            "Sealed for the recipient (ML-KEM-768, AES-256-GCM) and signed (ML-DSA-65). No figure of fewer than "
+            "%(least)s patients is shown."
+        )
+        % {"least": security.min_cell}
+    ]
     if not security.masking:
-        thin = "" if security.keep == 1 else f", {security.keep:.0%} of the weights: those that changed most"
-        return f"{sealed} The coordinator sees each site's update{thin}."
-    sites, least = len(security.signing_keys), least_sites(config.get("privacy"), raw)
-    quantum = " A key of quantum key distribution is mixed into each secret of the masks." if security.qkd else ""
-    return (
-        f"{sealed} Updates and scores are summed under masks: the coordinator learns their sum over at least "
-        f"{least} of {sites} sites and no single one. {_sent(config, security)}{quantum}"
-    )
+        seen = (
+            _("The coordinator sees each site's update.")
+            if security.keep == 1
+            else _("The coordinator sees each site's update, %(share)s of the weights: those that changed most.")
+        )
+        return " ".join([*told, seen % {"share": f"{security.keep:.0%}"}])
+    told += [
+        _(
+            "Updates and scores are summed under masks: the coordinator learns their sum over at least %(least)s of "
+            "%(sites)s sites and no single one."
+        )
+        % {"least": least_sites(config.get("privacy"), raw), "sites": len(security.signing_keys)},
+        _sent(config, security),
+    ]
+    if security.qkd:
+        told.append(_("A key of quantum key distribution is mixed into each secret of the masks."))
+    return " ".join(told)
 
 
 def _sent(config: Mapping[str, Any], security: SecurityConfig) -> str:
     if shared_noise(config.get("privacy")):
-        return f"In each round the noised sums of all gradients are sent, {security.field_bits} bits each."
-    rest = "added to later rounds" if security.error_feedback else "dropped"
-    return (
-        f"In each round {security.keep:.0%} of the weights are sent, {security.field_bits} bits each, a change of at "
-        f"most {security.clip:g} a weight; the rest is {rest}."
+        return _("In each round the noised sums of all gradients are sent, %(bits)s bits each.") % {
+            "bits": security.field_bits
+        }
+    said = (
+        _(
+            "In each round %(share)s of the weights are sent, %(bits)s bits each, a change of at most %(clip)s a "
+            "weight; the rest is added to later rounds."
+        )
+        if security.error_feedback
+        else _(
+            "In each round %(share)s of the weights are sent, %(bits)s bits each, a change of at most %(clip)s a "
+            "weight; the rest is dropped."
+        )
     )
+    return said % {"share": f"{security.keep:.0%}", "bits": security.field_bits, "clip": f"{security.clip:g}"}
 
 
 def security_page(run: TrainingRun) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.core.paginator import Page, Paginator
+from django.utils.translation import gettext as _
 
 from core import artefacts
 from core.charts import Chart, line_chart
@@ -63,8 +64,8 @@ def traffic_of(run: TrainingRun, number: str | None) -> Traffic:
         run=run,
         page=page,
         visits=visits,
-        bytes_chart=_chart(visits, "received", title="Bytes of weights received by round and site", y_label="KiB"),
-        seconds_chart=_chart(visits, "train_seconds", title="Seconds of training by round and site", y_label="s"),
+        bytes_chart=_chart(visits, "received", title=_("Bytes of weights received by round and site"), y_label="KiB"),
+        seconds_chart=_chart(visits, "train_seconds", title=_("Seconds of training by round and site"), y_label="s"),
         missing=missing,
     )
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from accounts.models import User
 from core.charts import Chart, bar_chart
 from federation import contributions
@@ -46,14 +48,20 @@ def compared(federation: Federation) -> list[Compared]:
     out = []
     labels, source = label_counts(federation)
     if len(labels) > 1:
-        out.append(_compared("Labels of the held-out patients", source, labels))
+        out.append(_compared(_("Labels of the held-out patients"), source, labels))
     counts: dict[str, dict[str, Mapping[str, int]]] = {}
     for held in participants.held_by(federation):
         for group in held.groups:
             counts.setdefault(group.attribute, {})[held.participant.site] = dict(group.counts)
     for attribute, by_site in sorted(counts.items()):
         if len(by_site) > 1:
-            out.append(_compared(f"Patients by {attribute_words(attribute)}", "data manifests", by_site))
+            out.append(
+                _compared(
+                    _("Patients by %(attribute)s") % {"attribute": _(attribute_words(attribute))},
+                    _("data manifests"),
+                    by_site,
+                )
+            )
     return out
 
 
@@ -68,13 +76,14 @@ def label_counts(federation: Federation) -> tuple[dict[str, dict[str, int]], str
         positive, negative = figures.get("tpr", {}).get("n"), figures.get("fpr", {}).get("n")
         if positive is not None and negative is not None:
             out[site] = {"positive": positive, "negative": negative}
-    return out, f"scores of round {newest.number} of “{newest.run}”"
+    return out, _("scores of round %(n)s of “%(run)s”") % {"n": newest.number, "run": newest.run}
 
 
 def _compared(title: str, source: str, counts: Mapping[str, Mapping[str, int]]) -> Compared:
     rows = tuple(against_the_rest(counts))
     drawing = bar_chart(
-        [(row.site, row.jensen_shannon) for row in rows], title=f"{title}: each site against the others",
+        [(row.site, row.jensen_shannon) for row in rows],
+        title=_("%(what)s: each site against the others") % {"what": title},
         x_label="Jensen–Shannon distance", x_range=(0.0, 1.0), size="s", key=title,
     )  # fmt: skip
     return Compared(title, source, rows, drawing)

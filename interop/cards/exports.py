@@ -11,6 +11,7 @@ from pathlib import Path
 from django.conf import settings
 from django.http import HttpResponse
 from django.template.loader import render_to_string
+from django.utils.translation import gettext as _
 
 from core.errors import Conflict, NotFound
 from federation.domain.messages import canonical
@@ -88,7 +89,9 @@ def exported(card: Card, kind: str) -> HttpResponse:
     """
     form = FORMS.get(kind)
     if form is None:
-        raise NotFound(f"Expected one of {', '.join(FORMS)}; got {kind[:20]!r}.")
+        raise NotFound(
+            _("Expected one of %(forms)s; got %(kind)s.") % {"forms": ", ".join(FORMS), "kind": f"{kind[:20]!r}"}
+        )
     stem = re.sub(r"[^A-Za-z0-9]+", "-", str(card.version)).strip("-").lower() or "model"
     headers = {"Content-Disposition": f'attachment; filename="{stem}-card-{card.edition}.{kind}"'}
     return HttpResponse(form.make(card), content_type=form.media_type, headers=headers)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from django.utils.translation import gettext as _
+
 from audits.typesetting import formats as f
 from audits.typesetting.blocks import Block, Cell, facts, mono, muted, paragraph, stack, subheading, text
 from audits.typesetting.pdf import RenderError, typeset
@@ -32,7 +34,9 @@ def pdf(card: Card) -> bytes:
     try:
         return typeset(document, attachment=canonical(card.content), pictures={})
     except RenderError as error:
-        raise Conflict(f"The PDF cannot be typeset; the other forms have everything. {error}") from error
+        raise Conflict(
+            _("The PDF cannot be typeset; the other forms have everything. %(error)s") % {"error": error}
+        ) from error
 
 
 def _cover(card: CardDocument) -> dict[str, object]:

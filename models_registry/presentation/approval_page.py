@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from accounts.models import User
 from core.errors import Forbidden
+from core.spoken import inside, spoken
 from models_registry import approvals, binding, fails
 from models_registry.assessments import in_force, lacks_words, newest_assessment
 from models_registry.card_facts import privacy_words
@@ -81,21 +84,21 @@ def why_not(approval: ApprovalRequest, user: User) -> str:
     """Why this person, whose role decides, cannot approve now; empty if they can."""
     if approvals.may_decide(approval, user):
         return ""
-    return (
-        _never(approval, user) or "The officers decide first. Until then you can reject, abstain or ask for a change."
+    return _never(approval, user) or _(
+        "The officers decide first. Until then you can reject, abstain or ask for a change."
     )
 
 
 def _never(approval: ApprovalRequest, user: User) -> str:
     """Why this person cannot decide on this request, now or later; empty if they can."""
     if approval.requested_by_id == user.id:
-        return "You made this request; other people decide on it."
+        return _("You made this request; other people decide on it.")
     if any(d.decided_by_id == user.id for d in approval.decisions.all()):
-        return "You have decided. A decision is never changed."
+        return _("You have decided. A decision is never changed.")
     try:
         approvals.acting_of(approval, user)
     except Forbidden as error:
-        return error.message
+        return str(spoken(error.message))
     return ""
 
 
@@ -114,17 +117,17 @@ def _policy(approval: ApprovalRequest) -> list[tuple[str, object]]:
     policy = approval.policy
     rows: list[tuple[str, object]] = [(words, _number(policy[name])) for name, words in _POLICY if name in policy]
     groups = "; ".join(f"{name}: {', '.join(found)}" for name, found in policy.get("groups", {}).items())
-    advisory = ", ".join(title_of(name).lower() for name in policy.get("advisory", []))
+    advisory = ", ".join(inside(title_of(name)) for name in policy.get("advisory", []))
     return [
         *rows,
-        ("Metrics watched", ", ".join(title_of(name).lower() for name in policy.get("metrics", []))),
-        ("Of these, warn and do not halt", advisory or "none"),
+        ("Metrics watched", ", ".join(inside(title_of(name)) for name in policy.get("metrics", []))),
+        ("Of these, warn and do not halt", advisory or _("none")),
         ("Detectors that halt", ", ".join(_DETECTORS.get(name, name) for name in policy.get("detectors", []))),
         ("Groups compared", groups),
-        ("Too small to be compared", ", ".join(policy.get("not_compared", [])) or "none"),
+        ("Too small to be compared", ", ".join(policy.get("not_compared", [])) or _("none")),
         (
             "Outcomes from appeals",
-            "counted" if policy.get("appeal_outcomes") == "counted" else "left out",
+            _("counted") if policy.get("appeal_outcomes") == "counted" else _("left out"),
         ),
         ("Days to decide an appeal", policy.get("appeal_days", APPEAL_DAYS)),
         *scope_words(policy),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from accounts.models import User
 from federation.presentation.circuits import circuit_chart
 from models_registry.binding import latest_audit
@@ -46,7 +48,11 @@ def card_context(version: Version, card: Card, user: User) -> dict[str, Any]:
         ],
         "metrics": [_metric(title, content["KeyMetrics"][name]) for name, title in KEY_METRICS.items()],
         "completeness": counted,
-        "counted": f"{counted.stated} of {counted.required} required elements",
+        "counted": _("%(stated)s of %(required)s required elements")
+        % {
+            "stated": counted.stated,
+            "required": counted.required,
+        },
         "quantum": quantum_rows(version),
         "circuit": circuit_chart(version.config),
         "twins": figures.overall(version),
@@ -65,7 +71,11 @@ def card_context(version: Version, card: Card, user: User) -> dict[str, Any]:
 
 def _row(element: Element, text: str | None, urls: dict[str, str]) -> dict[str, Any]:
     """One element: `source` says what it was taken from, `url` opens that; both empty for what a person wrote."""
-    words = "written by people" if element.written else f"from {SOURCES[element.source]}" if element.source else ""
+    words = ""
+    if element.written:
+        words = _("written by people")
+    elif element.source:
+        words = _("from %(source)s") % {"source": _(SOURCES[element.source])}
     return {
         "title": element.title, "text": text, "required": element.required, "source": words if text else "",
         "url": urls.get(element.source, ""),

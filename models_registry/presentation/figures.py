@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.conf import settings
+from django.utils.translation import gettext as _
 
 from core.charts import Chart, interval_chart, line_chart
 from federation.domain.round_metrics import gated_metrics, headline_metric
@@ -54,8 +55,9 @@ def round_charts(version: Version) -> list[Chart]:
     rounds = list(version.run.rounds.filter(state=Round.State.DONE))
     return [
         line_chart(
-            {title: [(r.number, _mean(r.metrics, name, metric)) for r in rounds] for name, title in NAMES.items()},
-            title=f"{title_of(metric)} by round", x_label="Round", y_label=title_of(metric), y_range=(0, 1), size="s",
+            {_(title): [(r.number, _mean(r.metrics, name, metric)) for r in rounds] for name, title in NAMES.items()},
+            title=_("%(metric)s by round") % {"metric": _(title_of(metric))},
+            x_label="Round", y_label=title_of(metric), y_range=(0, 1), size="s",
         )
         for metric in _metrics(version)
     ]  # fmt: skip

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from accounts.models import User
-from core.tones import LIFE_OF_A_MODEL
+from core.spoken import inside, spoken
+from core.tones import LIFE_OF_A_MODEL, look_of
 from federation.models import Consent
 from federation.services import consents_of
 from models_registry.assessments import lacks_assessment
@@ -44,7 +46,11 @@ def _step(key: str, state: str, note: str = "", *, url: str = "", when: object =
 def _consent(version: Version) -> Step:
     given = sum(answer == Consent.Decision.GIVEN for answer in consents_of(version.run).values())
     sites = len(version.manifests)
-    return _step("consent", "done" if given == sites else "blocked", f"{given} of {sites} sites' consent is on record")
+    return _step(
+        "consent",
+        "done" if given == sites else "blocked",
+        _("%(given)s of %(sites)s sites' consent is on record") % {"given": given, "sites": sites},
+    )
 
 
 def _training(version: Version, user: User) -> Step:
@@ -57,15 +63,25 @@ def _audit(audit: Evidence | None, request: ApprovalRequest | None, user: User, 
     if audit is None:
         return _step("audit", "current", "No evidence yet")
     url = evidence_link(audit) if user.may("audit.view") else ""
-    word = Evidence.Verdict(audit.verdict).replace("_", " ").capitalize()
+    word = _(Evidence.Verdict(audit.verdict).replace("_", " ").capitalize())
     if stands and audit.verdict != Evidence.Verdict.FAIL:
-        return _step("audit", "blocked", f"{word}, but an earlier fail stands", url=url, when=audit.created_at)
+        return _step(
+            "audit",
+            "blocked",
+            _("%(verdict)s, but an earlier fail stands") % {"verdict": word},
+            url=url,
+            when=audit.created_at,
+        )
     if audit.verdict == Evidence.Verdict.PASS:
         return _step("audit", "done", word, url=url, when=audit.created_at)
     if audit.verdict == Evidence.Verdict.FAIL:
-        return _step("audit", "blocked", f"{word}: no use is possible", url=url, when=audit.created_at)
+        return _step(
+            "audit", "blocked", _("%(verdict)s: no use is possible") % {"verdict": word}, url=url, when=audit.created_at
+        )
     state = "done" if request is not None else "blocked"
-    return _step("audit", state, f"{word}: shadow deployment only", url=url, when=audit.created_at)
+    return _step(
+        "audit", state, _("%(verdict)s: shadow deployment only") % {"verdict": word}, url=url, when=audit.created_at
+    )
 
 
 def _card(version: Version) -> Step:
@@ -74,7 +90,9 @@ def _card(version: Version) -> Step:
         return _step("card", "upcoming")
     counted = completeness(card.content)
     state = "done" if counted.stated == counted.required else "current"
-    note = f"Edition {card.edition}, {counted.stated} of {counted.required} elements stated"
+    note = _("Edition %(edition)s, %(stated)s of %(required)s elements stated") % {
+        "edition": card.edition, "stated": counted.stated, "required": counted.required,
+    }  # fmt: skip
     return _step("card", state, note, url=reverse("card", args=[version.id]))
 
 
@@ -84,7 +102,7 @@ def _approvals(audit: Evidence | None, request: ApprovalRequest | None, user: Us
         return _step("approvals", "blocked" if blocked else "upcoming", "Not requested")
     looks = {State.APPROVED: "done", State.UNDER_REVIEW: "current", State.WITHDRAWN: "upcoming"}
     url = reverse("approval", args=[request.id]) if user.may("approval.view") else ""
-    note = f"{request.get_kind_display()}: {request.get_state_display().lower()}"
+    note = f"{spoken(request.get_kind_display())}: {inside(request.get_state_display())}"
     return _step("approvals", looks.get(State(request.state), "blocked"), note, url=url, when=request.closed_at)
 
 
@@ -92,13 +110,13 @@ def _deployment(version: Version, deployment: Deployment | None, request: Approv
     if deployment is None:
         ready = request is not None and request.state == State.APPROVED
         lacks = ready and lacks_assessment(version)
-        state, note = ("blocked", "No impact assessment is in force") if lacks else ("current", "")
+        state, note = ("blocked", _("No impact assessment is in force")) if lacks else ("current", "")
         return [_step("deployment", state, note) if ready else _step("deployment", "upcoming"),
                 _step("monitor", "upcoming")]  # fmt: skip
     url = link("deployment", deployment.id)
-    serving = deployment.state == Deployment.State.ACTIVE
+    serving, state = deployment.state == Deployment.State.ACTIVE, inside(look_of(deployment.state).label)
     return [
-        _step("deployment", "done" if serving else "blocked", f"{deployment.name}: {deployment.state}", url=url,
+        _step("deployment", "done" if serving else "blocked", f"{deployment.name}: {state}", url=url,
               when=deployment.created_at),
         _step("monitor", "current" if serving else "blocked", "Watching" if serving else "Nothing is served", url=url),
     ]  # fmt: skip

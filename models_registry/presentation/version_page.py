@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from accounts.models import User
 from federation.presentation.circuits import circuit_chart
 from models_registry import fails
@@ -34,8 +36,8 @@ def context(version: Version, user: User) -> dict[str, Any]:
         "number": str(version.number),
         "steps": life.steps(version, user),
         "audit": audit,
-        "verdict_note": f"of {len(list(checks_of(audit)))} checks" if audit and checks_of(audit) else "",
-        "verdict_word": Evidence.Verdict(audit.verdict).replace("_", " ").capitalize() if audit else "Not yet",
+        "verdict_note": _("of %(n)s checks") % {"n": len(list(checks_of(audit)))} if audit and checks_of(audit) else "",
+        "verdict_word": _(Evidence.Verdict(audit.verdict).replace("_", " ").capitalize()) if audit else _("Not yet"),
         "verdict_meaning": VERDICTS[audit.verdict] if audit else "",
         "headline": figures.headline(version),
         "noised": figures.are_noised(version),
@@ -45,7 +47,7 @@ def context(version: Version, user: User) -> dict[str, Any]:
         "round_charts": figures.round_charts(version),
         "card": card,
         "completeness": counted,
-        "of_required": f"of {counted.required}" if counted else "",
+        "of_required": _("of %(n)s") % {"n": counted.required} if counted else "",
         "evidence": _evidence(version, user),
         "outside": outside(version, user),
         "fails": fails.fails_of(version),

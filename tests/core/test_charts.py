@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 
 import pytest
 import typst
+from django.utils import translation
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -475,3 +476,16 @@ def test_a_measured_point_alone_in_a_long_line_is_seen():
     values = [None if i in (10, 12) else 0.5 for i in range(60)]
     chart = line_chart({"Rate": values}, title="T", x_label="x", y_label="y")
     assert chart.svg.count("<circle") == 2  # the lonely one, and the last
+
+
+def test_a_chart_speaks_the_readers_language_on_the_screen_and_english_in_print():
+    drawn = {"title": "Privacy spent (ε) by site", "x_label": "Round", "y_label": "ε", "threshold": 2.0}
+    with translation.override("de"):
+        screen = line_chart({"North": [(1, 0.5), (2, None)]}, **drawn)
+        paper = line_chart({"North": [(1, 0.5), (2, None)]}, **drawn, palette="print")
+        empty = bar_chart([], title="Privacy spent (ε) by site", x_label="Round")
+    assert screen.title == "Verbrauchte Privatsphäre (ε) nach Standort" and screen.table.headers == ("Runde", "North")
+    assert screen.description == "North: 0.5 bei 1. Grenze: 2." and screen.table.rows[1] == ("2", "nicht gemessen")
+    assert ">Runde</text>" in screen.svg and ">North</text>" not in screen.svg  # one line needs no name
+    assert paper.title == "Privacy spent (ε) by site" and paper.description == "North: 0.5 at 1. The limit is 2."
+    assert empty.description.startswith("Noch keine Daten.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import gettext
 import io
 import re
@@ -9,10 +10,24 @@ import string
 
 import pytest
 from django.template import Context, Template
+from django.test import RequestFactory
 from django.utils import translation
 
 from audits.predeployment.policy_forms import PolicyDecisionForm
-from qflethics.translations import ROOT, compiled, marked, may_be_said, missing, read_po, stale
+from core.errors import Conflict
+from core.middleware import ApplicationErrorMiddleware
+from qflethics.translations import (
+    REFUSALS,
+    ROOT,
+    SOURCES,
+    compiled,
+    marked,
+    may_be_said,
+    missing,
+    of_machines,
+    read_po,
+    stale,
+)
 
 NAMES = {"QFL-ETHICS"}
 PO = ROOT / "locale/de/LC_MESSAGES/django.po"
@@ -78,7 +93,22 @@ def test_forms_are_german_where_they_are_shown_and_english_elsewhere():
         assert Template("{% load ui %}as {{ one|inside }}").render(Context({"one": "Auditor"})) == "as auditor"
 
 
+def test_a_refusal_is_german_on_a_page_and_english_for_a_machine():
+    """A constant needs no mark of its own: it is known by what raises it."""
+    refused, told = Conflict("The run is paused; resume it instead."), ApplicationErrorMiddleware(lambda request: None)
+    with translation.override("de"):
+        page = told.process_exception(RequestFactory().get("/runs/"), refused)
+        answer = told.process_exception(RequestFactory().get("/api/v1/runs/"), refused)
+    assert "Das Training ist pausiert; setzen Sie es stattdessen fort." in page.content.decode()
+    assert "The run is paused; resume it instead." in answer.content.decode()
+
+
 ENGLISH = {"interop", "docs"}  # documents and public pages
+DOCUMENTS = (  # and what is stored
+    "audits/posthoc/charts", "audits/posthoc/rendering", "audits/predeployment/checks", "audits/predeployment/report",
+    "audits/typesetting", "interop", "models_registry/card_", "protection/assessment_pdf", "qflethics/demo",
+    "qflethics/launcher",
+)  # fmt: skip
 
 
 def test_no_page_has_words_that_are_not_marked():
@@ -97,6 +127,39 @@ def _unmarked(text: str) -> list[str]:
     bare = re.sub(r"{%.*?%}|{{.*?}}|<[^>]*>|&\w+;", " ", text, flags=re.S)
     words = [word.strip(string.punctuation + "“”·…") for word in bare.split()]
     return [word for word in words if re.search(r"[A-Za-z]{3}", word) and word not in NAMES]
+
+
+_WORDS = r"""(?:"[^"]*"\s*)*f["']"""  # texts beside one another, one of them composed
+_COMPOSED = re.compile(
+    rf"""\b(?:(?:{"|".join(sorted(REFUSALS))})\(\s*|messages\.\w+\(\s*\w+,\s*|add_error\(\s*\S+,\s*"""
+    rf"""|(?:title|[xy]_label|threshold_label|description)=(?!f["']{{)){_WORDS}[^\n]*"""
+)
+
+
+def test_no_page_is_told_what_was_composed_unmarked():
+    """`_("… %(n)s …") % {"n": n}` has German, and f"… {n} …" has none: in refusals, confirmations and charts."""
+    assert _COMPOSED.search('raise Conflict(\n    "The run " f"is {state}."')
+    assert _COMPOSED.search('title=f"Loss of {site}"')
+    wrong = []
+    for folder in SOURCES:
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            name = str(path.relative_to(ROOT))
+            if not of_machines(name) and not name.startswith(("core/charts", *DOCUMENTS)):
+                found = _COMPOSED.findall(path.read_text(encoding="utf-8"))
+                wrong += [f"{name}: {text[:80]}" for text in found]
+    assert wrong == []
+
+
+def test_presentations_compose_only_what_is_marked():
+    wrong = []
+    for path in sorted(path for folder in SOURCES for path in (ROOT / folder).rglob("presentation*/*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        for node in ast.walk(tree):
+            if isinstance(node, ast.JoinedStr):
+                words = " ".join(part.value for part in node.values if isinstance(part, ast.Constant))
+                if re.search(r"[A-Za-z]{3,}[^/=\"<]* [A-Za-z]{2,}", words) and "<" not in words:
+                    wrong.append(f"{path.relative_to(ROOT)}:{node.lineno}: {words}")
+    assert wrong == []
 
 
 def test_what_is_named_for_a_sentence_hides_nothing_of_the_page():

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from django.utils.translation import gettext as _
+
 from core.errors import ApplicationError
 
 MOST_BYTES = 5 * 2**20
@@ -21,7 +23,10 @@ def kind_of(name: str, data: bytes) -> str:
         If it is too large, or neither PDF, PNG, JPEG nor text in UTF-8.
     """
     if len(data) > MOST_BYTES:
-        raise ApplicationError(f"Expected a file of at most {MOST_BYTES:,} bytes; got {len(data):,}.")
+        raise ApplicationError(
+            _("Expected a file of at most %(most_bytes)s bytes; got %(n)s.")
+            % {"most_bytes": f"{MOST_BYTES:,}", "n": f"{len(data):,}"}
+        )
     ending = "." + name.rsplit(".", 1)[-1].lower().replace("jpeg", "jpg")
     for magic, suffix, kind in _KINDS:
         if data.startswith(magic) and ending == suffix:

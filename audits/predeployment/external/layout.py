@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
+from django.utils.translation import gettext as _
+
 from models_registry.models import Version
 from models_registry.policies import manifests_of
 
@@ -64,17 +66,21 @@ def why_none(version: Version) -> str:
     manifests = [manifest.content for manifest in manifests_of(version)]
     kinds = sorted({content["source"] for content in manifests})
     if len(kinds) != 1:
-        got = ", ".join(kinds) or "none"
-        return f"A board brings patients in the layout of the one data set that a version was trained on; got {got}."
+        got = ", ".join(kinds) or _("none")
+        return _(
+            "A board brings patients in the layout of the one data set that a version was trained on; got %(got)s."
+        ) % {"got": got}
     if kinds[0] not in KINDS:
-        return f"This version was trained on data of the kind {kinds[0]!r}, which this release cannot read."
+        return _("This version was trained on data of the kind %(kind)s, which this release cannot read.") % {
+            "kind": repr(kinds[0])
+        }
     if not KINDS[kinds[0]].needs_path:
-        return (
-            f"This version was trained on drawn data ({kinds[0]}): there are no files whose layout a board could "
+        return _(
+            "This version was trained on drawn data (%(kind)s): there are no files whose layout a board could "
             "follow, and no patients that the model is meant for. Audit a version that was trained on files."
-        )
+        ) % {"kind": kinds[0]}
     if len({_options(content) for content in manifests}) > 1:
-        return (
+        return _(
             "The sites of this version read their files with different options of the loader, so there is no one way "
             "in which a board's files could be read. Audit a version whose sites read alike."
         )

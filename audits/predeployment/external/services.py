@@ -14,6 +14,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 from django.utils.text import slugify
+from django.utils.translation import gettext
 
 from accounts.invitations import person_invite
 from accounts.models import Institution, Membership, User
@@ -26,6 +27,7 @@ from core import artefacts, jobs
 from core.context import governed
 from core.errors import ApplicationError, Conflict, Forbidden
 from core.roles import Role
+from core.spoken import inside
 from federation.domain.messages import digest
 from federation.models import Participant
 from models_registry.models import Version
@@ -52,7 +54,7 @@ def offered(version: Version) -> dict[str, Any]:
             reference_groups=reference_groups(version),
         )  # fmt: skip
     except PolicyError as error:
-        raise Conflict(f"Nobody can audit under the policy in force: {error}.") from error
+        raise Conflict(gettext("Nobody can audit under the policy in force: %(error)s.") % {"error": error}) from error
     found = {name: check_of(name) for name in full["checks"]}
     usable = {n: c for n, c in found.items() if c.at_sites and not c.facts and c.runtime is not Runtime.HOURS}
     return full | {"checks": {name: full["checks"][name] for name in usable}}
@@ -73,13 +75,16 @@ def external_invite(
     """
     now = timezone.now()
     if not now < expires_at <= now + LONGEST:
-        raise ApplicationError(f"Expected a last day within {LONGEST.days} days from now.")
+        raise ApplicationError(gettext("Expected a last day within %(days)s days from now.") % {"days": LONGEST.days})
     if not all(text.strip() for text in (board, name, email, purpose)):
         raise ApplicationError("Give the board, the person's name and address, and the purpose.")
     policy = offered(version)
     if not checks or (strange := sorted(set(checks) - set(policy["checks"]))):
         got = ", ".join(strange) if checks else "none"
-        raise ApplicationError(f"Expected checks among {', '.join(policy['checks'])}; got {got}.")
+        raise ApplicationError(
+            gettext("Expected checks among %(checks)s; got %(got)s.")
+            % {"checks": ", ".join(policy["checks"]), "got": got}
+        )
     part = policy | {"checks": {n: policy["checks"][n] for n in policy["checks"] if n in set(checks)}}
     with refusals_told(), governed(action="external.invite", actor=actor.id, reason=purpose):
         institution = _board(board.strip())
@@ -110,7 +115,9 @@ def _board(name: str) -> Institution:
         slug = f"board-{slugify(name)[:20] or 'x'}-{uuid.uuid4().hex[:6]}"
         return Institution.objects.create(slug=slug, name=name)
     if Participant.objects.filter(institution=found).exists():
-        raise Conflict(f"{found} takes part in a federation here, so it is no outside board.")
+        raise Conflict(
+            gettext("%(found)s takes part in a federation here, so it is no outside board.") % {"found": found}
+        )
     return found
 
 
@@ -146,7 +153,9 @@ def _end(external_id: uuid.UUID, state: str, *, actor: User | None = None, reaso
     """Close it, remove the uploaded patients, and take the role away if nothing else is open to the person."""
     held = _locked(external_id)
     if held.state != State.OPEN:
-        raise Conflict(f"This external audit is {held.get_state_display().lower()} already.")
+        raise Conflict(
+            gettext("This external audit is %(state)s already.") % {"state": inside(held.get_state_display())}
+        )
     held.closed_by, held.close_reason = actor, reason
     held.state, held.closed_at = state, timezone.now()
     held.save(update_fields=["state", "closed_at", "closed_by", "close_reason"])
@@ -175,11 +184,14 @@ def data_upload(*, external: ExternalAudit, site: str, data: bytes, actor: User)
         raise Conflict(why_none(external.version))
     codes = [code for code, _ in layout.sites]
     if site not in codes:
-        raise ApplicationError(f"Expected the layout of a hospital among {', '.join(codes)}; got {site!r}.")
+        raise ApplicationError(
+            gettext("Expected the layout of a hospital among %(codes)s; got %(site)s.")
+            % {"codes": ", ".join(codes), "site": f"{site!r}"}
+        )
     try:
         archive.members(data)
     except archive.ArchiveError as error:
-        raise ApplicationError(f"The archive was not accepted: {error}.") from error
+        raise ApplicationError(gettext("The archive was not accepted: %(error)s.") % {"error": error}) from error
     found = archive.digest_of(data)
     with refusals_told(), governed(action="external.upload", actor=actor.id, reason=f"sha256 {found}"):
         held = _opened(external, actor)
@@ -187,7 +199,10 @@ def data_upload(*, external: ExternalAudit, site: str, data: bytes, actor: User)
         if kept.filter(digest=found).exists():
             raise Conflict("These data are here already.")
         if kept.count() >= MOST_DATA_SETS:
-            raise Conflict(f"At most {MOST_DATA_SETS} data sets are kept; withdraw one first.")
+            raise Conflict(
+                gettext("At most %(most_data_sets)s data sets are kept; withdraw one first.")
+                % {"most_data_sets": MOST_DATA_SETS}
+            )
         made = ExternalData.objects.create(
             external=held, site=site, digest=found, size=len(data), uploaded_by=actor,
             stored=artefacts.put(archive.sealed_in(data, str(held.id))),
@@ -227,10 +242,16 @@ def run_start(*, data: ExternalData, checks: Collection[str], actor: User) -> Ex
         held = _opened(data.external, actor)
         data = held.data_sets.select_for_update(of=("self",)).get(id=data.id)
         if data.state != ExternalData.State.READY:
-            raise Conflict(f"The data are {data.get_state_display().lower()}; only data that are ready can be used.")
+            raise Conflict(
+                gettext("The data are %(state)s; only data that are ready can be used.")
+                % {"state": inside(data.get_state_display())}
+            )
         allowed = held.policy["checks"]
         if not checks or set(checks) - set(allowed):
-            raise ApplicationError(f"Expected checks among {', '.join(allowed)}; got {', '.join(checks) or 'none'}.")
+            raise ApplicationError(
+                gettext("Expected checks among %(allowed)s; got %(checks)s.")
+                % {"allowed": ", ".join(allowed), "checks": ", ".join(checks) or gettext("none")}
+            )
         if held.runs.filter(state=ExternalRun.State.RUNNING).exists():
             raise Conflict("A run is under way; wait until it is finished.")
         policy = held.policy | {"checks": {name: allowed[name] for name in allowed if name in set(checks)}}
@@ -252,7 +273,10 @@ def finding_add(
         If the severity is unknown, the text empty or the file none of the allowed kinds.
     """
     if severity not in ExternalFinding.Severity.values:
-        raise ApplicationError(f"Expected a severity among {', '.join(_WEIGHT)}; got {severity!r}.")
+        raise ApplicationError(
+            gettext("Expected a severity among %(weight)s; got %(severity)s.")
+            % {"weight": ", ".join(_WEIGHT), "severity": f"{severity!r}"}
+        )
     if not text.strip():
         raise ApplicationError("Say what you found: it becomes part of the record.")
     kind = attachments.kind_of(name, attachment) if attachment else ""

@@ -5,6 +5,8 @@ Both are made from the rows on record and from nothing else, so the same audit a
 
 from __future__ import annotations
 
+from django.utils.translation import gettext as _
+
 from audits.predeployment.models import AuditRun
 from audits.predeployment.report.content import report_of
 from audits.typesetting.pdf import RenderError
@@ -38,4 +40,4 @@ def report_pdf(audit: AuditRun) -> bytes:
     try:
         return render(report_of(audit))
     except RenderError as error:
-        raise Conflict(f"The PDF cannot be typeset; the JSON has everything. {error}") from error
+        raise Conflict(_("The PDF cannot be typeset; the JSON has everything. %(error)s") % {"error": error}) from error

@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from audits.predeployment import cost, presentation, results
 from audits.predeployment.models import AuditRun
 from core.errors import Conflict
+from core.spoken import inside
 from provenance.domain.commit import parse_leaf
 from provenance.models import Body, Entry
 from provenance.reading import entries_about
@@ -61,7 +64,10 @@ def report_of(audit: AuditRun) -> dict[str, Any]:
 def _page(audit: AuditRun) -> dict[str, Any]:
     """What the audit's page shows; a report never says anything else."""
     if audit.state != AuditRun.State.FINISHED:
-        raise Conflict(f"There is a report of finished audits only; this one is {audit.get_state_display().lower()}.")
+        raise Conflict(
+            _("There is a report of finished audits only; this one is %(state)s.")
+            % {"state": inside(audit.get_state_display())}
+        )
     if results.digest_now(audit) != audit.digest:
         raise Conflict("The results on record no longer have the audit's digest, so no report is made of them.")
     return presentation.results_of(audit) | {"cost": cost.spent(audit)}

@@ -51,32 +51,3 @@ class Account:
     def with_run(self, wanted: Sequence[Spend]) -> float:
         """Epsilon if every open run and this one go to their end."""
         return composed_epsilon([*self.spent, *self.reserved, *wanted], self.delta)
-
-
-def refusal(account: Account, wanted: Sequence[Spend] | None, *, whose: str, what: str = "run") -> str:
-    """Why a run (or `what` else spends) may not be paid from this account, with the arithmetic; empty if it may.
-
-    Parameters
-    ----------
-    wanted : what the run would spend; None without differential privacy
-    whose : str
-        The institution and its data set, in words.
-    what : str
-        What spends, in a word.
-    """
-    standing = (
-        f"{whose}: of a budget of ε {account.epsilon:g} (δ {account.delta:g}), {account.spent_epsilon:.3f} is spent "
-        f"and {account.reserved_epsilon:.3f} is reserved by open runs, which leaves {account.left_epsilon:.3f}."
-    )
-    if wanted is None:
-        return f"{standing} A run without differential privacy has no bound, so no budget covers it."
-    total = account.with_run(wanted)
-    if total <= account.epsilon:
-        return ""
-    alone = composed_epsilon(wanted, account.delta)
-    less = "fewer rounds or more noise" if what == "run" else "a smaller ε"
-    return (
-        f"{standing} This {what} costs {alone:.3f} alone; composed with the rest the total would be {total:.3f}, which "
-        f"is {total - account.epsilon:.3f} over. Plan {less}, or ask the institution's ethics officer for a larger "
-        "budget."
-    )
