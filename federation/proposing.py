@@ -20,6 +20,7 @@ from federation.domain.fairness_config import FairnessConfig
 from federation.domain.learning.config import DPConfig, LocalConfig
 from federation.domain.legal_bases import NO_PERSONAL_DATA
 from federation.domain.messages import digest
+from federation.domain.models.specs import ModelChoice, chosen_specs
 from federation.domain.noised_scores import ScoresConfig
 from federation.domain.privacy.config import DISTRIBUTED
 from federation.domain.run_config import FORMAT_WITH_PARTS, PARTS, RunConfig
@@ -60,15 +61,14 @@ def terms_for(federation: Federation, given: Mapping[str, Any] | None, *, epsilo
 
 def configuration(
     federation: Federation, held: Mapping[str, DataManifest], *, rounds: int, seed: int, local: dict | None,
-    epsilon_budget: float | None, strategy: str, parts: Mapping[str, dict],
+    epsilon_budget: float | None, strategy: str, parts: Mapping[str, dict], model: Mapping[str, Any] | None = None,
 ) -> RunConfig:  # fmt: skip
     """The frozen configuration. Raises ValueError or TypeError that says what was expected."""
-    from federation.domain.models.registry import default_specs  # torch: only who proposes a run loads it
-
     if unknown := sorted(set(parts) - set(PARTS)):
         raise ValueError(f"expected parts among {', '.join(PARTS)}, got {', '.join(unknown)}")
     inputs, side = _shape(held)
-    primary, baseline = default_specs(federation.task, inputs, side)  # type: ignore[arg-type]
+    choice = ModelChoice.from_dict(model)
+    primary, baseline = chosen_specs(federation.task, inputs, side, choice)  # type: ignore[arg-type]
     chosen, given = LocalConfig.from_dict(local) if local else _recommended(federation.task, side), dict(parts)
     if given.get("privacy", {}).get("regime") == DISTRIBUTED:
         given |= _together(given, held, (primary, baseline))

@@ -17,9 +17,10 @@ from core.spoken import inside
 from core.tones import look_of
 from federation.consents import left
 from federation.domain.quantum import estimates
-from federation.domain.quantum.circuits import CircuitShape
+from federation.domain.quantum.circuits import gates_of
 from federation.domain.quantum.devices import DEVICES, DeviceSpec, Price, find
 from federation.domain.quantum.noise import NoiseModel
+from federation.domain.quantum.spec import circuit_of
 from federation.models import DeviceConsent, Participant, QuantumJob, QuantumLimit, Round, TrainingRun
 from federation.quantum_readout import HEALTH_IS_FRESH, mitigation_of, require_one_machine
 
@@ -110,10 +111,9 @@ def estimate(order: Order) -> estimates.Estimate:
         spec = order.run.config["models"]["primary"]
         if spec["kind"] != "vqc_classifier":
             raise ApplicationError(_not_for_devices(order, spec))
-        shape = CircuitShape(spec["qubits"], spec["layers"], spec["entangling"])
+        shape = circuit_of(spec)
         qubits, circuits = shape.n_qubits, order.patients
-        single = 4 * shape.layers * qubits  # RX, then RZ RY RZ
-        double = sum(len(shape.cnots(layer)) for layer in range(shape.layers))
+        single, double = gates_of(shape)
     elif order.purpose == Purpose.VOLUME:
         qubits, circuits = order.qubits, CHECK_CIRCUITS[Purpose.VOLUME]
         pairs = qubits * (qubits // 2)

@@ -11,7 +11,7 @@ from core import artefacts, jobs
 from federation import scoring, training
 from federation.domain.noised_scores import ScoresConfig, masked_code
 from federation.domain.privacy.distributed import QuorumLost, mean_gradient, require_quorum
-from federation.domain.round_metrics import gated_metrics
+from federation.domain.round_metrics import reported_metrics
 from federation.domain.run_config import MODEL_NAMES, RunConfig
 from federation.domain.secure import envelope
 from federation.domain.secure.aggregation import AggregationRefused, Reveal, Server, Session, Shares
@@ -31,7 +31,7 @@ def layout_of(run: TrainingRun) -> CellLayout:
     manifests = [
         p.manifests.filter(digest=run.config["data_digests"][p.site]).first() for p in training.participants_of(run)
     ]
-    return CellLayout.of([m.content for m in manifests if m is not None], gated_metrics(run.config["task"]))
+    return CellLayout.of([m.content for m in manifests if m is not None], reported_metrics(run.config["task"]))
 
 
 def _total(round_: Round, purpose: str, *, bits: int, size: int) -> tuple[Elements, list[SiteOrder]]:

@@ -87,6 +87,7 @@ def run_propose(
     local: dict | None = None,
     epsilon_budget: float | None = None,
     strategy: str = "fedavg",
+    model: dict | None = None,
     **parts: dict | None,
 ) -> TrainingRun:
     """Freeze a configuration and its terms on the data that the sites now hold, and ask them for consent.
@@ -94,7 +95,8 @@ def run_propose(
     Without `local`, the recommended local training of the federation's task is taken, and with it, if it is
     differentially private, its recommended budget. `parts` are those of the configuration (`run_config.PARTS`), as
     people state them; `proposing` completes them: `privacy` names a regime and its epsilon, and then the noise is the
-    least that keeps every site within it; without `security` messages are signed only. What the run may spend is
+    least that keeps every site within it; without `security` messages are signed only. `model` is a
+    `models.specs.ModelChoice`, without which the task's recommended models are trained. What the run may spend is
     reserved from the institutions' budgets.
     """
     manifests = {p.site: p.manifests.first() for p in federation.participants.filter(is_active=True)}
@@ -111,7 +113,7 @@ def run_propose(
     try:
         config = configuration(
             federation, held, rounds=rounds, seed=seed, local=local, epsilon_budget=epsilon_budget, strategy=strategy,
-            parts={name: part for name, part in parts.items() if part is not None},
+            model=model, parts={name: part for name, part in parts.items() if part is not None},
         )  # fmt: skip
     except (ValueError, TypeError) as error:
         raise ApplicationError(_("The configuration is not valid: %(error)s") % {"error": error}) from error
@@ -129,10 +131,15 @@ def run_propose(
         return run
 
 
+def record_shape(federation: Federation) -> list[int] | None:
+    """Shape of a patient's row or image, as far as a manifest says it."""
+    latest = DataManifest.objects.filter(participant__federation=federation).order_by("-created_at").first()
+    return None if latest is None else latest.content["shape"]
+
+
 def image_side(federation: Federation) -> int | None:
     """Pixels of a side of the sites' images, as far as a manifest says it; None if they hold rows of a table."""
-    latest = DataManifest.objects.filter(participant__federation=federation).order_by("-created_at").first()
-    return None if latest is None else min(latest.content["shape"][1:], default=None)
+    return min((record_shape(federation) or [])[1:], default=None)
 
 
 def run_start(*, run: TrainingRun, actor: User) -> TrainingRun:

@@ -19,10 +19,12 @@ from federation.agreements import agreements_of
 from federation.forms import RunForm
 from federation.forms_budget import BudgetForm
 from federation.forms_consents import AgreementForm, TermsForm
+from federation.forms_models import ModelForm
 from federation.models import Federation, TrainingRun
 from federation.presentation import budgets, federation_map, participants, run_page
 from federation.presentation.consents import short_of_people
 from federation.presentation.contributions import contributions_of
+from federation.presentation.model_estimate import model_part
 from federation.proposing import known_attributes
 
 PER_PAGE = 20
@@ -48,7 +50,8 @@ def federations(request: HttpRequest) -> HttpResponse:
 @require_safe
 def federation(request: HttpRequest, federation_id: uuid.UUID) -> HttpResponse:
     found = get_object_or_404(Federation.objects.for_user(request.user), id=federation_id)
-    return federation_page(request, found)
+    asked = any(name.startswith("model-") for name in request.GET)  # the estimate beside the form, as it is filled in
+    return federation_page(request, found, model=_model_form(found, request.GET) if asked else None)
 
 
 def _form(found: Federation, *data: QueryDict) -> RunForm:
@@ -60,12 +63,17 @@ def _form(found: Federation, *data: QueryDict) -> RunForm:
     )  # fmt: skip
 
 
+def _model_form(found: Federation, *data: QueryDict) -> ModelForm:
+    return ModelForm(*data, task=found.task, shape=services.record_shape(found))
+
+
 def federation_page(
     request: HttpRequest,
     found: Federation,
     *,
     form: RunForm | None = None,
     terms: TermsForm | None = None,
+    model: ModelForm | None = None,
     agreement: AgreementForm | None = None,
     budget_form: BudgetForm | None = None,
     status: int = 200,
@@ -85,6 +93,7 @@ def federation_page(
         "short_of": short_of_people(site.participant for site in held if site.participant.is_active),
         "page": runs,
         "form": form or _form(found),
+        **model_part(model or _model_form(found)),
         "may_propose": user.may("run.start"),
         "budgets": budgets.of_federation(found),
         "budget_form": (budget_form or BudgetForm()) if budgets.may_set(found, user) else None,
@@ -98,15 +107,16 @@ def federation_page(
 def run_propose(request: HttpRequest, federation_id: uuid.UUID) -> HttpResponse:
     found = get_object_or_404(Federation.objects.for_user(request.user), id=federation_id)
     form, terms = _form(found, request.POST), TermsForm(request.POST, federation=found)
-    if not (form.is_valid() & terms.is_valid()):  # both, so that each shows its errors
-        return federation_page(request, found, form=form, terms=terms, status=400)
+    model = _model_form(found, request.POST)
+    if not (form.is_valid() & terms.is_valid() & model.is_valid()):  # all, so that each shows its errors
+        return federation_page(request, found, form=form, terms=terms, model=model, status=400)
     try:
         proposed = services.run_propose(
-            federation=found, actor=_person(request), terms=terms.terms(), **form.proposal()
+            federation=found, actor=_person(request), terms=terms.terms(), model=model.choice(), **form.proposal()
         )
     except ApplicationError as error:
         form.add_error(None, error.message)
-        return federation_page(request, found, form=form, terms=terms, status=error.status)
+        return federation_page(request, found, form=form, terms=terms, model=model, status=error.status)
     messages.success(
         request, _("“%(proposed)s” is proposed. The sites are asked for their consent.") % {"proposed": proposed.name}
     )

@@ -6,11 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from federation.models import DataManifest
+from federation.presentation.model_words import label_of
 from models_registry.models import Version
 
 KINDS = {
     "vqc_classifier": "variational quantum classifier",
     "mlp_classifier": "multilayer perceptron",
+    "chest_vqc": "convolutional network with a quantum bottleneck",
+    "chest_cnn": "convolutional network with a classical bottleneck",
     "hybrid_unet": "U-Net with a quantum bottleneck",
     "unet2d": "U-Net with a classical bottleneck",
     "unet3d": "U-Net in three dimensions",
@@ -43,7 +46,7 @@ def model_type(version: Version) -> str:
             f"{quantum['n_parameters']} parameters, on {quantum['backend']}"
             + (f", {quantum['placement']}" if "placement" in quantum else "")
         )
-    return f"{words}. Classical twin: {KINDS.get(baseline['kind'], baseline['kind'])}."
+    return f"{words}. {label_of(version.config, 'baseline')}: {KINDS.get(baseline['kind'], baseline['kind'])}."
 
 
 def quantum_facts(version: Version) -> dict[str, Any] | None:
@@ -54,7 +57,10 @@ def quantum_facts(version: Version) -> dict[str, Any] | None:
     quantum = version.circuit.get("quantum")
     if not quantum:
         return None
-    names = ("backend", "shots", "n_qubits", "layers", "depth", "n_parameters", "entangling", "embedding", "placement")
+    names = (
+        "backend", "shots", "n_qubits", "layers", "depth", "n_parameters", "entangling", "embedding", "ansatz", "start",
+        "placement",
+    )  # fmt: skip
     return {
         **{name: quantum.get(name) for name in names},
         "seed": version.config["seed"],

@@ -8,6 +8,7 @@ from typing import Any
 from django.conf import settings
 
 from federation.domain.round_metrics import headline_metric
+from federation.presentation.model_words import beside
 from models_registry.models import Evidence, Version
 
 VERDICTS = {
@@ -46,15 +47,16 @@ def _usefulness(version: Version) -> dict[str, Any]:
     headline = headline_metric(task)
     means = {}
     results = []
-    for name, title in (("primary", "quantum model"), ("baseline", "classical twin")):
+    twin = beside(version.config).partition(" ")[2]
+    for name, title in (("primary", "quantum model"), ("baseline", twin)):
         for metric, figure in version.metrics.get(name, {}).get("overall", {}).items():
             results.append({"label": f"{metric}, {title}", "value": figure})
             if metric == headline:
                 means[name] = figure.get("mean")
     return {
-        "MetricGoal": f"{headline.capitalize()} no worse than the classical twin's; no other target was set.",
+        "MetricGoal": f"{headline.capitalize()} no worse than the {twin}'s; no other target was set.",
         "Results": results if any(row["value"].get("mean") is not None for row in results) else None,
-        "Interpretation": _compared(headline, means.get("primary"), means.get("baseline")),
+        "Interpretation": _compared(headline, means.get("primary"), means.get("baseline"), twin),
         "TestType": "Internal, on patients of the training sites that were held out of training.",
         "TestingDataDescription": _tested_on(version, headline),
         "ValidationProcessAndJustification": _scored_how(version),
@@ -76,12 +78,12 @@ def _scored_how(version: Version) -> str:
     )
 
 
-def _compared(metric: str, primary: float | None, baseline: float | None) -> str | None:
+def _compared(metric: str, primary: float | None, baseline: float | None, twin: str) -> str | None:
     if primary is None or baseline is None:
         return None
     side = "equal to" if primary == baseline else "over" if primary > baseline else "under"
     return (
-        f"{metric.capitalize()} {primary:.3f}, {side} the classical twin's {baseline:.3f}. These are point figures: "
+        f"{metric.capitalize()} {primary:.3f}, {side} the {twin}'s {baseline:.3f}. These are point figures: "
         "they alone do not show that one model is better."
     )
 

@@ -160,6 +160,8 @@ QUANTUM = Section(
             ("n_parameters", "Parameters of the circuit"),
             ("entangling", "Entangling"),
             ("embedding", "Embedding"),
+            ("ansatz", "Layers are"),
+            ("start", "Training started from"),
             ("placement", "Placement"),
         )
     ),

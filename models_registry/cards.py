@@ -12,6 +12,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from core.errors import ApplicationError
+from federation.presentation.model_words import beside
 from models_registry.binding import OUTSIDE, latest_audit
 from models_registry.card_boundaries import boundaries_of
 from models_registry.card_facts import (
@@ -88,7 +89,7 @@ def _generated(version: Version, audit: Evidence | None) -> dict[str, Any]:
         "ReleaseVersion": str(version.number),
         "Summary": (
             f"A {kind} for {config['task']}, trained by {strategy} over {sites} sites in {rounds} "
-            f"round{'s' if rounds > 1 else ''}, beside a classical twin trained on the same patients.{synthetic}"
+            f"round{'s' if rounds > 1 else ''}, beside {beside(config)} trained on the same patients.{synthetic}"
         ),
         "Keywords": ["quantum machine learning", "federated learning", config["task"], federation.data_title],
         "IntendedUseAndWorkflow": version.model.intended_use,

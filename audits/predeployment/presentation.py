@@ -19,6 +19,7 @@ from audits.predeployment.models import AuditRun, CheckResult
 from audits.predeployment.progress import progress_of
 from audits.predeployment.side_by_side import pairs_of
 from core.spoken import spoken
+from federation.presentation.model_words import label_of
 from models_registry.fails import standing_of
 from provenance.reading import latest_entry
 
@@ -202,7 +203,7 @@ def _facts(audit: AuditRun) -> list[tuple[str, Any]]:
         ("Policy", str(approved) if approved else None),
         ("Task", config["task"].capitalize()),
         ("Quantum model", config["models"]["primary"]["kind"]),
-        ("Classical twin", config["models"]["baseline"]["kind"]),
+        (label_of(config, "baseline"), config["models"]["baseline"]["kind"]),
         (
             "Asked for by",
             audit.requested_by.name if audit.requested_by else _("the platform, when the version was made"),

@@ -63,7 +63,7 @@ class Logistic(Model):
         self.linear = nn.Linear(inputs, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.linear(x)[:, 0]
+        return self.linear(x.flatten(1))[:, 0]
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from benchmarks.paired import Scored
 from federation.domain.data.dataset import SiteData, Splits
 from federation.domain.learning import transfer
 from federation.domain.learning.config import LocalConfig
@@ -25,16 +25,9 @@ STARTS = (SCRATCH, FROZEN, TUNED)
 
 
 @dataclass(frozen=True)
-class Seed:
-    """What one seed found: test rows, with the logits of each arm.
+class Seed(Scored):
+    """What one seed found; arms are (start, head), and `sent` holds the bytes of one site's update."""
 
-    `arms` maps (start, head) to logits of shape (rows,); `sent` to the bytes of one site's update.
-    """
-
-    label: NDArray[np.bool_]
-    site: NDArray[np.str_]
-    patient: NDArray[np.str_]
-    arms: dict[tuple[str, str], NDArray[np.float64]]
     sent: dict[tuple[str, str], int]
 
 

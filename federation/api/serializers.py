@@ -5,6 +5,7 @@ from __future__ import annotations
 from rest_framework import serializers
 
 from federation.api.serializers_consents import ConsentOutput, ReconsiderationOutput, TermsInput
+from federation.api.serializers_models import ModelInput
 from federation.consents import waiting_for
 from federation.models import Federation, RunEvent, TrainingRun
 
@@ -95,6 +96,7 @@ class RunInput(serializers.Serializer):
         help_text='{"epsilon": 1}: what the noised scores of all rounds may cost a patient who is scored, at most the '
         "run's own ε. Only with differential privacy, where without it no scores leave the sites.",
     )
+    model = ModelInput(required=False, allow_null=True, help_text="Left out: the task's recommended models.")
     engine = serializers.DictField(
         required=False,
         allow_null=True,

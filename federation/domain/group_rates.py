@@ -11,7 +11,9 @@ classification
 segmentation
     ``dice`` of the patient's volume (1 perfect, 0 no overlap; undefined where neither lesion nor prediction exists);
     ``tpr`` share of the lesion's voxels found (undefined without a lesion); ``fpr`` share of healthy voxels flagged;
-    ``selection_rate`` 1 if any voxel was flagged.
+    ``selection_rate`` 1 if any voxel was flagged. Where it was asked for: ``hd95`` distance of the outlines as a share
+    of the volume's diagonal (0 the same outline; undefined without a lesion or without a prediction). No check is built
+    on it.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from numpy.typing import NDArray
 
 CLASSIFICATION_METRICS = ("tpr", "fpr", "accuracy")
 SEGMENTATION_METRICS = ("dice", "tpr", "fpr")
+DISTANCE = "hd95"
 THRESHOLD = 0.5  # a patient is flagged when the score reaches it; here, as those who only compare do without torch
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from federation.domain.cells import MIN_CELL
 from federation.domain.group_rates import (
     CLASSIFICATION_METRICS,
+    DISTANCE,
     SEGMENTATION_METRICS,
     Cell,
     merge,
@@ -19,6 +20,11 @@ SMALL_SITES = "small sites"  # in the place of a site's code, which has no space
 
 def gated_metrics(task: str) -> tuple[str, ...]:
     return SEGMENTATION_METRICS if task == "segmentation" else CLASSIFICATION_METRICS
+
+
+def reported_metrics(task: str) -> tuple[str, ...]:
+    """Those that audits and monitors judge by, and those that are only told."""
+    return (*gated_metrics(task), DISTANCE) if task == "segmentation" else gated_metrics(task)
 
 
 def headline_metric(task: str) -> str:
@@ -38,9 +44,11 @@ def summarise(cells: Mapping[str, Sequence[Cell]], *, task: str, min_cell: int =
     -------
     dict
         ``{model: {"overall": {metric: {n, mean}}, "site": {code: {...}}, "groups": {attribute: {group: {...}}}}}``;
-        a mean that is not defined is None, never 0.
+        a mean that is not defined is None, never 0. Distances are there only if any site measured them.
     """
-    return {name: _summary(list(model_cells), gated_metrics(task), min_cell) for name, model_cells in cells.items()}
+    measured = any(DISTANCE in cell.metrics and cell.metrics[DISTANCE].n for one in cells.values() for cell in one)
+    metrics = reported_metrics(task) if measured else gated_metrics(task)
+    return {name: _summary(list(model_cells), metrics, min_cell) for name, model_cells in cells.items()}
 
 
 def _summary(cells: list[Cell], metrics: Sequence[str], min_cell: int) -> dict[str, Any]:

@@ -33,6 +33,7 @@ from federation.models import Round, TrainingRun
 from federation.presentation.charts import METRIC_WORDS
 from federation.presentation.costs import RunCosts, run_costs
 from federation.presentation.facts import ModelFacts, model_facts
+from federation.presentation.model_words import is_ablation, label_of
 
 MOST_RUNS = 10
 TONES = {WINS: "info", LOSES: "warn", OPEN: "muted"}  # no states: a win passes no check
@@ -110,9 +111,8 @@ class RunResult:
 
     @property
     def words(self) -> str:
-        return verdict_words(
-            self.end, _("The quantum model"), _("its classical twin"), inside(METRIC_WORDS[self.metric])
-        )
+        twin = _("its ablation without entanglement") if is_ablation(self.run.config) else _("its classical twin")
+        return verdict_words(self.end, _("The quantum model"), twin, inside(METRIC_WORDS[self.metric]))
 
 
 def paired_of(round_: Round) -> dict[str, PairedScores | None]:
@@ -233,7 +233,8 @@ def _own(result: RunResult, model: str) -> tuple[float, float, float] | None:
 def _between(results: Sequence[RunResult]) -> tuple[Between, ...]:
     found = []
     for result in results[1:]:
-        for model, label in (("primary", "Quantum model"), ("baseline", "Classical twin")):
+        for model in ("primary", "baseline"):
+            label = label_of(result.run.config, model)
             one, two = _own(result, model), _own(results[0], model)
             if one is not None and two is not None and one[0] == two[0]:  # else other sites are silent in each
                 found.append(Between(label, result.run, *between(one, two, binary=result.binary)))

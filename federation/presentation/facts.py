@@ -13,19 +13,23 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from federation.domain.models.specs import QUADRANTS
 from federation.domain.noise_config import least_sites, shared_noise
 from federation.domain.noised_scores import ScoresConfig
 from federation.domain.participation import Participation
-from federation.domain.quantum.circuits import CircuitShape
+from federation.domain.quantum.spec import circuit_of, is_quantum
 from federation.domain.run_config import carrier
 from federation.domain.strategies.registry import strategy
 from federation.presentation.fairness import fairness_words
+from federation.presentation.model_words import circuit_words, label_of
 from federation.presentation.security import security_words
 
 MODEL_WORDS = {"primary": "Quantum model", "baseline": "Classical twin"}
 KIND_WORDS = {
     "vqc_classifier": "variational quantum classifier",
     "mlp_classifier": "multilayer perceptron",
+    "chest_vqc": "convolutional network with a quantum core",
+    "chest_cnn": "convolutional network with a classical core",
     "hybrid_unet": "U-Net with a quantum core",
     "unet2d": "U-Net with a classical core",
     "unet3d": "U-Net in three dimensions",
@@ -43,19 +47,23 @@ class CircuitFacts:
     depth: int
     n_parameters: int
     entangling: bool
+    how: str  # layers, inputs and start, in words
+    entangler: str = "CNOT"
     stride: int = 0  # pixels from one circuit to the next; 0: one circuit for each input
 
     @property
     def words(self) -> str:
-        where = _("one for each input")
+        where, entangled = _("one for each input"), _("without entanglement")
         if self.stride:
             where = _("one at every %(stride)s x %(stride)s pixels") % {"stride": self.stride}
+        if self.entangling:
+            entangled = _("entangled by %(gate)s gates") % {"gate": self.entangler}
         return _(
             "%(qubits)s qubits, %(layers)s layers %(entangled)s, depth %(depth)s, %(angles)s angles; %(where)s; "
             "simulated exactly, without shots or noise"
         ) % {
             "qubits": self.n_qubits, "layers": self.layers, "depth": self.depth, "angles": self.n_parameters,
-            "entangled": _("entangled by CNOT gates") if self.entangling else _("without entanglement"), "where": where,
+            "entangled": entangled, "where": where,
         }  # fmt: skip
 
 
@@ -73,8 +81,8 @@ class ModelFacts:
 def model_facts(config: Mapping[str, Any]) -> list[ModelFacts]:
     """The quantum model and its classical twin, as frozen."""
     found = []
-    for name, label in MODEL_WORDS.items():
-        spec = config["models"][name]
+    for name in MODEL_WORDS:
+        spec, label = config["models"][name], label_of(config, name)
         kind = KIND_WORDS.get(spec["kind"], str(spec["kind"]))
         found.append(ModelFacts(name, label, kind, count_parameters(spec), _circuit(spec)))
     return found
@@ -93,6 +101,11 @@ def count_parameters(spec: Mapping[str, Any]) -> int | None:
         downs = _block(spec["inputs"], widths[0]) + sum(_block(a, b) for a, b in pairs)
         ups = sum(_block(a + b, a) for a, b in pairs)
         return downs + ups + widths[0] + 1 + core + (widths[-1] + 1) * (outputs + 1)
+    if kind in {"chest_vqc", "chest_cnn"}:
+        widths = [spec["inputs"], *spec["channels"]]
+        core, outputs = _core(spec, QUADRANTS * widths[-1])
+        stages = sum(9 * a * b + 2 * b for a, b in zip(widths[:-1], widths[1:], strict=True))
+        return stages + core + outputs + 1
     if kind in {"hybrid_unet", "unet"}:
         first, second, third = spec["channels"]
         core, outputs = _core(spec, third)
@@ -109,18 +122,21 @@ def _block(n_in: int, n_out: int) -> int:
 
 def _core(spec: Mapping[str, Any], features: int) -> tuple[int, int]:
     """Parameters and outputs of the exchangeable core."""
-    if "qubits" in spec:
-        shape = CircuitShape(spec["qubits"], spec["layers"], spec["entangling"])
-        return (features + 1) * shape.n_qubits + shape.n_parameters, shape.n_qubits
+    if is_quantum(spec):
+        shape = circuit_of(spec)
+        return (features + 1) * shape.n_inputs + shape.n_parameters, shape.n_qubits
     return (features + 1) * spec["hidden"] + (spec["hidden"] + 1) * spec["outputs"], spec["outputs"]
 
 
 def _circuit(spec: Mapping[str, Any]) -> CircuitFacts | None:
-    if "qubits" not in spec:
+    if not is_quantum(spec):
         return None
-    shape = CircuitShape(spec["qubits"], spec["layers"], spec["entangling"])
+    shape = circuit_of(spec)
     stride = 2 ** (len(spec["channels"]) - 1) if "standardise" in spec else 0
-    return CircuitFacts(shape.n_qubits, shape.layers, shape.depth, shape.n_parameters, shape.entangling, stride)
+    return CircuitFacts(
+        shape.n_qubits, shape.layers, shape.depth, shape.n_parameters, shape.entangling, circuit_words(spec),
+        shape.entangler, stride,
+    )  # fmt: skip
 
 
 def privacy_words(config: Mapping[str, Any]) -> str:
@@ -260,7 +276,7 @@ def consent_words(config: Mapping[str, Any]) -> list[tuple[str, str]]:
         kind = _(facts.kind)
         rows.append((facts.label, f"{kind[0].upper()}{kind[1:]}, {size}"))
         if facts.circuit is not None:
-            rows.append(("Circuit", facts.circuit.words))
+            rows += [("Circuit", facts.circuit.words), ("Layers and inputs", facts.circuit.how)]
     rows += [
         ("Rounds", ngettext("%(n)s round", "%(n)s rounds", rounds) % {"n": rounds} + f"; {_rule(config)}"),
         ("Who must take part", _participation(config)),

@@ -24,7 +24,7 @@ from federation.domain.messages import Message, canonical
 from federation.domain.noised_scores import ScoresConfig, masked_code
 from federation.domain.privacy.distributed import require_quorum
 from federation.domain.quantum.qkd.etsi014 import QkdKey
-from federation.domain.round_metrics import gated_metrics
+from federation.domain.round_metrics import reported_metrics
 from federation.domain.run_config import MODEL_NAMES, RunConfig
 from federation.domain.secure import envelope, masks
 from federation.domain.secure.aggregation import Client, Session
@@ -265,7 +265,7 @@ def mask_scores(site: Site, order: Message, answer: Answer) -> Answer:
         code = masked_code(ScoresConfig.from_dict(config.scores or {}), security)
         counts = np.clip(np.array(report["scores"]) / UNITS, -code.most, code.most)
     else:
-        layout = CellLayout.from_list(order.body["masking"]["groups"], gated_metrics(config.task))
+        layout = CellLayout.from_list(order.body["masking"]["groups"], reported_metrics(config.task))
         cells = {name: [Cell.from_dict(raw) for raw in report["cells"][name]] for name in MODEL_NAMES}
         counts = np.concatenate([layout.flatten(cells[name]) for name in MODEL_NAMES])
     return {}, {"masked": _mask(site, order, "evaluate", code.encode(counts), 32)}

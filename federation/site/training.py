@@ -133,18 +133,21 @@ def score(site: Site, order: Message, tell: Tell) -> Answer:
         return _scored_with_noise(site, order, config, data, tell)
     if data.n_patients == 0:
         return {"cells": {name: [] for name in MODEL_NAMES}, "n_records": 0}, {}
-    outcomes = _outcomes(order, config, data, tell)
+    last = order.body.get("round") == config.rounds  # the version's figures are those of the last round
+    outcomes = _outcomes(order, config, data, tell, distances=last)
     found = {name: [cell.as_dict() for cell in cells(data.site, one, data.groups)] for name, one in outcomes.items()}
     paired = PairedScores.of(*(task_scores(outcomes[name]) for name in MODEL_NAMES))
     told = None if paired is None else paired.as_list()
     return {"cells": found, "n_records": data.n_patients, "paired": told}, {}
 
 
-def _outcomes(order: Message, config: RunConfig, data: SiteData, tell: Tell) -> dict[str, RecordOutcomes]:
+def _outcomes(
+    order: Message, config: RunConfig, data: SiteData, tell: Tell, *, distances: bool = False
+) -> dict[str, RecordOutcomes]:
     found = {}
     for name, model in load_models(order, config).items():
         tell({"model": name, "step": 1, "steps": 1, "loss": None})
-        found[name] = evaluate(model, data)
+        found[name] = evaluate(model, data, distances=distances)
     return found
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.conf import settings
 
+from federation.presentation.model_words import beside
 from models_registry.card_schema import BOUNDARIES, QUANTUM
 from models_registry.card_text import text_of
 from models_registry.models import Card, Version
@@ -126,7 +127,7 @@ def _twin(version: Version) -> Json:
     return {
         "type": "machine-learning-model",
         "bom-ref": TWIN,
-        "name": f"{version.model.name}: classical twin",
+        "name": f"{version.model.name}: {beside(version.config).partition(' ')[2]}",
         "version": str(version.number),
         "description": "Trained on the same patients in the same rounds, as the baseline beside every quantum figure.",
         "hashes": [_hash(version.baseline_digest)],

@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import User
 from federation.presentation.circuits import circuit_chart
+from federation.presentation.model_words import label_of
 from models_registry.binding import latest_audit
 from models_registry.card_facts import KINDS, quantum_facts
 from models_registry.card_schema import KEY_METRICS, METRIC_ELEMENTS, QUANTUM, SOURCES, Element
@@ -28,7 +29,7 @@ def quantum_rows(version: Version) -> list[tuple[str, object]]:
     return [
         *((e.title, text_of(facts.get(e.name), e.name)) for e in QUANTUM.elements if e.name in facts),
         ("Parameters of the whole model", version.circuit["n_parameters"]),
-        ("Classical twin", KINDS.get(facts["baseline"]["kind"], facts["baseline"]["kind"])),
+        (label_of(version.config, "baseline"), KINDS.get(facts["baseline"]["kind"], facts["baseline"]["kind"])),
     ]
 
 

@@ -9,12 +9,18 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 
 from core.charts import Chart, interval_chart, line_chart
-from federation.domain.round_metrics import gated_metrics, headline_metric
+from federation.domain.round_metrics import gated_metrics, headline_metric, reported_metrics
 from federation.models import Round
 from models_registry.card_metrics import checks_of, is_fairness
 from models_registry.models import Evidence, Version
 
-TITLES = {"accuracy": "Accuracy", "dice": "Dice", "tpr": "True positive rate", "fpr": "False positive rate"}
+TITLES = {
+    "accuracy": "Accuracy",
+    "dice": "Dice",
+    "tpr": "True positive rate",
+    "fpr": "False positive rate",
+    "hd95": "Distance of outlines",
+}
 NAMES = {"primary": "Quantum model", "baseline": "Classical twin"}
 
 
@@ -59,7 +65,7 @@ def round_charts(version: Version) -> list[Chart]:
             title=_("%(metric)s by round") % {"metric": _(title_of(metric))},
             x_label="Round", y_label=title_of(metric), y_range=(0, 1), size="s",
         )
-        for metric in _metrics(version)
+        for metric in gated_metrics(version.config["task"])
     ]  # fmt: skip
 
 
@@ -77,7 +83,9 @@ def checks_chart(evidence: Evidence | None) -> Chart | None:
 
 
 def _metrics(version: Version) -> Iterable[str]:
-    return gated_metrics(version.config["task"])
+    """What is judged, measured or not, and what is only told where it was measured."""
+    task, measured = version.config["task"], _at(version.metrics, "primary", "overall")
+    return [metric for metric in reported_metrics(task) if metric in measured or metric in gated_metrics(task)]
 
 
 def _split(version: Version, *path: str) -> list[dict[str, Any]]:

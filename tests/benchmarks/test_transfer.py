@@ -12,15 +12,6 @@ def seed_of(scores: dict, label, site, patient) -> Seed:
     return Seed(np.array(label, dtype=bool), np.array(site), np.array(patient), filled, dict.fromkeys(ARMS, 8))
 
 
-def test_areas_count_pairs_within_sites_only():
-    # Site a: ill 3, healthy 1 and 4 -> one of two pairs. Site b: ill 0, healthy -1 -> one of one. Together 2 of 3.
-    scores = {"rest": [3, 1, 4, 0, -1]}
-    seed = seed_of(scores, [1, 0, 0, 1, 0], list("aaabb"), list("vwxyz"))
-    found, draws = comparing.areas([seed, seed])
-    assert found["scratch", "quantum"].tolist() == pytest.approx([2 / 3, 2 / 3])
-    assert draws["scratch", "quantum"].shape == (comparing.DRAWS,)
-
-
 def test_differences_are_paired_by_patient_and_seed():
     rng = np.random.default_rng(0)
     label = np.arange(60) < 30

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.template.loader import render_to_string
 from django.utils import timezone
 
 from federation.models import Participant, Round, RunEvent, TrainingRun
@@ -155,6 +156,24 @@ def test_charts_hold_the_figures_of_each_round_and_nothing_that_was_not_measured
     assert (south.primary, south.n) == (None, 0)
     assert {s.site: s.epsilon for s in charts.spent} == pytest.approx({"north": 3.3, "south": 3.5})
     assert charts.epsilon is not None and len(charts.by_group) == 2
+
+
+@pytest.mark.parametrize(
+    ("figure", "shown"),
+    [({"n": 12, "mean": 0.031}, (12, 0.031, "")), ({"n": None, "mean": None, "few": 5}, (None, None, "few"))],
+)
+def test_the_distance_of_outlines_is_told_once_it_is_measured(run, figure, shown):
+    rounds = made.make_done_rounds(run, 2)
+    assert run_charts(run, rounds).distance is None
+    for name in ("primary", "baseline"):
+        rounds[-1].metrics[name]["overall"]["hd95"] = figure
+    charts = run_charts(run, rounds)
+    assert charts.distance is not None
+    assert (charts.distance.n, charts.distance.primary, charts.distance.hidden) == shown
+    page = render_to_string("federation/run_charts.html", {"charts": charts, "run": run})
+    told = 'quantum model <span class="num">0.031</span>, classical twin' in page
+    assert (told and "12 patients with a lesion" in page) == (shown[0] == 12)
+    assert ("Distance of outlines, all sites" in page) == (shown[0] == 12)
 
 
 def test_without_differential_privacy_there_is_no_chart_of_epsilon(run):

@@ -14,8 +14,9 @@ from core import jobs
 from core.errors import ApplicationError, Conflict, Forbidden
 from core.models import Job, Outbox
 from federation import quantum_admission, quantum_orders, quantum_running
-from federation.domain.quantum.circuits import CircuitShape, circuit
+from federation.domain.quantum.circuits import circuit
 from federation.domain.quantum.noise import in_gates
+from federation.domain.quantum.spec import circuit_of
 from federation.models import Consent, DeviceConsent, QuantumJob, SiteOrder, TrainingRun
 from federation.quantum_admission import Order
 from tests.factories.people import make_people
@@ -425,7 +426,7 @@ def test_images_and_unfinished_runs_are_not_for_devices(bench):
 
 def test_the_gates_of_an_estimate_are_those_that_pennylane_runs(bench):
     spec = bench.run.config["models"]["primary"]
-    shape = CircuitShape(spec["qubits"], spec["layers"], spec["entangling"])
+    shape = circuit_of(spec)
     tape = qml.tape.make_qscript(circuit)(torch.ones(shape.n_qubits), torch.ones(shape.weight_shape), shape=shape)
     widths = [len(gate.wires) for gate in in_gates(tape).operations]
     job = quantum_admission.estimate(bench.evaluation()).job

@@ -135,8 +135,13 @@ def test_a_run_goes_from_consent_to_finished_with_every_update_signed(trial):
     assert SiteUpdate.objects.filter(round__run=run).count() == 4
     first, second = run.rounds.all()
     assert second.start_weights == first.weights
-    overall = second.metrics["primary"]["overall"]
-    assert set(overall) == {"dice", "tpr", "fpr"}
+    assert set(first.metrics["primary"]["overall"]) == {"dice", "tpr", "fpr"}
+    told = [
+        {metric for order in SiteOrder.objects.filter(kind="evaluate", subject=round_.id)
+         for metric in order.answer["cells"]["primary"][0]["metrics"]}
+        for round_ in (first, second)
+    ]  # fmt: skip
+    assert told[1] - told[0] == {"hd95"}  # after the last round alone
     assert second.metrics["epsilon"] == {"phantom-1": None, "phantom-2": None}
     assert DomainEvent.objects.filter(kind="run.finished").count() == 1
 

@@ -9,6 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from models_registry import services
+from models_registry.card_metrics import key_metrics
 from models_registry.models import ApprovalRequest, Deployment
 from models_registry.presentation import figures
 from tests.database import rewrite_version
@@ -105,6 +106,21 @@ def test_a_noised_figure_stands_with_its_noise(version) -> None:
 
     assert twins.count("± 0.040") == 2 and "≈ " in twins and "lost in the noise" not in twins
     assert by_site.count("± 0.040") == 2 and by_site.count("lost in the noise") >= 1
+
+
+def test_the_distance_of_outlines_is_a_row_where_it_was_measured(version) -> None:
+    version.config["task"] = "segmentation"
+    metrics = {"dice": {"n": 9, "mean": 0.7}, "hd95": {"n": 7, "mean": 0.031}}
+    for name in ("primary", "baseline"):
+        version.metrics[name] = {"overall": {"dice": metrics["dice"]}, "site": {}, "groups": {}}
+    assert [row["title"] for row in figures.overall(version)] == ["Dice", "True positive rate", "False positive rate"]
+    version.metrics["primary"]["overall"] = metrics
+
+    last = figures.overall(version)[-1]
+    assert (last["title"], last["primary"], last["n"], last["baseline"]) == ("Distance of outlines", 0.031, 7, None)
+    assert [result["label"] for result in key_metrics(version, None)["UsefulnessUsabilityEfficacy"]["Results"]][
+        1:2
+    ] == ["hd95, quantum model"]
 
 
 @pytest.mark.parametrize("verdict", ["fail", "inconclusive", "not_assessable"])

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from federation.domain.models.bottleneck import matching_hidden_units
 from federation.domain.models.registry import build
+from federation.domain.models.specs import matching_hidden_units
 from federation.domain.quantum.circuits import CircuitShape
 
 NAMES = ("logistic", "mlp", "vqc")

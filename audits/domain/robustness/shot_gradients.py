@@ -11,7 +11,9 @@ References
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -44,9 +46,17 @@ class ShotGradient:
 
 
 def quantum_core(model: Model) -> QuantumBottleneck | None:
-    """The classifier's circuit with what feeds it; None if the model has none between input and answer."""
+    """The classifier's circuit with what feeds it; None if no input turns a rotation of one."""
     core = getattr(model, "bottleneck", None)
-    return core if isinstance(core, QuantumBottleneck) else None
+    return core if isinstance(core, QuantumBottleneck) and turns_rotations(model.spec) else None
+
+
+def turns_rotations(spec: Mapping[str, Any]) -> bool:
+    """Do the inputs of the model turn rotations of a circuit, and nothing else?
+
+    Behind convolutions the exact gradient is attacked alone; amplitudes have no parameter-shift rule.
+    """
+    return "qubits" in spec and "channels" not in spec and spec.get("embedding") != "amplitude"
 
 
 def shot_gradient(
@@ -91,7 +101,7 @@ def _row_gradient(
 ) -> NDArray[np.float32]:
     """Exact derivatives before and after the circuit (they are the attacker's own arithmetic), shifted ones within."""
     row = row.clone().requires_grad_(True)
-    angles = torch.pi / 2 * torch.tanh(core.to_angles(row))
+    angles = core.encode(row)
     measured = torch.stack(list(node(angles.double(), weights))).to(row.dtype)
     logit = model.head(measured).squeeze(-1)  # type: ignore[operator]  # torch types every submodule as Tensor | Module
     loss = loss_per_row(logit[None], torch.tensor([float(label)]), "classification")

@@ -120,12 +120,12 @@ class Circuit(Check):
         if type(n) is not int or n < 1:
             raise AnswerError(f"expected the number of patients, got {n!r}")
         shares = {str(name): tuple(_sums(row, n, lowest=-1.0) for row in rows) for name, rows in raw["shares"].items()}
-        if "primary" not in shares or len(shares["primary"]) != shape.n_qubits or not set(shares) <= set(MODELS):
-            raise AnswerError(f"expected one Shapley value for each of {shape.n_qubits} wires, got {shares}")
+        if "primary" not in shares or len(shares["primary"]) != shape.n_inputs or not set(shares) <= set(MODELS):
+            raise AnswerError(f"expected one Shapley value for each of {shape.n_inputs} inputs, got {shares}")
         asked = [case for name, rows in shares.items() for case in _unit_cases(name, len(rows))]
         asked += [f"primary/{case}" for case in gate_cases(shape)]
         sums = from_rows(raw["rows"], patients=n, cases=asked)
-        if set(raw["moved"]) != set(asked) or len(raw["feeds"]) not in (0, shape.n_qubits):
+        if set(raw["moved"]) != set(asked) or len(raw["feeds"]) not in (0, shape.n_inputs):
             raise AnswerError(f"expected the moved answers of {sorted(asked)}, got {sorted(raw['moved'])}")
         moved = {case: _sums(row, n) for case, row in raw["moved"].items()}
         feeds = tuple({str(k): float(v) for k, v in row.items()} for row in raw["feeds"])
@@ -176,7 +176,8 @@ def _ablated(
     whole, all_units = ablation.whole().score, frozenset(range(ablation.units))
     kept = [frozenset[int](), *(all_units - {unit} for unit in range(ablation.units))]
     units = dict(zip(_unit_cases(name, ablation.units), kept, strict=True))
-    parts = gate_cases(ablation.core.circuit.shape) if isinstance(ablation.core, QuantumBottleneck) else {}
+    core = ablation.core if name == "primary" else None  # not the gates of a baseline, which is no classical twin then
+    parts = gate_cases(core.circuit.shape) if isinstance(core, QuantumBottleneck) else {}
     gates = {f"{name}/{case}": part for case, part in parts.items()}
     out = {}
     for number, case in enumerate([*units, *gates]):

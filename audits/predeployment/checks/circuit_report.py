@@ -35,6 +35,7 @@ class Pooled:
             for name in answers[0].shares
         }
         self.exact = answers[0].exact
+        self.unit = "amplitude" if answers[0].shape.embedding == "amplitude" else "wire"
         self.feeds = [
             {name: sum(a.patients * a.feeds[wire].get(name, 0.0) for a in answers) / self.n for name in row}
             for wire, row in enumerate(answers[0].feeds)
@@ -73,10 +74,12 @@ def _mean(sums: Sums, level: float, *, lowest: float) -> tuple[float, float, flo
 
 
 def facts_of(shape: CircuitShape) -> dict[str, Any]:
+    from federation.domain.quantum.circuits import plan_of
+
     cnots = sum(len(shape.cnots(layer)) for layer in range(shape.layers))
     return {
         "qubits": shape.n_qubits, "layers": shape.layers, "depth": shape.depth,
-        "gates": 2 * shape.layers * shape.n_qubits + cnots, "cnots": cnots, "shots": "exact (no shots)",
+        "gates": len(plan_of(shape).gates), "cnots": cnots, "shots": "exact (no shots)",
         "backend": "torch state vector, analytic, noiseless; equal to PennyLane default.qubit by test",
     }  # fmt: skip
 
@@ -94,8 +97,8 @@ def sentences(found: Pooled, shape: CircuitShape, facts: Mapping[str, Any], need
         yield f"Silencing the classical twin's core in the same way costs {_words(twin)}: {_beside(found, twin)}."
     if ENTANGLERS in found.cases:
         moved, lost = found.moved(ENTANGLERS), found.lost(ENTANGLERS)
-        what = f"Without any of its {facts['cnots']} CNOT gates, answers move by {_words(moved)} on average and the "
-        what += f"{words} falls by {_words(lost)}"
+        what = f"Without any of its {facts['cnots']} {shape.entangler} gates, answers move by {_words(moved)} on "
+        what += f"average and the {words} falls by {_words(lost)}"
         yield f"{what}: {_entangled(found, moved, lost)}."
     else:
         yield "The circuit has no entangling gates: its qubits never interact."
@@ -113,10 +116,11 @@ def _best(found: Pooled, shape: CircuitShape, words: str) -> str:
     shares = found.shapley("primary")
     best = max(range(len(shares)), key=lambda wire: shares[wire][0])
     if shares[best][1] <= 0:
-        return f"None of the {shape.n_qubits} input wires is shown to contribute to the {words}."
+        return f"None of the {shape.n_inputs} input {found.unit}s is shown to contribute to the {words}."
     fed = _fed(found, best)
     return (
-        f"Of the {shape.n_qubits} input wires, wire {best} contributes most to the {words}: {_words(shares[best])}"
+        f"Of the {shape.n_inputs} input {found.unit}s, {found.unit} {best} contributes most to the {words}: "
+        f"{_words(shares[best])}"
         f"{f'; it is fed mostly by {fed}' if fed else ''}."
     )
 
@@ -152,14 +156,14 @@ def _words(found: tuple[float, float, float]) -> str:
     return f"{found[0]:.3f} ({found[1]:.3f} to {found[2]:.3f})"
 
 
-def _label(case: str) -> str:
+def _label(found: Pooled, case: str) -> str:
     name, kind, *rest = case.split("/")
-    unit = "wire" if name == "primary" else "hidden unit"
+    unit = found.unit if name == "primary" else "unit"
     part = {
         "silent": "everything silenced",
         "unit": f"{unit} {rest[0]} silenced" if rest else "",
-        "entanglers": f"no CNOT gates in layer {rest[0]}" if rest else "no CNOT gates",
-        "entangler": f"without the CNOT of layer {rest[0]} from wire {rest[-1]}" if rest else "",
+        "entanglers": f"no entangling gates in layer {rest[0]}" if rest else "no entangling gates",
+        "entangler": f"without the entangling gate of layer {rest[0]} from wire {rest[-1]}" if rest else "",
         "layer": f"without layer {rest[0]}" if rest else "",
     }[kind]
     return f"{MODELS[name]}: {part}"
@@ -167,7 +171,8 @@ def _label(case: str) -> str:
 
 def tables(found: Pooled) -> tuple[Table, ...]:
     rows = tuple(
-        (_label(case), found.n, *(round(v, 4) for v in (*found.moved(case), *found.lost(case)))) for case in found.cases
+        (_label(found, case), found.n, *(round(v, 4) for v in (*found.moved(case), *found.lost(case))))
+        for case in found.cases
     )
     columns = ("Part taken away", "n", "Answers move by", "From", "To", "Score lost", "From", "To")
     note = "Answers move from 0 (the same) to 1. A score lost below 0 is a score gained. Intervals hold one at a time."
@@ -178,7 +183,7 @@ def tables(found: Pooled) -> tuple[Table, ...]:
         for unit, share in enumerate(found.shapley(name))
     )
     exact = "over all sets of units" if all(found.exact.values()) else "over random orders of units where not exact"
-    heads = ("Model", "Wire or hidden unit", "Share of the score", "From", "To", "Fed mostly by")
+    heads = ("Model", "Wire or unit", "Share of the score", "From", "To", "Fed mostly by")
     tables.append(
         Table("Who carries the score", heads, units, f"Shapley values, {exact}; they add up to what is lost.")
     )
@@ -186,12 +191,12 @@ def tables(found: Pooled) -> tuple[Table, ...]:
 
 
 def figures(found: Pooled) -> tuple[Figure, ...]:
-    wires = [(f"wire {wire}", *share, "plain") for wire, share in enumerate(found.shapley("primary"))]
+    wires = [(f"{found.unit} {wire}", *share, "plain") for wire, share in enumerate(found.shapley("primary"))]
     parts = [case for case in found.cases if case.split("/")[1] in ("silent", "entanglers", "layer")]
     shares = {"x_label": "Shapley value of the score", "threshold": 0.0, "threshold_label": "none", "allowed": ""}
     losses = {"x_label": "Score lost", "threshold": 0.0, "threshold_label": "nothing lost", "allowed": ""}
-    lost = [(_label(case), *found.lost(case), "plain") for case in parts]
+    lost = [(_label(found, case), *found.lost(case), "plain") for case in parts]
     return (
-        Figure("intervals", "Each input wire's share of the score", wires, shares),
+        Figure("intervals", f"Each input {found.unit}'s share of the score", wires, shares),
         Figure("intervals", "Score lost without a part", lost, losses),
     )

@@ -133,7 +133,7 @@ class ShotAttack(Check):
         from audits.domain.robustness.paired import EVERYONE, merged
 
         if not _has_circuit(gathered):
-            return Result(Verdict.NOT_APPLICABLE, ("No circuit takes this model's inputs directly.",))
+            return Result(Verdict.NOT_APPLICABLE, ("No circuit takes this model's inputs directly, as angles.",))
         chosen, confidence = gathered.settings, gathered.settings["confidence"]
         sums = merged(answer.sums.sums for answer in gathered.each)
         drops = {
@@ -170,10 +170,11 @@ class ShotAttack(Check):
 
 def _has_circuit(gathered: Gathered) -> bool:
     """Whether the sites attacked a circuit; behind convolutions the exact gradient is attacked alone."""
+    from audits.domain.robustness.shot_gradients import turns_rotations
+
     silent = [answer is None for answer in gathered.each]
     spec = gathered.config.get("models", {}).get("primary", {})
-    fed_rows = "qubits" in spec and "channels" not in spec
-    if any(silent) and (fed_rows or not all(silent)):
+    if any(silent) and (turns_rotations(spec) or not all(silent)):
         raise AnswerError("expected attacks on one and the same circuit from every site, got none from some")
     return not all(silent)
 

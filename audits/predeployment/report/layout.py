@@ -30,6 +30,7 @@ from audits.typesetting.blocks import (
 )
 from audits.typesetting.pdf import Picture, picture, typeset
 from federation.domain.messages import canonical
+from federation.presentation.model_words import ABLATION
 from models_registry.card_facts import KINDS
 
 L, R = "left", "right"
@@ -131,7 +132,7 @@ def _overview(report: Report) -> list[Block]:
             ("Model", stack(text(model["name"]), mono(model["version"]))),
             ("Task", text(model["task"])),
             ("Quantum model", stack(text(_kind(model["quantum"])), mono(model["weights_sha256"]))),
-            ("Classical twin", stack(text(_kind(model["classical_twin"])), mono(model["baseline_weights_sha256"]))),
+            (_baseline(model), stack(text(_kind(model["classical_twin"])), mono(model["baseline_weights_sha256"]))),
             ("Configuration", mono(model["config_sha256"])),
             ("Policy", stack(text(policy["name"] or "none"), mono(policy["sha256"] or "no digest"))),
             ("Seed", text(str(policy["fixed"]["seed"]))),
@@ -185,6 +186,11 @@ def _check(part: Mapping[str, Any], pictures: dict[str, Picture]) -> list[Block]
     for given in row["tables"]:
         blocks += result_table(given)
     return [*blocks, _measured(part)]
+
+
+def _baseline(model: Mapping[str, Any]) -> str:
+    """A model of the same kind as the one audited is that one without its entangling gates."""
+    return ABLATION if model["classical_twin"] == model["quantum"] else "Classical twin"
 
 
 def _kind(name: str) -> str:

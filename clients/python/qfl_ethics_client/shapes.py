@@ -109,6 +109,9 @@ class AnchorOutput(TypedDict):
     receipt: Any
 
 
+AnsatzEnum: TypeAlias = Literal["strong", "hardware", "mirrored"]
+
+
 class AnswerInput(TypedDict):
     answer: "BreachAnswer"
     duty: NotRequired["DutyEnum | BlankEnum"]
@@ -671,6 +674,9 @@ class CommentOutput(TypedDict):
     text: str
 
 
+ComparedEnum: TypeAlias = Literal["twin", "no_entanglement"]
+
+
 class ComparedOutput(TypedDict):
     title: str
     origin: str
@@ -918,6 +924,7 @@ class DeviceOutput(TypedDict):
     name: str
     title: str
     needs_consent: bool
+    takes_noise: bool
     max_qubits: int
     max_shots: int
     missing_modules: list[str]
@@ -988,6 +995,9 @@ class DutyOutput(TypedDict):
     overdue: bool
     late: bool
     why: str
+
+
+EmbeddingEnum: TypeAlias = Literal["RX", "RY", "RZ", "amplitude"]
 
 
 class EmergencyInput(TypedDict):
@@ -1716,6 +1726,19 @@ class MessageOutput(TypedDict):
     read_at: NotRequired[str | None]
 
 
+class ModelInput(TypedDict):
+    """The quantum model of a run and what it is compared with; what is left out is as recommended for the task."""
+
+    compared: NotRequired["ComparedEnum"]
+    qubits: NotRequired[int]
+    layers: NotRequired[int]
+    entangling: NotRequired[bool]
+    ansatz: NotRequired["AnsatzEnum"]
+    embedding: NotRequired["EmbeddingEnum"]
+    reupload: NotRequired[bool]
+    start: NotRequired["StartEnum"]
+
+
 class ModelOutput(TypedDict):
     id: str
     created_at: str
@@ -2200,6 +2223,8 @@ class QuantumJobOutput(TypedDict):
     cost: NotRequired[str | None]
     cost_limit: NotRequired[str | None]
     min_quantum_volume: NotRequired[int | None]
+    noise: NotRequired[Any]
+    mitigation: NotRequired[Any]
     state: NotRequired["QuantumJobState"]
     machine: NotRequired[str]
     provider_tasks: NotRequired[Any]
@@ -2222,7 +2247,13 @@ QuantumLinkState: TypeAlias = Literal["up", "no_key", "down", "unconfigured"]
 
 
 class QuantumOrderInput(TypedDict):
-    """An evaluation names `run`, `site` and `patients`; a check names `qubits`."""
+    """An evaluation names `run`, `site` and `patients`; a check names `qubits`.
+
+    `noise` is for simulators that can run under a noise model: `{"preset": "mild"}` (or decaying, strong), or
+    rates, such as `{"name": "mine", "two_qubit": {"depolarising": 0.01}, "readout": {"one_if_zero": 0.02}}`.
+    `one_qubit` and `two_qubit` have depolarising, amplitude_damping and dephasing, `readout` one_if_zero and
+    zero_if_one. `mitigate` inverts the readout error of an evaluation.
+    """
 
     purpose: "QuantumOrderInputPurposeEnum"
     device: "QuantumOrderInputDeviceEnum"
@@ -2234,6 +2265,8 @@ class QuantumOrderInput(TypedDict):
     min_quantum_volume: NotRequired[int | None]
     cost_limit: NotRequired[str | None]
     price_per_shot: NotRequired[str | None]
+    noise: NotRequired[Any]
+    mitigate: NotRequired[bool]
 
 
 QuantumOrderInputDeviceEnum: TypeAlias = Literal["simulator", "lightning.qubit", "default.mixed", "aer", "ibm", "azure"]
@@ -2628,6 +2661,7 @@ class RunInput(TypedDict):
     participation: NotRequired[dict[str, Any] | None]
     fairness: NotRequired[dict[str, Any] | None]
     scores: NotRequired[dict[str, Any] | None]
+    model: NotRequired["ModelInput | None"]
     engine: NotRequired[dict[str, Any] | None]
 
 
@@ -2844,6 +2878,9 @@ class SiteProgressOutput(TypedDict):
 
 
 SpecialCategoryEnum: TypeAlias = Literal["gdpr_9_2_a", "gdpr_9_2_h", "gdpr_9_2_i", "gdpr_9_2_j", "no_personal_data", "not_applicable"]
+
+
+StartEnum: TypeAlias = Literal["small", "identity"]
 
 
 class StartedOutput(TypedDict):

@@ -2,7 +2,8 @@
 
 Classification, on UCI heart (4 hospitals, 62 to 152 training patients, 5 rounds, 3 seeds, scored on patients outside
 training): accuracy of the circuit 0.81 with this noise and 0.82 without. Epsilon is per site: 2.6 to 4.2, largest where
-patients are fewest. The values were chosen on the same patients, so these figures flatter them.
+patients are fewest. The values were chosen on the same patients, so these figures flatter them; those of patients who
+chose nothing, beside the twin and logistic regression, stand in docs/design/quantum-models.md, "Rows of a table".
 
 Segmentation, on phantoms of 32 px (4 sites, 4 rounds, Dice of the hybrid on validation patients):
 
@@ -39,7 +40,7 @@ def default_config(task: Task, side: int | None = None) -> LocalConfig:
     side : int or None
         Of the images, in pixels; None stands for rows of a table or, in segmentation, for small images. Convolutions do
         not learn at the rate of `private_config`: on 300 phantoms of chests AUC 0.5 at 0.03, 0.87 to 0.91 at 0.005, the
-        rate chosen on the same phantoms, which flatters it.
+        rate chosen on the same phantoms, which flatters it; for honest figures see "Rows of a table" as above.
 
     Raises
     ------

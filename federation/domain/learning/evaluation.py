@@ -7,14 +7,15 @@ that he is flagged exactly when any pixel is marked.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from federation.domain.data.dataset import SiteData, Task
-from federation.domain.group_rates import THRESHOLD, Cell, tabulate
+from federation.domain.group_rates import DISTANCE, THRESHOLD, Cell, tabulate
+from federation.domain.learning.distances import distance_shares
 from federation.domain.models.base import REPRESENTATION_SIZE, Model, as_batch
 
 # A lesion burden is large from this share of a patient's pixels, over all his slices.
@@ -105,8 +106,13 @@ def predict(model: Model, x: NDArray[np.float32], task: Task) -> Prediction:
     return Prediction(probability, label, confidence.astype(np.float32))
 
 
-def evaluate(model: Model, data: SiteData) -> RecordOutcomes:
+def evaluate(model: Model, data: SiteData, *, distances: bool = False) -> RecordOutcomes:
     """Score each patient of a site.
+
+    Parameters
+    ----------
+    distances : bool
+        Measure in segmentation how far the outlines lie apart too, which takes longer than all else.
 
     Raises
     ------
@@ -121,8 +127,13 @@ def evaluate(model: Model, data: SiteData) -> RecordOutcomes:
     representation = np.zeros((data.n_patients, REPRESENTATION_SIZE))
     np.add.at(representation, data.patient_index, rows)
     representation /= np.bincount(data.patient_index, minlength=data.n_patients)[:, None]
-    score_patients = _classified if data.task == "classification" else _segmented
-    return score_patients(data, answer, representation.astype(np.float32))
+    if data.task == "classification":
+        return _classified(data, answer, representation.astype(np.float32))
+    outcomes = _segmented(data, answer, representation.astype(np.float32))
+    if not distances:
+        return outcomes
+    found = distance_shares(data.y.astype(bool), answer.label, data.patient_index, data.n_patients)
+    return replace(outcomes, metrics={**outcomes.metrics, DISTANCE: found})
 
 
 def cells(site: str, outcomes: RecordOutcomes, groups: Mapping[str, NDArray[np.str_]]) -> list[Cell]:

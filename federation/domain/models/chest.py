@@ -17,12 +17,10 @@ import torch
 from torch import Tensor, nn
 
 from federation.domain.models.base import REPRESENTATION_SIZE, Model
-from federation.domain.models.bottleneck import ClassicalBottleneck, QuantumBottleneck, matching_hidden_units
-from federation.domain.quantum.circuits import CircuitShape
+from federation.domain.models.bottleneck import ClassicalBottleneck, QuantumBottleneck
+from federation.domain.models.specs import QUADRANTS
 
 MIN_SIDE, MAX_SIDE = 16, 256
-DEFAULT_CHANNELS = (8, 16, 24)
-_QUADRANTS = 4
 
 
 class ChestNet(Model):
@@ -62,25 +60,14 @@ class ChestNet(Model):
 
 
 def chest_vqc(spec: Mapping[str, Any]) -> ChestNet:
-    """``{"kind": "chest_vqc", "inputs", "channels", "qubits": 4..10, "layers", "entangling"}``."""
-    shape = CircuitShape(spec["qubits"], spec["layers"], spec["entangling"])
-    return ChestNet(spec, lambda: QuantumBottleneck(_QUADRANTS * spec["channels"][-1], shape))
+    """``{"kind": "chest_vqc", "inputs", "channels", "qubits": 4..10, "layers", "entangling"}`` and `spec.OPTIONS`."""
+    return ChestNet(spec, lambda: QuantumBottleneck(QUADRANTS * spec["channels"][-1], spec))
 
 
 def chest_cnn(spec: Mapping[str, Any]) -> ChestNet:
     """``{"kind": "chest_cnn", "inputs", "channels", "hidden", "outputs": 4..10}``: the classical twin."""
-    n_features = _QUADRANTS * spec["channels"][-1]
+    n_features = QUADRANTS * spec["channels"][-1]
     return ChestNet(spec, lambda: ClassicalBottleneck(n_features, spec["hidden"], spec["outputs"]))
-
-
-def chest_specs(n_inputs: int, circuit: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The quantum model and its twin for images of `n_inputs` channels; `circuit` holds qubits, layers, entangling."""
-    hidden = matching_hidden_units(
-        _QUADRANTS * DEFAULT_CHANNELS[-1], CircuitShape(circuit["qubits"], circuit["layers"], circuit["entangling"])
-    )
-    images = {"inputs": n_inputs, "channels": list(DEFAULT_CHANNELS)}
-    twin = {"kind": "chest_cnn", **images, "hidden": hidden, "outputs": circuit["qubits"]}
-    return {"kind": "chest_vqc", **images, **circuit}, twin
 
 
 def _stage(n_in: int, n_out: int) -> nn.Sequential:

@@ -7,13 +7,12 @@ from typing import Any
 
 from federation.domain.models.bottleneck import QuantumBottleneck
 from federation.domain.models.position_unet import PositionUNet
-from federation.domain.quantum.circuits import CircuitShape
 
 
 def hybrid_unet(spec: Mapping[str, Any]) -> PositionUNet:
-    """``{"kind": "hybrid_unet", "inputs", "channels", "standardise", "views", "qubits", "layers", "entangling"}``.
+    """``{"kind": "hybrid_unet", "inputs", "channels", "standardise", "views", "qubits", "layers", "entangling"}``
+    and `quantum.spec.OPTIONS`.
 
-    ``"entangling": false`` is its ablation: the same network without CNOT gates.
+    ``"entangling": false`` is its ablation: the same network without entangling gates.
     """
-    shape = CircuitShape(spec["qubits"], spec["layers"], spec["entangling"])
-    return PositionUNet(spec, lambda: QuantumBottleneck(spec["channels"][-1], shape, centred=True))
+    return PositionUNet(spec, lambda: QuantumBottleneck(spec["channels"][-1], spec, centred=True))

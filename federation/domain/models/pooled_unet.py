@@ -16,7 +16,6 @@ from torch.nn import functional
 from federation.domain.models.base import REPRESENTATION_SIZE, Model
 from federation.domain.models.blocks import block, check_images, doubled
 from federation.domain.models.bottleneck import ClassicalBottleneck, Core, QuantumBottleneck
-from federation.domain.quantum.circuits import CircuitShape
 
 
 class PooledUNet(Model):
@@ -71,8 +70,7 @@ class PooledUNet(Model):
 
 def pooled_hybrid(spec: Mapping[str, Any]) -> PooledUNet:
     """``{"kind": "hybrid_unet", "inputs": c, "channels": [a, b, c], "qubits", "layers", "entangling"}``."""
-    shape = CircuitShape(spec["qubits"], spec["layers"], spec["entangling"])
-    return PooledUNet(spec, lambda: QuantumBottleneck(spec["channels"][-1], shape))
+    return PooledUNet(spec, lambda: QuantumBottleneck(spec["channels"][-1], spec))
 
 
 def pooled_twin(spec: Mapping[str, Any]) -> PooledUNet:

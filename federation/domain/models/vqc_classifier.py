@@ -12,7 +12,6 @@ from torch import Tensor, nn
 
 from federation.domain.models.base import REPRESENTATION_SIZE, Model
 from federation.domain.models.bottleneck import ClassicalBottleneck, QuantumBottleneck
-from federation.domain.quantum.circuits import CircuitShape
 
 
 class Classifier(Model):
@@ -39,9 +38,10 @@ class Classifier(Model):
 
 
 def vqc_classifier(spec: Mapping[str, Any]) -> Classifier:
-    """``{"kind": "vqc_classifier", "inputs": d, "qubits": 4..10, "layers": L, "entangling": bool}``."""
-    shape = CircuitShape(spec["qubits"], spec["layers"], spec["entangling"])
-    return Classifier(spec, QuantumBottleneck(spec["inputs"], shape))
+    """``{"kind": "vqc_classifier", "inputs": d, "qubits": 4..10, "layers": L, "entangling": bool}`` and
+    `quantum.spec.OPTIONS`.
+    """
+    return Classifier(spec, QuantumBottleneck(spec["inputs"], spec))
 
 
 def mlp_classifier(spec: Mapping[str, Any]) -> Classifier:

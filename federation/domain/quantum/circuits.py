@@ -113,6 +113,16 @@ class CircuitShape:
             return False
         return layer == 0 or (self.reupload and not self.mirrors(layer))
 
+    @property
+    def entangler(self) -> str:
+        """The gate that entangles two qubits."""
+        return "CZ" if self.ansatz == "hardware" else "CNOT"
+
+    @property
+    def loadings(self) -> int:
+        """How often the inputs are loaded."""
+        return max(1, sum(self.loads(layer) for layer in range(self.layers)))
+
     def cnots(self, layer: int) -> tuple[tuple[int, int], ...]:
         """The (control, target) pairs of one layer in order: a ring, or the chain of the hardware ansatz."""
         if not self.entangling:
@@ -172,7 +182,7 @@ def _load(angles: Any, shape: CircuitShape, qml: Any) -> None:
 
 
 def _layer(weights: Any, shape: CircuitShape, layer: int, qml: Any) -> None:
-    entangle = qml.CZ if shape.ansatz == "hardware" else qml.CNOT
+    entangle = getattr(qml, shape.entangler)
     _rotate(weights[:, :3], shape, qml)
     for pair in shape.cnots(layer):
         entangle(wires=list(pair))
@@ -196,6 +206,19 @@ def plan_of(shape: CircuitShape) -> Plan:
     angles, weights = input_symbols(shape.n_inputs), weight_symbols(shape.weight_shape)
     outputs = circuit(angles, weights, shape=shape, qml=recorder)
     return recorder.plan(outputs, n_inputs=shape.n_inputs, n_weights=shape.n_parameters)
+
+
+# Rotations and CNOT gates that a gate becomes on a device.
+_ON_DEVICES = {"Rot": (3, 0), "Hadamard": (3, 0), "CNOT": (0, 1), "CZ": (3, 2)}
+
+
+def gates_of(shape: CircuitShape) -> tuple[int, int]:
+    """Gates of one qubit and of two that the circuit becomes on a device."""
+    found = [_ON_DEVICES.get(gate.name, (1, 0)) for gate in plan_of(shape).gates]
+    single, double = sum(one for one, _ in found), sum(two for _, two in found)
+    if shape.embedding == "amplitude":  # a tree of controlled RY, and one of RZ for the signs
+        return single + 2 * (2**shape.n_qubits - 1), double + 2 * (2**shape.n_qubits - 2)
+    return single, double
 
 
 def qnode(shape: CircuitShape, *, device: qml.devices.Device | None = None, diff_method: str = "best") -> qml.QNode:

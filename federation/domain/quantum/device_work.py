@@ -7,7 +7,6 @@ alone.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -57,9 +56,9 @@ def programs_of(model: Model, x: NDArray[np.float32]) -> list[Program]:
 
     shape, trained = shape_of(model), model.bottleneck.circuit.weights.detach().double().numpy()  # type: ignore[operator, union-attr]
     with torch.no_grad():
-        angles = math.pi / 2 * torch.tanh(model.bottleneck.to_angles(as_batch(x)))  # type: ignore[operator, union-attr]
+        inputs = model.bottleneck.encode(as_batch(x))  # type: ignore[operator, union-attr]
     made = []
-    for row in angles.double().numpy():
+    for row in inputs.double().numpy():
         with qml.queuing.AnnotatedQueue() as queue:
             circuit(row, trained, shape=shape)
         made.append(program_of(qml.tape.QuantumScript.from_queue(queue), shape.n_qubits))

@@ -1,48 +1,113 @@
-"""Any PennyLane circuit as a torch module: through the batched executor if it can run it, else through PennyLane."""
+"""The one way to run a circuit in a model: through the batched executor if it can run it, else through PennyLane.
+
+PennyLane takes seconds to import. A circuit of the platform (`CircuitShape`) never needs it, so it is imported for a
+foreign quantum function alone.
+"""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Any
+from typing import Any, overload
 
-import pennylane as qml
 import torch
 from torch import Tensor, nn
 
+from federation.domain.quantum import input_checks as checks
+from federation.domain.quantum.circuits import CircuitShape
 from federation.domain.quantum.errors import Unsupported
 from federation.domain.quantum.simulator import StatevectorSimulator
-from federation.domain.quantum.tape import compile_tape
 
 logger = logging.getLogger(__name__)
 
+QuantumFunction = Callable[..., Any]
 
-def executor(function: Callable[..., Any], *, n_qubits: int, n_inputs: int, weight_shape: tuple[int, ...]) -> nn.Module:
-    """A module ``(inputs (batch, n_inputs), weights) -> (batch, outputs)`` for a PennyLane quantum function.
 
-    Parameters are those of `tape.compile_tape`. What the executor cannot run is run by PennyLane's `default.qubit`,
-    sample by sample, and one line in the log says so.
+@overload
+def executor(circuit: CircuitShape) -> nn.Module: ...
+@overload
+def executor(circuit: QuantumFunction, *, n_qubits: int, n_inputs: int, weight_shape: tuple[int, ...]) -> nn.Module: ...
+def executor(
+    circuit: CircuitShape | QuantumFunction, *, n_qubits: int = 0, n_inputs: int = 0, weight_shape: tuple[int, ...] = ()
+) -> nn.Module:
+    """A module ``(inputs (batch, n_inputs), weights) -> (batch, outputs)`` for a circuit.
+
+    Parameters
+    ----------
+    circuit : CircuitShape or callable
+        One of the platform's circuits, or a PennyLane quantum function with the numbers that `tape.compile_tape` asks
+        for. What the batched executor cannot run is run by PennyLane's `default.qubit`, sample by sample, and one line
+        in the log says so.
+
+    Raises
+    ------
+    CircuitError
+        If neither can run it. Both modules refuse wrong shapes, numbers that are not finite, and states that do not
+        fit into memory in the same way.
     """
+    if isinstance(circuit, CircuitShape):
+        return StatevectorSimulator(circuit)
+    from federation.domain.quantum.tape import compile_tape
+
+    checks.require_qubits(n_qubits)
     try:
-        plan = compile_tape(function, n_qubits=n_qubits, n_inputs=n_inputs, weight_shape=weight_shape)
+        plan = compile_tape(circuit, n_qubits=n_qubits, n_inputs=n_inputs, weight_shape=weight_shape)
     except Unsupported as error:
-        logger.warning("Circuit %s runs through PennyLane: %s", getattr(function, "__name__", "?"), error)
-        return PennyLaneExecutor(function, n_qubits)
+        module = PennyLaneExecutor(circuit, n_qubits=n_qubits, n_inputs=n_inputs, weight_shape=weight_shape)
+        logger.warning("Circuit %s runs through PennyLane: %s", getattr(circuit, "__name__", "?"), error)
+        return module
     return StatevectorSimulator(plan, weight_shape)
 
 
 class PennyLaneExecutor(nn.Module):
     """A quantum function on PennyLane's `default.qubit`, one sample after another, by backpropagation."""
 
-    def __init__(self, function: Callable[..., Any], n_qubits: int) -> None:
+    def __init__(
+        self, function: QuantumFunction, *, n_qubits: int, n_inputs: int, weight_shape: tuple[int, ...]
+    ) -> None:
         super().__init__()
+        import pennylane as qml
+
+        checks.require_qubits(n_qubits)
+        self.n_qubits, self.n_inputs, self.weight_shape = n_qubits, n_inputs, weight_shape
         device = qml.device("default.qubit", wires=n_qubits)
+        self.n_gates = _gates(device, function, n_inputs, weight_shape)
         self.node = qml.QNode(function, device, interface="torch", diff_method="backprop")
 
     def forward(self, inputs: Tensor, weights: Tensor) -> Tensor:
+        checks.require_shapes(inputs, weights, n_inputs=self.n_inputs, weight_shape=self.weight_shape)
+        traced = checks.transformed()
+        if not traced:
+            checks.require_finite("inputs", inputs)
+            checks.require_finite("weights", weights)
+        kept = (self.n_gates + 1) * len(inputs) if torch.is_grad_enabled() else 2  # each gate's state, for the gradient
+        checks.require_memory(
+            kept * 2**self.n_qubits * torch.complex128.itemsize,
+            n_qubits=self.n_qubits, batch=len(inputs), device=inputs.device,
+        )  # fmt: skip
         rows = []
         for sample in inputs:
             out = self.node(sample, weights)
             parts = out if isinstance(out, tuple | list) else [out]
             rows.append(torch.cat([part.reshape(-1) for part in parts]))
-        return torch.stack(rows).to(inputs.dtype)
+        answer = torch.stack(rows).to(torch.float64 if inputs.dtype == torch.float64 else torch.float32)
+        if not traced:
+            checks.require_finite("answers", answer)  # it may take a root of an input
+        return answer
+
+
+def _gates(device: Any, function: QuantumFunction, n_inputs: int, weight_shape: tuple[int, ...]) -> int:
+    """How many gates the device runs for the function; a typed refusal of what it cannot run, before any number."""
+    import pennylane as qml
+
+    source = torch.Generator().manual_seed(1)
+    inputs = torch.rand(n_inputs, generator=source, dtype=torch.float64)
+    weights = torch.rand(weight_shape, generator=source, dtype=torch.float64)
+    try:
+        tapes, _ = device.preprocess_transforms()([qml.tape.make_qscript(function)(inputs, weights)])
+    except (qml.exceptions.DeviceError, qml.exceptions.WireError, qml.exceptions.DecompositionError) as error:
+        raise Unsupported(
+            expected="gates, wires and measurements of PennyLane's default.qubit, without shots", got=str(error),
+            remedy="Write the circuit in other gates, or run its tape on a device that has them (`device_runs.run`).",
+        ) from error  # fmt: skip
+    return sum(len(tape.operations) for tape in tapes)

@@ -15,23 +15,19 @@ The precision follows the inputs: float64 runs in complex128, everything else in
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
+from federation.domain.quantum import input_checks as checks
 from federation.domain.quantum.adjoint import Adjoint, local_vectors, plain
 from federation.domain.quantum.building import build
 from federation.domain.quantum.circuits import CircuitShape, plan_of
-from federation.domain.quantum.errors import NotFinite, TooLarge, Unsupported, WrongShape, ZeroNorm
+from federation.domain.quantum.errors import Unsupported, WrongShape, ZeroNorm
 from federation.domain.quantum.plan import Plan, Readout
 from federation.domain.quantum.program import Program, Table
-
-MAX_QUBITS = 26  # one state of complex128 is then 1 GiB
-SHARE_OF_MEMORY = 0.8
-SMALL = 2**28  # bytes
 
 
 class StatevectorSimulator(nn.Module):
@@ -53,12 +49,7 @@ class StatevectorSimulator(nn.Module):
             self.plan, self.weight_shape = plan_of(circuit), circuit.weight_shape
         else:
             self.plan, self.weight_shape = circuit, weight_shape or (circuit.n_weights,)
-        if self.plan.n_qubits > MAX_QUBITS:
-            raise TooLarge(
-                expected=f"at most {MAX_QUBITS} qubits",
-                got=f"{self.plan.n_qubits}, which is {2.0 ** (self.plan.n_qubits - 26):.0f} GiB for one state",
-                remedy="Use fewer qubits, or a PennyLane device that does not keep the whole state.",
-            )
+        checks.require_qubits(self.plan.n_qubits)
         self._programs: dict[tuple[torch.dtype, torch.device], Program] = {}
 
     def forward(self, inputs: Tensor, weights: Tensor) -> Tensor:
@@ -89,27 +80,21 @@ class StatevectorSimulator(nn.Module):
 
     def _outputs(self, inputs: Tensor, weights: Tensor) -> Tensor:
         plan = self.plan
-        if inputs.dim() != 2 or inputs.shape[1] != plan.n_inputs:
-            raise WrongShape(
-                expected=f"inputs of shape (batch, {plan.n_inputs})", got=f"{tuple(inputs.shape)}",
-                remedy="Give one row of inputs for each sample.",
-            )  # fmt: skip
-        if weights.shape != self.weight_shape:
-            raise WrongShape(
-                expected=f"weights of shape {tuple(self.weight_shape)}", got=f"{tuple(weights.shape)}",
-                remedy="Give the weights of this circuit.",
-            )  # fmt: skip
+        checks.require_shapes(inputs, weights, n_inputs=plan.n_inputs, weight_shape=self.weight_shape)
         dtype = torch.float64 if inputs.dtype == torch.float64 else torch.float32
         inputs, weights = inputs.to(dtype), weights.flatten()
-        transformed = torch._C._are_functorch_transforms_active()
-        if not transformed:
-            _check_finite("inputs", inputs)
-            _check_finite("weights", weights)
+        traced = checks.transformed()
+        if not traced:
+            checks.require_finite("inputs", inputs)
+            checks.require_finite("weights", weights)
         program = self._program(dtype, inputs.device)
-        _check_memory(program, len(inputs), inputs.device)
+        checks.require_memory(
+            program.kept_states * 2**program.n * len(inputs) * 2 * program.dtype.itemsize,
+            n_qubits=program.n, batch=len(inputs), device=inputs.device,
+        )  # fmt: skip
         shared, sample = _angles(program.shared, weights, None), _angles(program.sample, weights, inputs)
         start = self._start(program, inputs, shared, sample)
-        execute = plain if transformed or not torch.is_grad_enabled() else Adjoint.apply  # the latter keeps states
+        execute = plain if traced or not torch.is_grad_enabled() else Adjoint.apply  # the latter keeps states
         return execute(program, start, shared, sample)
 
     def _program(self, dtype: torch.dtype, device: torch.device) -> Program:
@@ -126,7 +111,7 @@ class StatevectorSimulator(nn.Module):
         missing = 2**program.n - inputs.shape[1]
         full = nn.functional.pad(inputs, (0, missing), value=self.plan.padding)
         norm = full.norm(dim=1, keepdim=True)
-        if not torch._C._are_functorch_transforms_active() and not bool((norm > 0).all()):
+        if not checks.transformed() and not bool((norm > 0).all()):
             raise ZeroNorm(
                 expected="amplitudes of which one at least is not zero", got="a sample of zeros",
                 remedy="Leave the sample out, or pad it with a number other than 0.",
@@ -185,30 +170,3 @@ class StatevectorSimulator(nn.Module):
 def _angles(table: Table, weights: Tensor, inputs: Tensor | None) -> Tensor:
     shared = torch.addmv(table.offset, table.by_weight, weights.double())
     return shared if inputs is None else torch.addmm(shared[:, None], table.by_input, inputs.double().T)
-
-
-def _check_finite(name: str, tensor: Tensor) -> None:
-    if not bool(torch.isfinite(tensor).all()):
-        bad = int((~torch.isfinite(tensor)).sum())
-        raise NotFinite(
-            expected=f"{name} that are finite numbers", got=f"NaN or infinity in {bad} of {tensor.numel()} places",
-            remedy="Look for what made them: missing values in the data, or a learning rate that is too high.",
-        )  # fmt: skip
-
-
-def _check_memory(program: Program, batch: int, device: torch.device) -> None:
-    """Refuse what would not fit; small batches are not worth the look."""
-    needed = program.kept_states * 2**program.n * batch * 2 * program.dtype.itemsize
-    if needed < SMALL:
-        return
-    free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else _free_memory()
-    if needed > SHARE_OF_MEMORY * free:
-        raise TooLarge(
-            expected=f"states that fit into {SHARE_OF_MEMORY * free / 2**30:.1f} GiB",
-            got=f"{program.n} qubits for {batch} samples at once, about {needed / 2**30:.1f} GiB",
-            remedy="Use smaller batches, fewer qubits, or float32.",
-        )
-
-
-def _free_memory() -> int:
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES")

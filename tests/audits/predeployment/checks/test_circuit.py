@@ -16,6 +16,9 @@ from audits.predeployment.checks.registry import check_of
 from audits.predeployment.checks.running import measure_at, read_answer, settings_of
 from core.charts import interval_chart
 from federation.domain.models.registry import build
+from federation.domain.models.specs import ModelChoice, chosen_specs
+from federation.domain.quantum.circuits import plan_of
+from federation.domain.quantum.spec import circuit_of
 from tests.factories.checks import SEED, run_check
 from tests.factories.stress import imaging_benches, tabular_benches, tabular_models, with_audit
 
@@ -90,6 +93,26 @@ def test_a_circuit_that_hears_one_wire_is_carried_by_it():
     moved = [result.evidence["cases"][f"primary/unit/{wire}"]["moved"][0] for wire in range(4)]
     assert moved[2] > 0.01 and moved[:2] + moved[3:] == pytest.approx([0, 0, 0], abs=1e-6)
     assert any("no entangling gates" in sentence for sentence in result.sentences)
+
+
+@pytest.mark.parametrize(
+    ("choice", "said"),
+    [
+        (ModelChoice("no_entanglement", ansatz="hardware"), "of its 9 CZ gates"),
+        (ModelChoice(embedding="amplitude", layers=2), "of its 8 CNOT gates"),
+        (ModelChoice(ansatz="mirrored", embedding="RY", reupload=False, layers=2), "of its 8 CNOT gates"),
+    ],
+    ids=["ablation", "amplitude", "mirrored"],
+)
+def test_every_circuit_that_a_run_may_train_is_explained(choice, said):
+    specs = chosen_specs("classification", tabular_models()["primary"].n_inputs, None, choice)
+    models = {name: build(spec, seed=2).eval() for name, spec in zip(("primary", "baseline"), specs, strict=True)}
+    inputs = circuit_of(specs[0]).n_inputs
+    result = run_check(CHECK, tabular_benches(n=60, models=models), settings={"coalitions": 64})
+    assert len(result.evidence["shapley"]["primary"]) == inputs == len(result.evidence["feeds"])
+    assert result.evidence["circuit"]["gates"] == len(plan_of(circuit_of(specs[0])).gates)
+    assert not [case for case in result.evidence["cases"] if case.startswith(("baseline/layer", "baseline/entangler"))]
+    assert any(said in sentence for sentence in result.sentences)
 
 
 def test_a_segmentation_goes_through_its_circuits_and_changes_without_them():

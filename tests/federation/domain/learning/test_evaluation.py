@@ -6,6 +6,7 @@ import torch
 
 from federation.domain.data.dataset import LoadReport, SiteData, Task
 from federation.domain.group_rates import merge
+from federation.domain.learning.distances import distance_shares
 from federation.domain.learning.evaluation import cells, evaluate, predict, segmentation_metrics
 from federation.domain.models.base import Model
 from federation.domain.models.registry import build, default_specs
@@ -63,6 +64,24 @@ def painted():
     drawn = [square, nothing, nothing, pixel, square, nothing]
     logits = [[4.0 * mask - 2.0] for mask in np.asarray(drawn, dtype=float)]
     return site(logits, truth, [0, 1, 2, 3, 4, 4], "segmentation")
+
+
+def test_distances_are_measured_where_there_are_two_outlines():
+    found = evaluate(Painter(), painted(), distances=True)
+    # Of the last patient's surface a half is one slice away, in a volume of 2 x 4 x 4.
+    nan = np.nan
+    np.testing.assert_allclose(found.metrics["hd95"], [0, nan, nan, nan, 1 / np.sqrt(1 + 9 + 9)], rtol=1e-6)
+    (female, male) = cells("toy", found, painted().groups)
+    assert (female.metrics["hd95"].n, female.n, male.metrics["hd95"].n, male.n) == (2, 3, 0, 2)
+    assert "hd95" not in evaluate(Painter(), painted()).metrics
+    assert "hd95" not in evaluate(Oracle(), four_rows(), distances=True).metrics
+
+
+def test_the_largest_distance_is_one():
+    truth, mask = np.zeros((2, 3, 4, 4), bool), np.zeros((2, 3, 4, 4), bool)
+    truth[0, 0, 0, 0] = mask[1, 2, 3, 3] = True
+    assert distance_shares(truth, mask, np.array([0, 0]), 1).tolist() == [pytest.approx(1)]
+    assert distance_shares(truth[:1, 0], truth[:1, 0], np.array([0]), 1).tolist() == [0]
 
 
 def test_classification_metrics_are_defined_for_whom_they_mean_something():

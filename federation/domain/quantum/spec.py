@@ -1,0 +1,123 @@
+"""The part of a model's spec that fixes its circuit: read and checked here, and nowhere else.
+
+A spec names qubits, layers and entangling. What it leaves out of `OPTIONS` is as it was before there was a choice, so
+that a spec of then still means the same circuit. Imports no torch: pages read specs too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from federation.domain.quantum.circuits import ANGLES, EMBEDDINGS, MAX_LAYERS, MAX_QUBITS, CircuitShape
+
+REQUIRED = ("qubits", "layers", "entangling")
+OPTIONS = ("ansatz", "embedding", "reupload", "start")
+MIN_QUBITS = 4  # audits read four outputs of the core
+MOST_AMPLITUDE_QUBITS = 6  # 64 amplitudes, each a row of the linear map before the circuit and a wire of the audits
+SMALL, IDENTITY = "small", "identity"
+STARTS = (SMALL, IDENTITY)
+
+
+class SpecError(ValueError):
+    """A spec, or a choice of one, that cannot be built; `field` is the key that is to be changed, empty for the whole.
+
+    The message says what was expected and what came.
+    """
+
+    def __init__(self, field: str, message: str) -> None:
+        self.field = field
+        super().__init__(message)
+
+
+def is_quantum(spec: Mapping[str, Any]) -> bool:
+    """Does the spec have a circuit?"""
+    return "qubits" in spec
+
+
+def circuit_of(spec: Mapping[str, Any]) -> CircuitShape:
+    """The circuit of a quantum model's spec. Raises KeyError or ValueError for any other."""
+    options = {name: spec[name] for name in ("ansatz", "embedding", "reupload") if name in spec}
+    return CircuitShape(spec["qubits"], spec["layers"], spec["entangling"], **options)
+
+
+def start_of(spec: Mapping[str, Any]) -> str:
+    """How the angles start: "small" ones, or "identity", blocks of two layers of which the second undoes the first."""
+    return str(spec.get("start", usual_start(spec.get("ansatz", "strong"))))
+
+
+def usual_start(ansatz: str) -> str:
+    return IDENTITY if ansatz == "mirrored" else SMALL
+
+
+def short(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """The spec without what it says of the usual circuit, so that one model has one spec, and one hash."""
+    shape = circuit_of(spec)
+    usual = {
+        "ansatz": "strong", "embedding": "RX", "reupload": shape.embedding != "amplitude",
+        "start": usual_start(shape.ansatz),
+    }  # fmt: skip
+    return {name: value for name, value in spec.items() if name not in usual or value != usual[name]}
+
+
+def check_circuit(name: str, spec: Mapping[str, Any], *, amplitudes: bool) -> None:
+    """Raise SpecError unless the spec's circuit can be built and trained.
+
+    Parameters
+    ----------
+    name : str
+        Of the model, for the message.
+    amplitudes : bool
+        Can the model load its features as amplitudes?
+    """
+    _whole(name, "qubits", spec["qubits"], MIN_QUBITS, MAX_QUBITS, ": each more doubles the memory of every sample")
+    _whole(name, "layers", spec["layers"], 1, MAX_LAYERS)
+    for key in ("entangling", "reupload"):
+        if not isinstance(spec.get(key, True), bool):
+            raise SpecError(key, f"{name}: expected {key} to be true or false, got {spec[key]!r}")
+    for key, known in (("ansatz", tuple(ANGLES)), ("embedding", EMBEDDINGS), ("start", STARTS)):
+        if key in spec and spec[key] not in known:
+            raise SpecError(key, f"{name}: expected {key} to be one of {', '.join(known)}, got {spec[key]!r}")
+    _check_together(name, spec)
+    if spec.get("embedding") == "amplitude":
+        _check_amplitudes(name, spec, known=amplitudes)
+
+
+def _check_together(name: str, spec: Mapping[str, Any]) -> None:
+    """What one key asks of another."""
+    if start_of(spec) == IDENTITY and spec.get("ansatz") != "mirrored":
+        raise SpecError(
+            "start", f"{name}: expected the start small with {spec.get('ansatz', 'strong')} layers, got identity: only "
+            "mirrored layers undo one another"
+        )  # fmt: skip
+    if start_of(spec) == IDENTITY and spec["layers"] < 2:
+        raise SpecError(
+            "layers", f"{name}: expected two layers at least to start as the identity, got {spec['layers']}: the "
+            "second undoes the first"
+        )  # fmt: skip
+
+
+def _check_amplitudes(name: str, spec: Mapping[str, Any], *, known: bool) -> None:
+    if not known:
+        raise SpecError(
+            "embedding", f"{name}: expected an embedding of angles, {', '.join(EMBEDDINGS[:3])}, got amplitude: the "
+            "circuits at the positions of an image take one angle a qubit"
+        )  # fmt: skip
+    if spec["qubits"] > MOST_AMPLITUDE_QUBITS:
+        raise SpecError(
+            "qubits", f"{name}: expected at most {MOST_AMPLITUDE_QUBITS} qubits with amplitudes, of which there are "
+            f"2 to the power of their number, got {spec['qubits']}"
+        )  # fmt: skip
+    if spec.get("reupload"):
+        raise SpecError(
+            "reupload", f"{name}: expected amplitudes to be loaded once, got reupload: they are the first state, which "
+            "cannot be loaded again"
+        )  # fmt: skip
+
+
+def _whole(name: str, key: str, value: Any, low: int, high: int, why: str = "") -> None:
+    """`why`: reason of the upper bound."""
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    if not whole or not low <= value <= high:
+        said = why if whole and value > high else ""
+        raise SpecError(key, f"{name}: expected {key} to be an integer from {low} to {high}, got {value!r}{said}")

@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django import forms
+from django.http import QueryDict
+
+from federation.domain.models.specs import DEFAULT_LAYERS, DEFAULT_QUBITS, UNET_QUBITS, ModelChoice, chosen_specs
+from federation.domain.quantum.circuits import MAX_LAYERS, MAX_QUBITS
+from federation.domain.quantum.spec import MIN_QUBITS, SpecError
+
+YES, NO = "yes", "no"
+_FLAGS = {YES: True, NO: False, "": None}
+
+
+class ModelForm(forms.Form):
+    """Which quantum model a run trains, and what it is compared with. A field that is not sent is as recommended."""
+
+    compared = forms.ChoiceField(
+        label="Trained beside", required=False, widget=forms.RadioSelect, initial="twin",
+        choices=[
+            ("twin", "Its classical twin, with a hidden layer in place of the circuit and nearly as many parameters"),
+            ("no_entanglement", "Itself without entangling gates: what is entanglement worth?"),
+        ],
+        help_text="Both are trained on the same patients. Without a classical twin nothing is said about what a "
+        "classical model could do.",
+    )  # fmt: skip
+    qubits = forms.IntegerField(
+        min_value=MIN_QUBITS, max_value=MAX_QUBITS, required=False, label="Qubits",
+        help_text="Also the number of the circuit's outputs. Each one more doubles the memory and about the time.",
+    )  # fmt: skip
+    layers = forms.IntegerField(
+        min_value=1, max_value=MAX_LAYERS, required=False, label="Layers", initial=DEFAULT_LAYERS,
+        help_text="Each turns every qubit and entangles. More can say more, and cost time and noise on a device.",
+    )  # fmt: skip
+    entangling = forms.ChoiceField(
+        label="Entangling gates", required=False, initial=YES,
+        choices=[(YES, "With entangling gates"), (NO, "Without: the qubits never interact")],
+    )  # fmt: skip
+    ansatz = forms.ChoiceField(
+        label="Layers are", required=False, initial="strong",
+        choices=[
+            ("strong", "Strongly entangling: three angles a qubit, a ring of CNOT gates"),
+            ("hardware", "Hardware-efficient: two angles a qubit, a chain of CZ gates"),
+            ("mirrored", "Mirrored: each second layer is the mirror image of the one before it"),
+        ],
+        help_text="The recommended models were measured with strongly entangling layers.",
+    )  # fmt: skip
+    embedding = forms.ChoiceField(
+        label="Inputs are loaded as", required=False, initial="RX",
+        choices=[
+            ("RX", "Angles of RX rotations"), ("RY", "Angles of RY rotations"),
+            ("RZ", "Angles of RZ rotations, after Hadamard gates"),
+            ("amplitude", "Amplitudes of the first state, 2 to the power of the qubits"),
+        ],
+        help_text="Amplitudes only up to 6 qubits, and not where a circuit stands at each position of an image.",
+    )  # fmt: skip
+    reupload = forms.ChoiceField(
+        label="Inputs are loaded", required=False, initial="",
+        choices=[("", "As usual: again before each layer, amplitudes once"), (YES, "Again before each layer"),
+                 (NO, "Once")],
+    )  # fmt: skip
+    start = forms.ChoiceField(
+        label="Training starts from", required=False, initial="",
+        choices=[
+            ("", "As usual: the identity for mirrored layers, else small angles"), ("small", "Small angles"),
+            ("identity", "The identity: any angles, undone by each second layer"),
+        ],
+        help_text="The identity keeps the first gradients large when there are many qubits. Only with mirrored layers.",
+    )  # fmt: skip
+
+    def __init__(self, data: QueryDict | None = None, *, task: str, shape: Sequence[int] | None = None) -> None:
+        """`shape`: of a record at the sites; None while it is not known, or differs."""
+        super().__init__(data, prefix="model")
+        self.task, self.shape = task, shape
+        self.fields["qubits"].initial = UNET_QUBITS if task == "segmentation" else DEFAULT_QUBITS
+        if task == "segmentation":
+            offered = self.fields["embedding"].choices  # type: ignore[attr-defined]
+            self.fields["embedding"].choices = [row for row in offered if row[0] != "amplitude"]  # type: ignore[attr-defined]
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if not self.errors:
+            try:
+                self.specs()
+            except SpecError as error:
+                words = str(error).rpartition(": expected ")
+                said = f"Expected {words[2]}." if words[1] else f"{str(error)[:1].upper()}{str(error)[1:]}."
+                self.add_error(error.field if error.field in self.fields else None, said)
+        return cleaned
+
+    @property
+    def is_ready(self) -> bool:
+        """Can its models be built? An empty form stands for the recommended ones."""
+        if self.is_bound:
+            return self.is_valid()
+        try:
+            return bool(self.specs())
+        except SpecError:
+            return False
+
+    def choice(self) -> dict[str, Any]:
+        """The argument `model` of `services.run_propose`; empty for a form that was not filled in."""
+        chosen = self.cleaned_data if self.is_bound else {}
+        flags = {name: _FLAGS[chosen.get(name) or ""] for name in ("entangling", "reupload")}
+        plain = {name: chosen.get(name) or None for name in self.fields if name not in flags}
+        return {name: value for name, value in {**plain, **flags}.items() if value is not None}
+
+    def specs(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The specs that were chosen. Raises SpecError."""
+        inputs, *sides = self.shape or (1,)
+        choice = ModelChoice.from_dict(self.choice())
+        return chosen_specs(self.task, inputs, min(sides, default=None), choice)  # type: ignore[arg-type]

@@ -1,0 +1,161 @@
+"""Who proposes a run chooses its models: on the page, over the API, and what people then read."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from federation.domain.models.registry import build, default_specs
+from federation.domain.models.specs import ModelChoice, chosen_specs
+from federation.forms_models import ModelForm
+from federation.models import TrainingRun
+from federation.presentation.model_estimate import estimate
+from tests.factories import federation as factory
+from tests.factories.federation import make_federation
+from tests.factories.people import make_people
+from tests.factories.registry import make_version
+
+pytestmark = pytest.mark.django_db
+BODY = {"name": "First", "rounds": 2, "seed": 3, "privacy": "recommended", "epsilon_budget": 4}
+USUAL = {
+    "model-compared": "twin", "model-qubits": 4, "model-layers": 3, "model-entangling": "yes",
+    "model-ansatz": "strong", "model-embedding": "RX", "model-reupload": "", "model-start": "",
+}  # fmt: skip
+
+
+@pytest.fixture
+def world():
+    return make_federation(make_people())
+
+
+def signed_in(world, who="administrator") -> Client:
+    client = Client()
+    client.force_login(getattr(world.people, who), backend="django.contrib.auth.backends.ModelBackend")
+    return client
+
+
+def propose(world, **chosen):
+    body = BODY | {f"model-{name}": value for name, value in chosen.items()}
+    return signed_in(world).post(reverse("run_propose", args=[world.federation.id]), body)
+
+
+def over_api(world, model, who="administrator"):
+    return signed_in(world, who).post(
+        f"/api/v1/federations/{world.federation.id}/runs",
+        json.dumps({"name": "By API", "rounds": 2, "seed": 1, "model": model}), content_type="application/json",
+    )  # fmt: skip
+
+
+def recommended(world):
+    inputs = TrainingRun.objects.get().config["models"]["primary"]["inputs"]
+    return dict(zip(("primary", "baseline"), default_specs("classification", inputs), strict=True))
+
+
+@pytest.mark.parametrize("sent", [{}, {name.removeprefix("model-"): value for name, value in USUAL.items()}])
+def test_without_a_choice_the_recommended_models_are_frozen(world, sent):
+    assert propose(world, **sent).status_code == 302
+    assert TrainingRun.objects.get().config["models"] == recommended(world)
+
+
+def test_what_is_chosen_on_the_page_is_frozen_and_shown_to_the_sites(world):
+    assert propose(world, qubits=5, layers=2, ansatz="mirrored", embedding="RY", reupload="no").status_code == 302
+    run = TrainingRun.objects.get()
+    primary, baseline = run.config["models"]["primary"], run.config["models"]["baseline"]
+    assert primary == {
+        "kind": "vqc_classifier", "inputs": primary["inputs"], "qubits": 5, "layers": 2, "entangling": True,
+        "ansatz": "mirrored", "embedding": "RY", "reupload": False,
+    }  # fmt: skip
+    assert baseline["kind"] == "mlp_classifier" and baseline["outputs"] == 5
+    assert build(baseline).n_parameters == pytest.approx(build(primary).n_parameters, rel=0.15)
+    text = signed_in(world, "operator_north").get(reverse("run", args=[run.id])).content.decode()
+    assert "Mirrored layers; RY angles, loaded once; training starts from the identity" in text
+    assert "Circuit of 5 qubits, 2 layers" in text and "No classical twin was trained" not in text
+
+
+def test_the_ablation_stands_in_the_twins_place_and_the_page_says_so(world):
+    assert over_api(world, {"compared": "no_entanglement", "ansatz": "hardware"}).status_code == 201
+    run = TrainingRun.objects.get()
+    primary, baseline = run.config["models"]["primary"], run.config["models"]["baseline"]
+    assert baseline == {**primary, "entangling": False} and primary["ansatz"] == "hardware"
+    text = signed_in(world, "operator_north").get(reverse("run", args=[run.id])).content.decode()
+    assert "Ablation without entanglement" in text and "entangled by CZ gates" in text
+
+
+@pytest.mark.parametrize(
+    ("chosen", "field", "words"),
+    [
+        ({"qubits": 11}, "qubits", "less than or equal to 10"),
+        ({"layers": "many"}, "layers", "whole number"),
+        ({"ansatz": "brick"}, "ansatz", "valid choice"),
+        ({"start": "identity"}, "start", "only mirrored layers undo one another"),
+        ({"embedding": "amplitude", "reupload": "yes"}, "reupload", "Expected amplitudes to be loaded once"),
+        ({"embedding": "amplitude", "qubits": 7}, "qubits", "at most 6 qubits with amplitudes"),
+        ({"ansatz": "mirrored", "layers": 1}, "layers", "two layers at least"),
+        ({"compared": "no_entanglement", "entangling": "no"}, "entangling", "without them, got one without"),
+    ],
+)
+def test_a_choice_that_cannot_be_stands_beside_its_field(world, chosen, field, words):
+    response = propose(world, **chosen)
+    assert response.status_code == 400 and not TrainingRun.objects.exists()
+    assert list(response.context["model_form"].errors) == [field]
+    assert words in response.context["model_form"].errors[field][0]
+    assert "No model can be built of these choices" in response.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("model", "words"),
+    [
+        ({"qubits": 3}, "qubits"), ({"ansatz": "brick"}, "ansatz"), ({"colour": 1}, "colour"), ([1], "model"),
+        ({"start": "identity"}, "only mirrored layers"), ({"embedding": "amplitude", "reupload": True}, "loaded once"),
+        ({"entangling": "perhaps"}, "entangling"),
+    ],
+)  # fmt: skip
+def test_over_the_api_a_bad_choice_is_a_400_that_names_it(world, model, words):
+    response = over_api(world, model)
+    assert response.status_code == 400 and words in response.json()["detail"]
+    assert not TrainingRun.objects.exists()
+
+
+def test_who_may_not_propose_a_run_may_not_choose_either(world):
+    assert over_api(world, {"qubits": 5}, who="officer_north").status_code == 403
+
+
+def test_images_take_no_amplitudes_and_say_how_many_circuits_they_are():
+    world = make_federation(make_people(), task="segmentation", shape=[3, 64, 64])
+    form = ModelForm(task="segmentation", shape=[3, 64, 64])
+    assert "amplitude" not in dict(form.fields["embedding"].choices)
+    assert dict(estimate(form.specs(), form.shape))["Circuits"] == "64 for each image of 64 x 64 pixels"
+    assert over_api(world, {"embedding": "amplitude"}).status_code == 400
+    assert over_api(world, {"qubits": 7, "ansatz": "hardware"}).status_code == 201
+    models = TrainingRun.objects.get().config["models"]
+    assert [spec["kind"] for spec in models.values()] == ["hybrid_unet", "unet2d"] and models["primary"]["qubits"] == 7
+
+
+def test_the_estimate_follows_what_is_filled_in(world):
+    here, client = reverse("federation", args=[world.federation.id]), signed_in(world)
+    usual = client.get(here)
+    assert usual.context["model_estimate"] == client.get(here, USUAL).context["model_estimate"]
+    assert "one for each patient" in usual.content.decode()
+    changed = client.get(here, {**USUAL, "model-qubits": 6}).context["model_estimate"]
+    assert (
+        changed != usual.context["model_estimate"]
+        and "54 of them angles of the circuit" in dict(changed)["Quantum model"]
+    )
+    assert "No model can be built" in client.get(here, {**USUAL, "model-qubits": 60}).content.decode()
+
+
+def test_version_and_card_say_that_the_ablation_stands_in_the_twins_place(world, monkeypatch):
+    chosen = ModelChoice("no_entanglement", ansatz="mirrored", layers=2)
+    monkeypatch.setattr(
+        factory, "default_specs", lambda task, inputs, side=None: chosen_specs(task, inputs, side, chosen)
+    )
+    version = make_version(world)
+    for name in ("version", "card"):
+        text = signed_in(world).get(reverse(name, args=[version.id])).content.decode()
+        assert "No classical twin was trained" in text and "Ablation without entanglement" in text
+        assert "mirrored" in text and "identity" in text
+    card = json.dumps(version.cards.get().content)
+    assert "beside an ablation without entanglement trained on the same patients" in card
