@@ -5,18 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 from decimal import Decimal
 
-import pennylane as qml
 import pytest
-import torch
 from django.utils import timezone
 
 from core import jobs
 from core.errors import ApplicationError, Conflict, Forbidden
 from core.models import Job, Outbox
 from federation import quantum_admission, quantum_orders, quantum_running
-from federation.domain.quantum.circuits import circuit
-from federation.domain.quantum.noise import in_gates
-from federation.domain.quantum.spec import circuit_of
 from federation.models import Consent, DeviceConsent, QuantumJob, SiteOrder, TrainingRun
 from federation.quantum_admission import Order
 from tests.factories.people import make_people
@@ -422,15 +417,6 @@ def test_images_and_unfinished_runs_are_not_for_devices(bench):
     assert "finished run" in refused(bench, bench.evaluation())
     bench.run.config["models"]["primary"] = {"kind": "chest_cnn"}
     assert "tabular classifier" in refused(bench, bench.evaluation())
-
-
-def test_the_gates_of_an_estimate_are_those_that_pennylane_runs(bench):
-    spec = bench.run.config["models"]["primary"]
-    shape = circuit_of(spec)
-    tape = qml.tape.make_qscript(circuit)(torch.ones(shape.n_qubits), torch.ones(shape.weight_shape), shape=shape)
-    widths = [len(gate.wires) for gate in in_gates(tape).operations]
-    job = quantum_admission.estimate(bench.evaluation()).job
-    assert (job.one_qubit_gates, job.two_qubit_gates) == (widths.count(1), widths.count(2))
 
 
 def test_a_model_of_images_is_refused_in_its_own_numbers(bench, server):
