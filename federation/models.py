@@ -237,7 +237,7 @@ from federation.models_consents import FederationAgreement, Reconsideration  # n
 from federation.models_orders import RunEvent, SiteOrder  # noqa: E402, F401 - they name the models above
 from federation.models_pages import InfluenceStudy, QkdCheck, QkdRehearsal, SiteSoftware  # noqa: E402, F401
 from federation.models_participation import Exclusion, RuleMemory  # noqa: E402, F401 - they name the models above
-from federation.models_quantum import DeviceConsent, QuantumJob, QuantumLimit  # noqa: E402, F401 - they name the models above
+from federation.models_quantum import DeviceConsent, ProviderTask, QuantumJob, QuantumLimit  # noqa: E402, F401 - they name the models above
 from federation.models_secure import (  # noqa: E402, F401
     OrderTraffic,
     RefusedEnvelope,

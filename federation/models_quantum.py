@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 
 from accounts.models import Institution
 from core.capture import captured
@@ -62,10 +63,9 @@ class QuantumJob(GovernedModel):
 
     state = models.CharField(max_length=10, choices=State, default=State.QUEUED)
     machine = models.CharField(max_length=80, blank=True)  # as the worker that reached it names it
-    provider_tasks = models.JSONField(default=list)  # the provider's ids
     note = models.TextField(blank=True)  # the provider's words on where it stands; not captured
     polled_at = models.DateTimeField(null=True)  # not captured
-    submitted_at = models.DateTimeField(null=True)
+    submitted_at = models.DateTimeField(null=True)  # when the provider took the first task
     finished_at = models.DateTimeField(null=True)
     result = models.JSONField(null=True)
     result_digest = models.CharField(max_length=64, blank=True)
@@ -79,8 +79,8 @@ class QuantumJob(GovernedModel):
         triggers = captured(
             "id", "created_at", "device", "purpose", "institution_id", "participant_id", "run_id", "consent_id",
             "qubits", "circuits", "shots", "estimate", "cost", "cost_limit", "min_quantum_volume", "noise",
-            "mitigation", "health_check_id", "requested_by_id", "retry_of_id", "state", "machine", "provider_tasks",
-            "submitted_at", "finished_at", "result", "result_digest", "error", "cancelled_by_id",
+            "mitigation", "health_check_id", "requested_by_id", "retry_of_id", "state", "machine", "submitted_at",
+            "finished_at", "result", "result_digest", "error", "cancelled_by_id",
         )  # fmt: skip
         indexes = [models.Index(fields=["device", "purpose", "-finished_at"], name="quantum_health")]
         constraints = [
@@ -110,6 +110,46 @@ class QuantumJob(GovernedModel):
     @property
     def total_shots(self) -> int:
         return self.circuits * self.shots
+
+    @property
+    def provider_tasks(self) -> list[str]:
+        """The provider's ids, in order."""
+        return [task.provider_id for task in self.tasks.all() if task.provider_id]
+
+
+class ProviderTask(GovernedModel):
+    """One task at a provider: written before it is handed in, so that nothing lies there without a row here."""
+
+    class State(models.TextChoices):
+        SENDING = "sending"  # on its way, or its answer was lost: the provider may have it
+        HANDED_IN = "handed_in"
+        DONE = "done"
+        FAILED = "failed"
+        CANCELLED = "cancelled"
+        NOT_TAKEN = "not_taken"  # the provider refused it, or knows no such task
+
+    UNSETTLED = (State.SENDING, State.HANDED_IN)
+
+    job = models.ForeignKey(QuantumJob, on_delete=models.PROTECT, related_name="tasks")
+    number = models.PositiveIntegerField()  # from 0; with the job's tag, the key under which the provider finds it
+    provider_id = models.CharField(max_length=200, blank=True)
+    circuits = models.PositiveIntegerField()
+    state = models.CharField(max_length=10, choices=State, default=State.SENDING)
+    sent_at = models.DateTimeField(default=timezone.now)  # last, as far as known here; not captured
+    handed_in_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)  # when that was learned
+
+    objects = querysets.ProviderTaskQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["number"]
+        triggers = captured(
+            "id", "created_at", "job_id", "number", "provider_id", "circuits", "state", "handed_in_at", "ended_at"
+        )
+        constraints = [models.UniqueConstraint(fields=["job", "number"], name="provider_task_once")]
+
+    def __str__(self) -> str:
+        return f"task {self.number + 1} of {self.job_id}: {self.state}"
 
 
 class DeviceConsent(GovernedModel):

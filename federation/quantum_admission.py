@@ -78,17 +78,17 @@ class Used:
 
 
 def used_this_month(institution: Institution | None) -> Used:
-    """Counted from the orders' estimates. One that never reached a device does not count."""
+    """Counted from the orders' estimates. Of one that ended without its result, what the provider may have taken."""
     start = timezone.now().replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     cloud = [spec.name for spec in DEVICES.values() if spec.needs_consent]
-    counted = QuantumJob.objects.filter(institution=institution, device__in=cloud, created_at__gte=start).exclude(
-        state__in=[State.FAILED, State.CANCELLED], submitted_at__isnull=True
+    ordered = QuantumJob.objects.filter(institution=institution, device__in=cloud, created_at__gte=start)
+    sums = ordered.with_taken().aggregate(
+        shots=Sum(F("taken") * F("shots")), cost=Sum(F("cost") * F("taken") / F("circuits"))
     )
-    sums = counted.aggregate(shots=Sum(F("circuits") * F("shots")), cost=Sum("cost"))
     limit = QuantumLimit.objects.filter(institution=institution).first()
     return Used(
         shots=sums["shots"] or 0,
-        cost=sums["cost"] or Decimal(0),
+        cost=(sums["cost"] or Decimal(0)).quantize(Decimal("0.0001")),
         shots_limit=limit.shots_per_month if limit else DEFAULT_SHOTS_PER_MONTH,
         cost_limit=limit.cost_per_month if limit else DEFAULT_COST_PER_MONTH,
     )
@@ -110,13 +110,7 @@ def estimate(order: Order) -> estimates.Estimate:
             raise ApplicationError("An evaluation needs a finished run and one of its sites.")
         spec = order.run.config["models"]["primary"]
         if spec["kind"] != "vqc_classifier":
-            raise ApplicationError(
-                _(
-                    "Expected a run of a tabular classifier (vqc_classifier), got %(kind)s: a circuit at each "
-                    "position of an image is thousands of circuits a patient. Evaluate that model on the simulator."
-                )
-                % {"kind": spec["kind"]}
-            )
+            raise ApplicationError(_not_for_devices(order, spec))
         shape = circuit_of(spec)
         qubits, circuits = shape.n_qubits, order.patients
         single, double = gates_of(shape)
@@ -126,11 +120,44 @@ def estimate(order: Order) -> estimates.Estimate:
         single, double = pairs * PAIR_ONE_QUBIT_GATES, pairs * PAIR_TWO_QUBIT_GATES
     else:
         qubits, circuits, single, double = order.qubits, CHECK_CIRCUITS[Purpose.READOUT], order.qubits, 0
-    price = None
-    if order.price_per_shot is not None:
-        price = Price(source="given with the order", per_shot=float(order.price_per_shot), declared=True)
     job = estimates.Job(order.device, qubits, circuits, order.shots, one_qubit_gates=single, two_qubit_gates=double)
-    return estimates.estimate(job, price=price)
+    return estimates.estimate(job, price=_declared(order))
+
+
+def _declared(order: Order) -> Price | None:
+    if order.price_per_shot is None:
+        return None
+    if order.price_per_shot <= 0:
+        raise ApplicationError(
+            _(
+                "Expected a price per shot above 0, got %(price)s: with it no cost limit would be kept. Give the price "
+                "of your contract, or leave it empty where a price is published."
+            )
+            % {"price": order.price_per_shot}
+        )
+    return Price(source="given with the order", per_shot=float(order.price_per_shot), declared=True)
+
+
+def _not_for_devices(order: Order, spec: dict[str, Any]) -> str:
+    """Why a model of images is refused, in its own numbers: circuits, shots and cost of what was asked for."""
+    wanted = _(
+        "Expected a run of a tabular classifier (vqc_classifier), got %(kind)s. Evaluate that model on the simulator "
+        "of its run."
+    ) % {"kind": spec["kind"]}
+    latest = order.participant.manifests.order_by("created_at").last() if order.participant else None
+    sides = latest.content["shape"][1:] if latest else []
+    if "qubits" not in spec or not sides:
+        return wanted
+    from federation.domain.models.registry import build
+
+    runs = build(spec).eval().core_runs((spec["inputs"], *sides))
+    job = estimates.Job(order.device, spec["qubits"], order.patients * runs, order.shots)
+    found = estimates.estimate(job, price=_declared(order))
+    told = {"patients": f"{order.patients:,}", "runs": f"{runs:,}", "shots": f"{order.shots:,}", "sum": found.text}
+    counted = _(
+        "With one image a patient, %(patients)s patients x %(runs)s circuits an image x %(shots)s shots are %(sum)s"
+    )
+    return f"{wanted} {counted % told}"
 
 
 def admit(order: Order, found: estimates.Estimate, actor: User) -> Admitted:

@@ -7,15 +7,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 
+from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import Institution, User
+from core import jobs
 from core.context import governed
 from core.errors import ApplicationError, Conflict, Forbidden
 from core.spoken import inside
 from core.tones import look_of
-from federation import quantum_running
+from federation import quantum_running, quantum_tasks
 from federation.domain.quantum import estimates, noise_choice
 from federation.domain.quantum.device_errors import DeviceError
 from federation.domain.quantum.devices import find
@@ -90,12 +92,35 @@ def quantum_cancel(*, job: QuantumJob, actor: User) -> QuantumJob:
         return job
 
 
+def quantum_look(*, job: QuantumJob, actor: User) -> QuantumJob:
+    """Ask the provider now instead of at the next time: where the tasks stand, or what became of those cancelled."""
+    with transaction.atomic():
+        job = QuantumJob.objects.select_for_update().get(id=job.id)
+        if not job.is_open and not job.tasks.unsettled().exists():
+            raise Conflict(
+                _("This run has ended, and nothing of it is left at the provider: there is nothing to look for.")
+            )
+        if not job.is_open:
+            quantum_tasks.end_at_provider(job)
+        elif not jobs.hasten("quantum.submit", job=str(job.id)):
+            jobs.hasten("quantum.poll", job=str(job.id))
+        return job
+
+
 def quantum_retry(*, job: QuantumJob, actor: User) -> QuantumJob:
     """The same order again, as a row of its own, under the limits, consents and health of today."""
     if job.state not in {State.FAILED, State.CANCELLED}:
         raise Conflict(
             _("Only a run that failed or was cancelled can be retried; this one is %(state)s.")
             % {"state": inside(look_of(job.state).label)}
+        )
+    if left := job.tasks.unsettled().count():
+        raise Conflict(
+            _(
+                "%(n)s of its tasks may still run at the provider, which is asked to cancel them. Retry when the page "
+                "says what became of them, so that nothing is paid for twice."
+            )
+            % {"n": left}
         )
     declared = job.estimate.get("declared_price_per_shot")
     again = Order(
@@ -174,4 +199,4 @@ def refusals() -> Iterator[None]:
 def _cancel(job: QuantumJob, actor: User) -> None:
     job.state, job.finished_at, job.cancelled_by = State.CANCELLED, timezone.now(), actor
     job.save(update_fields=["state", "finished_at", "cancelled_by"])
-    quantum_running.cancel_at_provider(job)
+    quantum_tasks.end_at_provider(job)

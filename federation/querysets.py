@@ -43,3 +43,15 @@ class QuantumJobQuerySet(models.QuerySet):
         """Finished checks of one kind, the newest first, under the noise model of this digest or under none."""
         under = {"noise__sha256": noise} if noise else {"noise__isnull": True}
         return self.filter(device=device, purpose=purpose, state="finished", **under).order_by("-finished_at")
+
+    def with_taken(self) -> QuantumJobQuerySet:
+        """`taken`: circuits that a provider may charge. All of them, unless a run has ended without its result."""
+        sent = models.Sum("tasks__circuits", filter=~models.Q(tasks__state="not_taken"), default=0)
+        ended = models.Q(state__in=["failed", "cancelled"])
+        return self.annotate(taken=models.Case(models.When(ended, then=sent), default=models.F("circuits")))
+
+
+class ProviderTaskQuerySet(models.QuerySet):
+    def unsettled(self) -> ProviderTaskQuerySet:
+        """Those that may still run at the provider, as far as is known here."""
+        return self.filter(state__in=["sending", "handed_in"])

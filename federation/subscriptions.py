@@ -10,6 +10,7 @@ from federation import (  # noqa: F401 - some for their jobs
     feature_studies,
     qkd,
     quantum_running,
+    quantum_tasks,
     secure_agreement,
     secure_rounds,
     secure_sums,
@@ -32,6 +33,7 @@ for kind in ("secure_shares", "secure_unmask"):
     events.on(f"order.{kind}", "federation", secure_rounds.answered)
 for kind in ("device_submit", "device_poll"):
     events.on(f"order.{kind}", "quantum", quantum_running.order_answered)
+events.on("order.device_cancel", "quantum", quantum_tasks.cancel_answered)
 events.on("job.dead", "federation", answers.given_up)
 events.on("job.dead", "quantum", quantum_running.given_up)
 events.on("order.propose", "federation", site_statements.proposal_answered)

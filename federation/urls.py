@@ -59,6 +59,7 @@ urlpatterns = [
     path("quantum/jobs/", views_quantum.quantum_jobs, name="quantum_jobs"),
     path("quantum/jobs/<uuid:job_id>/", views_quantum.quantum_job, name="quantum_job"),
     path("quantum/jobs/<uuid:job_id>/cancel/", views_quantum.quantum_cancel, name="quantum_cancel"),
+    path("quantum/jobs/<uuid:job_id>/look/", views_quantum.quantum_look, name="quantum_look"),
     path("quantum/jobs/<uuid:job_id>/retry/", views_quantum.quantum_retry, name="quantum_retry"),
     path("quantum/order/", views_quantum.quantum_order, name="quantum_order"),
     path("quantum/consents/", views_quantum.quantum_consents, name="quantum_consents"),

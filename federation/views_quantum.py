@@ -100,6 +100,12 @@ def quantum_cancel(request: HttpRequest, job_id: uuid.UUID) -> HttpResponse:
 
 @requires("quantum.order")
 @require_POST
+def quantum_look(request: HttpRequest, job_id: uuid.UUID) -> HttpResponse:
+    return _control(request, job_id, quantum_orders.quantum_look, "It is looked at now. This page shows what is found.")
+
+
+@requires("quantum.order")
+@require_POST
 def quantum_retry(request: HttpRequest, job_id: uuid.UUID) -> HttpResponse:
     return _control(request, job_id, quantum_orders.quantum_retry, "The same run is ordered again.")
 

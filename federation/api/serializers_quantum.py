@@ -9,7 +9,7 @@ from rest_framework import serializers
 from federation.domain.quantum import noise_choice
 from federation.domain.quantum.devices import DEVICES
 from federation.domain.quantum.noise import NoiseModel
-from federation.models import DeviceConsent, QuantumJob
+from federation.models import DeviceConsent, ProviderTask, QuantumJob
 
 NAMES = list(DEVICES)
 
@@ -84,16 +84,26 @@ class QuantumEstimateOutput(serializers.Serializer):
     refusal = serializers.CharField(allow_blank=True)
 
 
+class ProviderTaskOutput(serializers.ModelSerializer):
+    """A task at the provider, which may have it while `sending` and has not if `not_taken`."""
+
+    class Meta:
+        model = ProviderTask
+        fields = ["number", "provider_id", "circuits", "state", "handed_in_at", "ended_at"]
+
+
 class QuantumJobOutput(serializers.ModelSerializer):
     run = serializers.UUIDField(source="run_id", allow_null=True)
     site = serializers.CharField(source="participant.site", default=None, allow_null=True)
     retry_of = serializers.UUIDField(source="retry_of_id", allow_null=True)
+    provider_tasks = serializers.ListField(child=serializers.CharField())
+    tasks = ProviderTaskOutput(many=True)
 
     class Meta:
         model = QuantumJob
         fields = [
             "id", "created_at", "device", "purpose", "run", "site", "qubits", "circuits", "shots", "estimate", "cost",
-            "cost_limit", "min_quantum_volume", "noise", "mitigation", "state", "machine", "provider_tasks",
+            "cost_limit", "min_quantum_volume", "noise", "mitigation", "state", "machine", "provider_tasks", "tasks",
             "note", "submitted_at", "finished_at", "result", "result_digest", "error", "retry_of",
         ]  # fmt: skip
 

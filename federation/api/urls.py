@@ -59,6 +59,7 @@ urlpatterns = [
     path("quantum/jobs", views_quantum.QuantumJobs.as_view(), name="api_quantum_jobs"),
     path("quantum/jobs/<uuid:job_id>", views_quantum.QuantumJobDetail.as_view(), name="api_quantum_job"),
     path("quantum/jobs/<uuid:job_id>/cancel", views_quantum.QuantumJobCancel.as_view(), name="api_quantum_job_cancel"),
+    path("quantum/jobs/<uuid:job_id>/look", views_quantum.QuantumJobLook.as_view(), name="api_quantum_job_look"),
     path("quantum/jobs/<uuid:job_id>/retry", views_quantum.QuantumJobRetry.as_view(), name="api_quantum_job_retry"),
     path("quantum/consents", views_quantum.QuantumConsents.as_view(), name="api_quantum_consents"),
     path(f"{_FEDERATION}/feature-studies", studies.FeatureStudies.as_view(), name="api_feature_studies"),

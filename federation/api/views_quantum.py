@@ -79,7 +79,7 @@ class QuantumJobs(ListAPIView):
 
     def get_queryset(self):
         found = QuantumJob.objects.for_user(self.request.user)
-        return found.select_related("participant").order_by("-created_at")
+        return found.select_related("participant").prefetch_related("tasks").order_by("-created_at")
 
     @extend_schema(request=serializers.QuantumOrderInput, responses={201: serializers.QuantumJobOutput})
     def post(self, request: Request) -> Response:
@@ -112,6 +112,12 @@ class QuantumJobCancel(_Control):
     """Cancel an open run, here and at the provider."""
 
     service = staticmethod(quantum_orders.quantum_cancel)
+
+
+class QuantumJobLook(_Control):
+    """Ask the provider now where the tasks stand, or what became of those that were cancelled."""
+
+    service = staticmethod(quantum_orders.quantum_look)
 
 
 class QuantumJobRetry(_Control):

@@ -11,13 +11,14 @@ from django.core.paginator import Page, Paginator
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from accounts.models import Institution, User
 from core.charts import interval_chart
 from federation.domain.quantum.device_figures import Figures
 from federation.domain.quantum.devices import DEVICES, DeviceSpec
 from federation.forms_quantum import evaluable_runs
-from federation.models import DeviceConsent, Participant, QuantumJob, TrainingRun
+from federation.models import DeviceConsent, Participant, ProviderTask, QuantumJob, TrainingRun
 from federation.presentation import quantum_noise
 from federation.quantum_admission import HEALTH_IS_FRESH, Used, used_this_month
 
@@ -29,6 +30,29 @@ CONSENT_WORDS = {
     DeviceConsent.Decision.REFUSED: ("refused", "Refuses"),
     DeviceConsent.Decision.WITHDRAWN: ("withdrawn", "Withdrawn"),
 }
+
+TASK_WORDS = {  # of a run that ended without its result
+    ProviderTask.State.SENDING: gettext_noop("It is not known whether the provider has it; it is asked again"),
+    ProviderTask.State.HANDED_IN: gettext_noop("Handed in, and not known to have ended; the provider is asked again"),
+    ProviderTask.State.DONE: gettext_noop("Had run before it could be cancelled"),
+    ProviderTask.State.FAILED: gettext_noop("Failed at the provider"),
+    ProviderTask.State.CANCELLED: gettext_noop("Cancelled at the provider"),
+    ProviderTask.State.NOT_TAKEN: gettext_noop("Not taken by the provider; counts against no limit"),
+}
+OPEN_TASK_WORDS = TASK_WORDS | {
+    ProviderTask.State.SENDING: gettext_noop("On its way to the provider"),
+    ProviderTask.State.HANDED_IN: gettext_noop("Handed in"),
+    ProviderTask.State.DONE: gettext_noop("Has run"),
+}
+
+
+@dataclass(frozen=True)
+class TaskGroup:
+    """A run's tasks at the provider in one state."""
+
+    words: str
+    circuits: int
+    tasks: list[ProviderTask]
 
 
 @dataclass(frozen=True)
@@ -127,10 +151,15 @@ def consent_page(user: User, number: str | None) -> tuple[Page, list[ConsentRow]
 
 
 def job_context(job: QuantumJob, user: User) -> dict[str, Any]:
-    orders = user.may("quantum.order")
+    orders, tasks, spec = user.may("quantum.order"), list(job.tasks.all()), DEVICES.get(job.device)
+    unsettled = any(task.state in ProviderTask.UNSETTLED for task in tasks)
+    left = unsettled and not job.is_open
     return {
         "job": job,
-        "spec": DEVICES.get(job.device),
+        "task_groups": _task_groups(job, tasks),
+        "left": left,  # at the provider, of a run that is over
+        "may_look": orders and (left or (job.is_open and spec is not None and spec.needs_consent)),
+        "spec": spec,
         "facts": _facts(job),
         "steps": _steps(job),
         "figures": _figure_rows(job),
@@ -142,8 +171,18 @@ def job_context(job: QuantumJob, user: User) -> dict[str, Any]:
         "made": quantum_noise.fact_rows(job),
         "mitigation": quantum_noise.compared(job),
         "may_cancel": orders and job.is_open,
-        "may_retry": orders and job.state in {State.FAILED, State.CANCELLED},
+        "may_retry": orders and job.state in {State.FAILED, State.CANCELLED} and not left,
     }
+
+
+def _task_groups(job: QuantumJob, tasks: list[ProviderTask]) -> list[TaskGroup]:
+    """In the order of the states: what is not known comes first."""
+    words = TASK_WORDS if job.state in {State.FAILED, State.CANCELLED} else OPEN_TASK_WORDS
+    groups = []
+    for state in ProviderTask.State:
+        if found := [task for task in tasks if task.state == state]:
+            groups.append(TaskGroup(words[state], sum(task.circuits for task in found), found))
+    return groups
 
 
 def _measured(job: QuantumJob | None) -> Measured | None:
@@ -198,8 +237,8 @@ def _facts(job: QuantumJob) -> list[tuple[str, Any]]:
 
 def _steps(job: QuantumJob) -> list[dict[str, Any]]:
     """Ordered, handed in, ended, as a timeline."""
-    ended = job.state in QuantumJob.ENDED
-    handed = "done" if job.submitted_at else "upcoming" if ended else "current"
+    going_in = job.state == State.QUEUED
+    handed = "current" if going_in else "done" if job.submitted_at else "upcoming"
     last = {State.FINISHED: "done", State.FAILED: "blocked", State.CANCELLED: "skipped"}.get(State(job.state))
     label = {State.FINISHED: "Finished", State.FAILED: "Failed", State.CANCELLED: "Cancelled"}.get(
         State(job.state), "Result"
@@ -207,7 +246,7 @@ def _steps(job: QuantumJob) -> list[dict[str, Any]]:
     return [
         {"label": "Ordered", "state": "done", "when": job.created_at, "note": ""},
         {"label": "Handed in", "state": handed, "when": job.submitted_at, "note": ""},
-        {"label": label, "state": last or ("current" if job.submitted_at else "upcoming"), "when": job.finished_at,
+        {"label": label, "state": last or ("upcoming" if going_in else "current"), "when": job.finished_at,
          "note": ""},
     ]  # fmt: skip
 

@@ -1,19 +1,23 @@
 """A site evaluates a trained classifier on a quantum device. The worker holds the key to the provider; figures leave.
 
-Nothing is kept between the orders: circuits follow from the order, and the provider's tasks from a tag in it, so an
-order that is asked again after a crash hands in nothing twice.
+Nothing is kept on disk between the orders: circuits follow from the order, and the provider's tasks from a tag in it,
+so an order that is asked again after a crash hands in nothing twice. Each order hands in one task at most: the
+platform notes it before it asks for the next.
 """
 
 from __future__ import annotations
 
 import os
+from dataclasses import asdict
 from typing import Any
 
 from federation.domain.messages import Message
 from federation.domain.quantum import device_facts
+from federation.domain.quantum.device_errors import DeviceError
 from federation.domain.quantum.devices import DeviceSpec, find
 from federation.domain.quantum.noise import NoiseModel
 from federation.domain.quantum.providers import base
+from federation.domain.quantum.providers.ending import end_tasks
 from federation.domain.quantum.providers.errors import Transient
 from federation.site.handlers import Answer, OrderRefused, Site, Tell, frozen_config, handles, load_models
 
@@ -22,22 +26,31 @@ ALLOWED = "SITE_CLOUD_DEVICES"
 
 @handles("device_submit")
 def submit(site: Site, order: Message, tell: Tell) -> Answer:
-    """Hand the circuits in, or run them at once on a device of this machine."""
+    """Hand in the task that the order names, or run all circuits at once on a device of this machine."""
     from federation.domain.quantum.device_work import run_here
 
-    spec, shots = _allowed(order), int(order.body["shots"])
-    work = _Work(site, order)
-    if not spec.needs_consent:
-        noise = NoiseModel.from_dict(order.body["noise"]) if order.body.get("noise") else None
-        counts, made = run_here(spec.name, work.programs, shots=shots, seed=int(order.body["seed"]), noise=noise)
-        return {"machine": "the site's own machine", "result": work.figures(counts, made)}, {}
     try:
-        client = base.open_client(spec.name)
-        _same_machine(order, client)
-        tasks = base.submit_once(client, work.programs, shots=shots, tag=order.body["tag"])
+        spec, shots = _allowed(order), int(order.body["shots"])
+        work = _Work(site, order)
+        if not spec.needs_consent:
+            noise = NoiseModel.from_dict(order.body["noise"]) if order.body.get("noise") else None
+            counts, made = run_here(spec.name, work.programs, shots=shots, seed=int(order.body["seed"]), noise=noise)
+            return {"machine": "the site's own machine", "result": work.figures(counts, made)}, {}
+        return _hand_in(site, order, work, shots), {}
     except Transient as error:
-        return _later(error), {}
-    return {"machine": client.machine, "tasks": tasks}, {}
+        return _later(error, error.retry_after_seconds), {}
+    except (DeviceError, OrderRefused) as error:
+        return {"state": "refused", "note": str(error), "took_nothing": base.took_nothing(error)}, {}
+
+
+def _hand_in(site: Site, order: Message, work: _Work, shots: int) -> dict[str, Any]:
+    tag = str(order.body["tag"])
+    if order.body.get("ended") or tag in site.ended:
+        raise OrderRefused("the run had ended before its next task was handed in")
+    client = base.open_client(str(order.body["device"]))
+    _same_machine(order, client)
+    handed = base.hand_in(client, work.programs, int(order.body["task"]), shots=shots, tag=tag)
+    return {"machine": client.machine, **asdict(handed)}
 
 
 @handles("device_poll")
@@ -51,18 +64,24 @@ def poll(site: Site, order: Message, tell: Tell) -> Answer:
             return {"state": found.state.value, "note": found.note}, {}
         work, shots = _Work(site, order), int(order.body["shots"])
         counts = base.collect(client, tasks, len(work.programs), n_qubits=work.programs[0].n_qubits, shots=shots)
-    except Transient as error:
-        return _later(error), {}
+    except DeviceError as error:
+        if (seconds := base.look_later(error)) is None:
+            raise
+        return _later(error, seconds), {}
     made = device_facts.of_programs(work.programs, device=spec.name, machine=client.machine, shots=shots)
     return {"state": found.state.value, "result": work.figures(counts, made)}, {}
 
 
 @handles("device_cancel", quick=True)
 def cancel(site: Site, order: Message, tell: Tell) -> Answer:
-    client = base.open_client(_allowed(order).name)
-    for task in order.body["tasks"]:
-        client.cancel(task)
-    return {}, {}
+    """Always allowed, whatever this site's environment says by now: nothing leaves, and what is paid for ends.
+
+    What waits at this worker to be handed in under the same tag is not handed in any more.
+    """
+    tag = str(order.body["tag"])
+    site.ended.add(tag)
+    tasks = [(int(number), str(task)) for number, task in order.body["tasks"]]
+    return end_tasks(str(order.body["device"]), tag, tasks).as_dict(), {}
 
 
 class _Work:
@@ -111,5 +130,5 @@ def _same_machine(order: Message, client: base.Client) -> None:
         )
 
 
-def _later(error: Transient) -> dict[str, Any]:
-    return {"state": "later", "note": str(error), "retry_after_seconds": error.retry_after_seconds}
+def _later(error: DeviceError, seconds: float) -> dict[str, Any]:
+    return {"state": "later", "note": str(error), "retry_after_seconds": seconds}

@@ -42,6 +42,7 @@ class Site:
 
     home: SiteHome
     engine: str = "local"  # what brings the orders here
+    ended: set[str] = field(default_factory=set)  # tags of runs on devices of which nothing more is handed in
     _manifests: dict[frozenset[str], dict[str, Any]] = field(default_factory=dict)
 
     @cached_property

@@ -66,6 +66,7 @@ SPECTACULAR_SETTINGS = {
         "InvitationState": "federation.models_sites.SiteInvitation.State",
         "QuantumLinkState": "federation.models_pages.QkdCheck.State",
         "QuantumJobState": "federation.models.QuantumJob.State",
+        "ProviderTaskState": "federation.models.ProviderTask.State",
         "SiteOrderState": "federation.models.SiteOrder.State",
         "Role": "accounts.api.serializers.ROLES",
         "NoticeState": "audits.runtime.models_notices.Notice.State",

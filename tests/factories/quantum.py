@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -56,7 +56,7 @@ class Bench:
             "patients": 12, **changes,
         }  # fmt: skip
         if device in {"ibm", "azure"}:
-            given = {"cost_limit": Decimal("5"), "price_per_shot": Decimal("0.001"), **given}
+            given = {"cost_limit": Decimal("190"), "price_per_shot": Decimal("0.001"), **given}
         return Order(**given)
 
     def consent(self, device: str = "ibm") -> DeviceConsent:
@@ -71,16 +71,19 @@ class Bench:
         """Run every job that is queued, also the delayed, and let the sites do their orders; so many times."""
         for _ in range(times):
             self.run_jobs()
-            for order in SiteOrder.objects.filter(state="pending").select_related("participant"):
-                self.deliver(order)
+            self.work_now()
+
+    def work_now(self) -> None:
+        """What is due by now, and what the sites are asked to do; what waits for its time goes on waiting."""
+        self.run_jobs(delayed=False)
+        while pending := SiteOrder.objects.filter(state="pending").select_related("participant").first():
+            self.deliver(pending)
             self.run_jobs(delayed=False)
 
     def run_jobs(self, *, delayed: bool = True) -> None:
         if delayed:
             Job.objects.filter(state="queued").update(next_run_at=timezone.now() - timedelta(seconds=1))
-        now = timezone.now()
-        lost = Q(state="running", lease_until__lt=now)  # its worker was killed
-        while due := Job.objects.filter(lost | Q(state="queued", next_run_at__lte=now)).first():
+        while due := Job.objects.filter(_due(timezone.now())).first():
             jobs.run(due.id)
 
     def deliver(self, order: SiteOrder) -> None:
@@ -90,6 +93,11 @@ class Bench:
         postbox = Recorder()
         carry_out(self.sites[order.participant.site], postbox, messages.seal(message, coordinator_key()))
         mailbox.message_receive(participant=order.participant, text=postbox.sent[0])
+
+
+def _due(now: datetime) -> Q:
+    lost = Q(state="running", lease_until__lt=now)  # its worker was killed
+    return lost | Q(state="queued", next_run_at__lte=now)
 
 
 def make_bench(people, folder: Path) -> Bench:

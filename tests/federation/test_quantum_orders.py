@@ -45,7 +45,7 @@ def order(bench, order_: Order) -> QuantumJob:
 def check(device: str, purpose: str = "readout", **changes) -> Order:
     given = {"device": device, "purpose": purpose, "shots": 300, "qubits": 3, **changes}
     if device in CLOUD:
-        given = {"cost_limit": Decimal("5"), "price_per_shot": Decimal("0.001"), **given}
+        given = {"cost_limit": Decimal("50"), "price_per_shot": Decimal("0.001"), **given}
     return Order(**given)
 
 
@@ -71,18 +71,18 @@ def test_a_device_of_the_site_answers_at_once_and_only_figures_leave(bench, devi
 def test_a_cloud_device_is_handed_in_polled_and_read(bench, server, device):
     bench.consent(device)
     server.polls_until_done = 1
-    job = order(bench, bench.evaluation(device))
+    job = order(bench, bench.evaluation(device, patients=10))
     bench.work()
     job.refresh_from_db()
     assert job.state == State.SUBMITTED and job.machine in {"ibm_test", "ionq.qpu.test"}
-    assert job.provider_tasks == list(server.jobs) and len(server.jobs) == (1 if device == "ibm" else 12)
+    assert job.provider_tasks == list(server.jobs) and len(server.jobs) == (1 if device == "ibm" else 10)
     bench.work(times=16)
     job.refresh_from_db()
     assert (job.state, job.error) == (State.FINISHED, "")
-    assert job.result["n"] == 12 and job.result["z_error"] < 4 * job.result["z_shot_noise"]
+    assert job.result["n"] == 10 and job.result["z_error"] < 4 * job.result["z_shot_noise"]
     facts = job.result["facts"]
     assert facts["backend"].startswith(f"{job.machine} (pennylane") and (facts["seed"], facts["noise"]) == (None, None)
-    assert (facts["circuits"], facts["shots"]) == (12, 200) and facts["gates"]["CNOT"] > 0 and facts["depth"] > 4
+    assert (facts["circuits"], facts["shots"]) == (10, 200) and facts["gates"]["CNOT"] > 0 and facts["depth"] > 4
 
 
 @pytest.mark.parametrize("device", CLOUD)
@@ -102,9 +102,14 @@ def test_every_step_stands_in_the_ledger(bench, server):
     bench.work(times=3)
     rows = Outbox.objects.filter(table="federation_quantumjob", object_id=str(job.id)).order_by("id")
     assert [row.said.action for row in rows] == ["quantum.order", "quantum.submit", "quantum.finish"]
-    assert list(server.jobs)[0] in str(rows[1].body["provider_tasks"])
+    tasks = Outbox.objects.filter(table="federation_providertask").order_by("id")
+    said = [(row.said.action, row.body["state"], row.body["provider_id"]) for row in tasks]
+    (name,) = server.jobs
+    assert said == [
+        ("quantum.send", "sending", ""), ("quantum.submit", "handed_in", name), ("quantum.finish", "done", name),
+    ]  # fmt: skip
     assert rows[2].body["result_digest"]
-    assert "key-of-the-test" not in str([row.body for row in rows])
+    assert "key-of-the-test" not in str([row.body for row in [*rows, *tasks]])
 
 
 # --- whoever dies ----------------------------------------------------------------------------------------------------
@@ -118,11 +123,12 @@ def test_a_worker_killed_between_handing_in_and_noting_it_hands_in_once(bench, s
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(jobs, "_finish", killed)
+        patch.setattr(quantum_running, "_handed_in", killed)
         with pytest.raises(KeyboardInterrupt):
             jobs.run(queued.id)
     job.refresh_from_db()
-    assert (job.state, len(server.jobs)) == (State.QUEUED, 1)  # the provider has it, we do not know
+    assert (job.state, len(server.jobs)) == (State.QUEUED, 1)  # the provider has it, we know that it may
+    assert job.tasks.get().state == "sending"
     Job.objects.filter(id=queued.id).update(lease_until=timezone.now() - timedelta(seconds=1))
     bench.work(times=3)
     job.refresh_from_db()
@@ -272,6 +278,7 @@ def test_an_evaluation_is_refused_before_it_is_ordered(bench, server, change, sa
     [
         ({"qubits": 200}, "1 to 127 qubits"),
         ({"price_per_shot": None}, "No price"),
+        ({"price_per_shot": Decimal(0)}, "above 0"),
         ({"cost_limit": None}, "cost limit"),
         ({"cost_limit": Decimal("0.1")}, "at most 0.1"),
         ({"min_quantum_volume": 64}, "never been measured"),
@@ -279,6 +286,11 @@ def test_an_evaluation_is_refused_before_it_is_ordered(bench, server, change, sa
 )
 def test_a_check_of_a_cloud_device_is_refused_before_it_is_ordered(bench, server, change, says):
     assert says in refused(bench, check("ibm", **change))
+
+
+def test_a_low_declared_price_passes_no_limit_that_the_published_one_does_not(bench, server):
+    cheap = check("azure", price_per_shot=Decimal("0.000001"), cost_limit=Decimal("5"))
+    assert "the estimate is 25.23" in refused(bench, cheap)  # 2 circuits: 12.4166 + 300 shots of 3 gates, .00022 each
 
 
 def test_missing_credentials_are_named_and_never_shown(bench, monkeypatch):
@@ -403,5 +415,19 @@ def test_images_and_unfinished_runs_are_not_for_devices(bench):
     TrainingRun.objects.filter(id=bench.run.id).update(state="running")
     bench.run.refresh_from_db()
     assert "finished run" in refused(bench, bench.evaluation())
-    bench.run.config["models"]["primary"]["kind"] = "hybrid_unet"
-    assert "thousands of circuits" in refused(bench, bench.evaluation())
+    bench.run.config["models"]["primary"] = {"kind": "chest_cnn"}
+    assert "tabular classifier" in refused(bench, bench.evaluation())
+
+
+def test_a_model_of_images_is_refused_in_its_own_numbers(bench, server):
+    bench.run.config["models"]["primary"] = {
+        "kind": "hybrid_unet", "inputs": 3, "channels": [4, 4, 4], "standardise": True, "views": 2, "qubits": 4,
+        "layers": 1, "entangling": True,
+    }  # fmt: skip
+    latest = bench.north.manifests.last()
+    latest.content = {**latest.content, "shape": [3, 64, 64]}
+    latest.save()
+    # two views of 16 x 16 positions; 12 patients, 200 shots of 0.001
+    said = refused(bench, bench.evaluation("ibm"))
+    assert "12 patients x 512 circuits an image x 200 shots are 6,144 circuits on ibm, 1,228,800 shots" in said
+    assert "1,228.80 USD" in said

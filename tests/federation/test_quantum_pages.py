@@ -8,9 +8,12 @@ from decimal import Decimal
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
+from core import jobs
+from core.models import Job
 from federation import quantum_orders
-from federation.models import DeviceConsent, QuantumJob, QuantumLimit
+from federation.models import DeviceConsent, ProviderTask, QuantumJob, QuantumLimit
 from tests.factories.people import make_people
 from tests.factories.quantum import make_bench, make_check
 
@@ -149,6 +152,44 @@ def test_cancel_and_retry_are_offered_when_they_can_be_done(bench):
     refused = client.post(reverse("quantum_retry", args=[new.id]))
     assert refused.status_code == 409 or refused.status_code == 302
     assert QuantumJob.objects.count() == 2
+
+
+def with_tasks(bench, state: str, **tasks: str) -> QuantumJob:
+    """A run at a provider, and its tasks: id and state."""
+    job = make_check(bench.world.people)
+    QuantumJob.objects.filter(id=job.id).update(state=state, result=None, note="The provider is away.")
+    for number, (name, at) in enumerate(tasks.items()):
+        ProviderTask.objects.create(job=job, number=number, provider_id=name, circuits=3, state=at)
+    return job
+
+
+def test_a_run_that_ended_says_what_was_handed_in_and_what_became_of_it(bench):
+    job = with_tasks(bench, "failed", one="cancelled", two="cancelled", three="done", four="handed_in")
+    ProviderTask.objects.create(job=job, number=4, circuits=1)
+    said = page(bench, "administrator", "quantum_job", job.id)
+    assert "Cancelled at the provider: 2 tasks, 6 circuits" in said and "<code>one</code>, <code>two</code>" in said
+    assert "Had run before it could be cancelled: 1 task, 3 circuits" in said
+    assert "not known to have ended; the provider is asked again: 1 task" in said and "task 5" in said
+    assert "Not all of its tasks are known" in said and "The provider is away." in said
+    assert "Look again" in said and "Retry" not in said  # it might be paid for twice
+    assert "Look again" not in page(bench, "auditor", "quantum_job", job.id)
+    job.tasks.unsettled().update(state="not_taken")
+    said = page(bench, "administrator", "quantum_job", job.id)
+    assert "Not all of its tasks" not in said and "Retry" in said and "Look again" not in said
+    assert "Not taken by the provider" in said and "nothing was handed in" not in said
+
+
+def test_looking_again_is_for_who_orders_and_asks_at_once(bench):
+    job = with_tasks(bench, "submitted", one="handed_in")
+    jobs.enqueue("quantum.poll", {"job": str(job.id), "number": 3}, key="poll-3", delay_seconds=900)
+    url = reverse("quantum_look", args=[job.id])
+    assert signed_in(bench, "officer_north").post(url).status_code == 403
+    assert signed_in(bench, "administrator").post(url)["Location"] == reverse("quantum_job", args=[job.id])
+    assert Job.objects.get(kind="quantum.poll").next_run_at <= timezone.now()
+    seen = call(bench, "administrator", "POST", f"jobs/{job.id}/look").json()
+    assert seen["provider_tasks"] == ["one"] and seen["tasks"][0]["state"] == "handed_in"
+    ended = with_tasks(bench, "cancelled", two="cancelled")
+    assert call(bench, "administrator", "POST", f"jobs/{ended.id}/look").status_code == 409
 
 
 def test_a_site_consents_and_withdraws_on_the_page(bench):

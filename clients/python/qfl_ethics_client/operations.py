@@ -4251,6 +4251,23 @@ class Operations(Transport):
             headers={"If-Match": if_match},
         )
 
+    def quantum_jobs_look(
+        self,
+        job_id: str,
+        *,
+        if_match: str | None = None,
+    ) -> shapes.QuantumJobOutput:
+        """Ask the provider now where the tasks stand, or what became of those that were cancelled.
+
+        Needs the right `quantum.order`: Administrator.
+        """
+
+        return self.ask(
+            "POST",
+            f"/api/v1/quantum/jobs/{self.part(job_id)}/look",
+            headers={"If-Match": if_match},
+        )
+
     def quantum_jobs_retry(
         self,
         job_id: str,

@@ -2169,6 +2169,20 @@ class ProtectionNeedOutput(TypedDict):
 ProtocolEnum: TypeAlias = Literal["openid_connect", "saml"]
 
 
+class ProviderTaskOutput(TypedDict):
+    """A task at the provider, which may have it while `sending` and has not if `not_taken`."""
+
+    number: int
+    provider_id: NotRequired[str]
+    circuits: int
+    state: NotRequired["ProviderTaskState"]
+    handed_in_at: NotRequired[str | None]
+    ended_at: NotRequired[str | None]
+
+
+ProviderTaskState: TypeAlias = Literal["sending", "handed_in", "done", "failed", "cancelled", "not_taken"]
+
+
 class PublicCardDetailOutput(TypedDict):
     id: str
     created_at: str
@@ -2227,7 +2241,8 @@ class QuantumJobOutput(TypedDict):
     mitigation: NotRequired[Any]
     state: NotRequired["QuantumJobState"]
     machine: NotRequired[str]
-    provider_tasks: NotRequired[Any]
+    provider_tasks: list[str]
+    tasks: list["ProviderTaskOutput"]
     note: NotRequired[str]
     submitted_at: NotRequired[str | None]
     finished_at: NotRequired[str | None]
@@ -2661,6 +2676,7 @@ class RunInput(TypedDict):
     participation: NotRequired[dict[str, Any] | None]
     fairness: NotRequired[dict[str, Any] | None]
     scores: NotRequired[dict[str, Any] | None]
+    start: NotRequired[dict[str, Any] | None]
     model: NotRequired["ModelInput | None"]
     engine: NotRequired[dict[str, Any] | None]
 

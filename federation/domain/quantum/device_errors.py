@@ -35,10 +35,6 @@ class ConsentMissing(DeviceError):
     """Encoded features would leave the house, and the site has not consented to exactly this device."""
 
 
-class LimitExceeded(DeviceError):
-    """The estimate is over a limit of the run on circuits, shots or cost."""
-
-
 class UnsupportedOption(DeviceError):
     """The device cannot do what is asked of it: a noise model on a noiseless device, a local run of a cloud device."""
 

@@ -1,6 +1,6 @@
 """The registry of devices on which a circuit may run: data, and the refusals that follow from the data.
 
-Nothing here imports PennyLane, Qiskit or Azure: a device's packages are looked up only when it is asked for, and
+Nothing here imports PennyLane or Qiskit: a device's packages are looked up only when it is asked for, and
 imported only when it runs (`device_runs.run` for local devices, the providers for remote ones). Credentials are named,
 never held: their values stay in the environment.
 

@@ -12,14 +12,11 @@ References
 from __future__ import annotations
 
 import math
-import os
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from federation.domain.quantum.device_errors import LimitExceeded
 from federation.domain.quantum.devices import DeviceSpec, Price, find
-from federation.domain.quantum.noise import in_gates
 
 MANY_CIRCUITS = 1000  # above this, on a cloud device, the estimate warns that the work suits a simulator
 
@@ -40,7 +37,7 @@ class Job:
     gradients : int
         Evaluations of which the gradient is taken too.
     shift_circuits : int
-        Circuits that the parameter-shift gradient of one evaluation takes; `job_of_tape` counts them.
+        Circuits that the parameter-shift gradient of one evaluation takes.
     bases : int
         Circuits per evaluation, because observables that do not commute are measured apart.
     folds : tuple of float, each >= 1
@@ -101,15 +98,6 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Limits:
-    """What a run may take at most; None is no limit."""
-
-    circuits: int | None = None
-    shots: int | None = None  # over all circuits
-    cost: float | None = None  # in the currency of the device's price
-
-
-@dataclass(frozen=True)
 class Estimate:
     """What a job would take.
 
@@ -155,7 +143,7 @@ def estimate(job: Job, *, price: Price | None = None) -> Estimate:
     Parameters
     ----------
     price : Price, optional
-        One that the user declared; it replaces the registry's.
+        One that the user declared. Where the registry has a published one too, the dearer of the two counts.
 
     Raises
     ------
@@ -165,8 +153,7 @@ def estimate(job: Job, *, price: Price | None = None) -> Estimate:
     spec.require_shots(job.shots)
     if spec.state is None:
         spec.require_qubits(job.n_qubits)
-    price = price or spec.price
-    cost, basis = _cost(job, spec, price)
+    price, cost, basis = _dearest(job, spec, price)
     return Estimate(
         job=job,
         circuits=job.circuits,
@@ -179,67 +166,15 @@ def estimate(job: Job, *, price: Price | None = None) -> Estimate:
     )
 
 
-def admit(
-    job: Job,
-    *,
-    consented: Collection[str] = (),
-    limits: Limits | None = None,
-    price: Price | None = None,
-    noise: object | None = None,
-    environ: Mapping[str, str] = os.environ,
-    free_bytes: int | None = None,
-) -> Estimate:
-    """Every question that can be answered before a job is run, in the order in which a person can answer them.
-
-    Parameters
-    ----------
-    consented : collection of str
-        Names of the cloud devices to which the site consented for this run.
-    limits : Limits, optional
-    noise : NoiseModel, optional
-    environ : mapping
-        The environment of the process that would run the job.
-
-    Raises
-    ------
-    DeviceError
-        One of its kinds; the message says what to do.
-    """
-    spec = find(job.device)
-    spec.require_qubits(job.n_qubits, free_bytes=free_bytes)
-    spec.require_noise(noise)
-    found = estimate(job, price=price)
-    spec.require_consent(consented)
-    _require_limits(found, limits or Limits())
-    spec.require_installed()
-    spec.require_credentials(environ)
-    return found
-
-
-def job_of_tape(device: str, tape: Any, *, evaluations: int, shots: int | None, gradients: int = 0) -> Job:
-    """The job of running one circuit for many inputs, its gates and its gradient counted by PennyLane.
-
-    Parameters
-    ----------
-    tape : qml.tape.QuantumScript
-        Its trainable parameters are those of which the gradient is taken; templates are counted as their gates.
-    """
-    import pennylane as qml
-
-    plain = in_gates(tape)
-    groups, _ = qml.transforms.split_non_commuting(plain)
-    widths = [len(gate.wires) for gate in plain.operations]
-    return Job(
-        device=device,
-        n_qubits=len(tape.wires),
-        evaluations=evaluations,
-        shots=shots,
-        gradients=gradients,
-        shift_circuits=len(qml.gradients.param_shift(plain)[0]) if gradients else 0,
-        bases=len(groups),
-        one_qubit_gates=widths.count(1),
-        two_qubit_gates=widths.count(2),
-    )
+def _dearest(job: Job, spec: DeviceSpec, declared: Price | None) -> tuple[Price | None, float | None, str]:
+    """A declared price fills a gap, or raises a published one; it never lowers it, so that limits of cost hold."""
+    price = declared or spec.price
+    cost, basis = _cost(job, spec, price)
+    if declared and spec.price:
+        published, published_basis = _cost(job, spec, spec.price)
+        if published is not None and cost is not None and published > cost:
+            return spec.price, published, f"{published_basis}; the declared price is lower and does not count"
+    return price, cost, basis
 
 
 def _cost(job: Job, spec: DeviceSpec, price: Price | None) -> tuple[float | None, str]:
@@ -274,24 +209,3 @@ def _warnings(job: Job, spec: DeviceSpec, cost: float | None) -> tuple[str, ...]
             "(parameter-shift rule)."
         )
     return tuple(said)
-
-
-def _require_limits(found: Estimate, limits: Limits) -> None:
-    checks = (("circuits", found.circuits, limits.circuits), ("shots", found.shots, limits.shots))
-    for name, value, most in checks:
-        if most is not None and value > most:
-            raise LimitExceeded(
-                found.job.device,
-                expected=f"at most {most:,} {name}",
-                got=f"{value:,}",
-                remedy="Take fewer records, shots or gradients, or have the run's limit raised.",
-            )
-    if limits.cost is not None and (found.cost is None or found.cost > limits.cost):
-        raise LimitExceeded(
-            found.job.device,
-            expected=f"a cost of at most {limits.cost:,.2f} {found.currency}".rstrip(),
-            got="an unknown cost" if found.cost is None else f"{found.cost:,.2f} ({found.basis})",
-            remedy="Declare a price."
-            if found.cost is None
-            else "Take fewer records or shots, or have the limit raised.",
-        )

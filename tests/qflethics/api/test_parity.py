@@ -40,6 +40,7 @@ SAME: dict[str, str] = {
     "run_abort": "api_run_abort", "budget_set": "api_budgets", "quantum": "api_quantum_devices",
     "quantum_limit": "api_quantum_limits", "quantum_jobs": "api_quantum_jobs", "quantum_job": "api_quantum_job",
     "quantum_cancel": "api_quantum_job_cancel", "quantum_retry": "api_quantum_job_retry",
+    "quantum_look": "api_quantum_job_look",
     "quantum_order": "api_quantum_jobs", "quantum_consents": "api_quantum_consents",
     "quantum_consent": "api_quantum_consents",
     "models": "api_models", "model": "api_model", "version": "api_version", "card": "api_cards",

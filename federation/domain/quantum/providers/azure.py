@@ -84,11 +84,11 @@ class AzureClient:
             target=environ["AZURE_QUANTUM_TARGET"],
         )
 
-    def find(self, key: str) -> str | None:
+    def find(self, key: str) -> list[str]:
         try:
-            return str(self._job(name_of(key))["id"])
+            return [str(self._job(name_of(key))["id"])]
         except NotFound:
-            return None
+            return []
 
     def submit(self, programs: Sequence[Program], *, shots: int, key: str) -> str:
         if len(programs) != 1:

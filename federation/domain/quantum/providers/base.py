@@ -1,21 +1,31 @@
-"""What every provider's client can do, and how a task is handed in exactly once.
+"""What every provider's client can do, how a task is handed in exactly once, and how one that is wanted no more ends.
 
 A worker may be killed between sending a request and noting the answer. So every task has a key that is made from
 what asked for it, never at random; the key travels with the task, and before a task is handed in again the provider is
-asked whether it already has it.
+asked whether it already has it. The same key finds it again to be cancelled, also where its id was never noted.
 """
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from federation.domain.quantum.device_errors import MissingCredentials
 from federation.domain.quantum.devices import find
-from federation.domain.quantum.providers.errors import MalformedAnswer
+from federation.domain.quantum.providers.errors import (
+    AccessRefused,
+    MalformedAnswer,
+    NotFound,
+    RequestRefused,
+    Transient,
+)
 from federation.domain.quantum.providers.program import Counts, Program
+
+MENDED_SECONDS = 900.0  # between two looks while somebody has to mend something
 
 
 class State(StrEnum):
@@ -50,8 +60,8 @@ class Client(Protocol):
     machine: str  # the provider's name of it
     max_programs: int  # in one task
 
-    def find(self, key: str) -> str | None:
-        """The provider's id of the task with this key; None if it has none."""
+    def find(self, key: str) -> list[str]:
+        """The provider's ids of the tasks with this key: none, one, or more if it took the same twice."""
         ...
 
     def submit(self, programs: Sequence[Program], *, shots: int, key: str) -> str:
@@ -93,22 +103,47 @@ def batches(n_programs: int, *, n_qubits: int, shots: int, size: int) -> list[Ba
     return [Batch(min(size, n_programs - start), n_qubits, shots) for start in range(0, n_programs, size)]
 
 
-def submit_once(client: Client, programs: Sequence[Program], *, shots: int, tag: str) -> list[str]:
-    """Hand in all programs and return the provider's ids, in order. Called again with the same tag, nothing is doubled.
+@dataclass(frozen=True)
+class HandedIn:
+    """One of `total` tasks lies at the provider under `task`; it holds so many circuits."""
 
-    Parameters
-    ----------
-    tag : str
-        Made from what asks for it; the same for the same request.
+    task: str
+    circuits: int
+    total: int
+
+
+def key_of(tag: str, number: int) -> str:
+    """What the provider knows task `number` by; `tag` is made from what asks for it, the same for the same request."""
+    return f"{tag}-{number}"
+
+
+def hand_in(client: Client, programs: Sequence[Program], number: int, *, shots: int, tag: str) -> HandedIn:
+    """Hand in task `number` of those that `programs` make. Called again with the same tag, nothing is doubled."""
+    start, key = number * client.max_programs, key_of(tag, number)
+    part = programs[start : start + client.max_programs]
+    found = client.find(key)
+    if not found:
+        try:
+            found = [client.submit(part, shots=shots, key=key)]
+        except RequestRefused:  # a provider that has it already refuses it a second time
+            if not (found := client.find(key)):
+                raise
+    return HandedIn(found[0], len(part), math.ceil(len(programs) / client.max_programs))
+
+
+def took_nothing(error: Exception) -> bool:
+    """Whether a first attempt that ended so left nothing at the provider: it said no, or was never reached."""
+    return not isinstance(error, Transient | MalformedAnswer)
+
+
+def look_later(error: Exception) -> float | None:
+    """Seconds after which to look again at tasks that are handed in; None if looking again will not help.
+
+    Credentials that are refused or missing can be mended, and the result lies at the provider all the while.
     """
-    found = []
-    for number, start in enumerate(range(0, len(programs), client.max_programs)):
-        key = f"{tag}-{number}"
-        task = client.find(key)
-        if task is None:
-            task = client.submit(programs[start : start + client.max_programs], shots=shots, key=key)
-        found.append(task)
-    return found
+    if isinstance(error, Transient):
+        return error.retry_after_seconds
+    return MENDED_SECONDS if isinstance(error, AccessRefused | NotFound | MissingCredentials) else None
 
 
 def look(client: Client, tasks: Sequence[str]) -> Progress:
@@ -125,7 +160,7 @@ def look(client: Client, tasks: Sequence[str]) -> Progress:
 
 
 def collect(client: Client, tasks: Sequence[str], n_programs: int, *, n_qubits: int, shots: int) -> list[Counts]:
-    """The counts of all tasks that `submit_once` handed in, a program each."""
+    """The counts of all tasks that were handed in, a program each."""
     parts = batches(n_programs, n_qubits=n_qubits, shots=shots, size=client.max_programs)
     return [seen for task, part in zip(tasks, parts, strict=True) for seen in client.counts(task, part)]
 

@@ -71,13 +71,12 @@ class IbmClient:
             iam_url=environ.get("IBM_IAM_URL") or IAM,
         )
 
-    def find(self, key: str) -> str | None:
+    def find(self, key: str) -> list[str]:
         listed = self._get("/jobs", {"tags": key, "exclude_params": "true", "limit": 10})
         jobs = listed.get("jobs") if isinstance(listed, dict) else None
         if not isinstance(jobs, list):
             raise self._wire.malformed("a list of jobs", repr(listed)[:60])
-        ours = [job for job in jobs if key in (job.get("tags") or ())]
-        return self._id_of(ours[0]) if ours else None
+        return [self._id_of(job) for job in jobs if isinstance(job, dict) and key in (job.get("tags") or ())]
 
     def submit(self, programs: Sequence[Program], *, shots: int, key: str) -> str:
         body = {

@@ -10,7 +10,7 @@ from federation.domain.quantum.circuits import CircuitShape, circuit
 from federation.domain.quantum.device_errors import MissingCredentials
 from federation.domain.quantum.providers import errors
 from federation.domain.quantum.providers.azure import AzureClient
-from federation.domain.quantum.providers.base import Batch, State, open_client, overall, submit_once
+from federation.domain.quantum.providers.base import Batch, State, hand_in, open_client, overall
 from federation.domain.quantum.providers.ibm import IbmClient
 from federation.domain.quantum.providers.program import Gate, Program, program_of, z_values
 from tests.factories.providers import Fault, stand_in
@@ -30,6 +30,15 @@ def server():
 
 def client_of(server, provider: str):
     return open_client(provider, server.environment(provider))
+
+
+def submit_once(client, programs, *, shots: int, tag: str) -> list[str]:
+    """All tasks of the programs, one after the other."""
+    handed = [hand_in(client, programs, 0, shots=shots, tag=tag)]
+    while len(handed) < handed[0].total:
+        handed.append(hand_in(client, programs, len(handed), shots=shots, tag=tag))
+    assert sum(each.circuits for each in handed) == len(programs)
+    return [each.task for each in handed]
 
 
 def vqc(seed: int) -> tuple[Program, np.ndarray]:
