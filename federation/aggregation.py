@@ -7,8 +7,9 @@ from typing import Protocol
 
 from core import artefacts, jobs
 from core.context import governed
-from federation import attendance, secure_rounds, secure_sums, training
+from federation import attendance, secure_rounds, secure_sums, starting, training
 from federation.domain.run_config import MODEL_NAMES, RunConfig
+from federation.domain.start import start_of
 from federation.domain.strategies.base import Aggregate, AggregationError, Before, SumRule, Update
 from federation.models import Round, SiteUpdate, TrainingRun
 from federation.models_participation import Exclusion, RuleMemory
@@ -69,7 +70,9 @@ def summed(round_: Round, config: RunConfig, updates: list[SiteUpdate], *, only:
 
 def mode_of(config: RunConfig) -> Mode:
     """How updates reach the rule, as the configuration's security says."""
-    return summed if (config.security or {}).get("masking") else one_by_one
+    mode: Mode = summed if (config.security or {}).get("masking") else one_by_one
+    start = start_of(config.parts)
+    return starting.holding(mode) if start is not None and start.freezes else mode
 
 
 def before(round_: Round, config: RunConfig, name: str) -> Before:

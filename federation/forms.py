@@ -32,6 +32,20 @@ class RunForm(forms.Form):
         min_value=0, max_value=2**31 - 1, label="Seed",
         help_text="Fixes the initial weights and each site's split. The same seed makes the run repeatable.",
     )  # fmt: skip
+    start = forms.ChoiceField(
+        label="Begins from", required=False,
+        help_text="Initial weights, or a version that was trained before. The institutions that lent it data take part "
+        "here too, unless it is of this federation and their agreements hold. On the same data, take its seed.",
+    )  # fmt: skip
+    start_encoder = forms.ChoiceField(
+        label="What is taken of the version", required=False,
+        choices=[
+            (NONE, "All weights: training goes on"),
+            ("tuned", "Its encoder, which goes on learning; the circuit and the rest start anew"),
+            ("frozen", "Its encoder, which stays as it is; the circuit and the rest start anew"),
+        ],
+        help_text="Only used where a run begins from a version.",
+    )  # fmt: skip
     strategy = forms.ChoiceField(
         choices=[(name, f"{rule.title}: {rule.words}") for name, rule in RULES.items()], initial="fedavg",
         required=False, label="How updates are put together",
@@ -121,7 +135,7 @@ class RunForm(forms.Form):
 
     def __init__(
         self, *args, task: str, side: int | None = None, sites: int = 0, attributes: Sequence[str] = (),
-        over_flare: Sequence[str] = (), **kwargs,
+        over_flare: Sequence[str] = (), versions: Sequence[tuple[str, str]] = (), **kwargs,
     ) -> None:  # fmt: skip
         super().__init__(*args, **kwargs)
         if over_flare:
@@ -130,6 +144,7 @@ class RunForm(forms.Form):
                 "sites": ", ".join(over_flare)
             }
         self._offer_weights(attributes)
+        self._offer_versions(versions)
         self.fields["messages"].initial = MASKED if sites >= MIN_SITES else SEALED
         self.recommended = default_config(task, side)  # type: ignore[arg-type]
         self.fields["seed"].initial = secrets.randbelow(10_000)
@@ -145,6 +160,12 @@ class RunForm(forms.Form):
             self.fields["fairness_attribute"].choices = offered  # type: ignore[attr-defined]
         else:
             del self.fields["fairness"], self.fields["fairness_attribute"], self.fields["fairness_solver"]
+
+    def _offer_versions(self, versions: Sequence[tuple[str, str]]) -> None:
+        if versions:
+            self.fields["start"].choices = [("", _("Initial weights")), *versions]  # type: ignore[attr-defined]
+        else:
+            del self.fields["start"], self.fields["start_encoder"]
 
     def clean(self) -> dict:
         chosen = super().clean() or {}
@@ -207,6 +228,9 @@ class RunForm(forms.Form):
         """Arguments for `services.run_propose`."""
         chosen = self.cleaned_data
         arguments = {"name": chosen["name"], "rounds": chosen["rounds"], "seed": chosen["seed"], **self._rule()}
+        if chosen.get("start"):
+            taken = chosen.get("start_encoder")
+            arguments["start"] = {"version": chosen["start"], "encoder": None if taken in {"", NONE} else taken}
         if chosen.get("messages") == MASKED:
             quantum = {"qkd": True} if chosen.get("quantum_keys") else {}
             keep = 1.0 if chosen.get("privacy") == TOGETHER else chosen.get("keep") or 1.0

@@ -13,14 +13,14 @@ from typing import Any
 
 from django.utils import timezone
 
-from federation import budgets, sealing
+from federation import budgets, sealing, starting
 from federation.domain import noise_config
 from federation.domain.code_version import code_version
 from federation.domain.fairness_config import FairnessConfig
 from federation.domain.learning.config import DPConfig, LocalConfig
 from federation.domain.legal_bases import NO_PERSONAL_DATA
 from federation.domain.messages import digest
-from federation.domain.models.specs import ModelChoice, chosen_specs
+from federation.domain.models.specs import ModelChoice, chosen_specs, default_specs
 from federation.domain.noised_scores import ScoresConfig
 from federation.domain.privacy.config import DISTRIBUTED
 from federation.domain.run_config import FORMAT_WITH_PARTS, PARTS, RunConfig
@@ -62,6 +62,7 @@ def terms_for(federation: Federation, given: Mapping[str, Any] | None, *, epsilo
 def configuration(
     federation: Federation, held: Mapping[str, DataManifest], *, rounds: int, seed: int, local: dict | None,
     epsilon_budget: float | None, strategy: str, parts: Mapping[str, dict], model: Mapping[str, Any] | None = None,
+    source: starting.Source | None = None,
 ) -> RunConfig:  # fmt: skip
     """The frozen configuration. Raises ValueError or TypeError that says what was expected."""
     if unknown := sorted(set(parts) - set(PARTS)):
@@ -70,6 +71,11 @@ def configuration(
     choice = ModelChoice.from_dict(model)
     primary, baseline = chosen_specs(federation.task, inputs, side, choice)  # type: ignore[arg-type]
     chosen, given = LocalConfig.from_dict(local) if local else _recommended(federation.task, side), dict(parts)
+    if source is not None:
+        if (primary, baseline) != default_specs(federation.task, inputs, side):  # type: ignore[arg-type]
+            raise ValueError("expected no other models for a run that begins from a version: it trains the version's")
+        models, given["start"] = starting.models_and_start(source, given["start"], federation, held, seed=seed)
+        primary, baseline = models["primary"], models["baseline"]
     if given.get("privacy", {}).get("regime") == DISTRIBUTED:
         given |= _together(given, held, (primary, baseline))
     if "privacy" in given:

@@ -12,7 +12,7 @@ from core.context import governed
 from core.errors import ApplicationError, Conflict
 from core.spoken import inside
 from core.tones import look_of
-from federation import budgets, consents, mailbox, site_statements, training
+from federation import budgets, consents, mailbox, site_statements, starting, training
 from federation.agreements import refuse_without_agreement
 from federation.consents import consent_decide, consents_of, reconsideration_decide
 from federation.domain.run_config import LOCAL, carrier
@@ -95,7 +95,8 @@ def run_propose(
     Without `local`, the recommended local training of the federation's task is taken, and with it, if it is
     differentially private, its recommended budget. `parts` are those of the configuration (`run_config.PARTS`), as
     people state them; `proposing` completes them: `privacy` names a regime and its epsilon, and then the noise is the
-    least that keeps every site within it; without `security` messages are signed only. `model` is a
+    least that keeps every site within it; without `security` messages are signed only; `start` names a version and what
+    becomes of its encoder, and then the models are the version's or stand on its encoders. Otherwise `model` is a
     `models.specs.ModelChoice`, without which the task's recommended models are trained. What the run may spend is
     reserved from the institutions' budgets.
     """
@@ -110,10 +111,11 @@ def run_propose(
             % {"n": MIN_SITES, "got": len(manifests)}
         )
     held = {site: manifest for site, manifest in manifests.items() if manifest is not None}
+    source = starting.source_for(federation, parts.get("start"), actor=actor)
     try:
         config = configuration(
             federation, held, rounds=rounds, seed=seed, local=local, epsilon_budget=epsilon_budget, strategy=strategy,
-            model=model, parts={name: part for name, part in parts.items() if part is not None},
+            parts={name: part for name, part in parts.items() if part is not None}, model=model, source=source,
         )  # fmt: skip
     except (ValueError, TypeError) as error:
         raise ApplicationError(_("The configuration is not valid: %(error)s") % {"error": error}) from error
@@ -156,6 +158,7 @@ def run_start(*, run: TrainingRun, actor: User) -> TrainingRun:
         if run.state == State.PAUSED:
             raise Conflict("The run is paused; resume it instead.")
         budgets.require(run)
+        starting.refuse_unless_usable(run)
         engines.refuse_unless_there(carrier(run.config))
         training.set_state(run, State.RUNNING)
         jobs.enqueue("run.begin", {"run": str(run.id)}, key=f"begin:{run.id}")

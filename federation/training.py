@@ -33,15 +33,11 @@ State = TrainingRun.State
 
 @jobs.handles("run.begin")
 def begin(payload: dict) -> jobs.Effects:
-    from federation.domain.learning import weights  # torch: only the worker that computes loads it
-    from federation.domain.models.registry import build
+    from federation.starting import first_weights  # it asks this module who takes part
 
     run = TrainingRun.objects.get(id=payload["run"])
     config = RunConfig.from_dict(run.config)
-    start = {}
-    for name in MODEL_NAMES:
-        model = build(config.models[name], seed=config.seed)
-        start[name] = artefacts.put(weights.to_bytes(weights.state_of(model)))
+    start = {name: artefacts.put(first_weights(config, name)) for name in MODEL_NAMES}
 
     def effects() -> None:
         if lock_run(run.id).state == State.RUNNING and not run.rounds.exists() and secure_agreement.agreed(run):

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.access import requires
 from core.errors import ApplicationError
-from federation import agreements, services
+from federation import agreements, services, starting
 from federation.agreements import agreements_of
 from federation.forms import RunForm
 from federation.forms_budget import BudgetForm
@@ -54,12 +54,13 @@ def federation(request: HttpRequest, federation_id: uuid.UUID) -> HttpResponse:
     return federation_page(request, found, model=_model_form(found, request.GET) if asked else None)
 
 
-def _form(found: Federation, *data: QueryDict) -> RunForm:
+def _form(request: HttpRequest, found: Federation, *data: QueryDict) -> RunForm:
     sites = [site for site in participants.held_by(found) if site.participant.is_active]
     held = [site.manifest for site in sites if site.manifest]
     return RunForm(
         *data, task=found.task, side=services.image_side(found), sites=len(sites), attributes=known_attributes(held),
         over_flare=[site.participant.site for site in sites if site.participant.is_over_flare],
+        versions=starting.offered(_person(request), found),
     )  # fmt: skip
 
 
@@ -92,7 +93,7 @@ def federation_page(
         "may_manage": user.may("federation.manage"),
         "short_of": short_of_people(site.participant for site in held if site.participant.is_active),
         "page": runs,
-        "form": form or _form(found),
+        "form": form or _form(request, found),
         **model_part(model or _model_form(found)),
         "may_propose": user.may("run.start"),
         "budgets": budgets.of_federation(found),
@@ -106,7 +107,7 @@ def federation_page(
 @require_POST
 def run_propose(request: HttpRequest, federation_id: uuid.UUID) -> HttpResponse:
     found = get_object_or_404(Federation.objects.for_user(request.user), id=federation_id)
-    form, terms = _form(found, request.POST), TermsForm(request.POST, federation=found)
+    form, terms = _form(request, found, request.POST), TermsForm(request.POST, federation=found)
     model = _model_form(found, request.POST)
     if not (form.is_valid() & terms.is_valid() & model.is_valid()):  # all, so that each shows its errors
         return federation_page(request, found, form=form, terms=terms, model=model, status=400)

@@ -17,6 +17,7 @@ from models_registry import fails
 from models_registry.assessments import lacks_assessment
 from models_registry.fails import AUDIT
 from models_registry.models import ApprovalRequest, Card, Evidence, Version
+from models_registry.origins import line_before
 
 PERMISSION = "reconsideration"  # the data that it learned from are lent no more
 OUTSIDE = "external_"  # how the kinds begin of what outside boards found: shown to those who approve, never bound
@@ -99,7 +100,7 @@ def refusal(version: Version, kind: str) -> str:
         return _(
             "A quick audit cannot certify a model of high risk. Start a certification audit of this version first."
         )
-    if lost := _lost_permission(version):
+    if lost := lost_permission(version):
         return lost
     if blocked := blocked_by_board(version):
         return blocked
@@ -108,9 +109,10 @@ def refusal(version: Version, kind: str) -> str:
     return ""
 
 
-def _lost_permission(version: Version) -> str:
-    """Whether it learned from data that are lent no more, and what was decided on that."""
-    matters = list(version.run.reconsiderations.all())
+def lost_permission(version: Version) -> str:
+    """Whether it, or a version that it began from, learned from data that are lent no more, and what was decided."""
+    runs = [version.run_id, *(one.run_id for one in line_before(version))]
+    matters = list(Reconsideration.objects.filter(run__in=runs))
     if not matters:
         return ""
     if any(matter.is_open for matter in matters):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from federation.domain.start import start_of
 from federation.models import DataManifest
 from federation.presentation.model_words import label_of
 from models_registry.models import Version
@@ -18,6 +19,8 @@ KINDS = {
     "unet2d": "U-Net with a classical bottleneck",
     "unet3d": "U-Net in three dimensions",
     "unet": "U-Net",
+    "transferred_vqc": "variational quantum classifier on another model's encoder",
+    "transferred_mlp": "multilayer perceptron on another model's encoder",
 }
 
 STRATEGIES = {"fedavg": "federated averaging"}
@@ -72,6 +75,52 @@ def quantum_facts(version: Version) -> dict[str, Any] | None:
     }
 
 
+def foundation(version: Version) -> str:
+    """The version that this one began from, and what was taken of it."""
+    start = start_of(version.config)
+    if start is None:
+        return "None: all weights were trained from their initial values in this run."
+    taken = {
+        None: "all of its weights, with which training went on",
+        "tuned": "its encoder, which went on learning; the rest was trained from initial values",
+        "frozen": "its encoder, which stayed as it was; the rest was trained from initial values",
+    }[start.encoder]
+    return (
+        f"{start.name} (version {start.version}), trained on this platform: {taken}. Weights of the quantum model "
+        f"SHA-256 {start.weights['primary']}."
+    )
+
+
+def data_before(version: Version) -> str:
+    """Whose patients influenced the weights before this run; empty for one from initial weights."""
+    start = start_of(version.config)
+    if start is None:
+        return ""
+    doubt = (
+        f" At {', '.join(start.unclear)} these were other data of the same institution, and whether patients who were "
+        "held out there are among them cannot be told, so results may be too good."
+        if start.unclear
+        else ""
+    )
+    return f" Before that, {start.name} had learned from patients of {', '.join(start.learned_from)}.{doubt}"
+
+
+def _privacy_before(version: Version) -> str:
+    start = start_of(version.config)
+    if start is None:
+        return ""
+    whose = ", ".join(start.learned_from)
+    if start.epsilon is None:
+        return (
+            f" That is of this run alone: it began from {start.name}, which was trained without differential privacy, "
+            f"so the loss of privacy of the patients of {whose} is not bounded."
+        )
+    return (
+        f" It began from {start.name}, which had spent ε ≤ {start.epsilon:.3g} of each of its patients; who was in "
+        "both has spent the sum."
+    )
+
+
 def privacy_words(version: Version) -> str:
     """Epsilon by site, or plainly that nothing bounds it."""
     dp = version.config["local"].get("dp")
@@ -79,13 +128,14 @@ def privacy_words(version: Version) -> str:
     if not dp:
         return "No differential privacy: the loss of privacy is not bounded."
     if not spent:
-        return "Trained with differential privacy; the ε that was spent is not on record."
+        return f"Trained with differential privacy; the ε that was spent is not on record.{_privacy_before(version)}"
     by_site = ", ".join(f"{site} {value:.3g}" for site, value in sorted(spent.items()))
     together = (version.config.get("privacy") or {}).get("regime") == "distributed"
     maker = "all sites together" if together else "each site"
+    besides = _scores_words(version) + _privacy_before(version)
     return (
         f"Differential privacy for each patient: ε ≤ {max(spent.values()):.3g} at δ = {dp['delta']:g} ({by_site}). "
-        f"Rényi bound over both models; the noise was made by {maker}.{_scores_words(version)}"
+        f"Rényi bound over both models; the noise was made by {maker}.{besides}"
     )
 
 

@@ -18,6 +18,8 @@ from models_registry.card_boundaries import boundaries_of
 from models_registry.card_facts import (
     KINDS,
     STRATEGIES,
+    data_before,
+    foundation,
     model_type,
     outputs,
     privacy_words,
@@ -95,10 +97,10 @@ def _generated(version: Version, audit: Evidence | None) -> dict[str, Any]:
         "IntendedUseAndWorkflow": version.model.intended_use,
         "OutcomesAndOutputs": outputs(config["task"]),
         "ModelType": model_type(version),
-        "FoundationModels": "None: all weights were trained from their initial values in this run.",
+        "FoundationModels": foundation(version),
         "InputDataSource": f"{federation.data_title}.{synthetic}",
         "OutputAndInputDataTypes": types_of_data(config["task"], manifests),
-        "DevelopmentDataCharacterization": training_data(manifests),
+        "DevelopmentDataCharacterization": (training_data(manifests) or "") + data_before(version) or None,
         "BiasMitigationApproaches": (
             "None in training: sites' updates are averaged by their number of records. Gaps between groups are audited "
             "before deployment and watched live; a breach halts the deployment."

@@ -15,13 +15,15 @@ from federation.consents import left_at
 from federation.domain import messages
 from federation.domain.messages import MessageError, digest
 from federation.domain.run_config import MODEL_NAMES, RunConfig
+from federation.domain.start import start_of
 from federation.models import DataManifest, Participant, Round, SiteOrder, SiteUpdate
+from models_registry import origins
 from models_registry.models import Version
 
 
 def lineage(version: Version) -> dict[str, Any]:
     """Each link from the data to the weights: see `checks.lineage`."""
-    links = [*_configuration(version), *_manifests(version)]
+    links = [*_configuration(version), *_manifests(version), *_start(version)]
     rounds = list(version.run.rounds.filter(state=Round.State.DONE).order_by("number"))
     participants = training.participants_of(version.run)
     gone = left_at(version.run)
@@ -57,6 +59,42 @@ def _manifests(version: Version) -> Iterator[Link]:
             participant__federation=version.model.federation_id, participant__site=site, digest=expected or ""
         ).first()
         yield _same(f"content of the data manifest of {site}", expected, digest(stored.content) if stored else None)
+
+
+def _start(version: Version) -> Iterator[Link]:
+    """What a version that began from another one took, and whether it could have met who is held out from it."""
+    start = start_of(version.config)
+    if start is None:
+        return
+    source = origins.before(version)
+    what = f"{start.name}, from which it began"
+    if source is None:
+        yield Link(what, State.BROKEN, f"expected the version {start.version}, found none")
+        return
+    for name, stored in (("primary", source.weights_digest), ("baseline", source.baseline_digest)):
+        yield _same(f"{what}: weights, {name}", start.weights[name], stored)
+    yield from _begun(version, what)
+    for site in start.unclear:
+        said = "it learned from other data of the same institution; whether they are among them cannot be told"
+        yield Link(f"{what}: patients held out at {site}", State.UNKNOWN, said)
+    whose = ", ".join(start.learned_from)
+    yield Link(f"{what}: whose patients it learned from", State.HOLDS, f"patients of {whose} influenced these weights")
+
+
+def _begun(version: Version, what: str) -> Iterator[Link]:
+    """The first round's weights, made again from what was taken."""
+    from federation.domain.learning.states import WeightsError, digest
+    from federation.starting import first_weights
+
+    first, config = version.run.rounds.order_by("number").first(), RunConfig.from_dict(version.config)
+    for name in MODEL_NAMES:
+        try:
+            again = digest(first_weights(config, name))
+        except (artefacts.ArtefactError, WeightsError) as error:
+            yield Link(f"{what}: what was taken, {name}", State.BROKEN, str(error))
+            continue
+        began = first.start_weights.get(name) if first else None
+        yield _same(f"round 1, {name}: begins with what was taken", began, again)
 
 
 def _round(

@@ -20,6 +20,7 @@ from audits.predeployment.progress import progress_of
 from audits.predeployment.side_by_side import pairs_of
 from core.spoken import spoken
 from federation.presentation.model_words import label_of
+from federation.presentation.start import start_words
 from models_registry.fails import standing_of
 from provenance.reading import latest_entry
 
@@ -209,6 +210,7 @@ def _facts(audit: AuditRun) -> list[tuple[str, Any]]:
             audit.requested_by.name if audit.requested_by else _("the platform, when the version was made"),
         ),
         ("Frozen configuration", audit.version.config_hash),
+        *([("Begins from", begins)] if (begins := start_words(config)) else []),
     ]
 
 

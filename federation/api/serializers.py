@@ -96,6 +96,13 @@ class RunInput(serializers.Serializer):
         help_text='{"epsilon": 1}: what the noised scores of all rounds may cost a patient who is scored, at most the '
         "run's own ε. Only with differential privacy, where without it no scores leave the sites.",
     )
+    start = serializers.DictField(
+        required=False,
+        allow_null=True,
+        help_text="version (the id of a registered version) and encoder: null goes on training with all weights, tuned "
+        "or frozen takes its encoder alone and starts the rest anew. The models are then the version's, or classifiers "
+        "on its encoders.",
+    )
     model = ModelInput(required=False, allow_null=True, help_text="Left out: the task's recommended models.")
     engine = serializers.DictField(
         required=False,

@@ -14,6 +14,7 @@ from federation.domain.noised_scores import ScoresConfig
 from federation.domain.participation import Participation
 from federation.domain.privacy.config import PrivacyConfig
 from federation.domain.secure.config import WHY_NOT_MASKED, SecurityConfig
+from federation.domain.start import Start
 from federation.domain.strategies.base import Strategy, SumRule
 from federation.domain.strategies.registry import RULES, strategy
 from federation.domain.terms import Terms
@@ -34,6 +35,7 @@ PARTS = (
     "fairness",
     "scores",
     "engine",
+    "start",
 )  # each optional; absent: not in the hash
 
 
@@ -77,6 +79,8 @@ class RunConfig:
         With how much noise scores leave the sites of a run with differential privacy; None: there they do not.
     engine : {"name": "flare"} or None
         What carries the orders to the sites; None: the sites' own workers. So each engine has one hash.
+    start : mapping or None
+        The version whose weights the first round begins with; None: initial weights of the seed.
     """
 
     task: str
@@ -96,6 +100,7 @@ class RunConfig:
     fairness: Mapping[str, Any] | None = None
     scores: Mapping[str, Any] | None = None
     engine: Mapping[str, Any] | None = None
+    start: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         if self.format not in FORMATS:
@@ -129,6 +134,8 @@ class RunConfig:
             self._check_fairness(FairnessConfig.from_dict(self.fairness))
         if self.scores is not None:
             self._check_scores(ScoresConfig.from_dict(self.scores))
+        if self.start is not None:
+            Start.from_dict(self.start)
 
     def _check_scores(self, scores: ScoresConfig) -> None:
         if self.epsilon_budget is None:

@@ -23,6 +23,7 @@ from federation.domain.strategies.registry import strategy
 from federation.presentation.fairness import fairness_words
 from federation.presentation.model_words import circuit_words, label_of
 from federation.presentation.security import security_words
+from federation.presentation.start import start_privacy_words, start_words
 
 MODEL_WORDS = {"primary": "Quantum model", "baseline": "Classical twin"}
 KIND_WORDS = {
@@ -34,6 +35,8 @@ KIND_WORDS = {
     "unet2d": "U-Net with a classical core",
     "unet3d": "U-Net in three dimensions",
     "unet": "U-Net with a classical core",
+    "transferred_vqc": "variational quantum classifier on another model's encoder",
+    "transferred_mlp": "multilayer perceptron on another model's encoder",
 }
 NO_PRIVACY = "No differential privacy: the loss of privacy is not bounded."
 
@@ -94,6 +97,10 @@ def count_parameters(spec: Mapping[str, Any]) -> int | None:
     if kind in {"vqc_classifier", "mlp_classifier"}:
         core, outputs = _core(spec, spec["inputs"])
         return core + outputs + 1
+    if "encoder" in spec:
+        down, features = _encoder(spec["encoder"])
+        core, outputs = _core(spec, features)
+        return None if down is None else down + core + outputs + 1
     if "standardise" in spec and kind in {"hybrid_unet", "unet2d"}:
         widths = list(spec["channels"])
         core, outputs = _core(spec, widths[-1])
@@ -113,6 +120,14 @@ def count_parameters(spec: Mapping[str, Any]) -> int | None:
                   (second + first, first))  # fmt: skip
         return sum(_block(*b) for b in blocks) + first + 1 + core + 2 * third * (outputs + 1)
     return None
+
+
+def _encoder(spec: Mapping[str, Any]) -> tuple[int | None, int]:
+    """Parameters of the part that is handed on to another model, None for an unknown kind, and the numbers it gives."""
+    if spec["kind"] not in {"hybrid_unet", "unet2d", "unet"}:
+        return None, 1
+    widths = [spec["inputs"], *spec["channels"]]
+    return sum(_block(a, b) for a, b in zip(widths[:-1], widths[1:], strict=True)), widths[-1]
 
 
 def _block(n_in: int, n_out: int) -> int:
@@ -151,7 +166,8 @@ def privacy_words(config: Mapping[str, Any]) -> str:
         "budget": f"{config['epsilon_budget']:g}", "delta": f"{dp['delta']:g}",
         "noise": f"{dp['noise_multiplier']:g}", "clip": f"{dp['max_grad_norm']:g}",
     }  # fmt: skip
-    return " ".join(part for part in (said, _noise_words(config), scores_words(config)) if part)
+    parts = (said, start_privacy_words(config), _noise_words(config), scores_words(config))
+    return " ".join(part for part in parts if part)
 
 
 def scores_words(config: Mapping[str, Any]) -> str:
@@ -269,6 +285,8 @@ def consent_words(config: Mapping[str, Any]) -> list[tuple[str, str]]:
     """The frozen configuration as terms and plain sentences, in the order in which a site would ask."""
     rounds = config["rounds"]
     rows = [("Task", config["task"].capitalize())]
+    if begins := start_words(config):
+        rows.append(("Begins from", begins))
     for facts in model_facts(config):
         size = _("size unknown")
         if facts.n_parameters is not None:

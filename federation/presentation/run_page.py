@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from core.charts import Chart
 from federation import consents
+from federation.domain.start import start_of
 from federation.models import Round, RunEvent, TrainingRun
 from federation.presentation import budgets
 from federation.presentation.attendance import attendance
@@ -23,6 +24,7 @@ from federation.presentation.fairness import weights_page
 from federation.presentation.passes import engine_page
 from federation.presentation.progress import run_fingerprint, run_progress
 from federation.presentation.security import security_page
+from federation.presentation.start import start_privacy_words
 
 State = TrainingRun.State
 EVENTS_SHOWN = 30
@@ -60,9 +62,17 @@ def fixed_part(run: TrainingRun) -> dict[str, Any]:
         "circuit": circuit_chart(run.config),
         "digests": digests,
         "private": privacy_words(run.config) != _(NO_PRIVACY),
+        "beyond": _beyond(run.config),
         "fingerprint": run_fingerprint(run.id),
         "run_budgets": budgets.of_run(run),
     }
+
+
+def _beyond(config: dict[str, Any]) -> str:
+    """Of a private run: that it begins from a version whose privacy nothing bounds."""
+    start = start_of(config)
+    unbounded = start is not None and start.epsilon is None and config["epsilon_budget"] is not None
+    return start_privacy_words(config) if unbounded else ""
 
 
 def live_part(run: TrainingRun, user: User, *, have: str = "") -> dict[str, Any]:

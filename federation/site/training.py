@@ -14,12 +14,15 @@ from federation.domain.fairness_filter import Weighing, weigh
 from federation.domain.learning import weights
 from federation.domain.learning.evaluation import RecordOutcomes, cells, evaluate
 from federation.domain.learning.local import Progress, train_local
+from federation.domain.learning.starting import begins_as_agreed, freeze
 from federation.domain.messages import Message, digest
+from federation.domain.models.base import Model
 from federation.domain.noised_scores import ScoresConfig, noised
 from federation.domain.privacy.stream import KeyedStream
 from federation.domain.run_config import MODEL_NAMES, RunConfig
 from federation.domain.secure.config import SecurityConfig
 from federation.domain.secure.largest import sends_largest, thinned
+from federation.domain.start import start_of
 from federation.domain.twin_comparison import PairedScores, task_scores
 from federation.site.energy import Meter
 from federation.site.handlers import Answer, OrderRefused, Site, Tell, frozen_config, handles, load_models
@@ -53,7 +56,7 @@ def train(site: Site, order: Message, tell: Tell) -> Answer:
     if config.fairness is not None:
         report["fairness"] = weighing.as_dict()
     updates: dict[str, bytes] = {}
-    for name, model in load_models(order, config).items():
+    for name, model in _learners(order, config).items():
 
         def progress(step: Progress, name: str = name) -> None:
             tell({"model": name, "step": step.step, "steps": step.steps, "loss": None if few else step.loss})
@@ -75,6 +78,21 @@ def train(site: Site, order: Message, tell: Tell) -> Answer:
             **meter.read(),
         }
     return report, updates
+
+
+def _learners(order: Message, config: RunConfig) -> dict[str, Model]:
+    """The models to train, with what was agreed to be frozen frozen; they begin where the configuration says."""
+    models, start = load_models(order, config), start_of(config.parts)
+    for name, model in models.items():
+        if start is None:
+            continue
+        due = start.freezes or order.body.get("round") == 1
+        if due and not begins_as_agreed(model, start, name):
+            raise OrderRefused(
+                f"the run was consented to as beginning from {start.name}; the {name} model came with other weights"
+            )
+        freeze(model, start)
+    return models
 
 
 def _start(order: Message, config: RunConfig, name: str) -> weights.State:
@@ -99,7 +117,7 @@ def _step_together(site: Site, order: Message, config: RunConfig, data: SiteData
     privacy = config.shared_noise
     if privacy is None or not order.body.get("masking"):
         raise OrderRefused("noise that sites make together leaves a site under masks only")
-    models, security = load_models(order, config), SecurityConfig.from_dict(config.security or {})
+    models, security = _learners(order, config), SecurityConfig.from_dict(config.security or {})
     report, sums = noised_sums(site, order, models, data, privacy=privacy, security=security)
     return {**report, **since}, sums
 

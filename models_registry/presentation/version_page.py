@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from accounts.models import User
 from federation.presentation.circuits import circuit_chart
+from federation.presentation.start import start_words
 from models_registry import fails
 from models_registry.binding import AUDIT, gate, latest_audit, latest_card
 from models_registry.card_facts import privacy_words
 from models_registry.card_metrics import VERDICTS, checks_of
 from models_registry.cards import completeness
 from models_registry.models import Evidence, Version
+from models_registry.origins import after, before
 from models_registry.policies import manifests_of
 from models_registry.presentation import figures, life
 from models_registry.presentation.card_page import quantum_rows
@@ -62,9 +65,24 @@ def context(version: Version, user: User) -> dict[str, Any]:
         "gate": gate(version),
         "requests": version.approval_requests.select_related("requested_by") if user.may("approval.view") else (),
         "deployments": [(d, link("deployment", d.id) if opens else "") for d in version.deployments.all()],
+        "began": _began(version, user),
+        "led_to": [(str(one), link("version", one.id)) for one in _seen(after(version), user)],
         "run_url": link("run", version.run_id) if user.may("federation.view") else "",
         "audits_url": link("audits") if user.may("audit.view") else "",
     }
+
+
+def _began(version: Version, user: User) -> dict[str, str] | None:
+    """The version that it began from, in words; a link only for who may see that one."""
+    if (words := start_words(version.config)) == "":
+        return None
+    source = before(version)
+    seen = source is not None and _seen(Version.objects.filter(id=source.id), user).exists()
+    return {"words": words, "name": str(source or ""), "url": link("version", source.id) if source and seen else ""}
+
+
+def _seen(versions: QuerySet[Version], user: User) -> QuerySet[Version]:
+    return versions.filter(id__in=Version.objects.for_user(user).values("id"))
 
 
 def _evidence(version: Version, user: User) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 
@@ -13,7 +14,7 @@ from federation.domain.data.phantom import PhantomSource
 from federation.domain.learning.config import LocalConfig
 from federation.domain.learning.local import train_local
 from federation.domain.models.base import Model
-from federation.domain.models.registry import build, default_specs
+from federation.domain.models.registry import build, default_specs, transferred_specs
 from federation.domain.run_config import MODEL_NAMES, RunConfig
 
 FEATURES = ("age", "sex_male", "chol", "chol_missing", "thal_3", "thal_6", "thal_missing")
@@ -57,8 +58,8 @@ def imaging_models() -> dict[str, Model]:
     return _trained(data, LocalConfig(epochs=6, batch_size=8, learning_rate=0.02))
 
 
-def _trained(data: SiteData, config: LocalConfig) -> dict[str, Model]:
-    specs = default_specs(data.task, data.x.shape[1], data.side)
+def _trained(data: SiteData, config: LocalConfig, specs: Sequence[dict] | None = None) -> dict[str, Model]:
+    specs = specs or default_specs(data.task, data.x.shape[1], data.side)
     models = {name: build(spec, seed=1) for name, spec in zip(MODEL_NAMES, specs, strict=True)}
     for model in models.values():
         train_local(model, data, config, seed=1)
@@ -89,9 +90,17 @@ def image_classifiers() -> dict[str, Model]:
     return _trained(data, LocalConfig(epochs=20, batch_size=16, learning_rate=0.005))
 
 
-def classified_image_benches(patients: int = 120) -> dict[str, Bench]:
-    source = PhantomSource(patients=patients, n_sites=2, px=16)
-    return {site.code: bench_of(labelled(source.load(site.code)), image_classifiers()) for site in source.sites()}
+@cache
+def classifiers_on_unets() -> dict[str, Model]:
+    """A classifier and its twin on the ways down of two U-Nets, tuned on the same phantoms."""
+    data = labelled(PhantomSource(patients=240, n_sites=1, px=16, seed=9).load("phantom-1"))
+    specs = transferred_specs(default_specs("segmentation", data.x.shape[1], data.side))
+    return _trained(data, LocalConfig(epochs=4, batch_size=16, learning_rate=0.01), specs)
+
+
+def classified_image_benches(patients: int = 120, *, models: dict[str, Model] | None = None) -> dict[str, Bench]:
+    source, found = PhantomSource(patients=patients, n_sites=2, px=16), models or image_classifiers()
+    return {site.code: bench_of(labelled(source.load(site.code)), found) for site in source.sites()}
 
 
 def with_audit(bench: Bench, audit: SiteData) -> Bench:

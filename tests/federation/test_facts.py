@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from federation.domain.models.registry import build, default_specs
+from federation.domain.models.registry import build, default_specs, transferred_specs
 from federation.presentation import facts
 
 CIRCUIT = {"qubits": 5, "layers": 2, "entangling": False}
@@ -15,6 +15,7 @@ SPECS = [
     *default_specs("classification", 13),
     *default_specs("segmentation", 3),
     *default_specs("segmentation", 9, 64),
+    *transferred_specs(default_specs("segmentation", 3)),
     {"kind": "vqc_classifier", "inputs": 7, **CIRCUIT},
     {"kind": "mlp_classifier", "inputs": 7, "hidden": 6, "outputs": 5},
     {"kind": "hybrid_unet", "inputs": 1, "channels": [4, 8, 12], **CIRCUIT},

@@ -95,6 +95,7 @@ def _model(audit: AuditRun) -> dict[str, Any]:
         "task": config["task"], "quantum": config["models"]["primary"]["kind"],
         "classical_twin": config["models"]["baseline"]["kind"], "config_sha256": version.config_hash,
         "weights_sha256": version.weights_digest, "baseline_weights_sha256": version.baseline_digest,
+        **({"begins_from": config["start"]} if config.get("start") else {}),
     }  # fmt: skip
 
 

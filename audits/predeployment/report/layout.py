@@ -133,6 +133,7 @@ def _overview(report: Report) -> list[Block]:
             ("Task", text(model["task"])),
             ("Quantum model", stack(text(_kind(model["quantum"])), mono(model["weights_sha256"]))),
             (_baseline(model), stack(text(_kind(model["classical_twin"])), mono(model["baseline_weights_sha256"]))),
+            *_begun(model),
             ("Configuration", mono(model["config_sha256"])),
             ("Policy", stack(text(policy["name"] or "none"), mono(policy["sha256"] or "no digest"))),
             ("Seed", text(str(policy["fixed"]["seed"]))),
@@ -186,6 +187,15 @@ def _check(part: Mapping[str, Any], pictures: dict[str, Picture]) -> list[Block]
     for given in row["tables"]:
         blocks += result_table(given)
     return [*blocks, _measured(part)]
+
+
+def _begun(model: Mapping[str, Any]) -> list[tuple[str, Cell]]:
+    """The version that the model began from, and whose patients had influenced that one."""
+    start = model.get("begins_from")
+    if start is None:
+        return []
+    whose = muted(f"learned from patients of {', '.join(start['learned_from'])}")
+    return [("Begins from", stack(text(start["name"]), mono(start["version"]), whose))]
 
 
 def _baseline(model: Mapping[str, Any]) -> str:

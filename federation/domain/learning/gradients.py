@@ -84,8 +84,8 @@ def _private(
         summed = drawn_sum(model, whole, sample_rate=sample_rate, max_grad_norm=dp.max_grad_norm, stream=stream)
         noisy = add_noise(summed, std=dp.noise_multiplier * dp.max_grad_norm, stream=stream)
         # Divided by the expected number of patients: the number drawn is not public.
-        for name, parameter in model.named_parameters():
-            parameter.grad = noisy[name] / (sample_rate * whole.n_patients)
+        for name, value in noisy.items():  # of the parameters that learn
+            model.get_parameter(name).grad = value / (sample_rate * whole.n_patients)
         yield None
 
 

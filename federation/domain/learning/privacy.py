@@ -44,8 +44,9 @@ def patient_gradients(model: Model, x: Tensor, y: Tensor, patient: Tensor, n_pat
     Returns
     -------
     dict of parameter name to Tensor, shape (n_patients, *parameter.shape)
+        Of the parameters that learn; a frozen one has no gradient.
     """
-    weights = {name: value.detach() for name, value in model.named_parameters()}
+    weights = {name: value.detach() for name, value in model.named_parameters() if value.requires_grad}
 
     def loss(weights: dict[str, Tensor], row: Tensor, target: Tensor, share: Tensor) -> Tensor:
         logits = functional_call(model, weights, (row[None],))

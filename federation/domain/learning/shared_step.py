@@ -8,6 +8,7 @@ What it returns goes under the masks of secure aggregation and nowhere else. Wha
 from __future__ import annotations
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from federation.domain.learning.gradients import Rows, drawn_sum
@@ -21,6 +22,9 @@ def noised_sum(
     model: Model, whole: Rows | None, privacy: PrivacyConfig, *, modulus: int, stream: KeyedStream
 ) -> NDArray[np.int64]:
     """A site's noised sum of one model's gradients, weights in the order of their names, as elements of the field.
+
+    Weights that learn nothing have a gradient of 0 there, and noise like the others; the server leaves them as
+    they are.
 
     Parameters
     ----------
@@ -43,6 +47,8 @@ def noised_sum(
         summed = drawn_sum(
             model, whole, sample_rate=privacy.sample_rate or 1.0, max_grad_norm=privacy.clip or 0.0, stream=stream
         )
-        flat = np.concatenate([summed[name].numpy().ravel() for name in sorted(summed)]).astype(np.float64)
+        ordered = sorted(model.named_parameters())
+        parts = [summed.get(name, torch.zeros_like(value)).numpy().ravel() for name, value in ordered]
+        flat = np.concatenate(parts).astype(np.float64)
     rounded = into_field(quantised(flat, privacy, stream=stream), modulus)
     return noised(rounded, privacy, modulus=modulus, stream=stream).astype(np.int64)

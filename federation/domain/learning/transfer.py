@@ -4,7 +4,8 @@ A *source* model is trained at the rich sites. Its encoder (the layers before th
 sites, where a new head for their own task is trained by federated averaging: a variational circuit, or its classical
 twin [1]_. A frozen encoder is applied once by each site, and then only the head's weights travel; a tuned one goes on
 learning with the head. Heads are the platform's own classifiers, so they are built, averaged, stored and audited as any
-model.
+model. This is the whole in one process, to measure with; a run on the platform begins from a version by its part
+`start` (`starting`).
 
 References
 ----------
@@ -20,7 +21,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
 
 from federation.domain.data.dataset import SiteData
 from federation.domain.learning.config import LocalConfig
@@ -28,87 +28,15 @@ from federation.domain.learning.local import train_local
 from federation.domain.learning.loss import loss_per_row
 from federation.domain.learning.weights import State, load_state, state_of
 from federation.domain.models.base import Model, as_batch
-from federation.domain.models.blocks import standardised
-from federation.domain.models.bottleneck import QuantumBottleneck
-from federation.domain.models.pooled_unet import PooledUNet
-from federation.domain.models.position_unet import PositionUNet
 from federation.domain.models.registry import build, default_specs
+from federation.domain.models.transferred import Encoder, TransferError, Transferred, encoder_of
 from federation.domain.models.vqc_classifier import Classifier
 from federation.domain.strategies import fedavg
 from federation.domain.strategies.base import Update
 
+__all__ = ["Encoder", "TransferError", "Transferred", "encoder_of"]  # of the models, used with what stands here
 HEADS = ("quantum", "classical")
 ROWS_AT_ONCE = 256
-
-
-class TransferError(ValueError):
-    """A model or data that cannot be transferred. The text says what was expected and came."""
-
-
-class Encoder(nn.Module):
-    """The part of a model that is handed on: inputs to `n_features` numbers a row."""
-
-    n_features: int
-
-
-class FirstLayer(Encoder):
-    """A classifier's first layer, squashed as the model does."""
-
-    def __init__(self, model: Classifier) -> None:
-        super().__init__()
-        core = model.bottleneck
-        self.first = core.to_angles if isinstance(core, QuantumBottleneck) else core.hidden
-        self.n_features = self.first.out_features
-
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.tanh(self.first(x))
-
-
-class WayDown(Encoder):
-    """A U-Net's convolutions down to the bottleneck, averaged over the image."""
-
-    def __init__(self, model: PooledUNet | PositionUNet) -> None:
-        super().__init__()
-        self._network = (model,)  # in a tuple, so that only what is handed on counts as a part of this module
-        if isinstance(model, PooledUNet):
-            self.downs, self.standardise = nn.ModuleList([model.down1, model.down2, model.bottom]), False
-        else:
-            self.downs, self.standardise = model.downs, bool(model.spec["standardise"])
-        self.n_features = model.spec["channels"][-1]
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self._network[0]._encode(standardised(x) if self.standardise else x)[-1].mean(dim=(2, 3))
-
-
-def encoder_of(model: Model) -> Encoder:
-    """A copy of the encoder of a classifier or a U-Net; `model` is never changed by what becomes of it.
-
-    Raises
-    ------
-    TransferError
-        For a model of another kind.
-    """
-    if isinstance(model, Classifier):
-        return FirstLayer(copy.deepcopy(model))
-    if isinstance(model, PooledUNet | PositionUNet):
-        return WayDown(copy.deepcopy(model))
-    raise TransferError(f"expected a classifier or a U-Net to take an encoder from, got {type(model).__name__}")
-
-
-class Transferred(Model):
-    """An encoder with a classifier as its head: what is trained when the encoder is tuned, and what is deployed."""
-
-    task = "classification"
-
-    def __init__(self, encoder: Encoder, head: Classifier) -> None:
-        super().__init__({"kind": "transferred", "features": encoder.n_features, "head": head.spec})
-        self.encoder, self.head = encoder, head
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.head(self.encoder(x))
-
-    def represent(self, x: Tensor) -> Tensor:
-        return self.head.represent(self.encoder(x))
 
 
 def new_head(kind: str, n_features: int, *, seed: int) -> Classifier:

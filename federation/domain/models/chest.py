@@ -37,6 +37,7 @@ class ChestNet(Model):
         self.stages = nn.Sequential(*(_stage(n_in, n_out) for n_in, n_out in stages))
         self.core = make_core()  # drawn after the convolutions, see above
         self.head = nn.Linear(self.core.n_outputs, 1)
+        self.n_features = QUADRANTS * int(spec["channels"][-1])
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, x: Tensor) -> Tensor:
@@ -46,6 +47,10 @@ class ChestNet(Model):
         return self._features(x)[:, :REPRESENTATION_SIZE]
 
     def _features(self, x: Tensor) -> Tensor:
+        return self.core(self.pooled(x))
+
+    def pooled(self, x: Tensor) -> Tensor:
+        """What the core is given: the mean of each map over each quadrant, shape (m, n_features)."""
         fits = x.dim() == 4 and all(MIN_SIDE <= side <= MAX_SIDE and side % 4 == 0 for side in x.shape[2:])
         if not fits or x.shape[1] != self.n_inputs:
             raise ValueError(
@@ -56,7 +61,7 @@ class ChestNet(Model):
         top, left = maps.shape[2] // 2, maps.shape[3] // 2
         rows = maps[:, :, :top], maps[:, :, top:]
         parts = [part.mean(dim=(2, 3)) for row in rows for part in (row[..., :left], row[..., left:])]
-        return self.core(torch.cat(parts, dim=1))
+        return torch.cat(parts, dim=1)
 
 
 def chest_vqc(spec: Mapping[str, Any]) -> ChestNet:

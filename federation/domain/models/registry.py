@@ -5,7 +5,7 @@ Adding a model: write its builder in a file of its own, then one line in `_MAKER
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -14,10 +14,11 @@ from federation.domain.models.base import Model
 from federation.domain.models.chest import chest_cnn, chest_vqc
 from federation.domain.models.hybrid_unet import hybrid_unet
 from federation.domain.models.pooled_unet import pooled_hybrid, pooled_twin
-from federation.domain.models.specs import CHANNELS, check, default_specs, unet_specs
+from federation.domain.models.specs import CHANNELS, HEADS, check, default_specs, unet_specs
+from federation.domain.models.transferred import Transferred, encoder_of
 from federation.domain.models.unet2d import unet2d
 from federation.domain.models.unet3d import unet3d
-from federation.domain.models.vqc_classifier import mlp_classifier, vqc_classifier
+from federation.domain.models.vqc_classifier import Classifier, mlp_classifier, vqc_classifier
 
 __all__ = ["CHANNELS", "build", "default_specs", "unet_specs"]
 
@@ -49,3 +50,37 @@ def build(spec: Mapping[str, Any], *, seed: int = 0) -> Model:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return make(spec)
+
+
+def transferred_specs(sources: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A quantum classifier and its twin on the encoders of two trained models, one for each.
+
+    Parameters
+    ----------
+    sources : specs of the model whose encoder the quantum head stands on, and of the twin's
+
+    Raises
+    ------
+    TransferError
+        If one of them has no encoder to hand on.
+    """
+    found = []
+    for number, (source, kind) in enumerate(zip(sources, HEADS, strict=True)):
+        head = default_specs("classification", encoder_of(build(source)).n_features)[number]
+        found.append({**head, "kind": kind, "inputs": source["inputs"], "encoder": dict(source)})
+    return found[0], found[1]
+
+
+def _transferred(spec: Mapping[str, Any]) -> Transferred:
+    kind, inner = spec["kind"], spec["encoder"]
+    if not isinstance(inner, Mapping) or inner.get("kind") in HEADS or inner.get("inputs") != spec["inputs"]:
+        raise ValueError(f"{kind}: expected the spec of a model with as many inputs as encoder, got {inner!r}")
+    encoder = encoder_of(_MAKERS[check(inner)](inner))
+    own = {key: value for key, value in spec.items() if key != "encoder"}
+    head = {**own, "kind": HEADS[kind], "inputs": encoder.n_features}
+    made = _MAKERS[check(head)](head)
+    assert isinstance(made, Classifier)  # noqa: S101 - for the type checker
+    return Transferred(encoder, made)
+
+
+_MAKERS |= dict.fromkeys(HEADS, _transferred)

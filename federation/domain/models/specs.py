@@ -7,7 +7,7 @@ Adding a model: one line in `_KINDS` here, and its builder in `registry`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from federation.domain.data.dataset import Task
@@ -66,6 +66,9 @@ _KINDS = {
     "unet3d": Kind("segmentation", ("inputs", "channels", "standardise")),
     "unet": Kind("segmentation", ("inputs", "channels", "hidden", "outputs"), (3, 3), stored=True),
 }
+# On another model's encoder stands a head, whose keys are those of its own kind.
+HEADS = {"transferred_vqc": "vqc_classifier", "transferred_mlp": "mlp_classifier"}  # kind of the whole, of its head
+_KINDS |= {whole: replace(_KINDS[head], keys=("encoder", *_KINDS[head].keys)) for whole, head in HEADS.items()}
 _STORED_HYBRID = Kind("segmentation", ("inputs", "channels", *REQUIRED), (3, 3), stored=True)
 
 
@@ -235,6 +238,8 @@ def check(spec: Mapping[str, Any]) -> str:
 
 
 def _check_value(name: str, key: str, value: Any, levels: tuple[int, int]) -> None:
+    if key == "encoder":
+        return  # the spec of another model, which is checked when it is built
     if key == "standardise":
         if not isinstance(value, bool):
             raise SpecError(key, f"{name}: expected {key} to be true or false, got {value!r}")

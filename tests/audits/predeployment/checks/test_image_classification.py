@@ -11,7 +11,7 @@ from audits.predeployment.checks.at_site import AtSite
 from audits.predeployment.checks.registry import check_of
 from audits.predeployment.checks.running import measure_at, read_answer, settings_of
 from tests.factories.checks import SEED, run_check
-from tests.factories.stress import classified_image_benches
+from tests.factories.stress import classified_image_benches, classifiers_on_unets
 
 # What a check needs less of here than on real patients.
 SETTINGS = {
@@ -54,6 +54,15 @@ def test_both_models_know_more_than_chance_of_patients_they_never_saw(benches):
 @pytest.mark.parametrize("name", MEASURED)
 def test_a_check_of_a_site_measures_a_classifier_of_images(benches, config, name):
     found = measured(name, benches, config)
+    assert found.verdict is not Verdict.NOT_APPLICABLE
+    assert not [sentence for sentence in found.sentences if "failed" in sentence or "refused" in sentence.lower()]
+    assert not found.evidence.get("not_measured"), found.evidence["not_measured"]
+
+
+@pytest.mark.parametrize("name", ["bias_score", "adversarial", "circuit", "leakage", "reconstruction", "membership"])
+def test_a_check_of_a_site_measures_a_classifier_on_anothers_encoder(name):
+    benches = classified_image_benches(60, models=classifiers_on_unets())
+    found = measured(name, benches, next(iter(benches.values())).config.as_dict())
     assert found.verdict is not Verdict.NOT_APPLICABLE
     assert not [sentence for sentence in found.sentences if "failed" in sentence or "refused" in sentence.lower()]
     assert not found.evidence.get("not_measured"), found.evidence["not_measured"]

@@ -7,7 +7,7 @@ import torch
 from federation.domain.data.dataset import LoadReport, SiteData
 from federation.domain.learning import transfer
 from federation.domain.learning.config import LocalConfig
-from federation.domain.learning.weights import state_of
+from federation.domain.learning.weights import load_state, state_of
 from federation.domain.models.blocks import standardised
 from federation.domain.models.registry import build, default_specs
 
@@ -40,6 +40,7 @@ def test_the_encoder_of_a_classifier_is_its_first_layer(place):
     assert {p.shape for p in encoder.parameters()} == {layer.weight.shape, layer.bias.shape}
 
 
+VOLUMES = {"kind": "unet3d", "inputs": 1, "channels": [8, 16, 32], "standardise": True}
 POOLED = {"kind": "unet", "inputs": 1, "channels": [8, 16, 24], "hidden": 4, "outputs": 4}
 
 
@@ -67,6 +68,9 @@ def test_a_transferred_model_says_what_its_head_says_of_the_features():
         )
         assert whole.represent(torch.from_numpy(data.x)).shape == (7, 4)
         assert (whole.facts()["quantum"] is None) == (kind == "classical")
+        again = build(whole.spec, seed=9)  # the kind is registered, so its weights can be stored, served and audited
+        load_state(again, state_of(whole))
+        np.testing.assert_array_equal(transfer.scores(again, data), transfer.scores(whole, data))
 
 
 def test_tuning_changes_the_copy_and_never_the_source():
@@ -131,7 +135,7 @@ def test_slices_become_a_task_of_their_own():
     [
         (lambda: transfer.new_head("quantun", 4, seed=0), "quantum, classical"),
         (lambda: transfer.presence(site("a", 3, 0)), "expected images"),
-        (lambda: transfer.encoder_of(transfer.Transferred.__new__(transfer.Transferred)), "classifier or a U-Net"),
+        (lambda: transfer.encoder_of(build(VOLUMES)), "classifier or a U-Net"),
         (lambda: _train([], [site("a", 3, 0)], 1), "got 0 sites"),
         (lambda: _train([site("a", 3, 0)], [site("a", 0, 0)], 1), "0 patients"),
         (lambda: _train([site("a", 3, 0)], [site("a", 3, 0)], 0), "0 rounds"),
