@@ -29,8 +29,8 @@ from benchmarks.paired import Scored
 from benchmarks.quantum.notes import SHORT_DIGEST
 from federation.domain.data.heart import HeartSource
 from federation.domain.models.base import Model
-from federation.domain.models.bottleneck import matching_hidden_units
 from federation.domain.models.registry import build
+from federation.domain.models.specs import matching_hidden_units
 from federation.domain.quantum.circuits import CircuitShape
 from federation.domain.quantum.noise import NoiseModel
 from federation.domain.quantum.noise_choice import PRESETS
