@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from benchmarks.dice import data as sets
 from federation.domain.data.dataset import SiteData
 from federation.domain.learning.config import LocalConfig
+from federation.domain.learning.distances import hausdorff95
 from federation.domain.learning.evaluation import predict, segmentation_metrics
 from federation.domain.learning.gradients import Rows
 from federation.domain.learning.local import train_local
@@ -144,14 +145,6 @@ def scores(model: Model, data: SiteData, *, distances: bool = True) -> tuple[dic
 
 def _volume(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return mask.reshape(-1, *mask.shape[-2:])
-
-
-def hausdorff95(one: NDArray[np.bool_], two: NDArray[np.bool_]) -> float:
-    """MONAI's, over the whole volume, each voxel as one unit on every side."""
-    from monai.metrics import compute_hausdorff_distance
-
-    tensors = (torch.from_numpy(mask[None, None].astype(np.float32)) for mask in (one, two))
-    return float(compute_hausdorff_distance(*tensors, include_background=True, percentile=95))
 
 
 @contextmanager
