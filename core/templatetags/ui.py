@@ -233,10 +233,15 @@ def post_button(
     confirm_title: str = "",
     name: str = "",
     value: str = "",
+    about: str = "",
 ) -> dict[str, Any]:
-    """A button that POSTs, in its own form with the CSRF token; `confirm` asks first, in the dialog of base.html."""
+    """A button that POSTs, in its own form with the CSRF token; `confirm` asks first, in the dialog of base.html.
+
+    `about` is for who cannot see what the button stands beside.
+    """
     return {
         "label": label,
+        "about": about,
         "url": url,
         "tone": tone,
         "icon_name": icon,
