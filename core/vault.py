@@ -232,6 +232,11 @@ def kek_uses() -> dict[str, int]:
         return dict(cursor.fetchall())
 
 
+def lost_keks() -> set[str]:
+    """Names of KEKs under which keys stand and which this process does not know: what they seal cannot be opened."""
+    return set(kek_uses()) - set(Ring.load().keys)
+
+
 def _keys(subject: uuid.UUID, *, make: bool = False) -> _Keys | None:
     held = _cache.get(subject)
     if held is not None and held[0] > time.monotonic():

@@ -252,3 +252,12 @@ def test_known_patients_cost_one_query(django_assert_num_queries):
     before = patient_pseudonyms("north", numbers)
     with django_assert_num_queries(1):
         assert patient_pseudonyms("north", numbers) == before
+
+
+def test_a_demonstration_whose_keys_were_removed_says_so_instead_of_failing_later(own_kek):
+    vault.seal(uuid.uuid4(), "a name", "here")
+    assert vault.lost_keks() == set()
+    lost = kek.Ring.load().current
+    own_kek.write_bytes(kek.new_line())
+    with pytest.raises(CommandError, match=f"sealed under the key {lost}.*make clean"):
+        call_command("demo_setup")
