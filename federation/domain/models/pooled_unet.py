@@ -49,7 +49,7 @@ class PooledUNet(Model):
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, x: Tensor) -> Tensor:
-        fine, middle, bottom = self._encode(x)
+        fine, middle, bottom = self.encode(x)
         core = self.core(bottom.mean(dim=(2, 3)))
         scale, shift = 1 + self.to_scale(core), self.to_shift(core)
         bottom = bottom * scale[:, :, None, None] + shift[:, :, None, None]
@@ -58,10 +58,11 @@ class PooledUNet(Model):
         return self.head(fine).squeeze(1)
 
     def represent(self, x: Tensor) -> Tensor:
-        bottom = self._encode(x)[-1]
+        bottom = self.encode(x)[-1]
         return self.core(bottom.mean(dim=(2, 3)))[:, :REPRESENTATION_SIZE]
 
-    def _encode(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def encode(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The feature maps of each level, the finest first."""
         check_images(x, channels=self.n_inputs, levels=3)
         fine = self.down1(x)
         middle = self.down2(functional.max_pool2d(fine, 2))

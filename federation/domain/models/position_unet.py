@@ -63,7 +63,7 @@ class PositionUNet(Model):
 
     def represent(self, x: Tensor) -> Tensor:
         check_images(x, channels=self.n_inputs, levels=self.levels)
-        bottom = self._encode(standardised(x) if self.spec["standardise"] else x)[-1]
+        bottom = self.encode(standardised(x) if self.spec["standardise"] else x)[-1]
         measured, _ = self._measured(bottom)
         return measured.mean(dim=1)[:, :REPRESENTATION_SIZE]
 
@@ -78,7 +78,7 @@ class PositionUNet(Model):
         return views * (shape[-2] // stride) * (shape[-1] // stride)
 
     def _answer(self, x: Tensor) -> Tensor:
-        *fine, bottom = self._encode(x)
+        *fine, bottom = self.encode(x)
         measured, (height, width) = self._measured(bottom)
         maps = self.to_maps(measured).transpose(1, 2).unflatten(2, (height, width))
         vote = self.to_vote(measured).transpose(1, 2).unflatten(2, (height, width))
@@ -87,7 +87,7 @@ class PositionUNet(Model):
         vote = functional.interpolate(vote, size=x.shape[-2:], mode="bilinear", align_corners=False)
         return (self.head(maps) + vote).squeeze(1)
 
-    def _encode(self, x: Tensor) -> list[Tensor]:
+    def encode(self, x: Tensor) -> list[Tensor]:
         """The feature maps of each level, the finest first."""
         found = [self.downs[0](x)]
         for down in self.downs[1:]:

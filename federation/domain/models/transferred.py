@@ -33,7 +33,6 @@ class Encoder(nn.Module):
     def __init__(self, model: Model) -> None:
         super().__init__()
         self.spec = model.spec  # of the model that it is a part of
-        self._network = (model,)  # in a tuple, so that only what is handed on counts as a part of this module
 
 
 class FirstLayer(Encoder):
@@ -56,9 +55,10 @@ class Stages(Encoder):
         super().__init__(model)
         self.stages = model.stages
         self.n_features = model.n_features
+        self._pooled = model.pooled  # a method: of its model only what stands above is a part of this module
 
     def forward(self, x: Tensor) -> Tensor:
-        return self._network[0].pooled(x)  # type: ignore[operator]
+        return self._pooled(x)
 
 
 class WayDown(Encoder):
@@ -71,10 +71,11 @@ class WayDown(Encoder):
         else:
             self.downs, self.standardise = model.downs, bool(model.spec["standardise"])
         self.n_features = model.spec["channels"][-1]
+        self._levels = model.encode  # a method, see `Stages`
 
     def forward(self, x: Tensor) -> Tensor:
         check_images(x, channels=int(self.spec["inputs"]), levels=len(self.downs))
-        return self._network[0]._encode(standardised(x) if self.standardise else x)[-1].mean(dim=(2, 3))  # type: ignore[operator]
+        return self._levels(standardised(x) if self.standardise else x)[-1].mean(dim=(2, 3))
 
 
 class Transferred(Model):

@@ -51,7 +51,7 @@ def test_the_encoder_of_a_unet_is_its_way_down(spec):
     features = transfer.encoded(encoder, data)
     assert features.x.shape == (4, spec["channels"][-1]) and features.patient_index.tolist() == [0, 0, 1, 1]
     x = torch.from_numpy(data.x)
-    expected = model._encode(standardised(x) if spec.get("standardise") else x)[-1].mean(dim=(2, 3)).detach().numpy()
+    expected = model.encode(standardised(x) if spec.get("standardise") else x)[-1].mean(dim=(2, 3)).detach().numpy()
     np.testing.assert_allclose(features.x, expected, atol=1e-6)
     ways = (model.down1, model.down2, model.bottom) if spec is POOLED else model.downs
     down = sum(p.numel() for part in ways for p in part.parameters())
