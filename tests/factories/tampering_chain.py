@@ -59,8 +59,9 @@ def receipt(key: str) -> Callable[[Attack], None]:
 
 
 def _other_digit(rng: random.Random, text: str) -> str:
+    """Another value in one hexadecimal place; an address in EIP-55 has capitals, whose small letters say the same."""
     at = rng.randrange(2, len(text))
-    return text[:at] + rng.choice([c for c in "0123456789abcdef" if c != text[at]]) + text[at + 1 :]
+    return text[:at] + rng.choice([c for c in "0123456789abcdef" if c != text[at].lower()]) + text[at + 1 :]
 
 
 def anchor_deleted(a: Attack) -> None:
