@@ -9,6 +9,7 @@ from django.http import QueryDict
 from federation.domain.models.specs import DEFAULT_LAYERS, DEFAULT_QUBITS, UNET_QUBITS, ModelChoice, chosen_specs
 from federation.domain.quantum.circuits import MAX_LAYERS, MAX_QUBITS
 from federation.domain.quantum.spec import MIN_QUBITS, SpecError
+from federation.forms_quantum import NOISE_PRESETS
 
 YES, NO = "yes", "no"
 _FLAGS = {YES: True, NO: False, "": None}
@@ -69,6 +70,12 @@ class ModelForm(forms.Form):
         ],
         help_text="The identity keeps the first gradients large when there are many qubits. Only with mirrored layers.",
     )  # fmt: skip
+    noise = forms.ChoiceField(
+        label="Trained for a device", required=False, initial="",
+        choices=[("", "None in particular: trained without noise"), *NOISE_PRESETS],
+        help_text="Training then knows the noise of the device that the model is meant to run on, up to 6 qubits. "
+        "Scores, audits and service here run the circuit without noise; a run on a device shows what noise does to it.",
+    )  # fmt: skip
 
     def __init__(self, data: QueryDict | None = None, *, task: str, shape: Sequence[int] | None = None) -> None:
         """`shape`: of a record at the sites; None while it is not known, or differs."""
@@ -78,6 +85,7 @@ class ModelForm(forms.Form):
         if task == "segmentation":
             offered = self.fields["embedding"].choices  # type: ignore[attr-defined]
             self.fields["embedding"].choices = [row for row in offered if row[0] != "amplitude"]  # type: ignore[attr-defined]
+            del self.fields["noise"]
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
@@ -103,9 +111,10 @@ class ModelForm(forms.Form):
     def choice(self) -> dict[str, Any]:
         """The argument `model` of `services.run_propose`; empty for a form that was not filled in."""
         chosen = self.cleaned_data if self.is_bound else {}
-        flags = {name: _FLAGS[chosen.get(name) or ""] for name in ("entangling", "reupload")}
-        plain = {name: chosen.get(name) or None for name in self.fields if name not in flags}
-        return {name: value for name, value in {**plain, **flags}.items() if value is not None}
+        read: dict[str, Any] = {name: _FLAGS[chosen.get(name) or ""] for name in ("entangling", "reupload")}
+        read["noise"] = {"preset": chosen["noise"]} if chosen.get("noise") else None
+        plain = {name: chosen.get(name) or None for name in self.fields if name not in read}
+        return {name: value for name, value in {**plain, **read}.items() if value is not None}
 
     def specs(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """The specs that were chosen. Raises SpecError."""

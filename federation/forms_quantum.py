@@ -16,13 +16,15 @@ from federation.quantum_admission import Order
 RUNS_OFFERED = 100
 _DEVICES = [(spec.name, f"{spec.offered} ({spec.name})") for spec in DEVICES.values()]
 _OWN = "own"
-_NOISE = [  # their rates are those of noise_choice.PRESETS; a test compares them
-    ("", "None: a noiseless simulator, or a machine with noise of its own"),
+NOISE_PRESETS = [  # their rates are those of noise_choice.PRESETS; a test compares them
     ("mild", "Mild: depolarising 0.05 % and 0.5 %, readout 1 % and 2 %"),
     ("decaying", "Decaying: depolarising 0.1 % and 1 %, damping and dephasing 1 % and 4 %, readout 2 % and 6 %"),
     ("strong", "Strong: depolarising 0.5 % and 3 %, damping and dephasing 3 % and 10 %, readout 3 % and 12 %"),
-    (_OWN, "Own rates, given below"),
 ]
+_NOISE = [
+    ("", "None: a noiseless simulator, or a machine with noise of its own"), *NOISE_PRESETS,
+    (_OWN, "Own rates, given below"),
+]  # fmt: skip
 _RATES = {  # field: part of the noise model, rate
     "one_depolarising": ("one_qubit", "depolarising"),
     "one_damping": ("one_qubit", "amplitude_damping"),

@@ -48,6 +48,7 @@ def model_type(version: Version) -> str:
             f"; circuit of {quantum['n_qubits']} qubits, {quantum['layers']} layers, depth {quantum['depth']}, "
             f"{quantum['n_parameters']} parameters, on {quantum['backend']}"
             + (f", {quantum['placement']}" if "placement" in quantum else "")
+            + (f", trained under the noise model {under['name']}" if (under := quantum.get("trained_under")) else "")
         )
     return f"{words}. {label_of(version.config, 'baseline')}: {KINDS.get(baseline['kind'], baseline['kind'])}."
 
@@ -60,12 +61,14 @@ def quantum_facts(version: Version) -> dict[str, Any] | None:
     quantum = version.circuit.get("quantum")
     if not quantum:
         return None
+    under = quantum.get("trained_under")
     names = (
         "backend", "shots", "n_qubits", "layers", "depth", "n_parameters", "entangling", "embedding", "ansatz", "start",
         "placement",
     )  # fmt: skip
     return {
         **{name: quantum.get(name) for name in names},
+        "trained_under": f"{under['name']} (SHA-256 {under['sha256']})" if under else None,
         "seed": version.config["seed"],
         "baseline": {
             "kind": version.config["models"]["baseline"]["kind"],

@@ -162,6 +162,7 @@ QUANTUM = Section(
             ("embedding", "Embedding"),
             ("ansatz", "Layers are"),
             ("start", "Training started from"),
+            ("trained_under", "Trained under the noise model"),
             ("placement", "Placement"),
         )
     ),

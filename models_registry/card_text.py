@@ -68,6 +68,8 @@ def text_of(value: Any, name: str = "") -> str | None:
     """A value of a card in words; None if it is not stated."""
     if name == "shots" and value is None:
         return "none: exact expectation values"
+    if name == "trained_under" and value is None:
+        return "none: trained without noise"
     if value is None or value == "" or value == []:
         return None
     if isinstance(value, bool):

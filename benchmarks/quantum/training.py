@@ -34,7 +34,7 @@ from federation.domain.models.specs import matching_hidden_units
 from federation.domain.quantum.circuits import CircuitShape
 from federation.domain.quantum.noise import NoiseModel
 from federation.domain.quantum.noise_choice import PRESETS
-from federation.domain.quantum.noisy_layer import NoisyQuantumLayer
+from federation.domain.quantum.noisy_simulator import NoisySimulator
 
 FOLDER = ROOT.parent / "shared" / "data" / "heart"
 SEEDS, QUICK_SEEDS = 10, 2
@@ -108,7 +108,7 @@ def under(model: Model, noise: NoiseModel) -> Model:
     """A copy of the model whose circuit runs under the noise."""
     model = copy.deepcopy(model)
     circuit = model.bottleneck.circuit
-    model.bottleneck.circuit = NoisyQuantumLayer(circuit.shape, noise, circuit.weights)
+    circuit.executor = NoisySimulator(circuit.shape, noise)
     return model
 
 

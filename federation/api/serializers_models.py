@@ -37,6 +37,11 @@ class ModelInput(serializers.Serializer):
         choices=STARTS, required=False,
         help_text="small angles, or for mirrored layers identity, which is their usual start.",
     )  # fmt: skip
+    noise = serializers.JSONField(
+        required=False, allow_null=True,
+        help_text='Of the device that it is trained for: {"preset": "mild"} (or decaying, strong), or rates as in an '
+        "order of a device. Left out: trained without noise. Up to 6 qubits, one circuit for each input.",
+    )  # fmt: skip
 
     def to_internal_value(self, data: Any) -> Any:
         """No key is left unread: what was meant to be chosen would be missed without a word."""

@@ -10,6 +10,7 @@ from django.urls import reverse
 
 from federation.domain.models.registry import build, default_specs
 from federation.domain.models.specs import ModelChoice, chosen_specs
+from federation.domain.quantum.noise_choice import PRESETS, read, recorded
 from federation.forms_models import ModelForm
 from federation.models import TrainingRun
 from federation.presentation.model_estimate import estimate
@@ -22,7 +23,7 @@ pytestmark = pytest.mark.django_db
 BODY = {"name": "First", "rounds": 2, "seed": 3, "privacy": "recommended", "epsilon_budget": 4}
 USUAL = {
     "model-compared": "twin", "model-qubits": 4, "model-layers": 3, "model-entangling": "yes",
-    "model-ansatz": "strong", "model-embedding": "RX", "model-reupload": "", "model-start": "",
+    "model-ansatz": "strong", "model-embedding": "RX", "model-reupload": "", "model-start": "", "model-noise": "",
 }  # fmt: skip
 
 
@@ -84,6 +85,25 @@ def test_the_ablation_stands_in_the_twins_place_and_the_page_says_so(world):
     assert "Ablation without entanglement" in text and "entangled by CZ gates" in text
 
 
+def test_a_model_is_trained_for_a_noisy_device_and_its_twin_is_the_same(world):
+    usual = chosen_specs("classification", 13, None, ModelChoice())[1]
+    assert propose(world, noise="decaying").status_code == 302
+    run = TrainingRun.objects.get()
+    primary, baseline = run.config["models"]["primary"], run.config["models"]["baseline"]
+    assert primary["noise"] == recorded(PRESETS["decaying"])
+    assert baseline == {**usual, "inputs": baseline["inputs"], "hidden": baseline["hidden"]}
+    text = signed_in(world, "operator_north").get(reverse("run", args=[run.id])).content.decode()
+    digest = PRESETS["decaying"].digest[:12]
+    assert f"trained under the noise model decaying (SHA-256 {digest}), used without noise" in text
+
+
+def test_over_the_api_the_rates_may_be_ones_own(world):
+    rates = {"name": "our machine", "two_qubit": {"depolarising": 0.02}}
+    assert over_api(world, {"noise": rates, "compared": "no_entanglement"}).status_code == 201
+    models = TrainingRun.objects.get().config["models"]
+    assert models["baseline"]["noise"] == models["primary"]["noise"] == recorded(read(rates))
+
+
 @pytest.mark.parametrize(
     ("chosen", "field", "words"),
     [
@@ -95,6 +115,9 @@ def test_the_ablation_stands_in_the_twins_place_and_the_page_says_so(world):
         ({"embedding": "amplitude", "qubits": 7}, "qubits", "at most 6 qubits with amplitudes"),
         ({"ansatz": "mirrored", "layers": 1}, "layers", "two layers at least"),
         ({"compared": "no_entanglement", "entangling": "no"}, "entangling", "without them, got one without"),
+        ({"noise": "loud"}, "noise", "valid choice"),
+        ({"noise": "mild", "qubits": 7}, "qubits", "at most 6 qubits in training under noise"),
+        ({"noise": "mild", "embedding": "amplitude"}, "noise", "where amplitudes are loaded"),
     ],
 )
 def test_a_choice_that_cannot_be_stands_beside_its_field(world, chosen, field, words):
@@ -110,7 +133,8 @@ def test_a_choice_that_cannot_be_stands_beside_its_field(world, chosen, field, w
     [
         ({"qubits": 3}, "qubits"), ({"ansatz": "brick"}, "ansatz"), ({"colour": 1}, "colour"), ([1], "model"),
         ({"start": "identity"}, "only mirrored layers"), ({"embedding": "amplitude", "reupload": True}, "loaded once"),
-        ({"entangling": "perhaps"}, "entangling"),
+        ({"entangling": "perhaps"}, "entangling"), ({"noise": {"preset": "loud"}}, "among mild, decaying, strong"),
+        ({"noise": {"two_qubit": {"depolarising": 2}}}, "from 0 to 0.75"), ({"noise": "mild"}, "noise model as an obj"),
     ],
 )  # fmt: skip
 def test_over_the_api_a_bad_choice_is_a_400_that_names_it(world, model, words):
@@ -128,6 +152,7 @@ def test_images_take_no_amplitudes_and_say_how_many_circuits_they_are():
     form = ModelForm(task="segmentation", shape=[3, 64, 64])
     assert "amplitude" not in dict(form.fields["embedding"].choices)
     assert dict(estimate(form.specs(), form.shape))["Circuits"] == "64 for each image of 64 x 64 pixels"
+    assert "noise" not in form.fields and over_api(world, {"noise": {"preset": "mild"}}).status_code == 400
     assert over_api(world, {"embedding": "amplitude"}).status_code == 400
     assert over_api(world, {"qubits": 7, "ansatz": "hardware"}).status_code == 201
     models = TrainingRun.objects.get().config["models"]

@@ -32,6 +32,7 @@ from federation.domain.learning.loss import loss_per_row
 from federation.domain.learning.privacy import add_noise, clipped_sum
 from federation.domain.models.base import Model, as_batch
 from federation.domain.privacy.stream import KeyedStream
+from federation.domain.quantum.layer import as_trained
 
 LEAST_BIAS = 1e-12  # below it a unit did not move, and the quotient means nothing
 ROOM = 0.2  # scaled inputs may leave [0, 1] by this much
@@ -138,14 +139,19 @@ def cosine_together(
 
 
 def _by_row(model: Model) -> Callable[[Tensor, Tensor], Gradients]:
-    """Gradient of each row's loss; can itself be differentiated."""
+    """Gradient of each row's loss, as training computes it; can itself be differentiated."""
     weights = {name: value.detach() for name, value in model.named_parameters()}
 
     def loss(weights: dict[str, Tensor], row: Tensor, target: Tensor) -> Tensor:
         return loss_per_row(functional_call(model, weights, (row[None],)), target[None], model.task)[0]
 
     step = vmap(grad(loss), in_dims=(None, 0, 0))
-    return lambda x, y: step(weights, x, y)
+
+    def by_row(x: Tensor, y: Tensor) -> Gradients:
+        with as_trained(model):
+            return step(weights, x, y)
+
+    return by_row
 
 
 def _search(

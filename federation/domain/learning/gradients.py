@@ -18,6 +18,7 @@ from federation.domain.learning.loss import loss_per_row
 from federation.domain.learning.privacy import add_noise, clipped_sum, patient_gradients
 from federation.domain.models.base import Model, as_batch
 from federation.domain.privacy.stream import KeyedStream
+from federation.domain.quantum.layer import as_trained
 
 # Pixels that go through the network at once. More make feature maps that leave the cache and that the allocator asks
 # the kernel for anew at each step: 0.24 s a step of 32 slices of 64 px on one core, 0.19 s in two pieces.
@@ -137,7 +138,8 @@ def _plain_step(model: Model, x: Tensor, y: Tensor, misses: float, counts: Tenso
     at_once = max(1, PIXELS_AT_ONCE // x.shape[2:].numel())
     for start in range(0, len(x), at_once):
         piece = slice(start, start + at_once)
-        losses = loss_per_row(model(x[piece]), y[piece], model.task, misses=misses)
+        with as_trained(model):
+            losses = loss_per_row(model(x[piece]), y[piece], model.task, misses=misses)
         loss = (losses if counts is None else losses * counts[piece]).sum() / len(x)
         loss.backward()
         total += loss.item()

@@ -23,6 +23,7 @@ from torch.func import functional_call, grad, vmap
 from federation.domain.learning.loss import loss_per_row
 from federation.domain.models.base import Model
 from federation.domain.privacy.stream import KeyedStream
+from federation.domain.quantum.layer import as_trained
 
 # Slices whose gradients are held at once; bounds memory, changes nothing else.
 ROWS_AT_ONCE = 64
@@ -57,7 +58,9 @@ def patient_gradients(model: Model, x: Tensor, y: Tensor, patient: Tensor, n_pat
     total = {name: torch.zeros(n_patients, *value.shape, dtype=value.dtype) for name, value in weights.items()}
     for start in range(0, len(x), ROWS_AT_ONCE):
         rows = slice(start, start + ROWS_AT_ONCE)
-        for name, value in by_row(weights, x[rows], y[rows], share[patient[rows]]).items():
+        with as_trained(model):
+            found = by_row(weights, x[rows], y[rows], share[patient[rows]])
+        for name, value in found.items():
             total[name].index_add_(0, patient[rows], value)
     return total
 

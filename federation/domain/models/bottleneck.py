@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from federation.domain.quantum.layer import QuantumLayer
-from federation.domain.quantum.spec import circuit_of, start_of
+from federation.domain.quantum.spec import circuit_of, noise_of, start_of
 
 
 class QuantumBottleneck(nn.Module):
@@ -34,7 +34,7 @@ class QuantumBottleneck(nn.Module):
         self.scale = math.pi / 2 / (shape.loadings if centred else 1)
         self.centre = self.scale if centred else 0.0
         self.to_angles = nn.Linear(n_features, shape.n_inputs)
-        self.circuit = QuantumLayer(shape, start=start_of(spec))
+        self.circuit = QuantumLayer(shape, start=start_of(spec), noise=noise_of(spec))
 
     def forward(self, features: Tensor) -> Tensor:
         return self.circuit(self.encode(features))

@@ -13,7 +13,17 @@ from typing import Any
 from federation.domain.data.dataset import Task
 from federation.domain.learning.defaults import MEASURED_SIDE
 from federation.domain.quantum.circuits import MAX_QUBITS, CircuitShape
-from federation.domain.quantum.spec import MIN_QUBITS, OPTIONS, REQUIRED, SpecError, check_circuit, circuit_of, short
+from federation.domain.quantum.noise_choice import recorded
+from federation.domain.quantum.spec import (
+    MIN_QUBITS,
+    OPTIONS,
+    REQUIRED,
+    SpecError,
+    check_circuit,
+    circuit_of,
+    read_noise,
+    short,
+)
 
 DEFAULT_QUBITS, DEFAULT_LAYERS = 4, 3
 UNET_QUBITS = 6
@@ -39,14 +49,14 @@ class Kind:
     keys : tuple of str
         Besides "kind"; all required. A kind with a circuit also takes `spec.OPTIONS`, none of them required.
     levels : of a U-Net, fewest and most
-    amplitudes : bool
-        Can its circuit load the features as amplitudes?
+    once : bool
+        Does its circuit run once for each input, not at each position of an image?
     """
 
     task: Task
     keys: tuple[str, ...]
     levels: tuple[int, int] = (3, 6)
-    amplitudes: bool = False
+    once: bool = False
     stored: bool = False  # of versions of before there was a choice
 
     @property
@@ -57,9 +67,9 @@ class Kind:
 _IMAGES = ("inputs", "channels", "standardise", "views")
 _POOLED_HYBRID = "pooled_hybrid"  # the `hybrid_unet` of stored versions, whose core saw the pooled bottleneck
 _KINDS = {
-    "vqc_classifier": Kind("classification", ("inputs", *REQUIRED), amplitudes=True),
+    "vqc_classifier": Kind("classification", ("inputs", *REQUIRED), once=True),
     "mlp_classifier": Kind("classification", ("inputs", "hidden", "outputs")),
-    "chest_vqc": Kind("classification", ("inputs", "channels", *REQUIRED), amplitudes=True),
+    "chest_vqc": Kind("classification", ("inputs", "channels", *REQUIRED), once=True),
     "chest_cnn": Kind("classification", ("inputs", "channels", "hidden", "outputs")),
     "hybrid_unet": Kind("segmentation", (*_IMAGES, *REQUIRED)),
     "unet2d": Kind("segmentation", (*_IMAGES, "hidden", "outputs")),
@@ -86,6 +96,8 @@ class ModelChoice:
     qubits, layers : int or None
         None: as recommended for the task.
     entangling, ansatz, embedding, reupload, start : as in a spec; None as if left out there
+    noise : mapping or None
+        Of the device for which it is trained, as `noise_choice.read` takes it; None: trained without noise.
     """
 
     compared: str = TWIN
@@ -96,6 +108,7 @@ class ModelChoice:
     embedding: str | None = None
     reupload: bool | None = None
     start: str | None = None
+    noise: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         if self.compared not in COMPARED:
@@ -119,7 +132,8 @@ class ModelChoice:
     def circuit(self) -> dict[str, Any]:
         """What was chosen of the circuit, as entries of a spec."""
         names = (*REQUIRED, *OPTIONS)
-        return {name: value for name in names if (value := getattr(self, name)) is not None}
+        chosen = {name: value for name in names if (value := getattr(self, name)) is not None}
+        return chosen if self.noise is None else {**chosen, "noise": recorded(read_noise(self.noise))}
 
 
 def default_specs(task: Task, n_inputs: int, side: int | None = None) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -233,7 +247,7 @@ def check(spec: Mapping[str, Any]) -> str:
         if key not in REQUIRED:
             _check_value(name, key, spec[key], kind.levels)
     if "qubits" in kind.keys:
-        check_circuit(name, spec, amplitudes=kind.amplitudes)
+        check_circuit(name, spec, once=kind.once)
     return maker
 
 

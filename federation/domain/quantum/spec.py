@@ -9,12 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from federation.domain.quantum import noise_choice
 from federation.domain.quantum.circuits import ANGLES, EMBEDDINGS, MAX_LAYERS, MAX_QUBITS, CircuitShape
+from federation.domain.quantum.noise import NoiseModel
 
 REQUIRED = ("qubits", "layers", "entangling")
-OPTIONS = ("ansatz", "embedding", "reupload", "start")
+OPTIONS = ("ansatz", "embedding", "reupload", "start", "noise")
 MIN_QUBITS = 4  # audits read four outputs of the core
 MOST_AMPLITUDE_QUBITS = 6  # 64 amplitudes, each a row of the linear map before the circuit and a wire of the audits
+MOST_NOISY_QUBITS = 6  # 4^6 numbers for each input and each gate of a step
 SMALL, IDENTITY = "small", "identity"
 STARTS = (SMALL, IDENTITY)
 
@@ -46,6 +49,11 @@ def start_of(spec: Mapping[str, Any]) -> str:
     return str(spec.get("start", usual_start(spec.get("ansatz", "strong"))))
 
 
+def noise_of(spec: Mapping[str, Any]) -> NoiseModel | None:
+    """The device's noise under which the circuit is trained; None: trained without noise, as it is used."""
+    return NoiseModel.from_dict(spec["noise"]) if "noise" in spec else None
+
+
 def usual_start(ansatz: str) -> str:
     return IDENTITY if ansatz == "mirrored" else SMALL
 
@@ -60,15 +68,16 @@ def short(spec: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in spec.items() if name not in usual or value != usual[name]}
 
 
-def check_circuit(name: str, spec: Mapping[str, Any], *, amplitudes: bool) -> None:
+def check_circuit(name: str, spec: Mapping[str, Any], *, once: bool) -> None:
     """Raise SpecError unless the spec's circuit can be built and trained.
 
     Parameters
     ----------
     name : str
         Of the model, for the message.
-    amplitudes : bool
-        Can the model load its features as amplitudes?
+    once : bool
+        Does its circuit run once for each input? Else at each position of an image, where it can neither load
+        amplitudes nor be trained under noise.
     """
     _whole(name, "qubits", spec["qubits"], MIN_QUBITS, MAX_QUBITS, ": each more doubles the memory of every sample")
     _whole(name, "layers", spec["layers"], 1, MAX_LAYERS)
@@ -80,7 +89,9 @@ def check_circuit(name: str, spec: Mapping[str, Any], *, amplitudes: bool) -> No
             raise SpecError(key, f"{name}: expected {key} to be one of {', '.join(known)}, got {spec[key]!r}")
     _check_together(name, spec)
     if spec.get("embedding") == "amplitude":
-        _check_amplitudes(name, spec, known=amplitudes)
+        _check_amplitudes(name, spec, known=once)
+    if "noise" in spec:
+        _check_noise(name, spec, known=once)
 
 
 def _check_together(name: str, spec: Mapping[str, Any]) -> None:
@@ -113,6 +124,34 @@ def _check_amplitudes(name: str, spec: Mapping[str, Any], *, known: bool) -> Non
             "reupload", f"{name}: expected amplitudes to be loaded once, got reupload: they are the first state, which "
             "cannot be loaded again"
         )  # fmt: skip
+
+
+def _check_noise(name: str, spec: Mapping[str, Any], *, known: bool) -> None:
+    if not known:
+        raise SpecError(
+            "noise", f"{name}: expected training without noise, got a noise model: the circuits at the positions of an "
+            "image are too many for it"
+        )  # fmt: skip
+    if spec.get("embedding") == "amplitude":
+        raise SpecError(
+            "noise", f"{name}: expected training without noise where amplitudes are loaded, got a noise model: on a "
+            "device these are loaded by a tree of gates that depends on the input"
+        )  # fmt: skip
+    if spec["qubits"] > MOST_NOISY_QUBITS:
+        raise SpecError(
+            "qubits", f"{name}: expected at most {MOST_NOISY_QUBITS} qubits in training under noise, whose memory is 4 "
+            f"to the power of their number, got {spec['qubits']}"
+        )  # fmt: skip
+    if noise_choice.recorded(read_noise(spec["noise"])) != spec["noise"]:
+        raise SpecError("noise", f"{name}: expected a noise model as it is recorded, with every rate and its digest")
+
+
+def read_noise(raw: Any) -> NoiseModel:
+    """As `noise_choice.read`. Raises SpecError."""
+    try:
+        return noise_choice.read(raw)
+    except ValueError as error:
+        raise SpecError("noise", str(error)) from error
 
 
 def _whole(name: str, key: str, value: Any, low: int, high: int, why: str = "") -> None:

@@ -13,13 +13,14 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from audits.domain.explain.circuit import Ablation, gate_cases
 from audits.domain.robustness.shot_gradients import quantum_core, shot_gradient
 from federation.domain.data.dataset import LoadReport, SiteData
-from federation.domain.learning.config import LocalConfig
+from federation.domain.learning.config import DPConfig, LocalConfig
 from federation.domain.learning.local import train_local
 from federation.domain.messages import digest
 from federation.domain.models.registry import build, default_specs
 from federation.domain.models.specs import ModelChoice, check, chosen_specs
 from federation.domain.quantum.circuits import ANGLES, EMBEDDINGS, gates_of
 from federation.domain.quantum.device_work import programs_of
+from federation.domain.quantum.noise_choice import PRESETS, recorded
 from federation.domain.quantum.spec import SpecError, circuit_of, short, start_of
 from federation.presentation.circuits import circuit_chart
 from federation.presentation.facts import consent_words, count_parameters, model_facts
@@ -186,6 +187,7 @@ def test_the_ablation_is_the_model_without_entangling_gates():
     assert [facts.label for facts in model_facts(config)] == ["Quantum model", "Ablation without entanglement"]
 
 
+NOISE = recorded(PRESETS["mild"])
 WHOLE = {"kind": "vqc_classifier", "inputs": 6, **CIRCUIT}
 IMAGES = {**default_specs("segmentation", 1)[0], "layers": 2}
 
@@ -206,6 +208,11 @@ IMAGES = {**default_specs("segmentation", 1)[0], "layers": 2}
         ({**WHOLE, "embedding": "amplitude", "reupload": True}, "reupload", "expected amplitudes to be loaded once"),
         ({**WHOLE, "embedding": "amplitude", "qubits": 7}, "qubits", "at most 6 qubits with amplitudes"),
         ({**IMAGES, "embedding": "amplitude"}, "embedding", "expected an embedding of angles, RX, RY, RZ"),
+        ({**WHOLE, "noise": {"preset": "mild"}}, "noise", "as it is recorded, with every rate and its digest"),
+        ({**WHOLE, "noise": {**NOISE, "sha256": "0" * 64}}, "noise", "expected the digest of these rates"),
+        ({**WHOLE, "noise": NOISE, "embedding": "amplitude"}, "noise", "a tree of gates"),
+        ({**WHOLE, "noise": NOISE, "qubits": 7}, "qubits", "at most 6 qubits in training under noise"),
+        ({**IMAGES, "noise": NOISE}, "noise", "the positions of an image are too many"),
         ({**WHOLE, "shots": 10}, "", r"unexpected \['shots'\]"),
         ({"kind": "mlp_classifier", "inputs": 6, "hidden": 3, "outputs": 4, "ansatz": "strong"}, "", "unexpected"),
         ({"kind": "hybrid_unet", "inputs": 2, "channels": [8, 16, 24], **CIRCUIT, "ansatz": "strong"}, "", "missing"),
@@ -228,6 +235,25 @@ def test_a_choice_that_is_none_is_refused(choice, field):
     with pytest.raises(SpecError, match="expected") as caught:
         chosen_specs("classification", 6, None, ModelChoice.from_dict(choice))
     assert caught.value.field == field
+
+
+@pytest.mark.parametrize("dp", [None, DPConfig(0.01, 1.0, 1e-3)])
+def test_noise_changes_what_is_learnt_and_not_how_it_is_used(dp):
+    specs = [
+        chosen_specs("classification", 6, None, ModelChoice(noise={"preset": name} if name else None))[0]
+        for name in ("", "mild", "strong")
+    ]
+    data, config = patients("classification", (6,)), LocalConfig(1, 3, 0.05, dp=dp)
+    learnt = []
+    for spec in specs:
+        model = build(spec, seed=1)
+        first = model(torch.from_numpy(data.x))
+        train_local(model, data, config, seed=0)
+        learnt.append(first.detach())
+        learnt.append(model.bottleneck.circuit.weights.detach())
+    assert torch.equal(learnt[0], learnt[2]) and torch.equal(learnt[0], learnt[4])
+    near, far = (learnt[n] - learnt[1] for n in (3, 5))
+    assert near.norm() > 0 and far.norm() > 0
 
 
 def test_the_sites_read_how_the_circuit_is_built():
