@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from benchmarks.frame import Measure, progress
 
-PARTS = ("simulation", "round", "infer")
+PARTS = ("simulation", "noise", "round", "infer")
 
 
 def measure(*, quick: bool, only: Sequence[str] = ()) -> Iterator[Measure]:

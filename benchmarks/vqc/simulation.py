@@ -57,11 +57,11 @@ def _case(case: Case, runs: int, quick: bool) -> Iterator[Measure]:
     source = torch.Generator().manual_seed(1)
     inputs = torch.randn(case.batch, case.qubits, generator=source, dtype=torch.float64)
     weights = 6.28 * torch.rand(LAYERS, case.qubits, 3, generator=source, dtype=torch.float64)
-    steps = {kind: _step(_ours(case), inputs.to(kind), weights.to(kind)) for kind in SMALL}
-    peer = _step(_pennylane(case, "default.qubit", "backprop"), inputs, weights)
-    errors = {kind: _difference(step(), peer()) for kind, step in steps.items()}
-    ours = [lambda step=step: _milliseconds(step, PASSES) for step in steps.values()]
-    *mine, theirs = alternate(*ours, lambda: _milliseconds(peer, 1), runs=runs)
+    steps = {kind: step_of(_ours(case), inputs.to(kind), weights.to(kind)) for kind in SMALL}
+    peer = step_of(_pennylane(case, "default.qubit", "backprop"), inputs, weights)
+    errors = {kind: difference(step(), peer()) for kind, step in steps.items()}
+    ours = [lambda step=step: milliseconds(step, PASSES) for step in steps.values()]
+    *mine, theirs = alternate(*ours, lambda: milliseconds(peer, 1), runs=runs)
     beside = "" if quick else _lightning(case, inputs, weights)
     for kind, figures in zip(steps, mine, strict=True):
         note = (
@@ -96,7 +96,7 @@ def _pennylane(case: Case, device: str, method: str) -> Callable[[Tensor, Tensor
     return run
 
 
-def _step(run: Callable[[Tensor, Tensor], Tensor], inputs: Tensor, weights: Tensor) -> Callable[[], tuple[Tensor, ...]]:
+def step_of(run: Callable[[Tensor, Tensor], Tensor], inputs: Tensor, weights: Tensor) -> Callable[[], tuple[Tensor, ...]]:
     """One pass: values, and the gradients of their mean square by both."""
     inputs, weights = inputs.clone().requires_grad_(), weights.clone().requires_grad_()
 
@@ -107,11 +107,11 @@ def _step(run: Callable[[Tensor, Tensor], Tensor], inputs: Tensor, weights: Tens
     return step
 
 
-def _difference(one: tuple[Tensor, ...], two: tuple[Tensor, ...]) -> float:
+def difference(one: tuple[Tensor, ...], two: tuple[Tensor, ...]) -> float:
     return max(float((a.double() - b.double()).abs().max()) for a, b in zip(one, two, strict=True))
 
 
-def _milliseconds(step: Callable[[], object], passes: int) -> float:
+def milliseconds(step: Callable[[], object], passes: int) -> float:
     begin = time.perf_counter()
     for _ in range(passes):
         step()
@@ -122,5 +122,5 @@ def _lightning(case: Case, inputs: Tensor, weights: Tensor) -> str:
     """The other simulator of PennyLane on the same samples: once, because it takes seconds."""
     if case.batch > 256:
         return ""
-    step = _step(_pennylane(case, "lightning.qubit", "adjoint"), inputs, weights)
-    return f"; lightning.qubit adjoint {_milliseconds(step, 1):.0f} ms (one run)"
+    step = step_of(_pennylane(case, "lightning.qubit", "adjoint"), inputs, weights)
+    return f"; lightning.qubit adjoint {milliseconds(step, 1):.0f} ms (one run)"

@@ -67,16 +67,11 @@ def assert_finished_once(platform: Platform, run: str) -> None:
     assert verified["ok"], verified["problems"]
 
 
-def test_kill_9_of_a_sites_worker_in_the_middle_of_a_round(platform):
+def test_kill_9_of_a_sites_worker_in_the_middle_of_a_round_and_again_in_the_audit(platform):
+    """In the audit what concludes its checks dies, too; it goes on, and each check is there once."""
+    administrator = platform.client("administrator")
     run = started_run(platform, "site killed")
     os.kill(platform.pid("site-phantom-2"), signal.SIGKILL)
-    assert_finished_once(platform, run)
-
-
-def test_kill_9_in_the_middle_of_an_audit(platform):
-    """A site's worker and what conclude its checks die; the audit goes on, and each check is there once."""
-    administrator = platform.client("administrator")
-    run = started_run(platform, "audited")
     assert_finished_once(platform, run)
     version = wait(
         lambda: next((v for v in administrator.get("/versions", run=run)["results"]), None), what="version", seconds=60
@@ -87,6 +82,7 @@ def test_kill_9_in_the_middle_of_an_audit(platform):
         return administrator.get(f"/audits/{found[0]['id']}") if found else {}
 
     wait(lambda: audit().get("checks"), what="the first concluded check", seconds=120)
+    assert audit()["state"] == "running"
     os.kill(platform.pid("site-phantom-1"), signal.SIGKILL)
     for program in ("coordinator", "inbox"):
         os.killpg(platform.pid(program), signal.SIGKILL)

@@ -1737,6 +1737,7 @@ class ModelInput(TypedDict):
     embedding: NotRequired["EmbeddingEnum"]
     reupload: NotRequired[bool]
     start: NotRequired["StartEnum"]
+    noise: NotRequired[Any]
 
 
 class ModelOutput(TypedDict):
