@@ -96,7 +96,9 @@ def _pennylane(case: Case, device: str, method: str) -> Callable[[Tensor, Tensor
     return run
 
 
-def step_of(run: Callable[[Tensor, Tensor], Tensor], inputs: Tensor, weights: Tensor) -> Callable[[], tuple[Tensor, ...]]:
+def step_of(
+    run: Callable[[Tensor, Tensor], Tensor], inputs: Tensor, weights: Tensor
+) -> Callable[[], tuple[Tensor, ...]]:
     """One pass: values, and the gradients of their mean square by both."""
     inputs, weights = inputs.clone().requires_grad_(), weights.clone().requires_grad_()
 
