@@ -8,7 +8,7 @@ from django import forms
 from django.utils.translation import gettext as _
 
 from federation.domain.fairness_config import SOLVERS, TARGETS, WHY_NOT_PRIVATE
-from federation.domain.learning.defaults import default_config
+from federation.domain.learning.defaults import default_config, default_rounds
 from federation.domain.secure.aggregation import MIN_SITES
 from federation.domain.strategies.base import Pull
 from federation.domain.strategies.registry import RULES
@@ -25,7 +25,7 @@ class RunForm(forms.Form):
 
     name = forms.CharField(max_length=120, label="Name", help_text="How people will call this run.")
     rounds = forms.IntegerField(
-        min_value=1, max_value=200, initial=5, label="Rounds",
+        min_value=1, max_value=200, label="Rounds",
         help_text="In each round every site trains on its own data, and the updates are averaged.",
     )  # fmt: skip
     seed = forms.IntegerField(
@@ -147,6 +147,7 @@ class RunForm(forms.Form):
         self._offer_versions(versions)
         self.fields["messages"].initial = MASKED if sites >= MIN_SITES else SEALED
         self.recommended = default_config(task, side)  # type: ignore[arg-type]
+        self.fields["rounds"].initial = default_rounds(task, side)  # type: ignore[arg-type]
         self.fields["seed"].initial = secrets.randbelow(10_000)
         self._add_options()
         if self.recommended.dp is None:

@@ -42,6 +42,7 @@ def test_the_form_gives_the_options_of_the_chosen_rule_alone():
 
 def test_the_form_without_choices_is_plain_averaging_of_all_sites():
     form = RunForm(FORM, task="segmentation")
+    assert (form["rounds"].initial, RunForm(task="segmentation", side=64)["rounds"].initial) == (5, 160)
     assert form.is_valid() and {"fedavg", None} == {form.proposal()[k] for k in ("strategy", "strategy_options")}
     assert form.proposal()["participation"] is None
 

@@ -56,6 +56,14 @@ def default_config(task: Task, side: int | None = None) -> LocalConfig:
     return private_config(task)
 
 
+def default_rounds(task: Task, side: int | None = None) -> int:
+    """Recommended rounds of a new run: those after which its kind of model was measured (docs/design/quantum-models.md).
+
+    Parameters as in `default_config`.
+    """
+    return 160 if task == "segmentation" and side is not None and side >= MEASURED_SIDE else 5
+
+
 def private_config(task: Task) -> LocalConfig:
     """Recommended local training for one round with patient-level differential privacy.
 

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from federation.domain.learning.config import DPConfig, LocalConfig
-from federation.domain.learning.defaults import default_config, private_config
+from federation.domain.learning.defaults import default_config, default_rounds, private_config
 
 PLAIN: dict[str, Any] = {"epochs": 2, "batch_size": 8, "learning_rate": 0.01, "dp": None}
 PRIVATE: dict[str, Any] = {**PLAIN, "dp": {"noise_multiplier": 1.5, "max_grad_norm": 0.5, "delta": 1e-5}}
@@ -59,6 +59,11 @@ def test_there_are_defaults_for_both_tasks_and_no_other():
     assert private_config("segmentation").dp is not None
     with pytest.raises(ValueError, match="regression"):
         default_config("regression")  # type: ignore[arg-type]
+
+
+def test_outlines_of_real_images_start_with_the_rounds_they_were_measured_with():
+    assert (default_rounds("segmentation", 64), default_rounds("segmentation", 32)) == (160, 5)
+    assert default_rounds("segmentation") == default_rounds("classification", 64) == 5
 
 
 def test_what_format_1_did_not_know_cannot_be_written_in_it():
