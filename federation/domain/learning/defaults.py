@@ -57,7 +57,7 @@ def default_config(task: Task, side: int | None = None) -> LocalConfig:
 
 
 def default_rounds(task: Task, side: int | None = None) -> int:
-    """Recommended rounds of a new run: those after which its kind of model was measured (docs/design/quantum-models.md).
+    """Recommended rounds of a new run: those after which its kind was measured (docs/design/quantum-models.md).
 
     Parameters as in `default_config`.
     """
