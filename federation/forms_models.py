@@ -5,6 +5,7 @@ from typing import Any
 
 from django import forms
 from django.http import QueryDict
+from django.utils.translation import gettext as _
 
 from federation.domain.models.specs import DEFAULT_LAYERS, DEFAULT_QUBITS, UNET_QUBITS, ModelChoice, chosen_specs
 from federation.domain.quantum.circuits import MAX_LAYERS, MAX_QUBITS
@@ -93,9 +94,8 @@ class ModelForm(forms.Form):
             try:
                 self.specs()
             except SpecError as error:
-                words = str(error).rpartition(": expected ")
-                said = f"Expected {words[2]}." if words[1] else f"{str(error)[:1].upper()}{str(error)[1:]}."
-                self.add_error(error.field if error.field in self.fields else None, said)
+                said = _(error.message) % error.values
+                self.add_error(error.field if error.field in self.fields else None, f"{said[0].upper()}{said[1:]}.")
         return cleaned
 
     @property

@@ -80,7 +80,7 @@ def marked() -> dict[str, str]:
                 found.setdefault(key, name)
     for look in STATES.values():
         found.setdefault(look.label, "core/tones.py")
-    for words, where in (*_in_forms(), *_in_choices(), *_in_words()):
+    for words, where in (*_in_forms(), *_in_choices(), *_in_words(), *_in_specs()):
         found.setdefault(words, where)
     return found
 
@@ -130,6 +130,17 @@ def _in_words() -> Iterator[tuple[str, str]]:
     rules = (rule.words for rule in RULES.values())
     for words in (*rules, *TARGETS.values(), *SOLVERS.values(), WHY_NOT_PRIVATE, *circuits, *ORIGINS.values()):
         yield words, "_in_words"
+
+
+def _in_specs() -> Iterator[tuple[str, str]]:
+    """Why a model cannot be built: the messages of `SpecError`, which pages translate."""
+    for name in ("federation/domain/quantum/spec.py", "federation/domain/models/specs.py"):
+        nodes = list(ast.walk(ast.parse((ROOT / name).read_text(encoding="utf-8"))))
+        pieces = {id(piece) for node in nodes if isinstance(node, ast.JoinedStr) for piece in node.values}
+        for node in nodes:
+            words = node.value if isinstance(node, ast.Constant) and id(node) not in pieces else None
+            if isinstance(words, str) and words.startswith("expected "):
+                yield words, name
 
 
 def may_be_said() -> dict[str, str]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
+from django.http import QueryDict
 from django.test import Client
 from django.urls import reverse
+from django.utils import translation
 
 from federation.domain.models.registry import build, default_specs
 from federation.domain.models.specs import ModelChoice, chosen_specs
@@ -126,6 +128,13 @@ def test_a_choice_that_cannot_be_stands_beside_its_field(world, chosen, field, w
     assert list(response.context["model_form"].errors) == [field]
     assert words in response.context["model_form"].errors[field][0]
     assert "No model can be built of these choices" in response.content.decode()
+
+
+def test_it_is_said_in_german():
+    with translation.override("de"):
+        form = ModelForm(QueryDict("model-start=identity"), task="classification", shape=[13])
+        (said,) = form.errors["start"]
+    assert said.startswith("Erwartet wird bei Schichten der Art strong") and "nur gespiegelte Schichten" in said
 
 
 @pytest.mark.parametrize(

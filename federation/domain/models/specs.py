@@ -18,10 +18,12 @@ from federation.domain.quantum.spec import (
     MIN_QUBITS,
     OPTIONS,
     REQUIRED,
+    TRUTH,
     SpecError,
     check_circuit,
     circuit_of,
     read_noise,
+    require_whole,
     short,
 )
 
@@ -112,7 +114,10 @@ class ModelChoice:
 
     def __post_init__(self) -> None:
         if self.compared not in COMPARED:
-            raise SpecError("compared", f"expected compared to be one of {', '.join(COMPARED)}, got {self.compared!r}")
+            raise SpecError(
+                "compared", "expected compared to be one of %(known)s, got %(got)s", known=", ".join(COMPARED),
+                got=repr(self.compared),
+            )  # fmt: skip
         if self.compared == NO_ENTANGLEMENT and self.entangling is False:
             raise SpecError(
                 "entangling", "expected a model with entangling gates beside the same without them, got one without"
@@ -122,10 +127,13 @@ class ModelChoice:
     def from_dict(cls, raw: Mapping[str, Any] | None) -> ModelChoice:
         """Read a choice. Raises SpecError on anything that is no part of one."""
         if not isinstance(raw or {}, Mapping):
-            raise SpecError("", f"expected the choice of a model as names and values, got {raw!r}")
+            raise SpecError("", "expected the choice of a model as names and values, got %(got)s", got=repr(raw))
         known = tuple(cls.__dataclass_fields__)
         if unknown := sorted(set(raw or {}) - set(known)):
-            raise SpecError("", f"expected of a model some of {', '.join(known)}, got {', '.join(map(str, unknown))}")
+            raise SpecError(
+                "", "expected of a model some of %(known)s, got %(got)s", known=", ".join(known),
+                got=", ".join(map(str, unknown)),
+            )  # fmt: skip
         return cls(**{name: value for name, value in (raw or {}).items() if value is not None})
 
     @property
@@ -233,15 +241,19 @@ def check(spec: Mapping[str, Any]) -> str:
     """The name of what builds the spec's network. Raises SpecError for a spec that is not understood."""
     name = spec.get("kind")
     if not isinstance(name, str) or name not in _KINDS:
-        raise SpecError("kind", f"expected a model kind among {', '.join(sorted(_KINDS))}, got {name!r}")
+        raise SpecError(
+            "kind", "expected a model kind among %(known)s, got %(got)s", known=", ".join(sorted(_KINDS)),
+            got=repr(name),
+        )  # fmt: skip
     kind, maker = _KINDS[name], name
     if name == "hybrid_unet" and set(spec) == {"kind", *_STORED_HYBRID.keys}:
         kind, maker = _STORED_HYBRID, _POOLED_HYBRID
     expected, got = {"kind", *kind.keys}, set(spec)
     if expected - got or got - expected - set(kind.options):
         raise SpecError(
-            "", f"expected the keys {sorted(expected)} for a {name}; missing {sorted(expected - got)}, "
-            f"unexpected {sorted(got - expected - set(kind.options))}"
+            "", "expected the keys %(known)s for a %(kind)s; missing %(missing)s, unexpected %(unexpected)s",
+            known=sorted(expected), kind=name, missing=sorted(expected - got),
+            unexpected=sorted(got - expected - set(kind.options)),
         )  # fmt: skip
     for key in kind.keys:
         if key not in REQUIRED:
@@ -256,18 +268,17 @@ def _check_value(name: str, key: str, value: Any, levels: tuple[int, int]) -> No
         return  # the spec of another model, which is checked when it is built
     if key == "standardise":
         if not isinstance(value, bool):
-            raise SpecError(key, f"{name}: expected {key} to be true or false, got {value!r}")
+            raise SpecError(key, TRUTH, model=name, key=key, got=repr(value))
     elif key == "channels":
         fits = isinstance(value, list | tuple) and levels[0] <= len(value) <= levels[1]
         if not fits or not all(isinstance(c, int) and 4 <= c <= 512 and c % 4 == 0 for c in value):
             few = "three" if levels == (3, 3) else f"{levels[0]} to {levels[1]}"
             raise SpecError(
-                key, f"{name}: expected {few} channel counts divisible by 4, from 4 to 512, got {value!r}"
+                key, "expected %(few)s channel counts divisible by 4, from 4 to 512, got %(got)s", model=name, few=few,
+                got=repr(value),
             )  # fmt: skip
     elif key == "views":
         if isinstance(value, bool) or value not in (1, 2, 4):
-            raise SpecError(key, f"{name}: expected views to be 1, 2 or 4, got {value!r}")
+            raise SpecError(key, "expected views to be 1, 2 or 4, got %(got)s", model=name, got=repr(value))
     else:
-        low, high = _INTEGER_RANGES[key]
-        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-            raise SpecError(key, f"{name}: expected {key} to be an integer from {low} to {high}, got {value!r}")
+        require_whole(name, key, value, *_INTEGER_RANGES[key])

@@ -20,17 +20,28 @@ MOST_AMPLITUDE_QUBITS = 6  # 64 amplitudes, each a row of the linear map before 
 MOST_NOISY_QUBITS = 6  # 4^6 numbers for each input and each gate of a step
 SMALL, IDENTITY = "small", "identity"
 STARTS = (SMALL, IDENTITY)
+TRUTH = "expected %(key)s to be true or false, got %(got)s"
+WHOLE = "expected %(key)s to be an integer from %(low)s to %(high)s, got %(got)s"
+TOO_MANY_QUBITS = (
+    "expected %(key)s to be an integer from %(low)s to %(high)s, got %(got)s: each more doubles the memory of every "
+    "sample"
+)
 
 
 class SpecError(ValueError):
-    """A spec, or a choice of one, that cannot be built; `field` is the key that is to be changed, empty for the whole.
+    """A spec, or a choice of one, that cannot be built.
 
-    The message says what was expected and what came.
+    Attributes
+    ----------
+    field : str
+        The key that is to be changed, empty for the whole.
+    message : str
+        What was expected and what came, with ``%(name)s`` for each of `values`: pages say it in their language.
     """
 
-    def __init__(self, field: str, message: str) -> None:
-        self.field = field
-        super().__init__(message)
+    def __init__(self, field: str, message: str, *, model: str = "", **values: object) -> None:
+        self.field, self.message, self.values = field, message, values
+        super().__init__((f"{model}: " if model else "") + message % values)
 
 
 def is_quantum(spec: Mapping[str, Any]) -> bool:
@@ -79,14 +90,19 @@ def check_circuit(name: str, spec: Mapping[str, Any], *, once: bool) -> None:
         Does its circuit run once for each input? Else at each position of an image, where it can neither load
         amplitudes nor be trained under noise.
     """
-    _whole(name, "qubits", spec["qubits"], MIN_QUBITS, MAX_QUBITS, ": each more doubles the memory of every sample")
-    _whole(name, "layers", spec["layers"], 1, MAX_LAYERS)
+    qubits = spec["qubits"]
+    too_many = isinstance(qubits, int) and qubits > MAX_QUBITS
+    require_whole(name, "qubits", qubits, MIN_QUBITS, MAX_QUBITS, TOO_MANY_QUBITS if too_many else WHOLE)
+    require_whole(name, "layers", spec["layers"], 1, MAX_LAYERS)
     for key in ("entangling", "reupload"):
         if not isinstance(spec.get(key, True), bool):
-            raise SpecError(key, f"{name}: expected {key} to be true or false, got {spec[key]!r}")
+            raise SpecError(key, TRUTH, model=name, key=key, got=repr(spec[key]))
     for key, known in (("ansatz", tuple(ANGLES)), ("embedding", EMBEDDINGS), ("start", STARTS)):
         if key in spec and spec[key] not in known:
-            raise SpecError(key, f"{name}: expected {key} to be one of {', '.join(known)}, got {spec[key]!r}")
+            raise SpecError(
+                key, "expected %(key)s to be one of %(known)s, got %(got)s", model=name, key=key,
+                known=", ".join(known), got=repr(spec[key]),
+            )  # fmt: skip
     _check_together(name, spec)
     if spec.get("embedding") == "amplitude":
         _check_amplitudes(name, spec, known=once)
@@ -98,52 +114,55 @@ def _check_together(name: str, spec: Mapping[str, Any]) -> None:
     """What one key asks of another."""
     if start_of(spec) == IDENTITY and spec.get("ansatz") != "mirrored":
         raise SpecError(
-            "start", f"{name}: expected the start small with {spec.get('ansatz', 'strong')} layers, got identity: only "
-            "mirrored layers undo one another"
+            "start", "expected the start small with %(ansatz)s layers, got identity: only mirrored layers undo one "
+            "another", model=name, ansatz=spec.get("ansatz", "strong"),
         )  # fmt: skip
     if start_of(spec) == IDENTITY and spec["layers"] < 2:
         raise SpecError(
-            "layers", f"{name}: expected two layers at least to start as the identity, got {spec['layers']}: the "
-            "second undoes the first"
+            "layers", "expected two layers at least to start as the identity, got %(got)s: the second undoes the first",
+            model=name, got=spec["layers"],
         )  # fmt: skip
 
 
 def _check_amplitudes(name: str, spec: Mapping[str, Any], *, known: bool) -> None:
     if not known:
         raise SpecError(
-            "embedding", f"{name}: expected an embedding of angles, {', '.join(EMBEDDINGS[:3])}, got amplitude: the "
-            "circuits at the positions of an image take one angle a qubit"
+            "embedding", "expected an embedding of angles, %(known)s, got amplitude: the circuits at the positions of "
+            "an image take one angle a qubit", model=name, known=", ".join(EMBEDDINGS[:3]),
         )  # fmt: skip
     if spec["qubits"] > MOST_AMPLITUDE_QUBITS:
         raise SpecError(
-            "qubits", f"{name}: expected at most {MOST_AMPLITUDE_QUBITS} qubits with amplitudes, of which there are "
-            f"2 to the power of their number, got {spec['qubits']}"
+            "qubits", "expected at most %(most)s qubits with amplitudes, of which there are 2 to the power of their "
+            "number, got %(got)s", model=name, most=MOST_AMPLITUDE_QUBITS, got=spec["qubits"],
         )  # fmt: skip
     if spec.get("reupload"):
         raise SpecError(
-            "reupload", f"{name}: expected amplitudes to be loaded once, got reupload: they are the first state, which "
-            "cannot be loaded again"
+            "reupload", "expected amplitudes to be loaded once, got reupload: they are the first state, which cannot "
+            "be loaded again", model=name,
         )  # fmt: skip
 
 
 def _check_noise(name: str, spec: Mapping[str, Any], *, known: bool) -> None:
     if not known:
         raise SpecError(
-            "noise", f"{name}: expected training without noise, got a noise model: the circuits at the positions of an "
-            "image are too many for it"
+            "noise", "expected training without noise, got a noise model: the circuits at the positions of an image "
+            "are too many for it", model=name,
         )  # fmt: skip
     if spec.get("embedding") == "amplitude":
         raise SpecError(
-            "noise", f"{name}: expected training without noise where amplitudes are loaded, got a noise model: on a "
-            "device these are loaded by a tree of gates that depends on the input"
+            "noise", "expected training without noise where amplitudes are loaded, got a noise model: on a device "
+            "these are loaded by a tree of gates that depends on the input", model=name,
         )  # fmt: skip
     if spec["qubits"] > MOST_NOISY_QUBITS:
         raise SpecError(
-            "qubits", f"{name}: expected at most {MOST_NOISY_QUBITS} qubits in training under noise, whose memory is 4 "
-            f"to the power of their number, got {spec['qubits']}"
+            "qubits", "expected at most %(most)s qubits in training under noise, whose memory is 4 to the power of "
+            "their number, got %(got)s", model=name, most=MOST_NOISY_QUBITS, got=spec["qubits"],
         )  # fmt: skip
     if noise_choice.recorded(read_noise(spec["noise"])) != spec["noise"]:
-        raise SpecError("noise", f"{name}: expected a noise model as it is recorded, with every rate and its digest")
+        raise SpecError(
+            "noise", "expected a noise model as it is recorded, with every rate and its digest, got another",
+            model=name,
+        )  # fmt: skip
 
 
 def read_noise(raw: Any) -> NoiseModel:
@@ -151,12 +170,10 @@ def read_noise(raw: Any) -> NoiseModel:
     try:
         return noise_choice.read(raw)
     except ValueError as error:
-        raise SpecError("noise", str(error)) from error
+        raise SpecError("noise", "%(said)s", said=str(error)) from error
 
 
-def _whole(name: str, key: str, value: Any, low: int, high: int, why: str = "") -> None:
-    """`why`: reason of the upper bound."""
-    whole = isinstance(value, int) and not isinstance(value, bool)
-    if not whole or not low <= value <= high:
-        said = why if whole and value > high else ""
-        raise SpecError(key, f"{name}: expected {key} to be an integer from {low} to {high}, got {value!r}{said}")
+def require_whole(name: str, key: str, value: Any, low: int, high: int, message: str = WHOLE) -> None:
+    """Raise SpecError, with the message, unless the value is an integer in the range."""
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+        raise SpecError(key, message, model=name, key=key, low=low, high=high, got=repr(value))
