@@ -9,7 +9,7 @@ class ModelsRegistryConfig(AppConfig):
         from models_registry import subscriptions  # noqa: F401 - a finished run becomes a version
         from models_registry.on_chain import approved_contents
         from models_registry.starting import Versions
-        from provenance.decisions import on_subject
+        from provenance.subjects import on_subject
 
         on_subject(approved_contents)
         finds_versions(Versions())

@@ -23,10 +23,11 @@ from provenance.chain.errors import ContractRefused, FeeCapReached, NonceConsume
 from provenance.chain.node import Inclusion, SignedTransaction
 from provenance.chain.registry import Registry
 from provenance.chain.signer import Signer
-from provenance.decisions import decisions_expire, decisions_ready, message_of, quorum, subjects
+from provenance.decisions import decisions_expire, decisions_ready, message_of, quorum
 from provenance.domain.decision import NOBODY, SubjectState
 from provenance.models_decisions import ChainDecision, ChainErrand, ChainSubject
 from provenance.officers import offices
+from provenance.subjects import subjects
 
 logger = logging.getLogger(__name__)
 

@@ -14,8 +14,8 @@ from audits.runtime.models import MonitorState
 from core.errors import Conflict
 from core.jobs import Effects
 from models_registry.models import Deployment
-from provenance.decisions import subject_state
 from provenance.domain.decision import SubjectState
+from provenance.subjects import subject_state
 
 STOPPED = (SubjectState.HALTED, SubjectState.REVOKED)
 

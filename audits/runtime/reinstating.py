@@ -18,8 +18,8 @@ from core import artefacts
 from core.errors import ApplicationError, Conflict, Forbidden
 from core.roles import Role
 from models_registry.models import Deployment, Evidence
-from provenance.decisions import subject_state
 from provenance.domain.decision import SubjectState
+from provenance.subjects import subject_state
 
 MOST_BYTES = 20 * 2**20
 MOST_NAME = 120

@@ -13,8 +13,8 @@ from django.utils.translation import gettext as _
 from core.errors import ApplicationError, Locked
 from models_registry.models import Deployment
 from models_registry.policies import CHAIN_MAX_AGE_S
-from provenance.decisions import SubjectView, subject_state
 from provenance.domain.decision import SubjectState
+from provenance.subjects import SubjectView, subject_state
 
 
 class ChainUnknown(ApplicationError):

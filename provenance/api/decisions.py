@@ -16,7 +16,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from core.errors import Forbidden, NotFound
-from provenance import decisions, officers
+from provenance import decisions, officers, subjects
 from provenance.api.serializers import (
     AddressInput,
     ChainDecisionOutput,
@@ -60,7 +60,7 @@ class DecisionList(DecidingApi, ListAPIView):
 
     def get_queryset(self):
         about = valid(DecisionsInput, self.request.query_params).get("object")
-        found = decisions.decisions_for(self.request.user).prefetch_related("signatures")
+        found = subjects.decisions_for(self.request.user).prefetch_related("signatures")
         return found.filter(object_id=about) if about else found
 
     @extend_schema(request=ProposeInput, responses={201: ChainDecisionOutput}, operation_id="ledger_decision_open")
@@ -85,7 +85,7 @@ class SubjectStanding(DecidingApi):
     def get(self, request: Request) -> Response:
         """Where an object stands on the chain, by the platform's mirror of it."""
         about = valid(SubjectInput, request.query_params)["object"]
-        found = decisions.subject_for(object_id=about, user=request.user)
+        found = subjects.subject_for(object_id=about, user=request.user)
         if found is None:
             raise NotFound(f"Nothing of yours was approved under {about[:80]!r}, so nothing can be decided on it.")
         return Response(SubjectOutput(found).data)
@@ -95,7 +95,7 @@ class DecisionDetail(DecidingApi):
     @extend_schema(responses=ChainDecisionOutput, operation_id="ledger_decision")
     def get(self, request: Request, id: UUID) -> Response:
         """One decision, with who has signed it and what became of it."""
-        return Response(ChainDecisionOutput(get_object_or_404(decisions.decisions_for(request.user), id=id)).data)
+        return Response(ChainDecisionOutput(get_object_or_404(subjects.decisions_for(request.user), id=id)).data)
 
 
 class DecisionTypedData(DecidingApi):
@@ -104,7 +104,7 @@ class DecisionTypedData(DecidingApi):
     @extend_schema(responses={200: dict}, operation_id="ledger_decision_typed_data")
     def get(self, request: Request, id: UUID) -> Response:
         """What to sign, for `python -m provenance.chain.officer sign`: EIP-712 typed data, and what it commits to."""
-        decision = get_object_or_404(decisions.decisions_for(request.user), id=id)
+        decision = get_object_or_404(subjects.decisions_for(request.user), id=id)
         headers = {"Content-Disposition": f'attachment; filename="decision-{decision.id}.json"'}
         return Response(decisions.decision_download(decision), headers=headers)
 
@@ -115,7 +115,7 @@ class DecisionSignatures(DecidingApi):
     @extend_schema(request=SignatureInput, responses={201: ChainDecisionOutput}, operation_id="ledger_decision_sign")
     def post(self, request: Request, id: UUID) -> Response:
         """Add your signature of a decision. With the last one needed, the anchor worker carries it to the chain."""
-        decision = get_object_or_404(decisions.decisions_for(request.user), id=id)
+        decision = get_object_or_404(subjects.decisions_for(request.user), id=id)
         signature = valid(SignatureInput, request.data)["signature"]
         decisions.decision_sign(decision=decision, signature=signature, actor=self.person(request))
         decision.refresh_from_db()

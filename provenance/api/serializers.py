@@ -5,7 +5,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from provenance import decisions
+from provenance import decisions, subjects
 from provenance.domain.decision import SubjectState, Verdict
 from provenance.exploring import Criteria
 from provenance.models_decisions import ChainDecision
@@ -236,7 +236,7 @@ class SubjectOutput(serializers.Serializer):
     proposer = serializers.CharField()
     content_digest = serializers.CharField()
 
-    def get_state(self, view: decisions.SubjectView) -> str:
+    def get_state(self, view: subjects.SubjectView) -> str:
         return SubjectState(view.state).name.lower()
 
 

@@ -7,7 +7,7 @@ import pytest
 from core.errors import Conflict
 from core.roles import Role
 from models_registry.on_chain import approved_contents
-from provenance import decisions
+from provenance import decisions, subjects
 from provenance.domain.decision import Verdict
 from tests.factories.chain import chain_state, key_of, register
 from tests.factories.people import make_user
@@ -44,11 +44,11 @@ def test_an_administrator_of_another_hospital_proposes_nothing_here(world, deplo
     proposal = {"object_id": str(deployment.id), "verdict": Verdict.PROPOSE, "rationale": "Ready."}
     for number, user in enumerate((local, world.people.administrator), 700):
         register(user, key_of(number))
-    with pytest.raises(decisions.NoSuchSubject):
+    with pytest.raises(subjects.NoSuchSubject):
         decisions.decision_propose(**proposal, actor=local)
     with pytest.raises(Conflict, match="approved content"):
         decisions.decision_propose(**proposal, actor=world.people.administrator, content_digest="cd" * 32)
     made = decisions.decision_propose(**proposal, actor=world.people.administrator)
     assert made.content_digest == deployment.approval.content_digest
-    assert list(decisions.decisions_for(world.people.officer_north)) == [made]
-    assert not decisions.decisions_for(local).exists()
+    assert list(subjects.decisions_for(world.people.officer_north)) == [made]
+    assert not subjects.decisions_for(local).exists()

@@ -12,7 +12,7 @@ from django.db import connection
 
 from accounts.models import Institution
 from core.grants import ALWAYS
-from provenance import checkpoints, decisions, sequencing
+from provenance import checkpoints, sequencing, subjects
 from provenance.domain.tiles import Frontier
 from provenance.models import Checkpoint
 
@@ -40,7 +40,7 @@ def approved_objects(monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple[tuple[s
             if name in known and (user.sees_all or mine & set(known[name][0]))
         }
 
-    monkeypatch.setattr(decisions, "_RESOLVERS", [resolve])
+    monkeypatch.setattr(subjects, "_RESOLVERS", [resolve])
     return known
 
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from accounts.models import Membership, User
 from core.errors import ApplicationError, Conflict, Forbidden
 from core.roles import Role
-from provenance import decisions, officers
+from provenance import decisions, officers, subjects
 from provenance.domain.decision import (
     LEADS,
     Message,
@@ -312,10 +312,10 @@ def test_what_expired_or_failed_binds_nobody(people, approved_objects):
     for state in ("expired", "failed"):
         wrong = opened(people, content_digest=None)
         ChainDecision.objects.filter(id=wrong.id).update(state=state)
-        assert decisions.subject_state(object_id="dep-1") is None
+        assert subjects.subject_state(object_id="dep-1") is None
         approved_objects["dep-1"] = (approved_objects["dep-1"][0], state[:2].encode().hex() * 16)
     right = opened(people, content_digest=None)
-    assert right.content_digest == approved_objects["dep-1"][1] and decisions.subjects() == {"dep-1": right.subject}
+    assert right.content_digest == approved_objects["dep-1"][1] and subjects.subjects() == {"dep-1": right.subject}
 
 
 def test_the_digest_is_the_approvals_and_not_the_callers(people):
@@ -326,7 +326,7 @@ def test_the_digest_is_the_approvals_and_not_the_callers(people):
 
 @pytest.mark.parametrize("name", ["dep-7", "", "\u0000", "x" * 200])
 def test_nothing_is_proposed_on_what_nobody_approved(people, name):
-    with pytest.raises(decisions.NoSuchSubject):
+    with pytest.raises(subjects.NoSuchSubject):
         opened(people, object_id=name)
 
 
@@ -340,7 +340,7 @@ def local_administrator(people, institution, number):
 def test_a_hospital_that_takes_part_in_nothing_decides_nothing(people, api):
     local = local_administrator(people, people.outsider.institution, 200)
     register(people.outsider, people.keys[people.outsider.id])
-    with pytest.raises(decisions.NoSuchSubject):
+    with pytest.raises(subjects.NoSuchSubject):
         opened(people, actor=local, object_id="dep-north")
     made = opened(people, object_id="dep-north")
     path = f"decisions/{made.id}"
@@ -350,7 +350,7 @@ def test_a_hospital_that_takes_part_in_nothing_decides_nothing(people, api):
         assert api(user, "GET", "subjects?object=dep-north").status_code == 404
         assert api(user, "GET", path).status_code == api(user, "GET", f"{path}/typed-data").status_code == 404
         assert api(user, "POST", f"{path}/signatures", {"signature": "0x" + "00" * 65}).status_code == 404
-        with pytest.raises(decisions.NoSuchSubject):
+        with pytest.raises(subjects.NoSuchSubject):
             sign(people, made, user)
     for user in (people.administrator, people.officer_north):
         assert len(api(user, "GET", "decisions").json()["results"]) == 1

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from provenance import decisions, officers
+from provenance import decisions, officers, subjects
 from provenance.chain.errors import NodeUnavailable
 from provenance.domain.decision import SubjectState, Verdict
 from provenance.models_decisions import ChainDecision, ChainErrand, ChainSubject, DecisionSignature
@@ -76,12 +76,12 @@ def test_a_model_is_proposed_approved_halted_by_one_and_resumed_by_two(world, pe
     assert proposal.state == "final" and proposal.tx_hash and proposal.block_number
     approval = decide(Verdict.APPROVE)
     assert on_chain(world, approval).state is SubjectState.APPROVED
-    view = decisions.subject_state(object_id="dep-1")
+    view = subjects.subject_state(object_id="dep-1")
     assert (view.state, view.nonce, view.proposer) == (SubjectState.APPROVED, 2, proposal.proposer)
     halt = decide(Verdict.HALT, people.officer_south)
-    assert halt.state == "final" and decisions.subject_state(object_id="dep-1").state is SubjectState.HALTED
+    assert halt.state == "final" and subjects.subject_state(object_id="dep-1").state is SubjectState.HALTED
     decide(Verdict.RESUME)
-    assert decisions.subject_state(object_id="dep-1").state is SubjectState.APPROVED
+    assert subjects.subject_state(object_id="dep-1").state is SubjectState.APPROVED
     decide(Verdict.REVOKE)
     assert on_chain(world, halt).state is SubjectState.REVOKED
     assert ChainErrand.objects.exclude(state="final").count() == 0
@@ -97,7 +97,7 @@ def test_the_mirror_shows_what_somebody_else_carried(world, people, decide):
     values = list(decisions.typed_data(halt)["message"].values())
     world.registry.execute(world.signer, "decide", values, [signature])
     world.relayer.mirror()
-    assert decisions.subject_state(object_id="dep-1").state is SubjectState.HALTED
+    assert subjects.subject_state(object_id="dep-1").state is SubjectState.HALTED
     halt.refresh_from_db()
     waiting.refresh_from_db()
     assert (halt.state, waiting.state) == ("failed", "failed") and "recorded first" in waiting.error
@@ -201,7 +201,7 @@ def test_what_expired_does_not_stand_in_the_way_of_what_follows(world, decide):
     assert second.state == "final" and second.subject != first.subject
     row = ChainSubject.objects.get()
     assert (row.subject, row.state) == (second.subject, SubjectState.PROPOSED)
-    assert decisions.subject_state(object_id="dep-1").state is SubjectState.PROPOSED
+    assert subjects.subject_state(object_id="dep-1").state is SubjectState.PROPOSED
 
 
 def test_a_signature_put_into_the_database_by_force_convinces_no_contract(world, people, decide):
@@ -233,8 +233,8 @@ def test_an_approval_counts_once_it_is_final_but_a_halt_at_once(world, decide, m
 
     monkeypatch.setattr(chain, "subject", lagging)
     world.relayer.mirror()
-    assert decisions.subject_state(object_id="dep-1").state is SubjectState.PROPOSED
-    assert decisions.subject_state(object_id="dep-1").nonce == behind.nonce == 2
+    assert subjects.subject_state(object_id="dep-1").state is SubjectState.PROPOSED
+    assert subjects.subject_state(object_id="dep-1").nonce == behind.nonce == 2
 
 
 def test_the_relayer_is_quiet_when_there_is_nothing_to_do(world):

@@ -5,7 +5,7 @@ import hashlib
 import pytest
 from django.conf import settings as django_settings
 
-from provenance import decisions
+from provenance import decisions, subjects
 from provenance.anchoring import Anchorer
 from provenance.chain.signer import LocalSigner
 from provenance.domain.decision import SubjectState, Verdict
@@ -79,7 +79,7 @@ def test_anchors_and_decisions_take_turns_through_a_reorganisation(worker, anvil
     errand = ChainErrand.objects.get(decision=proposal)
     assert len(errand.attempts) == 1 and proposal.tx_hash == "0x" + errand.attempts[0]["tx_hash"]
     worker.relays[0].mirror()
-    assert decisions.subject_state(object_id="dep-1").state is SubjectState.PROPOSED
+    assert subjects.subject_state(object_id="dep-1").state is SubjectState.PROPOSED
     used = sorted(
         [*Anchor.objects.values_list("nonce", flat=True), *ChainErrand.objects.values_list("nonce", flat=True)]
     )
