@@ -33,7 +33,7 @@ MATRIX: dict[str, frozenset[Role]] = {
     "federation.manage": frozenset({Role.ADMINISTRATOR}),
     "run.start": frozenset({Role.ADMINISTRATOR}),
     "run.control": frozenset({Role.ADMINISTRATOR}),  # pause, resume, abort
-    "site.kit": frozenset({Role.SITE_OPERATOR}),  # the kit of NVIDIA FLARE, of the own site
+    "site.kit": frozenset({Role.SITE_OPERATOR}),  # to take an invitation to a federation, with the keys of the own site
     "consent.give": frozenset({Role.SITE_OPERATOR}),  # to a quantum device
     "consent.sign": frozenset({Role.SITE_OPERATOR, Role.ETHICS_OFFICER}),  # to a run: one of each, of the own site
     "retrain.decide": frozenset({Role.ADMINISTRATOR, Role.ETHICS_OFFICER}),

@@ -34,7 +34,7 @@ done
 keep database_url "postgresql://qfl_app:$(cat "${folder}/postgres_app_password")@postgres:5432/qfl"
 keep database_owner_url "postgresql://qfl_owner:$(cat "${folder}/postgres_owner_password")@postgres:5432/qfl"
 keep redis_url "redis://qfl:$(cat "${folder}/redis_password")@redis:6379/0"
-# Sites are added by provisioning: each its own user, its own keys (~site.<code>.*).
+# Sites are added by provisioning: each its own user, its own keys (~site.<channel>.*).
 keep redis_acl "user default off
 user qfl on #$(digest "$(cat "${folder}/redis_password")") ~* &* +@all
 user health on nopass resetkeys resetchannels -@all +ping

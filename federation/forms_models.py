@@ -83,10 +83,11 @@ class ModelForm(forms.Form):
         super().__init__(data, prefix="model")
         self.task, self.shape = task, shape
         self.fields["qubits"].initial = UNET_QUBITS if task == "segmentation" else DEFAULT_QUBITS
+        if task == "segmentation" or (shape is not None and len(shape) > 1):
+            del self.fields["noise"]  # no circuit of theirs can be ordered on a device
         if task == "segmentation":
             offered = self.fields["embedding"].choices  # type: ignore[attr-defined]
             self.fields["embedding"].choices = [row for row in offered if row[0] != "amplitude"]  # type: ignore[attr-defined]
-            del self.fields["noise"]
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}

@@ -66,7 +66,7 @@ def status_answered(payload: dict) -> jobs.Effects | None:
 
 def rehearsal_start(*, federation: Federation, loss: float, error: float, actor: User) -> QkdRehearsal:
     """Run the simulated link under a growing eavesdropper. One at a time for a federation."""
-    for name, value, most in (("loss", loss, 0.99), ("error", error, 0.2)):
+    for name, value, most in ((_("loss"), loss, 0.99), (_("error"), error, 0.2)):
         if not 0 <= value <= most:
             raise ApplicationError(
                 _("Expected the %(name)s from 0 to %(most)s, got %(value)s.")

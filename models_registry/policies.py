@@ -142,7 +142,7 @@ _CHECKS = {"regimes": _checked_regimes, "downtime_plan": _checked_plan, "appeal_
 def _checked(name: str, value: Any, number: type, low: float, high: float) -> float:
     allowed = (int,) if number is int else (int, float)
     if isinstance(value, bool) or not isinstance(value, allowed) or not low <= value <= high:
-        words = "a whole number" if number is int else "a number"
+        words = _("a whole number") if number is int else _("a number")
         raise ApplicationError(
             _("Policy %(name)s: expected %(words)s from %(low)s to %(high)s, got %(value)s.")
             % {"name": name, "words": words, "low": f"{low:g}", "high": f"{high:g}", "value": f"{value!r}"}

@@ -98,7 +98,7 @@ def approved_plan(incident: Incident) -> str:
 
 
 def _records(incident: Incident) -> list[IncidentRecord]:
-    return list(incident.records.all())  # prefetched by `incidents_for`, in the order in which they were written
+    return list(incident.records.all())  # prefetched by `with_details`, in the order in which they were written
 
 
 def _newest(incident: Incident, kind: str) -> IncidentRecord | None:

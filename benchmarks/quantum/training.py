@@ -135,8 +135,9 @@ def _logits(model: Model, data: Split) -> np.ndarray:
 
 def _rows(noise: NoiseModel, seeds: list[Scored]) -> Iterator[Measure]:
     """The aware arm beside each other, by figure."""
-    facts = f"default.mixed, exact, noise {noise.name} ({noise.digest[:SHORT_DIGEST]}), {SHAPE.n_qubits} qubits, "
-    facts += f"{SHAPE.layers} layers, depth {SHAPE.depth}, {STEPS} steps, seeds 0 to {len(seeds) - 1}"
+    facts = f"Pauli expectation values, exact, noise {noise.name} ({noise.digest[:SHORT_DIGEST]}), "
+    facts += f"{SHAPE.n_qubits} qubits, {SHAPE.layers} layers, depth {SHAPE.depth}, {STEPS} steps, "
+    facts += f"seeds 0 to {len(seeds) - 1}"
     for name, (figure, sign) in FIGURES.items():
         found = paired.compared(seeds, figure)
         for peer in PEERS:

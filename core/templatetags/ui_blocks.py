@@ -81,9 +81,3 @@ def table(
     region = f"{label}: {caption}" if label else caption
     values = {"content": content, "caption": caption, "stack": stack, "show_caption": show_caption, "region": region}
     return _render("partials/table.html", values, context)
-
-
-@register.simple_block_tag(takes_context=True)
-def live(context: Context, content: str, url: str, event: str, label: str = "Live figures") -> SafeString:
-    """A region that the server replaces on each `event` of the stream at `url`, with a switch to pause it."""
-    return _render("partials/live.html", {"content": content, "url": url, "event": event, "label": label}, context)

@@ -40,7 +40,7 @@ class ModelInput(serializers.Serializer):
     noise = serializers.JSONField(
         required=False, allow_null=True,
         help_text='Of the device that it is trained for: {"preset": "mild"} (or decaying, strong), or rates as in an '
-        "order of a device. Left out: trained without noise. Up to 6 qubits, one circuit for each input.",
+        "order of a device. Left out: trained without noise. For rows of a table alone, up to 6 qubits.",
     )  # fmt: skip
 
     def to_internal_value(self, data: Any) -> Any:

@@ -20,7 +20,7 @@ from federation.domain.strategies.registry import RULES, strategy
 from federation.domain.terms import Terms
 
 STRATEGIES = tuple(RULES)
-MODEL_NAMES = ("primary", "baseline")  # the quantum model under audit, and its classical twin
+MODEL_NAMES = ("primary", "baseline")  # the quantum model under audit; its classical twin, or its ablation
 FORMAT = 2
 FORMATS = (1, 2, 3)  # 1: local training had four settings; 3: has parts. Older runs keep their hash
 FORMAT_WITH_PARTS = 3

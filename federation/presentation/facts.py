@@ -1,8 +1,4 @@
-"""What the sites of a run consent to, in words and figures, from the frozen configuration alone.
-
-Web processes never load torch, so parameters are counted here by arithmetic; a test builds every kind of model and
-compares.
-"""
+"""What the sites of a run consent to, in words and figures, from the frozen configuration alone."""
 
 from __future__ import annotations
 
@@ -13,15 +9,17 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from federation.domain.models.specs import QUADRANTS
 from federation.domain.noise_config import least_sites, shared_noise
 from federation.domain.noised_scores import ScoresConfig
 from federation.domain.participation import Participation
-from federation.domain.quantum.spec import circuit_of, is_quantum
+from federation.domain.quantum.noise import NoiseModel
+from federation.domain.quantum.spec import circuit_of, is_quantum, noise_of
 from federation.domain.run_config import carrier
 from federation.domain.strategies.registry import strategy
 from federation.presentation.fairness import fairness_words
 from federation.presentation.model_words import circuit_words, label_of
+from federation.presentation.noise_words import training_noise
+from federation.presentation.parameters import count_parameters
 from federation.presentation.security import security_words
 from federation.presentation.start import start_privacy_words, start_words
 
@@ -43,7 +41,9 @@ NO_PRIVACY = "No differential privacy: the loss of privacy is not bounded."
 
 @dataclass(frozen=True)
 class CircuitFacts:
-    """The quantum part of a model. Circuits of a run are simulated: analytic expectation values, no shots, no noise."""
+    """The quantum part of a model. Circuits of a run are simulated: analytic expectation values, no shots, no noise
+    but that of `trained_under`, which strikes in training alone.
+    """
 
     n_qubits: int
     layers: int
@@ -53,6 +53,7 @@ class CircuitFacts:
     how: str  # layers, inputs and start, in words
     entangler: str = "CNOT"
     stride: int = 0  # pixels from one circuit to the next; 0: one circuit for each input
+    trained_under: NoiseModel | None = None
 
     @property
     def words(self) -> str:
@@ -61,12 +62,17 @@ class CircuitFacts:
             where = _("one at every %(stride)s x %(stride)s pixels") % {"stride": self.stride}
         if self.entangling:
             entangled = _("entangled by %(gate)s gates") % {"gate": self.entangler}
+        simulated = (
+            _("simulated exactly, without shots or noise")
+            if self.trained_under is None
+            else _("simulated exactly, without shots; trained under noise, scored and used without")
+        )
         return _(
             "%(qubits)s qubits, %(layers)s layers %(entangled)s, depth %(depth)s, %(angles)s angles; %(where)s; "
-            "simulated exactly, without shots or noise"
+            "%(simulated)s"
         ) % {
             "qubits": self.n_qubits, "layers": self.layers, "depth": self.depth, "angles": self.n_parameters,
-            "entangled": entangled, "where": where,
+            "entangled": entangled, "where": where, "simulated": simulated,
         }  # fmt: skip
 
 
@@ -91,58 +97,6 @@ def model_facts(config: Mapping[str, Any]) -> list[ModelFacts]:
     return found
 
 
-def count_parameters(spec: Mapping[str, Any]) -> int | None:
-    """Trained numbers of the network that the spec describes; None if the kind is unknown."""
-    kind = spec["kind"]
-    if kind in {"vqc_classifier", "mlp_classifier"}:
-        core, outputs = _core(spec, spec["inputs"])
-        return core + outputs + 1
-    if "encoder" in spec:
-        down, features = _encoder(spec["encoder"])
-        core, outputs = _core(spec, features)
-        return None if down is None else down + core + outputs + 1
-    if "standardise" in spec and kind in {"hybrid_unet", "unet2d"}:
-        widths = list(spec["channels"])
-        core, outputs = _core(spec, widths[-1])
-        pairs = list(zip(widths[:-1], widths[1:], strict=True))
-        downs = _block(spec["inputs"], widths[0]) + sum(_block(a, b) for a, b in pairs)
-        ups = sum(_block(a + b, a) for a, b in pairs)
-        return downs + ups + widths[0] + 1 + core + (widths[-1] + 1) * (outputs + 1)
-    if kind in {"chest_vqc", "chest_cnn"}:
-        widths = [spec["inputs"], *spec["channels"]]
-        core, outputs = _core(spec, QUADRANTS * widths[-1])
-        stages = sum(9 * a * b + 2 * b for a, b in zip(widths[:-1], widths[1:], strict=True))
-        return stages + core + outputs + 1
-    if kind in {"hybrid_unet", "unet"}:
-        first, second, third = spec["channels"]
-        core, outputs = _core(spec, third)
-        blocks = ((spec["inputs"], first), (first, second), (second, third), (third + second, second),
-                  (second + first, first))  # fmt: skip
-        return sum(_block(*b) for b in blocks) + first + 1 + core + 2 * third * (outputs + 1)
-    return None
-
-
-def _encoder(spec: Mapping[str, Any]) -> tuple[int | None, int]:
-    """Parameters of the part that is handed on to another model, None for an unknown kind, and the numbers it gives."""
-    if spec["kind"] not in {"hybrid_unet", "unet2d", "unet"}:
-        return None, 1
-    widths = [spec["inputs"], *spec["channels"]]
-    return sum(_block(a, b) for a, b in zip(widths[:-1], widths[1:], strict=True)), widths[-1]
-
-
-def _block(n_in: int, n_out: int) -> int:
-    """Two 3x3 convolutions without bias, each followed by a group normalisation."""
-    return 9 * n_in * n_out + 9 * n_out * n_out + 4 * n_out
-
-
-def _core(spec: Mapping[str, Any], features: int) -> tuple[int, int]:
-    """Parameters and outputs of the exchangeable core."""
-    if is_quantum(spec):
-        shape = circuit_of(spec)
-        return (features + 1) * shape.n_inputs + shape.n_parameters, shape.n_qubits
-    return (features + 1) * spec["hidden"] + (spec["hidden"] + 1) * spec["outputs"], spec["outputs"]
-
-
 def _circuit(spec: Mapping[str, Any]) -> CircuitFacts | None:
     if not is_quantum(spec):
         return None
@@ -150,7 +104,7 @@ def _circuit(spec: Mapping[str, Any]) -> CircuitFacts | None:
     stride = 2 ** (len(spec["channels"]) - 1) if "standardise" in spec else 0
     return CircuitFacts(
         shape.n_qubits, shape.layers, shape.depth, shape.n_parameters, shape.entangling, circuit_words(spec),
-        shape.entangler, stride,
+        shape.entangler, stride, noise_of(spec),
     )  # fmt: skip
 
 
@@ -295,6 +249,8 @@ def consent_words(config: Mapping[str, Any]) -> list[tuple[str, str]]:
         rows.append((facts.label, f"{kind[0].upper()}{kind[1:]}, {size}"))
         if facts.circuit is not None:
             rows += [("Circuit", facts.circuit.words), ("Layers and inputs", facts.circuit.how)]
+            if noise := facts.circuit.trained_under:
+                rows.append(("Noise in training", training_noise(noise)))
     rows += [
         ("Rounds", ngettext("%(n)s round", "%(n)s rounds", rounds) % {"n": rounds} + f"; {_rule(config)}"),
         ("Who must take part", _participation(config)),

@@ -7,8 +7,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.template import TemplateDoesNotExist
-from django.template.loader import get_template
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -62,7 +60,6 @@ def map_context(federation: Federation) -> dict[str, Any]:
         "drawing": drawing(federation, sites) if sites else None,
         "runs": consents(federation, [site.participant for site in sites]),
         "version": settings.VERSION,
-        "budget": _template("federation/_budget.html"),
     }
 
 
@@ -143,12 +140,3 @@ def consents(federation: Federation, sites: list[Participant]) -> list[RunConsen
                 answers.append((site, "none", _("Not in this run")))
         out.append(RunConsents(run, tuple(answers)))
     return out
-
-
-def _template(name: str) -> str:
-    """The name, if there is such a template: a part that another area fills."""
-    try:
-        get_template(name)
-    except TemplateDoesNotExist:
-        return ""
-    return name

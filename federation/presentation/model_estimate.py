@@ -6,14 +6,21 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from federation.domain.quantum.circuits import plan_of
-from federation.domain.quantum.spec import circuit_of
-from federation.presentation.facts import count_parameters
+from federation.domain.quantum.spec import circuit_of, noise_of
 from federation.presentation.model_words import label_of
+from federation.presentation.noise_words import training_noise
+from federation.presentation.parameters import count_parameters
 
 if TYPE_CHECKING:
     from federation.forms_models import ModelForm
+
+SLOWER = gettext_noop(
+    "The circuit takes ten to fifty times as long in training as without noise, more with qubits and layers; so do "
+    "audits that repeat training."
+)
 
 
 def model_part(form: ModelForm) -> dict[str, Any]:
@@ -25,8 +32,8 @@ def estimate(specs: tuple[Mapping[str, Any], Mapping[str, Any]], shape: Sequence
     """Terms and values, counted from the specs alone."""
     primary, baseline = specs
     config, circuit = {"models": {"primary": primary, "baseline": baseline}}, circuit_of(primary)
-    plan = plan_of(circuit)
-    return [
+    plan, noise = plan_of(circuit), noise_of(primary)
+    found = [
         (
             _("Quantum model"),
             _("%(all)s parameters, %(angles)s of them angles of the circuit")
@@ -40,6 +47,9 @@ def estimate(specs: tuple[Mapping[str, Any], Mapping[str, Any]], shape: Sequence
             % {"gates": len(plan.gates), "qubits": plan.n_qubits, "depth": plan.depth},
         ),
     ]
+    if noise is not None:
+        found += [(_("Noise in training"), training_noise(noise)), (_("Time"), _(SLOWER))]
+    return found
 
 
 def _runs(spec: Mapping[str, Any], shape: Sequence[int] | None) -> str:

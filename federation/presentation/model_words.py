@@ -8,7 +8,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
-from federation.domain.quantum.spec import circuit_of, is_quantum, noise_of, start_of
+from federation.domain.quantum.spec import circuit_of, is_quantum, start_of
 
 ANSATZ_WORDS = {
     "strong": gettext_noop("strongly entangling layers"),
@@ -24,16 +24,12 @@ _LABELS = {"primary": "Quantum model", "baseline": "Classical twin"}
 
 
 def circuit_words(spec: Mapping[str, Any]) -> str:
-    """Layers, loading of the inputs, start and noise in training of a quantum model."""
+    """Layers, loading of the inputs and start of a quantum model."""
     shape = circuit_of(spec)
     layers, inputs, start = (
         _(words) for words in (ANSATZ_WORDS[shape.ansatz], shape.embedding_words, START_WORDS[start_of(spec)])
     )
-    noise = noise_of(spec)
-    under = "" if noise is None else "; " + _(
-        "trained under the noise model %(name)s (SHA-256 %(digest)s), used without noise"
-    ) % {"name": noise.name, "digest": noise.digest[:12]}  # fmt: skip
-    return f"{layers[0].upper()}{layers[1:]}; {inputs}; {start}{under}"
+    return f"{layers[0].upper()}{layers[1:]}; {inputs}; {start}"
 
 
 def is_ablation(config: Mapping[str, Any]) -> bool:

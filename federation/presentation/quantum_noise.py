@@ -9,8 +9,8 @@ from django.utils.translation import gettext as _
 
 from federation.domain.quantum.device_figures import Figures, Share
 from federation.domain.quantum.devices import DEVICES
-from federation.domain.quantum.noise import GateNoise
 from federation.models import QuantumJob
+from federation.presentation.noise_words import rates
 
 
 def titled(job: QuantumJob) -> str:
@@ -41,17 +41,7 @@ def noise_rows(job: QuantumJob) -> list[tuple[str, Any]]:
     model = job.noise_model
     if model is None:
         return []
-    single = [(_("After each %(gate)s") % {"gate": gate}, _gate_words(noise)) for gate, noise in model.gates.items()]
-    readout = _("0 read as 1: %(up)s %%; 1 read as 0: %(down)s %%") % {
-        "up": _percent(model.readout.one_if_zero), "down": _percent(model.readout.zero_if_one),
-    }  # fmt: skip
-    return [
-        (_("Name"), model.name),
-        (_("After a gate of one qubit"), _gate_words(model.one_qubit)),
-        (_("After a gate of two qubits"), _gate_words(model.two_qubit)),
-        *single,
-        (_("Readout"), readout),
-    ]
+    return [(_("Name"), model.name), *rates(model)]
 
 
 def mitigation_words(job: QuantumJob) -> str:
@@ -131,16 +121,3 @@ def compared(job: QuantumJob) -> Compared | None:
         "lower": f"{found.lower:+.5f}", "upper": f"{found.upper:+.5f}",
     }  # fmt: skip
     return Compared(shares, numbers, _TONES[found.verdict], words)
-
-
-def _gate_words(noise: GateNoise) -> str:
-    rates = (
-        (_("%(rate)s %% depolarising"), noise.depolarising),
-        (_("%(rate)s %% amplitude damping"), noise.amplitude_damping),
-        (_("%(rate)s %% dephasing"), noise.dephasing),
-    )
-    return ", ".join(words % {"rate": _percent(rate)} for words, rate in rates if rate) or _("nothing")
-
-
-def _percent(rate: float) -> str:
-    return f"{100 * rate:g}"

@@ -31,7 +31,7 @@ class SiteConfig:
     log_keys: tuple[str, ...] = ()  # the log's verifier keys, pinned when the site first witnesses
     overlays: bool = False  # may drawings of its images go to its own people on the platform: open data only
     watts: float | None = None  # of one busy core, as the operator declares it; for estimates of energy
-    summary_epsilon: float = 0.0  # what all noised summaries of features together may spend of each patient; 0: none
+    summary_epsilon: float = 0.0  # what noised summaries and scores together may spend of each patient; 0: none
     channel: str = ""  # names its queues and its broker user; "" (an older folder): its code alone
 
     @property

@@ -125,7 +125,6 @@ CELERY_BEAT_SCHEDULE = {
     # A round that nobody ran in time is not made up for: the next one asks for a newer checkpoint.
     "witness": {"task": "federation.tasks.witness_task", "schedule": WITNESS_SECONDS,
                 "options": {"expires": WITNESS_SECONDS}},
-    # The ledger's check and the measure of its completeness; one that is missed is not made up for.
     "approvals": {"task": "models_registry.tasks.expire_task", "schedule": 900.0, "options": {"expires": 600}},
     # Asked for every hour, done once a day.
     "retention": {"task": "protection.tasks.retention_task", "schedule": 3600.0, "options": {"expires": 1800}},
@@ -134,6 +133,7 @@ CELERY_BEAT_SCHEDULE = {
     # Digests go out in each person's own morning, so they are looked for every hour; so is what is overdue.
     "digests": {"task": "accounts.tasks.digests_task", "schedule": 3600.0, "options": {"expires": 1800}},
     "overdue": {"task": "audits.runtime.tasks.overdue_task", "schedule": 3600.0, "options": {"expires": 1800}},
+    # The ledger's check and the measure of its completeness; one that is missed is not made up for.
     "verify": {"task": "provenance.tasks.verify_task", "schedule": 3600.0, "options": {"expires": 1800}},
 }  # fmt: skip
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR / "beat-schedule")

@@ -39,7 +39,7 @@ def test_every_page_speaks_the_persons_language(people, officer):
     Preferences.objects.create(user=officer, language="de")
     client = client_for(officer)
     home = client.get("/").content.decode()
-    assert '<html lang="de"' in home and "Was Sie jetzt braucht" in home
+    assert '<html lang="de"' in home and "Was jetzt auf Sie wartet" in home
     reports = client.get(reverse("reports")).content.decode()
     assert '<html lang="de"' in reports and "<h1>Berichte</h1>" in reports and "No report yet" not in reports
     assert '<html lang="en-gb"' in client_for(people.auditor).get("/").content.decode()

@@ -91,7 +91,7 @@ def test_a_digest_is_cut_for_the_eye_and_whole_in_title_and_copy():
         "{% crumb e %}",
         "{% progress 1 2 label=e note=e %}", "{% panel e note=e link=e url='/' %}{% endpanel %}", "{% crumb e '/' %}",
         "{% notice title=e %}{% endnotice %}", "{% verdict e title=e %}{% endverdict %}", "{% table e %}{% endtable %}",
-        "{% live e e label=e %}{% endlive %}", "{% post_button e e confirm=e name=e value=e %}",
+        "{% post_button e e confirm=e name=e value=e %}",
         "{% definitions rows %}",
         "{% timeline steps %}", "{% activity events %}", "{% tabs items %}", "{% figure e absent=e %}",
         "{% when None absent=e %}",

@@ -15,6 +15,7 @@ from federation.domain.models.specs import ModelChoice, chosen_specs
 from federation.domain.quantum.noise_choice import PRESETS, read, recorded
 from federation.forms_models import ModelForm
 from federation.models import TrainingRun
+from federation.presentation.facts import consent_words
 from federation.presentation.model_estimate import estimate
 from tests.factories import federation as factory
 from tests.factories.federation import make_federation
@@ -96,7 +97,8 @@ def test_a_model_is_trained_for_a_noisy_device_and_its_twin_is_the_same(world):
     assert baseline == {**usual, "inputs": baseline["inputs"], "hidden": baseline["hidden"]}
     text = signed_in(world, "operator_north").get(reverse("run", args=[run.id])).content.decode()
     digest = PRESETS["decaying"].digest[:12]
-    assert f"trained under the noise model decaying (SHA-256 {digest}), used without noise" in text
+    assert f"Noise model “decaying” (SHA-256 {digest}): after a gate of one qubit: 0.1 % depolarising" in text
+    assert "trained under noise, scored and used without" in text and "without shots or noise" not in text
 
 
 def test_over_the_api_the_rates_may_be_ones_own(world):
@@ -104,6 +106,21 @@ def test_over_the_api_the_rates_may_be_ones_own(world):
     assert over_api(world, {"noise": rates, "compared": "no_entanglement"}).status_code == 201
     models = TrainingRun.objects.get().config["models"]
     assert models["baseline"]["noise"] == models["primary"]["noise"] == recorded(read(rates))
+    words = dict(consent_words(TrainingRun.objects.get().config))
+    assert "“our machine”" in words["Noise in training"] and "2 % depolarising" in words["Noise in training"]
+
+
+def test_noise_is_for_models_that_can_be_ordered_on_a_device():
+    assert "noise" in ModelForm(task="classification", shape=[13]).fields
+    assert "noise" not in ModelForm(task="classification", shape=[1, 64, 64]).fields
+    assert "noise" not in ModelForm(task="segmentation").fields
+
+
+def test_the_estimate_tells_the_noise_and_what_it_costs():
+    form = ModelForm(QueryDict("model-noise=mild"), task="classification", shape=[13])
+    assert form.is_ready
+    said = dict(estimate(form.specs(), form.shape))
+    assert "ten to fifty times" in said["Time"] and "0.05 % depolarising" in said["Noise in training"]
 
 
 @pytest.mark.parametrize(
@@ -143,7 +160,11 @@ def test_it_is_said_in_german():
         ({"qubits": 3}, "qubits"), ({"ansatz": "brick"}, "ansatz"), ({"colour": 1}, "colour"), ([1], "model"),
         ({"start": "identity"}, "only mirrored layers"), ({"embedding": "amplitude", "reupload": True}, "loaded once"),
         ({"entangling": "perhaps"}, "entangling"), ({"noise": {"preset": "loud"}}, "among mild, decaying, strong"),
-        ({"noise": {"two_qubit": {"depolarising": 2}}}, "from 0 to 0.75"), ({"noise": "mild"}, "noise model as an obj"),
+        ({"noise": {"two_qubit": {"depolarising": 10**400}}}, "from 0 to 0.75"),
+        ({"noise": {"name": "mild", "two_qubit": {"depolarising": 0.75}}}, "not those of the preset mild"),
+        ({"noise": {"name": "a), without (b", "two_qubit": {"depolarising": 0.1}}}, "letters, digits, spaces and"),
+        ({"noise": {"name": "a\nb", "two_qubit": {"depolarising": 0.1}}}, "letters, digits, spaces and"),
+        ({"noise": "mild"}, "noise model as an object"),
     ],
 )  # fmt: skip
 def test_over_the_api_a_bad_choice_is_a_400_that_names_it(world, model, words):

@@ -56,7 +56,7 @@ def test_refusals_are_in_the_readers_language(world: World, approval: ApprovalRe
         (people.officer_north, "already decided on this request", "schon entschieden (Antrag)"),
         (people.administrator, "You made this request", "selbst vorgelegt haben (Antrag)"),
         (people.administrator2, "The officers decide first", "Zuerst entscheiden die Ethikbeauftragten"),
-        (people.auditor, "the federation's institutions decide", "(aus den Einrichtungen der Föderation)"),
+        (people.auditor, "the federation's institutions decide", "(aus den Einrichtungen des Verbunds)"),
     ):
         for language, words in (("en", english), ("de", german)):
             with translation.override(language), pytest.raises(ApplicationError) as refused:

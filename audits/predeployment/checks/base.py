@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from audits.domain.verdict import Verdict
 from audits.predeployment.checks.plain import plain
+from federation.domain.quantum.spec import noise_of
 
 if TYPE_CHECKING:
     from audits.predeployment.checks.at_site import AtSite
@@ -194,6 +195,17 @@ class Gathered:
     def each(self) -> list[Any]:
         """Every answer, by site and shard."""
         return [answer for site in sorted(self.answers) for answer in self.answers[site]]
+
+    @property
+    def training_backend(self) -> str:
+        """How training computed its gradients, for checks that attack or repeat it."""
+        noise = noise_of(self.config.get("models", {}).get("primary", {}))
+        if noise is None:
+            return "torch state vector, analytic, noiseless (no shots)"
+        return (
+            f"gradients of training: torch, exact, under the noise model {noise.name} (SHA-256 {noise.digest}); "
+            "answers: torch state vector, analytic, noiseless (no shots)"
+        )
 
 
 class Check(ABC):

@@ -43,7 +43,7 @@ def written(found: Evidence, gathered: Gathered, verdict: Verdict, *, certifies:
             "places": {place: list(sites) for place, sites in found.places.judged.items()},
             "not_judged_alone": [*found.places.small, *found.places.untestable],
             "rounds_repeated": {site: max(a.rounds for a in found) for site, found in gathered.answers.items()},
-            "backend": "torch state vector, analytic, noiseless (no shots)",
+            "backend": gathered.training_backend,
             "not_measured": dict(gathered.absent),
             "settings": dict(settings),
         },

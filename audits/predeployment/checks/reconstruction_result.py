@@ -24,17 +24,25 @@ TIER = (
     "The search of images by the layers nearest the loss, which solves bare steps of small U-Nets, belongs to the "
     "certification tier."
 )
-# By the format of the federation's messages: what somebody sees who taps the line.
-ON_THE_LINE = {
-    1: "Updates travel signed but not encrypted by the platform: without TLS to the broker, whoever taps the line sees "
+# What others than the site see of its update.
+IN_THE_OPEN = (
+    "Updates travel signed but not encrypted by the platform: without TLS to the broker, whoever taps the line sees "
     "exactly what the coordinator sees, the update of each hospital by itself."
-}
+)
+SEALED = (
+    "Updates travel sealed for the coordinator: whoever taps the line sees nothing of them, the coordinator the update "
+    "of each hospital by itself."
+)
+MASKED = (
+    "Updates travel under masks that cancel in their sum: whoever taps the line sees nothing of them, the coordinator "
+    "the sum alone. What is attacked here is each hospital's update as it would be seen without the masks."
+)
 
 
 def written(found: Evidence, gathered: Gathered, verdict: Verdict, *, certifies: bool) -> Result:
     """The result in words, tables and a chart."""
     settings, main = gathered.settings, found.main
-    sentences = [_main_words(found, settings), _worst_case_words(found), _line_words(), ADAM]
+    sentences = [_main_words(found, settings), _worst_case_words(found), _line_words(gathered), ADAM]
     if main.value is not None and main.successes == 0 and main.lower < settings["min_resistance"]:
         sentences.append(_few_words(main.attempts, settings))
     if not found.powerful:
@@ -60,7 +68,7 @@ def written(found: Evidence, gathered: Gathered, verdict: Verdict, *, certifies:
             "attack_works_unhindered": found.powerful,
             "public_records": "validation patients of the same site stand for public ones",
             "granted_to_the_attacker": "weights before the update, labels or outlines",
-            "backend": "torch state vector, analytic, noiseless (no shots)",
+            "backend": gathered.training_backend,
             "not_measured": dict(gathered.absent),
             "settings": dict(settings),
         },
@@ -109,11 +117,11 @@ def _stopped_words(found: Evidence) -> list[str]:
     ]  # fmt: skip
 
 
-def _line_words() -> str:
-    from federation.domain.messages import VERSION
-
-    unknown = f"What a tapped line shows is not known to this check for messages of format {VERSION}."
-    return ON_THE_LINE.get(VERSION, unknown)
+def _line_words(gathered: Gathered) -> str:
+    security = gathered.config.get("security")
+    if security is None:
+        return IN_THE_OPEN
+    return MASKED if security["masking"] else SEALED
 
 
 def _few_words(attempts: int, settings: Mapping[str, Any]) -> str:

@@ -15,10 +15,10 @@ from federation.domain.data.volumes import AT
 from federation.domain.learning.augment import augmented
 from federation.domain.learning.config import DPConfig, LocalConfig
 from federation.domain.learning.loss import loss_per_row
-from federation.domain.learning.privacy import add_noise, clipped_sum, patient_gradients
+from federation.domain.learning.privacy import ROWS_AT_ONCE, add_noise, clipped_sum, patient_gradients
 from federation.domain.models.base import Model, as_batch
 from federation.domain.privacy.stream import KeyedStream
-from federation.domain.quantum.layer import as_trained
+from federation.domain.quantum.layer import as_trained, under_noise
 
 # Pixels that go through the network at once. More make feature maps that leave the cache and that the allocator asks
 # the kernel for anew at each step: 0.24 s a step of 32 slices of 64 px on one core, 0.19 s in two pieces.
@@ -136,6 +136,8 @@ def _plain_step(model: Model, x: Tensor, y: Tensor, misses: float, counts: Tenso
     model.zero_grad()
     total = 0.0
     at_once = max(1, PIXELS_AT_ONCE // x.shape[2:].numel())
+    if under_noise(model):
+        at_once = min(at_once, ROWS_AT_ONCE)  # each row is a mixed state of 4^qubits numbers
     for start in range(0, len(x), at_once):
         piece = slice(start, start + at_once)
         with as_trained(model):

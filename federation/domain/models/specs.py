@@ -51,14 +51,17 @@ class Kind:
     keys : tuple of str
         Besides "kind"; all required. A kind with a circuit also takes `spec.OPTIONS`, none of them required.
     levels : of a U-Net, fewest and most
-    once : bool
-        Does its circuit run once for each input, not at each position of an image?
+    amplitudes : bool
+        Can its circuit load the features as amplitudes?
+    devices : bool
+        Can its circuit be ordered on a device, and so be trained under the noise of one?
     """
 
     task: Task
     keys: tuple[str, ...]
     levels: tuple[int, int] = (3, 6)
-    once: bool = False
+    amplitudes: bool = False
+    devices: bool = False
     stored: bool = False  # of versions of before there was a choice
 
     @property
@@ -69,9 +72,9 @@ class Kind:
 _IMAGES = ("inputs", "channels", "standardise", "views")
 _POOLED_HYBRID = "pooled_hybrid"  # the `hybrid_unet` of stored versions, whose core saw the pooled bottleneck
 _KINDS = {
-    "vqc_classifier": Kind("classification", ("inputs", *REQUIRED), once=True),
+    "vqc_classifier": Kind("classification", ("inputs", *REQUIRED), amplitudes=True, devices=True),
     "mlp_classifier": Kind("classification", ("inputs", "hidden", "outputs")),
-    "chest_vqc": Kind("classification", ("inputs", "channels", *REQUIRED), once=True),
+    "chest_vqc": Kind("classification", ("inputs", "channels", *REQUIRED), amplitudes=True),
     "chest_cnn": Kind("classification", ("inputs", "channels", "hidden", "outputs")),
     "hybrid_unet": Kind("segmentation", (*_IMAGES, *REQUIRED)),
     "unet2d": Kind("segmentation", (*_IMAGES, "hidden", "outputs")),
@@ -80,7 +83,9 @@ _KINDS = {
 }
 # On another model's encoder stands a head, whose keys are those of its own kind.
 HEADS = {"transferred_vqc": "vqc_classifier", "transferred_mlp": "mlp_classifier"}  # kind of the whole, of its head
-_KINDS |= {whole: replace(_KINDS[head], keys=("encoder", *_KINDS[head].keys)) for whole, head in HEADS.items()}
+_KINDS |= {
+    whole: replace(_KINDS[head], keys=("encoder", *_KINDS[head].keys), devices=False) for whole, head in HEADS.items()
+}
 _STORED_HYBRID = Kind("segmentation", ("inputs", "channels", *REQUIRED), (3, 3), stored=True)
 
 
@@ -259,7 +264,7 @@ def check(spec: Mapping[str, Any]) -> str:
         if key not in REQUIRED:
             _check_value(name, key, spec[key], kind.levels)
     if "qubits" in kind.keys:
-        check_circuit(name, spec, once=kind.once)
+        check_circuit(name, spec, amplitudes=kind.amplitudes, devices=kind.devices)
     return maker
 
 

@@ -12,7 +12,7 @@ from federation.domain.privacy.accountant import Spend, solve_noise
 
 NONE, PER_SITE, DISTRIBUTED = "none", "per_site", "distributed"
 REGIMES = (NONE, PER_SITE, DISTRIBUTED)
-MODELS_A_RUN = 2  # the quantum model and its twin learn from the same patients, so both are paid for
+MODELS_A_RUN = 2  # both learn from the same patients, so both are paid for
 LEVELS = 2**16
 
 

@@ -52,14 +52,19 @@ class QuantumLayer(nn.Module):
         }
 
 
+def under_noise(model: nn.Module) -> bool:
+    """Is a circuit of the model trained under noise?"""
+    return any(isinstance(layer, QuantumLayer) and layer.noise is not None for layer in model.modules())
+
+
 @contextmanager
 def as_trained(model: nn.Module) -> Iterator[None]:
     """Run the circuits of a model under the noise that they are trained for, if there is any."""
-    layers = [layer for layer in model.modules() if isinstance(layer, QuantumLayer)]
-    for layer in layers:
+    before = [(layer, layer.is_struck) for layer in model.modules() if isinstance(layer, QuantumLayer)]
+    for layer, _ in before:
         layer.is_struck = True
     try:
         yield
     finally:
-        for layer in layers:
-            layer.is_struck = False
+        for layer, was in before:
+            layer.is_struck = was

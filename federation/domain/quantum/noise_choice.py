@@ -5,7 +5,7 @@ Light: forms and pages import this.
 
 from __future__ import annotations
 
-import math
+import re
 from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
@@ -25,6 +25,7 @@ OWN = "own rates"
 # 3/4 of depolarising leaves nothing of a state; a readout that errs more often than not is one with its ends swapped.
 MOST = {"depolarising": 0.75, "amplitude_damping": 1.0, "dephasing": 1.0, "one_if_zero": 0.5, "zero_if_one": 0.5}
 NAME_LENGTH = 60
+_NAME = re.compile(r"[\w .,-]+")
 _PARTS = {"one_qubit": GateNoise, "two_qubit": GateNoise, "readout": Readout}
 _KEYS = {"format", "name", "native", "gates", "sha256", *_PARTS}
 
@@ -65,17 +66,29 @@ def read(raw: Any) -> NoiseModel:
         _require_rates(gate, rates, GateNoise)
     if raw.get("native", NATIVE) not in (NATIVE, list(NATIVE)):
         raise ValueError(f"expected the native gates {', '.join(NATIVE)}, in which runs are written")
-    name = raw.get("name", OWN)
-    if not isinstance(name, str) or not 0 < len(name.strip()) <= NAME_LENGTH:
-        raise ValueError(f"expected a name of 1 to {NAME_LENGTH} characters, got {str(name)[:80]!r}")
+    name = _named(raw.get("name", OWN))
     empty: dict[str, Any] = dict.fromkeys(_PARTS, {})
-    given = {**empty, **raw, "format": raw.get("format", FORMAT), "name": name.strip(), "gates": gates}
+    given = {**empty, **raw, "format": raw.get("format", FORMAT), "name": name, "gates": gates}
     model = NoiseModel.from_dict({**given, "native": NATIVE})
     if model.is_noiseless:
         raise ValueError("expected at least one error rate above 0, got none; leave the noise model out")
     if raw.get("sha256", model.digest) != model.digest:
         raise ValueError("expected the digest of these rates, got another; leave sha256 out")
+    known = PRESETS.get(name.casefold())
+    if known is not None and known != model:
+        raise ValueError(f"expected a name of its own for rates that are not those of the preset {known.name}")
     return model
+
+
+def _named(name: Any) -> str:
+    """The name as signers read it, within sentences."""
+    told = name.strip() if isinstance(name, str) else ""
+    if not 0 < len(told) <= NAME_LENGTH or not _NAME.fullmatch(told):
+        raise ValueError(
+            f"expected a name of 1 to {NAME_LENGTH} characters, letters, digits, spaces and . , _ - alone, got "
+            f"{str(name)[:80]!r}"
+        )
+    return told
 
 
 def _require_rates(part: str, rates: Any, kind: type[GateNoise] | type[Readout]) -> None:
@@ -84,5 +97,5 @@ def _require_rates(part: str, rates: Any, kind: type[GateNoise] | type[Readout])
         raise ValueError(f"expected {part} with some of {', '.join(names)}, got {str(rates)[:60]}")
     for name, rate in rates.items():
         number = isinstance(rate, int | float) and not isinstance(rate, bool)
-        if not number or not math.isfinite(rate) or not 0 <= rate <= MOST[name]:
+        if not number or not 0 <= rate <= MOST[name]:  # nor is NaN
             raise ValueError(f"expected {part}.{name} from 0 to {MOST[name]:g}, got {str(rate)[:40]}")

@@ -16,6 +16,7 @@ from __future__ import annotations
 import functools
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -56,6 +57,8 @@ class NoisySimulator(nn.Module):
             )
         self.shape, self.noise = shape, noise
         self.gates = [native for gate in plan_of(shape).gates for native in _native(gate)]
+        # Of matrices to the state, each of which keeps a state for the gradient.
+        self.applications = shape.n_qubits + 2 * sum(not gate.angles for gate in self.gates)
         self._tables: dict[tuple[torch.dtype, torch.device], tuple[_Turns, _Turns, _Fixed]] = {}
 
     def forward(self, inputs: Tensor, weights: Tensor) -> Tensor:
@@ -66,13 +69,17 @@ class NoisySimulator(nn.Module):
         if not checks.transformed():
             checks.require_finite("inputs", inputs)
             checks.require_finite("weights", weights)
-        kept = 2 + (3 * len(self.gates) if torch.is_grad_enabled() else 0)
+        kept = 4 + (self.applications if torch.is_grad_enabled() else 0)
         checks.require_memory(
             kept * 4**shape.n_qubits * len(inputs) * dtype.itemsize,
             n_qubits=2 * shape.n_qubits, batch=len(inputs), device=inputs.device,
         )  # fmt: skip
         shared, sample, fixed = self._made(dtype, inputs.device)
         return self._run(shared.matrices(weights, None), sample.matrices(weights, inputs), fixed, len(inputs))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy makes its own tables: those of a first call under `torch.func` cannot be copied."""
+        return {**self.__dict__, "_tables": {}}
 
     def _made(self, dtype: torch.dtype, device: torch.device) -> tuple[_Turns, _Turns, _Fixed]:
         key = dtype, device

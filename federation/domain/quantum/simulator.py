@@ -16,7 +16,7 @@ The precision follows the inputs: float64 runs in complex128, everything else in
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -96,6 +96,10 @@ class StatevectorSimulator(nn.Module):
         start = self._start(program, inputs, shared, sample)
         execute = plain if traced or not torch.is_grad_enabled() else Adjoint.apply  # the latter keeps states
         return execute(program, start, shared, sample)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy makes its own tables: those of a first call under `torch.func` cannot be copied."""
+        return {**self.__dict__, "_programs": {}}
 
     def _program(self, dtype: torch.dtype, device: torch.device) -> Program:
         key = dtype, device

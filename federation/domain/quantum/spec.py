@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from federation.domain.messages import canonical
 from federation.domain.quantum import noise_choice
 from federation.domain.quantum.circuits import ANGLES, EMBEDDINGS, MAX_LAYERS, MAX_QUBITS, CircuitShape
 from federation.domain.quantum.noise import NoiseModel
@@ -79,16 +80,17 @@ def short(spec: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in spec.items() if name not in usual or value != usual[name]}
 
 
-def check_circuit(name: str, spec: Mapping[str, Any], *, once: bool) -> None:
+def check_circuit(name: str, spec: Mapping[str, Any], *, amplitudes: bool, devices: bool) -> None:
     """Raise SpecError unless the spec's circuit can be built and trained.
 
     Parameters
     ----------
     name : str
         Of the model, for the message.
-    once : bool
-        Does its circuit run once for each input? Else at each position of an image, where it can neither load
-        amplitudes nor be trained under noise.
+    amplitudes : bool
+        Can the model load its features as amplitudes?
+    devices : bool
+        Can its circuit be ordered on a device, and so be trained under the noise of one?
     """
     qubits = spec["qubits"]
     too_many = isinstance(qubits, int) and qubits > MAX_QUBITS
@@ -105,9 +107,9 @@ def check_circuit(name: str, spec: Mapping[str, Any], *, once: bool) -> None:
             )  # fmt: skip
     _check_together(name, spec)
     if spec.get("embedding") == "amplitude":
-        _check_amplitudes(name, spec, known=once)
+        _check_amplitudes(name, spec, known=amplitudes)
     if "noise" in spec:
-        _check_noise(name, spec, known=once)
+        _check_noise(name, spec, known=devices)
 
 
 def _check_together(name: str, spec: Mapping[str, Any]) -> None:
@@ -145,8 +147,8 @@ def _check_amplitudes(name: str, spec: Mapping[str, Any], *, known: bool) -> Non
 def _check_noise(name: str, spec: Mapping[str, Any], *, known: bool) -> None:
     if not known:
         raise SpecError(
-            "noise", "expected training without noise, got a noise model: the circuits at the positions of an image "
-            "are too many for it", model=name,
+            "noise", "expected training without noise, got a noise model: the circuit of this kind of model runs on "
+            "no device here", model=name,
         )  # fmt: skip
     if spec.get("embedding") == "amplitude":
         raise SpecError(
@@ -158,7 +160,7 @@ def _check_noise(name: str, spec: Mapping[str, Any], *, known: bool) -> None:
             "qubits", "expected at most %(most)s qubits in training under noise, whose memory is 4 to the power of "
             "their number, got %(got)s", model=name, most=MOST_NOISY_QUBITS, got=spec["qubits"],
         )  # fmt: skip
-    if noise_choice.recorded(read_noise(spec["noise"])) != spec["noise"]:
+    if canonical(noise_choice.recorded(read_noise(spec["noise"]))) != canonical(spec["noise"]):
         raise SpecError(
             "noise", "expected a noise model as it is recorded, with every rate and its digest, got another",
             model=name,

@@ -10,10 +10,12 @@ import pytest
 import torch
 from torch.nn.functional import binary_cross_entropy_with_logits
 
+from audits.domain.attacks.inversion import patient_steps
 from audits.domain.explain.circuit import Ablation, gate_cases
 from audits.domain.robustness.shot_gradients import quantum_core, shot_gradient
 from federation.domain.data.dataset import LoadReport, SiteData
 from federation.domain.learning.config import DPConfig, LocalConfig
+from federation.domain.learning.gradients import Rows, step_gradients
 from federation.domain.learning.local import train_local
 from federation.domain.messages import digest
 from federation.domain.models.registry import build, default_specs
@@ -23,7 +25,8 @@ from federation.domain.quantum.device_work import programs_of
 from federation.domain.quantum.noise_choice import PRESETS, recorded
 from federation.domain.quantum.spec import SpecError, circuit_of, short, start_of
 from federation.presentation.circuits import circuit_chart
-from federation.presentation.facts import consent_words, count_parameters, model_facts
+from federation.presentation.facts import consent_words, model_facts
+from federation.presentation.parameters import count_parameters
 
 CIRCUIT = {"qubits": 4, "layers": 2, "entangling": True}
 KINDS = {
@@ -190,6 +193,7 @@ def test_the_ablation_is_the_model_without_entangling_gates():
 NOISE = recorded(PRESETS["mild"])
 WHOLE = {"kind": "vqc_classifier", "inputs": 6, **CIRCUIT}
 IMAGES = {**default_specs("segmentation", 1)[0], "layers": 2}
+CHEST = {**default_specs("classification", 1, 16)[0], "layers": 2}
 
 
 @pytest.mark.parametrize(
@@ -212,7 +216,8 @@ IMAGES = {**default_specs("segmentation", 1)[0], "layers": 2}
         ({**WHOLE, "noise": {**NOISE, "sha256": "0" * 64}}, "noise", "expected the digest of these rates"),
         ({**WHOLE, "noise": NOISE, "embedding": "amplitude"}, "noise", "a tree of gates"),
         ({**WHOLE, "noise": NOISE, "qubits": 7}, "qubits", "at most 6 qubits in training under noise"),
-        ({**IMAGES, "noise": NOISE}, "noise", "the positions of an image are too many"),
+        ({**IMAGES, "noise": NOISE}, "noise", "this kind of model runs on no device here"),
+        ({**CHEST, "noise": NOISE}, "noise", "this kind of model runs on no device here"),
         ({**WHOLE, "shots": 10}, "", r"unexpected \['shots'\]"),
         ({"kind": "mlp_classifier", "inputs": 6, "hidden": 3, "outputs": 4, "ansatz": "strong"}, "", "unexpected"),
         ({"kind": "hybrid_unet", "inputs": 2, "channels": [8, 16, 24], **CIRCUIT, "ansatz": "strong"}, "", "missing"),
@@ -254,6 +259,14 @@ def test_noise_changes_what_is_learnt_and_not_how_it_is_used(dp):
     assert torch.equal(learnt[0], learnt[2]) and torch.equal(learnt[0], learnt[4])
     near, far = (learnt[n] - learnt[1] for n in (3, 5))
     assert near.norm() > 0 and far.norm() > 0
+
+
+def test_under_noise_a_large_batch_is_taken_in_pieces_and_an_attack_sees_the_gradients_of_training():
+    model, data = build({**WHOLE, "noise": NOISE}, seed=1), patients("classification", (6,), n=70)
+    next(step_gradients(model, Rows.of(data), LocalConfig(1, 70, 0.1), seed=0, steps=1, weights=None))
+    seen = patient_steps(model, data)
+    for name, value in model.named_parameters():
+        assert torch.allclose(seen[name].mean(dim=0), value.grad, atol=1e-5)
 
 
 def test_the_sites_read_how_the_circuit_is_built():

@@ -1,5 +1,6 @@
 """The circuit under a noise model equals PennyLane's, and training can make use of it."""
 
+import copy
 import math
 
 import pennylane as qml
@@ -38,6 +39,16 @@ shapes = st.builds(
     st.integers(2, 3), st.integers(1, 3), st.booleans(), st.sampled_from(EMBEDDINGS[:3]), st.booleans(),
     st.sampled_from(list(ANGLES)),
 )  # fmt: skip
+
+
+@pytest.mark.parametrize("qubits", [4, 6])
+def test_wide_circuits_of_runs_are_those_of_default_mixed(qubits):
+    shape, source = CircuitShape(qubits, 2), torch.Generator().manual_seed(qubits)
+    x = torch.randn(2, qubits, dtype=torch.float64, generator=source)
+    weights = torch.randn(shape.weight_shape, dtype=torch.float64, generator=source)
+    node = noisy_qnode(qnode(shape, device=qml.device("default.mixed", wires=qubits)), PRESETS["strong"])
+    theirs = torch.stack(list(node(x, weights)), -1)
+    assert torch.allclose(NoisySimulator(shape, PRESETS["strong"])(x, weights), theirs, atol=1e-6)
 
 
 @settings(max_examples=25, deadline=None)
@@ -92,12 +103,15 @@ def test_gradients_of_each_sample_pass_through():
     x = torch.randn(3, 3, generator=torch.Generator().manual_seed(3))
     weights = {name: value.detach() for name, value in model.named_parameters()}
     with as_trained(model):
+        with as_trained(model):
+            pass  # the inner one leaves the outer one as it was
         each = vmap(grad(lambda w, row: functional_call(model, w, (row[None],))[0]), in_dims=(None, 0))(weights, x)
         for row, sample in enumerate(x):
             model.zero_grad()
             model(sample[None])[0].backward()
             for name, value in model.named_parameters():
                 assert torch.allclose(each[name][row], value.grad, atol=1e-5)
+    assert torch.equal(copy.deepcopy(model)(x), model(x))  # also of what a first call under `torch.func` has made
 
 
 def test_training_under_noise_reaches_what_training_without_it_misses_there():
