@@ -10,6 +10,7 @@ class AccountsConfig(AppConfig):
             erasure,
             factors,
             inbox,
+            personal,
             providers,
             sessions,
             signin_views,
