@@ -16,7 +16,7 @@ COUNTED = (  # label, field of the facts, section
     ("Predictions served", "predictions", "deployments"),
     ("Outcomes told", "outcomes", "deployments"),
     ("Appeals received", "appeals_received", "appeals"),
-    ("Appeals upheld", "appeals_upheld", "appeals"),
+    ("Answers changed on appeal", "appeals_upheld", "appeals"),
     ("Changes of state", "changes", "changes"),
     ("Audit-trail entries", "entries", "trail"),
 )

@@ -237,7 +237,7 @@ def _appeals(facts: s.Facts) -> Iterator[s.Sentence]:
     if appeals is None:
         return
     if appeals.upheld:
-        text = f"{plural(appeals.upheld, 'appeal')} by patients or clinicians upheld."
+        text = f"{plural(appeals.upheld, 'appeal')} by patients or clinicians changed the contested answer."
         yield _sentence("appeals-upheld", "medium", text, "appeals")
     if appeals.open:
         text = f"{plural(appeals.open, 'appeal')} still open when the period ended."
@@ -270,7 +270,7 @@ ADVICE: dict[str, str] = {
     "explanation-below-target": "Review the explanations with clinicians before they are shown beside predictions.",
     "no-differential-privacy": "Justify training without differential privacy, or repeat it with a privacy budget.",
     "epsilon-above-one": "Lower the privacy budget of the next run, or record why a larger one is acceptable.",
-    "appeals-upheld": "Trace each upheld appeal to its cause and add the cases to the next audit.",
+    "appeals-upheld": "Trace each changed answer to its cause and add the cases to the next audit.",
     "appeals-open": "Decide the open appeals.",
     "external-major": "Answer each major nonconformity through a board's finding, with an owner and a deadline.",
     "external-minor": "Correct the minor nonconformities before the next sample.",

@@ -252,7 +252,7 @@ def appeals(report: s.Report) -> list[Block]:
         return [table_or_empty("Appeals are not recorded on this platform.", "", [], [])]
     if not a.received and not a.carried_over:
         return [table_or_empty("No appeals in this period.", "", [], [])]
-    names = ("Open at the start", "Received", "Upheld", "Rejected", "Withdrawn", "Open at the end")
+    names = ("Open at the start", "Received", "Answer changed", "Answer stands", "Withdrawn", "Open at the end")
     values = (a.carried_over, a.received, a.upheld, a.rejected, a.withdrawn, a.open)
     return [table("Appeals", [(name, 1, R) for name in names], [[text(f.count(value)) for value in values]])]
 

@@ -98,8 +98,8 @@ class Incident(Record, frozen=True, kw_only=True):
 
 class Appeals(Record, frozen=True, kw_only=True):
     received: Count
-    upheld: Count
-    rejected: Count
+    upheld: Count  # the contested answer no longer stands; an appeal's page says that of "changed"
+    rejected: Count  # the contested answer stands; an appeal's page says "upheld"
     open: Count  # still open when the period ended
     carried_over: Count = 0  # open when the period began
     withdrawn: Count = 0  # by who filed them
