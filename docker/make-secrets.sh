@@ -27,6 +27,7 @@ keep kek "$(openssl rand -base64 32)" # wraps people's keys; rotated by `manage.
 keep index_key "$(token)"             # finds people and patients; never changed: nobody could sign in any more
 keep backup_key "$(openssl rand -base64 32)" # opens backups: keep a copy elsewhere, apart from them
 keep metrics_token "$(token)"
+keep smtp_password "" # of EMAIL_HOST_USER at EMAIL_HOST: write it in before you name a mail server
 keep log_passphrase "$(token)" # opens the log's signing keys
 for name in postgres_password postgres_owner_password postgres_app_password redis_password; do
     keep "${name}" "$(token)"
