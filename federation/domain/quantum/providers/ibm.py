@@ -119,18 +119,24 @@ class IbmClient:
     def compile(self, program: Program) -> str:
         """The program in the machine's own gates, on its own qubits, as OpenQASM 3."""
         find(self.device).require_installed()
-        from qiskit import QuantumCircuit, qasm3, transpile
+        from qiskit import QuantumCircuit, qasm3
 
         circuit = QuantumCircuit(program.n_qubits)
         for gate in program.gates:
             arguments = (*gate.qubits,) if gate.name == "cx" else (gate.angle, *gate.qubits)
             getattr(circuit, gate.name)(*arguments)
         circuit.measure_all()
-        compiled = transpile(
-            circuit, basis_gates=self.gates["basis_gates"], coupling_map=self.gates["coupling_map"],
-            optimization_level=1, seed_transpiler=7,
+        return qasm3.dumps(self._passes.run(circuit))
+
+    @cached_property
+    def _passes(self) -> Any:
+        """Qiskit's compiler for the machine, made once: looking for its plug-ins takes as long as a small circuit."""
+        from qiskit.transpiler import generate_preset_pass_manager
+
+        return generate_preset_pass_manager(
+            optimization_level=1, basis_gates=self.gates["basis_gates"], coupling_map=self.gates["coupling_map"],
+            seed_transpiler=7,
         )  # fmt: skip
-        return qasm3.dumps(compiled)
 
     @cached_property
     def gates(self) -> dict[str, Any]:
