@@ -32,10 +32,20 @@ def put(data: bytes) -> str:
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
+        _sync(path.parent)
     except OSError:  # a full disk: half a file would keep it full
         Path(temporary).unlink(missing_ok=True)
         raise
     return digest
+
+
+def _sync(folder: Path) -> None:
+    """A name in a folder outlives a power failure only once the folder is written, too."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def get(digest: str) -> bytes:

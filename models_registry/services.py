@@ -55,6 +55,13 @@ def version_create(*, run: TrainingRun, circuit: Mapping[str, Any] | None = None
         Finished, with its last round done.
     circuit : mapping, optional
         `circuit_of(run)`, if it was computed before the transaction.
+
+    Raises
+    ------
+    Conflict
+        If the run has not finished, or without a finished round.
+    ArtefactError
+        If the weights are not in the store whole: a version that nobody could load is none.
     """
     found = Version.objects.filter(run=run).first()
     if found is not None:
@@ -69,6 +76,8 @@ def version_create(*, run: TrainingRun, circuit: Mapping[str, Any] | None = None
     metrics = last.metrics
     if later := run.rounds.filter(state=Round.State.DISCARDED, number__gt=last.number).last():
         metrics = {**metrics, "epsilon": later.metrics["epsilon"]}  # a discarded round is paid for too
+    for digest in (last.weights["primary"], last.weights["baseline"]):
+        artefacts.checked_file(digest)
     circuit = dict(circuit or circuit_of(run))
     with refusals_told(), governed(action="version.create", reason=f"outcome of {run.name}"):
         model = _model_of(run)

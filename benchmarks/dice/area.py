@@ -14,7 +14,7 @@ from pathlib import Path
 
 from benchmarks.dice import data as sets
 from benchmarks.dice.plans import BUDGETS, LONG, ROWS, SHORT, plans
-from benchmarks.dice.study import cells, finished, go_on, of_plans
+from benchmarks.dice.study import cells, failures, finished, go_on, of_plans
 from benchmarks.dice.table import rows
 from benchmarks.frame import RESULTS, Measure, progress
 
@@ -38,4 +38,4 @@ def measure(*, quick: bool, only: Sequence[str] = ()) -> Iterator[Measure]:
         progress(f"dice: {named}")
     for rounds in BUDGETS:
         held = [cell for cell in of_plans(finished(kept), plans(rounds)) if cell["row"] in chosen]
-        yield from rows(held, sets.REPORTED, rounds=rounds)
+        yield from rows(held, sets.REPORTED, rounds=rounds, failed=failures(kept, plans(rounds)))

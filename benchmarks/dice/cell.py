@@ -84,14 +84,17 @@ def _alone(
     started = time.perf_counter()
     dice: dict[str, float] = {}
     distances: dict[str, float] = {}
+    unanswered: list[str] = []
     for code, own in inside.items():
         if code not in train:
-            dice |= dict.fromkeys((name[:12] for name in own.record_ids), 0.0)
+            unanswered += [name[:12] for name in own.record_ids]
+            dice |= dict.fromkeys(unanswered, 0.0)
             continue
         model, _ = _trained(plan, {code: train[code]}, seed=seed, device=device)
         found = scores(model, sets.prepared(own, context=plan.context, slab=plan.slab))
         dice, distances = dice | found[0], distances | found[1]
-    return {"dice": dice, "hd95": distances, "curve": [], "seconds": round(time.perf_counter() - started, 2)}
+    found = {"dice": dice, "hd95": distances, "curve": [], "unanswered": unanswered}
+    return found | {"seconds": round(time.perf_counter() - started, 2)}
 
 
 def _trained(plan: Plan, train: Mapping[str, SiteData], *, seed: int, device: str) -> tuple[Model, list[list[float]]]:
@@ -133,7 +136,8 @@ def scores(model: Model, data: SiteData, *, distances: bool = True) -> tuple[dic
         mask = mask & data.x.any(axis=(1, 3, 4))[..., None, None]
     dice = segmentation_metrics(truth, mask, data.patient_index, data.n_patients)["dice"]
     names = [name[:12] for name in data.record_ids]
-    found = {name: round(float(value), 4) for name, value in zip(names, dice, strict=True) if np.isfinite(value)}
+    ill = [bool(truth[data.patient_index == number].any()) for number in range(data.n_patients)]
+    found = {name: round(float(value), 4) for name, value, has in zip(names, dice, ill, strict=True) if has}
     far: dict[str, float] = {}
     for number, name in enumerate(names if distances else []):
         own = data.patient_index == number

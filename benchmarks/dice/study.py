@@ -10,6 +10,7 @@ import multiprocessing
 import os
 import sys
 import traceback
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,15 @@ def finished(path: Path) -> list[dict[str, Any]]:
     return [cell for cell in found if "row" in cell]
 
 
+def failures(path: Path, plans: Mapping[str, Any]) -> dict[str, int]:
+    """How many cells of each row were begun and did not end, and have not ended since."""
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    heads = [json.loads(line)["failed"] for line in lines if line.startswith('{"failed"')]
+    done = {(cell["row"], cell["seed"], cell["fold"]) for cell in of_plans(finished(path), plans)}
+    lost = {(head["row"], head["seed"], head["fold"]) for head in of_plans(heads, plans)} - done
+    return Counter(row for row, _, _ in lost)
+
+
 def of_plans(found: list[dict[str, Any]], plans: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The cells that were trained as the plans now say; what was trained otherwise is not compared with them."""
     return [cell for cell in found if cell["row"] in plans and cell.get("plan") == plans[cell["row"]].digest]
@@ -55,9 +65,8 @@ def go_on(
     with path.open("a", encoding="utf-8") as file:
         file.write("" if whole else "\n")  # a line that was cut off must not swallow the next one
         for answer in _answers(todo, workers):
-            if "failed" not in answer:
-                file.write(json.dumps(answer | {"commit": code}) + "\n")
-                file.flush()
+            file.write(json.dumps(answer | {"commit": code}) + "\n")
+            file.flush()
             yield answer
 
 
@@ -84,7 +93,7 @@ def _one(job: tuple[Cell, Any, str, str]) -> dict[str, Any]:
     head = {"row": row, "seed": seed, "fold": fold, "plan": plan.digest}
     try:
         return head | run(plan, fold=fold, seed=seed, device=device, path=Path(data))
-    except Exception:  # noqa: BLE001 - one cell must not end a study of hours; it is not kept, and tried again
+    except Exception:  # noqa: BLE001 - one cell must not end a study of hours; it is noted, and tried again
         traceback.print_exc()
         os.write(2, f"{head} failed\n".encode())
         return {"failed": head}

@@ -1,22 +1,26 @@
-"""From finished cells to the rows of the comparison: means over patients, and intervals over patients."""
+"""From finished cells to the rows of the comparison: figures over patients and seeds, and differences to the hybrid.
+
+One comparison was chosen beforehand and gets a verdict: the hybrid and its twin, mean Dice, ten paired seeds. All other
+intervals are unadjusted and get none.
+"""
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from benchmarks.dice.cell import ENOUGH, rounds_to
-from benchmarks.dice.plans import LONG
+from benchmarks.dice.intervals import Floats, interval, median, median_interval, verdict
+from benchmarks.dice.plans import LONG, plans
 from benchmarks.frame import Measure
 
-DRAWS = 10_000
-REFERENCE = "hybrid_unet"
-ENOUGH_SEEDS = 10  # under so many, an interval over patients says nothing about another training
+REFERENCE, TWIN = "hybrid_unet", "unet2d"
+STUDY = range(10)  # seeds: no other number of them gets a verdict, so that none is added until it pleases
 Cells = Sequence[Mapping[str, Any]]
 
 
@@ -37,101 +41,125 @@ def complete_seeds(cells: Cells, folds: Sequence[int]) -> list[int]:
     return sorted(seed for seed, done in held.items() if done >= set(folds))
 
 
-def interval(
-    values: NDArray[np.float64], *, of_seeds: bool = False, level: float = 0.95, seed: int = 0
-) -> tuple[float, float]:
-    """Percentile interval of the mean of values, shape (patients, seeds).
-
-    Patients are drawn with all their seeds (a cluster each): what other patients would have shown. `of_seeds`: seeds
-    are drawn as well, with all their patients, so that it also covers what other trainings would have shown.
-    """
-    rng = np.random.default_rng(seed)
-    patients, seeds = values.shape
-    drawn = rng.multinomial(patients, np.full(patients, 1 / patients), size=DRAWS) / patients @ values
-    shares = rng.multinomial(seeds, np.full(seeds, 1 / seeds), size=DRAWS) / seeds if of_seeds else 1 / seeds
-    low, high = np.quantile((drawn * shares).sum(axis=1), [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
-
-
-def rows(cells: Cells, folds: Sequence[int], *, rounds: int = LONG) -> Iterator[Measure]:
+def rows(
+    cells: Cells, folds: Sequence[int], *, rounds: int = LONG, failed: Mapping[str, int] | None = None
+) -> Iterator[Measure]:
     """A row for each way of training, with its difference to the hybrid on the same patients and seeds.
 
     The longer budget has the names of the contract (`dice.hybrid_unet`), the other ones their rounds behind them.
+    `failed`: cells of each row that were trained and did not end; a seed that is missing for that is no chance.
     """
-    for row in _rows(cells, folds):
+    found = plans(rounds)
+    for row, name in _rows(cells, folds, failed or {}):
         ending = "" if rounds == LONG else f".{rounds}_rounds"
-        yield replace(row, metric=f"dice.{row.metric}{ending}", note=f"{rounds} rounds; {row.note}")
+        how = f"{rounds} rounds, rate {found[name].local.learning_rate:g}"
+        yield replace(row, metric=f"dice.{row.metric}{ending}", note=f"{how}; {row.note}")
 
 
-def _rows(cells: Cells, folds: Sequence[int]) -> Iterator[Measure]:
+def _rows(cells: Cells, folds: Sequence[int], failed: Mapping[str, int]) -> Iterator[tuple[Measure, str]]:
+    """Each with the row whose plan it is about."""
     of = {name: [cell for cell in cells if cell["row"] == name] for name in dict.fromkeys(c["row"] for c in cells)}
     seeds = {name: complete_seeds(own, folds) for name, own in of.items()}
     for name, own in of.items():
         if not seeds[name]:
             continue
-        yield _row(name, [cell for cell in own if cell["seed"] in seeds[name]])
+        row = _row(name, [cell for cell in own if cell["seed"] in seeds[name]])
+        lost = f"; {failed[name]} cells did not end" if failed.get(name) else ""
+        yield replace(row, note=row.note + lost), name
         if name != REFERENCE and (both := sorted(set(seeds[name]) & set(seeds.get(REFERENCE, [])))):
-            mine, theirs = ([c for c in of[n] if c["seed"] in both] for n in (REFERENCE, name))
-            yield _difference(name, mine, theirs)
-    silent = [cell for cell in of.get(REFERENCE, []) if cell["seed"] in seeds[REFERENCE]]
-    if silent:
-        yield _silenced(silent)
+            judged = name == TWIN and set(STUDY) <= set(both) and not (failed.get(name) or failed.get(REFERENCE))
+            used = list(STUDY) if judged else both
+            mine, theirs = ([c for c in of[n] if c["seed"] in used] for n in (REFERENCE, name))
+            yield _difference(name, mine, theirs, judged=judged), name
+    if silent := [cell for cell in of.get(REFERENCE, []) if cell["seed"] in seeds[REFERENCE]]:
+        yield _silenced(silent), REFERENCE
 
 
 def _row(name: str, cells: Cells) -> Measure:
     _, table = _table(cells)
-    values, by_seed = table.mean(axis=1), table.mean(axis=0)
-    low, high = interval(table)
+    by_seed = table.mean(axis=0)
+    low, high = interval(table, of_seeds=len(by_seed) > 1)
+    least, most = median_interval(table)
     far = [value for cell in cells for value in cell["hd95"].values()]
     missed = sum(len(cell["dice"]) for cell in cells) - len(far)
     said = (
-        f"median {np.median(values):.3f}; 95 % over patients {low:.3f} to {high:.3f}; {len(values)} held-out patients, "
-        f"{len(by_seed)} seeds; HD95 {statistics.median(far):.1f} voxels at the median, none for {missed} masks; "
-    ) + _training([cell["curve"] for cell in cells if cell["curve"]])
-    spread = float(np.ptp(by_seed) / by_seed.mean()) if len(by_seed) > 1 else None
-    return Measure(name, float(values.mean()), "Dice", runs=len(by_seed), spread=spread, note=said)
+        f"median patient {median(table):.3f} ({least:.3f} to {most:.3f}); 95 % over "
+        f"{'patients' if len(by_seed) == 1 else 'patients and seeds'} {low:.3f} to {high:.3f}; {len(table)} held-out "
+        f"patients, {len(by_seed)} seeds; HD95 {statistics.median(far):.1f} voxels at the median, none for {missed} "
+        f"masks; {_training([cell['curve'] for cell in cells if cell['curve']])}; {_code(cells)}"
+    )
+    spread = float(np.ptp(by_seed) / np.median(by_seed)) if len(by_seed) > 1 else None
+    return Measure(name, float(table.mean()), "Dice", runs=len(by_seed), spread=spread, note=said)
 
 
 def _training(curves: Sequence[list[list[float]]]) -> str:
-    """When the training patients were learned: to a Dice of 0.9, and to nine tenths of what was learned at last."""
+    """When the training patients were learned to a Dice of 0.9: "never", unless more than half of the models did."""
     if not curves:
         return "training not watched"
-    reached = [number for curve in curves if (number := rounds_to(curve)) is not None]
-    most = statistics.median(rounds_to(curve, ENOUGH * curve[-1][1]) or curve[-1][0] for curve in curves)
-    rounds = f"{statistics.median(reached):g}" if reached else "never"
+    reached = [number if (number := rounds_to(curve)) is not None else math.inf for curve in curves]
+    rounds = statistics.median_high(reached)
+    count = sum(math.isfinite(number) for number in reached)
     return (
-        f"training Dice {ENOUGH} after {rounds} rounds ({len(reached)} of {len(curves)}), "
-        f"{statistics.mean(curve[-1][1] for curve in curves):.3f} at the end, {ENOUGH:.0%} of it after {most:g} rounds"
+        f"training Dice {ENOUGH} after {'never' if math.isinf(rounds) else f'{rounds:g}'} rounds ({count} of "
+        f"{len(curves)}), {statistics.mean(curve[-1][1] for curve in curves):.3f} at the end"
     )
 
 
-def _difference(name: str, mine: Cells, theirs: Cells) -> Measure:
-    (patients, ours), (others, other) = _table(mine), _table(theirs)
-    common = sorted(set(patients) & set(others))
-    gaps = ours[[patients.index(who) for who in common]] - other[[others.index(who) for who in common]]
+def _code(cells: Cells) -> str:
+    """The commits that the cells were trained with."""
+    return "commit " + ", ".join(sorted({str(cell.get("commit") or "not noted") for cell in cells}))
+
+
+def _difference(name: str, mine: Cells, theirs: Cells, *, judged: bool) -> Measure:
+    alone = {who for cell in theirs for who in cell.get("unanswered", ())}
+    gaps, distances = _gaps(mine, theirs, without=alone)
     seeds = gaps.shape[1]
     low, high = interval(gaps)
     said = (
-        f"hybrid minus {name}, same patients and seeds; 95 % over patients {low:+.3f} to {high:+.3f}; "
-        f"ahead in {(gaps.mean(axis=0) > 0).sum()} of {seeds} seeds; "
+        f"hybrid minus {name}, same patients and seeds; ahead in {(gaps.mean(axis=0) > 0).sum()} of {seeds} seeds and "
+        f"{(gaps.mean(axis=1) > 0).sum()} of {len(gaps)} patients, {np.median(gaps.mean(axis=1)):+.3f} at the median "
+        f"patient; HD95 of masks that both have {distances}; "
     )
-    if seeds < ENOUGH_SEEDS:
-        said += f"no verdict from {seeds} of {ENOUGH_SEEDS} seeds: the interval does not cover another training"
-    else:
+    if alone:
+        said += f"without {len(alone)} whose hospital has no other patient to train with; "
+    if judged:
+        return Measure(f"hybrid_minus_{name}", float(gaps.mean()), "Dice", runs=seeds, note=said + verdict(gaps))
+    if seeds > 1:
         low, high = interval(gaps, of_seeds=True)
-        verdict = "the hybrid is better" if low > 0 else "the hybrid is worse" if high < 0 else "no difference shown"
-        said += f"95 % over patients and seeds {low:+.3f} to {high:+.3f}: {verdict}"
+    over = "patients and seeds" if seeds > 1 else "patients"
+    why = f"no verdict from {seeds} of {len(STUDY)} seeds" if name == TWIN else "unadjusted, no verdict"
+    said += f"95 % over {over} {low:+.3f} to {high:+.3f}: {why}"
     return Measure(f"hybrid_minus_{name}", float(gaps.mean()), "Dice", runs=seeds, note=said)
 
 
+def _gaps(mine: Cells, theirs: Cells, *, without: set[str]) -> tuple[Floats, str]:
+    """Differences, shape (patients, seeds), and both medians of HD95 over the masks that both have."""
+    (patients, ours), (others, other) = _table(mine), _table(theirs)
+    common = sorted((set(patients) & set(others)) - without)
+    gaps = ours[[patients.index(who) for who in common]] - other[[others.index(who) for who in common]]
+    here, there = by_patient(mine, "hd95"), by_patient(theirs, "hd95")
+    pairs = [(here[who][k], there[who][k]) for who in set(here) & set(there) for k in set(here[who]) & set(there[who])]
+    if not pairs:
+        return gaps, "none"
+    one, two = (statistics.median(column) for column in zip(*pairs, strict=True))
+    return gaps, f"{one:.1f} and {two:.1f} voxels"
+
+
 def _silenced(cells: Cells) -> Measure:
+    """What the model relies on, which is no benefit: a model without entanglement may rely on its circuit more."""
     lost = _table(cells)[1] - _table(cells, "silent")[1]
-    low, high = interval(lost)
-    note = f"Dice lost when each wire gets its mean angle; 95 % over patients {low:.3f} to {high:.3f}"
-    return Measure("silenced_circuit", float(lost.mean()), "Dice", note=note)
+    low, high = interval(lost, of_seeds=lost.shape[1] > 1)
+    models = [
+        statistics.mean(value - cell["silent"][who] for who, value in cell["dice"].items()) for cell in cells
+    ]  # fmt: skip
+    note = (
+        f"Dice lost when each wire gets its mean angle: reliance, not benefit; 95 % {low:.3f} to {high:.3f}; single "
+        f"models {min(models):.3f} to {max(models):.3f} ({len(models)})"
+    )
+    return Measure("silenced_circuit", float(lost.mean()), "Dice", runs=lost.shape[1], note=note)
 
 
-def _table(cells: Cells, key: str = "dice") -> tuple[list[str], NDArray[np.float64]]:
+def _table(cells: Cells, key: str = "dice") -> tuple[list[str], Floats]:
     """Patients, and their values, shape (patients, seeds); of cells whose seeds are complete."""
     found = by_patient(cells, key)
     seeds = sorted({cell["seed"] for cell in cells})

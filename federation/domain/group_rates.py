@@ -12,8 +12,9 @@ segmentation
     ``dice`` of the patient's volume (1 perfect, 0 no overlap; undefined where neither lesion nor prediction exists);
     ``tpr`` share of the lesion's voxels found (undefined without a lesion); ``fpr`` share of healthy voxels flagged;
     ``selection_rate`` 1 if any voxel was flagged. Where it was asked for: ``hd95`` distance of the outlines as a share
-    of the volume's diagonal (0 the same outline; undefined without a lesion or without a prediction). No check is built
-    on it.
+    of the volume's diagonal (0 the same outline; undefined without a lesion or without a prediction), and
+    ``calibration_error`` of the probabilities of the patient's pixels (0 they are what they say). No check is built on
+    these.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ from numpy.typing import NDArray
 
 CLASSIFICATION_METRICS = ("tpr", "fpr", "accuracy")
 SEGMENTATION_METRICS = ("dice", "tpr", "fpr")
-DISTANCE = "hd95"
+DISTANCE, CALIBRATION = "hd95", "calibration_error"
+OF_THE_LAST_ROUND = (DISTANCE, CALIBRATION)  # of segmentations; told, and judged by no check
 THRESHOLD = 0.5  # a patient is flagged when the score reaches it; here, as those who only compare do without torch
 
 

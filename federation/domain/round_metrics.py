@@ -8,7 +8,7 @@ from typing import Any
 from federation.domain.cells import MIN_CELL
 from federation.domain.group_rates import (
     CLASSIFICATION_METRICS,
-    DISTANCE,
+    OF_THE_LAST_ROUND,
     SEGMENTATION_METRICS,
     Cell,
     merge,
@@ -24,7 +24,7 @@ def gated_metrics(task: str) -> tuple[str, ...]:
 
 def reported_metrics(task: str) -> tuple[str, ...]:
     """Those that audits and monitors judge by, and those that are only told."""
-    return (*gated_metrics(task), DISTANCE) if task == "segmentation" else gated_metrics(task)
+    return (*gated_metrics(task), *OF_THE_LAST_ROUND) if task == "segmentation" else gated_metrics(task)
 
 
 def headline_metric(task: str) -> str:
@@ -44,10 +44,10 @@ def summarise(cells: Mapping[str, Sequence[Cell]], *, task: str, min_cell: int =
     -------
     dict
         ``{model: {"overall": {metric: {n, mean}}, "site": {code: {...}}, "groups": {attribute: {group: {...}}}}}``;
-        a mean that is not defined is None, never 0. Distances are there only if any site measured them.
+        a mean that is not defined is None, never 0. Figures of the last round are there only if any site measured them.
     """
-    measured = any(DISTANCE in cell.metrics and cell.metrics[DISTANCE].n for one in cells.values() for cell in one)
-    metrics = reported_metrics(task) if measured else gated_metrics(task)
+    measured = {name for one in cells.values() for cell in one for name, sums in cell.metrics.items() if sums.n}
+    metrics = [name for name in reported_metrics(task) if name in measured or name in gated_metrics(task)]
     return {name: _summary(list(model_cells), metrics, min_cell) for name, model_cells in cells.items()}
 
 

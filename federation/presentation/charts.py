@@ -9,7 +9,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from core.charts import Chart, line_chart
-from federation.domain.group_rates import DISTANCE
+from federation.domain.group_rates import CALIBRATION, DISTANCE
 from federation.domain.round_metrics import headline_metric
 from federation.domain.secure.counts import ALL_SITES
 from federation.models import Round, RunEvent, TrainingRun
@@ -68,6 +68,7 @@ class RunCharts:
     epsilon: Chart | None = None
     last: list[Compared] = field(default_factory=list)
     distance: Compared | None = None  # of outlines; where it was measured, which is after the last round
+    calibration: Compared | None = None  # likewise
     spent: list[Spent] = field(default_factory=list)
     scored: bool = True  # False: differential privacy, and no scores were agreed
     noised: bool = False
@@ -108,7 +109,8 @@ def run_charts(run: TrainingRun, rounds: Iterable[Round]) -> RunCharts:
         losses=[] if masked else _losses(done),
         epsilon=None if budget is None else _spending(done, budget),
         last=_compare(done[-1].metrics, name),
-        distance=_distance(done[-1].metrics),
+        distance=_told(done[-1].metrics, DISTANCE),
+        calibration=_told(done[-1].metrics, CALIBRATION),
         scored=not private or run.config.get("scores") is not None,
         noised=run.config.get("scores") is not None,
         spent=[Spent(site, value, budget) for site, value in sorted(done[-1].metrics["epsilon"].items())],
@@ -180,9 +182,10 @@ def _compare(metrics: Mapping[str, Any], metric: str) -> list[Compared]:
     return rows
 
 
-def _distance(metrics: Mapping[str, Any]) -> Compared | None:
+def _told(metrics: Mapping[str, Any], metric: str) -> Compared | None:
+    """A figure of the last round."""
     primary, twin = metrics["primary"]["overall"], metrics["baseline"]["overall"]
-    return _compared("All sites", "All sites", primary, twin, DISTANCE) if DISTANCE in primary else None
+    return _compared("All sites", "All sites", primary, twin, metric) if metric in primary else None
 
 
 def _compared(scope: str, label: str, primary: Mapping, twin: Mapping, metric: str) -> Compared:

@@ -24,7 +24,7 @@ def draw(site: Site, order: Message, tell: Tell) -> Answer:
     config = frozen_config(site, order)
     if config.task != "segmentation":
         raise OrderRefused(f"overlays are drawn of segmentations, this run is a {config.task}")
-    data = site.splits(config.seed).validation
+    data = site.patients(config).validation
     if data.n_patients == 0:
         return {"patients": 0, "left_out": 0}, {"overlays": pack([])}
     found = [_overlay(site, data, *row) for row in _scored(order, config, data)]

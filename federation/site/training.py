@@ -152,7 +152,7 @@ def score(site: Site, order: Message, tell: Tell) -> Answer:
     if data.n_patients == 0:
         return {"cells": {name: [] for name in MODEL_NAMES}, "n_records": 0}, {}
     last = order.body.get("round") == config.rounds  # the version's figures are those of the last round
-    outcomes = _outcomes(order, config, data, tell, distances=last)
+    outcomes = _outcomes(order, config, data, tell, last=last)
     found = {name: [cell.as_dict() for cell in cells(data.site, one, data.groups)] for name, one in outcomes.items()}
     paired = PairedScores.of(*(task_scores(outcomes[name]) for name in MODEL_NAMES))
     told = None if paired is None else paired.as_list()
@@ -160,12 +160,12 @@ def score(site: Site, order: Message, tell: Tell) -> Answer:
 
 
 def _outcomes(
-    order: Message, config: RunConfig, data: SiteData, tell: Tell, *, distances: bool = False
+    order: Message, config: RunConfig, data: SiteData, tell: Tell, *, last: bool = False
 ) -> dict[str, RecordOutcomes]:
     found = {}
     for name, model in load_models(order, config).items():
         tell({"model": name, "step": 1, "steps": 1, "loss": None})
-        found[name] = evaluate(model, data, distances=distances)
+        found[name] = evaluate(model, data, last=last)
     return found
 
 

@@ -20,6 +20,7 @@ TITLES = {
     "tpr": "True positive rate",
     "fpr": "False positive rate",
     "hd95": "Distance of outlines",
+    "calibration_error": "Calibration error",
 }
 NAMES = {"primary": "Quantum model", "baseline": "Classical twin"}
 

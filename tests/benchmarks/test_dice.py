@@ -10,8 +10,9 @@ import pytest
 
 from benchmarks.dice import cell, study
 from benchmarks.dice import data as sets
+from benchmarks.dice.intervals import interval, median, median_interval, over_seeds, verdict
 from benchmarks.dice.plans import LONG, SHORT, plans
-from benchmarks.dice.table import complete_seeds, interval, rows
+from benchmarks.dice.table import complete_seeds, rows
 from federation.domain.data.dataset import LoadReport, SiteData
 from federation.domain.data.volumes import as_slabs
 from federation.domain.learning.config import LocalConfig
@@ -96,7 +97,7 @@ def test_what_is_marked_in_slices_that_fill_up_a_slab_counts_against_nobody(monk
     assert set(dice.values()) == {1.0} and set(distances.values()) == {0.0}
 
 
-def test_a_study_goes_on_where_it_stopped_and_keeps_no_failure(monkeypatch, tmp_path):
+def test_a_study_goes_on_where_it_stopped_and_notes_what_failed(monkeypatch, tmp_path):
     path, ran = tmp_path / "cells.jsonl", []
 
     def run(plan, *, fold, seed, device, path):
@@ -118,7 +119,10 @@ def test_a_study_goes_on_where_it_stopped_and_keeps_no_failure(monkeypatch, tmp_
     assert ran == [2, 3] and [("failed" in answer) for answer in answers] == [False, True]
     assert [found["fold"] for found in study.of_plans(study.finished(path), short)] == [1, 2]
     list(study.go_on(path, wanted, device="cpu", workers=1, data=tmp_path, plans=short))
-    assert ran == [2, 3, 3]
+    assert ran == [2, 3, 3] and study.failures(path, short) == {"unet2d": 1}
+    assert study.failures(path, plans(LONG)) == {}
+    path.write_text(path.read_text() + json.dumps(held | {"fold": 3}) + "\n")
+    assert study.failures(path, short) == {}  # it has ended since
 
 
 def made_up(row, gap=0.0, seeds=(0, 1), folds=(1, 2), **more):
@@ -138,15 +142,60 @@ def test_the_table_says_who_is_better_and_how_sure_it_is():
     found = {row.metric: row for row in rows(cells, (1, 2))}
     assert found["dice.hybrid_unet"].value == pytest.approx(0.745)  # 0.8 and the mean of 0.60 to 0.78
     assert found["dice.hybrid_unet"].runs == 10 and "4 held-out patients" in found["dice.hybrid_unet"].note
-    assert "0.9 after 20 rounds (20 of 20), 0.950 at the end, 90% of it after 20" in found["dice.hybrid_unet"].note
-    assert found["dice.hybrid_minus_unet2d"].value == pytest.approx(-0.1)
-    assert (
-        "ahead in 0 of 10 seeds; 95 % over patients and seeds -0.100 to -0.100: the hybrid is worse"
-        in found["dice.hybrid_minus_unet2d"].note
-    )
+    assert "0.9 after 20 rounds (20 of 20), 0.950 at the end; commit not noted" in found["dice.hybrid_unet"].note
+    twin = found["dice.hybrid_minus_unet2d"]
+    assert twin.value == pytest.approx(-0.1) and twin.note.startswith("160 rounds, rate 0.001; hybrid minus unet2d")
+    assert "ahead in 0 of 10 seeds and 0 of 4 patients, -0.100 at the median patient" in twin.note
+    assert "HD95 of masks that both have 4.0 and 4.0 voxels" in twin.note and "the hybrid is worse" in twin.note
     assert found["dice.silenced_circuit"].value == pytest.approx(0.645)
-    assert "no verdict from 2 of 10 seeds" in found["dice.hybrid_minus_local"].note
+    assert "single models 0.600 to 0.690 (20)" in found["dice.silenced_circuit"].note
+    assert "unadjusted, no verdict" in found["dice.hybrid_minus_local"].note
     assert "dice.unet3d" not in found  # a fold is missing
+
+
+def noted(seeds, *, failed=None, **more):
+    cells = made_up("hybrid_unet", seeds=seeds, silent={}) + made_up("unet2d", seeds=seeds, gap=0.1, **more)
+    for made in cells:
+        made["silent"] = made["dice"]
+    found = {row.metric: row.note for row in rows(cells, (1, 2), rounds=SHORT, failed=failed)}
+    return found["dice.hybrid_minus_unet2d.40_rounds"], found["dice.unet2d.40_rounds"]
+
+
+def test_a_verdict_is_of_the_ten_seeds_of_the_study_and_of_no_others():
+    assert "the hybrid is better" in noted(range(10))[0] and "40 rounds, rate 0.0005" in noted(range(10))[0]
+    assert "no verdict from 9 of 10 seeds" in noted(range(9))[0]
+    assert "ahead in 10 of 10 seeds" in noted(range(12))[0]  # two were added after a look
+    assert "no verdict" in noted(range(3, 13))[0]
+    said, row = noted(range(10), failed={"unet2d": 2})  # a seed that is left out for that is no chance
+    assert "no verdict" in said and "2 cells did not end" in row
+
+
+def test_who_has_no_model_of_his_own_hospital_is_no_part_of_the_difference():
+    assert "of 3 patients" in noted(range(10), unanswered=["1a"])[0]
+
+
+def test_a_verdict_asks_both_intervals_and_says_how_much_is_left_open():
+    rng = np.random.default_rng(1)
+    patients = np.tile(rng.normal(0.05, 0.01, (40, 1)), 10)
+    assert verdict(patients).endswith("the hybrid is better") and verdict(-patients).endswith("the hybrid is worse")
+    assert "nothing of clinical meaning" in verdict(patients / 10)
+    seeds = np.tile(rng.normal(0.03, 0.06, (1, 10)), (40, 1))
+    assert over_seeds(seeds)[0] < interval(seeds, of_seeds=True)[0]  # Student's is wider where trainings differ
+    assert "no difference shown" in verdict(seeds) and "are compatible with it" in verdict(seeds)
+    assert "more than 0.02 either way is unlikely" in verdict(rng.normal(0, 0.01, (40, 10)))
+
+
+def test_an_interval_over_seeds_alone_is_students_by_hand():
+    gaps = np.array([[0.0, 0.1, 0.2], [0.2, 0.3, 0.4]])  # means 0.1, 0.2, 0.3: sd 0.1, t of 2 degrees 4.3027
+    reach = 4.3027 * 0.1 / 3**0.5
+    assert over_seeds(gaps) == pytest.approx((0.2 - reach, 0.2 + reach), abs=1e-4)
+
+
+def test_the_median_is_that_of_a_training_not_of_averaged_patients():
+    values = np.array([[0.0, 0.9], [0.5, 0.5], [0.9, 0.0]])
+    assert median(values) == 0.5 and median(np.array([[0.0, 1.0], [0.2, 0.2], [1.0, 0.0]])) == 0.2
+    low, high = median_interval(values)
+    assert low <= 0.5 <= high
 
 
 def test_only_whole_seeds_count():
@@ -181,7 +230,7 @@ def test_patients_are_drawn_and_not_their_images_or_seeds():
         for seed in range(10)
     ]  # fmt: skip
     (row, *_) = rows(cells, (1,))
-    assert row.value == 0.5 and "95 % over patients 0.000 to 1.000; 2 held-out patients, 10 seeds" in row.note
+    assert row.value == 0.5 and "patients and seeds 0.000 to 1.000; 2 held-out patients, 10 seeds" in row.note
 
 
 def test_the_interval_of_a_runs_page_is_that_of_drawing_patients():

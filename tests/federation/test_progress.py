@@ -166,13 +166,14 @@ def test_the_distance_of_outlines_is_told_once_it_is_measured(run, figure, shown
     rounds = made.make_done_rounds(run, 2)
     assert run_charts(run, rounds).distance is None
     for name in ("primary", "baseline"):
-        rounds[-1].metrics[name]["overall"]["hd95"] = figure
+        rounds[-1].metrics[name]["overall"] |= {"hd95": figure, "calibration_error": figure}
     charts = run_charts(run, rounds)
     assert charts.distance is not None
     assert (charts.distance.n, charts.distance.primary, charts.distance.hidden) == shown
     page = render_to_string("federation/run_charts.html", {"charts": charts, "run": run})
     told = 'quantum model <span class="num">0.031</span>, classical twin' in page
     assert (told and "12 patients with a lesion" in page) == (shown[0] == 12)
+    assert ("Calibration error of the pixels at stake" in page) == (shown[0] == 12)
     assert ("Distance of outlines, all sites" in page) == (shown[0] == 12)
 
 

@@ -270,6 +270,25 @@ def test_a_look_that_is_refused_keeps_the_run_open_and_looks_again(bench, server
         quantum_orders.quantum_look(job=job, actor=bench.world.people.administrator)
 
 
+@pytest.mark.parametrize(("device", "where"), PLACES)
+def test_a_word_that_is_new_to_us_keeps_the_run_open_and_can_be_ended(bench, server, device, where):
+    """A task in a state without a name here is looked at again; one that is not cancelled then has ended."""
+    job, tasks = ordered(bench, device, where)
+    bench.work(times=2)
+    for task in server.jobs.values():
+        task["status"] = "Being inspected"
+    bench.work()
+    job.refresh_from_db()
+    assert job.is_open and "'Being inspected', which is not known here" in job.note
+    server.faults += [Fault("cancel", status=409) for _ in range(tasks)]
+    stop(bench, job, "person")
+    bench.work(times=2)
+    job.refresh_from_db()
+    assert job.state == State.CANCELLED and not job.tasks.unsettled().exists() and job.note == ""
+    assert {row.state for row in job.tasks.all()} == {ProviderTask.State.FAILED}
+    retried(bench, server, job, tasks)
+
+
 def test_a_key_that_stays_refused_ends_the_run_after_the_time_limit_and_is_said(bench, server, monkeypatch):
     job, tasks = ordered(bench, "azure", "platform")
     bench.work()

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
 
+from federation.domain.data.registry import open_source
+
 
 @pytest.fixture
 def heart(tmp_path):
@@ -34,6 +36,13 @@ def test_every_solver_says_its_choice_beside_the_common_one(heart):
     told = ("cp_1", "cp_4", "exang")
     assert lines["top by information"] in told and lines["exact"].split(";")[0] in told
     assert "P(optimum) 1 " in lines["exact"]
+
+
+def test_sites_load_what_was_chosen(heart):
+    last = said(heart, "--columns", "2", "--among", "6").splitlines()[-1]
+    spec = last.rpartition(" ")[2]
+    assert spec.startswith(f"{heart}?columns=") and last.startswith("For a run on these columns give each site ")
+    assert open_source(spec).load("va").x.shape == (60, 2)
 
 
 @pytest.mark.parametrize(

@@ -141,7 +141,7 @@ def test_a_run_goes_from_consent_to_finished_with_every_update_signed(trial):
          for metric in order.answer["cells"]["primary"][0]["metrics"]}
         for round_ in (first, second)
     ]  # fmt: skip
-    assert told[1] - told[0] == {"hd95"}  # after the last round alone
+    assert told[1] - told[0] == {"hd95", "calibration_error"}  # after the last round alone
     assert second.metrics["epsilon"] == {"phantom-1": None, "phantom-2": None}
     assert DomainEvent.objects.filter(kind="run.finished").count() == 1
 

@@ -282,6 +282,11 @@ def test_a_request_is_withdrawn_on_its_page(world, approval, page) -> None:
     assert "Withdrawn" in text(page(world.people.administrator), "approval", approval.id)
 
 
+def test_the_card_draws_the_circuit_and_says_that_no_noise_was_trained_under(world, audited, page) -> None:
+    body = text(page(world.people.auditor), "card", audited.id)
+    assert "<svg" in body and "RX" in body and "none: trained without noise" in body
+
+
 def test_the_card_is_edited_and_old_editions_stay_readable(world, audited, page) -> None:
     client = page(world.people.administrator)
     assert "Write a new edition" in text(client, "card_edit", audited.id)

@@ -3,11 +3,11 @@ from __future__ import annotations
 import pytest
 from django.db import transaction
 
-from core import events, jobs
+from core import artefacts, events, jobs
 from core.errors import Conflict
 from core.models import DomainEvent, Job
 from federation.models import Round, TrainingRun
-from models_registry import services
+from models_registry import services, subscriptions
 from models_registry.models import Version
 from tests.factories.federation import World, make_finished_run, make_run
 
@@ -59,6 +59,31 @@ def test_the_first_edition_of_the_card_is_written_with_the_version(world: World)
 def test_a_run_that_is_not_finished_gives_no_version(world: World) -> None:
     with pytest.raises(Conflict, match="this one is running"):
         services.version_create(run=make_run(world, state=TrainingRun.State.RUNNING))
+
+
+def test_what_fails_on_the_way_leaves_no_version_and_the_job_makes_it_later(world, monkeypatch) -> None:
+    run = make_finished_run(world)
+    with monkeypatch.context() as patch:
+        patch.setattr(services, "write_card", lambda *told, **more: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            subscriptions.run_finished({"run": str(run.id)})()
+    assert not Version.objects.exists() and not DomainEvent.objects.filter(kind="version.created").exists()
+    subscriptions.run_finished({"run": str(run.id)})()
+    assert Version.objects.get().cards.count() == 1
+
+
+@pytest.mark.parametrize("name", ["primary", "baseline"])
+@pytest.mark.parametrize("how", ["lost", "cut off"])
+def test_weights_that_are_not_whole_become_no_version(world, name, how) -> None:
+    run = make_finished_run(world)
+    path = artefacts.checked_file(run.rounds.get().weights[name])
+    whole = path.read_bytes()
+    path.unlink() if how == "lost" else path.write_bytes(whole[:-1])
+    with pytest.raises(artefacts.ArtefactError, match="restore it" if how == "lost" else "has changed"):
+        services.version_create(run=run)
+    assert not Version.objects.exists()
+    path.write_bytes(whole)
+    assert services.version_create(run=run).number == 1
 
 
 def test_a_cancelled_last_round_is_not_taken(world: World) -> None:

@@ -89,9 +89,13 @@ _RECODED = (
 
 @dataclass(frozen=True)
 class HeartSource:
-    """UCI Heart Disease in a folder that holds the `processed.<site>.data` file of at least the site to be loaded."""
+    """UCI Heart Disease in a folder that holds the `processed.<site>.data` file of at least the site to be loaded.
+
+    `columns` are those of `FEATURES` that models see, in that order: a choice of the solvers, for example.
+    """
 
     root: Path
+    columns: tuple[str, ...] = FEATURES
     name = "heart"
     title = "UCI Heart Disease (four hospitals)"
     task = TASK
@@ -100,14 +104,19 @@ class HeartSource:
     def sites(self) -> tuple[SiteInfo, ...]:
         return SITES
 
+    @property
+    def _chosen(self) -> list[int]:
+        return [place for place, name in enumerate(FEATURES) if name in self.columns]
+
     def load(self, site: str) -> SiteData:
         """Load one hospital.
 
         Returns
         -------
         SiteData
-            `x` of shape (n, 26) with the columns `FEATURES`: codes as 0/1, measures as (value - low) / (high - low) of
-            the fixed ranges in `MEASURES`. `y` is 1 where num > 0 (an artery narrowed by more than half), else 0.
+            `x` of shape (n, 26), or as many as `columns`, with the columns `FEATURES`: codes as 0/1, measures as
+            (value - low) / (high - low) of the fixed ranges in `MEASURES`. `y` is 1 where num > 0 (an artery narrowed
+            by more than half), else 0.
             Groups: ``sex`` female/male, ``age_band`` under 50 / 50-64 / 65 and over.
 
         Raises
@@ -140,11 +149,11 @@ class HeartSource:
             site=site,
             task=self.task,
             record_ids=tuple(f"{site}-{line:04d}" for line, _ in usable),
-            x=np.array([_encode(row) for row in values], dtype=np.float32),
+            x=np.array([_encode(row) for row in values], dtype=np.float32)[:, self._chosen],
             y=np.array([int((row["num"] or 0) > 0) for row in values], dtype=np.int64),
             patient_index=np.arange(len(values), dtype=np.int64),
             groups=_groups(values),
-            feature_names=FEATURES,
+            feature_names=tuple(FEATURES[place] for place in self._chosen),
             report=_report(values, found=len(rows), refused=refused),
         )
 

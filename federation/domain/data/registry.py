@@ -1,8 +1,9 @@
 """From a line of configuration to a data source, and from a site's data to the facts that may leave the site.
 
-A spec is ``name:path?option=value&option=value``: ``heart:/data/heart``, ``lgg:/data/kaggle_3m?px=64&slices=6``,
-``brats:/data/brats?region=core``, ``mimic_cxr:/data/mimic?label=pneumonia&sites=4``, ``phantom`` or
-``phantom:?patients=500&sites=4&bias=0.0&seed=7``. To add a set: one file with a `Source`, one entry in `KINDS`.
+A spec is ``name:path?option=value&option=value``: ``heart:/data/heart`` or ``heart:/data/heart?columns=age,cp_4``,
+``lgg:/data/kaggle_3m?px=64&slices=6``, ``brats:/data/brats?region=core``,
+``mimic_cxr:/data/mimic?label=pneumonia&sites=4``, ``phantom`` or ``phantom:?patients=500&sites=4&bias=0.0&seed=7``. To
+add a set: one file with a `Source`, one entry in `KINDS`.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from urllib.parse import parse_qsl
 import numpy as np
 from numpy.typing import NDArray
 
-from federation.domain.data import brats, brats_volume, lgg, mimic_cxr, phantom
+from federation.domain.data import brats, brats_volume, heart, lgg, mimic_cxr, phantom
 from federation.domain.data.brats import BratsSource
 from federation.domain.data.dataset import DataError, SiteData, Source
 from federation.domain.data.heart import HeartSource
@@ -68,12 +69,28 @@ class Choice:
 
 
 @dataclass(frozen=True)
+class Some:
+    """Some words of several, with commas between them."""
+
+    words: tuple[str, ...]
+
+    def describe(self) -> str:
+        return f"some of {', '.join(self.words)}, each once, with commas between them"
+
+    def parse(self, text: str) -> tuple[str, ...] | None:
+        """The words in the order of all of them, or None if one is unknown or stands twice."""
+        given = text.split(",")
+        found = tuple(word for word in self.words if word in given)
+        return found if len(found) == len(given) else None
+
+
+@dataclass(frozen=True)
 class Kind:
     """One data set: what its spec may say and how it is opened."""
 
     open: Callable[[Path, Mapping[str, Any]], Source]
     needs_path: bool
-    options: Mapping[str, Option | Choice]
+    options: Mapping[str, Option | Choice | Some]
 
 
 def _fields(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -92,7 +109,9 @@ KINDS: Mapping[str, Kind] = {
             "sites": Option(int, 1, brats.MAX_SITES),
         },
     ),
-    "heart": Kind(lambda path, options: HeartSource(path, **options), needs_path=True, options={}),
+    "heart": Kind(
+        lambda path, options: HeartSource(path, **options), needs_path=True, options={"columns": Some(heart.FEATURES)}
+    ),
     "lgg": Kind(
         lambda path, options: LggSource(path, **options),
         needs_path=True,
@@ -158,9 +177,9 @@ def open_source(spec: str) -> Source:
         raise DataError(spec, expected="options that fit together", got=str(error), remedy=_remedy(name)) from error
 
 
-def _options(spec: str, name: str, query: str) -> dict[str, int | float | str]:
+def _options(spec: str, name: str, query: str) -> dict[str, int | float | str | tuple[str, ...]]:
     accepted = KINDS[name].options
-    options: dict[str, int | float | str] = {}
+    options: dict[str, int | float | str | tuple[str, ...]] = {}
     try:
         pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=True) if query else []
     except ValueError as error:
@@ -229,7 +248,7 @@ def options_of(source: Source) -> dict[str, int | str]:
     found = {}
     for name in KINDS[source.name].options if source.name in KINDS else ():
         if name not in _ABOUT_PATIENTS and (value := getattr(source, name)) != usual[name]:
-            found[name] = value
+            found[name] = ",".join(value) if isinstance(value, tuple) else value
     return dict(sorted(found.items()))
 
 

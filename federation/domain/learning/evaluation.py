@@ -14,7 +14,8 @@ import torch
 from numpy.typing import NDArray
 
 from federation.domain.data.dataset import SiteData, Task
-from federation.domain.group_rates import DISTANCE, THRESHOLD, Cell, tabulate
+from federation.domain.group_rates import CALIBRATION, DISTANCE, THRESHOLD, Cell, tabulate
+from federation.domain.learning.calibration import calibration_errors
 from federation.domain.learning.distances import distance_shares
 from federation.domain.models.base import REPRESENTATION_SIZE, Model, as_batch
 
@@ -106,13 +107,14 @@ def predict(model: Model, x: NDArray[np.float32], task: Task) -> Prediction:
     return Prediction(probability, label, confidence.astype(np.float32))
 
 
-def evaluate(model: Model, data: SiteData, *, distances: bool = False) -> RecordOutcomes:
+def evaluate(model: Model, data: SiteData, *, last: bool = False) -> RecordOutcomes:
     """Score each patient of a site.
 
     Parameters
     ----------
-    distances : bool
-        Measure in segmentation how far the outlines lie apart too, which takes longer than all else.
+    last : bool
+        In segmentation also how far the outlines lie apart, which takes longer than all else, and whether the
+        probabilities of pixels are what they say: figures of the last round.
 
     Raises
     ------
@@ -130,10 +132,14 @@ def evaluate(model: Model, data: SiteData, *, distances: bool = False) -> Record
     if data.task == "classification":
         return _classified(data, answer, representation.astype(np.float32))
     outcomes = _segmented(data, answer, representation.astype(np.float32))
-    if not distances:
+    if not last:
         return outcomes
-    found = distance_shares(data.y.astype(bool), answer.label, data.patient_index, data.n_patients)
-    return replace(outcomes, metrics={**outcomes.metrics, DISTANCE: found})
+    truth, whose = data.y.astype(bool), (data.patient_index, data.n_patients)
+    found = {
+        DISTANCE: distance_shares(truth, answer.label, *whose),
+        CALIBRATION: calibration_errors(truth, answer.probability, *whose),
+    }
+    return replace(outcomes, metrics={**outcomes.metrics, **found})
 
 
 def cells(site: str, outcomes: RecordOutcomes, groups: Mapping[str, NDArray[np.str_]]) -> list[Cell]:

@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from federation.domain.data.dataset import DataError, split
-from federation.domain.data.registry import open_source
+from federation.domain.data.registry import KINDS, open_source
 from federation.domain.learning import feature_selection as method
 from federation.domain.quantum.solvers.comparison import SEEDS, Row, compare
 
@@ -42,9 +42,16 @@ class Command(BaseCommand):
             f"that tell most of the label, of {len(counts.names)}."
         )
         self.stdout.write(f"{'top by information':20} {', '.join(method.top_k(counts, options['columns']))}")
-        for row in compare(problem).rows:
+        rows = compare(problem).rows
+        exact = next(row for row in rows if row.solver == "exact")
+        for row in rows:
             self.stdout.write(f"{row.solver:20} {_told(row, few)}")
         self.stdout.write(f"P(optimum) is that of one draw, as a mean over {len(SEEDS)} seeds. Exact listing decides.")
+        if "columns" in KINDS[source.name].options and exact.best is not None:
+            self.stdout.write(
+                f"For a run on these columns give each site {options['data']}?columns="
+                f"{','.join(method.chosen(few, exact.best.bits))}"
+            )
 
 
 def _told(row: Row, counts: method.PairCounts) -> str:

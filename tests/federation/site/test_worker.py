@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
+import torch
 
 from federation.domain import messages
 from federation.domain.learning import weights
 from federation.domain.learning.config import LocalConfig
+from federation.domain.learning.evaluation import RecordOutcomes, segmentation_metrics
 from federation.domain.messages import Message, digest
 from federation.domain.models.registry import build, default_specs
 from federation.domain.run_config import RunConfig
+from federation.domain.twin_comparison import task_scores
 from federation.site.handlers import Site
 from federation.site.home import SiteConfig, SiteHome
 from tests.factories.postbox import Recorder, carry_out
@@ -102,3 +106,35 @@ def test_what_leaves_the_site_names_no_patient(site, coordinator):
     text = json.dumps(answer.body)
     assert not any(record in text for record in site.data.record_ids)
     assert set(answer.body) == {"cells", "n_records", "paired", "seconds"}
+
+
+def test_the_pairs_that_a_site_sends_say_which_model_is_better(site, coordinator):
+    """One model marks every pixel and the other none: only the first overlaps with a lesion."""
+    config, data = run_config(site), site.splits(3).validation
+    asked = order("evaluate", config)
+    for name, bias in (("primary", 1000.0), ("baseline", -1000.0)):
+        model = build(config.models[name], seed=1)
+        with torch.no_grad():
+            model.head.bias.fill_(bias)
+        asked.attachments[name] = weights.to_bytes(weights.state_of(model))
+    answer = answer_to(site, messages.seal(asked, coordinator))
+    assert answer is not None and answer.ok
+    dice = []
+    for patient in range(data.n_patients):
+        marked = data.y[data.patient_index == patient]
+        if marked.any():  # who has no lesion has no Dice, and is no pair
+            dice.append(2 * marked.sum() / (marked.sum() + marked.size))
+    assert dice
+    first, squares = sum(dice), sum(value**2 for value in dice)
+    assert answer.body["paired"] == pytest.approx([len(dice), first, 0, squares, squares, 0, len(dice), 0], abs=1e-4)
+
+
+def test_who_has_no_lesion_is_no_pair():
+    some, none = np.zeros((2, 4, 4), dtype=bool), np.zeros((2, 4, 4), dtype=bool)
+    some[:, :2] = True
+    outcomes = RecordOutcomes(
+        "segmentation", ("a", "b"), np.ones(2), np.array([True, False]), np.ones(2, dtype=bool), np.zeros(2, dtype=int),
+        np.zeros((2, 4), dtype=np.float32),
+        segmentation_metrics(np.concatenate([some, none]), np.ones((4, 4, 4), dtype=bool), np.array([0, 0, 1, 1]), 2),
+    )  # fmt: skip
+    assert task_scores(outcomes).tolist() == pytest.approx([2 / 3])

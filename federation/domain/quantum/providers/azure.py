@@ -116,9 +116,11 @@ class AzureClient:
 
     def progress(self, task: str) -> Progress:
         job = self._job(task)
-        status = str(job.get("status", ""))
+        status = job.get("status")
+        if not isinstance(status, str) or not status:
+            raise self._wire.malformed("the status of the job", repr(status)[:60])
         if status.lower() not in _STATES:
-            raise self._wire.malformed("a known status of the job", repr(status)[:60])
+            return Progress.unknown(status)
         failed = job.get("errorData")
         return Progress(
             _STATES[status.lower()], str(failed.get("message", ""))[:400] if isinstance(failed, dict) else ""
@@ -139,12 +141,12 @@ class AzureClient:
             raise self._wire.malformed("a histogram", repr(histogram)[:60]) from error
         return checked(self.device, [self._counts(shares, batch)], batch)
 
-    def cancel(self, task: str) -> None:
+    def cancel(self, task: str) -> RequestRefused | None:
         try:
             self._call("POST", f"/jobs/{task}:cancel")
-        except RequestRefused:
-            if self.progress(task).state in {State.WAITING, State.RUNNING}:
-                raise
+        except RequestRefused as error:
+            return error
+        return None
 
     def _counts(self, shares: Mapping[int, float], batch: Batch) -> Counts:
         """Counts of shots; the histogram has shares, and its numbers' lowest bit is wire 0.

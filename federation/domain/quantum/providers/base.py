@@ -38,10 +38,19 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a task stands at the provider; `note` is the provider's own words on it, if it said any."""
+    """Where a task stands at the provider; `note` is the provider's own words on it, if it said any.
+
+    A word for it that is new to us counts as running, so that nothing is given up that may still end well; it is not
+    `known` then.
+    """
 
     state: State
     note: str = ""
+    known: bool = True
+
+    @classmethod
+    def unknown(cls, word: str) -> Progress:
+        return cls(State.RUNNING, f"The provider calls it {word[:60]!r}, which is not known here.", known=False)
 
 
 @dataclass(frozen=True)
@@ -74,8 +83,8 @@ class Client(Protocol):
         """What was measured, a program each; `batch` says what was asked."""
         ...
 
-    def cancel(self, task: str) -> None:
-        """Ask for the end of a task; one that has ended is left as it is."""
+    def cancel(self, task: str) -> RequestRefused | None:
+        """Ask for the end of a task. The refusal, if the provider refuses, as it does for one that has ended."""
         ...
 
 
@@ -156,7 +165,8 @@ def look(client: Client, tasks: Sequence[str]) -> Progress:
     found = overall(seen)
     if len(tasks) == 1 or found.state not in {State.WAITING, State.RUNNING}:
         return found
-    return Progress(State.RUNNING if len(seen) > 1 else found.state, f"{len(seen) - 1} of {len(tasks)} tasks done")
+    said = f"{len(seen) - 1} of {len(tasks)} tasks done" + ("" if seen[-1].known else f". {seen[-1].note}")
+    return Progress(State.RUNNING if len(seen) > 1 else found.state, said, seen[-1].known)
 
 
 def collect(client: Client, tasks: Sequence[str], n_programs: int, *, n_qubits: int, shots: int) -> list[Counts]:

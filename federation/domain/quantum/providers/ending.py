@@ -86,5 +86,9 @@ def _end(client: Client, tag: str, number: int, known: str) -> Fate:
 
 
 def _cancelled(client: Client, task: str) -> State:
-    client.cancel(task)
-    return client.progress(task).state
+    refused, found = client.cancel(task), client.progress(task)
+    if refused is None or found.state not in OPEN:
+        return found.state
+    if found.known:
+        raise refused
+    return State.FAILED  # what the provider will not cancel has ended, under a word of its own

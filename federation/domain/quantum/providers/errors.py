@@ -25,10 +25,6 @@ class MalformedAnswer(ProviderError):
     """The answer is not in the provider's published format; nothing was taken from it."""
 
 
-class JobLost(ProviderError):
-    """The provider says that the job failed or was cancelled, so there is no result."""
-
-
 class Transient(ProviderError):
     """Asked again later, it may succeed."""
 

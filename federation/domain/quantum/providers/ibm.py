@@ -95,10 +95,13 @@ class IbmClient:
         job = self._get(f"/jobs/{quote(task, safe='')}", {"exclude_params": "true"})
         state = job.get("state") if isinstance(job, dict) else None
         status = state.get("status") if isinstance(state, dict) else None
-        if not isinstance(state, dict) or not isinstance(status, str) or status not in _STATES:
-            raise self._wire.malformed(f"a state among {', '.join(_STATES)}", repr(status)[:60])
+        if not isinstance(state, dict) or not isinstance(status, str):
+            raise self._wire.malformed("a state with a status", repr(status)[:60])
+        known = _STATES.get(status.partition(" - ")[0])  # "Cancelled - Ran too long"
+        if known is None:
+            return Progress.unknown(status)
         note = " ".join(str(state[part]) for part in ("reason", "reason_solution") if state.get(part))
-        return Progress(_STATES[status], note[:400])
+        return Progress(known, note[:400])
 
     def counts(self, task: str, batch: Batch) -> list[Counts]:
         answer = self._get(f"/jobs/{quote(task, safe='')}/results", None)
@@ -109,12 +112,12 @@ class IbmClient:
             raise self._wire.malformed("results with samples of the register meas", repr(answer)[:60]) from error
         return checked(self.device, found, batch)
 
-    def cancel(self, task: str) -> None:
+    def cancel(self, task: str) -> RequestRefused | None:
         try:
             self._call("POST", f"/jobs/{quote(task, safe='')}/cancel")
-        except RequestRefused:
-            if self.progress(task).state in {State.WAITING, State.RUNNING}:
-                raise
+        except RequestRefused as error:
+            return error
+        return None
 
     def compile(self, program: Program) -> str:
         """The program in the machine's own gates, on its own qubits, as OpenQASM 3."""

@@ -59,18 +59,6 @@ def program_of(tape: Any, n_qubits: int) -> Program:
     return Program(n_qubits, tuple(gates))
 
 
-def to_qasm3(program: Program) -> str:
-    """OpenQASM 3, with a bit register `meas`."""
-    n = program.n_qubits
-    lines = ["OPENQASM 3.0;", 'include "stdgates.inc";', f"qubit[{n}] q;", f"bit[{n}] meas;"]
-    for gate in program.gates:
-        operands = ", ".join(f"q[{qubit}]" for qubit in gate.qubits)
-        angle = "" if gate.name == "cx" else f"({gate.angle!r})"
-        lines.append(f"{gate.name}{angle} {operands};")
-    lines += [f"meas[{qubit}] = measure q[{qubit}];" for qubit in range(n)]
-    return "\n".join(lines) + "\n"
-
-
 def to_ionq(program: Program) -> dict[str, Any]:
     """The JSON of ``ionq.circuit.v1``, which is measured as a whole without saying so."""
     circuit: list[dict[str, Any]] = []

@@ -5,6 +5,7 @@ import pytest
 
 from federation.domain.data.dataset import DataError
 from federation.domain.data.heart import COLUMNS, FEATURES, HeartSource
+from federation.domain.data.registry import digest, manifest
 
 REAL = Path(__file__).resolve().parents[5] / "shared" / "data" / "heart"
 SITES = ("cleveland", "hungarian", "switzerland", "va")
@@ -24,6 +25,17 @@ def changed(**cells: str) -> str:
 def real():
     source = HeartSource(REAL)
     return {site: source.load(site) for site in SITES}
+
+
+def test_chosen_columns_are_all_that_leaves_the_loader(tmp_path):
+    source, chosen = write(tmp_path, GOOD, changed(age="41")), HeartSource(tmp_path, ("age", "thal_7"))
+    whole, few = source.load("va"), chosen.load("va")
+    assert few.feature_names == ("age", "thal_7")
+    assert np.array_equal(few.x, whole.x[:, [whole.feature_names.index(name) for name in few.feature_names]])
+    assert np.array_equal(few.y, whole.y) and few.record_ids == whole.record_ids
+    stated = manifest(chosen, few)
+    assert stated["options"] == {"columns": "age,thal_7"} and stated["shape"] == [2]
+    assert "options" not in manifest(source, whole) and stated["sha256"] != digest(whole)
 
 
 def test_all_920_patients_of_the_four_hospitals_are_used(real):

@@ -3,9 +3,11 @@ from typing import ClassVar
 import numpy as np
 import pytest
 import torch
+from sklearn.calibration import calibration_curve
 
 from federation.domain.data.dataset import LoadReport, SiteData, Task
 from federation.domain.group_rates import merge
+from federation.domain.learning.calibration import calibration_errors
 from federation.domain.learning.distances import distance_shares
 from federation.domain.learning.evaluation import cells, evaluate, predict, segmentation_metrics
 from federation.domain.models.base import Model
@@ -67,14 +69,44 @@ def painted():
 
 
 def test_distances_are_measured_where_there_are_two_outlines():
-    found = evaluate(Painter(), painted(), distances=True)
+    found = evaluate(Painter(), painted(), last=True)
     # Of the last patient's surface a half is one slice away, in a volume of 2 x 4 x 4.
     nan = np.nan
     np.testing.assert_allclose(found.metrics["hd95"], [0, nan, nan, nan, 1 / np.sqrt(1 + 9 + 9)], rtol=1e-6)
     (female, male) = cells("toy", found, painted().groups)
     assert (female.metrics["hd95"].n, female.n, male.metrics["hd95"].n, male.n) == (2, 3, 0, 2)
     assert "hd95" not in evaluate(Painter(), painted()).metrics
-    assert "hd95" not in evaluate(Oracle(), four_rows(), distances=True).metrics
+    assert "hd95" not in evaluate(Oracle(), four_rows(), last=True).metrics
+
+
+def test_calibration_of_pixels_by_hand():
+    truth = np.array([[[1, 1, 0, 0]], [[1, 0, 0, 0]], [[0, 0, 0, 0]]], dtype=bool)
+    said = np.array([[[0.95, 0.95, 0.45, 0.001]], [[0.75, 0.25, 0.25, 0.25]], [[0.0, 0.0, 0.0, 0.0]]])
+    # Patient 0: bin of 0.95: 1.9 said, 2 true; bin of 0.45: 0.45 said, 0 true; the last pixel does not count.
+    # Patient 1: calibrated but for the bins' width: 0.75 said and 1 true, three times 0.25 said and 0 true.
+    found = calibration_errors(truth, said, np.array([0, 1, 2]), 3)
+    np.testing.assert_allclose(found, [(0.1 + 0.45) / 3, (0.25 + 0.75) / 4, np.nan])
+    # Ten slices of one patient are one patient, and what is calibrated is 0.
+    share = np.repeat([[[0.25]], [[0.75]]], 100, axis=0)
+    lesion = np.arange(200).reshape(200, 1, 1) % 4 < np.where(np.arange(200) < 100, 1, 3).reshape(200, 1, 1)
+    assert calibration_errors(lesion, share, np.zeros(200, dtype=int), 1).tolist() == [pytest.approx(0)]
+    assert calibration_errors(truth[:1], 1.0 - truth[:1], np.array([0]), 1).tolist() == [1]
+
+
+def test_calibration_is_that_of_scikit_learns_curve():
+    rng = np.random.default_rng(1)
+    said = rng.uniform(0.02, 1, (3, 8, 8))
+    truth = rng.random((3, 8, 8)) < said**2
+    true, mean = calibration_curve(truth.ravel(), said.ravel(), n_bins=10)
+    held = np.histogram(said, bins=10, range=(0, 1))[0]
+    theirs = (np.abs(true - mean) * held[held > 0]).sum() / said.size
+    assert calibration_errors(truth, said, np.zeros(3, dtype=int), 1)[0] == pytest.approx(theirs)
+
+
+def test_pixels_are_called_what_they_are_once_the_last_round_is_scored():
+    found = evaluate(Painter(), painted(), last=True).metrics["calibration_error"]
+    assert found.shape == (5,) and np.isfinite(found).all() and found.min() > 0 and found.max() < 1
+    assert "calibration_error" not in evaluate(Painter(), painted()).metrics
 
 
 def test_the_largest_distance_is_one():

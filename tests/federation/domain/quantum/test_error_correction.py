@@ -69,6 +69,10 @@ def test_the_five_qubit_code_corrects_every_single_error():
         struck = matrix(error) @ state
         syndromes[tuple(round(np.vdot(struck, matrix(s) @ struck).real) for s in STABILISERS)] = error
     assert len(syndromes) == 16
+    for error in singles:  # whatever struck, what its syndrome names undoes it, up to a phase
+        struck = matrix(error) @ state
+        named = syndromes[tuple(round(np.vdot(struck, matrix(s) @ struck).real) for s in STABILISERS)]
+        assert abs(np.vdot(state, matrix(named) @ struck)) == pytest.approx(1)
     assert np.vdot(zero, matrix(LOGICAL_Z) @ zero).real == pytest.approx(1)
     assert five_qubit_rate(1e-4) < 20 * 1e-8  # first order in p is gone
 

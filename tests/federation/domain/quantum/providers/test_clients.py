@@ -93,9 +93,29 @@ def test_a_task_waits_runs_and_can_be_cancelled_once(server, provider):
     client = client_of(server, provider)
     (task,) = submit_once(client, [ASYMMETRIC], shots=10, tag="qfl-5")
     assert client.progress(task).state == State.RUNNING
-    client.cancel(task)
+    assert client.cancel(task) is None
     assert client.progress(task).state == State.CANCELLED
-    client.cancel(task)  # has ended: nothing to do, no error
+    assert isinstance(client.cancel(task), errors.RequestRefused)  # has ended: nothing to do, no error
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_a_word_for_a_task_that_is_new_to_us_gives_nothing_up(server, provider):
+    server.polls_until_done = 2
+    client = client_of(server, provider)
+    (task,) = submit_once(client, [ASYMMETRIC], shots=10, tag="qfl-5")
+    server.jobs[task]["status"] = "Being inspected"
+    found = client.progress(task)
+    assert (found.state, found.known) == (State.RUNNING, False) and "'Being inspected'" in found.note
+    server.jobs[task]["status"] = None
+    with pytest.raises(errors.MalformedAnswer, match="status"):
+        client.progress(task)
+
+
+def test_ibm_says_behind_a_dash_why_it_cancelled(server):
+    client = client_of(server, "ibm")
+    (task,) = submit_once(client, [ASYMMETRIC], shots=10, tag="qfl-5")
+    server.jobs[task]["status"] = "Cancelled - Ran too long"
+    assert client.progress(task).state == State.CANCELLED
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
@@ -121,7 +141,7 @@ def test_a_failed_task_says_why(server, provider):
         ({"status": 503}, errors.Unreachable, "asked again"),
         ({"status": 200, "body": b"<html>"}, errors.MalformedAnswer, "format"),
         ({"status": 200, "body": b"[]"}, errors.MalformedAnswer, "format"),
-        ({"status": 200, "body": b'{"id": "x", "state": {"status": "Odd"}, "status": "Odd"}'},
+        ({"status": 200, "body": b'{"id": "x", "state": {"status": 7}, "status": 7}'},
          errors.MalformedAnswer, "format"),
         ({"drop": True}, errors.Unreachable, "asked again"),
     ],
