@@ -23,7 +23,7 @@ LOCAL = {"epochs": 3, "batch_size": 4, "learning_rate": 0.003, "dp": None}
 
 @pytest.fixture(scope="module")
 def platform():
-    running = Platform(data="phantom:?patients=300&sites=3", port=8320).start()
+    running = Platform(data="phantom:?patients=210&sites=3", port=8320).start()
     running.approve_policy([f"officer.{site}" for site in SITES[:2]])
     yield running
     running.remove()
