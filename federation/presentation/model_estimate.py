@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from federation.forms_models import ModelForm
 
 SLOWER = gettext_noop(
-    "The circuit takes ten to fifty times as long in training as without noise, more with qubits and layers; so do "
-    "audits that repeat training."
+    "The circuit takes many times as long in training as without noise, more with qubits and layers; so do audits that "
+    "repeat training."
 )
 
 

@@ -120,7 +120,7 @@ def test_the_estimate_tells_the_noise_and_what_it_costs():
     form = ModelForm(QueryDict("model-noise=mild"), task="classification", shape=[13])
     assert form.is_ready
     said = dict(estimate(form.specs(), form.shape))
-    assert "ten to fifty times" in said["Time"] and "0.05 % depolarising" in said["Noise in training"]
+    assert "many times as long" in said["Time"] and "0.05 % depolarising" in said["Noise in training"]
 
 
 @pytest.mark.parametrize(
