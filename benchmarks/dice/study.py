@@ -28,7 +28,7 @@ def cells(seeds: int, rows: Iterable[str] = (), folds: Iterable[int] = sets.REPO
     return [(row, seed, fold) for seed in range(seeds) for row in chosen for fold in folds]
 
 
-def finished(path: Path) -> list[dict[str, Any]]:
+def _noted(path: Path) -> list[dict[str, Any]]:
     """What a results file holds; a last line that was cut off is left out."""
     found = []
     for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
@@ -36,13 +36,17 @@ def finished(path: Path) -> list[dict[str, Any]]:
             found.append(json.loads(line))
         except json.JSONDecodeError:
             continue
-    return [cell for cell in found if "row" in cell]
+    return found
+
+
+def finished(path: Path) -> list[dict[str, Any]]:
+    """The cells of a results file that were trained to their end."""
+    return [cell for cell in _noted(path) if "row" in cell]
 
 
 def failures(path: Path, plans: Mapping[str, Any]) -> dict[str, int]:
     """How many cells of each row were begun and did not end, and have not ended since."""
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    heads = [json.loads(line)["failed"] for line in lines if line.startswith('{"failed"')]
+    heads = [line["failed"] for line in _noted(path) if "failed" in line]
     done = {(cell["row"], cell["seed"], cell["fold"]) for cell in of_plans(finished(path), plans)}
     lost = {(head["row"], head["seed"], head["fold"]) for head in of_plans(heads, plans)} - done
     return Counter(row for row, _, _ in lost)
