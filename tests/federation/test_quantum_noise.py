@@ -120,7 +120,9 @@ def test_the_volume_of_a_noiseless_simulator_is_no_verdict_and_no_machine(bench)
     assert "noiseless simulator: every volume is reached" in page(bench, "auditor", "quantum_job", job.id)
 
 
-def test_a_requirement_is_met_by_the_same_device_under_the_same_noise_alone(bench):
+def test_a_requirement_is_met_by_the_same_device_under_the_same_noise_alone(bench, monkeypatch):
+    # A hundred circuits leave some draws under mild noise without a verdict; the same circuits give the same one.
+    monkeypatch.setattr(quantum_running, "seed_of", lambda job: 7)
     wanted = {"device": "aer", "min_quantum_volume": 4}
     assert "never been measured" in refusal(bench, bench.evaluation(**wanted, noise=MILD))
     noiseless = done(bench, check("quantum_volume", qubits=2, noise=None))
