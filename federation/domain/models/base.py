@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from federation.domain.data.dataset import Task
 
 REPRESENTATION_SIZE = 4
+_LAYOUTS = {4: torch.channels_last, 5: torch.channels_last_3d}
 
 
 class Model(nn.Module):
@@ -82,6 +83,10 @@ class Model(nn.Module):
 
 
 def as_batch(x: NDArray[np.float32]) -> Tensor:
-    """Rows or images as a float32 tensor; images in the channels-last layout, in which the networks are faster."""
-    batch = torch.from_numpy(np.ascontiguousarray(x, dtype=np.float32))
-    return batch.contiguous(memory_format=torch.channels_last) if batch.dim() == 4 else batch
+    """Rows, images or slabs as a float32 tensor, laid out as the networks are fastest."""
+    return channels_last(torch.from_numpy(np.ascontiguousarray(x, dtype=np.float32)))
+
+
+def channels_last(batch: Tensor) -> Tensor:
+    """Images or slabs with the channels last in memory, which a CPU convolves sooner; rows as they are."""
+    return batch.contiguous(memory_format=_LAYOUTS.get(batch.dim(), torch.contiguous_format))

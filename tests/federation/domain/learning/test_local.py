@@ -72,7 +72,7 @@ def test_rows_that_go_through_in_pieces_give_the_gradients_of_the_whole(weighted
     data, inputs, _ = CASES["segmentation"]
     weights = np.linspace(0.5, 1.5, data.n_patients) if weighted else None
     found = {}
-    for at_once in (24 * 16**2, 5 * 16**2):  # all 24 slices, or five pieces with a short last one
+    for at_once in (24 * 16**2, 5 * 16**2):  # all 24 slices, or five pieces, of five and of four
         monkeypatch.setattr(gradients, "PIXELS_AT_ONCE", at_once)
         model = build(default_specs("segmentation", inputs)[0], seed=1)
         result = train_local(model, data, LocalConfig(1, 12, 0.01), seed=2, patient_weights=weights)
@@ -81,6 +81,17 @@ def test_rows_that_go_through_in_pieces_give_the_gradients_of_the_whole(weighted
     assert one_loss == pytest.approx(other_loss, rel=1e-6)
     for a, b in zip(one, other, strict=True):
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("n", [1, 4, 5, 9, 17])
+def test_no_slab_goes_through_alone_beside_others(n, monkeypatch):
+    monkeypatch.setattr(gradients, "PIXELS_AT_ONCE", 1)
+    model = build({"kind": "unet3d", "inputs": 1, "channels": [4, 8, 16], "standardise": False}, seed=0)
+    sizes: list[int] = []
+    model.register_forward_pre_hook(lambda module, inputs: sizes.append(len(inputs[0])))
+    gradients._plain_step(model, torch.rand(n, 1, 4, 16, 16), torch.zeros(n, 4, 16, 16), 0.0, None)
+    assert sum(sizes) == n and max(sizes) <= gradients.LEAST_AT_ONCE
+    assert n == 1 or min(sizes) > 1
 
 
 def test_the_result_says_what_the_accountant_and_the_average_need():
