@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
@@ -106,8 +105,6 @@ def staying(run: TrainingRun, participants: Iterable[Participant]) -> list[Parti
 def quorum(run: TrainingRun) -> int:
     """With how many sites a run may go on: two, or what its participation part or its common noise wants if more."""
     chosen = (run.config.get("participation") or {}).get("quorum")
-    if isinstance(chosen, float) and 0 < chosen <= 1:
-        chosen = math.ceil(chosen * len(run.config["data_digests"]))
     noise = shared_noise(run.config.get("privacy"))
     return max(MIN_SITES, int(chosen or 0), (noise.quorum or 0) if noise else 0)
 

@@ -103,7 +103,7 @@ def appeal_take(*, appeal: Appeal, actor: User) -> Appeal:
 def appeal_decide(
     *, appeal: Appeal, outcome: str, reason: str, actor: User, label: int | None = None, mask: str | None = None
 ) -> Appeal:
-    """Decide an appeal that is under review. What turned out to be true, if it is given, goes to the monitor.
+    """Decide an appeal that is under review. What turned out to be true, if it is given, becomes the case's outcome.
 
     Parameters
     ----------
