@@ -25,7 +25,7 @@ from federation.domain.quantum.layer import as_trained, under_noise
 # the kernel for anew at each step: 0.24 s a step of 32 slices of 64 px on one core, 0.19 s in two pieces.
 PIXELS_AT_ONCE = 16 * 64**2
 # In one thread PyTorch convolves a single image or slab without oneDNN: 0.31 s a step of a slab, beside others 0.07 s.
-# Pieces are of even size, so that none is left alone.
+# So a piece may always hold this many, and pieces are of even size: none is left alone.
 LEAST_AT_ONCE = 4
 
 
