@@ -28,6 +28,9 @@ pytestmark = pytest.mark.e2e
 SITES = ["phantom-1", "phantom-2", "phantom-3"]
 PICTURES = Path(os.environ["E2E_PICTURES"]) if os.environ.get("E2E_PICTURES") else None
 MINUTE = 60_000
+# After three rounds the bound of the bias score lies near 0.1, and the last bit of a sum decides on which side; after
+# six it is 0.071 to 0.075 with seeds 1, 2, 3 and 7.
+ROUNDS = 6
 
 
 @pytest.fixture(scope="module")
@@ -90,8 +93,8 @@ def propose(administrator: Person) -> str:
     administrator.open(f"/federations/{administrator.platform.access['federation']}/")
     administrator.look("federation", folder=PICTURES)
     page.get_by_label("Name").fill("Run in the browser")
-    page.get_by_label("Rounds").fill("3")
-    page.get_by_label("Seed").fill("7")  # the form draws one, and not every model of three rounds passes its audit
+    page.get_by_label("Rounds").fill(str(ROUNDS))
+    page.get_by_label("Seed").fill("7")  # the form draws one
     administrator.press("Propose the run")
     expect(page.get_by_role("heading", level=1)).to_have_text("Run in the browser")
     expect(page.get_by_text("Waiting for consent")).to_be_visible()
@@ -126,10 +129,10 @@ def train(administrator: Person, run_path: str) -> None:
     page.wait_for_timeout(1500)  # the last approval redraws this part of the page; a question open then is closed
     page.locator("#control-play").click()
     administrator.confirm("Start training")
-    expect(page.get_by_text("Round 1 of 3:")).to_be_visible(timeout=MINUTE)
+    expect(page.get_by_text(f"Round 1 of {ROUNDS}:")).to_be_visible(timeout=MINUTE)
     administrator.look("run_training", folder=PICTURES)
     # The page is live: it reaches the end without being loaded again.
-    expect(page.get_by_text("3 of 3 rounds done").first).to_be_visible(timeout=4 * MINUTE)
+    expect(page.get_by_text(f"{ROUNDS} of {ROUNDS} rounds done").first).to_be_visible(timeout=4 * MINUTE)
     administrator.look("run_finished", folder=PICTURES)
 
 
@@ -145,8 +148,8 @@ def wait_for_audit(administrator: Person, version_path: str) -> None:
         lambda: any(audit["state"] == "finished" for audit in client.get("/audits")["results"]),
         what="the audit", seconds=180,
     )  # fmt: skip
-    audit = client.get("/audits")["results"][0]
-    assert audit["verdict"] == "pass"
+    audit = client.get(f"/audits/{client.get('/audits')['results'][0]['id']}")
+    assert audit["verdict"] == "pass", [(c["check_id"], c["verdict"], c["upper"]) for c in audit["checks"]]
     page = administrator.open(f"/audits/{audit['id']}/")
     expect(page.get_by_text("Clinical use may be requested.").first).to_be_visible()
     administrator.look("audit", folder=PICTURES)
