@@ -9,7 +9,7 @@ from benchmarks.frame import Measure, progress
 from benchmarks.platform import private_platform
 
 # In this order: memory is read when all else has been done, and the page is looked at over what the others stored too.
-PARTS = ("monitor", "ingest", "single", "halt", "page", "rss")
+PARTS = ("monitor", "ingest", "single", "predict", "halt", "page", "rss")
 BY_NAME = ("soak",)  # twenty minutes, and only if it is asked for
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from django.utils import timezone
 
@@ -23,9 +24,11 @@ class World:
     participants: dict[str, Participant]
 
 
-def make_federation(people: People, task: str = "classification", shape: list[int] | None = None) -> World:
+def make_federation(
+    people: People, task: str = "classification", shape: list[int] | None = None, *, name: str = "Trial"
+) -> World:
     federation = Federation.objects.create(
-        name="Trial", purpose="Testing", data_title="Test data", task=task, synthetic=True
+        name=name, purpose="Testing", data_title="Test data", task=task, synthetic=True
     )
     participants = {}
     for institution in (people.north, people.south):
@@ -45,12 +48,15 @@ def make_federation(people: People, task: str = "classification", shape: list[in
     return World(people, federation, participants)
 
 
-def make_run(world: World, *, state: str = TrainingRun.State.PROPOSED, rounds: int = 1) -> TrainingRun:
+def make_run(
+    world: World, *, state: str = TrainingRun.State.PROPOSED, rounds: int = 1, models: dict[str, Any] | None = None
+) -> TrainingRun:
+    """A run of the recommended models, or of those given."""
     task = world.federation.task
     shape = next(iter(world.participants.values())).manifests.get().content["shape"]
     primary, baseline = default_specs(task, shape[0], min(shape[1:], default=None))
     config = RunConfig(
-        task=task, models={"primary": primary, "baseline": baseline}, rounds=rounds, seed=1,
+        task=task, models=models or {"primary": primary, "baseline": baseline}, rounds=rounds, seed=1,
         local=LocalConfig(epochs=1, batch_size=16, learning_rate=0.01), epsilon_budget=None,
         data_digests={site: p.manifests.get().digest for site, p in world.participants.items()},
     )  # fmt: skip
@@ -60,9 +66,9 @@ def make_run(world: World, *, state: str = TrainingRun.State.PROPOSED, rounds: i
     )  # fmt: skip
 
 
-def make_finished_run(world: World) -> TrainingRun:
+def make_finished_run(world: World, *, models: dict[str, Any] | None = None) -> TrainingRun:
     """A run in state FINISHED with one round; its weights are the initial ones."""
-    run = make_run(world, state=TrainingRun.State.FINISHED)
+    run = make_run(world, state=TrainingRun.State.FINISHED, models=models)
     TrainingRun.objects.filter(id=run.id).update(started_at=timezone.now(), finished_at=timezone.now())
     stored = {}
     for name in MODEL_NAMES:

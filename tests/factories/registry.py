@@ -18,9 +18,9 @@ from tests.factories.federation import World, make_finished_run
 BIAS = {"pass": (0.04, 0.01, 0.08), "fail": (0.21, 0.15, 0.27), "inconclusive": (0.12, 0.04, 0.2)}
 
 
-def make_version(world: World) -> Version:
+def make_version(world: World, *, models: dict[str, Any] | None = None) -> Version:
     """The version of a new finished run, with the first edition of its card and no evidence."""
-    return services.version_create(run=make_finished_run(world))
+    return services.version_create(run=make_finished_run(world, models=models))
 
 
 def newest_card(version: Version) -> Card:
