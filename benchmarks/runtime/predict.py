@@ -1,4 +1,4 @@
-"""One image sent to a deployed hybrid model, until its mask has come back and its row and ledger entry are committed."""
+"""One image sent to a deployed hybrid, until its mask has come back and its row and ledger entry are committed."""
 
 from __future__ import annotations
 
@@ -41,9 +41,7 @@ def measure(platform: Platform, *, quick: bool) -> Iterator[Measure]:
     note = conditions(
         f"target <= 50 ms at the median; 99th percentile {slow:.1f} ms; {PX} px, one after another, in one thread"
     )
-    yield compared(
-        "runtime.predict_ms", times[0], "ms", better="lower", peer=TWIN["kind"], theirs=times[1], note=note
-    )
+    yield compared("runtime.predict_ms", times[0], "ms", better="lower", peer=TWIN["kind"], theirs=times[1], note=note)
 
 
 def _deployed(platform: Platform) -> list[Deployment]:
