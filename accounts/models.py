@@ -135,6 +135,10 @@ class User(AbstractBaseUser, PermissionsMixin):
     def may(self, action: str) -> bool:
         return self.is_active and (allowed(self.roles, action) or action in self.lent)
 
+    def may_at(self, action: str, institution_id: uuid.UUID) -> bool:
+        """Whether a role held at this very institution allows it: one held elsewhere answers for nobody here."""
+        return self.is_active and allowed(self.roles_at(institution_id), action)
+
     def _memberships(self) -> list[Membership]:
         if not hasattr(self, "_membership_cache"):
             self._membership_cache = list(self.memberships.select_related("institution").filter(is_active=True))

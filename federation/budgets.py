@@ -41,7 +41,7 @@ class BudgetExceeded(Conflict):
 
 def budget_set(*, participant: Participant, epsilon: float, delta: float, reason: str, actor: User) -> PrivacyBudget:
     """An ethics officer of the institution says what may be spent on the data it holds here, over all runs."""
-    if participant.institution_id not in actor.institution_ids:
+    if not actor.may_at("budget.set", participant.institution_id):
         raise Forbidden(
             gettext("Only %(institution)s sets the budget of its own patients.")
             % {"institution": participant.institution}

@@ -214,6 +214,7 @@ class JobFilter(forms.Form):
 
 class DeviceConsentForm(forms.Form):
     run = forms.UUIDField()
+    site = forms.CharField(max_length=40, required=False)
     device = forms.ChoiceField(choices=[(s.name, s.name) for s in DEVICES.values() if s.needs_consent])
     decision = forms.ChoiceField(choices=DeviceConsent.Decision)
     reason = forms.CharField(max_length=2000, required=False)
@@ -223,13 +224,22 @@ class LimitForm(forms.Form):
     """The monthly limits of an institution, or of the platform itself."""
 
     institution = forms.ModelChoiceField(
-        Institution.objects.all(), required=False, label="Institution", empty_label="The platform (checks of devices)"
-    )
+        Institution.objects.none(), required=False, label="Institution",
+        empty_label="The platform (checks of devices)",
+    )  # fmt: skip
     shots_per_month = forms.IntegerField(min_value=0, max_value=10**12, label="Shots a month")
     cost_per_month = forms.DecimalField(
         min_value=Decimal(0), max_digits=12, decimal_places=2, label="Cost a month",
         help_text="In the currency of the devices' prices. Both limits count cloud devices alone.",
     )  # fmt: skip
+
+    def __init__(self, *args, user: User, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["institution"]
+        field.queryset = Institution.objects.all()  # type: ignore[attr-defined]
+        if not user.sees_all:
+            field.queryset = Institution.objects.filter(id__in=user.institution_ids)  # type: ignore[attr-defined]
+            field.empty_label, field.required = None, True  # type: ignore[attr-defined]
 
 
 def evaluable_runs(user: User):

@@ -12,7 +12,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from accounts.models import Institution, User
-from core.errors import ApplicationError, Conflict, NotFound
+from core.errors import ApplicationError, Conflict, Forbidden, NotFound
 from core.spoken import inside
 from core.tones import look_of
 from federation.consents import left
@@ -168,7 +168,7 @@ def admit(order: Order, found: estimates.Estimate, actor: User) -> Admitted:
     consent = None
     if order.purpose == Purpose.EVALUATION:
         assert order.run and order.participant  # noqa: S101, PT018 - `estimate` has refused it
-        if not actor.sees_all and order.participant.institution_id not in actor.institution_ids:
+        if not actor.sees_all and not actor.may_at("quantum.order", order.participant.institution_id):
             raise NotFound("There is no such site within your reach.")
         require_evaluable(order.run, order.participant)
         if order.participant.site in left(order.run):
@@ -184,6 +184,8 @@ def admit(order: Order, found: estimates.Estimate, actor: User) -> Admitted:
         )
         spec.require_consent([order.device] if valid else [])
     elif spec.needs_consent:
+        if not actor.sees_all:
+            raise Forbidden(_("A check of a cloud device is at the platform's expense: its administrators order it."))
         spec.require_installed()
         spec.require_credentials()  # of the platform; an evaluation's are the site's, whose worker checks them
     health = _health(order)
@@ -192,6 +194,23 @@ def admit(order: Order, found: estimates.Estimate, actor: User) -> Admitted:
     if spec.needs_consent:
         _require_limits(order, found, spec)
     return Admitted(consent, health, mitigation)
+
+
+def not_wanted_any_more(job: QuantumJob) -> str:
+    """Why the site of an order that was admitted lends its data no more; empty if it still does.
+
+    Asked before each task is handed in and at each look: a withdrawal may come at any moment between them.
+    """
+    if job.run is None or job.participant is None:
+        return ""
+    if job.participant.site in left(job.run):
+        return f"{job.participant.institution} has withdrawn from this run; nothing more is asked of it."
+    if not find(job.device).needs_consent:
+        return ""
+    latest = consent_of(job.run, job.participant, job.device)
+    if latest is not None and latest.decision == DeviceConsent.Decision.GIVEN:
+        return ""
+    return f"{job.participant.institution} does not consent to {job.device} for this run any more."
 
 
 def require_evaluable(run: TrainingRun, participant: Participant) -> None:
@@ -213,7 +232,9 @@ def _health(order: Order) -> QuantumJob | None:
     wanted = _("The order requires a quantum volume of at least %(volume)s on %(device)s") % {
         "volume": order.min_quantum_volume, "device": order.where,
     }  # fmt: skip
-    newest = QuantumJob.objects.health_of(order.device, Purpose.VOLUME, order.noise_digest).first()
+    tried = QuantumJob.objects.health_of(order.device, Purpose.VOLUME, order.noise_digest)
+    wide = tried.filter(qubits__gte=(order.min_quantum_volume - 1).bit_length())  # a narrower one cannot confirm it
+    newest = wide.first() or tried.first()
     if newest is None:
         raise Conflict(_("%(wanted)s; it has never been measured. Order that check first.") % {"wanted": wanted})
     if newest.finished_at < timezone.now() - HEALTH_IS_FRESH:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -15,6 +15,7 @@ from accounts.models import Institution, User
 from core import jobs
 from core.context import governed
 from core.errors import ApplicationError, Conflict, Forbidden
+from core.process import lock_key
 from core.spoken import inside
 from core.tones import look_of
 from federation import quantum_running, quantum_tasks
@@ -62,8 +63,8 @@ def quantum_preview(*, order: Order, actor: User) -> Preview:
 def quantum_order(*, order: Order, actor: User, retry_of: QuantumJob | None = None) -> QuantumJob:
     """Order a run. Everything that can be refused is refused here, before the device hears of it."""
     with refusals(), governed(action="quantum.order", actor=actor.id):
-        if (payer := payer_of(order)) is not None:
-            Institution.objects.select_for_update().get(id=payer.id)  # two orders at once share one limit
+        payer = payer_of(order)
+        _lock_limit(payer)
         found = estimate(order)
         admitted = admit(order, found, actor)
         job = QuantumJob.objects.create(
@@ -81,6 +82,7 @@ def quantum_order(*, order: Order, actor: User, retry_of: QuantumJob | None = No
 
 def quantum_cancel(*, job: QuantumJob, actor: User) -> QuantumJob:
     """Here at once, at the provider as soon as it can be reached. What it has run by then is charged all the same."""
+    _require_own(job, actor)
     with governed(action="quantum.cancel", actor=actor.id):
         job = QuantumJob.objects.select_for_update().get(id=job.id)
         if not job.is_open:
@@ -94,6 +96,7 @@ def quantum_cancel(*, job: QuantumJob, actor: User) -> QuantumJob:
 
 def quantum_look(*, job: QuantumJob, actor: User) -> QuantumJob:
     """Ask the provider now instead of at the next time: where the tasks stand, or what became of those cancelled."""
+    _require_own(job, actor)
     with transaction.atomic():
         job = QuantumJob.objects.select_for_update().get(id=job.id)
         if not job.is_open and not job.tasks.unsettled().exists():
@@ -109,6 +112,14 @@ def quantum_look(*, job: QuantumJob, actor: User) -> QuantumJob:
 
 def quantum_retry(*, job: QuantumJob, actor: User) -> QuantumJob:
     """The same order again, as a row of its own, under the limits, consents and health of today."""
+    _require_own(job, actor)
+    with transaction.atomic():
+        return _retry(QuantumJob.objects.select_for_update().get(id=job.id), actor)
+
+
+def _retry(job: QuantumJob, actor: User) -> QuantumJob:
+    if job.retries.exists():
+        raise Conflict(_("This run was ordered again already. Retry the newer one, if that failed too."))
     if job.state not in {State.FAILED, State.CANCELLED}:
         raise Conflict(
             _("Only a run that failed or was cancelled can be retried; this one is %(state)s.")
@@ -136,7 +147,7 @@ def device_consent_decide(
     *, run: TrainingRun, participant: Participant, device: str, decision: str, reason: str, actor: User
 ) -> DeviceConsent:
     """A site's operator answers for exactly this cloud device and run. A withdrawal cancels what is open."""
-    if participant.institution_id not in actor.institution_ids:
+    if not actor.may_at("consent.give", participant.institution_id):
         raise Forbidden(_("Only %(institution)s answers for its own data.") % {"institution": participant.institution})
     if decision not in DeviceConsent.Decision.values:
         raise ApplicationError(
@@ -181,6 +192,13 @@ def quantum_limit_set(
             _("Expected limits of 0 or more, got %(shots_per_month)s shots and %(cost_per_month)s.")
             % {"shots_per_month": shots_per_month, "cost_per_month": cost_per_month}
         )
+    if not actor.sees_all and not (institution and actor.may_at("quantum.order", institution.id)):
+        raise Forbidden(
+            _("Only the platform's administrators, and those of %(whose)s for itself, set these limits.")
+            % {"whose": institution}
+            if institution
+            else _("Only the platform's administrators set the platform's limits.")
+        )
     with governed(action="quantum.limit", actor=actor.id):
         return QuantumLimit.objects.create(
             institution=institution, shots_per_month=shots_per_month, cost_per_month=cost_per_month, set_by=actor
@@ -194,6 +212,22 @@ def refusals() -> Iterator[None]:
         yield
     except (DeviceError, ValueError) as error:
         raise ApplicationError(str(error)) from error
+
+
+def _lock_limit(payer: Institution | None) -> None:
+    """Two orders at once share one limit: the second counts when the first has been written down."""
+    if payer is not None:
+        Institution.objects.select_for_update().get(id=payer.id)
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [lock_key("quantum limit of the platform")])
+
+
+def _require_own(job: QuantumJob, actor: User) -> None:
+    """What an institution, or the platform, pays for is moved by its own administrators, or by the platform's."""
+    if actor.sees_all or (job.institution_id and actor.may_at("quantum.order", job.institution_id)):
+        return
+    raise Forbidden(_("Only administrators of the platform, or of the hospital that pays for this run, can do that."))
 
 
 def _cancel(job: QuantumJob, actor: User) -> None:

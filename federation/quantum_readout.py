@@ -34,6 +34,14 @@ def mitigation_of(order: Order, qubits: int) -> dict[str, Any] | None:
             )
             % {"device": order.device}
         )
+    if not find(order.device).fixed_qubits:
+        raise ApplicationError(
+            _(
+                "Readout mitigation is not offered on %(device)s: each circuit is laid out on qubits of its own there, "
+                "which need not be those whose error was measured. Leave it out."
+            )
+            % {"device": order.device}
+        )
     found = _measured(order, qubits) or _declared(order, qubits)
     if found is None:
         raise Conflict(

@@ -29,6 +29,7 @@ from federation.domain.quantum.providers.ending import Ended, end_tasks
 from federation.domain.quantum.providers.errors import Transient
 from federation.domain.quantum.providers.program import Program
 from federation.models import QuantumJob, Round, SiteOrder
+from federation.quantum_admission import not_wanted_any_more
 from federation.quantum_tasks import locked
 
 State = QuantumJob.State
@@ -48,6 +49,8 @@ def submit(payload: dict) -> jobs.Effects | None:
     job, number = QuantumJob.objects.get(id=payload["job"]), payload["number"]
     if job.state != State.QUEUED:
         return None
+    if why := not_wanted_any_more(job):
+        return lambda: _stopped(job, why)
     if job.participant_id:
         return lambda: _ask_to_hand_in(job, number)
     return _told(job, number, lambda: _submit_here(job))
@@ -80,6 +83,8 @@ def poll(payload: dict) -> jobs.Effects | None:
     job, number = QuantumJob.objects.get(id=payload["job"]), payload["number"]
     if not job.is_open:
         return None
+    if why := not_wanted_any_more(job):
+        return lambda: _stopped(job, why)
     if job.submitted_at and timezone.now() - job.submitted_at > GIVE_UP_AFTER:
         return lambda: _failed(job, f"the provider had not finished after {GIVE_UP_AFTER.days} days")
     if job.participant_id:
@@ -215,17 +220,28 @@ def _ask_to_hand_in(job: QuantumJob, number: int) -> None:
 
 def _ask_site(job: QuantumJob, kind: str, number: int, *, ask: str = "", **more: Any) -> None:
     run, done = job.run, job.run.rounds.filter(state=Round.State.DONE).last()  # type: ignore[union-attr]
-    wanted = job.health_check.machine if job.health_check else (job.mitigation or {}).get("machine", "")
+    wanted = job.machine or (
+        job.health_check.machine if job.health_check else (job.mitigation or {}).get("machine", "")
+    )
     mailbox.order_create(
         participant=job.participant, kind=kind, key=f"quantum:{job.id}:{kind}:{ask or number}", subject=job.id,  # type: ignore[arg-type]
         body={
             "run": str(run.id), "number": number, "device": job.device, "machine": wanted, "shots": job.shots,  # type: ignore[union-attr]
             "patients": job.circuits, "noise": job.noise, "mitigation": job.mitigation,
             "tag": job.tag, "seed": seed_of(job), "tasks": job.provider_tasks, "config": run.config,  # type: ignore[union-attr]
-            "config_hash": run.config_hash, "consent": str(job.consent_id or ""), **more,  # type: ignore[union-attr]
+            "config_hash": run.config_hash, "consent": str(job.consent_id or ""),  # type: ignore[union-attr]
+            "circuits": _circuits_of(job), **more,
         },
         attachments={} if kind == "device_cancel" else done.weights,  # type: ignore[union-attr]
     )  # fmt: skip
+
+
+def _circuits_of(job: QuantumJob) -> str:
+    """The digest of the circuits that the site handed in first: the later orders are about the same patients."""
+    first = SiteOrder.objects.filter(
+        subject=job.id, kind="device_submit", answer__circuits_digest__isnull=False
+    ).first()
+    return first.answer["circuits_digest"] if first and first.answer else ""
 
 
 def _save(job: QuantumJob, *, action: str, **changes: Any) -> None:
@@ -298,6 +314,13 @@ def _finished(job: QuantumJob, result: dict[str, Any], machine: str = "") -> Non
             row, action="quantum.finish", state=State.FINISHED, result=result, result_digest=digest(result), note="",
             machine=machine or row.machine, submitted_at=row.submitted_at or now, finished_at=now,
         )  # fmt: skip
+
+
+def _stopped(job: QuantumJob, why: str) -> None:
+    row = locked(job.id)
+    if row.is_open:
+        _save(row, action="quantum.stop", state=State.CANCELLED, error=why, note="", finished_at=timezone.now())
+        quantum_tasks.end_at_provider(row)
 
 
 def _failed(job: QuantumJob, error: str) -> None:

@@ -13,6 +13,7 @@ from accounts.access import requires
 from federation import budgets
 from federation.forms_budget import BudgetForm
 from federation.models import Federation
+from federation.own import own_participant
 from federation.views import federation_page
 
 
@@ -22,7 +23,7 @@ def budget_set(request: HttpRequest, federation_id: uuid.UUID) -> HttpResponse:
     """An ethics officer sets the budget of the own institution's data in this federation."""
     user: Any = request.user
     found = get_object_or_404(Federation.objects.for_user(user), id=federation_id)
-    own = get_object_or_404(found.participants.filter(institution__in=user.institution_ids))
+    own = own_participant(found, user)
     form = BudgetForm(request.POST)
     if not form.is_valid():
         return federation_page(request, found, budget_form=form, status=400)

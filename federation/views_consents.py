@@ -15,6 +15,7 @@ from core.spoken import inside
 from federation import consents
 from federation.forms_consents import ConsentForm, ReconsiderationForm
 from federation.models import Consent, Reconsideration, TrainingRun
+from federation.own import own_participant
 from federation.presentation import run_page
 from federation.presentation.consents import answers_of, own_of
 
@@ -38,7 +39,7 @@ def run_consent(request: HttpRequest, run_id: uuid.UUID) -> HttpResponse:
     found, person = _run(request, run_id), _person(request)
     form = ConsentForm(request.POST)
     _check(form)
-    own = get_object_or_404(found.federation.participants.filter(institution__in=person.institution_ids))
+    own = own_participant(found.federation, person)
     consent = consents.consent_decide(run=found, participant=own, actor=person, **form.cleaned_data)
     found.refresh_from_db()
     messages.success(request, _said(found, consent))

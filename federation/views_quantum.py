@@ -16,6 +16,7 @@ from core.errors import ApplicationError
 from federation import quantum_orders
 from federation.forms_quantum import FORMS, DeviceConsentForm, JobFilter, LimitForm
 from federation.models import QuantumJob, TrainingRun
+from federation.own import own_participant
 from federation.presentation import quantum as shown
 
 
@@ -23,7 +24,7 @@ from federation.presentation import quantum as shown
 @require_safe
 def quantum(request: HttpRequest) -> HttpResponse:
     """The devices: what each can, whether it can be used here, and how healthy it was when last measured."""
-    return _devices(request, LimitForm())
+    return _devices(request, LimitForm(user=request.user))
 
 
 def _devices(request: HttpRequest, form: LimitForm, status: int = 200) -> HttpResponse:
@@ -40,7 +41,7 @@ def _devices(request: HttpRequest, form: LimitForm, status: int = 200) -> HttpRe
 @requires("quantum.order")
 @require_POST
 def quantum_limit(request: HttpRequest) -> HttpResponse:
-    form = LimitForm(request.POST)
+    form = LimitForm(request.POST, user=request.user)
     if not form.is_valid():
         return _devices(request, form, status=400)
     quantum_orders.quantum_limit_set(actor=request.user, **form.cleaned_data)  # type: ignore[arg-type]
@@ -131,7 +132,7 @@ def quantum_consent(request: HttpRequest) -> HttpResponse:
         raise ApplicationError(" ".join(str(error) for errors in form.errors.values() for error in errors))
     given = form.cleaned_data
     run = get_object_or_404(TrainingRun.objects.for_user(user), id=given.pop("run"))
-    own = get_object_or_404(run.federation.participants.filter(institution__in=user.institution_ids))
+    own = own_participant(run.federation, user, site=given.pop("site"))
     consent = quantum_orders.device_consent_decide(run=run, participant=own, actor=user, **given)
     messages.success(
         request,

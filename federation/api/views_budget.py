@@ -13,6 +13,7 @@ from accounts.models import User
 from core.errors import Forbidden
 from federation import budgets
 from federation.models import Federation
+from federation.own import own_participant
 from federation.presentation.budgets import of_federation
 
 
@@ -57,7 +58,7 @@ class FederationBudgets(ListAPIView):
         if not isinstance(request.user, User):
             raise Forbidden("A budget is a person's decision: sign in; an API key can only read it.")
         found = _federation(request, federation_id)
-        own = get_object_or_404(found.participants.filter(institution__in=request.user.institution_ids))
+        own = own_participant(found, request.user)
         given = BudgetInput(data=request.data)
         given.is_valid(raise_exception=True)
         budgets.budget_set(participant=own, actor=request.user, **given.validated_data)

@@ -14,6 +14,7 @@ from federation.api import serializers_consents as serializers
 from federation.api.views import _person as person_of
 from federation.api.views import _validated as validated
 from federation.models import Federation, FederationAgreement, Reconsideration, TrainingRun
+from federation.own import own_participant
 from federation.presentation.consents import answers_of
 
 
@@ -26,7 +27,7 @@ class RunConsents(APIView):
     def post(self, request: Request, run_id: uuid.UUID) -> Response:
         run = get_object_or_404(TrainingRun.objects.for_user(request.user).select_related("federation"), id=run_id)
         given, person = validated(serializers.ConsentInput, request), person_of(request)
-        own = get_object_or_404(run.federation.participants.filter(institution__in=person.institution_ids))
+        own = own_participant(run.federation, person)
         consents.consent_decide(run=run, participant=own, actor=person, **given)
         run.refresh_from_db()
         answer = next(a for a in answers_of(run) if a.participant.id == own.id)

@@ -17,6 +17,7 @@ from federation import quantum_admission, quantum_orders
 from federation.api import serializers_quantum as serializers
 from federation.api.serializers_pages import LimitInput, UseOutput
 from federation.models import DeviceConsent, QuantumJob, TrainingRun
+from federation.own import own_participant
 from federation.presentation.quantum import device_rows, usage_rows
 
 
@@ -145,7 +146,7 @@ class QuantumConsents(ListAPIView):
     def post(self, request: Request) -> Response:
         person, given = _person(request), _validated(serializers.DeviceConsentInput, request)
         run = get_object_or_404(TrainingRun.objects.for_user(person), id=given.pop("run"))
-        own = get_object_or_404(run.federation.participants.filter(institution__in=person.institution_ids))
+        own = own_participant(run.federation, person, site=given.pop("site"))
         consent = quantum_orders.device_consent_decide(run=run, participant=own, actor=person, **given)
         return Response(serializers.DeviceConsentOutput(consent).data, status=201)
 

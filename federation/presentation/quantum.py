@@ -151,7 +151,7 @@ def consent_page(user: User, number: str | None) -> tuple[Page, list[ConsentRow]
 
 
 def job_context(job: QuantumJob, user: User) -> dict[str, Any]:
-    orders, tasks, spec = user.may("quantum.order"), list(job.tasks.all()), DEVICES.get(job.device)
+    orders, tasks, spec = _may_order(job, user), list(job.tasks.all()), DEVICES.get(job.device)
     unsettled = any(task.state in ProviderTask.UNSETTLED for task in tasks)
     left = unsettled and not job.is_open
     return {
@@ -171,8 +171,17 @@ def job_context(job: QuantumJob, user: User) -> dict[str, Any]:
         "made": quantum_noise.fact_rows(job),
         "mitigation": quantum_noise.compared(job),
         "may_cancel": orders and job.is_open,
-        "may_retry": orders and job.state in {State.FAILED, State.CANCELLED} and not left,
+        "may_retry": (
+            orders and job.state in {State.FAILED, State.CANCELLED} and not left and not job.retries.exists()
+        ),
     }
+
+
+def _may_order(job: QuantumJob, user: User) -> bool:
+    """As `quantum_orders` asks: the platform's administrators, and those of the hospital that pays."""
+    if not user.may("quantum.order"):
+        return False
+    return user.sees_all or bool(job.institution_id and user.may_at("quantum.order", job.institution_id))
 
 
 def _task_groups(job: QuantumJob, tasks: list[ProviderTask]) -> list[TaskGroup]:

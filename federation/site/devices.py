@@ -50,7 +50,7 @@ def _hand_in(site: Site, order: Message, work: _Work, shots: int) -> dict[str, A
     client = base.open_client(str(order.body["device"]))
     _same_machine(order, client)
     handed = base.hand_in(client, work.programs, int(order.body["task"]), shots=shots, tag=tag)
-    return {"machine": client.machine, **asdict(handed)}
+    return {"machine": client.machine, "circuits_digest": work.digest, **asdict(handed)}
 
 
 @handles("device_poll")
@@ -68,7 +68,8 @@ def poll(site: Site, order: Message, tell: Tell) -> Answer:
         if (seconds := base.look_later(error)) is None:
             raise
         return _later(error, seconds), {}
-    made = device_facts.of_programs(work.programs, device=spec.name, machine=client.machine, shots=shots)
+    machine = str(order.body.get("machine") or client.machine)  # which it was handed in to, whatever is set by now
+    made = device_facts.of_programs(work.programs, device=spec.name, machine=machine, shots=shots)
     return {"state": found.state.value, "result": work.figures(counts, made)}, {}
 
 
@@ -88,7 +89,7 @@ class _Work:
     """The circuits that an order stands for: the run's model on the validation patients, who are never the audit's."""
 
     def __init__(self, site: Site, order: Message) -> None:
-        from federation.domain.quantum.device_work import chosen, programs_of
+        from federation.domain.quantum.device_work import chosen, digest_of, programs_of
 
         config = frozen_config(site, order)
         self.models = load_models(order, config)
@@ -96,6 +97,12 @@ class _Work:
         self.mitigation = order.body.get("mitigation")
         self.data = chosen(site.patients(config).validation, int(order.body["patients"]))
         self.programs = programs_of(self.models["primary"], self.data.x)
+        self.digest = digest_of(self.programs)
+        if (before := order.body.get("circuits")) and before != self.digest:
+            raise OrderRefused(
+                "the patients of this order are not the same any more (one has objected, or was added), so what the "
+                "device says could be read for the wrong ones; order the evaluation again"
+            )
 
     def figures(self, counts: list[dict[str, int]], made: dict[str, Any]) -> dict[str, Any]:
         from federation.domain.quantum.device_mitigation import calibration_from
@@ -125,8 +132,8 @@ def _same_machine(order: Message, client: base.Client) -> None:
     wanted = order.body.get("machine")
     if wanted and wanted != client.machine:
         raise OrderRefused(
-            f"the order requires the health of {wanted}, this site's worker is set to {client.machine}; set it to the "
-            "same machine, or have this one measured"
+            f"the order is for {wanted}, whose health was measured or which has its first tasks; this site's worker is "
+            f"set to {client.machine}. Set it to the same machine, or order anew"
         )
 
 

@@ -7,6 +7,8 @@ alone.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -40,13 +42,17 @@ def shape_of(model: Model) -> CircuitShape:
 
 
 def chosen(data: SiteData, patients: int) -> SiteData:
-    """The first so many of the patients, in an order that does not depend on the order of the files."""
+    """The first so many of the patients, in whole tens, in an order that does not depend on the order of the files.
+
+    In whole tens because figures of 31 patients less those of 30 are figures of one.
+    """
     if min(patients, data.n_patients) < MIN_TOLD:
         raise NotForDevices(
             f"expected at least {MIN_TOLD} held-out patients, got {min(patients, data.n_patients)}: figures of "
             "fewer could point at one of them"
         )
-    order = sorted(range(data.n_patients), key=lambda index: data.record_ids[index])[:patients]
+    told = min(patients, data.n_patients) // MIN_TOLD * MIN_TOLD
+    order = sorted(range(data.n_patients), key=lambda index: data.record_ids[index])[:told]
     return data.take(np.array(order))
 
 
@@ -63,6 +69,14 @@ def programs_of(model: Model, x: NDArray[np.float32]) -> list[Program]:
             circuit(row, trained, shape=shape)
         made.append(program_of(qml.tape.QuantumScript.from_queue(queue), shape.n_qubits))
     return made
+
+
+def digest_of(programs: Sequence[Program]) -> str:
+    """What tells whether an order is still about the same patients: SHA-256 over all gates and angles."""
+    told = [
+        (program.n_qubits, [(gate.name, gate.qubits, gate.angle) for gate in program.gates]) for program in programs
+    ]
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()
 
 
 def run_here(

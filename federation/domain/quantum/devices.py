@@ -102,9 +102,13 @@ class DeviceSpec:
     max_circuits_per_job : int or None
         Circuits that one submission may hold; None for local devices.
     modules : tuple of str
-        Python modules it needs. Clouds are spoken to over HTTP by our own clients, which need no SDK of theirs.
+        Python modules it needs. Clouds are spoken to over HTTP by our own clients, which need no SDK of theirs; for
+        IBM's machines Qiskit compiles the circuits here.
     credentials, settings : tuple of str
         Names of environment variables that must be set: secrets, and the rest (which machine, which workspace).
+    fixed_qubits : bool
+        Whether a wire is the same physical qubit in every circuit. If not, the readout error that was measured of a
+        qubit is no circuit's, and cannot be inverted.
     price : Price or None
         None where nothing is charged, or where no price is known: `kind` tells which.
     """
@@ -121,6 +125,7 @@ class DeviceSpec:
     modules: tuple[str, ...] = ("pennylane",)
     credentials: tuple[str, ...] = ()
     settings: tuple[str, ...] = ()
+    fixed_qubits: bool = True
     price: Price | None = None
 
     @property
@@ -255,7 +260,7 @@ _SPECS = (
     ),
     DeviceSpec(
         "ibm", "IBM Quantum processor, through Qiskit Runtime", "cloud", max_qubits=127, state=None, analytic=False,
-        noise=False, max_shots=100_000, max_circuits_per_job=300,
+        noise=False, max_shots=100_000, max_circuits_per_job=300, modules=("pennylane", "qiskit"), fixed_qubits=False,
         credentials=("IBM_QUANTUM_TOKEN",), settings=("IBM_QUANTUM_INSTANCE", "IBM_QUANTUM_BACKEND"),
     ),
     DeviceSpec(

@@ -148,11 +148,14 @@ def took_nothing(error: Exception) -> bool:
 def look_later(error: Exception) -> float | None:
     """Seconds after which to look again at tasks that are handed in; None if looking again will not help.
 
-    Credentials that are refused or missing can be mended, and the result lies at the provider all the while.
+    Credentials that are refused or missing can be mended, an answer that cannot be read may be whole the next time, and
+    the result lies at the provider all the while.
     """
     if isinstance(error, Transient):
         return error.retry_after_seconds
-    return MENDED_SECONDS if isinstance(error, AccessRefused | NotFound | MissingCredentials) else None
+    return (
+        MENDED_SECONDS if isinstance(error, AccessRefused | NotFound | MissingCredentials | MalformedAnswer) else None
+    )
 
 
 def look(client: Client, tasks: Sequence[str]) -> Progress:

@@ -1,0 +1,32 @@
+"""For which participant a person answers."""
+
+from __future__ import annotations
+
+from django.http import Http404
+from django.utils.translation import gettext as _
+
+from accounts.models import User
+from core.errors import ApplicationError
+from federation.models import Federation, Participant
+
+
+def own_participant(federation: Federation, user: User, *, site: str = "") -> Participant:
+    """The participant of the person's institution; of several, the one with this site.
+
+    Raises
+    ------
+    Http404
+        If none is the person's.
+    ApplicationError
+        If the person belongs to several of the federation's institutions and named none of their sites.
+    """
+    own = federation.participants.filter(institution__in=user.institution_ids).select_related("institution")
+    found = list(own.filter(site=site) if site else own)
+    if not found:
+        raise Http404
+    if len(found) > 1:
+        raise ApplicationError(
+            _("You belong to several hospitals of this federation (%(sites)s): say for which site you answer.")
+            % {"sites": ", ".join(one.site for one in found)}
+        )
+    return found[0]
