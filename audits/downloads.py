@@ -18,7 +18,7 @@ def download_recorded(*, subject: uuid.UUID, kind: str, data: bytes, reader: Any
     ----------
     subject : UUID
         Of the audit or report, under which the reading is found.
-    kind : "pdf" or "json"
+    kind : the form of the file, such as "pdf", "json" or "csv"
     reader : the person, or the holder of an API key
     """
     with governed(action="report.download", actor=reader.pk):

@@ -133,7 +133,7 @@ class EvaluationForm(_OrderForm):
     )  # fmt: skip
     patients = forms.IntegerField(
         min_value=10, max_value=10_000, initial=50, label="Patients",
-        help_text="At most so many of the site's validation patients, one circuit each; at least 10.",
+        help_text="At most so many of the site's validation patients, one circuit each; at least 10, in whole tens.",
     )  # fmt: skip
     min_quantum_volume = forms.TypedChoiceField(
         required=False, coerce=int, empty_value=None, label="Required quantum volume",

@@ -16,6 +16,7 @@ from core.errors import ApplicationError, Conflict, Forbidden, NotFound
 from core.spoken import inside
 from core.tones import look_of
 from federation.consents import left
+from federation.domain.cells import whole_tens
 from federation.domain.quantum import estimates
 from federation.domain.quantum.circuits import gates_of
 from federation.domain.quantum.devices import DEVICES, DeviceSpec, Price, find
@@ -112,7 +113,7 @@ def estimate(order: Order) -> estimates.Estimate:
         if spec["kind"] != "vqc_classifier":
             raise ApplicationError(_not_for_devices(order, spec))
         shape = circuit_of(spec)
-        qubits, circuits = shape.n_qubits, order.patients
+        qubits, circuits = shape.n_qubits, whole_tens(order.patients)
         single, double = gates_of(shape)
     elif order.purpose == Purpose.VOLUME:
         qubits, circuits = order.qubits, CHECK_CIRCUITS[Purpose.VOLUME]

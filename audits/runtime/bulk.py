@@ -27,6 +27,7 @@ from models_registry.models import Deployment
 
 State = BulkPrediction.State
 PART = 64  # cases in a request: a halt or a cancellation waits for at most so many
+FORMS = {"csv": "text/csv; charset=utf-8", "jsonl": "application/x-ndjson"}  # of the answers
 COLUMNS = ("row", "event_key", "state", "score", "label", "confidence", "range", "warnings", "problem")
 
 
@@ -142,8 +143,12 @@ def _forget_cases(bulk: BulkPrediction) -> None:
     transaction.on_commit(lambda: artefacts.remove(bulk.digest))
 
 
-def bulk_csv(bulk: BulkPrediction) -> str:
-    """The answers so far as a table.
+def bulk_answers(bulk: BulkPrediction, form: str) -> str:
+    """The answers so far: a table, or a JSON record a line with everything that the gateway answered, masks included.
+
+    Parameters
+    ----------
+    form : "csv" or "jsonl"
 
     Raises
     ------
@@ -153,13 +158,18 @@ def bulk_csv(bulk: BulkPrediction) -> str:
     rows = _get(bulk, "answers", bulk.results) if bulk.results else None
     if rows is None:
         raise Conflict("There is no answer to download: nothing was predicted yet, or the person who asked was erased.")
+    if form == "jsonl":
+        return "".join(json.dumps({**row, "state": _state(row)}) + "\n" for row in rows)
     return csv_text(COLUMNS, [_cells(row) for row in rows])
 
 
+def _state(row: dict[str, Any]) -> str:
+    return "refused" if "problem" in row else "withheld" if row.get("withheld") else "predicted"
+
+
 def _cells(row: dict[str, Any]) -> list[object]:
-    state = "refused" if "problem" in row else "withheld" if row.get("withheld") else "predicted"
     return [
-        row["row"], row.get("event_key"), state, row.get("score"), row.get("label"), row.get("confidence"),
+        row["row"], row.get("event_key"), _state(row), row.get("score"), row.get("label"), row.get("confidence"),
         row.get("range"), "; ".join(row.get("warnings", ())), row.get("problem"),
     ]  # fmt: skip
 

@@ -73,11 +73,12 @@ def bulk_prediction_cancel(request: HttpRequest, bulk_id: uuid.UUID) -> HttpResp
 
 @requires("prediction.request")
 @require_safe
-def bulk_prediction_csv(request: HttpRequest, bulk_id: uuid.UUID) -> HttpResponse:
+def bulk_prediction_answers(request: HttpRequest, bulk_id: uuid.UUID, form: str) -> HttpResponse:
     found = _own(request, bulk_id)
-    data = download_recorded(subject=found.id, kind="csv", data=bulk.bulk_csv(found).encode(), reader=request.user)
-    response = HttpResponse(data, content_type="text/csv")
-    response["Content-Disposition"] = f'attachment; filename="predictions-{found.id}.csv"'
+    made = bulk.bulk_answers(found, form).encode()
+    data = download_recorded(subject=found.id, kind=form, data=made, reader=request.user)
+    response = HttpResponse(data, content_type=bulk.FORMS[form])
+    response["Content-Disposition"] = f'attachment; filename="predictions-{found.id}.{form}"'
     response["Cache-Control"] = "no-store"
     return response
 

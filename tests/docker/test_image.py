@@ -34,6 +34,11 @@ def test_torch_is_pinned_and_its_index_is_a_build_argument() -> None:
     assert any('--index-url "${TORCH_INDEX_URL}" torch==2.13.0' in run for run in instructions("RUN"))
 
 
+def test_qiskit_is_an_argument_of_the_build_and_off_unless_asked_for() -> None:
+    assert "ARG HARDWARE=" in LINES
+    assert any('[ -n "${HARDWARE}" ]' in run and "requirements-hardware.txt" in run for run in instructions("RUN"))
+
+
 def test_static_files_are_collected() -> None:
     assert any("collectstatic --noinput" in run for run in instructions("RUN"))
 

@@ -53,7 +53,7 @@ class Bench:
     def evaluation(self, device: str = "simulator", **changes: Any) -> Order:
         given: dict[str, Any] = {
             "device": device, "purpose": "evaluation", "shots": 200, "run": self.run, "participant": self.north,
-            "patients": 12, **changes,
+            "patients": 10, **changes,
         }  # fmt: skip
         if device in {"ibm", "azure"}:
             given = {"cost_limit": Decimal("190"), "price_per_shot": Decimal("0.001"), **given}

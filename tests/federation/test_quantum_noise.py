@@ -66,7 +66,7 @@ def test_an_evaluation_runs_under_the_ordered_noise_and_says_how_it_was_made(ben
     assert SiteOrder.objects.get().body["noise"]["sha256"] == STRONG.digest
     facts = job.result["facts"]
     assert facts["noise"] == STRONG.facts and facts["device"] == device and "pennylane" in facts["backend"]
-    assert facts["seed"] == quantum_running.seed_of(job) and (facts["shots"], facts["circuits"]) == (200, 12)
+    assert facts["seed"] == quantum_running.seed_of(job) and (facts["shots"], facts["circuits"]) == (200, 10)
     assert facts["depth"] > 1 and facts["gates"]["CNOT"] > 0
     plain = done(bench, bench.evaluation(device))
     assert plain.noise is None and plain.result["facts"]["noise"] is None
@@ -164,7 +164,7 @@ def test_a_measured_readout_error_goes_before_a_declared_one_and_its_shots_count
     assert job.mitigation["check"] == str(measured.id) and job.mitigation["shots"] == 300
     assert job.mitigation["qubits"] == measured.result["qubits"][: job.qubits]
     found = job.result["mitigated"]
-    assert found["calibration_shots"] == 600 and found["equal_shots"] == 200 + 600 // 12
+    assert found["calibration_shots"] == 600 and found["equal_shots"] == 200 + 600 // 10
     said = page(bench, "officer_north", "quantum_job", job.id)
     assert reverse("quantum_job", args=[measured.id]) in said and "measured with 600 shots" in said
 
@@ -185,15 +185,15 @@ def test_the_site_is_bound_to_the_machine_whose_readout_was_measured(bench, monk
     QuantumJob.objects.filter(id=measured.id).update(
         purpose="readout", qubits=6, result={"verdict": "pass", "qubits": [one] * 6, "mean": 0.035, "value": 0.05}
     )
-    bench.consent()
-    order = bench.evaluation("ibm", mitigate=True)
-    job = ordered(bench, order)
+    QuantumJob.objects.filter(id=measured.id).update(device="azure")
+    bench.consent("azure")
+    job = ordered(bench, bench.evaluation("azure", mitigate=True))
     assert job.mitigation["machine"] == "ibm_test" and job.mitigation["qubits"] == [one] * job.qubits
     bench.run_jobs()
     assert SiteOrder.objects.get().body["machine"] == "ibm_test"
     volume = make_check(bench.world.people)
-    QuantumJob.objects.filter(id=volume.id).update(machine="another")
-    said = refusal(bench, bench.evaluation("ibm", mitigate=True, min_quantum_volume=64))
+    QuantumJob.objects.filter(id=volume.id).update(machine="another", device="azure")
+    said = refusal(bench, bench.evaluation("azure", mitigate=True, min_quantum_volume=64))
     assert "measured on another, the readout error on ibm_test" in said
 
 
@@ -290,7 +290,7 @@ def test_a_check_takes_a_noise_model_too(bench):
 
 
 def test_the_api_orders_and_shows_noise_mitigation_and_facts(bench):
-    order = {"purpose": "evaluation", "device": "aer", "shots": 200, "patients": 12, "run": str(bench.run.id),
+    order = {"purpose": "evaluation", "device": "aer", "shots": 200, "patients": 10, "run": str(bench.run.id),
              "site": "north", "noise": {"preset": "mild"}, "mitigate": True}  # fmt: skip
     assert call(bench, "administrator", "POST", "estimates", order).json()["refusal"] == ""
     made = call(bench, "administrator", "POST", "jobs", order)

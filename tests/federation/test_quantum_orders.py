@@ -59,7 +59,7 @@ def test_a_device_of_the_site_answers_at_once_and_only_figures_leave(bench, devi
     bench.work()
     job.refresh_from_db()
     assert (job.state, job.error) == (State.FINISHED, "")
-    assert job.result["n"] == 12 and set(job.result) == {
+    assert job.result["n"] == 10 and set(job.result) == {
         "n", "shots", "device", "simulator", "twin", "changed", "z_error", "z_shot_noise", "facts", "mitigated",
     }  # fmt: skip
     answer = SiteOrder.objects.get()
@@ -396,16 +396,16 @@ def test_the_limits_of_a_month_hold_for_all_orders_together(bench, server):
     bench.consent()
     limit = {"institution": bench.world.people.north, "cost_per_month": Decimal("100")}
     admin = bench.world.people.administrator
-    quantum_orders.quantum_limit_set(shots_per_month=4000, actor=admin, **limit)
-    order(bench, bench.evaluation("ibm"))  # 12 x 200 = 2400
-    with pytest.raises(Conflict, match="2,400 of 4,000"):
+    quantum_orders.quantum_limit_set(shots_per_month=3500, actor=admin, **limit)
+    order(bench, bench.evaluation("ibm"))  # 10 x 200 = 2000
+    with pytest.raises(Conflict, match="2,000 of 3,500"):
         order(bench, bench.evaluation("ibm"))
     order(bench, bench.evaluation("aer"))  # a device of the house costs nothing
     quantum_orders.quantum_limit_set(shots_per_month=10_000, actor=admin, **limit | {"cost_per_month": Decimal("3")})
-    with pytest.raises(Conflict, match="2.40 of 3.00"):
+    with pytest.raises(Conflict, match="2.00 of 3.00"):
         order(bench, bench.evaluation("ibm"))
     used = quantum_admission.used_this_month(bench.world.people.north)
-    assert (used.shots, used.cost) == (2400, Decimal("2.4"))
+    assert (used.shots, used.cost) == (2000, Decimal("2"))
     assert quantum_admission.used_this_month(None).shots == 0
     with pytest.raises(ApplicationError, match="0 or more"):
         quantum_orders.quantum_limit_set(shots_per_month=-1, actor=admin, **limit)
@@ -427,7 +427,7 @@ def test_a_model_of_images_is_refused_in_its_own_numbers(bench, server):
     latest = bench.north.manifests.last()
     latest.content = {**latest.content, "shape": [3, 64, 64]}
     latest.save()
-    # two views of 16 x 16 positions; 12 patients, 200 shots of 0.001
+    # two views of 16 x 16 positions; 10 patients, 200 shots of 0.001
     said = refused(bench, bench.evaluation("ibm"))
-    assert "12 patients x 512 circuits an image x 200 shots are 6,144 circuits on ibm, 1,228,800 shots" in said
-    assert "1,228.80 USD" in said
+    assert "10 patients x 512 circuits an image x 200 shots are 5,120 circuits on ibm, 1,024,000 shots" in said
+    assert "1,024.00 USD" in said

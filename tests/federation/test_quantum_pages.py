@@ -18,7 +18,7 @@ from tests.factories.people import make_people
 from tests.factories.quantum import make_bench, make_check
 
 pytestmark = pytest.mark.django_db
-EVALUATION = {"kind": "evaluation", "device": "simulator", "patients": "12", "shots": "200"}
+EVALUATION = {"kind": "evaluation", "device": "simulator", "patients": "10", "shots": "200"}
 CHECK = {"kind": "check", "purpose": "readout", "device": "simulator", "qubits": "3", "shots": "300"}
 
 
@@ -76,13 +76,13 @@ def test_an_order_is_shown_its_estimate_before_it_is_made(bench):
     order = {**EVALUATION, "subject": f"{bench.run.id}:{bench.north.id}"}
     seen = client.post(url, order)
     assert seen.status_code == 200 and not QuantumJob.objects.exists()
-    assert "12 circuits on simulator, 2,400 shots, no charge" in seen.content.decode()
+    assert "10 circuits on simulator, 2,000 shots, no charge" in seen.content.decode()
     made = client.post(url, {**order, "confirm": "yes"})
     job = QuantumJob.objects.get()
     assert made["Location"] == reverse("quantum_job", args=[job.id])
     bench.work()
     said = page(bench, "officer_north", "quantum_job", job.id)
-    assert "Classical twin" in said and "95 % CI" in said and "12 × 200 = 2,400" in said
+    assert "Classical twin" in said and "95 % CI" in said and "10 × 200 = 2,000" in said
 
 
 @pytest.mark.parametrize(
@@ -219,15 +219,15 @@ def test_an_administrator_sets_limits(bench):
 def test_the_api_does_what_the_pages_do(bench):
     devices = call(bench, "auditor", "GET", "devices").json()["results"]
     assert {device["name"] for device in devices} >= {"simulator", "aer", "ibm", "azure"}
-    order = {"purpose": "evaluation", "device": "simulator", "shots": 200, "patients": 12, "run": str(bench.run.id),
+    order = {"purpose": "evaluation", "device": "simulator", "shots": 200, "patients": 10, "run": str(bench.run.id),
              "site": "north"}  # fmt: skip
     estimate = call(bench, "administrator", "POST", "estimates", order).json()
-    assert (estimate["circuits"], estimate["shots"], estimate["cost"], estimate["refusal"]) == (12, 2400, 0.0, "")
+    assert (estimate["circuits"], estimate["shots"], estimate["cost"], estimate["refusal"]) == (10, 2000, 0.0, "")
     made = call(bench, "administrator", "POST", "jobs", order)
     assert made.status_code == 201 and made.json()["state"] == "queued"
     bench.work()
     found = call(bench, "officer_north", "GET", f"jobs/{made.json()['id']}").json()
-    assert found["state"] == "finished" and found["result"]["n"] == 12
+    assert found["state"] == "finished" and found["result"]["n"] == 10
     assert call(bench, "auditor", "GET", "jobs?state=finished").json()["results"][0]["id"] == found["id"]
     assert call(bench, "auditor", "GET", "jobs?state=x").status_code == 400
     consent = {"run": str(bench.run.id), "device": "ibm", "decision": "given"}
@@ -235,7 +235,7 @@ def test_the_api_does_what_the_pages_do(bench):
     assert call(bench, "officer_south", "GET", "consents").json()["results"] == []
     cloud = {**order, "device": "ibm", "cost_limit": "5", "price_per_shot": "0.001"}
     waiting = call(bench, "administrator", "POST", "jobs", cloud).json()
-    assert Decimal(waiting["cost"]) == Decimal("2.4")
+    assert Decimal(waiting["cost"]) == Decimal("2.0")
     assert call(bench, "administrator", "POST", f"jobs/{waiting['id']}/retry").status_code == 409
     assert call(bench, "administrator", "POST", f"jobs/{waiting['id']}/cancel").json()["state"] == "cancelled"
     assert call(bench, "administrator", "POST", f"jobs/{waiting['id']}/retry").json()["retry_of"] == waiting["id"]
@@ -247,7 +247,7 @@ def test_the_api_does_what_the_pages_do(bench):
      {"purpose": "quantum_volume", "qubits": 40}, {"purpose": "readout", "qubits": None}],
 )  # fmt: skip
 def test_a_bad_order_by_api_is_refused_with_the_reason(bench, change):
-    order = {"purpose": "evaluation", "device": "simulator", "shots": 200, "patients": 12, "run": str(bench.run.id),
+    order = {"purpose": "evaluation", "device": "simulator", "shots": 200, "patients": 10, "run": str(bench.run.id),
              "site": "north", **change}  # fmt: skip
     answer = call(bench, "administrator", "POST", "jobs", order)
     assert answer.status_code in {400, 404} and answer.json()["message"]

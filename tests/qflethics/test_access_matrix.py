@@ -265,6 +265,7 @@ EXPECTED: dict[str, dict[str, str]] = {
     "bulk_prediction": {"GET": "C"},
     "bulk_prediction_cancel": {"POST": "C"},
     "bulk_prediction_csv": {"GET": "C"},
+    "bulk_prediction_jsonl": {"GET": "C"},
     "prediction_find": {"POST": ALL},
     "prediction": {"GET": ALL},
     "prediction_review": {"POST": "C"},

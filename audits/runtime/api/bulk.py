@@ -91,15 +91,27 @@ class BulkCancel(_Own):
         return Response(BulkOutput(found).data)
 
 
+class BulkAnswersQuery(serializers.Serializer):
+    form = serializers.ChoiceField(
+        choices=list(bulk.FORMS), default="csv",
+        help_text="`csv`: a table. `jsonl`: a JSON record a line as the gateway answers, with the masks of images.",
+    )  # fmt: skip
+
+
 class BulkAnswers(_Own):
     may_answer = (409,)
 
-    @extend_schema(responses={(200, "text/csv"): OpenApiTypes.STR}, operation_id="bulk_prediction_answers")
+    @extend_schema(
+        parameters=[BulkAnswersQuery], operation_id="bulk_prediction_answers",
+        responses={(200, kind.partition(";")[0]): OpenApiTypes.STR for kind in bulk.FORMS.values()},
+    )  # fmt: skip
     def get(self, request: Request, bulk_id: uuid.UUID) -> HttpResponse:
-        """The answers so far as CSV. The reading is recorded."""
-        found = self.own()
-        made = bulk.bulk_csv(found).encode()
-        data = download_recorded(subject=found.id, kind="csv", data=made, reader=request.user)
-        headers = {"Content-Disposition": f'attachment; filename="predictions-{found.id}.csv"',
+        """The answers so far as a file. The reading is recorded."""
+        asked = BulkAnswersQuery(data=request.query_params)
+        asked.is_valid(raise_exception=True)
+        found, form = self.own(), asked.validated_data["form"]
+        made = bulk.bulk_answers(found, form).encode()
+        data = download_recorded(subject=found.id, kind=form, data=made, reader=request.user)
+        headers = {"Content-Disposition": f'attachment; filename="predictions-{found.id}.{form}"',
                    "Cache-Control": "no-store"}  # fmt: skip
-        return HttpResponse(data, content_type="text/csv; charset=utf-8", headers=headers)
+        return HttpResponse(data, content_type=bulk.FORMS[form], headers=headers)

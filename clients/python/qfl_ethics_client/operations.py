@@ -3366,9 +3366,10 @@ class Operations(Transport):
         self,
         bulk_id: str,
         *,
+        form: Literal["csv", "jsonl"] | None = None,
         if_none_match: str | None = None,
     ) -> bytes:
-        """The answers so far as CSV. The reading is recorded.
+        """The answers so far as a file. The reading is recorded.
 
         Needs the right `prediction.request`: Clinician.
         """
@@ -3376,6 +3377,7 @@ class Operations(Transport):
         return self.fetch(
             "GET",
             f"/api/v1/prediction-files/{self.part(bulk_id)}/answers",
+            query={"form": form},
             headers={"If-None-Match": if_none_match},
         )
 

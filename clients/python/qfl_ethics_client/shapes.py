@@ -899,6 +899,7 @@ class DetailOutput(TypedDict):
 
 class DeviceConsentInput(TypedDict):
     run: str
+    site: NotRequired[str]
     device: "DeviceConsentInputDeviceEnum"
     decision: "ConsentDecision"
     reason: NotRequired[str]

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from federation.domain.cells import MIN_TOLD
+from federation.domain.cells import MIN_TOLD, whole_tens
 from federation.domain.data.dataset import SiteData
 from federation.domain.models.base import Model, as_batch
 from federation.domain.quantum.circuits import CircuitShape, circuit
@@ -51,7 +51,7 @@ def chosen(data: SiteData, patients: int) -> SiteData:
             f"expected at least {MIN_TOLD} held-out patients, got {min(patients, data.n_patients)}: figures of "
             "fewer could point at one of them"
         )
-    told = min(patients, data.n_patients) // MIN_TOLD * MIN_TOLD
+    told = whole_tens(min(patients, data.n_patients))
     order = sorted(range(data.n_patients), key=lambda index: data.record_ids[index])[:told]
     return data.take(np.array(order))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import io
 import json
@@ -10,12 +11,14 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
+from accounts.models import User
 from audits.runtime import bulk, services
 from audits.runtime.models import Batch, Prediction
 from audits.runtime.models_bulk import BulkPrediction
 from core import artefacts, jobs, vault
 from core.models import Job
 from tests.audits.runtime.conftest import case
+from tests.audits.runtime.test_gateway import image, image_deployment  # noqa: F401 - a fixture
 
 pytestmark = pytest.mark.django_db
 HEAD = "event_key,patient,sex,a,b,c,d\n"
@@ -47,7 +50,7 @@ def work(made: BulkPrediction) -> BulkPrediction:
 
 
 def rows_of(made: BulkPrediction) -> list[dict]:
-    return list(csv.DictReader(io.StringIO(bulk.bulk_csv(made))))
+    return list(csv.DictReader(io.StringIO(bulk.bulk_answers(made, "csv"))))
 
 
 def test_a_table_is_predicted_in_parts_through_the_gateway(start, monkeypatch):
@@ -192,7 +195,7 @@ def test_after_an_erasure_nobody_reads_them(start, clinician):
     made = work(made)
     assert (made.state, made.predicted) == ("stopped", 0)
     with pytest.raises(bulk.Conflict, match="no answer"):
-        bulk.bulk_csv(made)
+        bulk.bulk_answers(made, "csv")
 
 
 def test_who_may_no_longer_ask_gets_no_more(start, clinician):
@@ -243,3 +246,27 @@ def test_a_cancelled_one_cannot_be_cancelled_again(start, clinician, client_of):
         bulk.bulk_cancel(bulk=made, actor=clinician)
     assert work(made).state == "cancelled"
     assert not Prediction.objects.exists()
+
+
+def test_masks_of_images_come_back_in_the_lines_of_json(image_deployment, client_of):  # noqa: F811
+    """What the gateway answers, whole: a table has no room for masks."""
+    clinician = User.objects.get(email="clinician@test.example")
+    lines = [{"event_key": f"i{n}", "patient": n, "image": image()} for n in range(2)]
+    lines.append({"event_key": "bad", "patient": 9, "image": image(px=64)})
+    data = "\n".join(json.dumps(line) for line in lines).encode()
+    made = work(bulk.bulk_start(deployment=image_deployment, actor=clinician, data=data, name="cases.jsonl"))
+    assert (made.predicted, made.refused) == (2, 1)
+    page = client_of(clinician).get(reverse("bulk_prediction", args=[made.id])).content.decode()
+    address = reverse("bulk_prediction_jsonl", args=[made.id])
+    assert address in page
+    answer = client_of(clinician).get(address)
+    assert answer["Content-Type"] == "application/x-ndjson" and "no-store" in answer["Cache-Control"]
+    one, two, bad = (json.loads(line) for line in answer.content.decode().splitlines())
+    stored = {bytes(row.output) for row in Prediction.objects.all()}
+    assert {base64.b64decode(row["mask"]["data"]) for row in (one, two)} == stored
+    assert one["mask"]["shape"] == [1, 32, 32] and one["state"] == "predicted"
+    assert bad["state"] == "refused" and "image.shape" in bad["problem"] and "mask" not in bad
+    by_api = client_of(clinician).get(f"/api/v1/prediction-files/{made.id}/answers?form=jsonl")
+    assert by_api.content == answer.content
+    refused = client_of(clinician).get(f"/api/v1/prediction-files/{made.id}/answers?form=xlsx")
+    assert refused.status_code == 400

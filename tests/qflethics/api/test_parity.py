@@ -80,6 +80,7 @@ SAME: dict[str, str] = {
     "webhooks": "api_webhooks", "webhook_revoke": "api_webhook_revoke",
     "bulk_predictions": "api_bulk_predictions", "bulk_prediction": "api_bulk_prediction",
     "bulk_prediction_cancel": "api_bulk_prediction_cancel", "bulk_prediction_csv": "api_bulk_prediction_answers",
+    "bulk_prediction_jsonl": "api_bulk_prediction_answers",
     "prediction_find": "api_case_find", "prediction": "api_case", "prediction_review": "api_reviews",
     "prediction_contest": "api_appeals", "appeals": "api_appeals", "appeal": "api_appeal",
     "appeal_take": "api_appeal_take", "appeal_decide": "api_appeal_decision",
