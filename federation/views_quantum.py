@@ -24,7 +24,8 @@ from federation.presentation import quantum as shown
 @require_safe
 def quantum(request: HttpRequest) -> HttpResponse:
     """The devices: what each can, whether it can be used here, and how healthy it was when last measured."""
-    return _devices(request, LimitForm(user=request.user))
+    user: Any = request.user
+    return _devices(request, LimitForm(user=user))
 
 
 def _devices(request: HttpRequest, form: LimitForm, status: int = 200) -> HttpResponse:
@@ -41,7 +42,8 @@ def _devices(request: HttpRequest, form: LimitForm, status: int = 200) -> HttpRe
 @requires("quantum.order")
 @require_POST
 def quantum_limit(request: HttpRequest) -> HttpResponse:
-    form = LimitForm(request.POST, user=request.user)
+    user: Any = request.user
+    form = LimitForm(request.POST, user=user)
     if not form.is_valid():
         return _devices(request, form, status=400)
     quantum_orders.quantum_limit_set(actor=request.user, **form.cleaned_data)  # type: ignore[arg-type]
