@@ -223,11 +223,18 @@ def _lock_limit(payer: Institution | None) -> None:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [lock_key("quantum limit of the platform")])
 
 
+def may_move(job: QuantumJob, actor: User) -> bool:
+    """Cancel, look, retry: who pays for it, the platform's administrators, and who ordered it."""
+    if actor.sees_all or job.requested_by_id == actor.id:
+        return True
+    return bool(job.institution_id and actor.may_at("quantum.order", job.institution_id))
+
+
 def _require_own(job: QuantumJob, actor: User) -> None:
-    """What an institution, or the platform, pays for is moved by its own administrators, or by the platform's."""
-    if actor.sees_all or (job.institution_id and actor.may_at("quantum.order", job.institution_id)):
-        return
-    raise Forbidden(_("Only administrators of the platform, or of the hospital that pays for this run, can do that."))
+    if not may_move(job, actor):
+        raise Forbidden(
+            _("Only administrators of the platform, or of the hospital that pays for this run, can do that.")
+        )
 
 
 def _cancel(job: QuantumJob, actor: User) -> None:

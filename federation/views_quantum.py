@@ -120,7 +120,8 @@ def quantum_consents(request: HttpRequest) -> HttpResponse:
     page, rows = shown.consent_page(user, request.GET.get("page"))
     context = {
         "tabs": shown.tabs("quantum_consents", user), "page": page, "rows": rows,
-        "may_answer": user.may("consent.give"), "own": user.institution_ids,
+        "may_answer": user.may("consent.give"),
+        "own": {one for one in user.institution_ids if user.may_at("consent.give", one)},
     }  # fmt: skip
     return render(request, "federation/quantum_consents.html", context)
 

@@ -70,7 +70,8 @@ def of_run(run: TrainingRun) -> list[RunBudgetRow]:
 
 def may_set(federation: Federation, user: User) -> bool:
     """Whether this person sets the budget of a site of the federation."""
-    return user.may("budget.set") and federation.participants.filter(institution__in=user.institution_ids).exists()
+    own = [one for one in user.institution_ids if user.may_at("budget.set", one)]
+    return bool(own) and federation.participants.filter(institution__in=own).exists()
 
 
 def _row(standing: budget_standings.Standing) -> BudgetRow:

@@ -21,6 +21,7 @@ from federation.forms_quantum import evaluable_runs
 from federation.models import DeviceConsent, Participant, ProviderTask, QuantumJob, TrainingRun
 from federation.presentation import quantum_noise
 from federation.quantum_admission import HEALTH_IS_FRESH, Used, used_this_month
+from federation.quantum_orders import may_move
 
 Purpose, State = QuantumJob.Purpose, QuantumJob.State
 PER_PAGE = 20
@@ -151,7 +152,8 @@ def consent_page(user: User, number: str | None) -> tuple[Page, list[ConsentRow]
 
 
 def job_context(job: QuantumJob, user: User) -> dict[str, Any]:
-    orders, tasks, spec = _may_order(job, user), list(job.tasks.all()), DEVICES.get(job.device)
+    orders = user.may("quantum.order") and may_move(job, user)
+    tasks, spec = list(job.tasks.all()), DEVICES.get(job.device)
     unsettled = any(task.state in ProviderTask.UNSETTLED for task in tasks)
     left = unsettled and not job.is_open
     return {
@@ -175,13 +177,6 @@ def job_context(job: QuantumJob, user: User) -> dict[str, Any]:
             orders and job.state in {State.FAILED, State.CANCELLED} and not left and not job.retries.exists()
         ),
     }
-
-
-def _may_order(job: QuantumJob, user: User) -> bool:
-    """As `quantum_orders` asks: the platform's administrators, and those of the hospital that pays."""
-    if not user.may("quantum.order"):
-        return False
-    return user.sees_all or bool(job.institution_id and user.may_at("quantum.order", job.institution_id))
 
 
 def _task_groups(job: QuantumJob, tasks: list[ProviderTask]) -> list[TaskGroup]:

@@ -54,6 +54,8 @@ def test_a_role_at_one_hospital_answers_for_no_other(bench):
             actor=people.operator_south,
         )  # fmt: skip
     assert not DeviceConsent.objects.exists()
+    shown = page(bench, "operator_south", "quantum_consents")
+    assert shown.count("Give consent<") == 2 and 'name="site" value="north"' not in shown  # south's two clouds
     Membership.objects.create(user=people.officer_south, institution=people.north, role=Role.CLINICIAN)
     with pytest.raises(Forbidden, match="of its own patients"):
         budgets.budget_set(
