@@ -123,7 +123,11 @@ class DeviceConsentFilter(serializers.Serializer):
 class DeviceConsentInput(serializers.Serializer):
     run = serializers.UUIDField()
     site = serializers.CharField(
-        max_length=40, required=False, default="", help_text="Whose answer it is, if you belong to several sites."
+        max_length=40,
+        required=False,
+        allow_blank=True,
+        default="",
+        help_text="Whose answer it is, if you belong to several sites.",
     )
     device = serializers.ChoiceField(choices=[spec.name for spec in DEVICES.values() if spec.needs_consent])
     decision = serializers.ChoiceField(choices=DeviceConsent.Decision.choices)
