@@ -87,3 +87,18 @@ def test_an_estimate_stands_before_the_order(sign_in, live_server, tmp_path):  #
     page.get_by_role("button", name="Retry").wait_for()
     assert QuantumJob.objects.get().state == "cancelled"
     assert bench.run.quantum_jobs.count() == 1
+
+
+@pytest.mark.e2e
+@pytest.mark.django_db(transaction=True)
+def test_the_page_of_a_run_follows_it(sign_in, live_server, tmp_path):  # noqa: F811 - a fixture
+    bench = make_bench(make_people(), tmp_path)
+    job = quantum_orders.quantum_order(order=bench.evaluation(), actor=bench.world.people.administrator)
+    page = sign_in("light", WIDTHS["desk"])
+    page.goto(live_server.url + reverse("quantum_job", args=[job.id]))
+    page.get_by_text("No result yet").wait_for()
+    page.evaluate("window.sameDocument = true")
+    bench.work()
+    page.get_by_text("Accuracy on the same patients").first.wait_for(timeout=20_000)
+    assert page.locator("#job-state").inner_text() == "Finished"
+    assert page.evaluate("window.sameDocument") and page.locator("#job[hx-get]").count() == 0
