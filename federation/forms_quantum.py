@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import cast
 
 from django import forms
 
@@ -235,11 +236,11 @@ class LimitForm(forms.Form):
 
     def __init__(self, *args, user: User, **kwargs) -> None:
         super().__init__(*args, **kwargs)
-        field = self.fields["institution"]
-        field.queryset = Institution.objects.all()  # type: ignore[attr-defined]
+        field = cast(forms.ModelChoiceField, self.fields["institution"])
+        field.queryset = Institution.objects.all()
         if not user.sees_all:
-            field.queryset = Institution.objects.filter(id__in=user.institution_ids)  # type: ignore[attr-defined]
-            field.empty_label, field.required = None, True  # type: ignore[attr-defined]
+            field.queryset = Institution.objects.filter(id__in=user.institution_ids)
+            field.empty_label, field.required = None, True
 
 
 def evaluable_runs(user: User):

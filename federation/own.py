@@ -10,17 +10,18 @@ from core.errors import ApplicationError
 from federation.models import Federation, Participant
 
 
-def own_participant(federation: Federation, user: User, *, site: str = "") -> Participant:
-    """The participant of the person's institution; of several, the one with this site.
+def own_participant(federation: Federation, user: User, action: str, *, site: str = "") -> Participant:
+    """The participant at whose institution the person's role allows the action; of several, the one with this site.
 
     Raises
     ------
     Http404
         If none is the person's.
     ApplicationError
-        If the person belongs to several of the federation's institutions and named none of their sites.
+        If that is so at several of the federation's institutions, and none of their sites is named.
     """
-    own = federation.participants.filter(institution__in=user.institution_ids).select_related("institution")
+    houses = [one for one in user.institution_ids if user.may_at(action, one)]
+    own = federation.participants.filter(institution__in=houses).select_related("institution")
     found = list(own.filter(site=site) if site else own)
     if not found:
         raise Http404

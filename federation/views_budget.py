@@ -23,7 +23,7 @@ def budget_set(request: HttpRequest, federation_id: uuid.UUID) -> HttpResponse:
     """An ethics officer sets the budget of the own institution's data in this federation."""
     user: Any = request.user
     found = get_object_or_404(Federation.objects.for_user(user), id=federation_id)
-    own = own_participant(found, user)
+    own = own_participant(found, user, "budget.set")
     form = BudgetForm(request.POST)
     if not form.is_valid():
         return federation_page(request, found, budget_form=form, status=400)

@@ -39,7 +39,7 @@ def run_consent(request: HttpRequest, run_id: uuid.UUID) -> HttpResponse:
     found, person = _run(request, run_id), _person(request)
     form = ConsentForm(request.POST)
     _check(form)
-    own = own_participant(found.federation, person)
+    own = own_participant(found.federation, person, "consent.sign")
     consent = consents.consent_decide(run=found, participant=own, actor=person, **form.cleaned_data)
     found.refresh_from_db()
     messages.success(request, _said(found, consent))

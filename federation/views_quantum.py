@@ -135,7 +135,7 @@ def quantum_consent(request: HttpRequest) -> HttpResponse:
         raise ApplicationError(" ".join(str(error) for errors in form.errors.values() for error in errors))
     given = form.cleaned_data
     run = get_object_or_404(TrainingRun.objects.for_user(user), id=given.pop("run"))
-    own = own_participant(run.federation, user, site=given.pop("site"))
+    own = own_participant(run.federation, user, "consent.give", site=given.pop("site"))
     consent = quantum_orders.device_consent_decide(run=run, participant=own, actor=user, **given)
     messages.success(
         request,

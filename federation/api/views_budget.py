@@ -58,7 +58,7 @@ class FederationBudgets(ListAPIView):
         if not isinstance(request.user, User):
             raise Forbidden("A budget is a person's decision: sign in; an API key can only read it.")
         found = _federation(request, federation_id)
-        own = own_participant(found, request.user)
+        own = own_participant(found, request.user, "budget.set")
         given = BudgetInput(data=request.data)
         given.is_valid(raise_exception=True)
         budgets.budget_set(participant=own, actor=request.user, **given.validated_data)

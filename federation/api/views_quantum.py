@@ -146,7 +146,7 @@ class QuantumConsents(ListAPIView):
     def post(self, request: Request) -> Response:
         person, given = _person(request), _validated(serializers.DeviceConsentInput, request)
         run = get_object_or_404(TrainingRun.objects.for_user(person), id=given.pop("run"))
-        own = own_participant(run.federation, person, site=given.pop("site"))
+        own = own_participant(run.federation, person, "consent.give", site=given.pop("site"))
         consent = quantum_orders.device_consent_decide(run=run, participant=own, actor=person, **given)
         return Response(serializers.DeviceConsentOutput(consent).data, status=201)
 
