@@ -15,7 +15,7 @@ from federation import quantum_admission, quantum_orders, quantum_running
 from federation.models import Consent, DeviceConsent, QuantumJob, SiteOrder, TrainingRun
 from federation.quantum_admission import Order
 from tests.factories.people import make_people
-from tests.factories.providers import Fault, stand_in
+from tests.factories.providers import Fault
 from tests.factories.quantum import make_bench, make_check
 
 pytestmark = pytest.mark.django_db
@@ -26,16 +26,6 @@ CLOUD = ("ibm", "azure")
 @pytest.fixture
 def bench(tmp_path):
     return make_bench(make_people(), tmp_path)
-
-
-@pytest.fixture
-def server(monkeypatch):
-    with stand_in() as running:
-        for provider in CLOUD:
-            for name, value in running.environment(provider).items():
-                monkeypatch.setenv(name, value)
-        monkeypatch.setenv("SITE_CLOUD_DEVICES", "ibm, azure")
-        yield running
 
 
 def order(bench, order_: Order) -> QuantumJob:

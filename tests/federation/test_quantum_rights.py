@@ -17,7 +17,7 @@ from federation.models_budget import PrivacyBudget
 from tests.factories.people import make_people, make_user
 from tests.factories.providers import Fault
 from tests.factories.quantum import make_bench, make_check
-from tests.federation.test_quantum_orders import check, order, server  # noqa: F401 - a fixture
+from tests.federation.test_quantum_orders import check, order
 from tests.federation.test_quantum_pages import call, page, signed_in
 
 pytestmark = pytest.mark.django_db
@@ -95,7 +95,7 @@ def test_limits_are_set_by_who_pays(bench, owner_south):
     assert QuantumLimit.objects.count() == 2
 
 
-def test_what_the_platform_pays_for_is_moved_by_its_own_administrators(bench, owner_south, server):  # noqa: F811
+def test_what_the_platform_pays_for_is_moved_by_its_own_administrators(bench, owner_south, server):
     people = bench.world.people
     with pytest.raises(Forbidden, match="platform's expense"):
         quantum_orders.quantum_order(order=check("ibm"), actor=owner_south)
@@ -110,7 +110,7 @@ def test_what_the_platform_pays_for_is_moved_by_its_own_administrators(bench, ow
     assert "Cancel the run" in page(bench, "administrator", "quantum_job", job.id)
 
 
-def test_a_run_is_ordered_again_once(bench, server):  # noqa: F811
+def test_a_run_is_ordered_again_once(bench, server):
     job, admin = order(bench, check("ibm")), bench.world.people.administrator
     quantum_orders.quantum_cancel(job=job, actor=admin)
     again = quantum_orders.quantum_retry(job=job, actor=admin)
@@ -131,7 +131,7 @@ def withdraw_from_run(bench) -> None:
 
 
 @pytest.mark.parametrize("handed_in", [False, True])
-def test_a_site_that_leaves_the_run_ends_what_is_open_on_devices(bench, server, handed_in):  # noqa: F811
+def test_a_site_that_leaves_the_run_ends_what_is_open_on_devices(bench, server, handed_in):
     server.polls_until_done = 1000
     bench.consent()
     job = order(bench, bench.evaluation("ibm"))
@@ -144,7 +144,7 @@ def test_a_site_that_leaves_the_run_ends_what_is_open_on_devices(bench, server, 
     assert [task["status"] for task in server.jobs.values()] == (["Cancelled"] if handed_in else [])
 
 
-def test_a_consent_that_went_while_the_order_was_written_is_not_used(bench, server):  # noqa: F811
+def test_a_consent_that_went_while_the_order_was_written_is_not_used(bench, server):
     """A withdrawal that saw no open job: the order is looked at again before anything leaves."""
     bench.consent()
     job = order(bench, bench.evaluation("ibm"))
@@ -160,7 +160,7 @@ def test_a_consent_that_went_while_the_order_was_written_is_not_used(bench, serv
 # --- of whom the answers are -----------------------------------------------------------------------------------------
 
 
-def test_counts_are_never_read_for_other_patients(bench, server):  # noqa: F811
+def test_counts_are_never_read_for_other_patients(bench, server):
     """A patient objects between handing in and reading: the run ends instead of shifting everybody by one."""
     server.polls_until_done = 1
     bench.consent()
@@ -190,7 +190,7 @@ def test_figures_are_of_whole_tens(bench):
     assert [job.result["n"] for job in jobs] == [10, 10, 10]
 
 
-def test_an_order_stays_on_the_machine_that_has_its_first_task(bench, server, monkeypatch):  # noqa: F811
+def test_an_order_stays_on_the_machine_that_has_its_first_task(bench, server, monkeypatch):
     server.polls_until_done = 0
     bench.consent("azure")
     job = order(bench, bench.evaluation("azure", patients=10))
@@ -202,7 +202,7 @@ def test_an_order_stays_on_the_machine_that_has_its_first_task(bench, server, mo
     assert job.state == State.FAILED and "ionq.qpu.test" in job.error and len(server.jobs) == 1
 
 
-def test_an_answer_that_cannot_be_read_once_loses_no_result(bench, server):  # noqa: F811
+def test_an_answer_that_cannot_be_read_once_loses_no_result(bench, server):
     bench.consent()
     job = order(bench, bench.evaluation("ibm"))
     bench.work_now()
@@ -212,13 +212,13 @@ def test_an_answer_that_cannot_be_read_once_loses_no_result(bench, server):  # n
     assert (job.state, job.error) == (State.FINISHED, "") and job.result["n"] == 10
 
 
-def test_no_readout_is_inverted_where_each_circuit_has_qubits_of_its_own(bench, server):  # noqa: F811
+def test_no_readout_is_inverted_where_each_circuit_has_qubits_of_its_own(bench, server):
     bench.consent()
     with pytest.raises(ApplicationError, match="laid out on qubits of its own"):
         order(bench, bench.evaluation("ibm", mitigate=True))
 
 
-def test_a_narrower_check_does_not_take_a_confirmed_volume_away(bench, server):  # noqa: F811
+def test_a_narrower_check_does_not_take_a_confirmed_volume_away(bench, server):
     wide = make_check(bench.world.people, days_ago=2)
     narrow = make_check(bench.world.people, volume=4, days_ago=1)
     QuantumJob.objects.filter(id=narrow.id).update(qubits=2)
@@ -226,7 +226,7 @@ def test_a_narrower_check_does_not_take_a_confirmed_volume_away(bench, server): 
     assert order(bench, bench.evaluation("ibm", min_quantum_volume=64)).health_check == wide
 
 
-def test_a_device_whose_compiler_is_missing_says_so(bench, server, monkeypatch):  # noqa: F811
+def test_a_device_whose_compiler_is_missing_says_so(bench, server, monkeypatch):
     from federation.domain.quantum import devices
 
     real = devices._installed

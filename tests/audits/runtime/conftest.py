@@ -156,3 +156,8 @@ def stream():
         ]
 
     return draw
+
+
+@pytest.fixture
+def image_deployment():
+    return make_deployment(make_federation(make_people(), task="segmentation"))

@@ -18,7 +18,7 @@ from audits.runtime.models_bulk import BulkPrediction
 from core import artefacts, jobs, vault
 from core.models import Job
 from tests.audits.runtime.conftest import case
-from tests.audits.runtime.test_gateway import image, image_deployment  # noqa: F401 - a fixture
+from tests.audits.runtime.test_gateway import image
 
 pytestmark = pytest.mark.django_db
 HEAD = "event_key,patient,sex,a,b,c,d\n"
@@ -248,7 +248,7 @@ def test_a_cancelled_one_cannot_be_cancelled_again(start, clinician, client_of):
     assert not Prediction.objects.exists()
 
 
-def test_masks_of_images_come_back_in_the_lines_of_json(image_deployment, client_of):  # noqa: F811
+def test_masks_of_images_come_back_in_the_lines_of_json(image_deployment, client_of):
     """What the gateway answers, whole: a table has no room for masks."""
     clinician = User.objects.get(email="clinician@test.example")
     lines = [{"event_key": f"i{n}", "patient": n, "image": image()} for n in range(2)]

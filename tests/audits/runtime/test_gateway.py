@@ -12,8 +12,6 @@ from federation.domain.learning import weights
 from federation.domain.learning.evaluation import predict
 from federation.domain.models.registry import build
 from models_registry.models import Deployment
-from tests.factories.federation import make_federation
-from tests.factories.people import make_people
 from tests.factories.registry import make_deployment
 
 pytestmark = pytest.mark.django_db
@@ -243,11 +241,6 @@ def test_images_are_segmented_slice_by_slice_and_the_mask_comes_back_packed(nort
     assert bytes(Prediction.objects.get(event_key=alias(image_deployment, "one")).output) == base64.b64decode(
         one["mask"]["data"]
     )
-
-
-@pytest.fixture
-def image_deployment():
-    return make_deployment(make_federation(make_people(), task="segmentation"))
 
 
 @pytest.fixture
