@@ -6,6 +6,7 @@ from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
@@ -13,6 +14,7 @@ from accounts.access import requires
 from core.errors import ApplicationError
 from federation import overlays
 from federation.models import SiteOrder, TrainingRun
+from federation.presentation.model_words import label_of
 from federation.presentation.overlays import drawn
 
 PER_PAGE = 12
@@ -27,7 +29,7 @@ def run_overlays(request: HttpRequest, run_id: uuid.UUID) -> HttpResponse:
     own = overlays.own_site(run, request.user)  # type: ignore[arg-type]
     order = overlays.latest_order(run, own) if own else None
     context = {
-        "run": run, "own": own, "order": order,
+        "run": run, "own": own, "order": order, "beside": _(label_of(run.config, "baseline")),
         "segments": run.config["task"] == "segmentation",
         "may_ask": own is not None and request.user.may("consent.give"),  # type: ignore[union-attr]
     }  # fmt: skip

@@ -36,6 +36,8 @@ class Overlay:
     image : ndarray of uint8, shape (height, width)
     truth, prediction : ndarray of bool, same shape
         The lesion, and what the quantum model marked.
+    beside : ndarray of bool, same shape, or None
+        What the model beside it marked; None from a worker of before it was sent.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Overlay:
     image: NDArray[np.uint8]
     truth: NDArray[np.bool_]
     prediction: NDArray[np.bool_]
+    beside: NDArray[np.bool_] | None = None
 
 
 def pack(overlays: Sequence[Overlay]) -> bytes:
@@ -53,6 +56,7 @@ def pack(overlays: Sequence[Overlay]) -> bytes:
         {
             "name": o.name, "slice": o.slice, "slices": o.slices, "dice": dict(o.dice), "shape": list(o.image.shape),
             "image": _text(o.image.tobytes()), "truth": _bits(o.truth), "prediction": _bits(o.prediction),
+            **({} if o.beside is None else {"beside": _bits(o.beside)}),
         }
         for o in overlays
     ]).encode()  # fmt: skip
@@ -83,9 +87,10 @@ def _overlay(row: Mapping[str, Any]) -> Overlay:
     if image.size != height * width:
         raise ValueError(f"expected {height * width} pixels, got {image.size}")
     masks = [_mask(row[name], height, width) for name in ("truth", "prediction")]
+    beside = _mask(row["beside"], height, width) if "beside" in row else None
     dice = {str(name): _dice(value) for name, value in row["dice"].items()}
     name, number, of = str(row["name"])[:40], int(row["slice"]), int(row["slices"])
-    return Overlay(name, number, of, dice, image.reshape(height, width), *masks)
+    return Overlay(name, number, of, dice, image.reshape(height, width), *masks, beside)
 
 
 def _dice(value: Any) -> float | None:

@@ -24,7 +24,7 @@ def gated_metrics(task: str) -> tuple[str, ...]:
 
 def reported_metrics(task: str) -> tuple[str, ...]:
     """Those that audits and monitors judge by, and those that are only told."""
-    return (*gated_metrics(task), *OF_THE_LAST_ROUND) if task == "segmentation" else gated_metrics(task)
+    return (*gated_metrics(task), *OF_THE_LAST_ROUND[task])
 
 
 def headline_metric(task: str) -> str:

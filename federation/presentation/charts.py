@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from core.charts import Chart, line_chart
-from federation.domain.group_rates import CALIBRATION, DISTANCE
+from federation.domain.group_rates import BRIER, CALIBRATION, DISTANCE, OF_THE_LAST_ROUND, RANKING
 from federation.domain.round_metrics import headline_metric
 from federation.domain.secure.counts import ALL_SITES
 from federation.models import Round, RunEvent, TrainingRun
@@ -20,6 +21,12 @@ METRIC_WORDS = {
     "tpr": "True-positive rate",
     "fpr": "False-positive rate",
 }
+LAST_WORDS = {  # of whom they are: those who have one
+    DISTANCE: gettext_noop("Distance of outlines"),
+    CALIBRATION: gettext_noop("Calibration error"),
+    RANKING: gettext_noop("Area under the ROC curve"),
+    BRIER: gettext_noop("Brier score"),
+}
 MODEL_WORDS = {"primary": "quantum model", "baseline": "classical twin"}
 MOST_STEPS = 600  # progress messages of a round that are drawn
 Points = list[tuple[float, float | None]]
@@ -27,7 +34,7 @@ Points = list[tuple[float, float | None]]
 
 @dataclass(frozen=True)
 class Compared:
-    """One row of the last round: how many patients, and the headline metric of both models."""
+    """One row of the last round: how many patients, and a metric of both models; the headline one unless it is named."""
 
     scope: str  # "All sites", "Site", or the attribute
     label: str
@@ -37,6 +44,7 @@ class Compared:
     hidden: str = ""  # why not: "few" patients, or "noise"
     noise: float | None = None  # standard deviation of the noise of each figure, under differential privacy
     twin_noise: float | None = None
+    metric: str = ""
 
 
 @dataclass(frozen=True)
@@ -67,8 +75,7 @@ class RunCharts:
     losses: list[Chart] = field(default_factory=list)
     epsilon: Chart | None = None
     last: list[Compared] = field(default_factory=list)
-    distance: Compared | None = None  # of outlines; where it was measured, which is after the last round
-    calibration: Compared | None = None  # likewise
+    told: list[Compared] = field(default_factory=list)  # of all sites, measured after the run's last round alone
     spent: list[Spent] = field(default_factory=list)
     scored: bool = True  # False: differential privacy, and no scores were agreed
     noised: bool = False
@@ -109,8 +116,7 @@ def run_charts(run: TrainingRun, rounds: Iterable[Round]) -> RunCharts:
         losses=[] if masked else _losses(done),
         epsilon=None if budget is None else _spending(done, budget),
         last=_compare(done[-1].metrics, name),
-        distance=_told(done[-1].metrics, DISTANCE),
-        calibration=_told(done[-1].metrics, CALIBRATION),
+        told=_told(done[-1].metrics, run.config["task"]),
         scored=not private or run.config.get("scores") is not None,
         noised=run.config.get("scores") is not None,
         spent=[Spent(site, value, budget) for site, value in sorted(done[-1].metrics["epsilon"].items())],
@@ -182,10 +188,14 @@ def _compare(metrics: Mapping[str, Any], metric: str) -> list[Compared]:
     return rows
 
 
-def _told(metrics: Mapping[str, Any], metric: str) -> Compared | None:
-    """A figure of the last round."""
+def _told(metrics: Mapping[str, Any], task: str) -> list[Compared]:
+    """What was measured after the last round alone, over all sites."""
     primary, twin = metrics["primary"]["overall"], metrics["baseline"]["overall"]
-    return _compared("All sites", "All sites", primary, twin, metric) if metric in primary else None
+    return [
+        replace(_compared(_("All sites"), _(LAST_WORDS[metric]), primary, twin, metric), metric=metric)
+        for metric in OF_THE_LAST_ROUND[task]
+        if metric in primary
+    ]
 
 
 def _compared(scope: str, label: str, primary: Mapping, twin: Mapping, metric: str) -> Compared:

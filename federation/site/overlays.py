@@ -15,7 +15,7 @@ SWITCH = "SITE_OVERLAYS"
 
 @handles("overlays")
 def draw(site: Site, order: Message, tell: Tell) -> Answer:
-    """The slice with most lesion of each validation patient, with truth and prediction; no patient of the audit."""
+    """The slice with most lesion of each validation patient, with truth and both predictions; no patient of the audit."""
     if not site.home.config.overlays:
         raise OrderRefused(
             f"pictures of patients do not leave this site. Its operator may set {SWITCH}=on for its worker if the data "
@@ -32,7 +32,7 @@ def draw(site: Site, order: Message, tell: Tell) -> Answer:
 
 
 def _scored(order: Message, config, data: SiteData):
-    """Of each patient: number, mask of the quantum model over all rows, and Dice of both models."""
+    """Of each patient: number, masks of both models over all rows, and their Dice."""
     masks, dice, truth = {}, {}, data.y.astype(bool)
     for name, model in load_models(order, config).items():
         masks[name] = predict(model, data.x, "segmentation").label
@@ -40,10 +40,10 @@ def _scored(order: Message, config, data: SiteData):
     for patient in range(min(data.n_patients, MOST_PATIENTS)):
         values = {name: float(dice[name][patient]) for name in dice}
         told = {name: None if np.isnan(value) else round(value, 4) for name, value in values.items()}
-        yield patient, masks["primary"], told
+        yield patient, masks["primary"], masks["baseline"], told
 
 
-def _overlay(site: Site, data: SiteData, patient: int, mask, dice) -> Overlay:
+def _overlay(site: Site, data: SiteData, patient: int, mask, beside, dice) -> Overlay:
     rows = np.flatnonzero(data.patient_index == patient)
     truth = data.y[rows].astype(bool)
     weight = truth if truth.any() else mask[rows]
@@ -52,4 +52,4 @@ def _overlay(site: Site, data: SiteData, patient: int, mask, dice) -> Overlay:
     low, high = float(image.min()), float(image.max())
     grey = (255 * (image - low) / ((high - low) or 1.0)).astype(np.uint8)
     name = f"{site.home.secret_seed(f'overlay:{data.record_ids[patient]}') % 16**10:010x}"
-    return Overlay(name, most + 1, len(rows), dice, grey, truth[most], mask[rows[most]])
+    return Overlay(name, most + 1, len(rows), dice, grey, truth[most], mask[rows[most]], beside[rows[most]])

@@ -21,6 +21,8 @@ TITLES = {
     "fpr": "False positive rate",
     "hd95": "Distance of outlines",
     "calibration_error": "Calibration error",
+    "auc": "Area under the ROC curve",
+    "brier": "Brier score",
 }
 NAMES = {"primary": "Quantum model", "baseline": "Classical twin"}
 

@@ -61,7 +61,7 @@ def an_overlay(number: int) -> Overlay:
     truth = (x - 14) ** 2 + (y - 15) ** 2 < 40
     return Overlay(
         f"{number:010x}", 3, 8, {"primary": 0.7, "baseline": None}, (np.hypot(x - 16, y - 16) * 8).astype(np.uint8),
-        truth, np.roll(truth, number % 4, axis=1),
+        truth, np.roll(truth, number % 4, axis=1), np.roll(truth, 3, axis=0),
     )  # fmt: skip
 
 

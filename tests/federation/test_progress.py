@@ -162,19 +162,18 @@ def test_charts_hold_the_figures_of_each_round_and_nothing_that_was_not_measured
     ("figure", "shown"),
     [({"n": 12, "mean": 0.031}, (12, 0.031, "")), ({"n": None, "mean": None, "few": 5}, (None, None, "few"))],
 )
-def test_the_distance_of_outlines_is_told_once_it_is_measured(run, figure, shown):
+def test_what_the_last_round_alone_measures_is_told_beside_the_twin(run, figure, shown):
     rounds = made.make_done_rounds(run, 2)
-    assert run_charts(run, rounds).distance is None
+    assert run_charts(run, rounds).told == []
     for name in ("primary", "baseline"):
-        rounds[-1].metrics[name]["overall"] |= {"hd95": figure, "calibration_error": figure}
+        rounds[-1].metrics[name]["overall"] |= {"auc": figure, "brier": figure}
     charts = run_charts(run, rounds)
-    assert charts.distance is not None
-    assert (charts.distance.n, charts.distance.primary, charts.distance.hidden) == shown
+    assert [(row.metric, row.n, row.primary, row.hidden) for row in charts.told] == [("auc", *shown), ("brier", *shown)]
     page = render_to_string("federation/run_charts.html", {"charts": charts, "run": run})
-    told = 'quantum model <span class="num">0.031</span>, classical twin' in page
-    assert (told and "12 patients with a lesion" in page) == (shown[0] == 12)
-    assert ("Calibration error of the pixels at stake" in page) == (shown[0] == 12)
-    assert ("Distance of outlines, all sites" in page) == (shown[0] == 12)
+    table = page[page.index("Measured after the last round alone") :]
+    assert table.count('<span class="num">0.031</span>') == (4 if shown[0] else 0)
+    assert table.count("too few to show") == (0 if shown[0] else 2)
+    assert "the chance that an ill patient scores higher" in table
 
 
 def test_without_differential_privacy_there_is_no_chart_of_epsilon(run):

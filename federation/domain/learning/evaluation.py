@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from federation.domain.data.dataset import SiteData, Task
-from federation.domain.group_rates import CALIBRATION, DISTANCE, THRESHOLD, Cell, tabulate
+from federation.domain.group_rates import BRIER, CALIBRATION, DISTANCE, RANKING, THRESHOLD, Cell, tabulate
 from federation.domain.learning.calibration import calibration_errors
 from federation.domain.learning.distances import distance_shares
 from federation.domain.models.base import REPRESENTATION_SIZE, Model, as_batch
@@ -113,8 +113,9 @@ def evaluate(model: Model, data: SiteData, *, last: bool = False) -> RecordOutco
     Parameters
     ----------
     last : bool
-        In segmentation also how far the outlines lie apart, which takes longer than all else, and whether the
-        probabilities of pixels are what they say: figures of the last round.
+        Also the figures of the last round. In segmentation how far the outlines lie apart, which takes longer than
+        all else, and whether the probabilities of pixels are what they say; in classification how well the scores
+        rank, and how far the probabilities lie off.
 
     Raises
     ------
@@ -129,22 +130,53 @@ def evaluate(model: Model, data: SiteData, *, last: bool = False) -> RecordOutco
     representation = np.zeros((data.n_patients, REPRESENTATION_SIZE))
     np.add.at(representation, data.patient_index, rows)
     representation /= np.bincount(data.patient_index, minlength=data.n_patients)[:, None]
-    if data.task == "classification":
-        return _classified(data, answer, representation.astype(np.float32))
-    outcomes = _segmented(data, answer, representation.astype(np.float32))
+    score = _classified if data.task == "classification" else _segmented
+    outcomes = score(data, answer, representation.astype(np.float32))
     if not last:
         return outcomes
-    truth, whose = data.y.astype(bool), (data.patient_index, data.n_patients)
-    found = {
-        DISTANCE: distance_shares(truth, answer.label, *whose),
-        CALIBRATION: calibration_errors(truth, answer.probability, *whose),
-    }
+    if data.task == "classification":
+        found = {
+            RANKING: placements(outcomes.truth, outcomes.score),
+            BRIER: (outcomes.score - outcomes.truth) ** 2,
+        }
+    else:
+        truth, whose = data.y.astype(bool), (data.patient_index, data.n_patients)
+        found = {
+            DISTANCE: distance_shares(truth, answer.label, *whose),
+            CALIBRATION: calibration_errors(truth, answer.probability, *whose),
+        }
     return replace(outcomes, metrics={**outcomes.metrics, **found})
 
 
 def cells(site: str, outcomes: RecordOutcomes, groups: Mapping[str, NDArray[np.str_]]) -> list[Cell]:
     """The site's counts by full combination of attributes, the only thing about patients that leaves it."""
     return tabulate(site=site, groups=groups, metrics=outcomes.metrics, truth=outcomes.truth, flagged=outcomes.flagged)
+
+
+def placements(truth: NDArray[np.bool_], score: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Of each ill patient, the share of the healthy ones whose score is lower; equal scores count half [1]_.
+
+    Parameters
+    ----------
+    truth : ndarray of bool, shape (n,)
+        True: ill.
+    score : ndarray of float, shape (n,)
+
+    Returns
+    -------
+    ndarray of float, shape (n,), in [0, 1]
+        1: above every healthy patient. NaN for the healthy, and for all if there is none. The mean over the ill is
+        the area under the ROC curve.
+
+    References
+    ----------
+    .. [1] DeLong, DeLong, Clarke-Pearson, Biometrics 44 (1988), 837-845.
+    """
+    found, healthy = np.full(len(truth), np.nan), np.sort(score[~truth])
+    if len(healthy):
+        lower, upper = (np.searchsorted(healthy, score[truth], side=side) for side in ("left", "right"))
+        found[truth] = (lower + upper) / (2 * len(healthy))
+    return found
 
 
 def segmentation_metrics(

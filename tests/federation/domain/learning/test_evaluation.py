@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 import torch
 from sklearn.calibration import calibration_curve
+from sklearn.metrics import brier_score_loss, roc_auc_score
 
 from federation.domain.data.dataset import LoadReport, SiteData, Task
 from federation.domain.group_rates import merge
 from federation.domain.learning.calibration import calibration_errors
 from federation.domain.learning.distances import distance_shares
-from federation.domain.learning.evaluation import cells, evaluate, predict, segmentation_metrics
+from federation.domain.learning.evaluation import cells, evaluate, placements, predict, segmentation_metrics
 from federation.domain.models.base import Model
 from federation.domain.models.registry import build, default_specs
 
@@ -77,6 +78,27 @@ def test_distances_are_measured_where_there_are_two_outlines():
     assert (female.metrics["hd95"].n, female.n, male.metrics["hd95"].n, male.n) == (2, 3, 0, 2)
     assert "hd95" not in evaluate(Painter(), painted()).metrics
     assert "hd95" not in evaluate(Oracle(), four_rows(), last=True).metrics
+
+
+def test_ranks_by_hand_and_as_scikit_learns_area():
+    truth, score = np.array([1, 0, 1, 0], dtype=bool), np.array([0.8, 0.3, 0.3, 0.1])
+    np.testing.assert_array_equal(placements(truth, score), [1, np.nan, 0.75, np.nan])
+    assert np.isnan(placements(np.ones(3, dtype=bool), np.arange(3.0))).all()  # nobody to rank against
+    assert np.isnan(placements(np.zeros(3, dtype=bool), np.arange(3.0))).all()
+    rng = np.random.default_rng(2)
+    truth, score = rng.random(400) < 0.3, rng.integers(0, 20, 400) / 20  # many ties
+    assert np.nanmean(placements(truth, score)) == pytest.approx(roc_auc_score(truth, score))
+
+
+def test_a_classifier_is_ranked_and_calibrated_after_the_last_round_alone():
+    data = four_rows()
+    found = evaluate(Oracle(), data, last=True)
+    assert found.metrics["brier"].mean() == pytest.approx(brier_score_loss(found.truth, found.score))
+    assert np.nanmean(found.metrics["auc"]) == pytest.approx(roc_auc_score(found.truth, found.score))
+    summed = [cell.metrics for cell in cells("toy", found, data.groups)]
+    assert sum(one["auc"].n for one in summed) == found.truth.sum()
+    assert sum(one["brier"].n for one in summed) == data.n_patients
+    assert not {"auc", "brier"} & set(evaluate(Oracle(), data).metrics)
 
 
 def test_calibration_of_pixels_by_hand():
