@@ -24,6 +24,7 @@ class ModelForm(forms.Form):
         choices=[
             ("twin", "Its classical twin, with a hidden layer in place of the circuit and nearly as many parameters"),
             ("no_entanglement", "Itself without entangling gates: what is entanglement worth?"),
+            ("logistic", "A logistic regression: is anything but a weighted sum worth its price?"),
         ],
         help_text="Both are trained on the same patients. Without a classical twin nothing is said about what a "
         "classical model could do.",
@@ -85,6 +86,7 @@ class ModelForm(forms.Form):
         self.fields["qubits"].initial = UNET_QUBITS if task == "segmentation" else DEFAULT_QUBITS
         if task == "segmentation" or (shape is not None and len(shape) > 1):
             del self.fields["noise"]  # no circuit of theirs can be ordered on a device
+            self.fields["compared"].choices = self.fields["compared"].choices[:-1]  # type: ignore[attr-defined]
         if task == "segmentation":
             offered = self.fields["embedding"].choices  # type: ignore[attr-defined]
             self.fields["embedding"].choices = [row for row in offered if row[0] != "amplitude"]  # type: ignore[attr-defined]

@@ -13,6 +13,7 @@ from models_registry.models import Version
 KINDS = {
     "vqc_classifier": "variational quantum classifier",
     "mlp_classifier": "multilayer perceptron",
+    "logistic_regression": "logistic regression",
     "chest_vqc": "convolutional network with a quantum bottleneck",
     "chest_cnn": "convolutional network with a classical bottleneck",
     "hybrid_unet": "U-Net with a quantum bottleneck",

@@ -18,7 +18,7 @@ class ModelInput(serializers.Serializer):
     compared = serializers.ChoiceField(
         choices=COMPARED, required=False,
         help_text="twin: a classical model of nearly as many parameters. no_entanglement: the same model without its "
-        "entangling gates.",
+        "entangling gates. logistic: a logistic regression, of rows of a table alone.",
     )  # fmt: skip
     qubits = serializers.IntegerField(required=False, min_value=MIN_QUBITS, max_value=MAX_QUBITS)
     layers = serializers.IntegerField(required=False, min_value=1, max_value=MAX_LAYERS)

@@ -33,7 +33,7 @@ from federation.models import Round, TrainingRun
 from federation.presentation.charts import METRIC_WORDS
 from federation.presentation.costs import RunCosts, run_costs
 from federation.presentation.facts import ModelFacts, model_facts
-from federation.presentation.model_words import is_ablation, label_of
+from federation.presentation.model_words import label_of, opponent
 
 MOST_RUNS = 10
 TONES = {WINS: "info", LOSES: "warn", OPEN: "muted"}  # no states: a win passes no check
@@ -111,8 +111,8 @@ class RunResult:
 
     @property
     def words(self) -> str:
-        twin = _("its ablation without entanglement") if is_ablation(self.run.config) else _("its classical twin")
-        return verdict_words(self.end, _("The quantum model"), twin, inside(METRIC_WORDS[self.metric]))
+        words = inside(METRIC_WORDS[self.metric])
+        return verdict_words(self.end, _("The quantum model"), opponent(self.run.config), words)
 
 
 def paired_of(round_: Round) -> dict[str, PairedScores | None]:

@@ -27,6 +27,7 @@ MODEL_WORDS = {"primary": "Quantum model", "baseline": "Classical twin"}
 KIND_WORDS = {
     "vqc_classifier": "variational quantum classifier",
     "mlp_classifier": "multilayer perceptron",
+    "logistic_regression": "logistic regression",
     "chest_vqc": "convolutional network with a quantum core",
     "chest_cnn": "convolutional network with a classical core",
     "hybrid_unet": "U-Net with a quantum core",

@@ -20,7 +20,13 @@ START_WORDS = {
     "identity": gettext_noop("training starts from the identity, since each second layer undoes the one before it"),
 }
 ABLATION = gettext_noop("Ablation without entanglement")
+LOGISTIC = gettext_noop("Logistic regression")
 _LABELS = {"primary": "Quantum model", "baseline": "Classical twin"}
+_BESIDE = {  # article for a sentence, and what it is to the quantum model
+    ABLATION: ("an", gettext_noop("its ablation without entanglement")),
+    LOGISTIC: ("a", gettext_noop("a logistic regression")),
+    _LABELS["baseline"]: ("a", gettext_noop("its classical twin")),
+}
 
 
 def circuit_words(spec: Mapping[str, Any]) -> str:
@@ -32,17 +38,20 @@ def circuit_words(spec: Mapping[str, Any]) -> str:
     return f"{layers[0].upper()}{layers[1:]}; {inputs}; {start}"
 
 
-def is_ablation(config: Mapping[str, Any]) -> bool:
-    """Is the run's baseline the model itself without entangling gates, in the place of a classical twin?"""
-    return is_quantum(config["models"]["baseline"])
-
-
 def label_of(config: Mapping[str, Any], name: str) -> str:
     """What the primary or baseline model of the run is, as a heading."""
-    return ABLATION if name == "baseline" and is_ablation(config) else _LABELS[name]
+    spec = config["models"][name]
+    if name == "baseline" and is_quantum(spec):  # the model itself without entangling gates
+        return ABLATION
+    return LOGISTIC if spec["kind"] == "logistic_regression" else _LABELS[name]
 
 
 def beside(config: Mapping[str, Any]) -> str:
     """What the quantum model is trained beside, within a sentence."""
     words = label_of(config, "baseline")
-    return f"{'an' if is_ablation(config) else 'a'} {words[0].lower()}{words[1:]}"
+    return f"{_BESIDE[words][0]} {words[0].lower()}{words[1:]}"
+
+
+def opponent(config: Mapping[str, Any]) -> str:
+    """What the quantum model is compared with, within a sentence and translated."""
+    return _(_BESIDE[label_of(config, "baseline")][1])

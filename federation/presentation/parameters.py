@@ -18,6 +18,8 @@ def count_parameters(spec: Mapping[str, Any]) -> int | None:
     if kind in {"vqc_classifier", "mlp_classifier"}:
         core, outputs = _core(spec, spec["inputs"])
         return core + outputs + 1
+    if kind == "logistic_regression":
+        return spec["inputs"] + 1
     if "encoder" in spec:
         down, features = _encoder(spec["encoder"])
         core, outputs = _core(spec, features)

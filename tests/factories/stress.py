@@ -15,6 +15,7 @@ from federation.domain.learning.config import LocalConfig
 from federation.domain.learning.local import train_local
 from federation.domain.models.base import Model
 from federation.domain.models.registry import build, default_specs, transferred_specs
+from federation.domain.models.specs import ModelChoice, chosen_specs
 from federation.domain.run_config import MODEL_NAMES, RunConfig
 
 FEATURES = ("age", "sex_male", "chol", "chol_missing", "thal_3", "thal_6", "thal_missing")
@@ -49,6 +50,13 @@ def bench_of(data: SiteData, models: dict[str, Model], *, seed: int = 3) -> Benc
 def tabular_models() -> dict[str, Model]:
     """Both classifiers, trained until they know the rule."""
     return _trained(rows_of("teacher", 300), LocalConfig(epochs=25, batch_size=16, learning_rate=0.05))
+
+
+@cache
+def beside_logistic() -> dict[str, Model]:
+    """The quantum classifier and a logistic regression, trained until they know the rule."""
+    specs = chosen_specs("classification", len(FEATURES), None, ModelChoice("logistic"))
+    return _trained(rows_of("teacher", 300), LocalConfig(epochs=25, batch_size=16, learning_rate=0.05), specs)
 
 
 @cache

@@ -20,6 +20,7 @@ SPECS = [
     {"kind": "mlp_classifier", "inputs": 7, "hidden": 6, "outputs": 5},
     {"kind": "hybrid_unet", "inputs": 1, "channels": [4, 8, 12], **CIRCUIT},
     {"kind": "unet", "inputs": 2, "channels": [4, 12, 20], "hidden": 9, "outputs": 4},
+    {"kind": "logistic_regression", "inputs": 7},
 ]
 
 

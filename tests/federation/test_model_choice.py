@@ -88,6 +88,15 @@ def test_the_ablation_stands_in_the_twins_place_and_the_page_says_so(world):
     assert "Ablation without entanglement" in text and "entangled by CZ gates" in text
 
 
+def test_a_logistic_regression_stands_beside_and_the_page_says_so(world):
+    assert propose(world, compared="logistic").status_code == 302
+    run = TrainingRun.objects.get()
+    primary, baseline = run.config["models"]["primary"], run.config["models"]["baseline"]
+    assert baseline == {"kind": "logistic_regression", "inputs": primary["inputs"]}
+    text = signed_in(world, "operator_north").get(reverse("run", args=[run.id])).content.decode()
+    assert "Logistic regression" in text and "No classical twin was trained" not in text
+
+
 def test_a_model_is_trained_for_a_noisy_device_and_its_twin_is_the_same(world):
     usual = chosen_specs("classification", 13, None, ModelChoice())[1]
     assert propose(world, noise="decaying").status_code == 302

@@ -14,6 +14,7 @@ from federation.domain.models.base import Model
 from federation.domain.models.chest import chest_cnn, chest_vqc
 from federation.domain.models.hybrid_unet import hybrid_unet
 from federation.domain.models.pooled_unet import pooled_hybrid, pooled_twin
+from federation.domain.models.logistic import logistic_regression
 from federation.domain.models.specs import CHANNELS, HEADS, check, default_specs, unet_specs
 from federation.domain.models.transferred import Transferred, encoder_of
 from federation.domain.models.unet2d import unet2d
@@ -25,6 +26,7 @@ __all__ = ["CHANNELS", "build", "default_specs", "unet_specs"]
 _MAKERS: dict[str, Callable[[Mapping[str, Any]], Model]] = {
     "vqc_classifier": vqc_classifier,
     "mlp_classifier": mlp_classifier,
+    "logistic_regression": logistic_regression,
     "chest_vqc": chest_vqc,
     "chest_cnn": chest_cnn,
     "hybrid_unet": hybrid_unet,

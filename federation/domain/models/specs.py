@@ -35,8 +35,8 @@ CHANNELS = (16, 32, 48, 64, 64, 64)
 CHEST_CHANNELS = (8, 16, 24)
 QUADRANTS = 4  # of a chest's feature map, each pooled by itself
 STANDARDISE, VIEWS = True, 1
-TWIN, NO_ENTANGLEMENT = "twin", "no_entanglement"
-COMPARED = (TWIN, NO_ENTANGLEMENT)
+TWIN, NO_ENTANGLEMENT, LOGISTIC = "twin", "no_entanglement", "logistic"
+COMPARED = (TWIN, NO_ENTANGLEMENT, LOGISTIC)
 
 # Audits read four outputs of the bottleneck, so there are never fewer.
 _INTEGER_RANGES = {"inputs": (1, 4096), "hidden": (1, 4096), "outputs": (MIN_QUBITS, MAX_QUBITS)}
@@ -74,6 +74,7 @@ _POOLED_HYBRID = "pooled_hybrid"  # the `hybrid_unet` of stored versions, whose 
 _KINDS = {
     "vqc_classifier": Kind("classification", ("inputs", *REQUIRED), amplitudes=True, devices=True),
     "mlp_classifier": Kind("classification", ("inputs", "hidden", "outputs")),
+    "logistic_regression": Kind("classification", ("inputs",)),
     "chest_vqc": Kind("classification", ("inputs", "channels", *REQUIRED), amplitudes=True),
     "chest_cnn": Kind("classification", ("inputs", "channels", "hidden", "outputs")),
     "hybrid_unet": Kind("segmentation", (*_IMAGES, *REQUIRED)),
@@ -98,8 +99,9 @@ class ModelChoice:
 
     Attributes
     ----------
-    compared : "twin" or "no_entanglement"
-        What the model is trained beside: its classical twin of as many parameters, or itself without entangling gates.
+    compared : "twin", "no_entanglement" or "logistic"
+        What the model is trained beside: its classical twin of as many parameters, itself without entangling gates,
+        or (rows of a table alone) a logistic regression.
     qubits, layers : int or None
         None: as recommended for the task.
     entangling, ansatz, embedding, reupload, start : as in a spec; None as if left out there
@@ -184,7 +186,17 @@ def chosen_specs(
         primary, twin = chest_specs(n_inputs, circuit)
     else:
         primary, twin = _row_specs(n_inputs, circuit)
-    return primary, twin if choice.compared == TWIN else {**primary, "entangling": False}
+    return primary, _beside(choice.compared, primary, twin)
+
+
+def _beside(compared: str, primary: dict[str, Any], twin: dict[str, Any]) -> dict[str, Any]:
+    if compared == NO_ENTANGLEMENT:
+        return {**primary, "entangling": False}
+    if compared == LOGISTIC:
+        if primary["kind"] != "vqc_classifier":
+            raise SpecError("compared", "expected rows of a table for a logistic regression, got images")
+        return {"kind": "logistic_regression", "inputs": primary["inputs"]}
+    return twin
 
 
 def _row_specs(n_inputs: int, circuit: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

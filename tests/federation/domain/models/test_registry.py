@@ -9,8 +9,10 @@ from federation.domain.models.registry import build, default_specs, unet_specs
 ALL = [
     *(*default_specs("classification", 13), *default_specs("segmentation", 2)),
     *default_specs("classification", 2, side=32),
+    {"kind": "logistic_regression", "inputs": 13},
 ]
 KINDS = [spec["kind"] for spec in ALL]
+ROWS = {"vqc_classifier", "mlp_classifier", "logistic_regression"}
 CIRCUIT = {"qubits": 4, "layers": 3, "entangling": True}
 STORED = [  # as versions of earlier runs hold them
     {"kind": "hybrid_unet", "inputs": 2, "channels": [8, 16, 24], **CIRCUIT},
@@ -21,7 +23,7 @@ VOLUME = {"kind": "unet3d", "inputs": 2, "channels": [4, 8, 12], "standardise": 
 
 def inputs_for(spec, rows=3):
     source = torch.Generator().manual_seed(1)
-    shape = (rows, 13) if "classifier" in spec["kind"] else (rows, 2, 32, 48)
+    shape = (rows, 13) if spec["kind"] in ROWS else (rows, 2, 32, 48)
     return torch.rand(shape, generator=source)
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from sklearn.linear_model import LogisticRegression
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from audits.domain.attacks.inversion import patient_steps
@@ -188,6 +190,29 @@ def test_the_ablation_is_the_model_without_entangling_gates():
     assert baseline == {**primary, "entangling": False} and primary["qubits"] == 5
     config = {"models": {"primary": primary, "baseline": baseline}}
     assert [facts.label for facts in model_facts(config)] == ["Quantum model", "Ablation without entanglement"]
+
+
+def test_a_logistic_regression_stands_beside_rows_of_a_table_alone():
+    primary, baseline = chosen_specs("classification", 6, None, ModelChoice("logistic", qubits=5))
+    assert primary == chosen_specs("classification", 6, None, ModelChoice(qubits=5))[0]
+    assert baseline == {"kind": "logistic_regression", "inputs": 6} and build(baseline).n_parameters == 7
+    config = {"models": {"primary": primary, "baseline": baseline}}
+    assert [facts.label for facts in model_facts(config)] == ["Quantum model", "Logistic regression"]
+    for task, side in (("classification", 32), ("segmentation", None), ("segmentation", 64)):
+        with pytest.raises(SpecError, match="expected rows of a table for a logistic regression") as caught:
+            chosen_specs(task, 1, side, ModelChoice("logistic"))
+        assert caught.value.field == "compared"
+
+
+def test_a_logistic_regression_learns_what_scikit_learns():
+    data = patients("classification", (6,), n=200)
+    data = replace(data, y=(data.x[:, 0] + data.x[:, 1] > data.x[:, 2] + 0.5).astype(np.int64))
+    model = build({"kind": "logistic_regression", "inputs": 6}, seed=1)
+    train_local(model, data, LocalConfig(epochs=300, batch_size=200, learning_rate=0.3), seed=1)
+    theirs = LogisticRegression(C=np.inf, max_iter=5000).fit(data.x, data.y)
+    with torch.inference_mode():
+        ours = (model(torch.from_numpy(data.x)) >= 0).numpy()
+    assert (ours == theirs.predict(data.x)).mean() > 0.97
 
 
 NOISE = recorded(PRESETS["mild"])
