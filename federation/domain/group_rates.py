@@ -8,13 +8,14 @@ Metrics, all in [0, 1] for each patient, undefined values left out of the count:
 classification
     ``tpr`` 1 if a diseased patient was found (defined for y = 1); ``fpr`` 1 if a healthy one was flagged (y = 0);
     ``accuracy`` 1 if right; ``selection_rate`` 1 if flagged. After the last round also ``auc`` share of the site's
-    healthy patients whose score is lower, ties half [1]_ (defined for y = 1 where the site has both; its mean over a
-    site's ill patients is the area under the site's ROC curve), and ``brier`` the squared error of the probability [2]_.
+    healthy patients whose score is lower, ties half [1]_ (defined for y = 1 where the site has enough of both; its mean
+    over a site's ill patients is the area under the site's ROC curve), and ``brier`` the squared error of the
+    probability [2]_.
 segmentation
     ``dice`` of the patient's volume (1 perfect, 0 no overlap; undefined where neither lesion nor prediction exists);
     ``tpr`` share of the lesion's voxels found (undefined without a lesion); ``fpr`` share of healthy voxels flagged;
-    ``selection_rate`` 1 if any voxel was flagged. After the last round also ``hd95`` distance of the outlines as a share
-    of the volume's diagonal (0 the same outline; undefined without a lesion or without a prediction), and
+    ``selection_rate`` 1 if any voxel was flagged. After the last round also ``hd95`` distance of the outlines as a
+    share of the volume's diagonal (0 the same outline; undefined without a lesion or without a prediction), and
     ``calibration_error`` of the probabilities of the patient's pixels (0 they are what they say).
 
 No check is built on what is measured after the last round alone.

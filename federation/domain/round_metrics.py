@@ -38,7 +38,7 @@ def summarise(cells: Mapping[str, Sequence[Cell]], *, task: str, min_cell: int =
     ----------
     cells : model name to the cells of all sites
     min_cell : int
-        Of fewer patients no mean is given and no count: `few` says so instead.
+        Of fewer patients no mean is given and no count: `few` says so instead; nor of a group that would tell it.
 
     Returns
     -------
@@ -60,16 +60,45 @@ def _summary(cells: list[Cell], metrics: Sequence[str], min_cell: int) -> dict[s
 
 def _by(cells: list[Cell], attribute: str, metrics: Sequence[str], min_cell: int) -> dict[str, dict[str, Any]]:
     out: dict[str, dict[str, Any]] = {}
+    patients: dict[str, int] = {}
+    for cell in cells:
+        group = cell.site if attribute == "site" else cell.attributes[attribute]
+        patients[group] = patients.get(group, 0) + cell.n
+    few = {group for group, n in patients.items() if n < min_cell}
     for metric in metrics:
-        for (group,), sums in sorted(merge(cells, [attribute], metric).items()):
-            out.setdefault(group, {})[metric] = _figure(sums, min_cell)
+        found = {group: sums for (group,), sums in sorted(merge(cells, [attribute], metric).items())}
+        hidden = _hidden({group: sums.n for group, sums in found.items()}, few, min_cell)
+        for group, sums in found.items():
+            out.setdefault(group, {})[metric] = _hid(min_cell) if group in hidden else _figure(sums, min_cell)
     return out
+
+
+def _hidden(counts: Mapping[str, int], few: set[str], min_cell: int) -> set[str]:
+    """The groups of which a figure is not shown: those of too few, and the smallest others beside them.
+
+    All patients less the groups that are shown are the hidden ones together, so those must be enough too.
+
+    Parameters
+    ----------
+    counts : of each group, the patients who have the figure
+    few : groups that have too few patients, whether those have the figure or not: even that would say something of them
+    """
+    hidden = few | {group for group, n in counts.items() if 0 < n < min_cell}
+    for group in sorted(counts, key=lambda name: (counts[name], name)):
+        if not hidden or sum(counts[name] for name in hidden) >= min_cell:
+            break
+        hidden.add(group)
+    return hidden
 
 
 def _figure(sums, min_cell: int) -> dict[str, Any]:
     if sums and 0 < sums.n < min_cell:
-        return {"n": None, "mean": None, "few": min_cell}
+        return _hid(min_cell)
     return {"n": sums.n if sums else 0, "mean": sums.mean if sums else None}
+
+
+def _hid(min_cell: int) -> dict[str, Any]:
+    return {"n": None, "mean": None, "few": min_cell}
 
 
 def paired_by_site(answers: Mapping[str, Mapping[str, Any]]) -> dict[str, list[float] | None]:

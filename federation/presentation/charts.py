@@ -34,7 +34,7 @@ Points = list[tuple[float, float | None]]
 
 @dataclass(frozen=True)
 class Compared:
-    """One row of the last round: how many patients, and a metric of both models; the headline one unless it is named."""
+    """One row of the last round: how many patients, and a metric of both models; the headline unless one is named."""
 
     scope: str  # "All sites", "Site", or the attribute
     label: str

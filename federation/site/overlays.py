@@ -15,7 +15,7 @@ SWITCH = "SITE_OVERLAYS"
 
 @handles("overlays")
 def draw(site: Site, order: Message, tell: Tell) -> Answer:
-    """The slice with most lesion of each validation patient, with truth and both predictions; no patient of the audit."""
+    """The slice with most lesion of each validation patient, truth and both predictions; no patient of the audit."""
     if not site.home.config.overlays:
         raise OrderRefused(
             f"pictures of patients do not leave this site. Its operator may set {SWITCH}=on for its worker if the data "

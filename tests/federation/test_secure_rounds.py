@@ -464,39 +464,6 @@ def test_the_lineage_of_a_masked_round_is_checked_from_signatures_and_the_opened
     }
 
 
-def test_figures_of_fewer_patients_than_the_minimum_are_not_made():
-    from federation.domain.group_rates import Cell, Sums
-    from federation.domain.round_metrics import summarise
-
-    def cell(group: str, n: int) -> Cell:
-        return Cell(
-            "north", {"sex": group}, n, {"dice": Sums(n, 0.5 * n, 0.25 * n)}, dict.fromkeys(("tp", "fp", "tn", "fn"), 0)
-        )
-
-    found = summarise({"primary": [cell("female", 4), cell("male", 5)]}, task="segmentation", min_cell=5)["primary"]
-    assert found["groups"]["sex"]["female"]["dice"] == {"n": None, "mean": None, "few": 5}
-    assert found["groups"]["sex"]["male"]["dice"] == {"n": 5, "mean": 0.5}
-    assert found["overall"]["dice"]["n"] == 9
-
-
-def test_distances_are_told_where_they_were_measured_with_the_same_minimum():
-    from federation.domain.group_rates import Cell, Sums
-    from federation.domain.round_metrics import summarise
-    from federation.domain.secure.counts import CellLayout
-
-    def found(n: int) -> dict:
-        cell = Cell("north", {}, 9, {"dice": Sums(9, 4.5, 2.3), "hd95": Sums(n, 0.02 * n, 0.0)}, {"tp": n, "fn": 9 - n})
-        return summarise({"primary": [cell], "baseline": []}, task="segmentation", min_cell=5)["primary"]["overall"]
-
-    assert "hd95" not in found(0)
-    assert found(4)["hd95"] == {"n": None, "mean": None, "few": 5}
-    assert found(6)["hd95"] == {"n": 6, "mean": pytest.approx(0.02)}
-    counts = {"tp": 6, "fp": 1, "tn": 2, "fn": 0}
-    summed = Cell("all", {}, 9, {"dice": Sums(9, 4.5, 2.3), "hd95": Sums(6, 0.12, 0.01)}, counts)
-    layout = CellLayout.from_list([], ("dice", "hd95"))
-    assert layout.cells(layout.flatten([summed])) == [summed]
-
-
 def test_a_site_owes_what_it_did_not_send_until_it_was_counted_also_if_it_was_away_when_asked(trial):
     run = trial.running({"keep": 0.5}, rounds=2)
     for kind in KINDS[:4]:

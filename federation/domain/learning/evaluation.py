@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from federation.domain.cells import MIN_CELL
 from federation.domain.data.dataset import SiteData, Task
 from federation.domain.group_rates import BRIER, CALIBRATION, DISTANCE, RANKING, THRESHOLD, Cell, tabulate
 from federation.domain.learning.calibration import calibration_errors
@@ -135,8 +136,11 @@ def evaluate(model: Model, data: SiteData, *, last: bool = False) -> RecordOutco
     if not last:
         return outcomes
     if data.task == "classification":
+        # A healthy patient alone could be placed among the ill by their mean, and the other way round.
+        enough = MIN_CELL <= outcomes.truth.sum() <= data.n_patients - MIN_CELL
+        ranks = placements(outcomes.truth, outcomes.score)
         found = {
-            RANKING: placements(outcomes.truth, outcomes.score),
+            RANKING: ranks if enough else np.full_like(ranks, np.nan),
             BRIER: (outcomes.score - outcomes.truth) ** 2,
         }
     else:

@@ -13,8 +13,8 @@ import torch
 from federation.domain.models.base import Model
 from federation.domain.models.chest import chest_cnn, chest_vqc
 from federation.domain.models.hybrid_unet import hybrid_unet
-from federation.domain.models.pooled_unet import pooled_hybrid, pooled_twin
 from federation.domain.models.logistic import logistic_regression
+from federation.domain.models.pooled_unet import pooled_hybrid, pooled_twin
 from federation.domain.models.specs import CHANNELS, HEADS, check, default_specs, unet_specs
 from federation.domain.models.transferred import Transferred, encoder_of
 from federation.domain.models.unet2d import unet2d

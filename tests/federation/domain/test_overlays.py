@@ -51,7 +51,8 @@ def test_the_picture_is_one_that_others_read():
 @pytest.mark.parametrize(
     "change",
     [
-        {"shape": [3, 5]}, {"shape": [0, 4]}, {"shape": [9999, 9999]}, {"image": "!"}, {"truth": ""}, {"shape": None}, {"beside": "AA=="},
+        {"shape": [3, 5]}, {"shape": [0, 4]}, {"shape": [9999, 9999]}, {"image": "!"}, {"truth": ""}, {"shape": None},
+        {"beside": "AA=="},
         {"dice": {"primary": 2}}, {"dice": {"primary": "1"}}, {"dice": {"primary": float("nan")}}, {"slice": "x"},
         {"dice": None},
     ],

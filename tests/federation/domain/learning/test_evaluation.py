@@ -91,7 +91,8 @@ def test_ranks_by_hand_and_as_scikit_learns_area():
 
 
 def test_a_classifier_is_ranked_and_calibrated_after_the_last_round_alone():
-    data = four_rows()
+    rng = np.random.default_rng(4)
+    data = site(rng.normal(0, 2, (40, 1)), np.arange(40) % 4 == 0, range(40), "classification")
     found = evaluate(Oracle(), data, last=True)
     assert found.metrics["brier"].mean() == pytest.approx(brier_score_loss(found.truth, found.score))
     assert np.nanmean(found.metrics["auc"]) == pytest.approx(roc_auc_score(found.truth, found.score))
@@ -99,6 +100,8 @@ def test_a_classifier_is_ranked_and_calibrated_after_the_last_round_alone():
     assert sum(one["auc"].n for one in summed) == found.truth.sum()
     assert sum(one["brier"].n for one in summed) == data.n_patients
     assert not {"auc", "brier"} & set(evaluate(Oracle(), data).metrics)
+    # Two ill among two healthy: each could be placed by the others' mean.
+    assert np.isnan(evaluate(Oracle(), four_rows(), last=True).metrics["auc"]).all()
 
 
 def test_calibration_of_pixels_by_hand():
