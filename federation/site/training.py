@@ -14,6 +14,7 @@ from federation.domain.fairness_filter import Weighing, weigh
 from federation.domain.learning import weights
 from federation.domain.learning.evaluation import RecordOutcomes, cells, evaluate
 from federation.domain.learning.local import Progress, train_local
+from federation.domain.learning.release import StepLosses
 from federation.domain.learning.starting import begins_as_agreed, freeze
 from federation.domain.messages import Message, digest
 from federation.domain.models.base import Model
@@ -57,9 +58,10 @@ def train(site: Site, order: Message, tell: Tell) -> Answer:
         report["fairness"] = weighing.as_dict()
     updates: dict[str, bytes] = {}
     for name, model in _learners(order, config).items():
+        losses = StepLosses(data.n_patients, config.local.batch_size)
 
-        def progress(step: Progress, name: str = name) -> None:
-            tell({"model": name, "step": step.step, "steps": step.steps, "loss": None if few else step.loss})
+        def progress(step: Progress, name: str = name, losses: StepLosses = losses) -> None:
+            tell({"model": name, "step": step.step, "steps": step.steps, "loss": losses.after(step)})
 
         seed = site.home.secret_seed(f"{order.key}:{name}")
         meter = Meter(site.home.config.watts)
