@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import csv
+import errno
 import gzip
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 from federation.domain.data.dataset import DataError
 
+MAX_ROW = 64 * 2**10  # bytes; a file of 65 kB can inflate to one line of 64 MB
+MAX_TABLE = 512 * 2**20  # bytes, inflated; the largest of these tables, MIMIC-IV's admissions, has some 110 MB
+MAX_SMALL = 4 * 2**20  # bytes of a table that is read at once
 _REMEDY = "Copy the file again from the original set."
 
 
 def stream_rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, tuple[str, ...]]]:
-    """Read some columns of a table row by row; memory does not grow with the file.
+    """Read some columns of a table row by row, none longer than `MAX_ROW` and `MAX_TABLE` bytes in all; one row is in memory.
 
     Parameters
     ----------
@@ -31,17 +36,20 @@ def stream_rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, tuple
     Raises
     ------
     DataError
-        If the file is absent, damaged or not UTF-8, a column is missing, or a row has another number of cells than the
-        header.
+        If the file is absent, damaged, too large or not UTF-8, a column is missing, or a row has another number of
+        cells than the header.
     """
     path = table_path(path)
     line = 1
     try:
         with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as raw:
-            rows = csv.reader((text.decode("utf-8-sig" if n == 0 else "utf-8") for n, text in enumerate(raw)))
+            lines = _Lines(raw)  # type: ignore[arg-type]
+            rows = csv.reader(lines)
             header = next(rows, [])
             places = [_place(path, header, column) for column in columns]
+            lines.end_row()
             for cells in rows:
+                lines.end_row()
                 line = rows.line_num
                 if len(cells) != len(header):
                     got = f"{len(cells)}" if cells else "an empty line"
@@ -66,6 +74,48 @@ def stream_rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, tuple
     except csv.Error as error:
         expected = "comma-separated values after this line"
         raise DataError(str(path), line=line, expected=expected, got=str(error), remedy=_REMEDY) from error
+
+
+class _Lines:
+    """The lines of a table, as long as its rows and all of it are within the bounds. A row can go over many lines."""
+
+    def __init__(self, raw: BinaryIO) -> None:
+        self._raw, self._first = raw, True
+        self._row, self._table = MAX_ROW, MAX_TABLE  # bytes that are left
+
+    def __iter__(self) -> _Lines:
+        return self
+
+    def __next__(self) -> str:
+        text = self._raw.readline(self._row + 1)
+        if not text:
+            raise StopIteration
+        self._row -= len(text)
+        self._table -= len(text)
+        if self._row < 0:
+            raise csv.Error(f"a row of more than {MAX_ROW} bytes")
+        if self._table < 0:
+            raise csv.Error(f"a table of more than {MAX_TABLE} bytes")
+        encoding, self._first = "utf-8-sig" if self._first else "utf-8", False
+        return text.decode(encoding)
+
+    def end_row(self) -> None:
+        self._row = MAX_ROW
+
+
+def read_small(path: Path) -> bytes:
+    """A whole table that is read at once.
+
+    Raises
+    ------
+    OSError
+        Also if it has more than `MAX_SMALL` bytes.
+    """
+    with path.open("rb") as raw:
+        content = raw.read(MAX_SMALL + 1)
+    if len(content) > MAX_SMALL:
+        raise OSError(errno.EFBIG, f"a file of more than {MAX_SMALL} bytes")
+    return content
 
 
 def table_path(path: Path) -> Path:

@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from federation.domain.data.csv_tables import read_small
 from federation.domain.data.dataset import UNKNOWN, DataError, LoadReport, Refusal, SiteData, SiteInfo, Task
 from federation.domain.data.demographics import age_band
 
@@ -164,7 +165,7 @@ Row = Mapping[str, float | None]
 def _read(path: Path) -> list[tuple[int, Row]]:
     """Every line of a file as (line number, column to value, None where missing)."""
     try:
-        text = path.read_bytes().decode("ascii")
+        text = (raw := read_small(path)).decode("ascii")
     except OSError as error:
         raise DataError(
             str(path),
@@ -173,7 +174,7 @@ def _read(path: Path) -> list[tuple[int, Row]]:
             remedy="Give the folder that holds the four processed.*.data files of the UCI archive.",
         ) from error
     except UnicodeDecodeError as error:
-        line = path.read_bytes()[: error.start].count(b"\n") + 1
+        line = raw[: error.start].count(b"\n") + 1
         raise DataError(
             str(path), line=line, expected="plain ASCII text", got="other bytes", remedy=_ORIGINAL
         ) from error

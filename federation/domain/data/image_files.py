@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import zlib
 from functools import lru_cache
 from pathlib import Path
 
@@ -14,6 +16,11 @@ from federation.domain.data.dataset import DataError
 
 MAX_SIDE = 4096  # a damaged header can claim any size; do not allocate it
 MAX_RADIOGRAPH_SIDE = 8192  # plain X-ray detectors have up to some 4300 px
+MAX_FILE = 64 * 2**20  # bytes
+MAX_SCANS = 20  # of a progressive JPEG, which is decoded once for each; grey ones have some 6
+_PLAIN, _DEFLATE = 1, (8, 32946)  # how a TIFF says how it is packed
+_NO_PREDICTOR, _DIFFERENCES = 1, 2
+_START_OF_SCAN = b"\xff\xda"
 
 
 def read_tiff(path: Path, *, channels: int) -> NDArray[np.uint8]:
@@ -30,26 +37,72 @@ def read_tiff(path: Path, *, channels: int) -> NDArray[np.uint8]:
     """
     expected = f"a TIFF of one page, {channels} channel{'s' if channels > 1 else ''} of 8 bits"
     try:
-        with tifffile.TiffFile(path) as tiff:
+        with tifffile.TiffFile(io.BytesIO(_content(path))) as tiff:
             page = tiff.pages.first
             pages, shape, dtype = len(tiff.pages), tuple(page.shape), page.dtype
             wanted = len(shape) == (2 if channels == 1 else 3) and shape[2:] in ((), (channels,))
             fits = pages == 1 and wanted and dtype == np.uint8 and min(shape) > 0 and max(shape) <= MAX_SIDE
-            # tifffile fills a strip that has no bytes with zeros: an image with a hole must not pass for a dark one.
-            whole = len(page.databytecounts) > 0 and min(page.databytecounts) > 0
-            image = page.asarray() if fits and whole else None
+            packing = _packing(page)
+            image = _strips(page, shape) if fits and not packing else None
     except Exception as error:  # noqa: BLE001 - damaged bytes raise anything from zlib.error to TypeError in a decoder
         got = getattr(error, "strerror", None) or f"a file that cannot be decoded ({type(error).__name__}: {error})"
         raise _unreadable(path, expected, got) from error
-    if not fits:
-        raise _unreadable(path, expected, f"{pages} page(s) of shape {shape} and type {dtype}")
-    if image is None or image.shape != shape:
-        raise _unreadable(path, expected, "an image with missing strips")
+    if image is None:
+        got = packing if fits else f"{pages} page(s) of shape {shape} and type {dtype}"
+        raise _unreadable(path, expected, got)
     return image
 
 
+def _content(path: Path) -> bytes:
+    with path.open("rb") as raw:
+        content = raw.read(MAX_FILE + 1)
+    if len(content) > MAX_FILE:
+        raise ValueError(f"more than {MAX_FILE} bytes")
+    return content
+
+
+def _packing(page: tifffile.TiffPage) -> str:
+    """How the page is stored, if it is in a way that is not read here; else nothing."""
+    if page.compression not in (_PLAIN, *_DEFLATE):
+        return f"the compression {int(page.compression)}, which is neither none nor deflate"
+    plain = page.bitspersample == 8 and page.planarconfig in (None, 1) and page.fillorder == 1 and not page.is_tiled
+    known = (_NO_PREDICTOR,) if page.compression == _PLAIN else (_NO_PREDICTOR, _DIFFERENCES)
+    if not plain or page.predictor not in known:
+        return "tiles, planes, packed bits or a predictor other than differences"
+    return ""
+
+
+def _strips(page: tifffile.TiffPage, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """The pixels. tifffile inflates a strip whole, whatever its size; here not a byte more than the header announces.
+
+    A strip without bytes, which tifffile takes for zeros, is an error: an image with a hole must not pass for a dark
+    one.
+    """
+    height, row_bytes = shape[0], int(np.prod(shape[1:]))
+    rows = min(int(page.rowsperstrip), height)
+    stops = range(rows, height + rows, rows)
+    if not len(stops) == len(page.dataoffsets) == len(page.databytecounts):
+        raise ValueError(f"{len(page.databytecounts)} strips instead of {len(stops)}")
+    if sum(page.databytecounts) > MAX_FILE:
+        raise ValueError("strips that lie over one another")
+    found = bytearray()
+    for stop, offset, count in zip(stops, page.dataoffsets, page.databytecounts, strict=True):
+        size = (min(stop, height) - (stop - rows)) * row_bytes
+        page.parent.filehandle.seek(offset)
+        strip, whole = page.parent.filehandle.read(count), True
+        if page.compression in _DEFLATE:
+            inflater = zlib.decompressobj()
+            strip = inflater.decompress(strip, size + 1)
+            whole = inflater.eof
+        if len(strip) != size or not whole:
+            raise ValueError(f"a strip of {'more' if len(strip) > size else len(strip)} bytes instead of {size}")
+        found += strip
+    image = np.frombuffer(found, dtype=np.uint8).reshape(shape)
+    return np.cumsum(image, axis=1, dtype=np.uint8) if page.predictor == _DIFFERENCES else image
+
+
 def read_jpeg(path: Path, *, least: int, enough: int) -> NDArray[np.uint8]:
-    """Read a grey JPEG of 8 bits, with no more pixels than needed.
+    """Read a grey JPEG of 8 bits and at most `MAX_SCANS` scans, with no more pixels than needed.
 
     Parameters
     ----------
@@ -70,7 +123,10 @@ def read_jpeg(path: Path, *, least: int, enough: int) -> NDArray[np.uint8]:
     """
     expected = f"a grey JPEG of 8 bits, {least} to {MAX_RADIOGRAPH_SIDE} px a side"
     try:
-        with Image.open(path, formats=("JPEG",)) as image:
+        content = _content(path)
+        if content.count(_START_OF_SCAN) > MAX_SCANS:
+            raise ValueError(f"more than {MAX_SCANS} scans")
+        with Image.open(io.BytesIO(content), formats=("JPEG",)) as image:
             mode, size = image.mode, image.size
             fits = mode == "L" and least <= min(size) and max(size) <= MAX_RADIOGRAPH_SIDE
             if fits:

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from federation.domain.data.csv_tables import read_small
 from federation.domain.data.dataset import UNKNOWN, DataError
 from federation.domain.data.demographics import age_band, missing_notes
 
@@ -50,13 +51,13 @@ def read_table(path: Path) -> dict[str, Demographics]:
         or a value is no number or no known code.
     """
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text = (raw := read_small(path)).decode("utf-8-sig")
     except OSError as error:
         got = error.strerror or type(error).__name__
         remedy = "Put the data.csv of the set beside the patients' folders."
         raise DataError(str(path), expected="the table of demographics", got=got, remedy=remedy) from error
     except UnicodeDecodeError as error:
-        line = path.read_bytes()[: error.start].count(b"\n") + 1
+        line = raw[: error.start].count(b"\n") + 1
         raise DataError(str(path), line=line, expected="UTF-8 text", got="other bytes", remedy=_REMEDY) from error
     lines = text.splitlines()
     delimiter = ";" if lines and ";" in lines[0] else ","

@@ -1,11 +1,85 @@
+import gzip
+import io
+import lzma
+import struct
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+
 import numpy as np
 import pytest
 import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from federation.domain.data.dataset import DataError
-from federation.domain.data.image_files import area_mean, read_tiff
+from federation.domain.data.image_files import area_mean, read_jpeg, read_tiff
+
+PROJECT = Path(__file__).resolve().parents[4]
+PEAK = """
+import resource, sys
+from pathlib import Path
+from federation.domain.data.csv_tables import stream_rows
+from federation.domain.data.dataset import DataError
+from federation.domain.data.image_files import read_tiff
+path, before = Path(sys.argv[1]), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+try:
+    read_tiff(path, channels=1) if path.suffix == ".tif" else list(stream_rows(path, ["a"]))
+except DataError as error:
+    print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024, str(error))
+"""
+BOMB = bytes(96 * 2**20)
+
+
+def packed_tiff(strip, compression):
+    """A little-endian TIFF of 8 x 8 grey pixels in one strip, whatever the strip holds."""
+    entries = {256: 8, 257: 8, 258: 8, 259: compression, 262: 1, 273: 134, 277: 1, 278: 8, 279: len(strip)}
+    head = struct.pack("<2sHIH", b"II", 42, 8, len(entries))
+    body = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in sorted(entries.items()))
+    head += body + struct.pack("<I", 0)
+    return head + bytes(134 - len(head)) + strip
+
+
+def test_bombs_cost_next_to_nothing_and_are_refused(tmp_path):
+    """Each of some 100 kB and 96 MiB inflated; the peak is that of a fresh process."""
+    bombs = {
+        "line.csv.gz": gzip.compress(b"a,b\n" + BOMB),
+        "cells.csv.gz": gzip.compress(b"a,b\n" + b'"\n",' * (2 * 10**7)),
+        "deflate.tif": packed_tiff(zlib.compress(BOMB), 8),
+        "adobe.tif": packed_tiff(zlib.compress(BOMB), 32946),
+        "lzma.tif": packed_tiff(lzma.compress(BOMB), 34925),
+    }
+    for name, content in bombs.items():
+        (tmp_path / name).write_bytes(content)
+        # A process takes over the peak of the one that starts it: a shell stands between this test's and the reader's.
+        command = ["sh", "-c", '"$@"; exit $?', "sh", sys.executable, "-c", PEAK, str(tmp_path / name)]
+        run = subprocess.run(command, capture_output=True, text=True, cwd=PROJECT, check=True)
+        added, _, words = run.stdout.partition(" ")
+        assert words, f"{name} was accepted"
+        assert "row of more than 65536 bytes" in words or "more bytes instead of 64" in words or "34925" in words
+        assert int(added) < 24, f"{name} took {added} MiB"
+
+
+def test_a_jpeg_of_many_scans_is_refused_and_an_ordinary_progressive_one_read(tmp_path):
+    out = io.BytesIO()
+    Image.fromarray(np.random.default_rng(1).integers(0, 256, (64, 64), dtype=np.uint8)).save(
+        out, "JPEG", progressive=True
+    )
+    ordinary, path = out.getvalue(), tmp_path / "a.jpg"
+    path.write_bytes(ordinary)
+    assert 1 < ordinary.count(b"\xff\xda") < 12 and read_jpeg(path, least=8, enough=64).shape == (64, 64)
+    last = ordinary[ordinary.rindex(b"\xff\xda") : -2]
+    path.write_bytes(ordinary[:-2] + last * 500 + ordinary[-2:])
+    with pytest.raises(DataError, match="a grey JPEG of 8 bits"):
+        read_jpeg(path, least=8, enough=64)
+
+
+def test_a_deflated_image_stored_as_differences_comes_back(tmp_path):
+    image = np.random.default_rng(1).integers(0, 256, (9, 8, 3), dtype=np.uint8)
+    Image.fromarray(image).save(tmp_path / "a.tif", compression="tiff_adobe_deflate", tiffinfo={317: 2})
+    assert (read_tiff(tmp_path / "a.tif", channels=3) == image).all()
 
 
 @pytest.mark.parametrize("compression", [None, "deflate"])
