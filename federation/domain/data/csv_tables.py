@@ -19,7 +19,7 @@ _REMEDY = "Copy the file again from the original set."
 
 
 def stream_rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, tuple[str, ...]]]:
-    """Read some columns of a table row by row, none longer than `MAX_ROW` and `MAX_TABLE` bytes in all; one row is in memory.
+    """Read some columns of a table row by row: one row is in memory, of at most `MAX_ROW` bytes; in all `MAX_TABLE`.
 
     Parameters
     ----------

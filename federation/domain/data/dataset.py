@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Literal, Protocol
 
 import numpy as np
@@ -16,15 +17,37 @@ from numpy.typing import NDArray
 
 Task = Literal["classification", "segmentation"]
 UNKNOWN = "unknown"
+_AVAILABLE = "See that the disk or share of the data answers and memory and processes are left, then ask again."
 
 
 class DataError(Exception):
-    """A data file that cannot be used. The message names file and line, what was expected, what came and what to do."""
+    """A data file that cannot be used. The message names file and line, what was expected, what came and what to do.
+
+    Attributes
+    ----------
+    expected, remedy : str
+        Name no patient and no path of the site; what does is told in `file` and `got`.
+    """
 
     def __init__(self, file: str, *, line: int | None = None, expected: str, got: str, remedy: str) -> None:
         self.file, self.line, self.expected, self.got, self.remedy = file, line, expected, got, remedy
         where = file if line is None else f"{file}, line {line}"
         super().__init__(f"{where}: expected {expected}, got {got}. {remedy}")
+
+    @property
+    def public(self) -> str:
+        """The message without what may name a patient, for others than the site. Only tables have lines."""
+        where = "" if self.line is None else f"{Path(self.file).name}, line {self.line}: "
+        return f"{where}expected {self.expected}. {self.remedy}"
+
+
+class ReaderUnavailable(Exception):
+    """Nothing is known of a file: the reader did not start, or its disk or share is away. The load stops."""
+
+    def __init__(self, file: str, got: str) -> None:
+        self.file, self.got = file, got
+        self.public = f"expected a site that can read its files. {_AVAILABLE}"
+        super().__init__(f"{file}: expected a file that can be read within the time, got {got}. {_AVAILABLE}")
 
 
 @dataclass(frozen=True)

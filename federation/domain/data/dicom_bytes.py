@@ -6,12 +6,13 @@ when only its header is asked for (a file of 949 kB took 1.96 GB).
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
+from io import BytesIO
+from typing import Any, BinaryIO
 
 import pydicom
 from numpy.typing import NDArray
-from pydicom.filereader import read_file_meta_info
+from pydicom.filereader import _read_file_meta_info  # the public one wants a name, which could not be opened
 from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from federation.domain.data.reader_limits import CannotRead, ReaderLimits
@@ -26,7 +27,7 @@ _DECOMPRESS = "Convert it to Explicit VR Little Endian without compression (dcmc
 _EXPORT = "Export the image again as one grey frame of 8 or 16 bits."
 
 
-def read_dicom(path: Path, limits: ReaderLimits) -> tuple[NDArray[Any], dict[str, Any]]:
+def read_dicom(stream: BinaryIO, limits: ReaderLimits) -> tuple[NDArray[Any], dict[str, Any]]:
     """Read one image.
 
     Returns
@@ -41,21 +42,42 @@ def read_dicom(path: Path, limits: ReaderLimits) -> tuple[NDArray[Any], dict[str
     CannotRead
         If the file is no grey image of one frame, is compressed, lies about its size, or is beyond a limit.
     """
-    with path.open("rb") as raw:
-        if raw.read(132)[128:] != b"DICM":
-            raise CannotRead("a DICOM file", "bytes without the mark DICM", _AGAIN)
+    if stream.read(132)[128:] != b"DICM":
+        raise CannotRead("a DICOM file", "bytes without the mark DICM", _AGAIN)
     try:
-        _check_syntax(read_file_meta_info(path).get("TransferSyntaxUID"))
-        dataset = pydicom.dcmread(path, specific_tags=_TAGS)
+        _check_syntax(_read_file_meta_info(stream).get("TransferSyntaxUID"))
+        stream.seek(0)
+        dataset = pydicom.dcmread(stream, specific_tags=_TAGS)
         inverted = _check_header(dataset, limits)
         image = dataset.pixel_array
-    except (CannotRead, MemoryError):
+    except (CannotRead, MemoryError, OSError):
         raise
     except Exception as error:  # noqa: BLE001 - damaged bytes raise anything from AttributeError to RecursionError
         raise CannotRead("a whole DICOM image", f"damaged bytes ({type(error).__name__})", _AGAIN) from error
     if image.shape != (dataset.Rows, dataset.Columns):
         raise CannotRead(f"{dataset.Rows} x {dataset.Columns} pixels", f"{image.shape}", _AGAIN)
     return image.astype(image.dtype.newbyteorder("<"), copy=False), {"inverted": inverted}
+
+
+def samples() -> Iterator[BinaryIO]:
+    """Files that lead once through every module that is needed: each syntax with 8 and 16 bits; and a damaged one."""
+    for syntax in _NATIVE:
+        for bits in (8, 16):
+            dataset = pydicom.Dataset()
+            dataset.file_meta = pydicom.dataset.FileMetaDataset()
+            dataset.file_meta.TransferSyntaxUID = syntax
+            dataset.SpecificCharacterSet, dataset.PhotometricInterpretation = "ISO_IR 100", "MONOCHROME1"
+            dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID = "1.2.840.10008.5.1.4.1.1.1.1"
+            dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID = "1.2.3"
+            dataset.Rows, dataset.Columns, dataset.SamplesPerPixel, dataset.NumberOfFrames = 1, 2, 1, 1
+            dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit = bits, bits, bits - 1
+            dataset.PixelRepresentation, dataset.PixelData = 0, bytes(bits // 4)
+            dataset["PixelData"].VR = "OW"
+            out = BytesIO()
+            pydicom.dcmwrite(out, dataset, enforce_file_format=True)
+            out.seek(0)
+            yield out
+    yield BytesIO(out.getvalue()[:-3])
 
 
 def _check_syntax(syntax: UID | None) -> None:

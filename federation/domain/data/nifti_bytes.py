@@ -9,8 +9,8 @@ from __future__ import annotations
 import gzip
 import math
 import zlib
+from collections.abc import Iterator
 from io import BytesIO
-from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -27,7 +27,7 @@ _AGAIN = "Copy the file again from the original set."
 _CONVERT = "Write the volume as a single NIfTI-1 file (.nii or .nii.gz) of plain numbers."
 
 
-def read_nifti(path: Path, limits: ReaderLimits) -> tuple[NDArray[Any], dict[str, Any]]:
+def read_nifti(raw: BinaryIO, limits: ReaderLimits) -> tuple[NDArray[Any], dict[str, Any]]:
     """Read one volume.
 
     Returns
@@ -42,16 +42,31 @@ def read_nifti(path: Path, limits: ReaderLimits) -> tuple[NDArray[Any], dict[str
     CannotRead
         If the file is none, lies about its size, or is beyond a limit.
     """
-    with path.open("rb") as raw:
-        packed = raw.read(2) == _GZIP
-        raw.seek(0)
-        if not packed:
-            return _volume(raw, limits)
-        try:
-            with gzip.GzipFile(fileobj=raw) as stream:
-                return _volume(stream, limits)  # type: ignore[arg-type]
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise CannotRead("a whole gzip file", f"damaged bytes ({error})", _AGAIN) from error
+    packed = raw.read(2) == _GZIP
+    raw.seek(0)
+    if not packed:
+        return _volume(raw, limits)
+    try:
+        with gzip.GzipFile(fileobj=raw) as stream:
+            return _volume(stream, limits)  # type: ignore[arg-type]
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise CannotRead("a whole gzip file", f"damaged bytes ({error})", _AGAIN) from error
+
+
+def samples() -> Iterator[BinaryIO]:
+    """Files that lead once through all modules: packed, scaled, placed either way; and a damaged one."""
+    header = Nifti1Header()
+    header.set_data_shape((1, 1, 1))
+    header["magic"], header["vox_offset"] = b"n+1", _HEADER_BYTES + 4
+    header["scl_slope"], header["scl_inter"] = 2, 1
+    whole = header.binaryblock + bytes(4 + header.get_data_dtype().itemsize)
+    yield BytesIO(whole)
+    yield BytesIO(gzip.compress(whole))
+    header.set_qform(np.eye(4), code=1)
+    yield BytesIO(header.binaryblock + whole[_HEADER_BYTES:])
+    header.set_sform(np.eye(4), code=1)
+    yield BytesIO(header.binaryblock + whole[_HEADER_BYTES:])
+    yield BytesIO(whole[:70] + b"\xff\xff" + whole[72:])
 
 
 def _volume(stream: BinaryIO, limits: ReaderLimits) -> tuple[NDArray[Any], dict[str, Any]]:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 HEADER = struct.Struct("<4sBBBx3IIQ")  # magic, status, type, dimensions, sides, bytes of facts, bytes of the array
 MAGIC = b"QFR1"
 IMAGE, REFUSED = 0, 1
+IO_FAILED = 74  # how the process ends if the disk or share of a file is away
 DTYPES = ("|u1", "|i1", "<i2", "<u2", "<i4", "<f4", "<f8")
 MAX_FACTS_BYTES, MAX_TEXT = 16_384, 400
 

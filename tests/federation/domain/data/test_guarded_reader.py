@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from pydicom.uid import ExplicitVRBigEndian, ImplicitVRLittleEndian
 
-from federation.domain.data import guarded_reader
 from federation.domain.data.dataset import DataError
 from federation.domain.data.guarded_reader import GuardedReader
 from tests.factories.image_bombs import nifti_header, write_bombs, write_dicom, write_nifti
@@ -202,80 +201,6 @@ def test_noise_truncation_and_flipped_bytes_never_get_past_the_reader(kind, tmp_
                 faults.append((error.got, error.remedy))
         assert reader.read(whole)[0].size and 0 < read < len(cases)
     assert len(faults) == len(cases) - read and all(all(words) for words in faults)
-
-
-def test_the_reader_has_no_sockets_no_programs_and_writes_no_file():
-    if sys.platform != "linux":
-        pytest.skip("the filter on system calls is Linux's")
-    code = """
-import os, socket, sys
-from federation.domain.data import confinement
-assert confinement.give_up_rights()
-confinement.bound_memory(2**27)
-def attempt(what):
-    try:
-        what()
-        return "done"
-    except (OSError, MemoryError) as error:
-        return type(error).__name__
-print(attempt(socket.socket), attempt(lambda: socket.socketpair()), attempt(lambda: os.execv("/bin/true", ["true"])),
-      attempt(os.fork), attempt(lambda: os.kill(os.getppid(), 0)), attempt(lambda: bytearray(2**28)),
-      attempt(lambda: open("/dev/null", "rb").close()))
-with open(sys.argv[1], "wb", buffering=0) as file:
-    print(attempt(lambda: file.write(b"x")))
-"""
-    path = Path(os.environ.get("TMPDIR", "/tmp")) / f"confined-{os.getpid()}"
-    try:
-        run = subprocess.run(
-            [sys.executable, "-c", f"import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n{code}", str(path)],
-            capture_output=True, text=True, cwd=PROJECT, check=True,
-        )  # fmt: skip
-    finally:
-        path.unlink(missing_ok=True)
-    assert run.stdout.split() == [*["PermissionError"] * 5, "MemoryError", "done", "OSError"]
-
-
-def test_a_reader_tells_that_it_is_confined_and_is_replaced_when_it_dies(tmp_path):
-    path = write_nifti(tmp_path / "v.nii", np.ones((2, 2, 2), np.uint8))
-    with GuardedReader("nifti") as reader:
-        reader.read(path)
-        assert reader.confined == (sys.platform == "linux")
-        first = reader._process
-        first.kill()
-        first.wait()
-        assert "a NIFTI file that can be read within its limits" in refused(reader, path)
-        assert reader.read(path)[0].sum() == 8 and reader._process.pid != first.pid
-        last = reader._process
-    assert last.returncode is not None
-
-
-@pytest.mark.parametrize(
-    ("stand_in", "says"),
-    [
-        ("import time; time.sleep(60)", "no answer within 0.2 seconds"),
-        ("import os; os.kill(os.getpid(), 9)", "signal 9"),
-        ("import os; os.write(1, b'x' * 36)", "an answer with the header"),
-        ("import os, struct; os.write(1, struct.pack('<4sBBBx3IIQ', b'QFR1', 0, 1, 2, 9, 9, 0, 2, 1 << 40) + b'{}')",
-         "an image of shape (9, 9)"),
-        ("import os, struct; os.write(1, struct.pack('<4sBBBx3IIQ', b'QFR1', 0, 0, 1, 1, 0, 0, 2, 1) + b'[]x')",
-         "facts that are no JSON object"),
-    ],
-)  # fmt: skip
-def test_a_reader_that_was_taken_over_is_not_believed(tmp_path, monkeypatch, stand_in, says):
-    """The process that answers is another program: silent, dead, or lying about sizes."""
-    path = write_nifti(tmp_path / "v.nii", np.ones((2, 2, 2), np.uint8))
-
-    def start(reader):
-        reader._process = subprocess.Popen(
-            [sys.executable, "-c", stand_in], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-        )
-        return reader._process
-
-    monkeypatch.setattr(guarded_reader.GuardedReader, "_start", start)
-    with GuardedReader("nifti") as reader:
-        if "0.2" in says:
-            reader.limits = type(reader.limits)(**{**vars(reader.limits), "wall_seconds": 0.2})
-        assert says in refused(reader, path)
 
 
 @pytest.mark.parametrize("name", ["absent.nii", "folder", "pipe"])
