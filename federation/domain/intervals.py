@@ -41,6 +41,13 @@ def t_quantile(confidence: float, freedom: int) -> float:
     return float(stdtrit(freedom, 0.5 + confidence / 2))
 
 
+def t_tails(value: float, freedom: int) -> float:
+    """Chance of at least |value| under Student's t with `freedom` >= 1 degrees, in [0, 1]."""
+    from scipy.special import stdtr
+
+    return float(2 * stdtr(freedom, -abs(value)))
+
+
 def squared_error(n: float | Floats, total: Floats, total_sq: Floats, *, binary: bool) -> Floats:
     """Squared standard error of a mean in [0, 1] that never calls 0/n or n/n certain.
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from federation.domain.cells import MIN_SENT
-from federation.domain.intervals import squared_error, t_quantile, wilson
+from federation.domain.intervals import squared_error, t_quantile, t_tails, wilson
 
 Scores = NDArray[np.floating]
 LEAST = MIN_SENT
@@ -86,10 +86,18 @@ class PairedSums:
         """
         if binary:
             return self._newcombe(confidence)
-        total = np.array(self.first - self.second)
-        error = sqrt(float(squared_error(float(self.n), total, np.array(self.squares), binary=False)))
-        reach = t_quantile(confidence, max(self.n - 1, 1)) * error
+        reach = t_quantile(confidence, max(self.n - 1, 1)) * self._error
         return max(-1.0, self.difference - reach), min(1.0, self.difference + reach)
+
+    @property
+    def student_p(self) -> float:
+        """Two-sided p of the paired t test, with the same variance as `interval`, so that both say the same."""
+        return t_tails(self.difference / self._error, max(self.n - 1, 1))
+
+    @property
+    def _error(self) -> float:
+        total = np.array(self.first - self.second)
+        return sqrt(float(squared_error(float(self.n), total, np.array(self.squares), binary=False)))
 
     def _newcombe(self, confidence: float) -> tuple[float, float]:
         only_first = (self.squares + self.first - self.second) / 2

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from federation.domain.intervals import squared_error, t_quantile, wilson
+from federation.domain.intervals import squared_error, t_quantile, wilson, z_of
 from federation.domain.paired import LEAST, PairedSums, Scores, mover
 
 if TYPE_CHECKING:
     from federation.domain.learning.evaluation import RecordOutcomes
 
 CONFIDENCE = 0.95
+NUMBERS = 8  # of `PairedScores.as_list`
 MOST_RUNS_EXACT = 16  # 2^16 signs are listed; more runs than that are not compared
 WINS, LOSES, OPEN, UNKNOWN = "wins", "loses", "does not win", "not measured"
 
@@ -63,7 +64,7 @@ class PairedScores:
         ValueError
             For anything that no `most` patients can have.
         """
-        if not isinstance(raw, list) or len(raw) != 8 or any(isinstance(value, bool | str) for value in raw):
+        if not isinstance(raw, list) or len(raw) != NUMBERS or any(isinstance(value, bool | str) for value in raw):
             raise ValueError(f"expected eight numbers, got {raw!r}")
         sums = PairedSums.from_list(raw[:4])
         one, two, better, worse = float(raw[4]), float(raw[5]), raw[6], raw[7]
@@ -71,6 +72,17 @@ class PairedScores:
         if not counts or better + worse > sums.n or sums.n > most or not 0 <= one <= most or not 0 <= two <= most:
             raise ValueError(f"expected sums over at most {most} patients, got {raw}")
         return cls(sums, one, two, better, worse)
+
+    @classmethod
+    def of_summed(cls, numbers: Sequence[float]) -> PairedScores | None:
+        """Read what was summed under masks, where `as_list` has small errors of rounding; None if nobody is in it."""
+        n = round(float(numbers[0]))
+        if n < 1:
+            return None
+        first, second, squares, one, two = (min(max(float(value), 0.0), float(n)) for value in numbers[1:6])
+        better, worse = (min(max(round(float(value)), 0), n) for value in numbers[6:])
+        squares = min(max(squares, (first - second) ** 2 / n), float(n))
+        return cls(PairedSums(n, first, second, squares), one, two, better, min(worse, n - better))
 
     def as_list(self) -> list[float]:
         return [*self.sums.as_list(), self.first_squares, self.second_squares, self.better, self.worse]
@@ -105,7 +117,7 @@ class Conclusion:
     difference: float | None
     lower: float | None
     upper: float | None
-    p: float | None  # exact sign test over patients
+    p: float | None  # over patients: exact sign test of right and wrong (McNemar's), Student's t of shares
     effect: float | None
     better: int
     worse: int
@@ -118,10 +130,23 @@ class Conclusion:
 
     @property
     def verdict(self) -> str:
-        """From the interval alone, never from the point between its ends."""
-        if self.lower is None or self.upper is None:
+        """From interval and test together, never from the point between the interval's ends.
+
+        Of shares both are Student's and say the same; of right and wrong the exact test is the stricter where few
+        patients differ.
+        """
+        if self.lower is None or self.upper is None or self.p is None:
             return UNKNOWN
+        if self.p > 1 - CONFIDENCE:
+            return OPEN
         return WINS if self.lower > 0 else LOSES if self.upper < 0 else OPEN
+
+    @property
+    def is_undecided(self) -> bool:
+        """Whether the interval leaves out 0 and the test does not."""
+        return self.verdict == OPEN and self.lower is not None and self.upper is not None and (
+            self.lower > 0 or self.upper < 0
+        )  # fmt: skip
 
 
 NOTHING = Conclusion(0, None, None, None, None, None, None, None, 0, 0)
@@ -150,8 +175,9 @@ def conclude(parts: Iterable[PairedScores | None], *, binary: bool) -> Conclusio
         whole = whole + part
     sums = whole.sums
     lower, upper = sums.interval(CONFIDENCE, binary=binary)
+    p = whole.sign_p if binary else sums.student_p
     return Conclusion(
-        sums.n, sums.first / sums.n, sums.second / sums.n, sums.difference, lower, upper, whole.sign_p, whole.effect,
+        sums.n, sums.first / sums.n, sums.second / sums.n, sums.difference, lower, upper, p, whole.effect,
         whole.better, whole.worse, own_interval(sums.n, sums.first, whole.first_squares, binary=binary),
         own_interval(sums.n, sums.second, whole.second_squares, binary=binary),
     )  # fmt: skip
@@ -203,13 +229,22 @@ class Repeated:
         return WINS if self.lower > 0 else LOSES if self.upper < 0 else OPEN
 
 
-def over_runs(differences: Sequence[float]) -> Repeated | None:
-    """Student's t interval and exact sign-flip test of the mean of one difference a run; None below two runs."""
-    n = len(differences)
+def over_runs(found: Sequence[Conclusion]) -> Repeated | None:
+    """Student's t interval and exact sign-flip test of the mean of one difference a run; None below two runs.
+
+    Runs that happen to differ little among themselves are known no better than from their patients: the variance is at
+    least that which the runs' own intervals stand for.
+
+    Parameters
+    ----------
+    found : what each run concluded, all of them measured
+    """
+    n = len(found)
     if not 2 <= n <= MOST_RUNS_EXACT:
         return None
-    values = np.asarray(differences, float)
-    mean, error = float(values.mean()), float(values.std(ddof=1)) / sqrt(n)
+    values = np.array([one.difference for one in found], float)
+    own = np.array([((one.upper or 0.0) - (one.lower or 0.0)) / 2 / z_of(CONFIDENCE) for one in found])
+    mean, error = float(values.mean()), sqrt(max(float(values.var(ddof=1)), float((own**2).mean())) / n)
     signs = np.array(list(product((1.0, -1.0), repeat=n)))
     p = float((np.abs(signs @ values) >= abs(values.sum()) - 1e-12).mean())
     reach = t_quantile(CONFIDENCE, n - 1) * error

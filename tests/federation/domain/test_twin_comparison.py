@@ -14,6 +14,7 @@ from federation.domain.twin_comparison import (
     OPEN,
     UNKNOWN,
     WINS,
+    Conclusion,
     PairedScores,
     between,
     conclude,
@@ -122,9 +123,52 @@ def test_between_right_and_wrong_by_hand():
     assert upper == pytest.approx(0.3 + sqrt((one[1] - 0.8) ** 2 + (0.5 - two[0]) ** 2), abs=1e-6)
 
 
+def run_of(difference: float, n: int = 400, spread: float = 0.05) -> Conclusion:
+    rng = np.random.default_rng(int(1000 * difference))
+    noise = rng.normal(0, spread, n)
+    second = np.full(n, 0.5)
+    return conclude([paired(second + difference + noise - noise.mean(), second)], binary=False)
+
+
 def test_runs_are_tested_by_all_their_signs():
-    found = over_runs([0.1, 0.2, 0.3])
+    found = over_runs([run_of(0.1), run_of(0.2), run_of(0.3)])
     assert found.p == pytest.approx(2 / 8)  # all plus, all minus
     assert found.mean == pytest.approx(0.2)
-    assert over_runs([0.1]) is None
-    assert over_runs([0.0, 0.0]).p == 1.0
+    reach = 4.302653 * 0.1 / sqrt(3)  # Student's quantile of two degrees, spread of the three differences
+    assert (found.lower, found.upper) == pytest.approx((0.2 - reach, 0.2 + reach), abs=1e-6)
+    assert over_runs([run_of(0.1)]) is None
+    assert over_runs([run_of(0.0), run_of(0.0)]).p == 1.0
+
+
+def test_runs_that_happen_to_agree_are_known_no_better_than_by_their_patients():
+    found = over_runs([run_of(0.05, n=40), run_of(0.05, n=40)])
+    assert found.lower < 0 < found.upper and found.verdict == OPEN
+    assert over_runs([run_of(0.05, n=400)] * 8).verdict == WINS
+
+
+def test_interval_and_test_of_dice_say_the_same():
+    rng = np.random.default_rng(6)
+    first, second = np.clip(rng.normal(0.55, 0.2, 30), 0, 1), np.clip(rng.normal(0.5, 0.2, 30), 0, 1)
+    assert conclude([paired(first, second)], binary=False).p == pytest.approx(ttest_rel(first, second).pvalue)
+    # Most are better by little, few worse by much: the mean decides, not the count.
+    found = conclude([paired(np.r_[np.full(34, 0.51), np.zeros(6)], np.full(40, 0.5))], binary=False)
+    assert (found.verdict, found.better, found.worse) == (LOSES, 34, 6) and found.p < 0.05
+
+
+def test_right_and_wrong_need_the_exact_test_too():
+    first = np.r_[np.ones(5), np.ones(30), np.zeros(25)]
+    found = conclude([paired(first, np.r_[np.zeros(5), np.ones(30), np.zeros(25)])], binary=True)
+    assert found.lower > 0 and found.p == pytest.approx(2 / 2**5)
+    assert (found.verdict, found.is_undecided) == (OPEN, True)
+    first = np.r_[np.ones(6), np.ones(30), np.zeros(24)]
+    found = conclude([paired(first, np.r_[np.zeros(6), np.ones(30), np.zeros(24)])], binary=True)
+    assert (found.verdict, found.is_undecided) == (WINS, False)
+
+
+def test_what_was_summed_under_masks_is_read_with_its_rounding():
+    exact = paired().as_list()
+    again = PairedScores.of_summed([value + 1e-7 for value in exact])
+    assert again.as_list() == pytest.approx(exact, abs=1e-6) and again.as_list()[::7] == exact[::7]
+    assert PairedScores.of_summed([0.0] * 8) is None and PairedScores.of_summed([-1e-7] * 8) is None
+    same = PairedScores.of_summed([5, 3.0001, 2.9999, -1e-9, 2.5, 2.5, 0, 0])  # squares under what the means need
+    assert PairedScores.from_list(same.as_list(), most=5) == same
