@@ -15,6 +15,8 @@ from federation.domain.group_rates import Cell
 from federation.domain.noised_scores import ALL, ScoresConfig, Table, read, shares
 from federation.domain.round_metrics import paired_by_site, pool_small, summarise
 from federation.domain.run_config import MODEL_NAMES
+from federation.domain.secure.counts import ALL_SITES
+from federation.domain.twin_comparison import PairedScores
 from federation.models import Round, SiteOrder, TrainingRun
 
 Figures = dict[str, Any]
@@ -34,9 +36,12 @@ def of_answers(run: TrainingRun, round_: Round, orders: Sequence[SiteOrder]) -> 
     return {**of_cells(run, cells), "paired": pool_small(paired_by_site(answers), min_cell=least)}
 
 
-def of_cells(run: TrainingRun, cells: Mapping[str, Sequence[Cell]]) -> Figures:
-    """The figures of exact sums by group, e.g. of secure counts."""
-    return {**summarise(cells, task=run.config["task"], min_cell=least_cell(run)), "paired": {}}
+def of_cells(run: TrainingRun, cells: Mapping[str, Sequence[Cell]], *, paired: Sequence[float] = ()) -> Figures:
+    """The figures of exact sums by group, e.g. of secure counts, which also hold the pairs of all sites together."""
+    least = least_cell(run)
+    together = PairedScores.of_summed(paired) if len(paired) else None
+    told = {} if together is None else {ALL_SITES: together.as_list() if together.sums.n >= least else None}
+    return {**summarise(cells, task=run.config["task"], min_cell=least), "paired": told}
 
 
 def none(run: TrainingRun) -> Figures:

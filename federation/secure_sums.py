@@ -19,6 +19,7 @@ from federation.domain.secure.counts import CellLayout
 from federation.domain.secure.envelope import EnvelopeRefused
 from federation.domain.secure.field import Elements, Field
 from federation.domain.secure.update import CountCode, Layout, States, UpdateCode
+from federation.domain.twin_comparison import NUMBERS
 from federation.models import Round, SiteOrder, TrainingRun
 from federation.secure_stages import answered_of, masks_of, orders_of
 
@@ -119,6 +120,12 @@ def counted_in(round_: Round | None) -> list[str]:
     return list(asked[0].body["counted"]) if asked else []
 
 
+def _has_pairs(round_: Round) -> bool:
+    """Whether the sites were asked for pairs of scores: rounds in hand when the platform was updated were not."""
+    asked = orders_of(round_.id, "evaluate")
+    return bool(asked) and bool(asked[0].body["masking"].get("paired"))
+
+
 @jobs.handles("secure.close")
 def close(payload: dict) -> jobs.Effects:
     """Open the secure counts of a round's scores, and end the round."""
@@ -127,7 +134,8 @@ def close(payload: dict) -> jobs.Effects:
     part = run.config.get("scores")
     scores = None if part is None else ScoresConfig.from_dict(part)
     layout = layout_of(run)
-    size = len(MODEL_NAMES) * layout.size if scores is None else scoring.table_of(run, round_).size
+    pairs = NUMBERS if scores is None and _has_pairs(round_) else 0
+    size = len(MODEL_NAMES) * layout.size + pairs if scores is None else scoring.table_of(run, round_).size
     try:
         total, counted = _total(round_, "evaluate", bits=32, size=size)
     except (AggregationRefused, *UNUSABLE) as error:
@@ -138,8 +146,9 @@ def close(payload: dict) -> jobs.Effects:
         figures = scoring.of_masked(run, round_, summed, sites=len(counted))
     else:
         exact = CountCode(len(security.signing_keys), security.most_records).decode(total)
-        rows = zip(MODEL_NAMES, exact.reshape(len(MODEL_NAMES), -1), strict=True)
-        figures = scoring.of_cells(run, {name: layout.cells(row) for name, row in rows})
+        cells, paired = exact[: size - pairs], exact[size - pairs :]
+        rows = zip(MODEL_NAMES, cells.reshape(len(MODEL_NAMES), -1), strict=True)
+        figures = scoring.of_cells(run, {name: layout.cells(row) for name, row in rows}, paired=paired)
 
     def effects() -> None:
         locked = training.lock_run(run.id)

@@ -34,6 +34,7 @@ from federation.domain.secure.counts import CellLayout
 from federation.domain.secure.field import Elements, Field
 from federation.domain.secure.hybrid_keys import combine
 from federation.domain.secure.update import CountCode, Layout, UpdateCode
+from federation.domain.twin_comparison import NUMBERS
 from federation.site import handlers
 from federation.site.handlers import Answer, OrderRefused, Site, Tell, frozen_config, handles
 from federation.site.noise import SUMS
@@ -256,7 +257,7 @@ def _change(site: Site, order: Message, security: SecurityConfig, answer: Answer
 
 @handlers.masks("evaluate")
 def mask_scores(site: Site, order: Message, answer: Answer) -> Answer:
-    """Secure counts: the cells of all sites in one order of groups, under masks."""
+    """Secure counts: the cells of all sites in one order of groups, and pairs of scores, under masks."""
     report, _ = answer
     config = frozen_config(site, order)
     security = security_of(config)
@@ -268,4 +269,6 @@ def mask_scores(site: Site, order: Message, answer: Answer) -> Answer:
         layout = CellLayout.from_list(order.body["masking"]["groups"], reported_metrics(config.task))
         cells = {name: [Cell.from_dict(raw) for raw in report["cells"][name]] for name in MODEL_NAMES}
         counts = np.concatenate([layout.flatten(cells[name]) for name in MODEL_NAMES])
+        if order.body["masking"].get("paired"):  # an order of before pairs were asked for has none
+            counts = np.concatenate([counts, report["paired"] or [0.0] * NUMBERS])
     return {}, {"masked": _mask(site, order, "evaluate", code.encode(counts), 32)}

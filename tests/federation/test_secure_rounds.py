@@ -19,6 +19,7 @@ from federation import mailbox, sealing, services
 from federation.domain import messages
 from federation.domain.messages import Message
 from federation.domain.secure import letters
+from federation.domain.twin_comparison import PairedScores
 from federation.keys import coordinator_key
 from federation.models import (
     Federation,
@@ -219,10 +220,11 @@ def test_the_secure_counts_are_the_sums_of_the_sites_own_counts(trial):
     from federation.domain.round_metrics import summarise
     from federation.site import handlers
 
-    run = trial.running()
+    run = trial.running({"min_cell": 2})
     finish(trial)
     round_ = run.rounds.get()
     cells: dict[str, list[Cell]] = {"primary": [], "baseline": []}
+    pairs = []
     for order in SiteOrder.objects.filter(kind="evaluate").select_related("participant"):
         files = {name: artefacts.get(digest) for name, digest in order.attachments.items()}
         body = {name: value for name, value in order.body.items() if name != "masking"}
@@ -230,7 +232,13 @@ def test_the_secure_counts_are_the_sums_of_the_sites_own_counts(trial):
         report, _ = handlers._handlers[asked.kind](trial.sites[order.participant.site], asked, lambda progress: None)
         for name in cells:
             cells[name] += [Cell.from_dict(raw) for raw in report["cells"][name]]
-    plain = summarise(cells, task="segmentation", min_cell=5)
+        if report["paired"] is not None:  # at least three with a lesion
+            pairs.append(PairedScores.from_list(report["paired"], most=100))
+    assert round_.metrics["paired"].keys() == {"all"}
+    together = sum(pairs[1:], pairs[0])
+    assert round_.metrics["paired"]["all"] == pytest.approx(together.as_list(), abs=1e-5)
+    assert PairedScores.from_list(round_.metrics["paired"]["all"], most=100).better == together.better
+    plain = summarise(cells, task="segmentation", min_cell=2)
     for name in cells:
         for metric, figure in plain[name]["overall"].items():
             got = round_.metrics[name]["overall"][metric]
@@ -462,6 +470,20 @@ def test_the_lineage_of_a_masked_round_is_checked_from_signatures_and_the_opened
     assert LinkState.BROKEN in {
         link.state for link in _round(round_, None, list(trial.federation.participants.all()), {})
     }
+
+
+def test_a_round_in_hand_from_before_pairs_were_asked_for_is_closed_without_them(trial, monkeypatch):
+    created = mailbox.order_create
+
+    def as_before(**given):
+        given["body"].get("masking", {}).pop("paired", None)
+        return created(**given)
+
+    monkeypatch.setattr(mailbox, "order_create", as_before)
+    run = trial.running()
+    finish(trial)
+    run.refresh_from_db()
+    assert (run.state, run.rounds.get().metrics["paired"]) == (State.FINISHED, {})
 
 
 def test_a_site_owes_what_it_did_not_send_until_it_was_counted_also_if_it_was_away_when_asked(trial):
