@@ -81,6 +81,7 @@ class ConsentForm(forms.Form):
     capacity = forms.ChoiceField(
         choices=[("", ""), ("operator", "Site operator"), ("officer", "Ethics officer")], required=False
     )
+    site = forms.CharField(max_length=40, required=False, widget=forms.HiddenInput)  # of several that one answers for
     reason = forms.CharField(max_length=2000, required=False, label="Reason", widget=forms.Textarea(attrs={"rows": 4}))
 
     def clean(self) -> dict:

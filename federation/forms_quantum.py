@@ -54,11 +54,11 @@ class _OrderForm(forms.Form):
         help_text="How often each circuit is run and measured. The error falls with the square root of it.",
     )  # fmt: skip
     cost_limit = forms.DecimalField(
-        min_value=0, max_digits=12, decimal_places=4, required=False, label="Cost limit",
+        min_value=0, max_digits=12, decimal_places=4, required=False, label="Cost limit, USD",
         help_text="A cloud device needs one: an order whose estimate is above it is refused.",
     )  # fmt: skip
     price_per_shot = forms.DecimalField(
-        min_value=0, max_digits=12, decimal_places=6, required=False, label="Price per shot",
+        min_value=0, max_digits=12, decimal_places=6, required=False, label="Price per shot, USD",
         help_text="What your contract says, where no price is known here or another one holds.",
     )  # fmt: skip
 
@@ -157,7 +157,7 @@ class EvaluationForm(_OrderForm):
         self._offered = {}
         for run in evaluable_runs(user)[:RUNS_OFFERED]:
             for participant in run.federation.participants.all():
-                own = user.sees_all or participant.institution_id in user.institution_ids
+                own = user.sees_all or user.may_at("quantum.order", participant.institution_id)
                 if own and participant.site in run.config["data_digests"]:
                     self._offered[f"{run.id}:{participant.id}"] = (run, participant)
         self.fields["subject"].choices = [  # type: ignore[attr-defined]
@@ -230,8 +230,8 @@ class LimitForm(forms.Form):
     )  # fmt: skip
     shots_per_month = forms.IntegerField(min_value=0, max_value=10**12, label="Shots a month")
     cost_per_month = forms.DecimalField(
-        min_value=Decimal(0), max_digits=12, decimal_places=2, label="Cost a month",
-        help_text="In the currency of the devices' prices. Both limits count cloud devices alone.",
+        min_value=Decimal(0), max_digits=12, decimal_places=2, label="Cost a month, USD",
+        help_text="Both limits count cloud devices alone.",
     )  # fmt: skip
 
     def __init__(self, *args, user: User, **kwargs) -> None:
@@ -239,7 +239,8 @@ class LimitForm(forms.Form):
         field = cast(forms.ModelChoiceField, self.fields["institution"])
         field.queryset = Institution.objects.all()
         if not user.sees_all:
-            field.queryset = Institution.objects.filter(id__in=user.institution_ids)
+            own = [house for house in user.institution_ids if user.may_at("quantum.order", house)]
+            field.queryset = Institution.objects.filter(id__in=own)
             field.empty_label, field.required = None, True
 
 

@@ -11,7 +11,7 @@ from core.context import governed
 from core.errors import ApplicationError, Conflict, Forbidden
 from core.spoken import inside
 from core.tones import look_of
-from federation import mailbox
+from federation import consents, mailbox
 from federation.domain.overlays import Overlay, unpack
 from federation.models import Participant, Round, SiteOrder, TrainingRun
 from provenance.bodies import READING
@@ -19,12 +19,24 @@ from provenance.bodies import READING
 KIND = "overlays"
 
 
-def own_site(run: TrainingRun, user: User) -> Participant | None:
-    """The site of the run that the person is of; nobody sees another institution's pictures, whatever their role."""
+def own_sites(run: TrainingRun, user: User) -> list[Participant]:
+    """The sites of the run that the person is of, first those where they may ask.
+
+    Nobody sees another institution's pictures, whatever their role.
+    """
     found = run.federation.participants.filter(
         institution__in=user.institution_ids, site__in=run.config["data_digests"]
     )
-    return found.select_related("institution").first()
+    return sorted(found.select_related("institution"), key=lambda one: not may_ask(one, user))
+
+
+def own_site(run: TrainingRun, user: User, site: str = "") -> Participant | None:
+    """The one with this code, or the first."""
+    return next((one for one in own_sites(run, user) if site in {"", one.site}), None)
+
+
+def may_ask(participant: Participant, user: User) -> bool:
+    return user.may_at("consent.give", participant.institution_id)
 
 
 def latest_order(run: TrainingRun, participant: Participant) -> SiteOrder | None:
@@ -32,13 +44,15 @@ def latest_order(run: TrainingRun, participant: Participant) -> SiteOrder | None
     return orders.order_by("-created_at").first()
 
 
-def overlays_ask(*, run: TrainingRun, actor: User) -> SiteOrder:
-    """Ask the person's own site; its worker answers only if its configuration lets pictures out."""
-    own = own_site(run, actor)
-    if own is None:
+def overlays_ask(*, run: TrainingRun, actor: User, site: str = "") -> SiteOrder:
+    """Ask a site that the person answers for; its worker answers only if its configuration lets pictures out."""
+    own = own_site(run, actor, site)
+    if own is None or not may_ask(own, actor):
         raise Forbidden(
-            "Overlays are shown to people of the site that they come from; yours takes no part in this run."
+            "A site's overlays are asked for by its own operator; you are none of a site with this code in this run."
         )
+    if own.site in consents.left(run):
+        raise Conflict(_("%(site)s has left this run: its patients are not used any more.") % {"site": own.site})
     if run.config["task"] != "segmentation":
         raise ApplicationError(
             _("Expected a run of a segmentation, got one of a %(task)s: it draws no masks.")

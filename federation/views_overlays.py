@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
@@ -26,12 +28,14 @@ PER_PAGE = 12
 def run_overlays(request: HttpRequest, run_id: uuid.UUID) -> HttpResponse:
     """Held-out patients of the person's own site, with the outlines of truth and prediction."""
     run = _run(request, run_id)
-    own = overlays.own_site(run, request.user)  # type: ignore[arg-type]
+    user: Any = request.user
+    own = overlays.own_site(run, user, request.GET.get("site", ""))
     order = overlays.latest_order(run, own) if own else None
     context = {
         "run": run, "own": own, "order": order, "beside": _(label_of(run.config, "baseline")),
         "segments": run.config["task"] == "segmentation",
-        "may_ask": own is not None and request.user.may("consent.give"),  # type: ignore[union-attr]
+        "sites": overlays.own_sites(run, user),
+        "may_ask": own is not None and overlays.may_ask(own, user),
     }  # fmt: skip
     if order is not None and order.state == SiteOrder.State.ANSWERED:
         try:
@@ -46,9 +50,9 @@ def run_overlays(request: HttpRequest, run_id: uuid.UUID) -> HttpResponse:
 @require_POST
 def run_overlays_ask(request: HttpRequest, run_id: uuid.UUID) -> HttpResponse:
     run = _run(request, run_id)
-    overlays.overlays_ask(run=run, actor=request.user)  # type: ignore[arg-type]
+    order = overlays.overlays_ask(run=run, actor=request.user, site=request.POST.get("site", ""))  # type: ignore[arg-type]
     messages.success(request, "Your site's worker is asked. It answers if its configuration lets pictures out.")
-    return redirect("run_overlays", run.id)
+    return redirect(f"{reverse('run_overlays', args=[run.id])}?site={order.participant.site}")
 
 
 def _run(request: HttpRequest, run_id: uuid.UUID) -> TrainingRun:

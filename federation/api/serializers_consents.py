@@ -43,6 +43,10 @@ class ConsentInput(serializers.Serializer):
         choices=SIGNERS, required=False, allow_blank=True, default="",
         help_text="Only of a person who is both: in which capacity this is signed.",
     )  # fmt: skip
+    site = serializers.CharField(
+        max_length=40, required=False, allow_blank=True, default="",
+        help_text="Whose answer it is, if you answer for several sites.",
+    )  # fmt: skip
 
 
 class SignatureOutput(serializers.Serializer):

@@ -27,7 +27,7 @@ class RunConsents(APIView):
     def post(self, request: Request, run_id: uuid.UUID) -> Response:
         run = get_object_or_404(TrainingRun.objects.for_user(request.user).select_related("federation"), id=run_id)
         given, person = validated(serializers.ConsentInput, request), person_of(request)
-        own = own_participant(run.federation, person, "consent.sign")
+        own = own_participant(run.federation, person, "consent.sign", site=given.pop("site"))
         consents.consent_decide(run=run, participant=own, actor=person, **given)
         run.refresh_from_db()
         answer = next(a for a in answers_of(run) if a.participant.id == own.id)

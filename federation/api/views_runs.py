@@ -6,7 +6,8 @@ import uuid
 from typing import Any
 
 from django.shortcuts import get_object_or_404
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -40,6 +41,10 @@ class RunTerms(APIView):
         return Response(shapes.TermsOutput(told).data)
 
 
+_SITE = OpenApiParameter("site", OpenApiTypes.STR, description="Which of your sites, if you are of several.")
+
+
+@extend_schema(parameters=[_SITE])
 class RunOverlays(ListAPIView):
     """Held-out patients of your own site, with the outlines of truth and prediction; POST asks the site for them."""
 
@@ -51,7 +56,7 @@ class RunOverlays(ListAPIView):
         if getattr(self, "swagger_fake_view", False):
             return []
         run = run_of(self.request, self.kwargs["run_id"])
-        own = overlays.own_site(run, person(self.request))
+        own = overlays.own_site(run, person(self.request), self.request.query_params.get("site", ""))
         if own is None:
             raise Forbidden("Overlays are shown to people of the site that they come from; yours is not in this run.")
         order = overlays.latest_order(run, own)
@@ -64,8 +69,11 @@ class RunOverlays(ListAPIView):
         """Only what is shown is drawn."""
         return [drawn(overlay) for overlay in super().paginate_queryset(queryset) or ()]
 
-    @extend_schema(request=None, responses={202: shapes.OverlayOrderOutput}, operation_id="run_overlays_ask")
+    @extend_schema(
+        parameters=[_SITE], request=None, responses={202: shapes.OverlayOrderOutput}, operation_id="run_overlays_ask"
+    )
     def post(self, request: Request, run_id: uuid.UUID) -> Response:
         """Ask your site's worker. It answers if its configuration lets pictures out."""
-        order = overlays.overlays_ask(run=run_of(request, run_id), actor=person(request))
+        site = request.query_params.get("site", "")
+        order = overlays.overlays_ask(run=run_of(request, run_id), actor=person(request), site=site)
         return Response(shapes.OverlayOrderOutput(order).data, status=202)

@@ -110,11 +110,18 @@ def _signature(capacity: str, consent: Consent | None) -> Signature:
 
 
 def own_of(run: TrainingRun, answers: Iterable[Answer], user: User) -> Own | None:
-    """What this person may do for the own institution; None if it has no part in the run or the person no say."""
-    own = next((a for a in answers if a.participant.institution_id in user.institution_ids), None)
-    held = consents.capacities(own.participant, user) if own else []
-    if own is None or not held or not user.may("consent.sign") or run.state in {State.ABORTED, State.FAILED}:
+    """What this person may do for an institution that they answer for; None if none has a part in the run.
+
+    Of several, the first one where something is theirs to sign, else the first that can still withdraw.
+    """
+    if not user.may("consent.sign") or run.state in {State.ABORTED, State.FAILED}:
         return None
+    held = [(a, found) for a in answers if (found := consents.capacities(a.participant, user))]
+    offers = [_own(run, own, capacities, user) for own, capacities in held]
+    return max(offers, key=lambda own: (bool(own.capacities), own.may_withdraw), default=None)
+
+
+def _own(run: TrainingRun, own: Answer, held: list[str], user: User) -> Own:
     rows = {s.capacity: s.consent for s in own.signatures}
     as_before = [c for c in held if (row := rows.get(c)) is not None and row.decided_by_id == user.id]
     signable: list[str] = []

@@ -118,6 +118,35 @@ def test_a_person_in_both_roles_chooses_and_is_offered_only_one(world, run):
     assert 'id="consent-give"' not in read(world, "operator_north", "run_terms", run.id)
 
 
+def test_who_is_also_a_member_elsewhere_signs_and_withdraws_where_they_answer(world, run):
+    """An operator at south who is a clinician at north, which comes first on the page."""
+    person = world.people.operator_south
+    Membership.objects.create(user=person, institution=world.people.north, role="clinician")
+    text = read(world, "operator_south", "run_terms", run.id)
+    assert "You sign for Hospital south as <strong>site operator</strong>" in text
+    assert 'name="site" value="south"' in text and 'name="site" value="north"' not in text
+    client_of(world, "operator_south").post(
+        reverse("run_consent", args=[run.id]), {"decision": "given", "site": "south"}
+    )
+    assert Consent.objects.get().participant.site == "south"
+    assert "Withdraw the consent of Hospital south" in read(world, "operator_south", "run", run.id)
+
+
+def test_who_operates_two_sites_signs_for_one_after_the_other(world, run):
+    person = world.people.operator_south
+    Membership.objects.create(user=person, institution=world.people.north, role="site_operator")
+    url = reverse("run_consent", args=[run.id])
+    for site in ("north", "south"):
+        assert f'name="site" value="{site}"' in read(world, "operator_south", "run_terms", run.id)
+        client_of(world, "operator_south").post(url, {"decision": "given", "site": site})
+    assert [c.participant.site for c in Consent.objects.order_by("created_at")] == ["north", "south"]
+    assert 'id="consent-give"' not in read(world, "operator_south", "run_terms", run.id)
+    unsaid = api(world, "operator_south", f"/runs/{run.id}/consents", {"decision": "withdrawn", "reason": "r"})
+    assert unsaid.status_code == 400 and "north, south" in unsaid.json()["message"]
+    body = {"decision": "withdrawn", "reason": "r", "site": "south"}
+    assert api(world, "operator_south", f"/runs/{run.id}/consents", body).status_code == 201
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [

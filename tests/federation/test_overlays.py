@@ -7,8 +7,10 @@ from dataclasses import replace
 import pytest
 from django.urls import reverse
 
-from core.errors import Conflict
-from federation import overlays
+from accounts.models import Membership
+from core.errors import Conflict, Forbidden
+from core.roles import Role
+from federation import consents, overlays
 from federation.domain.round_metrics import SMALL_SITES
 from federation.models import SiteOrder, TrainingRun
 from federation.site.home import SiteHome
@@ -113,6 +115,29 @@ def test_asking_twice_is_refused_and_after_a_refusal_allowed(trial, run):
     ask(trial, "operator_north", run)
     trial.answer("overlays")
     assert [o.state for o in SiteOrder.objects.filter(kind="overlays").order_by("created_at")] == ["failed", "answered"]
+
+
+def test_a_site_is_asked_by_its_own_operator_alone(trial, run):
+    """An operator at south who is a clinician at north."""
+    people = trial.people
+    Membership.objects.create(user=people.operator_south, institution=people.north, role=Role.CLINICIAN)
+    with pytest.raises(Forbidden, match="its own operator"):
+        overlays.overlays_ask(run=run, actor=people.operator_south, site="phantom-1")
+    assert ask(trial, "operator_south", run).url.endswith("?site=phantom-2")
+    assert SiteOrder.objects.get(kind="overlays").participant.site == "phantom-2"
+    seen = get(trial, "operator_south", run, site="phantom-1").content.decode()
+    assert "No overlays yet" in seen and "run_overlays_ask" not in seen and "Ask your site’s worker" not in seen
+    assert "Your site is asked" in get(trial, "operator_south", run).content.decode()
+    assert "For the sites’ own people" in get(trial, "operator_north", run, site="phantom-2").content.decode()
+
+
+def test_a_site_that_left_the_run_is_asked_for_no_pictures(trial, run):
+    consents.consent_decide(
+        run=run, participant=run.federation.participants.get(site="phantom-1"), decision="withdrawn", reason="r",
+        capacity="operator", actor=trial.people.operator_north,
+    )  # fmt: skip
+    with pytest.raises(Conflict, match="has left this run"):
+        overlays.overlays_ask(run=run, actor=trial.people.operator_north)
 
 
 def test_an_answer_that_is_none_is_said(trial, run):

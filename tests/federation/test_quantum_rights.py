@@ -87,6 +87,9 @@ def test_limits_are_set_by_who_pays(bench, owner_south):
     assert limit(bench, owner_south, people.south).institution == people.south
     assert limit(bench, people.administrator).institution is None
     people.owner_south = owner_south
+    Membership.objects.create(user=owner_south, institution=people.north, role=Role.CLINICIAN)
+    assert f"{bench.run.id}:{bench.north.id}" not in page(bench, "owner_south", "quantum_order")
+    assert f"{bench.run.id}:{bench.north.id}" in page(bench, "administrator", "quantum_order")
     offered = page(bench, "owner_south", "quantum")
     assert f'value="{people.south.id}"' in offered and f'value="{people.north.id}"' not in offered
     url, given = reverse("quantum_limit"), {"shots_per_month": "7", "cost_per_month": "1"}
