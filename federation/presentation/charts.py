@@ -10,10 +10,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from core.charts import Chart, line_chart
+from core.spoken import inside
 from federation.domain.group_rates import BRIER, CALIBRATION, DISTANCE, OF_THE_LAST_ROUND, RANKING
 from federation.domain.round_metrics import headline_metric
 from federation.domain.secure.counts import ALL_SITES
 from federation.models import Round, RunEvent, TrainingRun
+from federation.presentation.model_words import labels_of, short_labels
 
 METRIC_WORDS = {
     "accuracy": "Accuracy",
@@ -27,7 +29,6 @@ LAST_WORDS = {  # of whom they are: those who have one
     RANKING: gettext_noop("Area under the ROC curve"),
     BRIER: gettext_noop("Brier score"),
 }
-MODEL_WORDS = {"primary": "quantum model", "baseline": "classical twin"}
 MOST_STEPS = 600  # progress messages of a round that are drawn
 Points = list[tuple[float, float | None]]
 
@@ -68,6 +69,7 @@ class RunCharts:
 
     metric: str  # in words
     rounds: int
+    beside: str = ""  # what was trained beside the quantum model, as a heading
     headline: Chart | None = None
     by_site: Chart | None = None
     by_site_twin: Chart | None = None
@@ -88,8 +90,11 @@ def run_charts(run: TrainingRun, rounds: Iterable[Round]) -> RunCharts:
     words = _(METRIC_WORDS[name])
     if not done:
         return RunCharts(metric=METRIC_WORDS[name], rounds=0)
-    short = {_("Quantum"): "primary", _("Twin"): "baseline"}
-    overall = {label: _series(done, lambda m, key=key: m[key]["overall"], name) for label, key in short.items()}
+    labels = labels_of(run.config)
+    overall = {
+        short: _series(done, lambda m, key=key: m[key]["overall"], name)
+        for key, short in short_labels(run.config).items()
+    }
     budget = run.config["epsilon_budget"]
     masked = bool((run.config.get("security") or {}).get("masking"))  # then no site's own figures are known
     private = run.config["local"].get("dp") is not None
@@ -97,13 +102,14 @@ def run_charts(run: TrainingRun, rounds: Iterable[Round]) -> RunCharts:
     return RunCharts(
         metric=METRIC_WORDS[name],
         rounds=len(done),
+        beside=labels["baseline"],
         headline=_chart(
             overall,
-            title=_("%(metric)s: quantum model and classical twin, all sites") % {"metric": words},
+            title=_("%(metric)s of both models, all sites") % {"metric": words},
             y_label=words,
         ),
-        by_site=None if masked else _by_site(done, "primary", name),
-        by_site_twin=None if masked else _by_site(done, "baseline", name),
+        by_site=None if masked else _by_site(done, "primary", labels, name),
+        by_site_twin=None if masked else _by_site(done, "baseline", labels, name),
         by_group=[
             _chart(
                 _split(done, lambda m, a=a: m["primary"]["groups"].get(a, {}), name),
@@ -113,7 +119,7 @@ def run_charts(run: TrainingRun, rounds: Iterable[Round]) -> RunCharts:
             )
             for a in attributes
         ],
-        losses=[] if masked else _losses(done),
+        losses=[] if masked else _losses(done, labels),
         epsilon=None if budget is None else _spending(done, budget),
         last=_compare(done[-1].metrics, name),
         told=_told(done[-1].metrics, run.config["task"]),
@@ -123,19 +129,19 @@ def run_charts(run: TrainingRun, rounds: Iterable[Round]) -> RunCharts:
     )
 
 
-def _by_site(done: list[Round], model: str, metric: str) -> Chart:
+def _by_site(done: list[Round], model: str, labels: Mapping[str, str], metric: str) -> Chart:
     words = _(METRIC_WORDS[metric])
-    title = _("%(metric)s by site, %(model)s") % {"metric": words, "model": _(MODEL_WORDS[model])}
+    title = _("%(metric)s by site, %(model)s") % {"metric": words, "model": inside(labels[model])}
     return _chart(_split(done, lambda m: m[model]["site"], metric), title=title, y_label=words)
 
 
-def _losses(done: list[Round]) -> list[Chart]:
+def _losses(done: list[Round], labels: Mapping[str, str]) -> list[Chart]:
     return [
         _chart(
             _flat(done, lambda m, key=key: m["loss"].get(key, {})),
-            title=_("Training loss by site, %(model)s") % {"model": _(label)}, y_label=_("Loss"),
+            title=_("Training loss by site, %(model)s") % {"model": inside(label)}, y_label=_("Loss"),
         )
-        for key, label in MODEL_WORDS.items()
+        for key, label in labels.items()
     ]  # fmt: skip
 
 
@@ -220,9 +226,9 @@ def steps_charts(run: TrainingRun, current: Round) -> list[Chart]:
     return [
         line_chart(
             {site: sorted(points.items()) for site, points in sorted(lines[model].items())},
-            title=_("Loss in round %(n)s, %(model)s") % {"n": current.number, "model": _(label)},
+            title=_("Loss in round %(n)s, %(model)s") % {"n": current.number, "model": inside(label)},
             x_label="Step", y_label="Loss", size="s",
         )
-        for model, label in MODEL_WORDS.items()
+        for model, label in labels_of(run.config).items()
         if lines[model]
     ]  # fmt: skip

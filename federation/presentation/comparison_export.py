@@ -7,13 +7,15 @@ from typing import Any
 
 from core.spreadsheets import csv_text
 from federation.domain.twin_comparison import CONFIDENCE, Conclusion
-from federation.presentation.comparison import Comparison, RunResult
+from federation.presentation.comparison import Comparison
 from federation.presentation.costs import Cost
+from federation.presentation.model_words import compared
+from federation.presentation.run_result import RunResult
 
 BACKEND = "simulator"
 COLUMNS = (
-    "run", "run_id", "seed", "scope", "round", "metric", "patients", "quantum", "twin", "difference", "lower", "upper",
-    "sign_test_p", "effect_d", "better", "worse", "verdict",
+    "run", "run_id", "seed", "compared_with", "scope", "round", "metric", "patients", "quantum", "other", "difference",
+    "lower", "upper", "p", "effect_d", "better", "worse", "verdict",
 )  # fmt: skip
 
 
@@ -27,9 +29,12 @@ def as_dict(found: Comparison) -> dict[str, Any]:
         "runs": [] if found.refused else [_run(result) for result in found.results],
         "between": [
             {"model": b.label, "run": str(b.other.id), "against": str(found.results[0].run.id),
-             "difference": b.difference, "lower": b.lower, "upper": b.upper, "paired": False}
+             "against_model": b.against, "difference": b.difference, "lower": b.lower, "upper": b.upper,
+             "paired": False}
             for b in found.between
         ],
+        "left_out_between": list(found.left_out),
+        "remarks": list(found.remarks),
         "repetitions": None if found.repeated is None else {
             **asdict(found.repeated), "verdict": found.repeated.verdict
         },
@@ -45,6 +50,7 @@ def _run(result: RunResult) -> dict[str, Any]:
         "seed": run.config["seed"],
         "data_digests": run.config["data_digests"],
         "metric": result.metric,
+        "compared_with": compared(run.config),
         "backend": BACKEND,
         "shots": None,
         "models": {
@@ -71,14 +77,15 @@ def _cost(cost: Cost) -> dict[str, Any]:
 
 
 def _conclusion(found: Conclusion) -> dict[str, Any]:
-    return {**asdict(found), "verdict": found.verdict}
+    told = asdict(found) if found.n else dict.fromkeys(asdict(found))  # nothing measured is no 0
+    return {**told, "verdict": found.verdict}
 
 
 def as_csv(found: Comparison) -> str:
     """A row for each run and round over all sites, and one for each site at the end."""
     rows = []
     for result in found.results:
-        head = (result.run.name, str(result.run.id), result.run.config["seed"])
+        head = (result.run.name, str(result.run.id), result.run.config["seed"], compared(result.run.config))
         last = result.rounds[-1].number if result.rounds else None
         parts: list[tuple[str, int | None, Conclusion]] = [
             ("all sites", number, each) for number, each in result.by_round
@@ -89,6 +96,8 @@ def as_csv(found: Comparison) -> str:
 
 
 def _figures(found: Conclusion) -> tuple[object, ...]:
+    if not found.n:
+        return (*[None] * 10, found.verdict)
     return (
         found.n, found.first, found.second, found.difference, found.lower, found.upper, found.p, found.effect,
         found.better, found.worse, found.verdict,

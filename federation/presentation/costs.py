@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from core import artefacts
 from core.charts import Chart, line_chart
 from federation.domain.run_config import MODEL_NAMES
 from federation.models import Round, SiteUpdate, TrainingRun
-from federation.presentation.facts import MODEL_WORDS
+from federation.presentation.model_words import label_of, short_labels
 
 JOULES_A_KWH = 3.6e6
+LIMITS = gettext_noop(
+    "Of training in rounds that counted: discarded rounds, updates left out, cooling and network are not in it."
+)
+OF_SOURCES = {
+    "rapl": gettext_noop(
+        "The processor's counter holds all that runs on a machine, idle power too, and sites that share a machine each "
+        "count all of it: then the sum over sites is too large."
+    ),
+    "declared": gettext_noop("Declared watts are those of a busy core: idle power is not in it."),
+}
 SOURCE_WORDS = {
     "rapl": "measured by the processor's own counter (RAPL), which counts everything that runs on it",
     "declared": "CPU seconds times the watts that the site's operator declared",
@@ -43,6 +54,7 @@ class RunCosts:
 
     models: tuple[Cost, ...]
     sources: tuple[str, ...]  # where the joules come from, in words
+    limits: str  # what is in them, and what is not
     watts: tuple[tuple[str, float], ...]  # site -> what its operator declared
     chart: Chart | None
 
@@ -65,19 +77,20 @@ def run_costs(run: TrainingRun) -> RunCosts:
     sources = {str(t["energy_source"]) for t in told if t.get("energy_source")}
     watts = {u.participant.site: w for u in updates for m in MODEL_NAMES if (w := u.metrics.get(m, {}).get("watts"))}
     return RunCosts(
-        tuple(_cost(name, updates) for name in MODEL_NAMES),
+        tuple(_cost(name, label_of(run.config, name), updates) for name in MODEL_NAMES),
         tuple(SOURCE_WORDS.get(source, source) for source in sorted(sources)),
+        " ".join([*(_(OF_SOURCES[source]) for source in sorted(sources) if source in OF_SOURCES), _(LIMITS)]),
         tuple(sorted(watts.items())),
-        _by_round(updates),
+        _by_round(short_labels(run.config), updates),
     )
 
 
-def _cost(name: str, updates: list[SiteUpdate]) -> Cost:
+def _cost(name: str, label: str, updates: list[SiteUpdate]) -> Cost:
     told = [u.metrics.get(name, {}) for u in updates if u.n_records]
     sizes = [artefacts.size(u.weights[name]) if name in u.weights else None for u in updates]
     seconds, cpu, joules = (_total(t.get(key) for t in told) for key in ("seconds", "cpu_seconds", "joules"))
     sent = _total(sizes)
-    return Cost(name, MODEL_WORDS[name], seconds, cpu, joules, None if sent is None else int(sent))
+    return Cost(name, label, seconds, cpu, joules, None if sent is None else int(sent))
 
 
 def _total(values: Iterable[Any]) -> float | None:
@@ -88,7 +101,7 @@ def _total(values: Iterable[Any]) -> float | None:
     return float(sum(found))
 
 
-def _by_round(updates: list[SiteUpdate]) -> Chart | None:
+def _by_round(labels: Mapping[str, str], updates: list[SiteUpdate]) -> Chart | None:
     numbers = sorted({u.round.number for u in updates})
     lines = {}
     for name in MODEL_NAMES:
@@ -96,7 +109,7 @@ def _by_round(updates: list[SiteUpdate]) -> Chart | None:
         for number in numbers:
             own = [u.metrics.get(name, {}) for u in updates if u.round.number == number and u.n_records]
             points.append((float(number), _total(t.get("joules") for t in own)))
-        lines[{"primary": _("Quantum"), "baseline": _("Twin")}[name]] = points
+        lines[labels[name]] = points
     if all(y is None for points in lines.values() for _, y in points):
         return None
     return line_chart(

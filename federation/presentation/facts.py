@@ -14,7 +14,7 @@ from federation.domain.noised_scores import ScoresConfig
 from federation.domain.participation import Participation
 from federation.domain.quantum.noise import NoiseModel
 from federation.domain.quantum.spec import circuit_of, is_quantum, noise_of
-from federation.domain.run_config import carrier
+from federation.domain.run_config import MODEL_NAMES, carrier
 from federation.domain.strategies.registry import strategy
 from federation.presentation.fairness import fairness_words
 from federation.presentation.model_words import circuit_words, label_of
@@ -23,7 +23,6 @@ from federation.presentation.parameters import count_parameters
 from federation.presentation.security import security_words
 from federation.presentation.start import start_privacy_words, start_words
 
-MODEL_WORDS = {"primary": "Quantum model", "baseline": "Classical twin"}
 KIND_WORDS = {
     "vqc_classifier": "variational quantum classifier",
     "mlp_classifier": "multilayer perceptron",
@@ -91,7 +90,7 @@ class ModelFacts:
 def model_facts(config: Mapping[str, Any]) -> list[ModelFacts]:
     """The quantum model and its classical twin, as frozen."""
     found = []
-    for name in MODEL_WORDS:
+    for name in MODEL_NAMES:
         spec, label = config["models"][name], label_of(config, name)
         kind = KIND_WORDS.get(spec["kind"], str(spec["kind"]))
         found.append(ModelFacts(name, label, kind, count_parameters(spec), _circuit(spec)))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db.models import Count, Max, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
@@ -14,8 +16,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from federation import training
+from federation.domain.run_config import MODEL_NAMES
 from federation.models import Consent, Participant, Round, RunEvent, SiteOrder, TrainingRun
-from federation.presentation.facts import MODEL_WORDS
+from federation.presentation.model_words import label_of
 
 SILENT_AFTER = timedelta(seconds=30)
 _DOING = {"train": gettext_noop("training"), "evaluate": gettext_noop("scoring")}
@@ -28,10 +31,10 @@ class SiteProgress:
     site: str
     institution: str
     doing: str  # in words
-    model: str  # "Quantum model", "Classical twin", or empty
+    model: str  # its heading, or empty
     step: int | None
     steps: int | None
-    loss: float | None  # of the latest step that the site reported
+    loss: float | None  # of the latest steps that the site told of
     last_seen_at: datetime | None  # any signed message of its worker
     silent_since: datetime | None  # an answer is awaited and there was no sign of life for SILENT_AFTER
 
@@ -81,7 +84,7 @@ def _sites(run: TrainingRun, current: Round | None, now: datetime) -> list[SiteP
     for order in asked:
         orders[order.participant_id] = order  # the later question wins
     said = _latest_progress(run, current, participants)
-    return [_site(p, orders.get(p.id), said.get(p.site), now) for p in participants]
+    return [_site(run.config, p, orders.get(p.id), said.get(p.site), now) for p in participants]
 
 
 def _latest_progress(run: TrainingRun, current: Round, participants: list[Participant]) -> dict[str, RunEvent]:
@@ -91,7 +94,9 @@ def _latest_progress(run: TrainingRun, current: Round, participants: list[Partic
     return {event.site: event for event in found if event is not None}
 
 
-def _site(participant: Participant, order: SiteOrder | None, said: RunEvent | None, now: datetime) -> SiteProgress:
+def _site(
+    config: Mapping[str, Any], participant: Participant, order: SiteOrder | None, said: RunEvent | None, now: datetime
+) -> SiteProgress:
     if order is None:
         return _idle(participant, "")
     if order.state == SiteOrder.State.FAILED:
@@ -105,7 +110,7 @@ def _site(participant: Participant, order: SiteOrder | None, said: RunEvent | No
         site=participant.site,
         institution=participant.institution.name,
         doing=_(_DOING[order.kind]) if data else _("asked to train") if order.kind == "train" else _("asked to score"),
-        model=MODEL_WORDS.get(str(data.get("model")), ""),
+        model=label_of(config, data["model"]) if data.get("model") in MODEL_NAMES else "",
         step=data.get("step"),
         steps=data.get("steps"),
         loss=data.get("loss"),

@@ -17,12 +17,13 @@ from federation.presentation import budgets
 from federation.presentation.attendance import attendance
 from federation.presentation.charts import run_charts, steps_charts
 from federation.presentation.circuits import circuit_chart
-from federation.presentation.comparison import difference_by_round, result_of, sites_chart
+from federation.presentation.comparison_charts import difference_by_round, sites_chart
 from federation.presentation.consents import LEFT_WORDS, answers_of, matters_of, own_of
 from federation.presentation.facts import NO_PRIVACY, consent_words, privacy_words
 from federation.presentation.fairness import weights_page
 from federation.presentation.passes import engine_page
 from federation.presentation.progress import run_fingerprint, run_progress
+from federation.presentation.run_result import result_of
 from federation.presentation.security import security_page
 from federation.presentation.start import start_privacy_words
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import uuid
 
 import pytest
 from django.urls import reverse
 
+from federation.domain.models.specs import ModelChoice, chosen_specs
 from federation.models import Round, SiteUpdate, TrainingRun
 from federation.presentation.comparison import MODELS, REPETITIONS, compare
 from federation.presentation.costs import run_costs
@@ -47,14 +49,15 @@ def address(name: str, *runs) -> str:
     [
         (WIN, "The quantum model wins against its classical twin: difference in accuracy +0.400"),
         (EVEN, "The quantum model does not win against its classical twin: difference in accuracy +0.025"),
-        (None, "Not measured: no site sent both models’ scores"),
+        (None, "Not measured. No site has sent both models’ scores"),
+        ([20, 5.0, 0.0, 5.0, 5.0, 0.0, 5, 0], "The quantum model wins against"),
     ],
 )
 def test_a_run_says_whether_its_quantum_model_wins(world, paired, words):
     run = finished(world, paired=paired)
     found = compare([run]).results[0]
     assert found.words.replace("'", "’").startswith(words)
-    assert found.end.n == (0 if paired is None else 80)
+    assert found.end.n == (0 if paired is None else 2 * paired[0])
     text = signed_in(world, "auditor").get(reverse("run", args=[run.id])).content.decode()
     assert ("+0.400" in text) == (paired == WIN)
 
@@ -65,7 +68,7 @@ def test_one_seed_is_compared_as_models_and_the_interval_is_wider(world):
     quantum, twin = found.between
     assert quantum.difference == pytest.approx(60 / 80 - 72 / 80)
     assert twin.difference == pytest.approx(58 / 80 - 40 / 80)
-    assert quantum.words == "worse than in the first run"
+    assert quantum.words == "worse than that of the first run"
     pairs = found.results[0].end
     assert quantum.upper - quantum.lower > (pairs.upper - pairs.lower) / 2
 
@@ -76,9 +79,101 @@ def test_sites_that_are_silent_in_one_run_leave_no_comparison_between_the_runs(w
     last.metrics["paired"]["south"] = None
     last.save(update_fields=["metrics"])
     found = compare([finished(world, paired=EVEN), short])
-    assert found.between == ()
+    assert (found.between, found.left_out) == ((), ("Run",))
     assert found.results[1].silent == ["south"]
+    text = signed_in(world, "auditor").get(address("run_compare", *(r.run for r in found.results))).content.decode()
+    assert "Left out: Run." in text and "too few to show" in text
     assert found.results[1].end.n == 40
+
+
+FEW = [30, 20.0, 15.0, 5.0, 20.0, 15.0, 5, 0]  # five patients differ, all for the quantum model
+
+
+def models_of(world, compared: str) -> dict:
+    specs = chosen_specs("classification", 4, None, ModelChoice(compared))
+    return dict(zip(("primary", "baseline"), specs, strict=True))
+
+
+def test_where_few_differ_the_exact_test_decides_and_the_page_says_so(world):
+    run = finished(world, paired=FEW)
+    last = run.rounds.last()
+    last.metrics["paired"] = {"north": FEW}
+    last.save(update_fields=["metrics"])
+    found = compare([run]).results[0]
+    assert found.end.lower > 0 and found.end.verdict == "does not win"
+    assert "too few patients differ for the exact test (p = 0.062)" in found.words
+
+
+@pytest.mark.parametrize(
+    ("compared", "label"), [("no_entanglement", "Ablation without entanglement"), ("logistic", "Logistic regression")]
+)
+def test_what_stands_in_the_twins_place_is_named_everywhere(world, compared, label):
+    twin = finished(world, name="First", paired=EVEN)
+    other = finished(world, name="Second", paired=WIN, models=models_of(world, compared))
+    found = compare([twin, other])
+    assert [(row.label, row.against) for row in found.between] == [
+        ("Quantum model", "Quantum model"), (label, "Classical twin"),
+    ]  # fmt: skip
+    client = signed_in(world, "auditor")
+    text = client.get(address("run_compare", twin, other)).content.decode()
+    assert "against the first run’s classical twin" in text and f"Second: {label.lower()}" in text
+    answer = client.get(address("run_compare_json", twin, other)).json()
+    assert [run["compared_with"] for run in answer["runs"]] == ["twin", compared]
+    assert answer["between"][1]["against_model"] == "Classical twin"
+    rows = list(csv.DictReader(io.StringIO(client.get(address("run_compare_csv", other)).content.decode())))
+    assert {row["compared_with"] for row in rows} == {compared}
+    text = client.get(reverse("run", args=[other.id])).content.decode()
+    body = text[text.index('id="results"') :]
+    assert label in body and f"against {label.lower()}" in body
+    said = re.sub(r'<details class="explain".*?</details>|<div class="notice.*?</div>', "", body, flags=re.S)
+    assert "names the classical twin" in body and "classical twin" not in said.lower()
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        ({"security": {"masking": True}}, "Under secure aggregation the sites’ scores are known only together"),
+        ({"local": {"dp": {"noise_multiplier": 1.0}}}, "Under differential privacy no pairs of scores leave"),
+    ],
+)
+def test_a_run_without_pairs_says_which_runs_have_them(world, config, words):
+    found = compare([finished(world, paired=None, **config)]).results[0]
+    assert words in found.words.replace("'", "’") and "propose it again" not in found.words
+
+
+def test_pairs_of_all_sites_together_are_a_verdict_without_sites(world):
+    run = finished(world, paired=None, security={"masking": True})
+    for round_ in run.rounds.all():
+        Round.objects.filter(id=round_.id).update(metrics={**round_.metrics, "paired": {"all": WIN}})
+    found = compare([run]).results[0]
+    assert (found.end.n, found.by_site, found.silent) == (40, [], [])
+    assert found.words.startswith("The quantum model wins")
+    text = signed_in(world, "auditor").get(address("run_compare", run)).content.decode()
+    assert "no site is shown by itself" in text
+
+
+def test_what_was_not_measured_is_no_zero_in_files(world):
+    run = finished(world, paired=None)
+    client = signed_in(world, "auditor")
+    (only,) = client.get(address("run_compare_json", run)).json()["runs"]
+    assert only["end"]["n"] is None and only["end"]["better"] is None and only["end"]["verdict"] == "not measured"
+    (row, _) = csv.DictReader(io.StringIO(client.get(address("run_compare_csv", run)).content.decode()))
+    assert (row["patients"], row["better"], row["verdict"]) == ("", "", "not measured")
+
+
+def terms(**changes) -> dict:
+    return {"terms": {"expires_on": "2026-12-01", "code_version": "one", **changes}}
+
+
+def test_repetitions_may_be_of_other_days_and_other_code_is_said(world):
+    one = finished(world, paired=WIN, seed=1, **terms())
+    later = finished(world, paired=WIN, seed=2, **terms(expires_on="2027-01-05"))
+    found = compare([one, later])
+    assert (found.kind, found.refused, found.remarks) == (REPETITIONS, (), ())
+    found = compare([one, finished(world, paired=WIN, seed=2, **terms(code_version="two"))])
+    assert (found.kind, found.refused) == (REPETITIONS, ()) and "different versions of the code" in found.remarks[0]
+    refused = compare([one, finished(world, paired=WIN, seed=2, strategy="fedprox", rounds=9, **terms())]).refused
+    assert "These also differ in: rounds, strategy." in refused[0]
 
 
 def test_other_seeds_are_repetitions_if_nothing_else_differs(world):
