@@ -102,11 +102,11 @@ def rate(read: Callable[[Path], Any], path: Path) -> float:
 
 
 def memory(files: dict[str, tuple[Literal["dicom", "nifti"], Path]], folder: Path) -> Iterator[Measure]:
-    most = nifti_header((512, 512, 256))  # the largest volume that is accepted: 128 MiB of zeros in a small file
+    most = nifti_header((512, 512, 144))  # the largest volume that is accepted: 72 MiB of zeros in a small file
     bombs: dict[str, tuple[Literal["dicom", "nifti"], Path]] = {
         "deflated DICOM bomb": ("dicom", deflated_dicom(folder / "bomb.dcm")),
         "gzip NIfTI bomb": ("nifti", gzip_nifti(folder / "bomb.nii.gz", header=nifti_header((949, 1000, 500)))),
-        "largest NIfTI accepted": ("nifti", gzip_nifti(folder / "most.nii.gz", header=most, inflated=2**27)),
+        "largest NIfTI accepted": ("nifti", gzip_nifti(folder / "most.nii.gz", header=most, inflated=72 * 2**20)),
     }
     for name, (kind, path) in {**files, **bombs}.items():
         progress(f"memory: {name}")

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from federation.domain.data.brats_layout import CONTRIBUTORS, ROOT_REMEDY, UNKNOWN_SITE, Layout, Scan, read_layout
+from federation.domain.data.brats_layout import CONTRIBUTORS, UNKNOWN_SITE, Layout, Scan, read_layout
 from federation.domain.data.brats_volume import CHANNELS, PatientRefused, Slices, read_patient
 from federation.domain.data.dataset import (
     UNKNOWN,
@@ -93,9 +93,12 @@ class BratsSource:
         mine = self._scans_of(site, layout)
         used, volumes, refused = self._read(mine)
         if not used:
-            reasons = ", ".join(sorted({refusal.reason for refusal in refused}))
-            got = f"{len(mine)} patients who are all refused ({reasons})"
-            raise DataError(str(self.root), expected=f"patients of {site} who can be used", got=got, remedy=ROOT_REMEDY)
+            first = refused[0]
+            got = (
+                f"{len(mine)} patients who are all refused, the first, {first.file}, for {first.reason}: {first.detail}"
+            )
+            remedy = "Mend what they are refused for, or give another set."
+            raise DataError(str(self.root), expected=f"patients of {site} who can be used", got=got, remedy=remedy)
         groups = _groups(used, layout)
         lengths = [len(volume.x) for volume in volumes]
         return SiteData(
@@ -154,6 +157,8 @@ class BratsSource:
             where,
             f"subsample of {self.slices} slices a patient, evenly over the brain: {slices} slices read",
         ]
+        if layout.unread:
+            notes.append(f"not read: {layout.unread} folders of the whole set whose names are of no year's scans")
         if layout.later_visits:
             notes.append(f"later visits of the same patients left out: {layout.later_visits} scans of the whole set")
         if lost:

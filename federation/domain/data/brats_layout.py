@@ -20,7 +20,7 @@ References
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -37,6 +37,7 @@ _YEARS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("2023", r"brats-(gli|ssa)-\d{5}-(?P<time>\d{3})"),
     )
 )
+_VOLUME = re.compile(r"\.nii(\.gz)?$", re.IGNORECASE)
 _CONTRIBUTOR = re.compile(r"brats1[789]_(2013|cbica|tcia\d*|tmc|washu)_", re.IGNORECASE)
 UNKNOWN_SITE = "unknown"
 # Whom the sets name: what `sites` answers before there is a folder to look into.
@@ -81,6 +82,7 @@ class Layout:
     year: str
     scans: tuple[Scan, ...]
     later_visits: int
+    unread: int  # folders of volumes whose names are of no year
     ages: Mapping[str, float | None] | None  # by the folder's name, lower case
 
 
@@ -95,10 +97,13 @@ def read_layout(root: Path) -> Layout:
     """
     found: dict[str, Scan] = {}
     tables: dict[str, Path] = {}
+    unread = 0
     for entry, scan in _walk(root, 0):
         name = entry.name.lower()
-        if scan is None:
+        if scan is None and entry.suffix == ".csv":
             tables.setdefault(name, entry)
+        elif scan is None:
+            unread += 1
         elif name in found:
             got = f"a second one beside {found[name].folder.parent.name}/{entry.name}"
             raise DataError(str(entry), expected="one folder a scan", got=got, remedy="Keep one of them.")
@@ -115,19 +120,19 @@ def read_layout(root: Path) -> Layout:
     told = _mapped(first, tables)
     survival = next((tables[name] for name in _SURVIVAL if name in tables), None)
     ages = None if survival is None else _ages(survival)
-    return Layout(years[0], tuple(told.values()), len(found) - len(first), ages)
+    return Layout(years[0], tuple(told.values()), len(found) - len(first), unread, ages)
 
 
 def _walk(folder: Path, depth: int) -> Iterator[tuple[Path, Scan | None]]:
-    """The scans under a folder, and the tables (None)."""
+    """The scans under a folder, the tables, and the folder itself if it holds what is not read (both None)."""
     try:
-        entries = sorted(folder.iterdir())
+        entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith((".", "__MACOSX")))
     except OSError as error:
         got = error.strerror or type(error).__name__
         raise DataError(str(folder), expected="a readable folder", got=got, remedy=ROOT_REMEDY) from error
+    if _unnamed(folder, entries):
+        yield folder, None
     for entry in entries:
-        if entry.name.startswith((".", "__MACOSX")):
-            continue
         if not entry.is_dir():
             if entry.suffix == ".csv":
                 yield entry, None
@@ -135,6 +140,16 @@ def _walk(folder: Path, depth: int) -> Iterator[tuple[Path, Scan | None]]:
             yield entry, scan
         elif depth < _MAX_DEPTH:
             yield from _walk(entry, depth + 1)
+
+
+def _unnamed(folder: Path, entries: Sequence[Path]) -> bool:
+    """Whether a folder that is no scan by its name is one by what it holds, or by how its name begins if it is a leaf.
+
+    The archives' own folders (BraTS2021_Training_Data) begin so too, and hold folders.
+    """
+    if any(_VOLUME.search(entry.name) for entry in entries):
+        return True
+    return folder.name.lower().startswith(("brats", "fets")) and not any(entry.is_dir() for entry in entries)
 
 
 def _scan(folder: Path) -> Scan | None:

@@ -76,10 +76,13 @@ def read_patient(reader: GuardedReader, scan: Scan, *, px: int, slices: int, reg
         raise PatientRefused("slices that are not square or too small", f"{got}. Ask for px of at most the side.")
     brain = np.logical_or.reduce([volume.any(axis=(1, 2)) for volume in volumes.values()])
     chosen = _evenly(np.flatnonzero(brain), slices)
-    x = np.stack([_scaled(name, volumes[name], chosen, px) for name in CHANNELS], axis=1)
-    tumour = np.isin(labels[chosen], region_labels(scan, region))
-    y = (area_mean(tumour, px) >= 0.5).astype(np.uint8)
-    return Slices(x, y, int((tumour.any(axis=(1, 2)) & ~y.any(axis=(1, 2))).sum()))
+    x = np.stack([_scaled(name, volumes.pop(name), chosen, px) for name in CHANNELS], axis=1)
+    y, vanished = np.empty((len(chosen), px, px), dtype=np.uint8), 0
+    for row, number in enumerate(chosen):
+        tumour = np.isin(labels[number], region_labels(scan, region))
+        y[row] = area_mean(tumour, px) >= 0.5
+        vanished += bool(tumour.any()) and not y[row].any()
+    return Slices(x, y, vanished)
 
 
 def _read(reader: GuardedReader, folder: Path) -> dict[str, NDArray[Any]]:
@@ -113,7 +116,12 @@ def _files(folder: Path) -> dict[str, Path]:
     """The five files of a scan."""
     found: dict[str, Path] = {}
     odd: list[Path] = []
-    for path in sorted(folder.iterdir()):
+    try:
+        entries = sorted(folder.iterdir())
+    except OSError as error:
+        got = error.strerror or type(error).__name__
+        raise PatientRefused("a folder that cannot be read", f"{folder.name}: {got}. Make it readable.") from error
+    for path in entries:
         match = _FILE.fullmatch(path.name[len(folder.name) :])
         if match is None or not path.name.lower().startswith(folder.name.lower()):
             odd += [path] if _ODD_SEGMENTATION.fullmatch(path.name) else []
@@ -141,8 +149,10 @@ def _checked_labels(volume: NDArray[Any], scan: Scan) -> NDArray[np.uint8]:
     elif low < 0 or high > 255:
         got = f"values from {low:g} to {high:g}"
     else:
-        labels = volume.astype(np.uint8)
-        strange = [int(value) for value in np.flatnonzero(np.bincount(labels.ravel())) if value not in allowed]
+        labels = volume.astype(np.uint8, copy=False)
+        # Slice by slice: to count, NumPy makes of each label an integer of eight bytes.
+        counts = sum(np.bincount(part.ravel(), minlength=256) for part in labels)
+        strange = [int(value) for value in np.flatnonzero(counts) if value not in allowed]
         if not strange:
             return labels
         got = f"the values {', '.join(map(str, strange))}"
@@ -154,13 +164,17 @@ def _checked_labels(volume: NDArray[Any], scan: Scan) -> NDArray[np.uint8]:
 def _scaled(name: str, volume: NDArray[Any], chosen: NDArray[np.int64], px: int) -> NDArray[np.float32]:
     """The chosen slices in [0, 1]; what is outside the brain stays 0."""
     brain = volume[volume != 0]
-    low, high = np.percentile(brain, (_LOW, _HIGH)) if brain.size else (0.0, 0.0)
+    low, high = np.percentile(brain, (_LOW, _HIGH), overwrite_input=True) if brain.size else (0.0, 0.0)
+    del brain
     if not high > low:
         detail = f"all voxels of {name} are alike. {_AGAIN} If it was not acquired, leave the patient out."
         raise PatientRefused("a modality without any signal", detail)
-    some = volume[chosen]
-    scaled = np.where(some != 0, np.clip((some.astype(np.float32) - low) / (high - low), 0, 1), 0)
-    return np.clip(area_mean(scaled, px), 0, 1)
+    found = np.empty((len(chosen), px, px), dtype=np.float32)
+    for row, number in enumerate(chosen):
+        some = volume[number]
+        scaled = np.where(some != 0, np.clip((some.astype(np.float32) - low) / (high - low), 0, 1), 0)
+        found[row] = area_mean(scaled, px)
+    return np.clip(found, 0, 1)
 
 
 def _evenly(numbers: NDArray[np.int64], count: int) -> NDArray[np.int64]:

@@ -18,6 +18,7 @@ MAX_SIDE = 4096  # a damaged header can claim any size; do not allocate it
 MAX_RADIOGRAPH_SIDE = 8192  # plain X-ray detectors have up to some 4300 px
 MAX_FILE = 64 * 2**20  # bytes
 MAX_SCANS = 20  # of a progressive JPEG, which is decoded once for each; grey ones have some 6
+_BLOCK = 2**23  # pixels that are held in double precision at a time; all sets but the largest radiographs fit in one
 _PLAIN, _DEFLATE = 1, (8, 32946)  # how a TIFF says how it is packed
 _NO_PREDICTOR, _DIFFERENCES = 1, 2
 _START_OF_SCAN = b"\xff\xda"
@@ -162,8 +163,15 @@ def area_mean(images: NDArray, side: int) -> NDArray[np.float32]:
     height, width = images.shape[-2:]
     if not 1 <= side <= min(height, width):
         raise ValueError(f"expected a side from 1 to {min(height, width)} px, got {side}. Ask for fewer pixels.")
-    # In double precision, so that the rounding to single hides what order a machine adds in: digests must agree.
-    return (_weights(height, side) @ images.astype(np.float64) @ _weights(width, side).T).astype(np.float32)
+    found = np.empty((*images.shape[:-2], side, side), dtype=np.float32)
+    down, across = _weights(height, side), _weights(width, side).T
+    rows = max(1, _BLOCK // width)
+    for place in np.ndindex(images.shape[:-2]):
+        image = images[place]
+        # In double precision, so that the rounding to single hides what order a machine adds in: digests must agree.
+        parts = (down[:, n : n + rows] @ image[n : n + rows].astype(np.float64) for n in range(0, height, rows))
+        found[place] = sum(parts) @ across
+    return found
 
 
 @lru_cache(maxsize=32)

@@ -21,6 +21,7 @@ from federation.domain.data.guarded_reader import GuardedReader
 from federation.domain.data.image_files import read_jpeg
 
 _WHITE = 255
+_BLOCK = 2**20  # pixels
 
 
 class Radiographs:
@@ -68,10 +69,17 @@ def published_grey(stored: NDArray[Any], *, inverted: bool) -> NDArray[np.uint8]
     grey = (span * _WHITE // max(high - low, 1)).astype(np.uint8)
     if inverted:
         grey = np.where(high > low, _WHITE - grey, grey).astype(np.uint8)
-    shifted = stored.astype(np.int64) - low if stored.dtype.kind == "i" else stored - stored.dtype.type(low)
+    # A few rows at a time: to count or to look up, NumPy makes of each pixel an integer of eight bytes.
+    rows = max(1, _BLOCK // stored.shape[1])
+    blocks = [slice(n, n + rows) for n in range(0, stored.shape[0], rows)]
+    pixels = sum(np.bincount((stored[one].astype(np.int64) - low).ravel(), minlength=len(span)) for one in blocks)
     counts = np.zeros(_WHITE + 1, dtype=np.int64)
-    np.add.at(counts, grey, np.bincount(shifted.ravel(), minlength=len(span)))
-    return equalised(counts)[grey][shifted]
+    np.add.at(counts, grey, pixels)
+    seen = equalised(counts)[grey]
+    found = np.empty(stored.shape, dtype=np.uint8)
+    for one in blocks:
+        found[one] = seen[stored[one].astype(np.int64) - low]
+    return found
 
 
 def equalised(counts: NDArray[np.int64]) -> NDArray[np.uint8]:

@@ -32,9 +32,10 @@ class ReaderLimits:
 
 
 _MIB = 2**20
-# A BraTS volume (240 x 240 x 155) takes 18 MB as int16 and 71 MB as float64; a radiograph of 4300 px a side, 37 MB.
+# A BraTS volume (240 x 240 x 155) takes 18 MB as int16 and 68 MiB as float64, and a worker holds five of them; a
+# radiograph of 4300 px a side takes 37 MB.
 LIMITS = {
-    "nifti": ReaderLimits(file_bytes=128 * _MIB, image_bytes=128 * _MIB, side=512, memory_bytes=320 * _MIB),
+    "nifti": ReaderLimits(file_bytes=72 * _MIB, image_bytes=72 * _MIB, side=512, memory_bytes=320 * _MIB),
     "dicom": ReaderLimits(file_bytes=96 * _MIB, image_bytes=64 * _MIB, side=8192, memory_bytes=320 * _MIB),
 }
 

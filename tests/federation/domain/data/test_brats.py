@@ -1,13 +1,16 @@
 """BraTS in the layouts of its years: whose scans, which labels, which voxels; and who is refused, and why."""
 
+import errno
 import json
+import os
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from federation.domain.data.brats import BratsSource
 from federation.domain.data.brats_layout import CONTRIBUTORS, read_layout
-from federation.domain.data.dataset import DataError, simulated_site
+from federation.domain.data.dataset import DataError, ReaderUnavailable, simulated_site
 from federation.domain.data.registry import manifest, open_source
 from tests.factories.brats_layout import NAMES, NEW, OLD, SHAPE, tumour, write_csv, write_scan, write_year
 
@@ -170,6 +173,48 @@ def test_known_oddities_of_published_copies_are_read(tmp_path):
     assert one_site(tmp_path).n_patients == 1
 
 
+def test_folders_of_unexpected_names_are_counted(tmp_path):
+    write_scan(tmp_path / "BraTS2021_Training_Data" / "BraTS2021_00002")
+    assert not [note for note in one_site(tmp_path).report.notes if "not read" in note]
+    write_scan(tmp_path / "BraTS2021_Training_Data" / "BraTS2021_00003 (copy)")
+    write_scan(tmp_path / "Brats17_NEWHOSPITAL_1_1")
+    write_scan(tmp_path / "patient 7")
+    (tmp_path / "BraTS2021_7").mkdir()
+    data = one_site(tmp_path)
+    assert data.n_patients == 1
+    assert "not read: 4 folders of the whole set whose names are of no year's scans" in data.report.notes
+
+
+def test_a_folder_that_cannot_be_read_refuses_the_patient(tmp_path, monkeypatch):
+    write_scan(tmp_path / "BraTS2021_00002")
+    write_scan(tmp_path / "BraTS2021_00005")
+    listed = Path.iterdir
+
+    def closed(folder):
+        if folder.name.endswith("5"):
+            raise PermissionError(13, "Permission denied")
+        return listed(folder)
+
+    monkeypatch.setattr(Path, "iterdir", closed)
+    refusal = only(one_site(tmp_path))
+    assert refusal.reason == "a folder that cannot be read" and "Permission denied" in refusal.detail
+
+
+def test_a_share_that_is_away_stops_the_load_and_makes_no_smaller_cohort(tmp_path, monkeypatch):
+    write_scan(tmp_path / "BraTS2021_00002")
+    write_scan(tmp_path / "BraTS2021_00005")
+    opened = os.open
+
+    def away(path, *rest):
+        if "00005" in str(path):
+            raise OSError(errno.ESTALE, "Stale file handle")
+        return opened(path, *rest)
+
+    monkeypatch.setattr(os, "open", away)
+    with pytest.raises(ReaderUnavailable, match="Stale file handle"):
+        one_site(tmp_path)
+
+
 def test_a_patient_is_used_once_at_the_first_visit(tmp_path):
     for name in ("BraTS-GLI-00005-001", "BraTS-GLI-00005-000", "BraTS-GLI-00006-001"):
         write_scan(tmp_path / name)
@@ -194,7 +239,8 @@ def test_simulated_sites_share_the_patients_and_nobody_moves(tmp_path):
         (lambda root: None, "scans of one year's BraTS set, got none"),
         (lambda root: (root / "BraTS2021_00000").mkdir() or (root / "BraTS20_Training_001").mkdir(),
          "got 2020 and 2021. Give one year's set"),
-        (lambda root: write_scan(root / "BraTS2021_00000", without=("seg",)), "1 patients who are all refused"),
+        (lambda root: write_scan(root / "BraTS2021_00000", without=("seg",)),
+         "BraTS2021_00000, for no segmentation: expected BraTS2021_00000 with"),
         (lambda root: write_csv(write_scan(root / "HGG/Brats17_TCIA_1_1").parents[1] / "survival_data.csv",
                                 ["Brats17ID", "Age", "Survival"], [["Brats17_TCIA_1_1", "old", "3"]]),
          "line 2: expected an age from 0 to 120 years"),
