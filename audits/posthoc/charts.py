@@ -8,7 +8,9 @@ from audits.posthoc.assembly import Window, records
 from audits.posthoc.assembly.window import identifier
 from core.charts import Chart, bar_chart, interval_chart, line_chart
 from federation.domain.round_metrics import headline_metric
+from federation.domain.run_config import MODEL_NAMES
 from federation.models import TrainingRun
+from federation.presentation.model_words import label_of
 
 MOST_RUNS = 3  # drawn; the table has them all
 MOST_ROWS = 20
@@ -68,7 +70,7 @@ def _gaps(incidents: list[dict[str, Any]]) -> Chart | None:
 
 def _rounds(run: TrainingRun, window: Window) -> Chart:
     metric = headline_metric(run.federation.task)
-    names = {"primary": "Quantum model", "baseline": "Classical twin"}
+    names = {name: label_of(run.config, name) for name in MODEL_NAMES}
     series = {
         shown: [
             (done.number, ((done.metrics.get(name) or {}).get("overall") or {}).get(metric, {}).get("mean"))

@@ -53,14 +53,15 @@ def row_of(audit: AuditRun, check_id: str) -> dict[str, Any]:
     )  # fmt: skip
     found = conclude(check, gathered, heard.refused)
     patients = {site: heard.counted.get(site, tested.get(site, 0)) for site in heard.read}
-    row = result_row(audit, check_id, found, heard.answers, patients)
+    row = result_row(audit, check_id, found, heard.answers, patients, config=audit.version.config)
     return row | {"seconds": heard.cost | {"platform": round(time.perf_counter() - started, 3)}}
 
 
 def row_of_failure(audit: AuditRun, check_id: str, reason: str) -> dict[str, Any]:
     """The columns of a check that the platform itself could not conclude."""
     nothing = Gathered(audit.version.config["task"], {}, audit.policy["seed"])
-    return result_row(audit, check_id, conclude(check_or_stand_in(check_id), nothing, {"the platform": reason}), {})
+    found = conclude(check_or_stand_in(check_id), nothing, {"the platform": reason})
+    return result_row(audit, check_id, found, {}, config=audit.version.config)
 
 
 def _heard(audit: AuditRun, source: Check, brought: Mapping[str, int]) -> _Heard:

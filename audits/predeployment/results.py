@@ -9,6 +9,7 @@ from audits.domain.verdict import Verdict, combine
 from audits.predeployment.checks.base import Result
 from audits.predeployment.checks.not_installed import check_or_stand_in
 from audits.predeployment.checks.plain import plain
+from audits.predeployment.checks.wording import named
 from audits.predeployment.models import AuditRun, CheckResult, ResultRow
 from audits.predeployment.policy import Decides
 from federation.domain.messages import digest
@@ -32,24 +33,26 @@ class UnderPolicy(Protocol):
 
 def result_row(
     audit: UnderPolicy, check_id: str, found: Result, answers: Mapping[str, str],
-    patients: Mapping[str, int] | None = None,
+    patients: Mapping[str, int] | None = None, *, config: Mapping[str, Any],
 ) -> dict[str, Any]:  # fmt: skip
     """The columns of a result. `digest` covers all of them but what it cost, which differs from run to run.
 
     Parameters
     ----------
     patients : mapping of site to the number of patients that its answers are about
+    config : mapping
+        Of the run whose model is audited: what its quantum model is measured beside.
     """
     check = check_or_stand_in(check_id)
     part = audit.policy["checks"][check_id]
     row = {
-        "check_id": check_id, "principle": check.principle.value, "title": check.title, "decides": part["decides"],
-        "verdict": found.verdict.value, "value": found.value, "lower": found.lower, "upper": found.upper,
-        "level": found.level, "threshold": found.threshold, "sentence": " ".join(found.sentences),
+        "check_id": check_id, "principle": check.principle.value, "title": named(check.title, config),
+        "decides": part["decides"], "verdict": found.verdict.value, "value": found.value, "lower": found.lower,
+        "upper": found.upper, "level": found.level, "threshold": found.threshold, "sentence": " ".join(found.sentences),
         "change": found.change, "tables": plain(list(found.tables)), "figures": plain(list(found.figures)),
         "evidence": found.evidence,
         "provenance": {
-            "question": check.question, "inputs": list(check.inputs), "settings": part["settings"],
+            "question": named(check.question, config), "inputs": list(check.inputs), "settings": part["settings"],
             "seeds": {"audit": audit.policy["seed"], **found.seeds}, "versions": found.versions,
             "answers": dict(answers), "patients": dict(patients or {}),
         },

@@ -1,4 +1,4 @@
-"""Where a check has a figure of the quantum model and one of its classical baseline: both, beside each other."""
+"""Where a check has a figure of the quantum model and one of what it is measured beside: both, beside each other."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 BASELINE = "_baseline"  # a check of this suffix measures the classical twin as the one without it the quantum model
-_CLASSICAL = ("twin", "classical", "rbf")
+_BESIDE = ("twin", "classical", "rbf", "ablation", "logistic")
 MOST_ROWS = 3  # of one table; all of them stand with the check
 
 
@@ -51,7 +51,7 @@ def pairs_of(rows: Iterable[Mapping[str, Any]]) -> list[Pair]:
 def _of_table(row: Mapping[str, Any], table: Mapping[str, Any]) -> list[Pair]:
     heads = [str(head).lower() for head in table["columns"]]
     quantum = next((place for place, head in enumerate(heads) if head.startswith("quantum")), None)
-    classical = next((place for place, head in enumerate(heads) if head.startswith(_CLASSICAL)), None)
+    classical = next((place for place, head in enumerate(heads) if head.startswith(_BESIDE)), None)
     if quantum is None or classical is None:
         return []
     name = str(table["columns"][quantum]).removeprefix("Quantum").strip()

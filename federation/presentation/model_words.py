@@ -9,8 +9,8 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
-from federation.domain.models.specs import LOGISTIC, NO_ENTANGLEMENT, TWIN
-from federation.domain.quantum.spec import circuit_of, is_quantum, start_of
+from federation.domain.models.specs import LOGISTIC, NO_ENTANGLEMENT, TWIN, compared_of
+from federation.domain.quantum.spec import circuit_of, start_of
 from federation.domain.run_config import MODEL_NAMES
 
 ANSATZ_WORDS = {
@@ -59,10 +59,7 @@ def circuit_words(spec: Mapping[str, Any]) -> str:
 
 def compared(config: Mapping[str, Any]) -> str:
     """What the run trains beside its quantum model, as `ModelChoice.compared` names it."""
-    spec = config["models"]["baseline"]
-    if is_quantum(spec):  # the model itself without entangling gates
-        return NO_ENTANGLEMENT
-    return LOGISTIC if spec["kind"] == "logistic_regression" else TWIN
+    return compared_of(config["models"])
 
 
 def label_of(config: Mapping[str, Any], name: str) -> str:

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from core.errors import Forbidden
 from core.spoken import inside, spoken
+from federation.presentation.model_words import labels_of
 from models_registry import approvals, binding, fails
 from models_registry.assessments import in_force, lacks_words, newest_assessment
 from models_registry.card_facts import privacy_words
@@ -49,6 +50,7 @@ def context(approval: ApprovalRequest, user: User) -> dict[str, Any]:
     return {
         "approval": approval,
         "subject": version,
+        "beside": labels_of(version.config)["baseline"],
         "audit": audit,
         "audit_url": evidence_link(audit) if audit and user.may("audit.view") else "",
         "assessment": assessment,

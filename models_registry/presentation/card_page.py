@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import User
 from federation.presentation.circuits import circuit_chart
-from federation.presentation.model_words import label_of
+from federation.presentation.model_words import label_of, labels_of
 from models_registry.binding import latest_audit
 from models_registry.card_facts import KINDS, quantum_facts
 from models_registry.card_schema import KEY_METRICS, METRIC_ELEMENTS, QUANTUM, SOURCES, Element
@@ -41,6 +41,7 @@ def card_context(version: Version, card: Card, user: User) -> dict[str, Any]:
     publication = version.publications.filter(withdrawn_at=None).select_related("card").first()
     return {
         "subject": version,
+        "beside": labels_of(version.config)["baseline"],
         "card": card,
         "sections": [
             {"title": part.title, "rows": [_row(line.element, line.text, urls) for line in part.lines]}

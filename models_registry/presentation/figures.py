@@ -1,4 +1,4 @@
-"""The figures of a version as tables and charts: the quantum model always beside its classical twin."""
+"""The figures of a version as tables and charts: the quantum model always beside the one trained with it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from django.utils.translation import gettext as _
 
 from core.charts import Chart, interval_chart, line_chart
 from federation.domain.round_metrics import gated_metrics, headline_metric, reported_metrics
+from federation.domain.run_config import MODEL_NAMES
 from federation.models import Round
+from federation.presentation.model_words import labels_of
 from models_registry.card_metrics import checks_of, is_fairness
 from models_registry.models import Evidence, Version
 
@@ -24,7 +26,6 @@ TITLES = {
     "auc": "Area under the ROC curve",
     "brier": "Brier score",
 }
-NAMES = {"primary": "Quantum model", "baseline": "Classical twin"}
 
 
 def title_of(metric: str) -> str:
@@ -61,10 +62,10 @@ def by_group(version: Version) -> list[dict[str, Any]]:
 
 def round_charts(version: Version) -> list[Chart]:
     """One chart for each metric: its course over the rounds, for the model and its twin."""
-    rounds = list(version.run.rounds.filter(state=Round.State.DONE))
+    rounds, labels = list(version.run.rounds.filter(state=Round.State.DONE)), labels_of(version.config)
     return [
         line_chart(
-            {_(title): [(r.number, _mean(r.metrics, name, metric)) for r in rounds] for name, title in NAMES.items()},
+            {title: [(r.number, _mean(r.metrics, name, metric)) for r in rounds] for name, title in labels.items()},
             title=_("%(metric)s by round") % {"metric": _(title_of(metric))},
             x_label="Round", y_label=title_of(metric), y_range=(0, 1), size="s",
         )
@@ -100,7 +101,7 @@ def _split(version: Version, *path: str) -> list[dict[str, Any]]:
 
 
 def _pair(title: str, metrics: Mapping[str, Any], metric: str, *path: str) -> dict[str, Any]:
-    primary, baseline = (_at(metrics, name, *path, metric) for name in NAMES)
+    primary, baseline = (_at(metrics, name, *path, metric) for name in MODEL_NAMES)
     model, twin = primary.get("mean"), baseline.get("mean")
     difference = None if model is None or twin is None else model - twin
     return {

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import User
 from federation.presentation.circuits import circuit_chart
+from federation.presentation.model_words import labels_of
 from federation.presentation.start import start_words
 from models_registry import fails
 from models_registry.binding import AUDIT, gate, latest_audit, latest_card
@@ -36,6 +37,7 @@ def context(version: Version, user: User) -> dict[str, Any]:
     opens = user.may("deployment.view")
     return {
         "subject": version,
+        "beside": labels_of(version.config)["baseline"],
         "number": str(version.number),
         "steps": life.steps(version, user),
         "audit": audit,

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from audits.domain.verdict import Verdict
 from audits.predeployment.checks.base import AnswerError, Check, Direction, Gathered, NotMeasured, Parameter, Result
 from audits.predeployment.checks.plain import plain
+from audits.predeployment.checks.wording import named
 
 if TYPE_CHECKING:
     from audits.predeployment.checks.at_site import AtSite
@@ -112,9 +113,16 @@ def conclude(check: Check, gathered: Gathered, refused: Mapping[str, str] | None
         found = check.conclude(gathered)
         if not isinstance(found, Result):
             raise TypeError(f"expected a Result, got {type(found).__name__}")
-        return _finished(check, _without_silence(_guarded(check, found, gathered.settings), gathered))
+        found = _without_silence(_guarded(check, found, gathered.settings), gathered)
+        return _named(_finished(check, found), gathered.config)
     except Exception as error:  # noqa: BLE001 - one failing check never stops the others
         return _broken(check, f"The check failed: {type(error).__name__}: {error}")
+
+
+def _named(found: Result, config: Mapping[str, Any]) -> Result:
+    """What a reader sees calls the model beside the quantum one what it is; evidence keeps its keys."""
+    parts = {name: named(getattr(found, name), config) for name in ("sentences", "change", "tables", "figures")}
+    return replace(found, **parts)
 
 
 def _broken(check: Check, reason: str) -> Result:

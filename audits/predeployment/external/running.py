@@ -100,7 +100,8 @@ def external_check(payload: dict) -> jobs.Effects | None:
     started = time.perf_counter()
     found = _found(run, check_or_stand_in(payload["check"]))
     seconds = {"platform": round(time.perf_counter() - started, 3)}
-    row = result_row(run, payload["check"], found, {SITE: run.data.digest}) | {"seconds": seconds}
+    config = run.external.version.config
+    row = result_row(run, payload["check"], found, {SITE: run.data.digest}, config=config) | {"seconds": seconds}
     return lambda: _keep(run.id, row)
 
 
@@ -183,7 +184,8 @@ def job_died(payload: dict) -> jobs.Effects | None:
     run = ExternalRun.objects.select_related("external__version").get(id=given["run"])
     check = check_or_stand_in(given["check"])
     nothing = Gathered(run.external.version.config["task"], {}, run.policy["seed"])
-    row = result_row(run, check.id, conclude(check, nothing, {"the platform": error}), {})
+    config = run.external.version.config
+    row = result_row(run, check.id, conclude(check, nothing, {"the platform": error}), {}, config=config)
     return lambda: _keep(run.id, row)
 
 

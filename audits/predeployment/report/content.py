@@ -11,6 +11,7 @@ from audits.predeployment import cost, presentation, results
 from audits.predeployment.models import AuditRun
 from core.errors import Conflict
 from core.spoken import inside
+from federation.presentation.model_words import label_of
 from provenance.domain.commit import parse_leaf
 from provenance.models import Body, Entry
 from provenance.reading import entries_about
@@ -93,7 +94,8 @@ def _model(audit: AuditRun) -> dict[str, Any]:
     return {
         "version": str(version.id), "name": str(version), "federation": version.model.federation.name,
         "task": config["task"], "quantum": config["models"]["primary"]["kind"],
-        "classical_twin": config["models"]["baseline"]["kind"], "config_sha256": version.config_hash,
+        "classical_twin": config["models"]["baseline"]["kind"], "beside": label_of(config, "baseline"),
+        "config_sha256": version.config_hash,
         "weights_sha256": version.weights_digest, "baseline_weights_sha256": version.baseline_digest,
         **({"begins_from": config["start"]} if config.get("start") else {}),
     }  # fmt: skip

@@ -30,7 +30,6 @@ from audits.typesetting.blocks import (
 )
 from audits.typesetting.pdf import Picture, picture, typeset
 from federation.domain.messages import canonical
-from federation.presentation.model_words import ABLATION
 from models_registry.card_facts import KINDS
 
 L, R = "left", "right"
@@ -54,7 +53,7 @@ def render(report: Report) -> bytes:
     pictures: dict[str, Picture] = {}
     sections = [_section("overview", "Outcome by principle", _overview(report))]
     if report["side_by_side"]:
-        sections.append(_section("models", "Quantum and classical side by side", _side_by_side(report)))
+        sections.append(_section("models", "Both models side by side", _side_by_side(report)))
     by_id = {part["content"]["check_id"]: part for part in report["checks"]}
     for principle in report["principles"]:
         ids = [*principle["deciding"], *principle["informing"]]
@@ -132,7 +131,7 @@ def _overview(report: Report) -> list[Block]:
             ("Model", stack(text(model["name"]), mono(model["version"]))),
             ("Task", text(model["task"])),
             ("Quantum model", stack(text(_kind(model["quantum"])), mono(model["weights_sha256"]))),
-            (_baseline(model), stack(text(_kind(model["classical_twin"])), mono(model["baseline_weights_sha256"]))),
+            (model["beside"], stack(text(_kind(model["classical_twin"])), mono(model["baseline_weights_sha256"]))),
             *_begun(model),
             ("Configuration", mono(model["config_sha256"])),
             ("Policy", stack(text(policy["name"] or "none"), mono(policy["sha256"] or "no digest"))),
@@ -154,11 +153,11 @@ def _side_by_side(report: Report) -> list[Block]:
         ]
         for pair in report["side_by_side"]
     ]  # fmt: skip
-    columns = [("Check", 2.4, L), ("Figure", 2.2, L), ("Quantum", 1.5, L), ("Classical", 1.5, L)]
+    columns = [("Check", 2.4, L), ("Figure", 2.2, L), ("Quantum", 1.5, L), (report["model"]["beside"], 1.5, L)]
     note = (
         "The same figure of both models on the same patients. Whether they differ beyond chance stands with each check."
     )
-    return [paragraph(note), table("The quantum model and its classical baseline", columns, rows)]
+    return [paragraph(note), table("Both models of the run", columns, rows)]
 
 
 def _outcome(part: Mapping[str, Any]) -> str:
@@ -196,11 +195,6 @@ def _begun(model: Mapping[str, Any]) -> list[tuple[str, Cell]]:
         return []
     whose = muted(f"learned from patients of {', '.join(start['learned_from'])}")
     return [("Begins from", stack(text(start["name"]), mono(start["version"]), whose))]
-
-
-def _baseline(model: Mapping[str, Any]) -> str:
-    """A model of the same kind as the one audited is that one without its entangling gates."""
-    return ABLATION if model["classical_twin"] == model["quantum"] else "Classical twin"
 
 
 def _kind(name: str) -> str:

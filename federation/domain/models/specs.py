@@ -22,6 +22,7 @@ from federation.domain.quantum.spec import (
     SpecError,
     check_circuit,
     circuit_of,
+    is_quantum,
     read_noise,
     require_whole,
     short,
@@ -149,6 +150,13 @@ class ModelChoice:
         names = (*REQUIRED, *OPTIONS)
         chosen = {name: value for name in names if (value := getattr(self, name)) is not None}
         return chosen if self.noise is None else {**chosen, "noise": recorded(read_noise(self.noise))}
+
+
+def compared_of(models: Mapping[str, Mapping[str, Any]]) -> str:
+    """What a run trains beside its quantum model, as `ModelChoice.compared` names it, from the run's specs."""
+    if is_quantum(models["baseline"]):
+        return NO_ENTANGLEMENT
+    return LOGISTIC if models["baseline"]["kind"] == "logistic_regression" else TWIN
 
 
 def default_specs(task: Task, n_inputs: int, side: int | None = None) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -26,6 +26,7 @@ from audits.predeployment.checks.base import (
 from audits.predeployment.checks.plain import plain
 from audits.predeployment.checks.registry import UnknownCheck, check_of, known
 from audits.predeployment.checks.running import SettingError, conclude, read_answer, settings_of, tightened
+from federation.domain.models.specs import ModelChoice, chosen_specs
 
 
 class FalseAlarms(Check):
@@ -195,3 +196,34 @@ def test_nan_infinity_and_minus_zero_do_not_reach_the_database():
     odd = {"a": np.float32("nan"), "b": [math.inf, -0.0], "c": np.arange(2), "d": Verdict.PASS, 5: (1, 2)}
     assert plain(odd) == {"a": None, "b": [None, 0.0], "c": [0, 1], "d": "pass", "5": [1, 2]}
     assert math.copysign(1, plain(-0.0)) == 1
+
+
+@pytest.mark.parametrize(
+    ("compared", "said"),
+    [
+        ("twin", "Against its classical twin. The twin loses."),
+        ("no_entanglement", "Against its ablation without entanglement. The ablation without entanglement loses."),
+        ("logistic", "Against its logistic regression. The logistic regression loses."),
+    ],
+)
+def test_what_was_trained_in_the_twins_place_is_named_in_all_that_is_read(compared, said):
+    class Beside(FalseAlarms):
+        def conclude(self, gathered):
+            table = Table("Classical twin", ("Group", "Twin"), (("women", 0.5),), "twins are two")
+            figure = Figure("bars", "Both", [("classical twin", 0.5)])
+            return Result(
+                Verdict.NOT_ASSESSABLE, ("Against its classical twin. The twin loses.",), tables=(table,),
+                figures=(figure,), evidence={"twin": "kept"},
+            )  # fmt: skip
+
+    specs = chosen_specs("classification", 4, None, ModelChoice(compared))
+    models = dict(zip(("primary", "baseline"), specs, strict=True))
+    gathered = Gathered("classification", {"most": 0.2}, 1, {"north": ((10, 1),)}, {}, {}, {"models": models})
+    found = conclude(Beside(), gathered)
+    assert found.sentences == (said,) and found.evidence == {"twin": "kept"}
+    name = said.removeprefix("Against its ").partition(".")[0]
+    assert found.tables[0].title == name.capitalize() and found.tables[0].note == "twins are two"
+    assert found.tables[0].columns == ("Group", "Twin" if compared == "twin" else name.capitalize())
+    assert found.figures[0].rows[0] == (name, 0.5)
+    unknown = conclude(Beside(), Gathered("classification", {"most": 0.2}, 1, {"n": ((1, 1),)}))
+    assert unknown.sentences[0].count("twin") == 2
