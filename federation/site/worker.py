@@ -20,6 +20,7 @@ import kombu
 from celery import Celery
 from celery.signals import worker_ready, worker_shutdown
 
+from federation.domain.data.dataset import DataError, ReaderUnavailable
 from federation.domain.messages import Message, MessageError, dump_public, seal
 from federation.site import (  # noqa: F401 - some register their orders
     contributions,
@@ -195,7 +196,8 @@ def carry_out_order(site: Site, postbox: Postbox, order: Message) -> None:
             site.home.keep_answer(order.key, sealed)
     except Exception as error:
         # A failure is not kept: the next asking tries again. Its message names files of the site, so only our own
-        # errors (whose texts are made to be read) are sent; the rest stays in the site's log.
+        # errors (whose texts are made to be read) are sent, and of data those words that name no file and no patient;
+        # the rest stays in the site's log.
         logger.exception("%s failed", order.key)
         failure = Message(order.kind, config.site, "coordinator", order.key, {"error": _public(error)}, ok=False)
         sealed = sealing.write_answer(site.home, order, failure)
@@ -203,6 +205,8 @@ def carry_out_order(site: Site, postbox: Postbox, order: Message) -> None:
 
 
 def _public(error: Exception) -> str:
+    if isinstance(error, DataError | ReaderUnavailable):
+        return f"{type(error).__name__}: {error.public} (details in the site's log)"
     own = type(error).__module__.startswith(("federation.", "audits."))
     if own:
         return f"{type(error).__name__}: {error}".replace(str(Path.home()), "~")

@@ -62,12 +62,12 @@ def stream_rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, tuple
                     )
                 yield line, tuple(cells[place].strip() for place in places)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        expected = "a whole gzip file"
+        expected = f"{path.name} as a whole gzip file"
         raise DataError(str(path), expected=expected, got=f"damaged bytes ({error})", remedy=_REMEDY) from error
     except OSError as error:
         got = error.strerror or type(error).__name__
         remedy = "Put the file where the set has it."
-        raise DataError(str(path), expected="a readable table", got=got, remedy=remedy) from error
+        raise DataError(str(path), expected=f"a readable table {path.name}", got=got, remedy=remedy) from error
     except UnicodeDecodeError as error:
         expected = "UTF-8 text after this line"
         raise DataError(str(path), line=line, expected=expected, got="other bytes", remedy=_REMEDY) from error

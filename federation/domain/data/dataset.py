@@ -59,6 +59,11 @@ class Refusal:
     reason: str  # names nobody: manifests count it
     detail: str = ""  # what came and what to do, for the site alone
 
+    def __str__(self) -> str:
+        """For the site alone: the file may carry the patient's id."""
+        where = self.file if self.line is None else f"{self.file}, line {self.line}"
+        return f"{where}: {self.reason}" + (f" ({self.detail})" if self.detail else "")
+
 
 @dataclass(frozen=True)
 class LoadReport:

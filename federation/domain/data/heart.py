@@ -169,7 +169,7 @@ def _read(path: Path) -> list[tuple[int, Row]]:
     except OSError as error:
         raise DataError(
             str(path),
-            expected="a readable file",
+            expected=f"a readable file {path.name}",
             got=error.strerror or type(error).__name__,
             remedy="Give the folder that holds the four processed.*.data files of the UCI archive.",
         ) from error

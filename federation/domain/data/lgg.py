@@ -201,7 +201,7 @@ def _list_slices(folder: Path) -> list[int]:
         if match is None:
             raise DataError(
                 str(folder / name),
-                expected=f"{folder.name}_<n>.tif or {folder.name}_<n>_mask.tif",
+                expected="the name of the folder and _<n>.tif or _<n>_mask.tif",
                 got=repr(name),
                 remedy="Restore the file's name, or move it out if it belongs elsewhere.",
             )

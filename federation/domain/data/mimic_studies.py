@@ -110,7 +110,7 @@ def labels_of(root: Path, studies: Mapping[str, str], label: str) -> dict[str, i
         if study in said:
             raise _wrong(path, line, "one row a study", f"a second row for {study}")
         if subject != studies[study]:
-            raise _wrong(path, line, f"the patient of {METADATA} for study {study}", "another one")
+            raise _wrong(path, line, f"the study's patient as in {METADATA}", f"another one for {study}")
         for name, cell in zip(names, cells, strict=True):
             if cell not in _VALUES:
                 raise _wrong(path, line, f"1, 0, -1 or nothing for {name}", repr(cell))

@@ -166,7 +166,10 @@ def test_a_file_without_any_diagnosis_is_an_error(tmp_path):
 def test_a_site_needs_its_own_file_only(tmp_path):
     source = write(tmp_path, GOOD)
     assert source.load("va").n_patients == 1
-    with pytest.raises(DataError, match=r"processed\.cleveland\.data: expected a readable file, got No such file"):
+    with pytest.raises(
+        DataError,
+        match=r"processed\.cleveland\.data: expected a readable file processed\.cleveland\.data, got No such file",
+    ):
         source.load("cleveland")
     with pytest.raises(DataError, match="one of the sites cleveland, hungarian, switzerland, va, got 'boston'"):
         source.load("boston")

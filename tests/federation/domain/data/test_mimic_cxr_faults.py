@@ -75,19 +75,25 @@ def image_bytes(edit):
 
 
 FAULTS = {
-    "no metadata": (remove(METADATA), r"metadata\.csv: expected a readable table, got No such file"),
+    "no metadata": (
+        remove(METADATA),
+        r"metadata\.csv: expected a readable table mimic.*metadata\.csv, got No such file",
+    ),
     "no labels": (remove(CHEXPERT), r"chexpert\.csv: expected a readable table"),
     "no patients": (remove(PEOPLE), r"hosp/patients\.csv: expected a readable table"),
     "no admissions": (remove(ADMISSIONS), r"hosp/admissions\.csv: expected a readable table"),
     "no images": (lambda root: shutil.rmtree(root / "files"), "patients of mimic-cxr-1 with .* got none of 0"),
-    "cut table": (cut(METADATA, 120), r"metadata\.csv\.gz: expected a whole gzip file, got damaged"),
-    "cut header": (cut(CHEXPERT, 5), r"chexpert\.csv\.gz: expected a whole gzip file"),
-    "not gzip": (lambda root: (root / PEOPLE).write_text("<html>"), r"patients\.csv\.gz: expected a whole gzip file"),
+    "cut table": (cut(METADATA, 120), r"metadata\.csv\.gz: expected .* as a whole gzip file, got damaged"),
+    "cut header": (cut(CHEXPERT, 5), r"chexpert\.csv\.gz: expected .* as a whole gzip file"),
+    "not gzip": (
+        lambda root: (root / PEOPLE).write_text("<html>"),
+        r"patients\.csv\.gz: expected .* as a whole gzip file",
+    ),
     "damaged gzip": (
         lambda root: (root / ADMISSIONS).write_bytes(
             (raw := (root / ADMISSIONS).read_bytes())[:30] + bytes(8) + raw[38:]
         ),
-        r"admissions\.csv\.gz: expected a whole gzip file",
+        r"admissions\.csv\.gz: expected .* as a whole gzip file",
     ),
     "empty table": (
         lambda root: (root / METADATA).write_bytes(gzip.compress(b"")),
@@ -111,7 +117,7 @@ FAULTS = {
     "a study twice": (repeat(CHEXPERT, 1), "line 4: expected one row a study, got a second row for 50000001"),
     "a study of another": (
         change(CHEXPERT, "10000001", "10000002"),
-        "line 2: expected the patient of .* got another one",
+        "line 2: expected the study's patient as in .* got another one for 50000001",
     ),
     "a label": (change(CHEXPERT, "1.0", "2.0"), "line 2: expected 1, 0, -1 or nothing for Edema, got '2.0'"),
     "a patient twice": (repeat(PEOPLE, 2), "line 4: expected one row a patient, got a second row for 10000002"),
@@ -143,6 +149,9 @@ def test_a_broken_copy_gives_one_error_that_names_the_file(root, fault):
     with pytest.raises(DataError, match=says) as caught:
         load(root)
     assert caught.value.file.startswith(str(root)) and caught.value.remedy
+    people = (str(root), *(name for one in PATIENTS for name in (one.subject, one.studies[0].name, "p10", ".jpg")))
+    assert not any(told in caught.value.public for told in people)
+    assert caught.value.expected in caught.value.public and "got" not in caught.value.public
 
 
 @pytest.mark.parametrize("site", ["mimic-cxr-2", "MIMIC-CXR-1", ""])
