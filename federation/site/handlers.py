@@ -6,6 +6,7 @@ Other packages add kinds (the audits do) by a module named in SITE_HANDLERS that
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -24,6 +25,7 @@ from federation.site.approvals import ApprovalError
 from federation.site.home import SiteHome
 from federation.site.opt_outs import told
 
+logger = logging.getLogger("federation.site")
 Tell = Callable[[dict[str, Any]], None]
 Answer = tuple[dict[str, Any], dict[str, bytes]]
 
@@ -51,7 +53,10 @@ class Site:
 
     @cached_property
     def data(self) -> SiteData:
-        return self.source.load(self.home.config.site)
+        found = self.source.load(self.home.config.site)
+        for refusal in found.report.refused:
+            logger.info("not used: %s", refusal)
+        return found
 
     @cached_property
     def manifest(self) -> dict[str, Any]:

@@ -40,6 +40,8 @@ from federation.site.home import SiteConfig, SiteHome
 from federation.site.wire import tls_options
 from provenance.witness.state import write_whole
 
+MOST_LISTED = 20
+
 
 class JoinError(Exception):
     """The site cannot join; the text says what to do."""
@@ -116,7 +118,7 @@ def _read(file: Path) -> Invitation:
 
 
 def check_data(data: str, site: str) -> str:
-    """Load the data as the worker will, and say in one line what they are."""
+    """Load the data as the worker will, and say what they are and who is not used, and why."""
     from federation.domain.data.registry import manifest, open_source
 
     try:
@@ -127,7 +129,13 @@ def check_data(data: str, site: str) -> str:
         raise JoinError(
             f"the data of {site} cannot be read from {data}: {error}\n  Nothing was sent. Mend --data and try again."
         ) from error
-    return f"Read the data of {loaded.n_patients} patients; they stay here"
+    refused = loaded.report.refused
+    lines = [f"    not used: {refusal}" for refusal in refused[:MOST_LISTED]]
+    if len(refused) > MOST_LISTED:
+        lines.append(
+            f"    and {len(refused) - MOST_LISTED} more, who are all in the worker's log when it reads the data"
+        )
+    return "\n".join([f"Read the data of {loaded.n_patients} patients; they stay here", *lines])
 
 
 def _known(folder: Path, invitation: Invitation) -> bytes | None:
