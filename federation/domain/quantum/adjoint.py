@@ -147,7 +147,8 @@ class Adjoint(torch.autograd.Function):
     @staticmethod
     def backward(ctx, grad: Tensor):
         if torch.is_grad_enabled():  # somebody will differentiate the gradient: let autograd see how it is made
-            inputs = ctx.saved_tensors
+            # As views, because the start is itself made of angles: what goes through it must not reach them here too.
+            inputs = [tensor.view_as(tensor) for tensor in ctx.saved_tensors]
             wanted = [tensor for tensor in inputs if tensor.requires_grad]
             out = plain(ctx.program, *inputs)
             found = iter(torch.autograd.grad(out, wanted, grad, create_graph=True, materialize_grads=True))

@@ -76,11 +76,16 @@ class Permuted(torch.autograd.Function):
     def setup_context(ctx, inputs, output) -> None:
         _, order, inverse = inputs
         ctx.save_for_backward(order, inverse)
+        ctx.save_for_forward(order, inverse)
 
     @staticmethod
     def backward(ctx, grad):
         order, inverse = ctx.saved_tensors
         return Permuted.apply(grad, inverse, order), None, None
+
+    @staticmethod
+    def jvp(ctx, tangent, *_):
+        return Permuted.apply(tangent, *ctx.saved_tensors)
 
 
 # --- backwards -------------------------------------------------------------------------------------------------------
