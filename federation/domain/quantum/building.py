@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from federation.domain.quantum.lowering import Permute, Phase, Step, Turn, lower
+from federation.domain.quantum.lowering import Permute, Phase, Step, Turn
+from federation.domain.quantum.outline import Outline, load_key, load_masks
 from federation.domain.quantum.plan import Angle, Plan
 from federation.domain.quantum.program import (
     Block,
@@ -22,46 +23,24 @@ from federation.domain.quantum.program import (
     TurnItem,
 )
 
-# Up to here everything between two loadings of the inputs becomes one matrix, which costs 4^n numbers to make.
-MAX_FUSED_QUBITS = 6
 
-
-def build(plan: Plan, *, dtype: torch.dtype, device: torch.device) -> Program:
-    """Compile a plan for the real type `dtype`."""
-    n = plan.n_qubits
+def build(outline: Outline, *, dtype: torch.dtype, device: torch.device) -> Program:
+    """Compile a plan for the real type `dtype`. Whether its tables fit must be asked before (`Outline.footprint`)."""
+    n, fused = outline.plan.n_qubits, outline.fused
     rows, columns = 2 ** (n // 2), 2 ** (n - n // 2)
-    fused = n <= MAX_FUSED_QUBITS
-    flips = any(letter in "XY" for o in plan.readout.observables for _, word in o.terms for letter in word)
-    steps = lower(plan, diagonal=not flips)
-    split = _local_steps(steps, plan, fused)
-    maker = _Maker(plan, dtype, device)
-    local, rest = maker.local(steps[:split]), steps[split:]
-    last: Tensor | None = None
-    if plan.readout.kind == "expval" and not flips and rest and isinstance(rest[-1], Permute):
-        last = _order(rest[-1], n)
-        rest = rest[:-1]
-    items = maker.items(rest)
+    maker = _Maker(outline.plan, dtype, device)
+    local = maker.local(outline.local)
+    last = None if outline.last is None else _order(outline.last, n)
+    items = maker.items(outline.steps)
     halves = (n,) if fused else (n // 2, n - n // 2)
     return Program(
         dtype=dtype, n=n, rows=rows, columns=columns, before=len(maker.local_angles),
-        turns=len(maker.turns), fused=fused,
+        turns=len(maker.turns), fused=fused, footprint=outline.footprint(dtype),
         shared=maker.table(maker.shared_angles()), sample=maker.table(maker.sample_angles), local=local,
         loads=tuple(maker.loads.values()), signs=maker.phase_signs(), items=_fuse(items) if fused else items,
         groups=maker.groups(last),
         generators=tuple(_generators(wires).to(device) for wires in halves),
     )  # fmt: skip
-
-
-def _local_steps(steps: Sequence[Step], plan: Plan, fused: bool) -> int:
-    """How many steps at the beginning act on single wires. A fused state stays real, so only the first turn counts."""
-    if plan.padding is not None:
-        return 0
-    if fused:
-        return int(bool(steps) and isinstance(steps[0], Turn))
-    for index, step in enumerate(steps):
-        if isinstance(step, Permute) or (isinstance(step, Phase) and any(mask.bit_count() > 1 for mask in step.angles)):
-            return index
-    return len(steps)
 
 
 def _fuse(items: Sequence[TurnItem | PhaseItem | PermuteItem]) -> tuple[Item, ...]:
@@ -118,11 +97,10 @@ class _Maker:
         return PhaseItem(self._load(step), loads=True)
 
     def _load(self, step: Phase) -> int:
-        """The same inputs on the same wires are one diagonal, made once, however often it is used."""
-        key = tuple(sorted(step.angles.items()))
+        key = load_key(step)
         if key not in self.loads:
-            local = all(mask.bit_count() == 1 for mask in step.angles)
-            masks = [1 << wire for wire in range(self.n)] if local else list(step.angles)
+            masks = load_masks(step, self.n)
+            local = all(mask.bit_count() == 1 for mask in masks)
             start = len(self.sample_angles)
             self.sample_angles += [step.angles.get(mask, Angle()) for mask in masks]
             signs = self.real(_signs(masks, self.n))

@@ -33,11 +33,31 @@ def require_shapes(inputs: Tensor, weights: Tensor, *, n_inputs: int, weight_sha
             expected=f"weights of shape {tuple(weight_shape)}", got=f"{tuple(weights.shape)}",
             remedy="Give the weights of this circuit.",
         )  # fmt: skip
+    if inputs.is_complex() or weights.is_complex():
+        raise WrongShape(
+            expected="inputs and weights that are real numbers", got=f"{inputs.dtype} and {weights.dtype}",
+            remedy="Give real and imaginary parts as inputs of their own, or the absolute values.",
+        )  # fmt: skip
 
 
 def transformed() -> bool:
     """Whether `torch.func` traces the call, and no number may be looked at."""
     return torch._C._are_functorch_transforms_active()
+
+
+def samples_in(inputs: Tensor) -> int:
+    """Samples of the whole call: under `torch.func` a batch hides those that it is mapped over."""
+    if not transformed():
+        return len(inputs)
+    whole = inputs
+    while torch._C._functorch.is_functorch_wrapped_tensor(whole):
+        whole = torch._C._functorch.get_unwrapped(whole)
+    return max(len(inputs), whole.numel() // max(inputs.shape[1], 1))
+
+
+def no_answers(inputs: Tensor, weights: Tensor, width: int) -> Tensor:
+    """The answers to an empty batch, (0, width), which have a derivative as others have."""
+    return inputs.new_zeros(0, width) + inputs.sum() + weights.sum().to(inputs.dtype)
 
 
 def require_finite(name: str, tensor: Tensor) -> None:

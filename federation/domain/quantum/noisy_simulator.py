@@ -59,6 +59,8 @@ class NoisySimulator(nn.Module):
         self.gates = [native for gate in plan_of(shape).gates for native in _native(gate)]
         # Of matrices to the state, each of which keeps a state for the gradient.
         self.applications = shape.n_qubits + 2 * sum(not gate.angles for gate in self.gates)
+        # For each Pauli word: the start, and each CNOT gate's order and signs, which are kept in float64 as well.
+        self._table_numbers = 1 + 7 * len({gate.wires for gate in self.gates if not gate.angles})
         self._tables: dict[tuple[torch.dtype, torch.device], tuple[_Turns, _Turns, _Fixed]] = {}
 
     def forward(self, inputs: Tensor, weights: Tensor) -> Tensor:
@@ -69,10 +71,14 @@ class NoisySimulator(nn.Module):
         if not checks.transformed():
             checks.require_finite("inputs", inputs)
             checks.require_finite("weights", weights)
+        if not len(inputs):
+            return checks.no_answers(inputs, weights, shape.n_qubits)
+        batch = checks.samples_in(inputs)
         kept = 4 + (self.applications if torch.is_grad_enabled() else 0)
+        tables = 0 if (dtype, inputs.device) in self._tables else self._table_numbers
         checks.require_memory(
-            kept * 4**shape.n_qubits * len(inputs) * dtype.itemsize,
-            n_qubits=2 * shape.n_qubits, batch=len(inputs), device=inputs.device,
+            (kept * batch + tables) * 4**shape.n_qubits * dtype.itemsize,
+            n_qubits=2 * shape.n_qubits, batch=batch, device=inputs.device,
         )  # fmt: skip
         shared, sample, fixed = self._made(dtype, inputs.device)
         return self._run(shared.matrices(weights, None), sample.matrices(weights, inputs), fixed, len(inputs))

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from federation.domain.quantum.outline import Footprint
+
 
 @dataclass(frozen=True)
 class Local:
@@ -116,9 +118,4 @@ class Program:
     items: tuple[Item, ...]
     groups: tuple[Group, ...]
     generators: tuple[Tensor, ...]
-
-    @property
-    def kept_states(self) -> int:
-        """Whole states that a pass with gradients keeps at once, about."""
-        inner = sum(not isinstance(item, PermuteItem) for item in self.items)
-        return 4 + inner + len(self.loads)
+    footprint: Footprint

@@ -26,6 +26,7 @@ from federation.domain.quantum.adjoint import Adjoint, local_vectors, plain
 from federation.domain.quantum.building import build
 from federation.domain.quantum.circuits import CircuitShape, plan_of
 from federation.domain.quantum.errors import Unsupported, WrongShape, ZeroNorm
+from federation.domain.quantum.outline import Outline
 from federation.domain.quantum.plan import Plan, Readout
 from federation.domain.quantum.program import Program, Table
 
@@ -48,7 +49,8 @@ class StatevectorSimulator(nn.Module):
         if isinstance(circuit, CircuitShape):
             self.plan, self.weight_shape = plan_of(circuit), circuit.weight_shape
         else:
-            self.plan, self.weight_shape = circuit, weight_shape or (circuit.n_weights,)
+            flat = (circuit.n_weights,)
+            self.plan, self.weight_shape = circuit, flat if weight_shape is None else weight_shape
         checks.require_qubits(self.plan.n_qubits)
         self._programs: dict[tuple[torch.dtype, torch.device], Program] = {}
 
@@ -75,10 +77,12 @@ class StatevectorSimulator(nn.Module):
             raise WrongShape(
                 expected="a number of shots", got="none", remedy="Call `samples` for a circuit that returns samples."
             )
-        out = self._outputs(inputs, weights)
-        return self._marginal(out) if self.plan.readout.kind == "probs" else out.T
+        probs = self.plan.readout.kind == "probs"
+        out = self._outputs(inputs, weights, 2**self.plan.n_qubits if probs else len(self.plan.readout.observables))
+        return self._marginal(out) if probs else out.T
 
-    def _outputs(self, inputs: Tensor, weights: Tensor) -> Tensor:
+    def _outputs(self, inputs: Tensor, weights: Tensor, width: int) -> Tensor:
+        """Expectation values, or probabilities of all wires: (width, batch)."""
         plan = self.plan
         checks.require_shapes(inputs, weights, n_inputs=plan.n_inputs, weight_shape=self.weight_shape)
         dtype = torch.float64 if inputs.dtype == torch.float64 else torch.float32
@@ -87,10 +91,12 @@ class StatevectorSimulator(nn.Module):
         if not traced:
             checks.require_finite("inputs", inputs)
             checks.require_finite("weights", weights)
-        program = self._program(dtype, inputs.device)
+        if not len(inputs):
+            return checks.no_answers(inputs, weights, width).T
+        batch = checks.samples_in(inputs)
+        program = self._programs.get((dtype, inputs.device)) or self._made(dtype, inputs.device, batch)
         checks.require_memory(
-            program.kept_states * 2**program.n * len(inputs) * 2 * program.dtype.itemsize,
-            n_qubits=program.n, batch=len(inputs), device=inputs.device,
+            program.footprint.of_pass(batch), n_qubits=program.n, batch=batch, device=inputs.device
         )  # fmt: skip
         shared, sample = _angles(program.shared, weights, None), _angles(program.sample, weights, inputs)
         start = self._start(program, inputs, shared, sample)
@@ -101,12 +107,16 @@ class StatevectorSimulator(nn.Module):
         """A copy makes its own tables: those of a first call under `torch.func` cannot be copied."""
         return {**self.__dict__, "_programs": {}}
 
-    def _program(self, dtype: torch.dtype, device: torch.device) -> Program:
-        key = dtype, device
-        if key not in self._programs:
-            with torch.inference_mode(False):  # the tables outlive a first call that only answers
-                self._programs[key] = build(self.plan, dtype=dtype, device=device)
-        return self._programs[key]
+    def _made(self, dtype: torch.dtype, device: torch.device, batch: int) -> Program:
+        """The program, made unless its tables beside a first pass would not fit."""
+        outline = Outline.of(self.plan)
+        footprint = outline.footprint(dtype)
+        checks.require_memory(
+            footprint.tables + footprint.of_pass(batch), n_qubits=self.plan.n_qubits, batch=batch, device=device
+        )  # fmt: skip
+        with torch.inference_mode(False):  # the tables outlive a first call that only answers
+            program = self._programs[dtype, device] = build(outline, dtype=dtype, device=device)
+        return program
 
     def _start(self, program: Program, inputs: Tensor, shared: Tensor, sample: Tensor) -> Tensor:
         """The first states (2^n, batch), or one vector a wire."""
@@ -114,6 +124,9 @@ class StatevectorSimulator(nn.Module):
             return local_vectors(program, shared, sample, len(inputs))
         missing = 2**program.n - inputs.shape[1]
         full = nn.functional.pad(inputs, (0, missing), value=self.plan.padding)
+        # By a power of two, which rounds nothing, so that no square in the norm leaves the range of float32.
+        largest = full.detach().abs().amax(dim=1, keepdim=True)
+        full = full * torch.ldexp(torch.ones_like(largest), -torch.frexp(largest).exponent.clamp(-120, 120))
         norm = full.norm(dim=1, keepdim=True)
         if not checks.transformed() and not bool((norm > 0).all()):
             raise ZeroNorm(
@@ -125,9 +138,9 @@ class StatevectorSimulator(nn.Module):
     def _marginal(self, probabilities: Tensor) -> Tensor:
         """Probabilities (2^n, batch) of all wires to (batch, 2^k) of those that are measured."""
         n, wires = self.plan.n_qubits, self.plan.readout.wires
-        cube = probabilities.reshape(*[2] * n, -1)
+        cube = probabilities.reshape(*[2] * n, probabilities.shape[-1])
         others = [wire for wire in range(n) if wire not in wires]
-        return cube.permute(n, *wires, *others).reshape(cube.shape[-1], 2 ** len(wires), -1).sum(-1)
+        return cube.permute(n, *wires, *others).reshape(cube.shape[-1], 2 ** len(wires), 2 ** len(others)).sum(-1)
 
     def probabilities(self, inputs: Tensor, weights: Tensor) -> Tensor:
         """Probability of each outcome of the measured wires (all if expectation values are): (batch, 2^wires)."""

@@ -116,6 +116,19 @@ def test_a_sample_of_zeros_has_no_amplitudes():
         simulator(torch.tensor([[1.0, 0, 0, 0], [0, 0, 0, 0]]), torch.zeros(1, 2, 3))
 
 
+@pytest.mark.parametrize("size", [1e30, 1e-30, 1e-44, 3e38])
+def test_amplitudes_of_any_size_are_normalised(size):
+    shape = CircuitShape(2, 1, embedding="amplitude")
+    model, weights = StatevectorSimulator(shape), torch.randn(shape.weight_shape)
+    inputs = torch.tensor([[size, size, 0, 0], [1, 2, 3, 4]], requires_grad=True)
+    out = model(inputs, weights)
+    plain = torch.tensor([[1.0, 1, 0, 0], [1, 2, 3, 4]])
+    assert torch.allclose(out, model(plain, weights), atol=1e-6)
+    by_row = vmap(lambda row: model(row[None], weights)[0])(inputs.detach())
+    assert torch.allclose(by_row, out, atol=1e-6)
+    assert torch.isfinite(torch.autograd.grad(out[1].sum(), inputs)[0][1]).all()
+
+
 def test_states_that_do_not_fit_are_refused_before_they_are_made():
     plan = plan_of(CircuitShape(2, 1))
     with pytest.raises(TooLarge, match="at most 26 qubits, got 30, which is 16 GiB"):
