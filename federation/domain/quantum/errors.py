@@ -12,7 +12,7 @@ class CircuitError(ValueError):
 
 
 class WrongShape(CircuitError):
-    """Inputs or weights have another shape than the circuit asks for."""
+    """Inputs or weights have another shape or kind than the circuit asks for."""
 
 
 class NotFinite(CircuitError):

@@ -1,8 +1,6 @@
 """Random circuits of every supported gate, run by the executor and by PennyLane."""
 
-import logging
 import math
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -13,10 +11,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from federation.domain.quantum import building, input_checks
+from federation.domain.quantum import outline
 from federation.domain.quantum.circuits import CircuitShape
-from federation.domain.quantum.errors import NotFinite, TooLarge, Unsupported, WrongShape
-from federation.domain.quantum.execution import PennyLaneExecutor, executor
+from federation.domain.quantum.execution import executor
 from federation.domain.quantum.layer import QuantumLayer
 from federation.domain.quantum.plan import GATES, Plan
 from federation.domain.quantum.simulator import StatevectorSimulator
@@ -122,7 +119,7 @@ def compare(qubits: int, function: Callable[..., Any]) -> None:
 
 @pytest.fixture(params=["fused", "split"])
 def way(request, monkeypatch):
-    monkeypatch.setattr(building, "MAX_FUSED_QUBITS", 6 if request.param == "fused" else 0)
+    monkeypatch.setattr(outline, "MAX_FUSED_QUBITS", 6 if request.param == "fused" else 0)
 
 
 @settings(max_examples=60, deadline=None)
@@ -130,8 +127,36 @@ def way(request, monkeypatch):
 def test_any_circuit_equals_pennylanes(drawn, fused):
     qubits, gates, words = drawn
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(building, "MAX_FUSED_QUBITS", 6 if fused else 0)
+        patch.setattr(outline, "MAX_FUSED_QUBITS", 6 if fused else 0)
         compare(qubits, function_of(gates, words))
+
+
+@settings(max_examples=25, deadline=None)
+@given(circuits(), st.data())
+def test_any_circuits_probabilities_equal_pennylanes_and_samples_follow_them(drawn, data):
+    qubits, gates, _ = drawn
+    wires = data.draw(st.permutations(range(qubits)))[: data.draw(st.integers(1, min(qubits, 4)))]
+
+    def function(inputs: Any, weights: Any) -> Any:
+        for gate in gates:
+            gate(inputs, weights)
+        return qml.probs(wires=wires)
+
+    simulator = executor(function, n_qubits=qubits, n_inputs=INPUTS, weight_shape=(WEIGHTS,))
+    inputs, weights = (value.detach() for value in given_numbers(torch.float64))
+    node = qml.QNode(function, qml.device("default.qubit", wires=qubits), interface="torch")
+    expected = torch.stack([node(sample, weights) for sample in inputs])
+    assert torch.allclose(simulator(inputs, weights), expected, atol=1e-10)
+    one, two = (
+        simulator.samples(inputs, weights, shots=500, generator=torch.Generator().manual_seed(7)) for _ in range(2)
+    )
+    assert torch.equal(one, two) and one.shape == (BATCH, 500, len(wires))
+    outcome = (one.long() << torch.arange(len(wires) - 1, -1, -1)).sum(-1)
+    counts = torch.stack([torch.bincount(row, minlength=2 ** len(wires)) for row in outcome])
+    assert (counts[expected < 1e-12] == 0).all()  # what cannot be is never drawn
+    # Each count is binomial: within 6 standard deviations, and 5 more for the long tail of rare outcomes.
+    spread = (500 * expected * (1 - expected)).clamp(min=0).sqrt()  # a certain outcome has 1 + 1e-16
+    assert ((counts - 500 * expected).abs() <= 5 + 6 * spread).all()
 
 
 @pytest.mark.parametrize("name", GATES)
@@ -149,7 +174,7 @@ def test_every_gate_equals_pennylanes(name, source, way):
 
 def test_one_qubit_alone(way):
     gate = Drawn("RX", (0,), ((0.0, 1.0, "input", 0),)), Drawn("RZ", (0,), ((0.0, 1.0, "weight", 0),))
-    if building.MAX_FUSED_QUBITS:
+    if outline.MAX_FUSED_QUBITS:
         compare(1, function_of([*gate, gate[0]], [(1.0, "Z"), (1.0, "Y")]))
     else:
         compare(2, function_of([*gate, gate[0]], [(1.0, "ZI"), (1.0, "YI")]))
@@ -231,100 +256,6 @@ def test_estimates_from_shots_lie_around_the_exact_values():
         both(pair).estimates(*numbers, shots=10)
 
 
-def squared(inputs, weights):
-    qml.RX(inputs[..., 0] ** 2, wires=0)
-    return qml.expval(qml.PauliZ(0))
-
-
-def matrix_observable(inputs, weights):
-    qml.RX(inputs[..., 0] + weights[0], wires=0)
-    return qml.expval(qml.Hermitian(torch.tensor([[1.0, 0], [0, -1]], dtype=torch.complex128), wires=0))
-
-
-def foreign_gate(inputs, weights):
-    qml.RX(inputs[..., 0], wires=0)
-    qml.QubitChannel([torch.eye(2)], wires=0)
-    return qml.expval(qml.PauliZ(0))
-
-
-@pytest.mark.parametrize("function", [squared, matrix_observable])
-def test_what_the_executor_cannot_run_goes_through_pennylane_and_one_line_says_so(function, caplog):
-    with caplog.at_level(logging.WARNING):
-        module = both(function)
-    assert isinstance(module, PennyLaneExecutor)
-    (line,) = caplog.records
-    assert function.__name__ in line.getMessage() and "through PennyLane" in line.getMessage()
-    out = module(torch.tensor([[0.5], [1.0]]), torch.tensor([0.25]))
-    angles = torch.tensor([0.25, 1.0]) if function is squared else torch.tensor([0.75, 1.25])
-    assert torch.allclose(out[:, 0], torch.cos(angles), atol=1e-6)
-
-
-def shots_alone(inputs, weights):
-    qml.RX(inputs[..., 0] ** 2, wires=0)
-    return qml.sample()
-
-
-def far_wire(inputs, weights):
-    qml.RX(inputs[..., 0] ** 2, wires=7)
-    return qml.expval(qml.PauliZ(0))
-
-
-@pytest.mark.parametrize(
-    ("function", "named"), [(foreign_gate, "QubitChannel"), (shots_alone, "sample"), (far_wire, "7")]
-)
-def test_what_neither_can_run_is_refused_by_name_before_any_number(function, named, caplog):
-    with pytest.raises(Unsupported, match=named) as refusal:
-        both(function)
-    assert "device" in refusal.value.remedy and not caplog.records
-
-
-def test_a_foreign_gate_has_no_plan():
-    with pytest.raises(Unsupported, match="QubitChannel"):
-        compile_tape(foreign_gate, n_qubits=1, n_inputs=1, weight_shape=(1,))
-
-
-def root(inputs, weights):
-    qml.RX(inputs[..., 0] ** 0.5 + weights[0], wires=0)
-    return qml.expval(qml.PauliZ(0))
-
-
-@pytest.mark.parametrize("function", [pair, root], ids=["batched", "PennyLane"])
-@pytest.mark.parametrize(
-    ("inputs", "weights", "error", "text"),
-    [
-        (torch.zeros(2, 3), torch.zeros(1), WrongShape, r"\(batch, 1\), got \(2, 3\)"),
-        (torch.zeros(1), torch.zeros(1), WrongShape, r"\(batch, 1\), got \(1,\)"),
-        (torch.zeros(2, 1), torch.zeros(2), WrongShape, r"\(1,\), got \(2,\)"),
-        (torch.tensor([[0.0], [math.nan]]), torch.zeros(1), NotFinite, "inputs.*1 of 2 places"),
-        (torch.zeros(2, 1), torch.tensor([math.inf]), NotFinite, "weights"),
-        (torch.zeros(1, 1).expand(10_000_000, 1), torch.zeros(1), TooLarge, "2 qubits for 10000000 samples"),
-    ],
-)
-def test_both_ways_refuse_bad_numbers_alike(function, inputs, weights, error, text, monkeypatch):
-    monkeypatch.setattr(input_checks, "free_memory", lambda: 2**28)
-    module = both(function)
-    assert isinstance(module, PennyLaneExecutor) == (function is root)
-    with pytest.raises(error, match=text):
-        module(inputs, weights)
-
-
-def test_a_state_too_large_is_refused_before_the_circuit_is_read():
-    for function in (pair, root):
-        with pytest.raises(TooLarge, match="at most 26 qubits, got 40"):
-            both(function, n_qubits=40)
-
-
-def test_an_answer_that_is_no_number_is_refused():
-    with pytest.raises(NotFinite, match="answers"):
-        both(root)(torch.tensor([[-1.0]]), torch.zeros(1))
-
-
-def test_caches_that_can_be_dropped_count_as_free(monkeypatch):
-    """Free pages alone would refuse what fits."""
-    monkeypatch.setattr(os, "sysconf", lambda name: 1)
-    input_checks.require_memory(input_checks.SMALL, n_qubits=2, batch=2**21, device=torch.device("cpu"))
-
-
 def test_the_models_circuit_is_run_by_the_same_entry():
     assert isinstance(QuantumLayer(CircuitShape(3, 2)).executor, StatevectorSimulator)
 
@@ -335,6 +266,29 @@ def test_a_second_derivative_is_that_of_the_derivative(way):
     weights = torch.tensor([0.9], dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(simulator, (inputs, weights))
     assert torch.autograd.gradgradcheck(simulator, (inputs, weights))
+
+
+@pytest.mark.parametrize("shape", [CircuitShape(3, 2), CircuitShape(3, 2, embedding="amplitude"), CircuitShape(7, 2)])
+def test_derivatives_are_the_same_whoever_asks_for_them(shape):
+    """Also those that are to be derived again, by autograd or by `torch.func`, backwards or forwards."""
+    source = torch.Generator().manual_seed(4)
+    inputs = torch.randn(2, shape.n_inputs, dtype=torch.float64, generator=source, requires_grad=True)
+    weights = torch.randn(shape.weight_shape, dtype=torch.float64, generator=source, requires_grad=True)
+    along = torch.randn(shape.weight_shape, dtype=torch.float64, generator=source)
+    simulator = StatevectorSimulator(shape)
+
+    def loss(inputs, weights):
+        return simulator(inputs, weights).square().sum()
+
+    once, again = (
+        torch.autograd.grad(loss(inputs, weights), [inputs, weights], create_graph=more) for more in (False, True)
+    )
+    assert all(torch.allclose(one, two, atol=1e-12) for one, two in zip(once, again, strict=True))
+    x, w = inputs.detach(), weights.detach()
+    _, forwards = torch.func.jvp(lambda w: loss(x, w), (w,), (along,))
+    assert forwards == pytest.approx(float((once[1] * along).sum()), abs=1e-12)
+    second = torch.autograd.functional.hessian(lambda w: loss(x, w), w)
+    assert torch.allclose(torch.func.hessian(loss, argnums=1)(x, w), second, atol=1e-12)
 
 
 def test_something_else_than_a_plan_is_refused():
