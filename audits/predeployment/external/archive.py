@@ -17,7 +17,8 @@ from tempfile import TemporaryDirectory
 MOST_BYTES = 256 * 2**20  # of the archive
 MOST_UNPACKED = 2 * 2**30
 MOST_FILES = 20_000
-MOST_DEPTH = 4
+# MIMIC-CXR has files/p10/p10000032/s50414267/<image>; a folder around it, and on a Mac __MACOSX around that, add two.
+MOST_DEPTH = 7
 MOST_NAME = 200
 _CHUNK = 2**20
 _MAGIC = b"qflethics/external-data/v1\n"

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from audits.predeployment.external import archive
 from audits.predeployment.external.archive import ArchiveError, members, sealed_in, taken_out, unpacked
+from federation.domain.data.registry import KINDS
 from tests.factories.boards import zipped
 
 
@@ -28,11 +29,40 @@ def raw_zip(*names: str, content: bytes = b"x", attributes: int = 0, method: int
 
 @pytest.mark.parametrize(
     "name",
-    ["../evil", "a/../../evil", "/etc/passwd", "a\\..\\evil", "C:evil", "..", "a/b/c/d/e", "x" * 201, "a\nb", "a/../b"],
+    [
+        "../evil",
+        "a/../../evil",
+        "/etc/passwd",
+        "a\\..\\evil",
+        "C:evil",
+        "..",
+        "a/b/c/d/e/f/g/h",
+        "x" * 201,
+        "a\nb",
+        "a/../b",
+    ],
 )
 def test_names_that_lead_elsewhere_are_refused(name):
     with pytest.raises(ArchiveError, match="expected names"):
         members(raw_zip(name))
+
+
+LAYOUTS = {
+    "heart": "processed.cleveland.data",
+    "lgg": "kaggle_3m/TCGA_CS_4941_19960909/TCGA_CS_4941_19960909_1_mask.tif",
+    "brats": "MICCAI_BraTS_2019_Data_Training/HGG/BraTS19_CBICA_AAB_1/BraTS19_CBICA_AAB_1_flair.nii.gz",
+    "mimic_cxr": "files/p10/p10000032/s50414267/02aa804e-bde0afdd-112c0b34-7bc16630-4e384014.jpg",
+}
+
+
+@pytest.mark.parametrize("kind", [kind for kind, known in KINDS.items() if known.needs_path])
+def test_each_sets_published_layout_is_taken_also_in_a_folder_and_from_a_mac(kind):
+    names = (LAYOUTS[kind], "table.csv")
+    for archived in (names, [f"set/{name}" for name in names]):
+        twins = [f"__MACOSX/{name.rpartition('/')[0]}/._{name.rpartition('/')[2]}" for name in archived]
+        for taken in (archived, [*archived, *twins]):
+            with unpacked(raw_zip(*taken)) as root:
+                assert (root / LAYOUTS[kind]).read_bytes() == b"x"
 
 
 def test_links_devices_passwords_and_strange_compression_are_refused():
