@@ -12,7 +12,7 @@ References
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -46,9 +46,10 @@ class LggSource:
     slices : int or None
         A declared subsample: that many slices a patient, evenly spaced; None takes all. A patient with fewer gives all.
     context : int
-        So many neighbours on each side as further channels of a slice; 0: none.
+        So many neighbours on each side as further channels of a slice; 0: none. They are those of the
+        whole volume, whatever `slices` leaves out.
     slab : int
-        So many slices stacked into one row, for a network in three dimensions; 0: one slice a row.
+        So many slices stacked into one row, for a network in three dimensions; 0: one slice a row. Not with `slices`.
     """
 
     root: Path
@@ -64,6 +65,8 @@ class LggSource:
     def __post_init__(self) -> None:
         if self.context and self.slab:
             raise ValueError("expected context or slab, got both: a slab holds a slice's neighbours already")
+        if self.slices and self.slab:
+            raise ValueError("expected slices or slab, got both: slices that are left out would tear a slab apart")
 
     def sites(self) -> tuple[SiteInfo, ...]:
         return SITES
@@ -100,12 +103,16 @@ class LggSource:
         if not used:
             raise _nothing(self.root, site, f"{len(folders)} folders without any slice")
         chosen = {folder: _evenly(listed[folder], self.slices) for folder in used}
-        x, y, vanished = self._read(chosen)
+        around = {folder: _with_neighbours(listed[folder], chosen[folder], self.context) for folder in used}
+        x, y, vanished = self._read(around)
+        # What was read for the neighbours' sake alone goes again; without that, nothing is copied.
+        thinned = self.slices and self.context
+        kept = np.concatenate([np.isin(around[one], chosen[one]) for one in used]) if thinned else slice(None)
         keys = [folder.name[:_PATIENT_CHARS].upper() for folder in used]
         groups, demographic_notes = groups_of(keys, table)
         notes = (
             *self._slice_notes(listed, chosen),
-            *_image_notes(x, [len(numbers) for numbers in chosen.values()], vanished),
+            *_image_notes(x[kept], [len(numbers) for numbers in chosen.values()], int(vanished[kept].sum())),
             *demographic_notes,
             *((f"not read: {ignored} other entries beside the patients' folders",) if ignored else ()),
         )
@@ -115,31 +122,35 @@ class LggSource:
             record_ids=tuple(folder.name for folder in used),
             x=x,
             y=y,
-            patient_index=np.repeat(np.arange(len(used), dtype=np.int64), [len(n) for n in chosen.values()]),
+            patient_index=np.repeat(np.arange(len(used), dtype=np.int64), [len(n) for n in around.values()]),
             groups=groups,
             feature_names=CHANNELS,
             report=LoadReport(found=len(folders), used=len(used), refused=refused, notes=notes),
         )
-        return as_slabs(data, self.slab) if self.slab else with_context(data, self.context)
+        if self.slab:
+            return as_slabs(data, self.slab)
+        data = with_context(data, self.context)
+        return replace(data, x=data.x[kept], y=data.y[kept], patient_index=data.patient_index[kept])
 
-    def _read(self, chosen: dict[Path, list[int]]) -> tuple[NDArray[np.float32], NDArray[np.uint8], int]:
-        """Images in [0, 1], masks 0/1, and how many slices lost their whole (tiny) lesion in resampling."""
+    def _read(self, chosen: dict[Path, list[int]]) -> tuple[NDArray[np.float32], NDArray[np.uint8], NDArray[np.bool_]]:
+        """Images in [0, 1], masks 0/1, and which slices lost their whole (tiny) lesion in resampling."""
         total = sum(map(len, chosen.values()))
         x = np.empty((total, len(CHANNELS), self.px, self.px), dtype=np.float32)
         y = np.empty((total, self.px, self.px), dtype=np.uint8)
-        vanished = row = 0
+        vanished, row = np.zeros(total, dtype=np.bool_), 0
         for folder, numbers in chosen.items():
             for number in numbers:
                 image, mask = _read_slice(folder, number, least=self.px)
                 x[row] = area_mean(np.moveaxis(image, 2, 0), self.px) / 255
                 y[row] = area_mean(mask, self.px) >= 127.5
-                vanished += bool(mask.any()) and not y[row].any()
+                vanished[row] = mask.any() and not y[row].any()
                 row += 1
         return np.clip(x, 0, 1, out=x), y, vanished
 
     def _slice_notes(self, listed: dict[Path, list[int]], chosen: dict[Path, list[int]]) -> list[str]:
         total, taken = sum(map(len, listed.values())), sum(map(len, chosen.values()))
         how = "all slices" if self.slices is None else f"subsample of {self.slices} evenly spaced slices a patient"
+        how += f", with {self.context} neighbours on each side" if self.slices and self.context else ""
         notes = [f"{how}: {taken} of {total} slices read, {total - taken} left out"]
         gaps = sum(bool(n) and n != list(range(n[0], n[0] + len(n))) for n in listed.values())
         if gaps:
@@ -226,6 +237,13 @@ def _evenly(numbers: list[int], count: int | None) -> list[int]:
     if count is None or len(numbers) <= count:
         return numbers
     return [numbers[(2 * i + 1) * len(numbers) // (2 * count)] for i in range(count)]
+
+
+def _with_neighbours(numbers: list[int], chosen: list[int], reach: int) -> list[int]:
+    """The chosen slices and those that lie up to `reach` places from one of them in the volume."""
+    places = [numbers.index(number) for number in chosen]
+    near = {place + step for place in places for step in range(-reach, reach + 1)}
+    return [number for place, number in enumerate(numbers) if place in near]
 
 
 def _read_slice(folder: Path, number: int, *, least: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:

@@ -127,6 +127,24 @@ def test_slices_are_in_the_order_of_their_numbers_and_evenly_chosen(tmp_path):
     assert whole.y.any(axis=(1, 2)).tolist() == [True, False] * 6  # odd numbers carry the lesion
 
 
+@pytest.mark.parametrize("reach", [1, 2])
+def test_neighbours_of_chosen_slices_are_those_of_the_volume(tmp_path, reach):
+    for seed, folder in enumerate(("TCGA_CS_4941_19960909", "TCGA_CS_4942_19970222")):
+        write_patient(tmp_path, folder, slices=range(1, 13 - seed), seed=seed)
+    write_table(tmp_path, "TCGA_CS_4941;1;67;3;2", "TCGA_CS_4942;1;67;3;2")
+    whole, plain, three = (
+        LggSource(tmp_path, px=16, slices=slices, context=context).load("cs")
+        for slices, context in ((None, reach), (3, 0), (3, reach))
+    )
+    rows = [2, 6, 10, *(12 + np.array([1, 5, 9]))]
+    assert np.array_equal(three.x, whole.x[rows]) and three.feature_names == whole.feature_names
+    assert np.array_equal(three.y, plain.y) and np.array_equal(three.patient_index, plain.patient_index)
+    subsample, neighbours = "subsample of 3 evenly spaced slices a patient", f", with {reach} neighbours on each side"
+    rest = ": 6 of 23 slices read, 17 left out"
+    assert plain.report.notes[0] == subsample + rest and three.report.notes[0] == subsample + neighbours + rest
+    assert three.report.notes[1:] == plain.report.notes[1:]
+
+
 def test_a_patient_with_fewer_slices_gives_all_of_them(tmp_path):
     write_patient(tmp_path, "TCGA_CS_4941_19960909", slices=(1, 2))
     write_table(tmp_path, "TCGA_CS_4941;1;67;3;2")

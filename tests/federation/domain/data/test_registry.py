@@ -73,6 +73,7 @@ def test_a_spec_opens_its_source(spec, source):
         ("heart:/data?columns=age,height", "got 'age,height'"),
         ("lgg:/data?pixels=64", "an option among px, slices, context, slab, got 'pixels'"),
         ("lgg:/data?context=1&slab=16", "expected context or slab, got both"),
+        ("lgg:/data?slices=6&slab=16", "expected slices or slab, got both"),
         ("lgg:/data?px=64&px=32", "got 'px' twice"),
         ("lgg:/data?px", "option=value&option=value, got 'px'"),
         ("lgg:/data?px=", "px as a whole number from 16 to 256, got ''"),
