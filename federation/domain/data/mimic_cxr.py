@@ -5,7 +5,7 @@
     ROOT/mimic-cxr-2.0.0-metadata.csv.gz             one row an image: patient, study, view, date
     ROOT/mimic-cxr-2.0.0-chexpert.csv.gz             one row a study: fourteen observations
     ROOT/files/p10/p10000032/s50414267/<dicom>.jpg   8-bit grey, histogram-equalised by the publishers; or <dicom>.dcm
-    ROOT/hosp/{patients,admissions}.csv.gz           of MIMIC-IV; a link to its folder will do
+    ROOT/hosp/{patients,admissions}.csv.gz           of MIMIC-IV (core/ up to 1.0); a link will do
 
 Tables may also lie there uncompressed. All patients are of one hospital, so the sites are simulated: a patient belongs
 to the site that a hash of his id picks. The set's own split is not read, because each site splits its own patients.

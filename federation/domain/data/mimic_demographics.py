@@ -1,6 +1,7 @@
-"""Demographics of MIMIC-CXR's patients, from two tables of MIMIC-IV: `hosp/patients.csv` and `hosp/admissions.csv`.
+"""Demographics of MIMIC-CXR's patients, from two tables of MIMIC-IV: `patients.csv` and `admissions.csv`, in `hosp`.
 
-MIMIC-CXR itself has none. Many of its patients have no row in one table or both; they form the group ``unknown``.
+Up to MIMIC-IV 1.0 they are in `core`. MIMIC-CXR itself has none. Many of its patients have no row in one table or both;
+they form the group ``unknown``.
 
 References
 ----------
@@ -20,7 +21,8 @@ from federation.domain.data.csv_tables import stream_rows, table_path
 from federation.domain.data.dataset import UNKNOWN, DataError
 from federation.domain.data.demographics import age_band, missing_notes
 
-PATIENTS, ADMISSIONS = Path("hosp/patients.csv"), Path("hosp/admissions.csv")
+PATIENTS, ADMISSIONS = "patients.csv", "admissions.csv"
+_FOLDERS = ("hosp", "core")  # the second up to MIMIC-IV 1.0
 _SEX = {"F": "female", "M": "male", "": UNKNOWN}
 # What was written at admission, with all its subdivisions ("WHITE - RUSSIAN", "BLACK/CAPE VERDEAN"), by its beginning.
 RACE_BEGINNINGS: tuple[tuple[str, str], ...] = (
@@ -48,7 +50,7 @@ def groups_of(root: Path, study_years: Mapping[str, int]) -> tuple[dict[str, NDA
     Parameters
     ----------
     root : Path
-        Holds the folder `hosp` of MIMIC-IV.
+        Holds the folder `hosp` of MIMIC-IV, or `core` of an old version.
     study_years : mapping of str to int
         Subject to the (shifted) year of the radiograph. Both sets shift a patient's dates alike, so the age at the
         radiograph is ``anchor_age + study year - anchor_year``.
@@ -58,8 +60,9 @@ def groups_of(root: Path, study_years: Mapping[str, int]) -> tuple[dict[str, NDA
     DataError
         If a table is missing or damaged, a patient has two rows, or a value is none of the documented ones.
     """
-    known, misdated = _sex_and_age(root / PATIENTS, study_years)
-    races, conflicting = _races(root / ADMISSIONS, study_years)
+    people, admissions = _table(root, PATIENTS), _table(root, ADMISSIONS)
+    known, misdated = _sex_and_age(people, study_years)
+    races, conflicting = _races(admissions, study_years)
     missing = (UNKNOWN, UNKNOWN)
     groups = {
         "sex": np.array([known.get(subject, missing)[0] for subject in study_years]),
@@ -68,8 +71,8 @@ def groups_of(root: Path, study_years: Mapping[str, int]) -> tuple[dict[str, NDA
     }
     n = len(study_years)
     counted = (
-        (n - len(known), "have no row in hosp/patients"),
-        (n - len(races), "have no row in hosp/admissions"),
+        (n - len(known), f"have no row in {people.parent.name}/{people.stem}"),
+        (n - len(races), f"have no row in {admissions.parent.name}/{admissions.stem}"),
         (conflicting, "have admissions that disagree on race, which is unknown for them"),
         (misdated, "would be younger than 0 or older than 120 at the radiograph; their age is unknown"),
     )
@@ -80,6 +83,15 @@ def race_group(text: str) -> str | None:
     """The group of a value of the column `race` (in MIMIC-IV 1: `ethnicity`); None if it is not a documented one."""
     text = text.upper()
     return next((group for start, group in RACE_BEGINNINGS if text.startswith(start)), None if text else UNKNOWN)
+
+
+def _table(root: Path, name: str) -> Path:
+    for folder in _FOLDERS:
+        if table_path(root / folder / name).exists():
+            return root / folder / name
+    places = " or ".join(f"{folder}/{name}(.gz)" for folder in _FOLDERS)
+    remedy = "Put the folder hosp of MIMIC-IV, or core of a version up to 1.0, beside the folder files; a link will do."
+    raise DataError(str(root), expected=f"the table {places}", got="neither", remedy=remedy)
 
 
 def _sex_and_age(path: Path, study_years: Mapping[str, int]) -> tuple[dict[str, tuple[str, str]], int]:

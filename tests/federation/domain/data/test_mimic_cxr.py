@@ -115,6 +115,17 @@ def test_the_label_and_the_rule_for_uncertain_reports_decide_who_is_ill(tmp_path
     assert f"label {label}, of the earliest frontal study of each patient; uncertain: {uncertain}" in data.report.notes
 
 
+def test_the_tables_of_an_old_mimic_iv_are_read_from_core(tmp_path):
+    write_mimic(tmp_path / "new", [patient(1), patient(2, gender=None, races=())])
+    write_mimic(tmp_path / "old", [patient(1), patient(2, gender=None, races=())], race_column="ethnicity")
+    (tmp_path / "old" / "hosp").rename(tmp_path / "old" / "core")
+    (tmp_path / "old" / "hosp").mkdir()  # laboratory values and the like, which are not read
+    new, old = one_site(tmp_path / "new"), one_site(tmp_path / "old")
+    assert groups_by_id(old) == groups_by_id(new) and groups_by_id(old)["p10000001"]["race"] == "white"
+    assert "1 of 2 patients have no row in core/patients" in old.report.notes
+    assert "1 of 2 patients have no row in hosp/patients" in new.report.notes
+
+
 def test_a_label_that_the_report_does_not_mention_counts_as_absent_and_is_counted(tmp_path):
     write_mimic(tmp_path, [patient(1, Study(1, labels={"Edema": "0.0"})), patient(2)])
     assert "label not mentioned for 1 of 2 patients, taken as 0" in one_site(tmp_path, label="edema").report.notes

@@ -80,8 +80,11 @@ FAULTS = {
         r"metadata\.csv: expected a readable table mimic.*metadata\.csv, got No such file",
     ),
     "no labels": (remove(CHEXPERT), r"chexpert\.csv: expected a readable table"),
-    "no patients": (remove(PEOPLE), r"hosp/patients\.csv: expected a readable table"),
-    "no admissions": (remove(ADMISSIONS), r"hosp/admissions\.csv: expected a readable table"),
+    "no patients": (
+        remove(PEOPLE),
+        r"the table hosp/patients\.csv\(\.gz\) or core/patients\.csv\(\.gz\), got neither. Put the folder",
+    ),
+    "no admissions": (remove(ADMISSIONS), r"the table hosp/admissions\.csv\(\.gz\) or core/admissions\.csv"),
     "no images": (lambda root: shutil.rmtree(root / "files"), "patients of mimic-cxr-1 with .* got none of 0"),
     "cut table": (cut(METADATA, 120), r"metadata\.csv\.gz: expected .* as a whole gzip file, got damaged"),
     "cut header": (cut(CHEXPERT, 5), r"chexpert\.csv\.gz: expected .* as a whole gzip file"),
