@@ -18,11 +18,22 @@ from federation.domain.data.dataset import SiteData, Task
 from federation.domain.group_rates import BRIER, CALIBRATION, DISTANCE, RANKING, THRESHOLD, Cell, tabulate
 from federation.domain.learning.calibration import calibration_errors
 from federation.domain.learning.distances import distance_shares
-from federation.domain.models.base import REPRESENTATION_SIZE, Model, as_batch
+from federation.domain.models.base import REPRESENTATION_SIZE, Model, answering, as_batch
+from federation.domain.quantum.errors import NotFinite
 
 # A lesion burden is large from this share of a patient's pixels, over all his slices.
 LARGE_BURDEN_FRACTION = 0.03
 ROWS_AT_ONCE = 128
+
+
+class AnswersNotFinite(ValueError):
+    """A model's answers are no numbers, so that nothing can be said of how well it does."""
+
+    def __init__(self, site: str, got: str) -> None:
+        super().__init__(
+            f"expected answers that are finite numbers for the patients of {site}, got {got}. The weights have "
+            "diverged or the inputs are far out of range: try a smaller learning rate, or check how they are scaled."
+        )
 
 
 @dataclass(frozen=True)
@@ -95,7 +106,7 @@ def predict(model: Model, x: NDArray[np.float32], task: Task) -> Prediction:
         raise ValueError(
             f"expected finite inputs, got {int((~np.isfinite(x)).sum())} NaN or infinite; impute or refuse"
         )
-    with torch.inference_mode():
+    with torch.inference_mode(), answering(model):
         parts = [torch.sigmoid(model(batch.to(model.device))).cpu().numpy() for batch in _batches(x)]
     probability = np.concatenate(parts)
     label = probability >= THRESHOLD
@@ -122,12 +133,20 @@ def evaluate(model: Model, data: SiteData, *, last: bool = False) -> RecordOutco
     ------
     ValueError
         If the data set is of another task or has no patient.
+    AnswersNotFinite
+        If the model answers with NaN, or its circuit refuses to.
     """
     if data.n_patients == 0:
         raise ValueError(f"expected at least one patient at {data.site}, got none")
-    answer = predict(model, data.x, data.task)
-    with torch.inference_mode():
-        rows = np.concatenate([model.represent(batch).numpy() for batch in _batches(data.x)])
+    try:
+        answer = predict(model, data.x, data.task)
+    except NotFinite as error:
+        raise AnswersNotFinite(data.site, error.got) from error
+    lost = int((~np.isfinite(answer.probability)).sum())
+    if lost:
+        raise AnswersNotFinite(data.site, f"NaN or infinity in {lost} of {answer.probability.size} places")
+    with torch.inference_mode(), answering(model):
+        rows = np.concatenate([model.represent(batch.to(model.device)).cpu().numpy() for batch in _batches(data.x)])
     representation = np.zeros((data.n_patients, REPRESENTATION_SIZE))
     np.add.at(representation, data.patient_index, rows)
     representation /= np.bincount(data.patient_index, minlength=data.n_patients)[:, None]

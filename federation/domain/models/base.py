@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 import numpy as np
@@ -80,6 +81,19 @@ class Model(nn.Module):
             "n_parameters": self.n_parameters,
             "quantum": layers[0] | {"placement": self.placement} if layers else None,
         }
+
+
+@contextmanager
+def answering(model: nn.Module) -> Iterator[None]:
+    """Run a model as it answers, not as it learns (views are averaged then), and leave it as it was."""
+    learning = [module for module in model.modules() if module.training]
+    for module in learning:
+        module.training = False
+    try:
+        yield
+    finally:
+        for module in learning:
+            module.training = True
 
 
 def as_batch(x: NDArray[np.float32]) -> Tensor:

@@ -10,7 +10,14 @@ from federation.domain.data.dataset import LoadReport, SiteData, Task
 from federation.domain.group_rates import merge
 from federation.domain.learning.calibration import calibration_errors
 from federation.domain.learning.distances import distance_shares
-from federation.domain.learning.evaluation import cells, evaluate, placements, predict, segmentation_metrics
+from federation.domain.learning.evaluation import (
+    AnswersNotFinite,
+    cells,
+    evaluate,
+    placements,
+    predict,
+    segmentation_metrics,
+)
 from federation.domain.models.base import Model
 from federation.domain.models.registry import build, default_specs
 
@@ -236,6 +243,57 @@ def test_evaluating_first_does_not_hinder_training_later():
     evaluate(model, four_rows())
     model(torch.zeros(2, 1)).sum().backward()
     assert all(parameter.grad is not None for parameter in model.parameters())
+
+
+@pytest.mark.parametrize("spec", default_specs("classification", 3), ids=["hybrid", "twin"])
+def test_answers_that_are_no_numbers_are_refused_alike_whichever_model_gives_them(spec):
+    model, data = build(spec), site(np.ones((2, 3)), [1, 0], [0, 1], "classification")
+    with torch.no_grad():
+        next(model.parameters()).fill_(np.nan)
+    with pytest.raises(AnswersNotFinite, match="patients of toy, got NaN or infinity in"):
+        evaluate(model, data)
+
+
+def test_a_pixel_that_is_no_number_is_refused():
+    class Blind(Painter):
+        def forward(self, x):
+            logits = x[:, 0].clone()
+            logits[0, 0, 0] = np.nan
+            return logits
+
+    assert np.isnan(predict(Blind(), painted().x, "segmentation").probability).sum() == 1  # a gateway tells the case
+    with pytest.raises(AnswersNotFinite, match="1 of 96 places"):
+        evaluate(Blind(), painted())
+
+
+def test_a_model_is_scored_as_it_answers_and_left_as_it_was():
+    spec = {**default_specs("segmentation", 1)[0], "views": 2}
+    model, rng = build(spec, seed=3), np.random.default_rng(0)
+    data = site(rng.random((2, 1, 32, 32)), rng.integers(0, 2, (2, 32, 32)), [0, 1], "segmentation")
+    model.core.eval()  # one part answers already
+    before = [module.training for module in model.modules()]
+    learning = predict(model, data.x, data.task).probability, evaluate(model, data).score
+    assert [module.training for module in model.modules()] == before
+    answering = predict(model.eval(), data.x, data.task).probability, evaluate(model, data).score
+    np.testing.assert_array_equal(learning[0], answering[0])
+    np.testing.assert_array_equal(learning[1], answering[1])
+
+
+def test_whatever_is_asked_of_a_model_is_asked_where_its_weights_are():
+    asked = []
+
+    class Elsewhere(Oracle):
+        device = torch.device("meta")
+
+        def forward(self, x):
+            asked.append(x.device)
+            return torch.zeros(len(x))
+
+        def represent(self, x):
+            return self.forward(x)[:, None].expand(-1, 4)
+
+    evaluate(Elsewhere(), four_rows())
+    assert asked == [Elsewhere.device] * 2
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
