@@ -12,7 +12,7 @@ from federation.domain.quantum.devices import DEVICES, find
 from federation.domain.quantum.noise import NoiseModel
 from federation.domain.quantum.noise_choice import MOST
 from federation.models import DeviceConsent, QuantumJob, TrainingRun
-from federation.quantum_admission import Order
+from federation.quantum_admission import DECLARED, Order
 
 RUNS_OFFERED = 100
 _DEVICES = [(spec.name, f"{spec.offered} ({spec.name})") for spec in DEVICES.values()]
@@ -60,6 +60,15 @@ class _OrderForm(forms.Form):
     price_per_shot = forms.DecimalField(
         min_value=0, max_digits=12, decimal_places=6, required=False, label="Price per shot, USD",
         help_text="What your contract says, where no price is known here or another one holds.",
+    )  # fmt: skip
+    price_per_second = forms.DecimalField(
+        min_value=0, max_digits=12, decimal_places=6, required=False, label="Price per second, USD",
+        help_text="Of the processor, where the provider bills its time (IBM does). Only with the seconds of a shot.",
+    )  # fmt: skip
+    seconds_per_shot = forms.DecimalField(
+        min_value=0, max_digits=12, decimal_places=9, required=False, label="Seconds per shot",
+        help_text="Of one circuit, with the wait between shots, as an earlier job or the provider's estimate says. "
+        "What a job takes before its first shot is not counted, so the cost is a lower bound.",
     )  # fmt: skip
 
     noise = forms.ChoiceField(
@@ -121,7 +130,7 @@ class _OrderForm(forms.Form):
         return noise_choice.read(parts)
 
     def _common(self) -> dict:
-        names = ("device", "shots", "cost_limit", "price_per_shot")
+        names = ("device", "shots", "cost_limit", *DECLARED)
         return {**{name: self.cleaned_data.get(name) for name in names}, "noise": self._model}
 
 
@@ -148,8 +157,7 @@ class EvaluationForm(_OrderForm):
         "its shots. The error is the one measured on this device in the last 7 days, or the noise model's.",
     )  # fmt: skip
     field_order = (
-        "subject", "device", "patients", "shots", "noise", "mitigate", "min_quantum_volume", "cost_limit",
-        "price_per_shot",
+        "subject", "device", "patients", "shots", "noise", "mitigate", "min_quantum_volume", "cost_limit", *DECLARED,
     )  # fmt: skip
 
     def __init__(self, *args, user: User, **kwargs) -> None:
@@ -186,7 +194,7 @@ class CheckForm(_OrderForm):
         min_value=1, max_value=127, initial=4, label="Qubits",
         help_text="Quantum volume is confirmed as 2 to the power of this: 6 qubits for a volume of 64.",
     )  # fmt: skip
-    field_order = ("purpose", "device", "qubits", "shots", "noise", "cost_limit", "price_per_shot")
+    field_order = ("purpose", "device", "qubits", "shots", "noise", "cost_limit", *DECLARED)
 
     def clean(self) -> dict:
         cleaned = super().clean()

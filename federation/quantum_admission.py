@@ -33,6 +33,9 @@ CHECK_CIRCUITS = {Purpose.READOUT: 2, Purpose.VOLUME: 100}  # of health, which l
 PAIR_ONE_QUBIT_GATES, PAIR_TWO_QUBIT_GATES = 15, 3
 
 
+DECLARED = ("price_per_shot", "price_per_second", "seconds_per_shot")
+
+
 @dataclass(frozen=True)
 class Order:
     """What is asked for. An evaluation names a run and a site; a check names its qubits."""
@@ -46,9 +49,17 @@ class Order:
     patients: int = 0
     cost_limit: Decimal | None = None
     min_quantum_volume: int | None = None
-    price_per_shot: Decimal | None = None  # declared, where the registry knows none
+    # Declared, where the registry knows none; a price per second needs the time of a shot, and is a lower bound.
+    price_per_shot: Decimal | None = None
+    price_per_second: Decimal | None = None
+    seconds_per_shot: Decimal | None = None
     noise: NoiseModel | None = None  # of a simulator; none: a noiseless one, or the machine's own noise
     mitigate: bool = False  # the readout error, of an evaluation
+
+    @property
+    def declared(self) -> dict[str, str]:
+        """The prices that were given with the order, as they are kept."""
+        return {name: str(price) for name in DECLARED if (price := getattr(self, name)) is not None}
 
     @property
     def noise_digest(self) -> str | None:
@@ -127,17 +138,25 @@ def estimate(order: Order) -> estimates.Estimate:
 
 
 def _declared(order: Order) -> Price | None:
-    if order.price_per_shot is None:
+    given = {name: price for name in DECLARED if (price := getattr(order, name)) is not None}
+    if not given:
         return None
-    if order.price_per_shot <= 0:
+    if wrong := [str(price) for price in given.values() if price <= 0]:
         raise ApplicationError(
             _(
-                "Expected a price per shot above 0, got %(price)s: with it no cost limit would be kept. Give the price "
-                "of your contract, or leave it empty where a price is published."
+                "Expected prices above 0, got %(price)s: with it no cost limit would be kept. Give the price of your "
+                "contract, or leave it empty where a price is published."
             )
-            % {"price": order.price_per_shot}
+            % {"price": ", ".join(wrong)}
         )
-    return Price(source="given with the order", per_shot=float(order.price_per_shot), declared=True)
+    if ("price_per_second" in given) != ("seconds_per_shot" in given):
+        raise ApplicationError(
+            _("Expected a price per second together with the seconds of a shot, got one without the other.")
+        )
+    shot, second, length = (float(given.get(name, 0)) for name in DECLARED)
+    return Price(
+        source="given with the order", per_shot=shot, per_second=second, seconds_per_shot=length, declared=True
+    )
 
 
 def _not_for_devices(order: Order, spec: dict[str, Any]) -> str:

@@ -70,7 +70,7 @@ def quantum_order(*, order: Order, actor: User, retry_of: QuantumJob | None = No
         job = QuantumJob.objects.create(
             device=order.device, purpose=order.purpose, institution=payer, participant=order.participant, run=order.run,
             consent=admitted.consent, qubits=found.job.n_qubits, circuits=found.circuits, shots=order.shots,
-            estimate={**found.as_dict(), "declared_price_per_shot": order.price_per_shot and str(order.price_per_shot)},
+            estimate={**found.as_dict(), "declared": order.declared},
             cost=None if found.cost is None else Decimal(str(round(found.cost, 4))),
             cost_limit=order.cost_limit, min_quantum_volume=order.min_quantum_volume, health_check=admitted.health,
             noise=noise_choice.recorded(order.noise), mitigation=admitted.mitigation,
@@ -133,12 +133,13 @@ def _retry(job: QuantumJob, actor: User) -> QuantumJob:
             )
             % {"n": left}
         )
-    declared = job.estimate.get("declared_price_per_shot")
+    before = job.estimate.get("declared_price_per_shot")  # of jobs of before there were other prices
+    declared = job.estimate.get("declared", {"price_per_shot": before} if before else {})
     again = Order(
         device=job.device, purpose=job.purpose, shots=job.shots, qubits=job.qubits, run=job.run,
         participant=job.participant, patients=job.circuits if job.run_id else 0, cost_limit=job.cost_limit,
-        min_quantum_volume=job.min_quantum_volume, price_per_shot=Decimal(declared) if declared else None,
-        noise=job.noise_model, mitigate=job.mitigation is not None,
+        min_quantum_volume=job.min_quantum_volume, noise=job.noise_model, mitigate=job.mitigation is not None,
+        **{name: Decimal(price) for name, price in declared.items()},
     )  # fmt: skip
     return quantum_order(order=again, actor=actor, retry_of=job)
 

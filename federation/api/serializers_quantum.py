@@ -52,6 +52,14 @@ class QuantumOrderInput(serializers.Serializer):
     price_per_shot = serializers.DecimalField(
         max_digits=12, decimal_places=6, min_value=0, required=False, allow_null=True
     )
+    price_per_second = serializers.DecimalField(
+        max_digits=12, decimal_places=6, min_value=0, required=False, allow_null=True,
+        help_text="Of the processor, where the provider bills its time; only with seconds_per_shot.",
+    )  # fmt: skip
+    seconds_per_shot = serializers.DecimalField(
+        max_digits=12, decimal_places=9, min_value=0, required=False, allow_null=True,
+        help_text="Of one circuit, with the wait between shots. The estimate is then a lower bound of the cost.",
+    )  # fmt: skip
 
     noise = serializers.JSONField(required=False, allow_null=True, default=None)
     mitigate = serializers.BooleanField(required=False, default=False)

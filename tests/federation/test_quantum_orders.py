@@ -269,6 +269,13 @@ def test_an_evaluation_is_refused_before_it_is_ordered(bench, server, change, sa
         ({"qubits": 200}, "1 to 127 qubits"),
         ({"price_per_shot": None}, "No price"),
         ({"price_per_shot": Decimal(0)}, "above 0"),
+        ({"price_per_second": Decimal(0), "seconds_per_shot": Decimal("0.1")}, "above 0"),
+        ({"price_per_second": Decimal(1)}, "one without the other"),
+        ({"seconds_per_shot": Decimal("0.1")}, "one without the other"),
+        (
+            {"price_per_shot": None, "price_per_second": Decimal("1.6"), "seconds_per_shot": Decimal("0.25")},
+            "the estimate is 240.00",  # 2 circuits of 300 shots, a quarter of a second each, 1.60 a second
+        ),
         ({"cost_limit": None}, "cost limit"),
         ({"cost_limit": Decimal("0.1")}, "at most 0.1"),
         ({"min_quantum_volume": 64}, "never been measured"),
@@ -281,6 +288,22 @@ def test_a_check_of_a_cloud_device_is_refused_before_it_is_ordered(bench, server
 def test_a_low_declared_price_passes_no_limit_that_the_published_one_does_not(bench, server):
     cheap = check("azure", price_per_shot=Decimal("0.000001"), cost_limit=Decimal("5"))
     assert "the estimate is 25.23" in refused(bench, cheap)  # 2 circuits: 12.4166 + 300 shots of 3 gates, .00022 each
+
+
+def test_time_that_is_billed_bounds_the_cost_from_below_and_is_kept_for_a_retry(bench, server):
+    billed = {"price_per_shot": None, "price_per_second": Decimal("1.6"), "seconds_per_shot": Decimal("0.00035")}
+    job = order(bench, check("ibm", **billed))
+    assert job.cost == Decimal("0.3360") and "a lower bound" in job.estimate["basis"]  # 600 shots of 0.35 ms
+    quantum_orders.quantum_cancel(job=job, actor=bench.world.people.administrator)
+    again = quantum_orders.quantum_retry(job=job, actor=bench.world.people.administrator)
+    assert again.estimate["declared"] == {"price_per_second": "1.6", "seconds_per_shot": "0.00035"}
+    assert again.cost == job.cost
+    older = QuantumJob.objects.filter(id=again.id)
+    estimate = {name: part for name, part in again.estimate.items() if name != "declared"}
+    older.update(estimate={**estimate, "declared_price_per_shot": "0.002"})
+    quantum_orders.quantum_cancel(job=older.get(), actor=bench.world.people.administrator)
+    last = quantum_orders.quantum_retry(job=older.get(), actor=bench.world.people.administrator)
+    assert last.estimate["declared"] == {"price_per_shot": "0.002"}
 
 
 def test_missing_credentials_are_named_and_never_shown(bench, monkeypatch):

@@ -4948,6 +4948,7 @@ class Operations(Transport):
         *,
         limit: int | None = None,
         offset: int | None = None,
+        site: str | None = None,
         if_none_match: str | None = None,
     ) -> shapes.Page[shapes.OverlayOutput]:
         """Held-out patients of your own site, with the outlines of truth and prediction; POST asks the site for
@@ -4959,7 +4960,7 @@ class Operations(Transport):
         return self.ask(
             "GET",
             f"/api/v1/runs/{self.part(run_id)}/overlays",
-            query={"limit": limit, "offset": offset},
+            query={"limit": limit, "offset": offset, "site": site},
             headers={"If-None-Match": if_none_match},
         )
 
@@ -4967,6 +4968,7 @@ class Operations(Transport):
         self,
         run_id: str,
         *,
+        site: str | None = None,
         if_match: str | None = None,
     ) -> shapes.OverlayOrderOutput:
         """Ask your site's worker. It answers if its configuration lets pictures out.
@@ -4977,6 +4979,7 @@ class Operations(Transport):
         return self.ask(
             "POST",
             f"/api/v1/runs/{self.part(run_id)}/overlays",
+            query={"site": site},
             headers={"If-Match": if_match},
         )
 

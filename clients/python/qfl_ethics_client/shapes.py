@@ -674,7 +674,7 @@ class CommentOutput(TypedDict):
     text: str
 
 
-ComparedEnum: TypeAlias = Literal["twin", "no_entanglement"]
+ComparedEnum: TypeAlias = Literal["twin", "no_entanglement", "logistic"]
 
 
 class ComparedOutput(TypedDict):
@@ -712,6 +712,7 @@ class ConsentInput(TypedDict):
     decision: "ConsentDecision"
     reason: NotRequired[str]
     capacity: NotRequired["ConsentCapacity | BlankEnum"]
+    site: NotRequired[str]
 
 
 class ConsentOutput(TypedDict):
@@ -2282,6 +2283,8 @@ class QuantumOrderInput(TypedDict):
     min_quantum_volume: NotRequired[int | None]
     cost_limit: NotRequired[str | None]
     price_per_shot: NotRequired[str | None]
+    price_per_second: NotRequired[str | None]
+    seconds_per_shot: NotRequired[str | None]
     noise: NotRequired[Any]
     mitigate: NotRequired[bool]
 
