@@ -2,6 +2,7 @@ import math
 
 import pytest
 import torch
+from monai.losses import DiceLoss, TverskyLoss
 
 from federation.domain.learning.loss import loss_per_row
 
@@ -41,3 +42,24 @@ def test_missed_pixels_can_weigh_more_than_false_ones():
 def test_a_slab_is_one_row():
     target = torch.tensor([[[[1.0, 0.0]], [[0.0, 0.0]]]])
     assert loss_per_row(200 * target - 100, target, "segmentation").tolist() == pytest.approx([0], abs=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(3, 1, 8, 8), (2, 1, 4, 8, 8)], ids=["slices", "slabs"])
+@pytest.mark.parametrize("misses", [0.5, 0.7])
+def test_segmentation_is_torchs_entropy_plus_monais_overlap(shape, misses):
+    source = torch.Generator().manual_seed(1)
+    logits, target = 3 * torch.randn(shape, generator=source), (torch.rand(shape, generator=source) < 0.2).float()
+    target[0] = 0  # a healthy row
+    how = {"sigmoid": True, "reduction": "none"}
+    overlap = TverskyLoss(alpha=1 - misses, beta=misses, smooth_nr=0.5, smooth_dr=0.5, **how)(logits, target).flatten()
+    if misses == 0.5:
+        assert torch.allclose(overlap, DiceLoss(smooth_nr=1, smooth_dr=1, **how)(logits, target).flatten())
+    entropy = torch.nn.BCEWithLogitsLoss(reduction="none")(logits, target)
+    expected = entropy.flatten(1).mean(1) + overlap
+    assert torch.allclose(loss_per_row(logits[:, 0], target[:, 0], "segmentation", misses=misses), expected)
+
+
+def test_classification_is_torchs_entropy():
+    logits, target = torch.linspace(-9, 9, 40), torch.arange(40) % 2
+    expected = torch.nn.BCELoss(reduction="none")(torch.sigmoid(logits.double()), target.double()).float()
+    assert torch.allclose(loss_per_row(logits, target.float(), "classification"), expected, atol=1e-6)
