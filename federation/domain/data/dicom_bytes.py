@@ -67,8 +67,8 @@ def samples() -> Iterator[BinaryIO]:
             dataset.file_meta = pydicom.dataset.FileMetaDataset()
             dataset.file_meta.TransferSyntaxUID = syntax
             dataset.SpecificCharacterSet, dataset.PhotometricInterpretation = "ISO_IR 100", "MONOCHROME1"
-            dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID = "1.2.840.10008.5.1.4.1.1.1.1"
-            dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID = "1.2.3"
+            dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID = UID("1.2.840.10008.5.1.4.1.1.1.1")
+            dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID = UID("1.2.3")
             dataset.Rows, dataset.Columns, dataset.SamplesPerPixel, dataset.NumberOfFrames = 1, 2, 1, 1
             dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit = bits, bits, bits - 1
             dataset.PixelRepresentation, dataset.PixelData = 0, bytes(bits // 4)
