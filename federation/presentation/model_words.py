@@ -42,7 +42,7 @@ _BESIDE = {
         gettext_noop("its ablation without entanglement"),
     ),
     LOGISTIC: _Beside(
-        gettext_noop("Logistic regression"), gettext_noop("Logistic regression"), "a",
+        gettext_noop("Logistic regression"), gettext_noop("Logistic"), "a",
         gettext_noop("a logistic regression"),
     ),
 }  # fmt: skip

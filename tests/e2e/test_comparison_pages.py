@@ -16,7 +16,7 @@ from tests.e2e.test_ledger_pages import WIDTHS, browser, look, sign_in  # noqa: 
 from tests.factories.federation import make_federation
 from tests.factories.people import PASSWORD, make_people
 from tests.factories.registry import make_deployment
-from tests.federation.test_comparison import EVEN, WIN, address, finished
+from tests.federation.test_comparison import EVEN, WIN, address, finished, models_of
 
 
 @pytest.mark.e2e
@@ -28,10 +28,16 @@ def test_runs_beside_one_another_are_for_everybody(sign_in, live_server, scheme,
     world = make_federation(make_people())
     one, two = finished(world, name="Four qubits", paired=WIN), finished(world, name="Six qubits", paired=EVEN)
     other = finished(world, name="Another split", paired=WIN, seed=9)
+    plain = finished(world, name="Beside a logistic regression", paired=EVEN, models=models_of(world, "logistic"))
+    last = plain.rounds.last()
+    for name, auc, brier in (("primary", 0.91, 0.11), ("baseline", 0.88, 0.13)):
+        last.metrics[name]["overall"] |= {"auc": {"n": 31, "mean": auc}, "brier": {"n": 80, "mean": brier}}
+    last.save(update_fields=["metrics"])
     faults: list[str] = []
     page = sign_in(scheme, WIDTHS[size])
     pages = {
-        "compare": address("run_compare", one, two),
+        "compare": address("run_compare", one, two, plain),
+        "run-logistic": reverse("run", args=[plain.id]),
         "compare-repeated": address("run_compare", one, other),
         "compare-none": reverse("run_compare"),
         "compare-refused": address("run_compare", one, finished(world, task="segmentation", seed=4)),
