@@ -148,7 +148,7 @@ def close(payload: dict) -> jobs.Effects:
         exact = CountCode(len(security.signing_keys), security.most_records).decode(total)
         cells, paired = exact[: size - pairs], exact[size - pairs :]
         rows = zip(MODEL_NAMES, cells.reshape(len(MODEL_NAMES), -1), strict=True)
-        figures = scoring.of_cells(run, {name: layout.cells(row) for name, row in rows}, paired=paired)
+        figures = scoring.of_cells(run, {name: layout.cells(row) for name, row in rows}, paired=paired.tolist())
 
     def effects() -> None:
         locked = training.lock_run(run.id)

@@ -86,11 +86,11 @@ def _overlay(row: Mapping[str, Any]) -> Overlay:
     image = np.frombuffer(base64.b64decode(row["image"], validate=True), dtype=np.uint8)
     if image.size != height * width:
         raise ValueError(f"expected {height * width} pixels, got {image.size}")
-    masks = [_mask(row[name], height, width) for name in ("truth", "prediction")]
+    truth, prediction = (_mask(row[name], height, width) for name in ("truth", "prediction"))
     beside = _mask(row["beside"], height, width) if "beside" in row else None
     dice = {str(name): _dice(value) for name, value in row["dice"].items()}
     name, number, of = str(row["name"])[:40], int(row["slice"]), int(row["slices"])
-    return Overlay(name, number, of, dice, image.reshape(height, width), *masks, beside)
+    return Overlay(name, number, of, dice, image.reshape(height, width), truth, prediction, beside)
 
 
 def _dice(value: Any) -> float | None:

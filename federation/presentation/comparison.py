@@ -145,8 +145,8 @@ def _between(results: Sequence[RunResult]) -> tuple[tuple[Between, ...], tuple[s
         for model in MODEL_NAMES:
             one, two = _own(result, model), _own(first, model)
             if one is not None and two is not None:
-                labels = (label_of(each.run.config, model) for each in (result, first))
-                found.append(Between(*labels, result.run, *between(one, two, binary=result.binary)))
+                label, against = (label_of(each.run.config, model) for each in (result, first))
+                found.append(Between(label, against, result.run, *between(one, two, binary=result.binary)))
     return tuple(found), tuple(left_out)
 
 

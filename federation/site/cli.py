@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from federation.domain.data.dataset import DataError
+from federation.domain.data.dataset import DataError, ReaderUnavailable
 from federation.domain.messages import canonical
 from federation.domain.terms import Terms
 from federation.site import outbox
@@ -35,7 +35,7 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     try:
         given.do(SiteHome(Path(folder)), given)
-    except (ApprovalError, DataError, ValueError) as error:
+    except (ApprovalError, DataError, ReaderUnavailable, ValueError) as error:
         print(f"not done: {error}", file=sys.stderr)
         return 1
     return 0
