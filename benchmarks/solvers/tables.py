@@ -9,7 +9,7 @@ from federation.domain.quantum.solvers.comparison import Comparison
 
 
 def rows(name: str, table: Comparison) -> Iterator[Measure]:
-    """`value` is P(optimum), `peer_value` that of a draw at random; the rest is in the note."""
+    """`value` is P(optimum), `peer_value` that of an allowed choice at random; the rest is in the note."""
     exact = table.rows[0]
     for row in table.rows:
         metric = f"{name}.{row.solver.replace(' ', '_')}"
@@ -20,6 +20,8 @@ def rows(name: str, table: Comparison) -> Iterator[Measure]:
         note = f"{table.n_bits} bits, {table.n_states} choices; found {row.found}, {row.evaluations} evaluations"
         if p.lower is not None and p.upper is not None:
             note += f", P(optimum) 95 % {p.lower:.4f} to {p.upper:.4f} over seeds"
+        if row.allowed is not None and row.allowed < 1:
+            note += f", {row.allowed:.3g} of draws allowed"
         if row.ratio.mean is not None:
             note += f", approximation ratio {row.ratio.mean:.3f}"
         if row.seconds and exact.seconds:

@@ -38,6 +38,14 @@ def test_every_solver_says_its_choice_beside_the_common_one(heart):
     assert "P(optimum) 1 " in lines["exact"]
 
 
+def test_chance_is_a_draw_of_as_many_columns_and_what_is_no_use_is_said_to_be_none(heart):
+    told = said(heart, "--columns", "3", "--among", "6")
+    lines = {line[:20].strip(): line for line in told.splitlines()}
+    assert "P(optimum) 0.15 (at random 0.15)" in lines["uniform draws"]  # 3 of the 20 choices of 3 from 6, equally good
+    assert "of draws are of so many columns" in lines["QAOA"] and "draws are of" not in lines["annealing"]
+    assert "times as often as chance: no better than annealing, so it is of no use here." in told
+
+
 def test_sites_load_what_was_chosen(heart):
     last = said(heart, "--columns", "2", "--among", "6").splitlines()[-1]
     spec = last.rpartition(" ")[2]

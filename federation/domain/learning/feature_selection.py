@@ -103,9 +103,9 @@ def screened(counts: PairCounts, most: int = MAX_SCREENED) -> PairCounts:
 
 
 def selection_qubo(counts: PairCounts, k: int, *, redundancy: float = 1.0) -> Qubo:
-    """One bit a column; exactly `k` of them at any optimum.
+    """One bit a column, of which exactly `k` are to be 1; other strings are no choices (`Qubo.ones`).
 
-    The penalty that keeps to `k` outweighs whatever breaking it could save.
+    Solvers that draw from all strings are told so by a penalty, which outweighs whatever breaking it could save.
 
     Raises
     ------
@@ -118,7 +118,8 @@ def selection_qubo(counts: PairCounts, k: int, *, redundancy: float = 1.0) -> Qu
     gain, shared = relevance(counts), redundancy * np.triu(mutual_information(counts.together), 1) / max(k - 1, 1)
     # A column too many saves at most its gain; one too few saves at most what it shares with the k - 1 others.
     penalty = float(max(gain.max(), (k - 1) * shared.max())) + 1e-6
-    return Qubo.of(-gain + penalty * (1 - 2 * k), shared + 2 * penalty * np.triu(np.ones((d, d)), 1), penalty * k * k)
+    together = shared + 2 * penalty * np.triu(np.ones((d, d)), 1)
+    return Qubo.of(-gain + penalty * (1 - 2 * k), together, penalty * k * k, ones=k)
 
 
 def chosen(counts: PairCounts, bits: Sequence[int]) -> tuple[str, ...]:

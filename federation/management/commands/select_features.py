@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import reduce
 from operator import add
 from typing import Any
@@ -46,7 +47,10 @@ class Command(BaseCommand):
         exact = next(row for row in rows if row.solver == "exact")
         for row in rows:
             self.stdout.write(f"{row.solver:20} {_told(row, few)}")
-        self.stdout.write(f"P(optimum) is that of one draw, as a mean over {len(SEEDS)} seeds. Exact listing decides.")
+        self.stdout.write(
+            f"P(optimum) is that of one draw, as a mean over {len(SEEDS)} seeds; at random, of so many columns drawn "
+            f"blindly. Exact listing decides. {_worth(rows)}"
+        )
         if "columns" in KINDS[source.name].options and exact.best is not None:
             self.stdout.write(
                 f"For a run on these columns give each site {options['data']}?columns="
@@ -57,6 +61,25 @@ class Command(BaseCommand):
 def _told(row: Row, counts: method.PairCounts) -> str:
     if row.best is None:
         return row.refused
+    if row.best.energy is None:
+        return f"none of its draws is of so many columns, {1000 * (row.seconds or 0):.1f} ms"
     names = ", ".join(method.chosen(counts, row.best.bits))
     p = "unknown" if row.p_optimum.mean is None else f"{row.p_optimum.mean:.2g} (at random {row.p_uniform:.2g})"
-    return f"{names}; cost {row.best.energy:.4f}, P(optimum) {p}, {1000 * (row.seconds or 0):.1f} ms"
+    kept = "" if row.allowed is None or row.allowed > 0.999 else f", {row.allowed:.2g} of draws are of so many columns"
+    return f"{names}; cost {row.best.energy:.4f}, P(optimum) {p}{kept}, {1000 * (row.seconds or 0):.1f} ms"
+
+
+def _worth(rows: Sequence[Row]) -> str:
+    """Whether a quantum solver was of any use, beside chance and beside annealing."""
+    known = {row.solver: row for row in rows if row.p_optimum.mean is not None}
+    quantum = [row for name, row in known.items() if name in {"QAOA", "VQE"}]
+    if not quantum or "annealing" not in known:
+        return "Whether a quantum solver helps is not known."
+    best, usual = max(quantum, key=_p), known["annealing"]
+    verdict = "no better than annealing, so it is of no use here" if _p(best) <= _p(usual) else "better than annealing"
+    times = _p(best) / (best.p_uniform or 1.0)
+    return f"The better quantum solver, {best.solver}, finds it {times:.2g} times as often as chance: {verdict}."
+
+
+def _p(row: Row) -> float:
+    return row.p_optimum.mean or 0.0

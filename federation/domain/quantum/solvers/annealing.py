@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from federation.domain.quantum.solvers.ising import Floats, Qubo
-from federation.domain.quantum.solvers.solution import Solution
+from federation.domain.quantum.solvers.solution import Solution, figures
 
 RUNS, SWEEPS = 20, 100
 COLDEST = 1e-6  # of the starting temperature: a penalty sets that, and the differences below it are to be told apart
@@ -36,6 +36,8 @@ def solve(problem: Qubo, *, seed: int = 0, runs: int = RUNS, sweeps: int = SWEEP
     started = time.perf_counter()
     rng = np.random.default_rng(seed)
     both = problem.quadratic + problem.quadratic.T
+    for rows in _decisions(problem):
+        both[rows, rows] = 0.0  # no two bits of a block are 1, and the one that is redrawn is not there to be paid for
     bits = _start(problem, runs, rng)
     hottest = float((np.abs(problem.linear) + np.abs(both).sum(axis=1)).max()) or 1.0
     for temperature in (*np.geomspace(hottest, COLDEST * hottest, sweeps), *[0.0] * STILL):
@@ -45,14 +47,14 @@ def solve(problem: Qubo, *, seed: int = 0, runs: int = RUNS, sweeps: int = SWEEP
                 _exchange(bits, problem.linear, both, temperature, rng)
     energies = problem.constant + bits @ problem.linear + np.einsum("ri,ij,rj->r", bits, problem.quadratic, bits)
     seconds = time.perf_counter() - started
-    best, known = int(np.argmin(energies)), problem.extremes
+    allowed = np.array([problem.allows(row) for row in bits])
+    best = int(np.argmin(np.where(allowed, energies, np.inf)))
+    kept = bool(allowed[best])
+    moves = runs * (sweeps + STILL) * len(problem.dims) * (1 if problem.blocks else 2)
     return Solution(
-        "annealing", tuple(int(b) for b in bits[best]), float(energies[best]),
-        None if known is None else float(problem.optimal(energies).mean()),
-        None if known is None else float(problem.optimal(problem.spectrum).mean()),
-        None if known is None else known.ratio(float(energies.mean())),
-        1.0, runs * (sweeps + STILL) * len(problem.dims) * (1 if problem.blocks else 2), None, seed, "numpy, heat bath",
-        None, seconds,
+        "annealing", tuple(int(b) for b in bits[best]) if kept else (), float(energies[best]) if kept else None,
+        *figures(problem, np.full(runs, 1 / runs), energies, allowed), moves, None, seed, "numpy, heat bath", None,
+        seconds,
     )  # fmt: skip
 
 

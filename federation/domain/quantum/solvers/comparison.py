@@ -43,7 +43,8 @@ class Interval:
 class Row:
     """One solver over all seeds; see `Solution` for the figures.
 
-    `found` is the share of seeds whose best choice was the optimum; `refused` says why a solver did not run.
+    `found` is the share of seeds whose best choice was the optimum; `refused` says why a solver did not run; `allowed`
+    is a mean over seeds.
     """
 
     solver: str
@@ -54,6 +55,7 @@ class Row:
     best: Solution | None = None
     evaluations: int | None = None
     seconds: float | None = None
+    allowed: float | None = None
     refused: str = ""
 
 
@@ -106,7 +108,7 @@ def compare(
     }
     rows = [_row(problem, "exact", [lambda: exact.solve(problem)])]
     rows += [_row(problem, name, [partial(run, problem, seed=seed) for seed in seeds]) for name, run in solvers.items()]
-    return Comparison(problem.n_bits, problem.n_states, tuple(seeds), LEVEL, tuple(rows))
+    return Comparison(problem.n_bits, problem.n_choices, tuple(seeds), LEVEL, tuple(rows))
 
 
 def _row(problem: Qubo, solver: str, runs: Sequence[Callable[[], Solution]]) -> Row:
@@ -117,9 +119,9 @@ def _row(problem: Qubo, solver: str, runs: Sequence[Callable[[], Solution]]) -> 
     energies = [solution.energy for solution in found]
     best = min(found, key=lambda solution: float("inf") if solution.energy is None else solution.energy)
     known = problem.extremes
-    hit = None if known is None else mean(e is not None and known.ratio(e) > 1 - 1e-9 for e in energies)
+    hit = None if known is None else mean(e is not None and e <= known.lowest + known.rounding for e in energies)
     return Row(
         solver, Interval.of([s.p_optimum for s in found], low=0.0, high=1.0), found[0].p_uniform,
-        Interval.of([s.ratio for s in found], high=1.0), hit, best, round(mean(s.evaluations for s in found)),
-        median(s.seconds for s in found),
+        Interval.of([s.ratio for s in found], low=0.0, high=1.0), hit, best, round(mean(s.evaluations for s in found)),
+        median(s.seconds for s in found), mean(s.allowed for s in found),
     )  # fmt: skip

@@ -7,7 +7,7 @@ import time
 import numpy as np
 
 from federation.domain.quantum.solvers.ising import Qubo
-from federation.domain.quantum.solvers.solution import Solution
+from federation.domain.quantum.solvers.solution import Solution, uniform_chance
 
 
 def solve(problem: Qubo) -> Solution:
@@ -19,11 +19,12 @@ def solve(problem: Qubo) -> Solution:
         If there are too many choices to list (`ising.MAX_STATES`).
     """
     started = time.perf_counter()
-    fresh = Qubo(problem.linear, problem.quadratic, problem.constant, problem.blocks)  # so that listing is timed
-    best = int(np.argmin(fresh.spectrum))
+    fresh = Qubo(
+        problem.linear, problem.quadratic, problem.constant, problem.blocks, problem.ones
+    )  # so that listing is timed
+    best = int(np.argmin(np.where(fresh.allowed, fresh.spectrum, np.inf)))
     seconds = time.perf_counter() - started
-    uniform = float(problem.optimal(problem.spectrum).mean())
     return Solution(
-        "exact", problem.bits_of(best), float(problem.spectrum[best]), 1.0, uniform, 1.0, 1.0, problem.n_states, None,
-        None, "numpy, every choice listed", None, seconds,
+        "exact", problem.bits_of(best), float(problem.spectrum[best]), 1.0, uniform_chance(problem), 1.0, 1.0,
+        problem.n_states, None, None, "numpy, every choice listed", None, seconds,
     )  # fmt: skip

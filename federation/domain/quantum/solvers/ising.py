@@ -1,8 +1,9 @@
 """Problems of the form that every solver here takes: the cheapest choice of bits under linear and pairwise costs.
 
 A problem is a QUBO, ``E(x) = constant + sum_i linear_i x_i + sum_(i<j) quadratic_ij x_i x_j`` over bits x, and may say
-that its bits stand in *blocks* of which exactly one bit is 1 ("one threshold a group"). `Ising` is the same energy over
-spins, ``x_i = (1 - z_i) / 2``, the form in which a quantum computer meets it.
+that its bits stand in *blocks* of which exactly one bit is 1 ("one threshold a group"), or that a given number of bits
+is to be 1. `Ising` is the same energy over spins, ``x_i = (1 - z_i) / 2``, the form in which a quantum computer meets
+it.
 
 References
 ----------
@@ -35,10 +36,15 @@ class Extremes:
     lowest: float
     highest: float
 
+    @property
+    def rounding(self) -> float:
+        """Differences up to it are none, whatever unit the costs have."""
+        return 1e-9 * (self.highest - self.lowest) + 1e-12 * max(abs(self.lowest), abs(self.highest))
+
     def ratio(self, energy: float) -> float:
         """Approximation ratio: 1 at the optimum, 0 at the worst choice; 1 where all choices cost the same."""
         width = self.highest - self.lowest
-        return 1.0 if width <= 1e-12 * max(1.0, abs(self.highest)) else (self.highest - energy) / width
+        return 1.0 if width <= self.rounding else (self.highest - energy) / width
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,12 +59,16 @@ class Qubo:
     constant : float
     blocks : tuple of int
         Sizes of the one-hot blocks, in the order of the bits, with the sum n; empty: every bit string is allowed.
+    ones : int or None
+        How many bits are 1 in an allowed string; only without blocks. The costs must hold a penalty that no other
+        string is worth: solvers meet the others too, and they are in `spectrum`, but no figure counts them as choices.
     """
 
     linear: Floats
     quadratic: Floats
     constant: float = 0.0
     blocks: tuple[int, ...] = ()
+    ones: int | None = None
 
     def __post_init__(self) -> None:
         n = self.n_bits
@@ -71,17 +81,22 @@ class Qubo:
             raise ProblemError("expected finite costs, got NaN or infinite ones")
         if self.blocks and (min(self.blocks) < 1 or sum(self.blocks) != n):
             raise ProblemError(f"expected blocks of at least one bit that add up to {n} bits, got {self.blocks}")
+        if self.ones is not None and (self.blocks or not 0 <= self.ones <= n):
+            raise ProblemError(f"expected 0 to {n} ones and no blocks, got {self.ones} and {self.blocks}")
         self.linear.setflags(write=False)
         self.quadratic.setflags(write=False)
 
     @classmethod
-    def of(cls, linear: ArrayLike, quadratic: ArrayLike, constant: float = 0.0, blocks: Sequence[int] = ()) -> Qubo:
+    def of(
+        cls, linear: ArrayLike, quadratic: ArrayLike, constant: float = 0.0, blocks: Sequence[int] = (),
+        ones: int | None = None,
+    ) -> Qubo:  # fmt: skip
         """From any square matrix of pair costs: ``x' Q x + linear' x + constant``, where x_i² = x_i."""
         matrix = np.array(quadratic, dtype=float)
         if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
             raise ProblemError(f"expected a square matrix of pair costs, got shape {matrix.shape}")
         upper = np.triu(matrix, 1) + np.tril(matrix, -1).T
-        return cls(np.array(linear, dtype=float) + np.diag(matrix), upper, float(constant), tuple(blocks))
+        return cls(np.array(linear, dtype=float) + np.diag(matrix), upper, float(constant), tuple(blocks), ones)
 
     @property
     def n_bits(self) -> int:
@@ -94,8 +109,13 @@ class Qubo:
 
     @property
     def n_states(self) -> int:
-        """Number of allowed choices."""
+        """Length of `spectrum`: strings that keep to the blocks."""
         return math.prod(self.dims)
+
+    @property
+    def n_choices(self) -> int:
+        """Number of allowed choices."""
+        return self.n_states if self.ones is None else math.comb(self.n_bits, self.ones)
 
     def energy(self, bits: ArrayLike) -> float:
         """Of one bit string of length n, whether or not it keeps to the blocks."""
@@ -105,12 +125,14 @@ class Qubo:
         return float(self.constant + self.linear @ x + x @ self.quadratic @ x)
 
     def allows(self, bits: ArrayLike) -> bool:
-        """Whether each block has exactly one 1."""
+        """Whether each block has exactly one 1, and the string as many as it should."""
         x = np.asarray(bits)
+        if self.ones is not None:
+            return bool(x.sum() == self.ones)
         return not self.blocks or all(x[rows].sum() == 1 for rows in self._rows)
 
     def bits_of(self, state: int) -> tuple[int, ...]:
-        """The bit string of an allowed choice, by its index in `spectrum` (the first decision counts most)."""
+        """The bit string of a state, by its index in `spectrum` (the first decision counts most)."""
         chosen = np.unravel_index(state, self.dims)
         if not self.blocks:
             return tuple(int(bit) for bit in chosen)
@@ -118,7 +140,7 @@ class Qubo:
 
     @cached_property
     def spectrum(self) -> Floats:
-        """Energy of every allowed choice, shape (n_states,).
+        """Energy of every string that keeps to the blocks, shape (n_states,).
 
         Raises
         ------
@@ -144,14 +166,22 @@ class Qubo:
         """None where there are too many choices to list."""
         if self.n_states > MAX_STATES:
             return None
-        return Extremes(float(self.spectrum.min()), float(self.spectrum.max()))
+        choices = self.spectrum[self.allowed]
+        return Extremes(float(choices.min()), float(choices.max()))
+
+    @cached_property
+    def allowed(self) -> NDArray[np.bool_]:
+        """Which states of `spectrum` are allowed choices."""
+        if self.ones is None:
+            return np.ones(self.n_states, dtype=bool)
+        return np.bitwise_count(np.arange(self.n_states)) == self.ones
 
     def optimal(self, energies: Floats) -> NDArray[np.bool_]:
-        """Which energies are the lowest possible, rounding aside (optima may be several)."""
+        """Which energies of allowed choices are the lowest possible, rounding aside (optima may be several)."""
         found = self.extremes
         if found is None:
             raise ProblemError("the optimum of so many choices is not known")
-        return energies <= found.lowest + 1e-9 * max(1.0, found.highest - found.lowest)
+        return energies <= found.lowest + found.rounding
 
     def unary(self, decision: int) -> Floats:
         """Cost of each choice of one decision by itself, shape (d,)."""

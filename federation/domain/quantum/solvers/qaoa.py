@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from federation.domain.quantum.solvers.ising import Floats, ProblemError, Qubo
-from federation.domain.quantum.solvers.solution import Solution, best_drawn
+from federation.domain.quantum.solvers.solution import Solution, best_drawn, figures
 
 Complex = NDArray[np.complex128]
 MAX_STATES = 2**20  # 16 MiB a vector, about 100 MiB in all
@@ -43,7 +43,7 @@ def solve(
     Parameters
     ----------
     depth : int, 0 to 64
-        Layers; 0 draws uniformly and tunes nothing.
+        Layers; 0 draws the allowed choices uniformly and tunes nothing.
     max_evaluations : int
         Budget: expectations, each with its gradient.
 
@@ -69,15 +69,14 @@ def solve(
             method="L-BFGS-B", options={"maxfun": max_evaluations, "maxiter": max_evaluations},
         )  # fmt: skip
         used, angles = int(tuned.nfev), tuned.x.reshape(2, depth)
-    probability = np.abs(ansatz.state(angles)) ** 2
-    best, _ = best_drawn(problem, probability, problem.spectrum, shots=shots, rng=rng)
+    allowed = problem.allowed
+    probability = np.abs(ansatz.state(angles)) ** 2 if depth else allowed / problem.n_choices
+    best = best_drawn(probability, problem.spectrum, allowed, shots=shots, rng=rng)
     seconds = time.perf_counter() - started
-    optimal, known = problem.optimal(problem.spectrum), problem.extremes
     return Solution(
-        "QAOA" if depth else "uniform draws", problem.bits_of(best), float(problem.spectrum[best]),
-        float(probability[optimal].sum()), float(optimal.mean()),
-        None if known is None else known.ratio(float(probability @ problem.spectrum)),
-        1.0, used, shots, seed, BACKEND, depth, seconds,
+        "QAOA" if depth else "uniform draws", () if best is None else problem.bits_of(best),
+        None if best is None else float(problem.spectrum[best]),
+        *figures(problem, probability, problem.spectrum, allowed), used, shots, seed, BACKEND, depth, seconds,
     )  # fmt: skip
 
 

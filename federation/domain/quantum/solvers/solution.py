@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,13 +26,14 @@ class Solution:
         Probability that *one* draw of this solver is an optimum: a shot, a run of annealing. None where the optimum is
         not known because there are too many choices to list.
     p_uniform : float in (0, 1] or None
-        The same for a draw without any thought from the solver's own space. A solver is worth something where
-        `p_optimum` is well above this; "it found the optimum" alone says little when there are few choices.
-    ratio : float or None
-        Approximation ratio of the mean of its draws: 1 the optimum, 0 the worst allowed choice; below 0 where broken
-        blocks are drawn.
+        The same for a draw from the allowed choices without any thought, whatever space the solver itself draws from.
+        A solver is worth something where `p_optimum` is well above this, and above that of the classical ones; "it
+        found the optimum" alone says little when there are few choices.
+    ratio : float in [0, 1] or None
+        Approximation ratio, as a mean over its draws: 1 the optimum, 0 the worst allowed choice, or one that is not
+        allowed.
     allowed : float in [0, 1]
-        Probability that a draw keeps to the blocks.
+        Probability that a draw is an allowed choice.
     evaluations : int
         Energies computed: choices listed, moves weighed, or (quantum) expectations with their gradient.
     shots : int or None
@@ -64,9 +65,35 @@ class Solution:
         return asdict(self)
 
 
+class Figures(NamedTuple):
+    """Of `Solution`, those that say what a solver is worth."""
+
+    p_optimum: float | None
+    p_uniform: float | None
+    ratio: float | None
+    allowed: float
+
+
+def figures(problem: Qubo, probability: Floats, energies: Floats, allowed: NDArray[np.bool_]) -> Figures:
+    """What draws with these probabilities are worth; energies and whether they are allowed of the same states."""
+    weight, known = float(probability[allowed].sum()), problem.extremes
+    share = 1.0 if allowed.all() else min(1.0, weight)  # without the rounding of the sum
+    if known is None:
+        return Figures(None, None, None, share)
+    found = min(1.0, float(probability[allowed & problem.optimal(energies)].sum()))
+    mean = float(probability[allowed] @ energies[allowed]) / weight if weight else known.highest
+    return Figures(found, uniform_chance(problem), share * min(1.0, known.ratio(mean)), share)
+
+
+def uniform_chance(problem: Qubo) -> float:
+    """Probability that an allowed choice drawn without any thought is an optimum."""
+    return float(problem.optimal(problem.spectrum[problem.allowed]).mean())
+
+
 def best_drawn(
-    problem: Qubo, probability: Floats, energies: Floats, *, shots: int, rng: np.random.Generator
-) -> tuple[int, NDArray[np.int64]]:
-    """The cheapest of `shots` states drawn by their probability, and all that were drawn."""
+    probability: Floats, energies: Floats, allowed: NDArray[np.bool_], *, shots: int, rng: np.random.Generator
+) -> int | None:
+    """The cheapest allowed of `shots` states drawn by their probability; None if none is allowed."""
     drawn = rng.choice(len(probability), size=shots, p=probability / probability.sum())
-    return int(drawn[np.argmin(energies[drawn])]), drawn
+    drawn = drawn[allowed[drawn]]
+    return int(drawn[np.argmin(energies[drawn])]) if len(drawn) else None

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from federation.domain.quantum.solvers.ising import Floats, ProblemError, Qubo
-from federation.domain.quantum.solvers.solution import Solution, best_drawn
+from federation.domain.quantum.solvers.solution import Solution, best_drawn, figures
 
 MAX_QUBITS = 16
 MAX_LAYERS = 12
@@ -66,16 +66,13 @@ def solve(
         method="L-BFGS-B", options={"maxfun": max_evaluations, "maxiter": max_evaluations},
     )  # fmt: skip
     probability = state(tuned.x.reshape(layers + 1, n)) ** 2
-    best, _ = best_drawn(problem, probability, energies, shots=shots, rng=rng)
-    seconds = time.perf_counter() - started
-    bits, known = free.bits_of(best), problem.extremes
-    kept = problem.allows(bits)
     allowed = _allowed(problem)
-    optimal = allowed & problem.optimal(energies)
+    best = best_drawn(probability, energies, allowed, shots=shots, rng=rng)
+    seconds = time.perf_counter() - started
+    bits = () if best is None else free.bits_of(best)
     return Solution(
-        "VQE", bits if kept else (), problem.energy(bits) if kept else None, float(probability[optimal].sum()),
-        float(optimal.mean()), None if known is None else known.ratio(float(probability @ energies)),
-        float(probability[allowed].sum()), int(tuned.nfev), shots, seed, BACKEND, layers, seconds,
+        "VQE", bits, problem.energy(bits) if bits else None, *figures(problem, probability, energies, allowed),
+        int(tuned.nfev), shots, seed, BACKEND, layers, seconds,
     )  # fmt: skip
 
 
@@ -142,7 +139,9 @@ def _ladder(n: int) -> NDArray[np.int64]:
 
 
 def _allowed(problem: Qubo) -> NDArray[np.bool_]:
-    """Which of all bit strings keep to the blocks."""
+    """Which of all bit strings are allowed choices."""
+    if not problem.blocks:
+        return problem.allowed
     index = np.arange(2**problem.n_bits)
     kept, end = np.ones(len(index), dtype=bool), problem.n_bits
     for size in problem.blocks:

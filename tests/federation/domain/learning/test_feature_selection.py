@@ -1,4 +1,5 @@
 from itertools import combinations
+from math import comb
 
 import numpy as np
 import pytest
@@ -72,7 +73,8 @@ def test_the_optimum_has_k_columns_and_is_the_best_of_all_such_sets(seed, k, red
         pairs = sum(shared[i, j] for i, j in combinations(some, 2))
         return -sum(gain[i] for i in some) + redundancy * pairs / max(k - 1, 1)
 
-    assert sum(found.bits) == k
+    assert sum(found.bits) == k and problem.n_choices == comb(6, k) and found.p_uniform * problem.n_choices >= 1
+    assert problem.extremes.highest == pytest.approx(max(cost(some) for some in combinations(range(6), k)), abs=1e-5)
     assert found.energy == pytest.approx(min(cost(some) for some in combinations(range(6), k)), abs=1e-5)
 
 

@@ -72,6 +72,8 @@ def test_the_penalty_leaves_allowed_costs_alone_and_lets_no_other_string_win(pro
         (lambda: Qubo(np.zeros(2), np.ones((2, 2))), "zero on and below the diagonal"),
         (lambda: Qubo.of([0, np.nan], np.zeros((2, 2))), "finite"),
         (lambda: Qubo.of([0, 0], np.zeros((2, 2)), blocks=(1, 2)), "add up to 2 bits"),
+        (lambda: Qubo.of([0, 0], np.zeros((2, 2)), ones=3), "0 to 2 ones"),
+        (lambda: Qubo.of([0, 0], np.zeros((2, 2)), blocks=(2,), ones=1), "no blocks"),
         (lambda: TWO.energy((0, 2)), "0 or 1"),
         (lambda: TWO.energy((0,)), "expected 2 bits"),
         (lambda: Ising(np.zeros(2), np.zeros((2, 2))).energy([0, 1]), "1 or -1"),

@@ -7,6 +7,7 @@ from scipy.linalg import expm
 from federation.domain.quantum.solvers import annealing, exact, qaoa, vqe
 from federation.domain.quantum.solvers.comparison import Interval, compare
 from federation.domain.quantum.solvers.ising import ProblemError, Qubo
+from federation.domain.quantum.solvers.solution import best_drawn, figures
 
 # Maximum cut of a triangle with one heavy edge: separating bit 0 from bit 1 pays 2, the other edges 1 each.
 # Optima cut the heavy edge and one other: 3, by 4 of the 8 strings.
@@ -196,8 +197,68 @@ def test_a_table_shows_every_solver_beside_the_exact_answer():
     assert rows["uniform draws"].p_optimum.mean == pytest.approx(1 / 9)
     qaoa_row = rows["QAOA"]
     assert 1 / 9 < qaoa_row.p_optimum.lower <= qaoa_row.p_optimum.mean <= qaoa_row.p_optimum.upper <= 1
-    assert rows["VQE"].p_uniform == pytest.approx(1 / 64)  # it draws from all strings of 6 bits
+    assert {row.p_uniform for row in table.rows} == {rows["exact"].p_uniform}  # whatever strings a solver draws from
+    assert rows["VQE"].allowed < rows["QAOA"].allowed == 1
     assert rows["exact"].found == rows["annealing"].found == 1
+
+
+# Three of five bits, whose number is kept by a penalty a hundred times the differences that matter.
+PENALTY = 100.0
+THREE = Qubo.of(
+    np.array([-1.0, -2, -3, -4, -4]) + PENALTY * (1 - 6), 2 * PENALTY * np.triu(np.ones((5, 5)), 1), 9 * PENALTY, ones=3
+)
+
+
+def test_three_of_five_by_hand():
+    found = exact.solve(THREE)
+    assert (found.bits, found.energy, found.p_uniform) == ((0, 0, 1, 1, 1), -11, 1 / 10)
+    assert (THREE.n_choices, THREE.n_states) == (10, 32)
+    assert (THREE.extremes.lowest, THREE.extremes.highest) == (-11, -6)  # not the penalty of 32 others
+    drawn = qaoa.solve(THREE, depth=0)
+    assert (drawn.p_optimum, drawn.allowed) == (pytest.approx(1 / 10), 1)
+    assert drawn.ratio == pytest.approx((0.6 * 14 - 6) / 5)  # each bit is in 6 of 10 choices
+
+
+def test_what_is_not_allowed_counts_as_such():
+    probability, none = np.full(32, 1 / 32), np.zeros(32)
+    none[0] = 1
+    worth = figures(THREE, probability, THREE.spectrum, THREE.allowed)
+    assert worth == pytest.approx((1 / 32, 1 / 10, 10 / 32 * (0.6 * 14 - 6) / 5, 10 / 32))
+    assert figures(THREE, none, THREE.spectrum, THREE.allowed) == (0, 1 / 10, 0, 0)
+    rng = np.random.default_rng(0)
+    assert best_drawn(none, THREE.spectrum, THREE.allowed, shots=9, rng=rng) is None
+    table = compare(THREE, seeds=range(3))
+    for row in table.rows:
+        assert row.p_uniform == 1 / 10 and 0 <= row.ratio.mean <= 1
+        assert row.best.energy is None or sum(row.best.bits) == 3
+    assert table.n_states == 10
+
+
+@pytest.mark.parametrize("unit", [1e-9, 1e9])
+def test_the_unit_of_the_costs_changes_nothing(unit):
+    problem = Qubo.of(unit * TRIANGLE.linear, unit * TRIANGLE.quadratic)
+    rows = compare(problem, seeds=[0, 1]).rows
+    assert [row.p_uniform for row in rows] == [0.5] * 5
+    assert all(row.found == 1 for row in rows)
+
+
+def test_found_and_optimal_are_told_by_the_same_rounding():
+    """A second-best choice, of which one says optimum and the other not, would make the figures contradict."""
+    near = Qubo.of([0, 1e-9, 1], np.zeros((3, 3)), blocks=(3,))
+    known = near.extremes
+    assert near.optimal(near.spectrum).tolist() == [energy <= known.lowest + known.rounding for energy in near.spectrum]
+    assert near.optimal(near.spectrum[:1] + 2e-9).tolist() == [False]
+
+
+def test_pairs_within_a_block_never_count_when_a_block_is_redrawn():
+    """Bits of one block are never both 1, whatever their pair would cost."""
+    plain = drawn(6, 2, (3, 3))
+    quadratic = plain.quadratic.copy()
+    for rows in (slice(0, 3), slice(3, 6)):
+        quadratic[rows, rows] = np.triu(np.full((3, 3), -50.0), 1)
+    odd = Qubo(plain.linear, quadratic, plain.constant, plain.blocks)
+    one, two = (annealing.solve(problem, seed=4, runs=50, sweeps=2) for problem in (plain, odd))
+    assert (one.bits, one.energy, one.p_optimum, one.ratio) == (two.bits, two.energy, two.p_optimum, two.ratio)
 
 
 def test_a_table_names_what_does_not_fit():
