@@ -17,6 +17,7 @@ from federation.keys import coordinator_key
 from federation.models import Consent, DataManifest, Federation, Participant, Round, SiteOrder, SiteUpdate, TrainingRun
 from federation.site.handlers import Site
 from federation.site.home import SiteConfig, SiteHome
+from models_registry.models import Version
 from tests.factories.people import make_people
 from tests.factories.postbox import Recorder, carry_out
 
@@ -244,6 +245,23 @@ def test_a_site_whose_data_changed_after_the_consent_refuses_and_the_run_says_wh
     run.refresh_from_db()
     assert run.state == State.FAILED
     assert "consented" in run.stop_reason
+
+
+def test_a_circuit_that_does_not_fit_ends_the_run_with_the_reason_and_no_version(trial, monkeypatch):
+    """After a round that counted: nothing of the next one is left half-written."""
+    run = trial.running(rounds=2)
+    trial.answer("train")
+    trial.answer("evaluate")
+
+    monkeypatch.setattr("federation.domain.quantum.input_checks.SMALL", 0)
+    monkeypatch.setattr("federation.domain.quantum.input_checks.free_memory", lambda: 1000)
+    trial.answer("train")
+    run.refresh_from_db()
+    assert run.state == State.FAILED and "Use smaller batches, fewer qubits, or float32" in run.stop_reason
+    assert [round_.state for round_ in run.rounds.all()] == ["done", "cancelled"]
+    assert not run.rounds.get(number=2).updates.exists() and not run.rounds.get(number=2).weights
+    assert not SiteOrder.objects.filter(state="pending").exists()
+    assert not Version.objects.exists() and not DomainEvent.objects.filter(kind="run.finished").exists()
 
 
 def test_consent_is_the_sites_own_and_only_all_of_them_approve(trial):
