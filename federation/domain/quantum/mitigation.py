@@ -62,6 +62,11 @@ class Calibration:
         return cls(np.array(rows), counts.shots)
 
     @property
+    def contrast(self) -> float:
+        """Of the worst qubit, 1 minus both its errors: 1 is read without any, 0 at random."""
+        return float(np.linalg.det(self.matrices).min())
+
+    @property
     def amplification(self) -> float:
         """How many times larger errors of frequencies can become at most: the 1-norm of the inverse; 1 is none."""
         norms = [np.abs(np.linalg.inv(matrix)).sum(axis=0).max() for matrix in self.matrices]
@@ -74,9 +79,8 @@ class Calibration:
         ------
         MitigationError
         """
-        contrast = [float(np.linalg.det(matrix)) for matrix in self.matrices]  # 1 minus both errors
-        if min(contrast) <= 0 or self.amplification > most:
-            found = "a qubit read at random" if min(contrast) <= 0 else f"{self.amplification:.1f} times"
+        if self.contrast <= 0 or self.amplification > most:
+            found = "a qubit read at random" if self.contrast <= 0 else f"{self.amplification:.1f} times"
             raise MitigationError(
                 f"expected an inversion that amplifies errors at most {most:g} times, got {found}. Measure fewer or "
                 "better qubits, or report the plain values."
@@ -148,7 +152,8 @@ def mitigated_expectation(
     """The mitigated expectation value of an observable that is diagonal in the measured basis.
 
     The interval is a parametric bootstrap of the shots and of the calibration's shots; it knows nothing of errors that
-    the calibration does not model.
+    the calibration does not model. A redraw in which a qubit is read at random could mean any value: where so few
+    shots leave that open in more than a tail of the redraws, the interval is infinite.
 
     Parameters
     ----------
@@ -156,7 +161,7 @@ def mitigated_expectation(
         Its eigenvalue for each outcome.
     """
     value = float(signs @ mitigate_readout(frequencies, calibration, most=most).quasi)
-    drawn = []
+    lows, highs = [], []
     for _ in range(redraws):
         counts = rng.multinomial(shots, frequencies) / shots
         redrawn = calibration
@@ -164,9 +169,12 @@ def mitigated_expectation(
             up = rng.binomial(calibration.shots, calibration.matrices[:, 1, 0])
             down = rng.binomial(calibration.shots, calibration.matrices[:, 0, 1])
             redrawn = Calibration.from_counts(ReadoutCounts(tuple(up), tuple(down), calibration.shots))
-        drawn.append(signs @ mitigate_readout(counts, redrawn, most=np.inf).quasi)
-    tail = (1 - CONFIDENCE) / 2
-    lower, upper = np.quantile(drawn, [tail, 1 - tail])
+        told = redrawn.contrast > 0
+        found = signs @ mitigate_readout(counts, redrawn, most=np.inf).quasi if told else np.inf
+        lows.append(found if told else -np.inf)
+        highs.append(found)
+    tail = (1 - CONFIDENCE) / 2  # at redraws, not between them: there is no number between one and infinity
+    lower, upper = np.quantile(lows, tail, method="lower"), np.quantile(highs, 1 - tail, method="higher")
     return Expectation(value, float(lower), float(upper))
 
 

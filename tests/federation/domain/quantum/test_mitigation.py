@@ -84,6 +84,18 @@ def test_the_interval_of_a_mitigated_value_covers_and_is_wider_than_that_of_the_
     assert np.mean(widths) > 1.1 * 2 * 1.96 * np.sqrt((1 - mean**2) / shots)
 
 
+@pytest.mark.parametrize(("shots", "bounded"), [(50, True), (20, False)])
+def test_a_redraw_that_cannot_be_inverted_does_not_refuse_what_was_accepted(shots, bounded):
+    """Errors of 30 and 40 %: a contrast of 0.3, which few shots of calibration do not tell from 0 in every redraw."""
+    calibration = Calibration.from_counts(ReadoutCounts((int(0.3 * shots),), (int(0.4 * shots),), shots))
+    frequencies, signs = np.array([0.6, 0.4]), np.array([1.0, -1.0])
+    found = mitigated_expectation(
+        frequencies, signs, calibration, shots=1000, rng=np.random.default_rng(0), redraws=4000
+    )
+    assert found.value == pytest.approx((0.2 - 0.1) / 0.3)
+    assert found.lower < found.value < found.upper and np.isfinite([found.lower, found.upper]).tolist() == [bounded] * 2
+
+
 @pytest.mark.parametrize(("shots", "verdict"), [(None, "helps"), (300, "hurts")])
 def test_extrapolation_helps_exact_values_and_hurts_few_shots(shots, verdict):
     tapes = circuits(20)
