@@ -27,12 +27,16 @@ ROWS_AT_ONCE = 128
 
 
 class AnswersNotFinite(ValueError):
-    """A model's answers are no numbers, so that nothing can be said of how well it does."""
+    """A model's answers are no numbers, so that nothing can be said of how well it does.
 
-    def __init__(self, site: str, got: str) -> None:
+    The text leaves the site, so it does not say for how many patients.
+    """
+
+    def __init__(self, site: str) -> None:
         super().__init__(
-            f"expected answers that are finite numbers for the patients of {site}, got {got}. The weights have "
-            "diverged or the inputs are far out of range: try a smaller learning rate, or check how they are scaled."
+            f"expected answers that are finite numbers for the patients of {site}, got NaN or infinity. The weights "
+            "have diverged or the inputs are far out of range: try a smaller learning rate, or check how they are "
+            "scaled."
         )
 
 
@@ -141,10 +145,9 @@ def evaluate(model: Model, data: SiteData, *, last: bool = False) -> RecordOutco
     try:
         answer = predict(model, data.x, data.task)
     except NotFinite as error:
-        raise AnswersNotFinite(data.site, error.got) from error
-    lost = int((~np.isfinite(answer.probability)).sum())
-    if lost:
-        raise AnswersNotFinite(data.site, f"NaN or infinity in {lost} of {answer.probability.size} places")
+        raise AnswersNotFinite(data.site) from error
+    if not np.isfinite(answer.probability).all():
+        raise AnswersNotFinite(data.site)
     with torch.inference_mode(), answering(model):
         rows = np.concatenate([model.represent(batch.to(model.device)).cpu().numpy() for batch in _batches(data.x)])
     representation = np.zeros((data.n_patients, REPRESENTATION_SIZE))
