@@ -170,7 +170,7 @@ def mitigated_expectation(
             down = rng.binomial(calibration.shots, calibration.matrices[:, 0, 1])
             redrawn = Calibration.from_counts(ReadoutCounts(tuple(up), tuple(down), calibration.shots))
         told = redrawn.contrast > 0
-        found = signs @ mitigate_readout(counts, redrawn, most=np.inf).quasi if told else np.inf
+        found = float(signs @ mitigate_readout(counts, redrawn, most=np.inf).quasi) if told else np.inf
         lows.append(found if told else -np.inf)
         highs.append(found)
     tail = (1 - CONFIDENCE) / 2  # at redraws, not between them: there is no number between one and infinity
