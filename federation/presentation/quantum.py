@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from math import sqrt
 from typing import Any
 
 from django.core.paginator import Page, Paginator
@@ -15,13 +14,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from accounts.models import Institution, User
-from core.charts import interval_chart
-from federation.domain.quantum.device_figures import Figures
 from federation.domain.quantum.devices import DEVICES, DeviceSpec
 from federation.forms_quantum import evaluable_runs
 from federation.models import DeviceConsent, Participant, ProviderTask, QuantumJob, TrainingRun
-from federation.presentation import quantum_noise
-from federation.presentation.model_words import label_of
+from federation.presentation import quantum_figures, quantum_noise
 from federation.quantum_admission import HEALTH_IS_FRESH, Used, used_this_month
 from federation.quantum_orders import may_move
 
@@ -166,9 +162,9 @@ def job_context(job: QuantumJob, user: User) -> dict[str, Any]:
         "spec": spec,
         "facts": _facts(job),
         "steps": _steps(job),
-        "figures": _figure_rows(job),
-        "chart": _chart(job),
-        "error_words": _error_words(job),
+        "figures": quantum_figures.rows(job),
+        "chart": quantum_figures.chart(job),
+        "error_words": quantum_figures.error_words(job),
         "readout": job.result if job.purpose == Purpose.READOUT and job.result else None,
         "volume": job.result if job.purpose == Purpose.VOLUME and job.result else None,
         "verdict": _verdict(job),
@@ -256,46 +252,3 @@ def _steps(job: QuantumJob) -> list[dict[str, Any]]:
         {"label": label, "state": last or ("upcoming" if going_in else "current"), "when": job.finished_at,
          "note": ""},
     ]  # fmt: skip
-
-
-def _figure_rows(job: QuantumJob) -> list[tuple[str, Any]]:
-    if job.purpose != Purpose.EVALUATION or not job.result:
-        return []
-    found = Figures.from_dict(job.result)
-    return [
-        ("On the device", found.device),
-        ("Exact simulation", found.simulator),
-        (label_of(job.run.config, "baseline") if job.run else "Classical twin", found.twin),
-        ("Decided otherwise than by the simulation", found.changed),
-    ]
-
-
-def _error_words(job: QuantumJob) -> str:
-    """How far the expectation values lie from the exact ones, and how much of it is shown to be the device's."""
-    if job.purpose != Purpose.EVALUATION or not job.result:
-        return ""
-    found = Figures.from_dict(job.result)
-    said = _(
-        "Expectation values differ from the exact ones by %(error)s (root mean square); %(shots)s shots alone make it "
-        "%(shot_noise)s on average."
-    ) % {"error": f"{found.z_error:.3f}", "shots": f"{found.shots:,}", "shot_noise": f"{found.z_shot_noise:.3f}"}
-    if quantum_noise.is_noiseless(job):
-        return said + " " + _("The simulator has no noise, so all of it is chance.")
-    own = found.z_error**2 - found.z_shot_noise**2
-    # A mean of squares over n patients spreads by about sqrt(2 / n); a patient's qubits may err together.
-    if own <= 2 * found.z_shot_noise**2 * sqrt(2 / found.n):
-        return said + " " + _("Over %(n)s patients no error of the device's own is told from that.") % {"n": found.n}
-    return said + " " + _("The device's own error is about %(own)s (what is left of the squares).") % {
-        "own": f"{sqrt(own):.3f}"
-    }  # fmt: skip
-
-
-def _chart(job: QuantumJob) -> Any:
-    rows = _figure_rows(job)[:3]
-    if not rows:
-        return None
-    return interval_chart(
-        [(_(label), share.value, share.lower, share.upper, "info") for label, share in rows],
-        threshold=None, title="Accuracy on the same patients",
-        x_label="Share of patients decided rightly",
-    )  # fmt: skip

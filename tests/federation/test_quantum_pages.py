@@ -14,6 +14,7 @@ from core import jobs
 from core.models import Job
 from federation import quantum_orders
 from federation.models import DeviceConsent, ProviderTask, QuantumJob, QuantumLimit
+from federation.presentation.quantum_figures import error_words
 from tests.factories.people import make_people
 from tests.factories.quantum import make_bench, make_check
 
@@ -252,3 +253,20 @@ def test_a_bad_order_by_api_is_refused_with_the_reason(bench, change):
     answer = call(bench, "administrator", "POST", "jobs", order)
     assert answer.status_code in {400, 404} and answer.json()["message"]
     assert not QuantumJob.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("device", "z_error", "said"),
+    [
+        ("simulator", 0.09, "so all of it is chance"),
+        ("ibm", 0.09, "The device's own error is about 0.075 (what is left of the squares)."),
+        ("ibm", 0.055, "Over 50 patients no error of the device's own is told from that."),
+        ("ibm", 0.04, "no error of the device's own"),
+    ],
+)
+def test_the_devices_own_error_is_told_from_chance(device, z_error, said):
+    share = {"value": 0.5, "lower": 0.4, "upper": 0.6}
+    found = {"n": 50, "shots": 400, "z_error": z_error, "z_shot_noise": 0.05}
+    found |= dict.fromkeys(("device", "simulator", "twin", "changed"), share)
+    words = error_words(QuantumJob(device=device, purpose="evaluation", result=found))
+    assert said in words and f"by {z_error:.3f}" in words and "400 shots alone make it 0.050" in words
