@@ -33,4 +33,4 @@ def hospitals(seed: int) -> list[Splits]:
     ]  # fmt: skip
 
 
-STUDY = Study("chest", hospitals, rounds=10, batch=16, side=SIDE, rates=(0.003, 0.01))
+STUDY = Study("chest", hospitals, rounds=20, batch=16, side=SIDE, rates=(0.001, 0.003, 0.01, 0.03, 0.1))

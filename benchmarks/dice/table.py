@@ -1,7 +1,7 @@
 """From finished cells to the rows of the comparison: figures over patients and seeds, and differences to the hybrid.
 
-One comparison was chosen beforehand and gets a verdict: the hybrid and its twin, mean Dice, ten paired seeds. All other
-intervals are unadjusted and get none.
+One comparison gets a verdict: the hybrid and its twin, mean Dice, ten paired seeds. It was chosen when four of them had
+been seen. All other intervals are unadjusted and get none.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.dice.cell import ENOUGH, rounds_to
-from benchmarks.dice.intervals import Floats, interval, median, median_interval, verdict
+from benchmarks.dice.intervals import Floats, interval, median, median_interval, over_seeds, verdict
 from benchmarks.dice.plans import LONG, plans
 from benchmarks.frame import Measure
 
@@ -83,13 +83,22 @@ def _row(name: str, cells: Cells) -> Measure:
     far = [value for cell in cells for value in cell["hd95"].values()]
     missed = sum(len(cell["dice"]) for cell in cells) - len(far)
     said = (
-        f"median patient {median(table):.3f} ({least:.3f} to {most:.3f}); 95 % over "
-        f"{'patients' if len(by_seed) == 1 else 'patients and seeds'} {low:.3f} to {high:.3f}; {len(table)} held-out "
+        f"median patient {median(table):.3f} ({least:.3f} to {most:.3f} over patients); 95 % over "
+        f"{'patients' if len(by_seed) == 1 else 'patients and seeds'} {low:.3f} to {high:.3f}"
+        f"{_few_seeds(table)}; {len(table)} held-out "
         f"patients, {len(by_seed)} seeds; HD95 {statistics.median(far):.1f} voxels at the median, none for {missed} "
         f"masks; {_training([cell['curve'] for cell in cells if cell['curve']])}; {_code(cells)}"
     )
     spread = float(np.ptp(by_seed) / np.median(by_seed)) if len(by_seed) > 1 else None
     return Measure(name, float(table.mean()), "Dice", runs=len(by_seed), spread=spread, note=said)
+
+
+def _few_seeds(values: Floats, sign: str = "") -> str:
+    """Student's interval beside the bootstrap, which takes two or three seeds for more than they are."""
+    if not 1 < values.shape[1] < len(STUDY):
+        return ""
+    low, high = over_seeds(values)
+    return f", over seeds alone {low:{sign}.3f} to {high:{sign}.3f}"
 
 
 def _training(curves: Sequence[list[list[float]]]) -> str:
@@ -128,7 +137,7 @@ def _difference(name: str, mine: Cells, theirs: Cells, *, judged: bool) -> Measu
         low, high = interval(gaps, of_seeds=True)
     over = "patients and seeds" if seeds > 1 else "patients"
     why = f"no verdict from {seeds} of {len(STUDY)} seeds" if name == TWIN else "unadjusted, no verdict"
-    said += f"95 % over {over} {low:+.3f} to {high:+.3f}: {why}"
+    said += f"95 % over {over} {low:+.3f} to {high:+.3f}{_few_seeds(gaps, '+')}: {why}"
     return Measure(f"hybrid_minus_{name}", float(gaps.mean()), "Dice", runs=seeds, note=said)
 
 

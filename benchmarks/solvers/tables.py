@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from benchmarks.frame import Measure
+from federation.domain.quantum.solvers import qaoa
 from federation.domain.quantum.solvers.comparison import Comparison
+
+QUANTUM = {"QAOA", "VQE"}
 
 
 def rows(name: str, table: Comparison) -> Iterator[Measure]:
@@ -18,6 +21,10 @@ def rows(name: str, table: Comparison) -> Iterator[Measure]:
             continue
         p, uniform = row.p_optimum, row.p_uniform
         note = f"{table.n_bits} bits, {table.n_states} choices; found {row.found}, {row.evaluations} evaluations"
+        if row.solver in QUANTUM:
+            note += f", exact state vector, {qaoa.SHOTS} draws, seeds {table.seeds[0]} to {table.seeds[-1]}"
+        if row.solver == "QAOA":
+            note += f", depth {qaoa.DEPTH}"
         if p.lower is not None and p.upper is not None:
             note += f", P(optimum) 95 % {p.lower:.4f} to {p.upper:.4f} over seeds"
         if row.allowed is not None and row.allowed < 1:

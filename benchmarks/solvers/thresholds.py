@@ -16,6 +16,7 @@ from audits.domain.fairness.fairlearn_thresholds import CONSTRAINTS, fairlearn_o
 from audits.domain.fairness.thresholds import Outcome, Proposal
 from benchmarks.frame import Measure
 from benchmarks.solvers.tables import rows
+from federation.domain.intervals import t_quantile
 
 GRID = method.levels(5, 0.1)
 MODELS, QUICK_MODELS = 10, 3
@@ -35,10 +36,10 @@ def measure(*, quick: bool) -> Iterator[Measure]:
 def _row(metric: str, ours: list[float], theirs: list[float], outcomes: list[Outcome]) -> Measure:
     value, other = float(np.mean(ours)), float(np.mean(theirs))
     change = np.subtract(ours, theirs)
-    reach = 1.96 * float(np.std(change, ddof=1)) / len(change) ** 0.5
+    reach = t_quantile(0.95, len(change) - 1) * float(np.std(change, ddof=1)) / len(change) ** 0.5
     note = (
-        f"larger of TPR and FPR gap on held-out patients; change {change.mean():+.3f} ± {reach:.3f} over models; "
-        f"TPR gap {np.mean([o.tpr_gap for o in outcomes]):.3f}, FPR gap {np.mean([o.fpr_gap for o in outcomes]):.3f}, "
+        f"larger of TPR and FPR gap on held-out simulated patients; change {change.mean():+.3f} ± {reach:.3f} over "
+        f"models; TPR gap {np.mean([o.tpr_gap for o in outcomes]):.3f}, FPR gap {np.mean([o.fpr_gap for o in outcomes]):.3f}, "
         f"accuracy {np.mean([o.accuracy for o in outcomes]):.3f}"
     )
     return Measure(metric, value, "gap", "0.5 for everybody", other, other / value, len(ours), None, note)

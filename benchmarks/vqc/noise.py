@@ -44,7 +44,7 @@ def _case(name: str, qubits: int, batch: int, runs: int) -> Measure:
     weights = 6.28 * torch.rand(shape.weight_shape, generator=source, dtype=torch.float64)
     ours, peer = step_of(NoisySimulator(shape, NOISE), inputs, weights), step_of(_pennylane(shape), inputs, weights)
     error = difference(ours(), peer())
-    mine, theirs = alternate(lambda: milliseconds(ours, PASSES), lambda: milliseconds(peer, 1), runs=runs)
+    mine, theirs = alternate(lambda: milliseconds(ours, PASSES), lambda: milliseconds(peer, PASSES), runs=runs)
     return compared(
         name, mine, "ms", better="lower", theirs=theirs, peer="PennyLane default.mixed, backprop",
         note=f"noise {NOISE.name}, {LAYERS} layers, forward and backward, one thread, largest difference {error:.0e}",

@@ -20,7 +20,7 @@ from federation.domain.quantum.circuits import CircuitShape
 from federation.domain.quantum.simulator import StatevectorSimulator
 
 LAYERS, THREADS = 3, 2
-PASSES = 9  # a run of ours is the mean of so many, because one takes a millisecond or two
+PASSES = 9  # a run of either side is the mean of so many, back to back, because one of ours takes a millisecond or two
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def _case(case: Case, runs: int, quick: bool) -> Iterator[Measure]:
     peer = step_of(_pennylane(case, "default.qubit", "backprop"), inputs, weights)
     errors = {kind: difference(step(), peer()) for kind, step in steps.items()}
     ours = [lambda step=step: milliseconds(step, PASSES) for step in steps.values()]
-    *mine, theirs = alternate(*ours, lambda: milliseconds(peer, 1), runs=runs)
+    *mine, theirs = alternate(*ours, lambda: milliseconds(peer, PASSES), runs=runs)
     beside = "" if quick else _lightning(case, inputs, weights)
     for kind, figures in zip(steps, mine, strict=True):
         note = (
@@ -125,4 +125,4 @@ def _lightning(case: Case, inputs: Tensor, weights: Tensor) -> str:
     if case.batch > 256:
         return ""
     step = step_of(_pennylane(case, "lightning.qubit", "adjoint"), inputs, weights)
-    return f"; lightning.qubit adjoint {milliseconds(step, 1):.0f} ms (one run)"
+    return f"; lightning.qubit adjoint {milliseconds(step, 1):.0f} ms (one run, cold)"

@@ -45,14 +45,20 @@ def test_labels_of_test_patients_choose_nothing():
 
 
 def test_the_table_holds_each_arm_and_each_difference_with_a_verdict():
-    rows = {
-        row.metric.removeprefix("classifiers.tiny."): row for row in comparing.rows(TINY, [TINY.run(0), TINY.run(1)])
-    }
+    seeds = [replace(TINY.run(seed), chosen=dict.fromkeys((CIRCUIT, *PEERS), (0.03, 1))) for seed in (0, 1)]
+    study_ = replace(TINY, rates=(0.01, 0.03, 0.1))
+    rows = {row.metric.removeprefix("classifiers.tiny."): row for row in comparing.rows(study_, seeds)}
     assert set(rows) == {CIRCUIT, *PEERS, *(f"circuit_vs_{peer}" for peer in PEERS)}
     assert "rate x epochs chosen" in rows[CIRCUIT].note and rows[CIRCUIT].runs == 2
     row = rows["circuit_vs_twin"]
     assert (row.value, row.peer_value) == (rows[CIRCUIT].value, rows[TWIN].value)
     assert any(word in row.note for word in ("better", "worse", "undecided"))
+
+
+def test_who_mostly_chose_an_end_of_the_grid_gets_no_verdict():
+    seeds = [replace(TINY.run(seed), chosen=dict.fromkeys((CIRCUIT, *PEERS), (0.1, 1))) for seed in (0, 1)]
+    (row,) = [row for row in comparing.rows(TINY, seeds) if row.metric.endswith("circuit_vs_twin")]
+    assert "given no verdict, since circuit chose an end of the grid in 2 of 2 seeds and twin chose" in row.note
 
 
 @pytest.mark.parametrize("module", [heart, chest])
