@@ -13,7 +13,7 @@ from federation.domain.cells import MIN_CELL
 from federation.domain.feature_summaries import UNITS
 from federation.domain.group_rates import Cell
 from federation.domain.noised_scores import ALL, ScoresConfig, Table, read, shares
-from federation.domain.round_metrics import paired_by_site, pool_small, summarise
+from federation.domain.round_metrics import headline_metric, paired_by_site, pool_small, summarise
 from federation.domain.run_config import MODEL_NAMES
 from federation.domain.secure.counts import ALL_SITES
 from federation.domain.twin_comparison import PairedScores
@@ -32,8 +32,9 @@ def of_answers(run: TrainingRun, round_: Round, orders: Sequence[SiteOrder]) -> 
         name: [Cell.from_dict(raw) for answer in answers.values() for raw in answer["cells"][name]]
         for name in MODEL_NAMES
     }
-    least = least_cell(run)
-    return {**of_cells(run, cells), "paired": pool_small(paired_by_site(answers), min_cell=least)}
+    figures, headline = of_cells(run, cells), headline_metric(run.config["task"])
+    hidden = {site for site, row in figures["primary"]["site"].items() if row[headline]["n"] is None}
+    return {**figures, "paired": pool_small(paired_by_site(answers), hidden=hidden, min_cell=least_cell(run))}
 
 
 def of_cells(run: TrainingRun, cells: Mapping[str, Sequence[Cell]], *, paired: Sequence[float] = ()) -> Figures:

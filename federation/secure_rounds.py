@@ -158,7 +158,8 @@ def ask_vectors(run: TrainingRun, round_: Round, kind: str, attachments: dict[st
     present = answered_of(orders_of(round_.id, "secure_shares"))
     masking: dict[str, Any] = {"present": sorted(present)}
     if kind == "evaluate":
-        masking |= {"groups": layout_of(run).as_list(), "paired": True}
+        layout = layout_of(run)
+        masking |= {"groups": layout.as_list(), "metrics": list(layout.metrics), "paired": True}
     else:
         masking["counted_before"] = counted_in(run.rounds.filter(number=round_.number - 1).first())
     ciphertexts, gone = ciphertexts_of(run), consents.left(run)

@@ -11,7 +11,7 @@ from core import artefacts, jobs
 from federation import scoring, training
 from federation.domain.noised_scores import ScoresConfig, masked_code
 from federation.domain.privacy.distributed import QuorumLost, mean_gradient, require_quorum
-from federation.domain.round_metrics import reported_metrics
+from federation.domain.round_metrics import metrics_before, reported_metrics
 from federation.domain.run_config import MODEL_NAMES, RunConfig
 from federation.domain.secure import envelope
 from federation.domain.secure.aggregation import AggregationRefused, Reveal, Server, Session, Shares
@@ -120,10 +120,14 @@ def counted_in(round_: Round | None) -> list[str]:
     return list(asked[0].body["counted"]) if asked else []
 
 
-def _has_pairs(round_: Round) -> bool:
-    """Whether the sites were asked for pairs of scores: rounds in hand when the platform was updated were not."""
-    asked = orders_of(round_.id, "evaluate")
-    return bool(asked) and bool(asked[0].body["masking"].get("paired"))
+def _asked(run: TrainingRun, round_: Round) -> tuple[CellLayout, int]:
+    """What the sites were asked to sum, and how many numbers of pairs: a round may be in hand when this is updated."""
+    orders = orders_of(round_.id, "evaluate")
+    masking = orders[0].body["masking"] if orders else {}
+    if "groups" not in masking:
+        return layout_of(run), 0
+    layout = CellLayout.from_list(masking["groups"], masking.get("metrics", metrics_before(run.config["task"])))
+    return layout, NUMBERS if masking.get("paired") else 0
 
 
 @jobs.handles("secure.close")
@@ -133,8 +137,7 @@ def close(payload: dict) -> jobs.Effects:
     run, security = round_.run, masks_of(round_.run)
     part = run.config.get("scores")
     scores = None if part is None else ScoresConfig.from_dict(part)
-    layout = layout_of(run)
-    pairs = NUMBERS if scores is None and _has_pairs(round_) else 0
+    layout, pairs = _asked(run, round_)
     size = len(MODEL_NAMES) * layout.size + pairs if scores is None else scoring.table_of(run, round_).size
     try:
         total, counted = _total(round_, "evaluate", bits=32, size=size)

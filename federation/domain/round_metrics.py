@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from federation.domain.cells import MIN_CELL
 from federation.domain.group_rates import (
     CLASSIFICATION_METRICS,
     OF_THE_LAST_ROUND,
+    RANKING,
     SEGMENTATION_METRICS,
     Cell,
+    Sums,
     merge,
 )
 from federation.domain.twin_comparison import PairedScores
 
+NOBODY = Sums(0, 0.0, 0.0)
 SMALL_SITES = "small sites"  # in the place of a site's code, which has no space
 
 
@@ -25,6 +28,11 @@ def gated_metrics(task: str) -> tuple[str, ...]:
 def reported_metrics(task: str) -> tuple[str, ...]:
     """Those that audits and monitors judge by, and those that are only told."""
     return (*gated_metrics(task), *OF_THE_LAST_ROUND[task])
+
+
+def metrics_before(task: str) -> tuple[str, ...]:
+    """Those of masked orders that do not name them: of before classifiers were ranked after the last round."""
+    return gated_metrics(task) if task == "classification" else reported_metrics(task)
 
 
 def headline_metric(task: str) -> str:
@@ -48,53 +56,75 @@ def summarise(cells: Mapping[str, Sequence[Cell]], *, task: str, min_cell: int =
     """
     measured = {name for one in cells.values() for cell in one for name, sums in cell.metrics.items() if sums.n}
     metrics = [name for name in reported_metrics(task) if name in measured or name in gated_metrics(task)]
-    return {name: _summary(list(model_cells), metrics, min_cell) for name, model_cells in cells.items()}
+    return {name: _summary(list(model_cells), metrics, task, min_cell) for name, model_cells in cells.items()}
 
 
-def _summary(cells: list[Cell], metrics: Sequence[str], min_cell: int) -> dict[str, Any]:
+def _summary(cells: list[Cell], metrics: Sequence[str], task: str, min_cell: int) -> dict[str, Any]:
     attributes = sorted({name for cell in cells for name in cell.attributes})
-    by = {name: _by(cells, name, metrics, min_cell) for name in ["site", *attributes]}
-    overall = {m: _figure(merge(cells, [], m).get(()), min_cell) for m in metrics}
+    by = {name: _by(cells, name, metrics, task, min_cell) for name in ["site", *attributes]}
+    patients = sum(cell.n for cell in cells)
+    whole = {"": {metric: merge(cells, [], metric).get((), NOBODY) for metric in metrics}}
+    hidden = {metric: _few(whole, {"": patients}, metric, task, min_cell) for metric in metrics}
+    overall = {metric: _hid(min_cell) if hidden[metric] else _figure(whole[""][metric]) for metric in metrics}
     return {"overall": overall, "site": by.pop("site"), "groups": by}
 
 
-def _by(cells: list[Cell], attribute: str, metrics: Sequence[str], min_cell: int) -> dict[str, dict[str, Any]]:
-    out: dict[str, dict[str, Any]] = {}
+def _by(
+    cells: list[Cell], attribute: str, metrics: Sequence[str], task: str, min_cell: int
+) -> dict[str, dict[str, Any]]:
+    sums: dict[str, dict[str, Sums]] = {}
     patients: dict[str, int] = {}
     for cell in cells:
         group = cell.site if attribute == "site" else cell.attributes[attribute]
         patients[group] = patients.get(group, 0) + cell.n
-    few = {group for group, n in patients.items() if n < min_cell}
     for metric in metrics:
-        found = {group: sums for (group,), sums in sorted(merge(cells, [attribute], metric).items())}
-        hidden = _hidden({group: sums.n for group, sums in found.items()}, few, min_cell)
-        for group, sums in found.items():
-            out.setdefault(group, {})[metric] = _hid(min_cell) if group in hidden else _figure(sums, min_cell)
-    return out
+        for (group,), found in merge(cells, [attribute], metric).items():
+            sums.setdefault(group, {})[metric] = found
+    hidden = {metric: _hidden(sums, patients, metric, task, min_cell) for metric in metrics}
+    return {
+        group: {metric: _hid(min_cell) if group in hidden[metric] else _figure(row[metric]) for metric in metrics}
+        for group, row in sorted(sums.items())
+    }
 
 
-def _hidden(counts: Mapping[str, int], few: set[str], min_cell: int) -> set[str]:
+Rows = Mapping[str, Mapping[str, Sums]]  # group -> metric -> sums
+
+
+def _linked(metric: str, task: str) -> tuple[str, ...]:
+    """The metrics of which each follows from the others: right answers are found ill ones and spared healthy ones."""
+    if task == "classification" and metric in (*CLASSIFICATION_METRICS, RANKING):
+        return CLASSIFICATION_METRICS
+    return (metric,)
+
+
+def _few(rows: Rows, patients: Mapping[str, int], metric: str, task: str, min_cell: int) -> set[str]:
+    """Groups of too few patients for a figure, whether those have it or not: even that would say something of them."""
+
+    def too_few(group: str, row: Mapping[str, Sums]) -> bool:
+        counts = [row[name].n for name in {metric, *_linked(metric, task)} if name in row]
+        if metric == RANKING:  # of sites with few ill or few healthy ones there is no rank; how many are missing?
+            counts.append(row["tpr"].n - row[RANKING].n)
+        return 0 < patients[group] < min_cell or any(0 < n < min_cell for n in counts)
+
+    return {group for group, row in rows.items() if too_few(group, row)}
+
+
+def _hidden(rows: Rows, patients: Mapping[str, int], metric: str, task: str, min_cell: int) -> set[str]:
     """The groups of which a figure is not shown: those of too few, and the smallest others beside them.
 
     All patients less the groups that are shown are the hidden ones together, so those must be enough too.
-
-    Parameters
-    ----------
-    counts : of each group, the patients who have the figure
-    few : groups that have too few patients, whether those have the figure or not: even that would say something of them
     """
-    hidden = few | {group for group, n in counts.items() if 0 < n < min_cell}
-    for group in sorted(counts, key=lambda name: (counts[name], name)):
-        if not hidden or sum(counts[name] for name in hidden) >= min_cell:
+    hidden = _few(rows, patients, metric, task, min_cell)
+    for group in sorted(rows, key=lambda name: (patients[name], name)):
+        left = [sum(rows[one][name].n for one in hidden) for name in _linked(metric, task)]
+        if not hidden or min(left) >= min_cell:
             break
         hidden.add(group)
     return hidden
 
 
-def _figure(sums, min_cell: int) -> dict[str, Any]:
-    if sums and 0 < sums.n < min_cell:
-        return _hid(min_cell)
-    return {"n": sums.n if sums else 0, "mean": sums.mean if sums else None}
+def _figure(sums: Sums) -> dict[str, Any]:
+    return {"n": sums.n, "mean": sums.mean}
 
 
 def _hid(min_cell: int) -> dict[str, Any]:
@@ -117,18 +147,26 @@ def paired_by_site(answers: Mapping[str, Mapping[str, Any]]) -> dict[str, list[f
     return found
 
 
-def pool_small(paired: Mapping[str, list[float] | None], *, min_cell: int = MIN_CELL) -> dict[str, list[float] | None]:
-    """The pairs of sites with fewer patients than `min_cell` only together, under `SMALL_SITES`; if they are enough.
+def pool_small(
+    paired: Mapping[str, list[float] | None], *, hidden: Collection[str] = (), min_cell: int = MIN_CELL
+) -> dict[str, list[float] | None]:
+    """The pairs of sites with too few patients only together, under `SMALL_SITES`; if they are enough.
 
     Parameters
     ----------
     paired : see `paired_by_site`
+    hidden : sites whose figures are not shown, so that their pairs are not either
     """
-    found = {site: None if row is None else PairedScores.from_list(row, most=10**9) for site, row in paired.items()}
-    small = {site: one for site, one in found.items() if one is not None and one.sums.n < min_cell}
+    found = {s: PairedScores.from_list(row, most=10**9) for s, row in paired.items() if row is not None}
+    small = {site for site, one in found.items() if one.sums.n < min_cell or site in hidden}
+    for site in sorted(found, key=lambda name: (found[name].sums.n, name)):
+        if not small or sum(found[one].sums.n for one in small) >= min_cell:
+            break
+        small.add(site)  # or all less those that are shown would be of too few
     if not small:
         return dict(paired)
-    together = sum(list(small.values())[1:], next(iter(small.values())))
+    first, *others = (found[site] for site in sorted(small))
+    together = sum(others, first)
     shown = together.as_list() if together.sums.n >= min_cell else None
     return {**paired, **dict.fromkeys(small), SMALL_SITES: shown}
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from federation.domain.intervals import squared_error, t_quantile, wilson, z_of
-from federation.domain.paired import LEAST, PairedSums, Scores, mover
+from federation.domain.paired import PairedSums, Scores, mover
 
 if TYPE_CHECKING:
     from federation.domain.learning.evaluation import RecordOutcomes
@@ -48,8 +48,12 @@ class PairedScores:
 
     @classmethod
     def of(cls, first: Scores, second: Scores) -> PairedScores | None:
-        """Sum two arrays of shape (n,) in [0, 1]; None for fewer than `LEAST` patients, whose sums stay at the site."""
-        if len(first) < LEAST:
+        """Sum two arrays of shape (n,) in [0, 1]; None for nobody.
+
+        Of few patients too: the cells of the same patients leave the site anyway, and sums in which some are missing
+        would tell of them, less those in which they are not.
+        """
+        if not len(first):
             return None
         one, two = np.asarray(first, float), np.asarray(second, float)
         sums = PairedSums.of(one, two)

@@ -11,11 +11,13 @@ from core.charts import Chart
 from core.spoken import inside
 from core.tones import look_of
 from federation.domain.run_config import MODEL_NAMES
+from federation.domain.secure.counts import ALL_SITES
 from federation.domain.twin_comparison import Repeated, between, over_runs
 from federation.models import TrainingRun
 from federation.presentation.comparison_charts import course, forest
 from federation.presentation.model_words import label_of
 from federation.presentation.run_result import RunResult, paired_of, result_of
+from federation.secure_stages import orders_of
 
 MOST_RUNS = 10
 MODELS, REPETITIONS = "models", "repetitions"
@@ -123,6 +125,19 @@ def _patients(result: RunResult) -> dict[str, int]:
     return {site: part.sums.n for site, part in last.items() if part is not None}
 
 
+def _same_patients(one: RunResult, two: RunResult) -> bool:
+    """As far as can be told: of masked runs the sites that were counted, and how many patients they have together."""
+    here, there = _patients(one), _patients(two)
+    if (ALL_SITES in here) != (ALL_SITES in there):
+        return bool(here and there) and sum(here.values()) == sum(there.values())
+    return bool(here) and here == there and _counted(one) == _counted(two)
+
+
+def _counted(result: RunResult) -> set[str]:
+    asked = orders_of(result.rounds[-1].id, "secure_unmask", purpose="evaluate")
+    return set(asked[0].body["counted"]) if asked else set()
+
+
 def _own(result: RunResult, model: str) -> tuple[float, float, float] | None:
     """Patients, sum and sum of squares of one model at the end."""
     parts = [p for p in paired_of(result.rounds[-1]).values() if p is not None] if result.rounds else []
@@ -139,7 +154,7 @@ def _own(result: RunResult, model: str) -> tuple[float, float, float] | None:
 def _between(results: Sequence[RunResult]) -> tuple[tuple[Between, ...], tuple[str, ...]]:
     found, left_out, first = [], [], results[0]
     for result in results[1:]:
-        if not _patients(result) or _patients(result) != _patients(first):
+        if not _same_patients(result, first):
             left_out.append(result.run.name)
             continue
         for model in MODEL_NAMES:

@@ -24,7 +24,7 @@ from federation.domain.messages import Message, canonical
 from federation.domain.noised_scores import ScoresConfig, masked_code
 from federation.domain.privacy.distributed import require_quorum
 from federation.domain.quantum.qkd.etsi014 import QkdKey
-from federation.domain.round_metrics import reported_metrics
+from federation.domain.round_metrics import metrics_before
 from federation.domain.run_config import MODEL_NAMES, RunConfig
 from federation.domain.secure import envelope, masks
 from federation.domain.secure.aggregation import Client, Session
@@ -266,9 +266,10 @@ def mask_scores(site: Site, order: Message, answer: Answer) -> Answer:
         code = masked_code(ScoresConfig.from_dict(config.scores or {}), security)
         counts = np.clip(np.array(report["scores"]) / UNITS, -code.most, code.most)
     else:
-        layout = CellLayout.from_list(order.body["masking"]["groups"], reported_metrics(config.task))
+        masking = order.body["masking"]
+        layout = CellLayout.from_list(masking["groups"], masking.get("metrics", metrics_before(config.task)))
         cells = {name: [Cell.from_dict(raw) for raw in report["cells"][name]] for name in MODEL_NAMES}
         counts = np.concatenate([layout.flatten(cells[name]) for name in MODEL_NAMES])
-        if order.body["masking"].get("paired"):  # an order of before pairs were asked for has none
+        if masking.get("paired"):  # an order of before pairs were asked for has none
             counts = np.concatenate([counts, report["paired"] or [0.0] * NUMBERS])
     return {}, {"masked": _mask(site, order, "evaluate", code.encode(counts), 32)}

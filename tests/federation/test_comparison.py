@@ -10,6 +10,7 @@ import uuid
 import pytest
 from django.urls import reverse
 
+from federation import mailbox
 from federation.domain.models.specs import ModelChoice, chosen_specs
 from federation.models import Round, SiteUpdate, TrainingRun
 from federation.presentation.comparison import MODELS, REPETITIONS, compare
@@ -150,6 +151,22 @@ def test_pairs_of_all_sites_together_are_a_verdict_without_sites(world):
     assert found.words.startswith("The quantum model wins")
     text = signed_in(world, "auditor").get(address("run_compare", run)).content.decode()
     assert "no site is shown by itself" in text
+
+
+def test_masked_runs_are_of_the_same_patients_if_the_same_sites_were_counted(world):
+    runs = {}
+    for name, sites in (("One", ["north", "south"]), ("Two", ["north", "south"]), ("Three", ["north", "west"])):
+        runs[name] = run = finished(world, name=name, paired=None, security={"masking": True})
+        last = run.rounds.last()
+        Round.objects.filter(id=last.id).update(metrics={**last.metrics, "paired": {"all": [80, *WIN[1:]]}})
+        mailbox.order_create(
+            participant=world.participants["north"], kind="secure_unmask", key=f"{name}:unmask", subject=last.id,
+            body={"purpose": "evaluate", "counted": sites}, attachments={},
+        )  # fmt: skip
+    signed = finished(world, name="Signed", paired=WIN)
+    found = compare([runs["One"], runs["Two"], runs["Three"], signed])
+    assert [row.other.name for row in found.between] == ["Two", "Two", "Signed", "Signed"]
+    assert found.left_out == ("Three",)
 
 
 def test_what_was_not_measured_is_no_zero_in_files(world):

@@ -8,7 +8,7 @@ import pytest
 from core.context import governed
 from federation import scoring, training
 from federation.domain.group_rates import Cell, Sums
-from federation.domain.round_metrics import pool_small
+from federation.domain.round_metrics import SMALL_SITES, pool_small
 from federation.domain.twin_comparison import PairedScores
 from federation.models import SiteUpdate, TrainingRun
 from tests.factories.federation import make_federation, make_run
@@ -41,6 +41,8 @@ def test_figures_losses_and_pairs_of_fewer_than_five_patients_are_not_made():
     few = {"n": None, "mean": None, "few": 5}
     assert found["primary"]["site"]["south"]["accuracy"] == few
     assert found["primary"]["groups"]["sex"]["female"]["accuracy"] == few
-    assert found["primary"]["site"]["north"]["accuracy"] == {"n": 34, "mean": 0.5}
+    # All less the other site, or the other group, would be the small one.
+    assert found["primary"]["site"]["north"]["accuracy"] == found["primary"]["groups"]["sex"]["male"]["accuracy"] == few
+    assert found["primary"]["overall"]["accuracy"] == {"n": 38, "mean": 0.5}
     assert found["loss"]["primary"] == {"north": 0.7, "south": None}
-    assert found["paired"]["north"] is not None and found["paired"]["south"] is None
+    assert found["paired"]["north"] is found["paired"]["south"] is None and found["paired"][SMALL_SITES][0] == 38

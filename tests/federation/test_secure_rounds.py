@@ -18,6 +18,7 @@ from core.roles import Role
 from federation import mailbox, sealing, services
 from federation.domain import messages
 from federation.domain.messages import Message
+from federation.domain.round_metrics import gated_metrics, metrics_before, reported_metrics
 from federation.domain.secure import letters
 from federation.domain.twin_comparison import PairedScores
 from federation.keys import coordinator_key
@@ -472,11 +473,13 @@ def test_the_lineage_of_a_masked_round_is_checked_from_signatures_and_the_opened
     }
 
 
-def test_a_round_in_hand_from_before_pairs_were_asked_for_is_closed_without_them(trial, monkeypatch):
+def test_a_round_in_hand_from_before_the_platform_was_updated_is_closed_as_it_was_asked(trial, monkeypatch):
+    """Pairs were not asked for then, nor were metrics named."""
     created = mailbox.order_create
 
     def as_before(**given):
-        given["body"].get("masking", {}).pop("paired", None)
+        for part in ("paired", "metrics"):
+            given["body"].get("masking", {}).pop(part, None)
         return created(**given)
 
     monkeypatch.setattr(mailbox, "order_create", as_before)
@@ -484,6 +487,8 @@ def test_a_round_in_hand_from_before_pairs_were_asked_for_is_closed_without_them
     finish(trial)
     run.refresh_from_db()
     assert (run.state, run.rounds.get().metrics["paired"]) == (State.FINISHED, {})
+    assert metrics_before("classification") == gated_metrics("classification")
+    assert metrics_before("segmentation") == reported_metrics("segmentation")
 
 
 def test_a_site_owes_what_it_did_not_send_until_it_was_counted_also_if_it_was_away_when_asked(trial):

@@ -17,7 +17,10 @@ def pairs(n: int) -> list[float]:
 def test_pairs_of_small_sites_are_told_together_if_they_are_enough_and_else_not_at_all():
     found = pool_small({"a": pairs(MIN_CELL), "b": pairs(MIN_CELL - 1), "c": pairs(3), "d": None})
     assert found == {"a": pairs(MIN_CELL), "b": None, "c": None, "d": None, SMALL_SITES: pairs(MIN_CELL + 2)}
-    assert pool_small({"a": pairs(9), "b": pairs(4)}) == {"a": pairs(9), "b": None, SMALL_SITES: None}
+    # Four alone would be all less the nine: both are told together.
+    assert pool_small({"a": pairs(9), "b": pairs(4)}) == {"a": None, "b": None, SMALL_SITES: pairs(13)}
+    assert pool_small({"a": pairs(2), "b": pairs(2)}) == {"a": None, "b": None, SMALL_SITES: None}
+    assert pool_small({"a": pairs(9), "b": pairs(8)}, hidden={"b"}) == {"a": pairs(9), "b": None, SMALL_SITES: pairs(8)}
     assert pool_small({"a": pairs(9), "d": None}) == {"a": pairs(9), "d": None}
 
 

@@ -46,10 +46,43 @@ def test_that_nobody_of_a_small_group_is_ill_is_not_told_either():
     assert shown(cells) == {"female": 7, "male": 30, "north": 37}
 
 
+def diagnosed(group: str, ill: int, healthy: int, ranked: int | None = None) -> Cell:
+    """Two thirds of either are judged rightly."""
+    metrics = {
+        "tpr": Sums(ill, 2 * ill / 3, 2 * ill / 3), "fpr": Sums(healthy, healthy / 3, healthy / 3),
+        "accuracy": Sums(ill + healthy, 2 * (ill + healthy) / 3, 2 * (ill + healthy) / 3),
+        "auc": Sums(ill if ranked is None else ranked, 0.0, 0.0),
+    }  # fmt: skip
+    return Cell("north", {"sex": group}, ill + healthy, metrics, NOBODY)
+
+
+def told(cells: list[Cell]) -> dict[str, dict[str, int | None]]:
+    found = summarise({"primary": cells}, task="classification", min_cell=5)["primary"]
+    rows = {"all": found["overall"], **found["groups"]["sex"]}
+    return {name: {metric: figure["n"] for metric, figure in row.items()} for name, row in rows.items()}
+
+
+def test_rates_of_which_one_follows_from_the_others_are_hidden_together():
+    """22 right of 22 less 18 found ill ones are the four healthy ones."""
+    found = told([diagnosed("male", 18, 4)])
+    assert set(found["all"].values()) == set(found["male"].values()) == {None}
+    found = told([diagnosed("male", 18, 4), diagnosed("female", 10, 20), diagnosed("other", 30, 30)])
+    assert found["all"] == {"tpr": 58, "fpr": 54, "accuracy": 112, "auc": 58}
+    # Four healthy men are too few, with the women they are 24; the others are shown.
+    assert set(found["male"].values()) == set(found["female"].values()) == {None}
+    assert found["other"] == {"tpr": 30, "fpr": 30, "accuracy": 60, "auc": 30}
+
+
+def test_ranks_do_not_tell_how_few_ill_ones_a_site_without_them_has():
+    assert told([diagnosed("male", 18, 20, ranked=17)])["all"] == {"tpr": 18, "fpr": 20, "accuracy": 38, "auc": None}
+    assert told([diagnosed("male", 18, 20, ranked=12)])["all"]["auc"] == 12
+    assert "auc" not in told([diagnosed("male", 18, 20, ranked=0)])["all"]
+
+
 def test_without_enough_patients_at_all_nothing_is_shown():
     found = summarise({"primary": [cell("north", "female", 4)]}, task="segmentation", min_cell=5)["primary"]
     assert found["overall"]["dice"] == {"n": None, "mean": None, "few": 5} == found["groups"]["sex"]["female"]["dice"]
-    assert found["overall"]["fpr"] == {"n": 0, "mean": None}
+    assert summarise({"primary": []}, task="segmentation", min_cell=5)["primary"]["overall"]["dice"]["n"] == 0
 
 
 def test_distances_are_told_where_they_were_measured_with_the_same_minimum():

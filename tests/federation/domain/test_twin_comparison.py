@@ -37,9 +37,9 @@ def test_sums_by_hand():
     assert found.first_squares == pytest.approx(0.81 + 0.64 + 0.49 + 0.16)
 
 
-def test_fewer_than_three_patients_stay_at_the_site():
-    assert PairedScores.of(FIRST[:2], SECOND[:2]) is None
-    assert PairedScores.of(FIRST[:3], SECOND[:3]) is not None
+def test_few_patients_are_in_the_sums_too_and_nobody_is_none():
+    assert PairedScores.of(FIRST[:1], SECOND[:1]).sums.n == 1
+    assert PairedScores.of(FIRST[:0], SECOND[:0]) is None
 
 
 @pytest.mark.parametrize(("better", "worse"), [(0, 0), (1, 0), (5, 5), (9, 1), (20, 3), (3, 20)])
