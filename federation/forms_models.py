@@ -7,7 +7,8 @@ from django import forms
 from django.http import QueryDict
 from django.utils.translation import gettext as _
 
-from federation.domain.models.specs import DEFAULT_LAYERS, DEFAULT_QUBITS, UNET_QUBITS, ModelChoice, chosen_specs
+from federation.domain.models.choice import ModelChoice
+from federation.domain.models.specs import DEFAULT_LAYERS, DEFAULT_QUBITS, UNET_QUBITS, chosen_specs
 from federation.domain.quantum.circuits import MAX_LAYERS, MAX_QUBITS
 from federation.domain.quantum.spec import MIN_QUBITS, SpecError
 from federation.forms_quantum import NOISE_PRESETS

@@ -12,7 +12,7 @@ from federation.domain.quantum.devices import DEVICES, find
 from federation.domain.quantum.noise import NoiseModel
 from federation.domain.quantum.noise_choice import MOST
 from federation.models import DeviceConsent, QuantumJob, TrainingRun
-from federation.quantum_admission import DECLARED, Order
+from federation.quantum_estimate import DECLARED, Order
 
 RUNS_OFFERED = 100
 _DEVICES = [(spec.name, f"{spec.offered} ({spec.name})") for spec in DEVICES.values()]

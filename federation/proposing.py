@@ -20,7 +20,8 @@ from federation.domain.fairness_config import FairnessConfig
 from federation.domain.learning.config import DPConfig, LocalConfig
 from federation.domain.legal_bases import NO_PERSONAL_DATA
 from federation.domain.messages import digest
-from federation.domain.models.specs import ModelChoice, chosen_specs, default_specs
+from federation.domain.models.choice import ModelChoice
+from federation.domain.models.specs import chosen_specs, default_specs
 from federation.domain.noised_scores import ScoresConfig
 from federation.domain.privacy.config import DISTRIBUTED
 from federation.domain.run_config import FORMAT_WITH_PARTS, PARTS, RunConfig

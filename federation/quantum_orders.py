@@ -23,16 +23,8 @@ from federation.domain.quantum import estimates, noise_choice
 from federation.domain.quantum.device_errors import DeviceError
 from federation.domain.quantum.devices import find
 from federation.models import DeviceConsent, Participant, QuantumJob, QuantumLimit, TrainingRun
-from federation.quantum_admission import (
-    Order,
-    Used,
-    admit,
-    consent_of,
-    estimate,
-    payer_of,
-    require_evaluable,
-    used_this_month,
-)
+from federation.quantum_admission import Used, admit, consent_of, payer_of, require_evaluable, used_this_month
+from federation.quantum_estimate import Order, estimate
 
 State = QuantumJob.State
 

@@ -14,7 +14,7 @@ from federation.domain.quantum.noise import Readout
 from federation.models import QuantumJob
 
 if TYPE_CHECKING:
-    from federation.quantum_admission import Order
+    from federation.quantum_estimate import Order
 
 HEALTH_IS_FRESH = timedelta(days=7)
 MEASURED, DECLARED = "measured", "declared"

@@ -24,7 +24,7 @@ OUTSIDE = "external_"  # how the kinds begin of what outside boards found: shown
 BOARD = OUTSIDE + "board"  # findings of a board's review that block: open until one that answers it passes
 PARTS = {  # what is bound, in words
     "weights": gettext_noop("the weights of the quantum model"),
-    "baseline": gettext_noop("the weights of the classical twin"),
+    "baseline": gettext_noop("the weights of the model beside it"),
     "config": gettext_noop("the configuration of the training run"),
     "manifests": gettext_noop("the data manifests of the sites"),
     "card": gettext_noop("the model card"),

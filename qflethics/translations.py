@@ -134,7 +134,11 @@ def _in_words() -> Iterator[tuple[str, str]]:
 
 def _in_specs() -> Iterator[tuple[str, str]]:
     """Why a model cannot be built: the messages of `SpecError`, which pages translate."""
-    for name in ("federation/domain/quantum/spec.py", "federation/domain/models/specs.py"):
+    for name in (
+        "federation/domain/quantum/spec.py",
+        "federation/domain/models/specs.py",
+        "federation/domain/models/choice.py",
+    ):
         nodes = list(ast.walk(ast.parse((ROOT / name).read_text(encoding="utf-8"))))
         pieces = {id(piece) for node in nodes if isinstance(node, ast.JoinedStr) for piece in node.values}
         for node in nodes:

@@ -39,7 +39,8 @@ def _row(metric: str, ours: list[float], theirs: list[float], outcomes: list[Out
     reach = t_quantile(0.95, len(change) - 1) * float(np.std(change, ddof=1)) / len(change) ** 0.5
     note = (
         f"larger of TPR and FPR gap on held-out simulated patients; change {change.mean():+.3f} ± {reach:.3f} over "
-        f"models; TPR gap {np.mean([o.tpr_gap for o in outcomes]):.3f}, FPR gap {np.mean([o.fpr_gap for o in outcomes]):.3f}, "
+        f"models; TPR gap {np.mean([o.tpr_gap for o in outcomes]):.3f}, "
+        f"FPR gap {np.mean([o.fpr_gap for o in outcomes]):.3f}, "
         f"accuracy {np.mean([o.accuracy for o in outcomes]):.3f}"
     )
     return Measure(metric, value, "gap", "0.5 for everybody", other, other / value, len(ours), None, note)

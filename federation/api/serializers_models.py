@@ -7,7 +7,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from federation.domain.models.specs import COMPARED
+from federation.domain.models.choice import COMPARED
 from federation.domain.quantum.circuits import ANGLES, EMBEDDINGS, MAX_LAYERS, MAX_QUBITS
 from federation.domain.quantum.spec import MIN_QUBITS, STARTS
 

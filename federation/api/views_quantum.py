@@ -19,6 +19,7 @@ from federation.api.serializers_pages import LimitInput, UseOutput
 from federation.models import DeviceConsent, QuantumJob, TrainingRun
 from federation.own import own_participant
 from federation.presentation.quantum import device_rows, usage_rows
+from federation.quantum_estimate import Order
 
 
 class QuantumDevices(ListAPIView):
@@ -151,14 +152,14 @@ class QuantumConsents(ListAPIView):
         return Response(serializers.DeviceConsentOutput(consent).data, status=201)
 
 
-def _order(request: Request) -> quantum_admission.Order:
+def _order(request: Request) -> Order:
     given = _validated(serializers.QuantumOrderInput, request)
     run, site = given.pop("run", None), given.pop("site", None)
     if given["purpose"] != QuantumJob.Purpose.EVALUATION:
-        return quantum_admission.Order(**{**given, "patients": 0, "min_quantum_volume": None})
+        return Order(**{**given, "patients": 0, "min_quantum_volume": None})
     found = get_object_or_404(TrainingRun.objects.for_user(request.user), id=run)
     participant = get_object_or_404(found.federation.participants.select_related("institution"), site=site)
-    return quantum_admission.Order(**{**given, "qubits": 0}, run=found, participant=participant)
+    return Order(**{**given, "qubits": 0}, run=found, participant=participant)
 
 
 def _job(request: Request, job_id: uuid.UUID) -> QuantumJob:

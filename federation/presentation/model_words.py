@@ -9,7 +9,8 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
-from federation.domain.models.specs import LOGISTIC, NO_ENTANGLEMENT, TWIN, compared_of
+from federation.domain.models.choice import LOGISTIC, NO_ENTANGLEMENT, TWIN
+from federation.domain.models.specs import compared_of
 from federation.domain.quantum.spec import circuit_of, start_of
 from federation.domain.run_config import MODEL_NAMES
 

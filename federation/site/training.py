@@ -53,9 +53,8 @@ def train(site: Site, order: Message, tell: Tell) -> Answer:
         return {"n_records": 0, "models": dict.fromkeys(MODEL_NAMES, nothing), **since}, same
     done, weighing = _share_done(order, config), _weighing(config, data)
     few = data.n_patients < MIN_CELL  # a loss is then nearly one patient's
-    report: dict[str, Any] = {"n_records": data.n_patients, "models": {}, **since}
-    if config.fairness is not None:
-        report["fairness"] = weighing.as_dict()
+    fairness = {} if config.fairness is None else {"fairness": weighing.as_dict()}
+    report: dict[str, Any] = {"n_records": data.n_patients, "models": {}, **since, **fairness}
     updates: dict[str, bytes] = {}
     for name, model in _learners(order, config).items():
         losses = StepLosses(data.n_patients, config.local.batch_size)

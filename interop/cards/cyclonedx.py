@@ -13,7 +13,7 @@ from models_registry.card_schema import BOUNDARIES, QUANTUM
 from models_registry.card_text import text_of
 from models_registry.models import Card, Version
 
-MODEL, TWIN = "model", "classical-twin"
+MODEL, TWIN = "model", "baseline"
 Json = dict[str, Any]
 
 

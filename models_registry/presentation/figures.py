@@ -32,6 +32,14 @@ def title_of(metric: str) -> str:
     return TITLES.get(metric, metric.replace("_", " ").capitalize())
 
 
+def all_of(version: Version) -> dict[str, Any]:
+    """What the page of a version shows of its figures."""
+    return {
+        "headline": headline(version), "noised": are_noised(version), "overall": overall(version),
+        "by_site": by_site(version), "by_group": by_group(version), "round_charts": round_charts(version),
+    }  # fmt: skip
+
+
 def overall(version: Version) -> list[dict[str, Any]]:
     """A row for each metric: both means, their difference and the cases counted. None where not measured."""
     return [_pair(title_of(metric), version.metrics, metric, "overall") for metric in _metrics(version)]

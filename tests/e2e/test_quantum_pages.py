@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from django.urls import reverse
 
-from federation import quantum_admission, quantum_orders
+from federation import quantum_orders
 from federation.domain.quantum.noise_choice import PRESETS
 from federation.models import QuantumJob
+from federation.quantum_estimate import Order
 from tests.e2e.test_ledger_pages import WIDTHS, browser, look, sign_in  # noqa: F401 - two of them are fixtures
 from tests.factories.people import PASSWORD, make_people
 from tests.factories.quantum import make_bench, make_check
@@ -26,7 +27,7 @@ def test_quantum_pages_are_for_everybody(sign_in, live_server, tmp_path, scheme,
             order=bench.evaluation("aer", noise=PRESETS["strong"], mitigate=True), actor=admin
         ),
         "readout": quantum_orders.quantum_order(
-            order=quantum_admission.Order(device="aer", purpose="readout", shots=300, qubits=3), actor=admin
+            order=Order(device="aer", purpose="readout", shots=300, qubits=3), actor=admin
         ),
     }
     bench.consent()

@@ -14,8 +14,9 @@ from federation.domain.data.phantom import PhantomSource
 from federation.domain.learning.config import LocalConfig
 from federation.domain.learning.local import train_local
 from federation.domain.models.base import Model
+from federation.domain.models.choice import ModelChoice
 from federation.domain.models.registry import build, default_specs, transferred_specs
-from federation.domain.models.specs import ModelChoice, chosen_specs
+from federation.domain.models.specs import chosen_specs
 from federation.domain.run_config import MODEL_NAMES, RunConfig
 
 FEATURES = ("age", "sex_male", "chol", "chol_missing", "thal_3", "thal_6", "thal_missing")

@@ -11,7 +11,8 @@ import pytest
 from django.urls import reverse
 
 from federation import mailbox
-from federation.domain.models.specs import ModelChoice, chosen_specs
+from federation.domain.models.choice import ModelChoice
+from federation.domain.models.specs import chosen_specs
 from federation.models import Round, SiteUpdate, TrainingRun
 from federation.presentation.comparison import MODELS, REPETITIONS, compare
 from federation.presentation.costs import run_costs

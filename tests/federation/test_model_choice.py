@@ -10,8 +10,9 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import translation
 
+from federation.domain.models.choice import ModelChoice
 from federation.domain.models.registry import build, default_specs
-from federation.domain.models.specs import ModelChoice, chosen_specs
+from federation.domain.models.specs import chosen_specs
 from federation.domain.quantum.noise_choice import PRESETS, read, recorded
 from federation.forms_models import ModelForm
 from federation.models import TrainingRun

@@ -19,7 +19,7 @@ from core.models import Job
 from federation import quantum_admission, quantum_orders, quantum_tasks
 from federation.domain.quantum.devices import DEVICES
 from federation.models import ProviderTask, QuantumJob, SiteOrder
-from federation.quantum_admission import Order
+from federation.quantum_estimate import Order
 from tests.factories.people import make_people
 from tests.factories.providers import Fault, StandIn, stand_in
 from tests.factories.quantum import Bench, make_bench

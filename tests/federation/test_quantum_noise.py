@@ -18,7 +18,7 @@ from federation.domain.quantum.noise import NoiseModel, Readout
 from federation.domain.quantum.noise_choice import PRESETS
 from federation.forms_quantum import _NOISE, EvaluationForm
 from federation.models import QuantumJob, SiteOrder
-from federation.quantum_admission import Order
+from federation.quantum_estimate import Order
 from tests.factories.people import make_people
 from tests.factories.quantum import make_bench, make_check
 from tests.federation.test_quantum_pages import CHECK, EVALUATION, call, page, signed_in

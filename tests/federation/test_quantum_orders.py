@@ -13,7 +13,7 @@ from core.errors import ApplicationError, Conflict, Forbidden
 from core.models import Job, Outbox
 from federation import quantum_admission, quantum_orders, quantum_running
 from federation.models import Consent, DeviceConsent, QuantumJob, SiteOrder, TrainingRun
-from federation.quantum_admission import Order
+from federation.quantum_estimate import Order
 from tests.factories.people import make_people
 from tests.factories.providers import Fault
 from tests.factories.quantum import make_bench, make_check

@@ -204,7 +204,7 @@ def _damage(
 
 def _twin(drop: Drop) -> str:
     return (
-        f"The classical twin, whose gradient costs nothing, loses {drop.value:.3f} by the same step "
+        f"The classical twin loses {drop.value:.3f} by the same step along its exact gradient "
         f"({drop.lower:.3f} to {drop.upper:.3f})."
     )
 

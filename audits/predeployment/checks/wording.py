@@ -7,9 +7,12 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
-from federation.domain.models.specs import LOGISTIC, NO_ENTANGLEMENT, compared_of
+from federation.domain.models.choice import LOGISTIC, NO_ENTANGLEMENT
+from federation.domain.models.specs import compared_of
 
-_TWIN = re.compile(r"\b(classical )?twin\b", re.IGNORECASE)
+# In texts and cells, where a group of patients may be called "twin", the phrase; in heads of columns the word too.
+_PHRASE = re.compile(r"\bclassical twin\b|(?<=\bthe )twin\b", re.IGNORECASE)
+_HEAD = re.compile(r"\b(classical )?twin\b", re.IGNORECASE)
 _STAND_INS = {NO_ENTANGLEMENT: "ablation without entanglement", LOGISTIC: "logistic regression"}
 
 
@@ -29,13 +32,16 @@ def named(said: Any, config: Mapping[str, Any]) -> Any:
     return _renamed(said, stand_in) if stand_in else said
 
 
-def _renamed(said: Any, stand_in: str) -> Any:
+def _renamed(said: Any, stand_in: str, words: re.Pattern[str] = _PHRASE) -> Any:
     if isinstance(said, str):
-        return _TWIN.sub(lambda found: stand_in.capitalize() if found[0][0].isupper() else stand_in, said)
+        return words.sub(lambda found: stand_in.capitalize() if found[0][0].isupper() else stand_in, said)
     if isinstance(said, Mapping):
-        return {key: _renamed(value, stand_in) for key, value in said.items()}
+        return {key: _renamed(value, stand_in, words) for key, value in said.items()}
     if isinstance(said, list | tuple):
-        return type(said)(_renamed(value, stand_in) for value in said)
+        return type(said)(_renamed(value, stand_in, words) for value in said)
     if is_dataclass(said) and not isinstance(said, type):
-        return replace(said, **{part.name: _renamed(getattr(said, part.name), stand_in) for part in fields(said)})
+        parts = {part.name: getattr(said, part.name) for part in fields(said)}
+        return replace(said, **{
+            name: _renamed(value, stand_in, _HEAD if name == "columns" else words) for name, value in parts.items()
+        })  # fmt: skip
     return said

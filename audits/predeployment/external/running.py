@@ -177,7 +177,7 @@ def job_died(payload: dict) -> jobs.Effects | None:
     """A job gave up after all its attempts: the check is inconclusive, the data set refused."""
     kind, given, error = payload["kind"], payload["payload"], payload["error"]
     if kind == "external.data":
-        words = f"It could not be read: {error}"
+        words = f"It could not be read: {_without_folder(error)}"
         return lambda: _checked(given["data"], ExternalData.State.REFUSED, refusal=words)
     if kind != "external.check":
         return None

@@ -32,8 +32,9 @@ from federation.domain.learning.config import LocalConfig
 from federation.domain.learning.local import train_local
 from federation.domain.learning.weights import load_state, state_of
 from federation.domain.models.base import Model, as_batch
+from federation.domain.models.choice import ModelChoice
 from federation.domain.models.registry import build
-from federation.domain.models.specs import ModelChoice, chosen_specs
+from federation.domain.models.specs import chosen_specs
 from federation.domain.strategies import fedavg
 from federation.domain.strategies.base import Update
 

@@ -2,7 +2,8 @@
 
 Limits of the kernel bound its memory, its processor time and the files that it may write (none). On Linux a filter on
 system calls (seccomp) leaves only those below: enough to read descriptors that it holds or is sent, to compute and to
-answer. It then opens no file, for reading or writing, looks up no name, and reaches no socket, process or other limit.
+answer. It then opens no file, for reading or writing, and reaches no socket, process or other limit. One call that is
+left, `newfstatat`, still tells whether a path exists, since the filter sees no strings.
 
 References
 ----------

@@ -157,21 +157,23 @@ def evaluate(model: Model, data: SiteData, *, last: bool = False) -> RecordOutco
     outcomes = score(data, answer, representation.astype(np.float32))
     if not last:
         return outcomes
-    if data.task == "classification":
-        # A healthy patient alone could be placed among the ill by their mean, and the other way round.
-        enough = MIN_CELL <= outcomes.truth.sum() <= data.n_patients - MIN_CELL
-        ranks = placements(outcomes.truth, outcomes.score)
-        found = {
-            RANKING: ranks if enough else np.full_like(ranks, np.nan),
-            BRIER: (outcomes.score - outcomes.truth) ** 2,
-        }
-    else:
+    return replace(outcomes, metrics={**outcomes.metrics, **_of_the_last_round(data, answer, outcomes)})
+
+
+def _of_the_last_round(data: SiteData, answer: Prediction, outcomes: RecordOutcomes) -> dict[str, NDArray[np.float64]]:
+    if data.task == "segmentation":
         truth, whose = data.y.astype(bool), (data.patient_index, data.n_patients)
-        found = {
+        return {
             DISTANCE: distance_shares(truth, answer.label, *whose),
             CALIBRATION: calibration_errors(truth, answer.probability, *whose),
         }
-    return replace(outcomes, metrics={**outcomes.metrics, **found})
+    # A healthy patient alone could be placed among the ill by their mean, and the other way round.
+    enough = MIN_CELL <= outcomes.truth.sum() <= data.n_patients - MIN_CELL
+    ranks = placements(outcomes.truth, outcomes.score)
+    return {
+        RANKING: ranks if enough else np.full_like(ranks, np.nan),
+        BRIER: (outcomes.score - outcomes.truth) ** 2,
+    }
 
 
 def cells(site: str, outcomes: RecordOutcomes, groups: Mapping[str, NDArray[np.str_]]) -> list[Cell]:

@@ -12,8 +12,8 @@ from typing import Any
 
 from federation.domain.data.dataset import Task
 from federation.domain.learning.defaults import MEASURED_SIDE
+from federation.domain.models.choice import LOGISTIC, NO_ENTANGLEMENT, TWIN, ModelChoice
 from federation.domain.quantum.circuits import MAX_QUBITS, CircuitShape
-from federation.domain.quantum.noise_choice import recorded
 from federation.domain.quantum.spec import (
     MIN_QUBITS,
     OPTIONS,
@@ -23,7 +23,6 @@ from federation.domain.quantum.spec import (
     check_circuit,
     circuit_of,
     is_quantum,
-    read_noise,
     require_whole,
     short,
 )
@@ -36,8 +35,6 @@ CHANNELS = (16, 32, 48, 64, 64, 64)
 CHEST_CHANNELS = (8, 16, 24)
 QUADRANTS = 4  # of a chest's feature map, each pooled by itself
 STANDARDISE, VIEWS = True, 1
-TWIN, NO_ENTANGLEMENT, LOGISTIC = "twin", "no_entanglement", "logistic"
-COMPARED = (TWIN, NO_ENTANGLEMENT, LOGISTIC)
 
 # Audits read four outputs of the bottleneck, so there are never fewer.
 _INTEGER_RANGES = {"inputs": (1, 4096), "hidden": (1, 4096), "outputs": (MIN_QUBITS, MAX_QUBITS)}
@@ -92,64 +89,6 @@ _STORED_HYBRID = Kind("segmentation", ("inputs", "channels", *REQUIRED), (3, 3),
 
 
 # --- the specs of a run --------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class ModelChoice:
-    """What people choose of the models of a run; the rest follows from the task and the shape of the data.
-
-    Attributes
-    ----------
-    compared : "twin", "no_entanglement" or "logistic"
-        What the model is trained beside: its classical twin of as many parameters, itself without entangling gates,
-        or (rows of a table alone) a logistic regression.
-    qubits, layers : int or None
-        None: as recommended for the task.
-    entangling, ansatz, embedding, reupload, start : as in a spec; None as if left out there
-    noise : mapping or None
-        Of the device for which it is trained, as `noise_choice.read` takes it; None: trained without noise.
-    """
-
-    compared: str = TWIN
-    qubits: int | None = None
-    layers: int | None = None
-    entangling: bool | None = None
-    ansatz: str | None = None
-    embedding: str | None = None
-    reupload: bool | None = None
-    start: str | None = None
-    noise: Mapping[str, Any] | None = None
-
-    def __post_init__(self) -> None:
-        if self.compared not in COMPARED:
-            raise SpecError(
-                "compared", "expected compared to be one of %(known)s, got %(got)s", known=", ".join(COMPARED),
-                got=repr(self.compared),
-            )  # fmt: skip
-        if self.compared == NO_ENTANGLEMENT and self.entangling is False:
-            raise SpecError(
-                "entangling", "expected a model with entangling gates beside the same without them, got one without"
-            )
-
-    @classmethod
-    def from_dict(cls, raw: Mapping[str, Any] | None) -> ModelChoice:
-        """Read a choice. Raises SpecError on anything that is no part of one."""
-        if not isinstance(raw or {}, Mapping):
-            raise SpecError("", "expected the choice of a model as names and values, got %(got)s", got=repr(raw))
-        known = tuple(cls.__dataclass_fields__)
-        if unknown := sorted(set(raw or {}) - set(known)):
-            raise SpecError(
-                "", "expected of a model some of %(known)s, got %(got)s", known=", ".join(known),
-                got=", ".join(map(str, unknown)),
-            )  # fmt: skip
-        return cls(**{name: value for name, value in (raw or {}).items() if value is not None})
-
-    @property
-    def circuit(self) -> dict[str, Any]:
-        """What was chosen of the circuit, as entries of a spec."""
-        names = (*REQUIRED, *OPTIONS)
-        chosen = {name: value for name in names if (value := getattr(self, name)) is not None}
-        return chosen if self.noise is None else {**chosen, "noise": recorded(read_noise(self.noise))}
 
 
 def compared_of(models: Mapping[str, Mapping[str, Any]]) -> str:

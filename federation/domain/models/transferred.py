@@ -118,7 +118,8 @@ def encoder_in(model: Model) -> Encoder:
     if isinstance(model, PooledUNet | PositionUNet):
         return WayDown(model)
     raise TransferError(
-        f"expected a classifier or a U-Net in two dimensions to take an encoder from, got {type(model).__name__}"
+        "expected a classifier with a core or a U-Net in two dimensions to take an encoder from, got "
+        f"{type(model).__name__}; begin from a version that was trained beside its classical twin"
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from federation.domain.data.dataset import DataError, split
+from federation.domain.data.dataset import DataError, ReaderUnavailable, split
 from federation.domain.data.registry import KINDS, open_source
 from federation.domain.learning import feature_selection as method
 from federation.domain.quantum.solvers.comparison import SEEDS, Row, compare
@@ -36,7 +36,7 @@ class Command(BaseCommand):
             counts = reduce(add, (method.pair_counts(site) for site in sites))
             few = method.screened(counts, options["among"])
             problem = method.selection_qubo(few, options["columns"], redundancy=options["redundancy"])
-        except (DataError, method.SelectionError) as error:
+        except (DataError, ReaderUnavailable, method.SelectionError) as error:
             raise CommandError(str(error)) from error
         self.stdout.write(
             f"{counts.n} training patients of {len(sites)} sites; {options['columns']} of the {len(few.names)} columns "

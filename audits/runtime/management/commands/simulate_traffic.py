@@ -8,7 +8,7 @@ from audits.domain.rehearsal import KINDS, Plan, PlanError
 from audits.domain.traffic import Traffic
 from audits.runtime.rehearsal import Rehearsal, rehearse
 from core.errors import ApplicationError
-from federation.domain.data.dataset import DataError, Source
+from federation.domain.data.dataset import DataError, ReaderUnavailable, Source
 from federation.domain.data.registry import open_source
 from federation.models import Participant
 from models_registry.models import Deployment
@@ -61,7 +61,7 @@ class Command(BaseCommand):
                 batch=options["batch"], fold=options["fold"], prefix=f"rehearsal-{uuid.uuid4().hex[:8]}",
                 clinical=options["rehearsal"], told=self._progress(plan),
             )  # fmt: skip
-        except (PlanError, DataError) as error:
+        except (PlanError, DataError, ReaderUnavailable) as error:
             raise CommandError(f"{str(error)[:1].upper()}{str(error)[1:].rstrip('.')}.") from error
         except ApplicationError as error:
             raise CommandError(error.message) from error

@@ -15,8 +15,9 @@ from audits.predeployment.checks.circuit import Circuit
 from audits.predeployment.checks.registry import check_of
 from audits.predeployment.checks.running import measure_at, read_answer, settings_of
 from core.charts import interval_chart
+from federation.domain.models.choice import ModelChoice
 from federation.domain.models.registry import build
-from federation.domain.models.specs import ModelChoice, chosen_specs
+from federation.domain.models.specs import chosen_specs
 from federation.domain.quantum.circuits import plan_of
 from federation.domain.quantum.spec import circuit_of
 from tests.factories.checks import SEED, run_check

@@ -26,7 +26,8 @@ from audits.predeployment.checks.base import (
 from audits.predeployment.checks.plain import plain
 from audits.predeployment.checks.registry import UnknownCheck, check_of, known
 from audits.predeployment.checks.running import SettingError, conclude, read_answer, settings_of, tightened
-from federation.domain.models.specs import ModelChoice, chosen_specs
+from federation.domain.models.choice import ModelChoice
+from federation.domain.models.specs import chosen_specs
 
 
 class FalseAlarms(Check):

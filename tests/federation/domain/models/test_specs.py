@@ -20,8 +20,9 @@ from federation.domain.learning.config import DPConfig, LocalConfig
 from federation.domain.learning.gradients import Rows, step_gradients
 from federation.domain.learning.local import train_local
 from federation.domain.messages import digest
+from federation.domain.models.choice import ModelChoice
 from federation.domain.models.registry import build, default_specs
-from federation.domain.models.specs import ModelChoice, check, chosen_specs
+from federation.domain.models.specs import check, chosen_specs
 from federation.domain.quantum.circuits import ANGLES, EMBEDDINGS, gates_of
 from federation.domain.quantum.device_work import programs_of
 from federation.domain.quantum.noise_choice import PRESETS, recorded
