@@ -118,8 +118,8 @@ def encoder_in(model: Model) -> Encoder:
     if isinstance(model, PooledUNet | PositionUNet):
         return WayDown(model)
     raise TransferError(
-        "expected a classifier with a core or a U-Net in two dimensions to take an encoder from, got "
-        f"{type(model).__name__}; begin from a version that was trained beside its classical twin"
+        f"expected a classifier or a U-Net in two dimensions to take an encoder from, got {type(model).__name__}. "
+        "A logistic regression has no encoder: begin from a version that was trained beside its classical twin"
     )
 
 
