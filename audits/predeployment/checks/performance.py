@@ -84,8 +84,6 @@ class Performance(Check):
         parts = shareable(groups, int(scored.sum()))
         if not parts:
             raise NotMeasured(f"{int(scored.sum())} patients to score are too few for sums that single nobody out")
-        if not (np.isfinite(own.score).all() and np.isfinite(twin.score).all()):
-            raise ValueError("expected finite scores of both models, got NaN or infinite ones")
         first, second = (outcomes.metrics[metric][scored] for outcomes in (own, twin))
         sums = pair_up("score", first, second, parts)
         if metric == "dice":

@@ -14,6 +14,7 @@ from audits.predeployment.checks.base import AnswerError
 from audits.predeployment.checks.cells import ScoreError
 from audits.predeployment.checks.registry import check_of
 from audits.predeployment.checks.running import read_answer, settings_of
+from federation.domain.learning.evaluation import AnswersNotFinite
 from federation.domain.messages import canonical
 from tests.factories.audits import cell
 from tests.factories.benches import GivenScores, bench, drawn, site_data, two_sites
@@ -87,7 +88,7 @@ def test_constant_predictions_do_not_crash_and_200_patients_do_not_pass():
 
 
 def test_nan_scores_and_missing_labels_are_refused_rather_than_counted():
-    with pytest.raises(ScoreError, match="3 NaN"):
+    with pytest.raises(AnswersNotFinite, match="finite numbers for the patients of north"):
         run_check(CHECK, {"north": bench_with_nan(3)})
     with pytest.raises(ScoreError, match="labels 0 and 1"):
         run_check(CHECK, one_site(y=np.where(np.arange(200) % 50, 1, -1)))

@@ -13,6 +13,7 @@ from audits.predeployment.checks.base import AnswerError
 from audits.predeployment.checks.registry import check_of
 from audits.predeployment.checks.running import measure_at, read_answer, settings_of
 from core.charts import interval_chart
+from federation.domain.learning.evaluation import AnswersNotFinite
 from tests.factories.benches import GivenScores, bench, site_data, two_sites
 from tests.factories.checks import SEED, run_check
 from tests.factories.stress import imaging_benches, tabular_benches, with_audit, without_groups
@@ -111,7 +112,7 @@ def test_a_model_that_answers_alike_for_all_gives_nothing_away():
 def test_scores_that_are_no_numbers_raise_and_are_never_measured():
     one = leaking()["north"]
     broken = Bench(one.splits, {**one.models, "baseline": GivenScores(float("nan")).eval()}, one.config)
-    with pytest.raises(ValueError, match="finite scores"):
+    with pytest.raises(AnswersNotFinite, match="finite numbers for the patients of north"):
         answer_of(broken)
 
 
