@@ -13,7 +13,7 @@ from tests.factories.people import PASSWORD, make_people
 
 @pytest.mark.e2e
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize(("scheme", "size"), [("light", "phone"), ("dark", "desk"), ("light", "desk")])
+@pytest.mark.parametrize(("scheme", "size"), [("light", "phone"), ("dark", "desk")])
 def test_budgets_are_for_everybody(sign_in, live_server, scheme, size):  # noqa: F811 - a fixture
     world = make_federation(make_people())
     people = world.people

@@ -16,7 +16,7 @@ from tests.factories.quantum import make_bench, make_check
 
 @pytest.mark.e2e
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize(("scheme", "size"), [("light", "phone"), ("dark", "desk"), ("light", "desk")])
+@pytest.mark.parametrize(("scheme", "size"), [("light", "phone"), ("dark", "desk")])
 def test_quantum_pages_are_for_everybody(sign_in, live_server, tmp_path, scheme, size):  # noqa: F811 - a fixture
     bench = make_bench(make_people(), tmp_path)
     admin = bench.world.people.administrator
