@@ -61,7 +61,9 @@ def summarise(cells: Mapping[str, Sequence[Cell]], *, task: str, min_cell: int =
 
 def _summary(cells: list[Cell], metrics: Sequence[str], task: str, min_cell: int) -> dict[str, Any]:
     attributes = sorted({name for cell in cells for name in cell.attributes})
-    by = {name: _by(cells, name, metrics, task, min_cell) for name in ["site", *attributes]}
+    # How well the scores rank is told of all sites alone: by group it would tell how many ill ones have no rank.
+    split = [metric for metric in metrics if metric != RANKING]
+    by = {name: _by(cells, name, split, task, min_cell) for name in ["site", *attributes]}
     patients = sum(cell.n for cell in cells)
     whole = {"": {metric: merge(cells, [], metric).get((), NOBODY) for metric in metrics}}
     hidden = {metric: _few(whole, {"": patients}, metric, task, min_cell) for metric in metrics}

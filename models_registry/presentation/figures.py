@@ -12,6 +12,7 @@ from core.charts import Chart, interval_chart, line_chart
 from federation.domain.round_metrics import gated_metrics, headline_metric, reported_metrics
 from federation.domain.run_config import MODEL_NAMES
 from federation.models import Round
+from federation.presentation.charts import LAST_WORDS
 from federation.presentation.model_words import labels_of
 from models_registry.card_metrics import checks_of, is_fairness
 from models_registry.models import Evidence, Version
@@ -21,10 +22,7 @@ TITLES = {
     "dice": "Dice",
     "tpr": "True positive rate",
     "fpr": "False positive rate",
-    "hd95": "Distance of outlines",
-    "calibration_error": "Calibration error",
-    "auc": "Area under the ROC curve",
-    "brier": "Brier score",
+    **LAST_WORDS,
 }
 
 
@@ -94,16 +92,19 @@ def checks_chart(evidence: Evidence | None) -> Chart | None:
     return interval_chart(rows, threshold=limit, title="Gaps between groups against the limit", x_label="Gap")
 
 
-def _metrics(version: Version) -> Iterable[str]:
+def _metrics(version: Version, *path: str) -> Iterable[str]:
     """What is judged, measured or not, and what is only told where it was measured."""
-    task, measured = version.config["task"], _at(version.metrics, "primary", "overall")
+    task, measured = version.config["task"], _at(version.metrics, "primary", *(path or ("overall",)))
     return [metric for metric in reported_metrics(task) if metric in measured or metric in gated_metrics(task)]
 
 
 def _split(version: Version, *path: str) -> list[dict[str, Any]]:
     names = _at(version.metrics, "primary", *path)
     return [
-        {"name": name, "cells": [_pair(title_of(m), version.metrics, m, *path, name) for m in _metrics(version)]}
+        {
+            "name": name,
+            "cells": [_pair(title_of(m), version.metrics, m, *path, name) for m in _metrics(version, *path, name)],
+        }
         for name in sorted(names)
     ]
 
