@@ -18,8 +18,11 @@ from audits.predeployment.report.cells import alike
 from audits.predeployment.report.verifying import PROGRAM
 from core.errors import Conflict
 from core.models import Outbox
+from federation.domain.models.choice import ModelChoice
+from federation.domain.models.specs import chosen_specs
 from tests.factories.audits import make_audit
 from tests.factories.ledger import sequence_all
+from tests.factories.registry import make_version
 
 
 @pytest.fixture
@@ -131,6 +134,17 @@ def _opened(pdf: bytes):
             yield zlib.decompress(match[1])
         except zlib.error:
             continue
+
+
+def test_the_report_of_a_run_beside_its_ablation_names_no_classical_twin(world, people):
+    primary, ablation = chosen_specs("classification", 4, None, ModelChoice("no_entanglement"))
+    version = make_version(world, models={"primary": primary, "baseline": ablation})
+    found = make_audit(version, "fail", actor=people.officer_north)
+    sequence_all()
+    pdf = report_pdf(found)
+    said = text_of(pdf)
+    assert "Ablation without entanglement" in said and "lassical twin" not in said
+    assert json.loads(report_json(found))["model"]["beside"] == "Ablation without entanglement"
 
 
 @pytest.mark.parametrize("outcome", ["pass", "inconclusive", "not_assessable"])
