@@ -7,7 +7,7 @@ from django import forms
 from django.http import QueryDict
 from django.utils.translation import gettext as _
 
-from federation.domain.models.choice import ModelChoice
+from federation.domain.models.choice import LOGISTIC, ModelChoice
 from federation.domain.models.specs import DEFAULT_LAYERS, DEFAULT_QUBITS, UNET_QUBITS, chosen_specs
 from federation.domain.quantum.circuits import MAX_LAYERS, MAX_QUBITS
 from federation.domain.quantum.spec import MIN_QUBITS, SpecError
@@ -87,10 +87,13 @@ class ModelForm(forms.Form):
         self.fields["qubits"].initial = UNET_QUBITS if task == "segmentation" else DEFAULT_QUBITS
         if task == "segmentation" or (shape is not None and len(shape) > 1):
             del self.fields["noise"]  # no circuit of theirs can be ordered on a device
-            self.fields["compared"].choices = self.fields["compared"].choices[:-1]  # type: ignore[attr-defined]
+            self._withhold("compared", LOGISTIC)
         if task == "segmentation":
-            offered = self.fields["embedding"].choices  # type: ignore[attr-defined]
-            self.fields["embedding"].choices = [row for row in offered if row[0] != "amplitude"]  # type: ignore[attr-defined]
+            self._withhold("embedding", "amplitude")
+
+    def _withhold(self, name: str, value: str) -> None:
+        field: Any = self.fields[name]
+        field.choices = [choice for choice in field.choices if choice[0] != value]  # a copy of this form's own
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}

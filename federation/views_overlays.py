@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any
+from typing import cast
 
 from django.contrib import messages
 from django.core.paginator import Paginator
@@ -13,6 +13,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.access import requires
+from accounts.models import User
 from core.errors import ApplicationError
 from federation import overlays
 from federation.models import SiteOrder, TrainingRun
@@ -28,7 +29,7 @@ PER_PAGE = 12
 def run_overlays(request: HttpRequest, run_id: uuid.UUID) -> HttpResponse:
     """Held-out patients of the person's own site, with the outlines of truth and prediction."""
     run = _run(request, run_id)
-    user: Any = request.user
+    user = cast(User, request.user)
     own = overlays.own_site(run, user, request.GET.get("site", ""))
     order = overlays.latest_order(run, own) if own else None
     context = {
@@ -49,8 +50,8 @@ def run_overlays(request: HttpRequest, run_id: uuid.UUID) -> HttpResponse:
 @requires("consent.give")
 @require_POST
 def run_overlays_ask(request: HttpRequest, run_id: uuid.UUID) -> HttpResponse:
-    run = _run(request, run_id)
-    order = overlays.overlays_ask(run=run, actor=request.user, site=request.POST.get("site", ""))  # type: ignore[arg-type]
+    run, user = _run(request, run_id), cast(User, request.user)
+    order = overlays.overlays_ask(run=run, actor=user, site=request.POST.get("site", ""))
     messages.success(request, "Your site's worker is asked. It answers if its configuration lets pictures out.")
     return redirect(f"{reverse('run_overlays', args=[run.id])}?site={order.participant.site}")
 

@@ -98,6 +98,14 @@ def test_a_logistic_regression_stands_beside_and_the_page_says_so(world):
     assert "Logistic regression" in text and "No classical twin was trained" not in text
 
 
+@pytest.mark.parametrize(("task", "shape"), [("segmentation", (1, 16, 16)), ("classification", (1, 32, 32))])
+def test_of_images_a_logistic_regression_is_neither_offered_nor_taken(task, shape):
+    form = ModelForm(QueryDict("model-compared=logistic"), task=task, shape=shape)
+    assert "logistic" not in dict(form.fields["compared"].choices) and "compared" in form.errors
+    rows = ModelForm(QueryDict("model-compared=logistic"), task="classification", shape=(6,))
+    assert rows.is_valid() and rows.choice() == {"compared": "logistic"}  # the next form has all choices again
+
+
 def test_a_model_is_trained_for_a_noisy_device_and_its_twin_is_the_same(world):
     usual = chosen_specs("classification", 13, None, ModelChoice())[1]
     assert propose(world, noise="decaying").status_code == 302

@@ -7,8 +7,8 @@ import errno
 import gzip
 import zlib
 from collections.abc import Iterator, Sequence
+from io import BufferedIOBase
 from pathlib import Path
-from typing import BinaryIO
 
 from federation.domain.data.dataset import DataError
 
@@ -43,7 +43,7 @@ def stream_rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, tuple
     line = 1
     try:
         with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as raw:
-            lines = _Lines(raw)  # type: ignore[arg-type]
+            lines = _Lines(raw)
             rows = csv.reader(lines)
             header = next(rows, [])
             places = [_place(path, header, column) for column in columns]
@@ -79,7 +79,7 @@ def stream_rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, tuple
 class _Lines:
     """The lines of a table, as long as its rows and all of it are within the bounds. A row can go over many lines."""
 
-    def __init__(self, raw: BinaryIO) -> None:
+    def __init__(self, raw: BufferedIOBase) -> None:
         self._raw, self._first = raw, True
         self._row, self._table = MAX_ROW, MAX_TABLE  # bytes that are left
 

@@ -48,7 +48,7 @@ def read_nifti(raw: BinaryIO, limits: ReaderLimits) -> tuple[NDArray[Any], dict[
         return _volume(raw, limits)
     try:
         with gzip.GzipFile(fileobj=raw) as stream:
-            return _volume(stream, limits)  # type: ignore[arg-type]
+            return _volume(stream, limits)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise CannotRead("a whole gzip file", f"damaged bytes ({error})", _AGAIN) from error
 
@@ -69,7 +69,7 @@ def samples() -> Iterator[BinaryIO]:
     yield BytesIO(whole[:70] + b"\xff\xff" + whole[72:])
 
 
-def _volume(stream: BinaryIO, limits: ReaderLimits) -> tuple[NDArray[Any], dict[str, Any]]:
+def _volume(stream: BinaryIO | gzip.GzipFile, limits: ReaderLimits) -> tuple[NDArray[Any], dict[str, Any]]:
     header = _header(stream.read(_HEADER_BYTES))
     shape, dtype, offset = _checked(header, limits)
     _exactly(stream, offset - _HEADER_BYTES)
@@ -122,7 +122,7 @@ def _checked(header: Nifti1Header, limits: ReaderLimits) -> tuple[tuple[int, ...
     return sides, dtype, int(offset)
 
 
-def _exactly(stream: BinaryIO, count: int) -> bytes:
+def _exactly(stream: BinaryIO | gzip.GzipFile, count: int) -> bytes:
     found = stream.read(count)
     if len(found) < count:
         raise CannotRead(f"{count} bytes, as the header says", f"{len(found)}", _AGAIN)
