@@ -10,10 +10,15 @@ from django.utils.translation import gettext as _
 from federation.domain.models.choice import LOGISTIC, ModelChoice
 from federation.domain.models.specs import DEFAULT_LAYERS, DEFAULT_QUBITS, UNET_QUBITS, chosen_specs
 from federation.domain.quantum.circuits import MAX_LAYERS, MAX_QUBITS
+from federation.domain.quantum.devices import DEVICES
+from federation.domain.quantum.requirement import VOLUMES, DeviceRequirement
 from federation.domain.quantum.spec import MIN_QUBITS, SpecError
 from federation.forms_quantum import NOISE_PRESETS
 
 YES, NO = "yes", "no"
+_REQUIRED = ("quantum_volume", "device")
+_OF_DEVICES = ("noise", *_REQUIRED)
+_ABLE = [device for device in DEVICES.values() if device.noise or device.needs_consent]  # that are not noiseless
 _FLAGS = {YES: True, NO: False, "": None}
 
 
@@ -79,6 +84,16 @@ class ModelForm(forms.Form):
         help_text="Training then knows the noise of the device that the model is meant to run on, up to 6 qubits. "
         "Scores, audits and service here run the circuit without noise; a run on a device shows what noise does to it.",
     )  # fmt: skip
+    quantum_volume = forms.TypedChoiceField(
+        label="Required quantum volume", required=False, coerce=int, empty_value=None,
+        choices=[("", "None required"), *((volume, f"At least {volume}") for volume in VOLUMES)],
+        help_text="The run starts only if it was measured on the device below and confirmed in the last 7 days.",
+    )  # fmt: skip
+    device = forms.ChoiceField(
+        label="Required of the device", required=False,
+        choices=[("", "None in particular"), *((d.name, f"{d.title} ({d.name})") for d in _ABLE)],
+        help_text="A machine, or a simulator under the noise chosen above. Only used with a required quantum volume.",
+    )  # fmt: skip
 
     def __init__(self, data: QueryDict | None = None, *, task: str, shape: Sequence[int] | None = None) -> None:
         """`shape`: of a record at the sites; None while it is not known, or differs."""
@@ -86,7 +101,8 @@ class ModelForm(forms.Form):
         self.task, self.shape = task, shape
         self.fields["qubits"].initial = UNET_QUBITS if task == "segmentation" else DEFAULT_QUBITS
         if task == "segmentation" or (shape is not None and len(shape) > 1):
-            del self.fields["noise"]  # no circuit of theirs can be ordered on a device
+            for name in _OF_DEVICES:
+                del self.fields[name]  # no circuit of theirs can be ordered on a device
             self._withhold("compared", LOGISTIC)
         if task == "segmentation":
             self._withhold("embedding", "amplitude")
@@ -98,8 +114,13 @@ class ModelForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
         if not self.errors:
+            if cleaned.get("quantum_volume") and not cleaned.get("device"):
+                self.add_error("device", "Choose the device whose quantum volume is required.")
+                return cleaned
             try:
-                self.specs()
+                primary = self.specs()[0]
+                if required := self.requirement():
+                    required.check_fits(primary, on_devices=True)
             except SpecError as error:
                 said = _(error.message) % error.values
                 self.add_error(error.field if error.field in self.fields else None, f"{said[0].upper()}{said[1:]}.")
@@ -120,8 +141,15 @@ class ModelForm(forms.Form):
         chosen = self.cleaned_data if self.is_bound else {}
         read: dict[str, Any] = {name: _FLAGS[chosen.get(name) or ""] for name in ("entangling", "reupload")}
         read["noise"] = {"preset": chosen["noise"]} if chosen.get("noise") else None
-        plain = {name: chosen.get(name) or None for name in self.fields if name not in read}
+        plain = {name: chosen.get(name) or None for name in self.fields if name not in {*read, *_REQUIRED}}
         return {name: value for name, value in {**plain, **read}.items() if value is not None}
+
+    def requirement(self) -> DeviceRequirement | None:
+        """What the run requires of a device. Raises SpecError."""
+        chosen = self.cleaned_data if self.is_bound else {}
+        if not chosen.get("quantum_volume"):
+            return None
+        return DeviceRequirement(chosen["device"], chosen["quantum_volume"])
 
     def specs(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """The specs that were chosen. Raises SpecError."""

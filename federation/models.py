@@ -105,6 +105,9 @@ class TrainingRun(GovernedModel):
     requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
+    health_check = models.ForeignKey(  # the measurement that met what the run requires of a device, when it started
+        "federation.QuantumJob", on_delete=models.PROTECT, related_name="+", null=True
+    )
     stopped_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", null=True)
     stop_reason = SealedTextField(subject="stopped_by_id", blank=True)  # clear where the platform stopped it
 
@@ -114,7 +117,7 @@ class TrainingRun(GovernedModel):
         ordering = ["-created_at"]
         triggers = captured(
             "id", "created_at", "federation_id", "name", "config", "config_hash", "state", "requested_by_id",
-            "started_at", "finished_at", "stopped_by_id", "stop_reason",
+            "started_at", "health_check_id", "finished_at", "stopped_by_id", "stop_reason",
         )  # fmt: skip
 
     def __str__(self) -> str:

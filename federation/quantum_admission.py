@@ -9,7 +9,6 @@ from typing import Any
 
 from django.db.models import F, Sum
 from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from accounts.models import Institution, User
@@ -21,7 +20,8 @@ from federation.domain.quantum import estimates
 from federation.domain.quantum.devices import DEVICES, DeviceSpec, find
 from federation.models import DeviceConsent, Participant, QuantumJob, QuantumLimit, Round, TrainingRun
 from federation.quantum_estimate import Order
-from federation.quantum_readout import HEALTH_IS_FRESH, mitigation_of, require_one_machine
+from federation.quantum_health import confirmed_volume
+from federation.quantum_readout import mitigation_of, require_one_machine
 
 Purpose, State = QuantumJob.Purpose, QuantumJob.State
 DEFAULT_SHOTS_PER_MONTH, DEFAULT_COST_PER_MONTH = 1_000_000, Decimal("200.00")
@@ -146,31 +146,7 @@ def _health(order: Order) -> QuantumJob | None:
     wanted = _("The order requires a quantum volume of at least %(volume)s on %(device)s") % {
         "volume": order.min_quantum_volume, "device": order.where,
     }  # fmt: skip
-    tried = QuantumJob.objects.health_of(order.device, Purpose.VOLUME, order.noise_digest)
-    wide = tried.filter(qubits__gte=(order.min_quantum_volume - 1).bit_length())  # a narrower one cannot confirm it
-    newest = wide.first() or tried.first()
-    if newest is None:
-        raise Conflict(_("%(wanted)s; it has never been measured. Order that check first.") % {"wanted": wanted})
-    if newest.finished_at < timezone.now() - HEALTH_IS_FRESH:
-        raise Conflict(
-            _(
-                "%(wanted)s; it was last measured on %(finished_at)s, more than %(days)s days ago. Order the "
-                "check again."
-            )
-            % {"wanted": wanted, "finished_at": date_format(newest.finished_at, "j M Y"), "days": HEALTH_IS_FRESH.days}
-        )
-    measured = (newest.result or {}).get("quantum_volume")
-    if not measured or measured < order.min_quantum_volume:
-        said = (
-            _("%(wanted)s; %(volume)s was confirmed on %(day)s. Choose another device, or require less.")
-            if measured
-            else _(
-                "%(wanted)s; %(volume)s was tried, not confirmed, on %(day)s. Choose another device, or require less."
-            )
-        )
-        volume = measured or (newest.result or {}).get("tried")
-        raise Conflict(said % {"wanted": wanted, "volume": volume, "day": date_format(newest.finished_at, "j M Y")})
-    return newest
+    return confirmed_volume(order.device, order.noise, order.min_quantum_volume, wanted=wanted)
 
 
 def _require_limits(order: Order, found: estimates.Estimate, spec: DeviceSpec) -> None:

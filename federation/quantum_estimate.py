@@ -10,12 +10,14 @@ from django.utils.translation import gettext as _
 
 from core.errors import ApplicationError
 from federation.domain.cells import whole_tens
+from federation.domain.models.specs import runs_on_devices
 from federation.domain.quantum import estimates
 from federation.domain.quantum.circuits import gates_of
 from federation.domain.quantum.devices import Price
 from federation.domain.quantum.noise import NoiseModel
 from federation.domain.quantum.spec import circuit_of
 from federation.models import Participant, QuantumJob, TrainingRun
+from federation.quantum_health import place
 
 Purpose = QuantumJob.Purpose
 CHECK_CIRCUITS = {Purpose.READOUT: 2, Purpose.VOLUME: 100}  # of health, which loads torch
@@ -57,7 +59,7 @@ class Order:
     @property
     def where(self) -> str:
         """The device and its noise, for people."""
-        return f"{self.device} under the noise model {self.noise.name}" if self.noise else self.device
+        return place(self.device, self.noise)
 
 
 def estimate(order: Order) -> estimates.Estimate:
@@ -66,7 +68,7 @@ def estimate(order: Order) -> estimates.Estimate:
         if order.run is None or order.participant is None:
             raise ApplicationError("An evaluation needs a finished run and one of its sites.")
         spec = order.run.config["models"]["primary"]
-        if spec["kind"] != "vqc_classifier":
+        if not runs_on_devices(spec):
             raise ApplicationError(_not_for_devices(order, spec))
         shape = circuit_of(spec)
         qubits, circuits = shape.n_qubits, whole_tens(order.patients)

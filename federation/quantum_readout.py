@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.utils import timezone
@@ -12,11 +11,11 @@ from core.errors import ApplicationError, Conflict
 from federation.domain.quantum.devices import find
 from federation.domain.quantum.noise import Readout
 from federation.models import QuantumJob
+from federation.quantum_health import HEALTH_IS_FRESH
 
 if TYPE_CHECKING:
     from federation.quantum_estimate import Order
 
-HEALTH_IS_FRESH = timedelta(days=7)
 MEASURED, DECLARED = "measured", "declared"
 
 

@@ -12,7 +12,7 @@ from core.context import governed
 from core.errors import ApplicationError, Conflict
 from core.spoken import inside
 from core.tones import look_of
-from federation import budgets, consents, mailbox, site_statements, starting, training
+from federation import budgets, consents, mailbox, quantum_health, site_statements, starting, training
 from federation.agreements import refuse_without_agreement
 from federation.consents import consent_decide, consents_of, reconsideration_decide
 from federation.domain.run_config import LOCAL, carrier
@@ -160,7 +160,10 @@ def run_start(*, run: TrainingRun, actor: User) -> TrainingRun:
         budgets.require(run)
         starting.refuse_unless_usable(run)
         engines.refuse_unless_there(carrier(run.config))
-        training.set_state(run, State.RUNNING)
+        health = quantum_health.required_by(run)
+        training.set_state(run, State.RUNNING, health_check=health)
+        if health is not None:
+            training.show(run, "device", f"The required quantum volume is confirmed by the check {health.id}")
         jobs.enqueue("run.begin", {"run": str(run.id)}, key=f"begin:{run.id}")
     return run
 

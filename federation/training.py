@@ -23,7 +23,7 @@ from federation.domain.noise_config import shared_noise
 from federation.domain.participation import Participation
 from federation.domain.round_metrics import site_epsilon
 from federation.domain.run_config import MODEL_NAMES, RunConfig
-from federation.models import Participant, Round, RunEvent, SiteOrder, SiteUpdate, TrainingRun
+from federation.models import Participant, QuantumJob, Round, RunEvent, SiteOrder, SiteUpdate, TrainingRun
 from federation.models_participation import Exclusion
 from federation.sealing import traffic_record
 from federation.secure_stages import is_masked
@@ -202,10 +202,14 @@ def cancel_open_round(run: TrainingRun) -> None:
         round_.save(update_fields=["state", "finished_at"])
 
 
-def set_state(run: TrainingRun, state: State, *, stop_reason: str = "", stopped_by: uuid.UUID | None = None) -> None:
+def set_state(
+    run: TrainingRun, state: State, *, stop_reason: str = "", stopped_by: uuid.UUID | None = None,
+    health_check: QuantumJob | None = None,
+) -> None:  # fmt: skip
     """Change the state if the transition exists; the caller holds the run's lock and has named the action.
 
-    `stopped_by` is who wrote the reason, which is then sealed under that person's key.
+    `stopped_by` is who wrote the reason, which is then sealed under that person's key. `health_check` is the
+    measurement of a device that allowed the start.
     """
     from core.errors import Conflict
 
@@ -217,11 +221,11 @@ def set_state(run: TrainingRun, state: State, *, stop_reason: str = "", stopped_
     run.state = state
     now = timezone.now()
     if state == State.RUNNING and run.started_at is None:
-        run.started_at = now
+        run.started_at, run.health_check = now, health_check
     if state in {State.FINISHED, State.ABORTED, State.FAILED}:
         run.finished_at, run.stopped_by_id, run.stop_reason = now, stopped_by, stop_reason
         budgets.release(run)
-    run.save(update_fields=["state", "started_at", "finished_at", "stopped_by", "stop_reason"])
+    run.save(update_fields=["state", "started_at", "health_check", "finished_at", "stopped_by", "stop_reason"])
 
 
 def show(run: TrainingRun, kind: str, text: str, *, site: str = "") -> None:

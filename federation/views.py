@@ -111,10 +111,12 @@ def run_propose(request: HttpRequest, federation_id: uuid.UUID) -> HttpResponse:
     model = _model_form(found, request.POST)
     if not (form.is_valid() & terms.is_valid() & model.is_valid()):  # all, so that each shows its errors
         return federation_page(request, found, form=form, terms=terms, model=model, status=400)
+    required = model.requirement()
     try:
         proposed = services.run_propose(
-            federation=found, actor=_person(request), terms=terms.terms(), model=model.choice(), **form.proposal()
-        )
+            federation=found, actor=_person(request), terms=terms.terms(), model=model.choice(),
+            device=required.as_dict() if required else None, **form.proposal(),
+        )  # fmt: skip
     except ApplicationError as error:
         form.add_error(None, error.message)
         return federation_page(request, found, form=form, terms=terms, model=model, status=error.status)

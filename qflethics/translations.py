@@ -136,6 +136,7 @@ def _in_specs() -> Iterator[tuple[str, str]]:
     """Why a model cannot be built: the messages of `SpecError`, which pages translate."""
     for name in (
         "federation/domain/quantum/spec.py",
+        "federation/domain/quantum/requirement.py",
         "federation/domain/models/specs.py",
         "federation/domain/models/choice.py",
     ):

@@ -103,6 +103,12 @@ class RunInput(serializers.Serializer):
         "or frozen takes its encoder alone and starts the rest anew. The models are then the version's, or classifiers "
         "on its encoders.",
     )
+    device = serializers.DictField(
+        required=False,
+        allow_null=True,
+        help_text='{"name": "ibm", "quantum_volume": 64}: the run starts only if that volume of the device was '
+        "confirmed in the last 7 days; of a simulator, under the noise model that the circuit is trained under.",
+    )
     model = ModelInput(required=False, allow_null=True, help_text="Left out: the task's recommended models.")
     engine = serializers.DictField(
         required=False,
@@ -114,12 +120,16 @@ class RunInput(serializers.Serializer):
 class RunOutput(serializers.ModelSerializer):
     federation = serializers.UUIDField(source="federation_id")
     rounds_planned = serializers.IntegerField()
+    health_check = serializers.UUIDField(
+        source="health_check_id", allow_null=True,
+        help_text="The measured quantum volume that met what the run requires of a device, when it started.",
+    )  # fmt: skip
 
     class Meta:
         model = TrainingRun
         fields = [
             "id", "federation", "name", "state", "rounds_planned", "config_hash", "created_at", "started_at",
-            "finished_at", "stop_reason",
+            "health_check", "finished_at", "stop_reason",
         ]  # fmt: skip
 
 

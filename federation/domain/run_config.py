@@ -10,9 +10,11 @@ from federation.domain import noise_config
 from federation.domain.fairness_config import WHY_NOT_PRIVATE, FairnessConfig
 from federation.domain.learning.config import LocalConfig
 from federation.domain.messages import digest
+from federation.domain.models.specs import runs_on_devices
 from federation.domain.noised_scores import ScoresConfig
 from federation.domain.participation import Participation
 from federation.domain.privacy.config import PrivacyConfig
+from federation.domain.quantum.requirement import DeviceRequirement
 from federation.domain.secure.config import WHY_NOT_MASKED, SecurityConfig
 from federation.domain.start import Start
 from federation.domain.strategies.base import Strategy, SumRule
@@ -36,6 +38,7 @@ PARTS = (
     "scores",
     "engine",
     "start",
+    "device",
 )  # each optional; absent: not in the hash
 
 
@@ -81,6 +84,8 @@ class RunConfig:
         What carries the orders to the sites; None: the sites' own workers. So each engine has one hash.
     start : mapping or None
         The version whose weights the first round begins with; None: initial weights of the seed.
+    device : mapping or None
+        What the device that the circuit is trained for must have shown before the run starts; None: nothing.
     """
 
     task: str
@@ -101,6 +106,7 @@ class RunConfig:
     scores: Mapping[str, Any] | None = None
     engine: Mapping[str, Any] | None = None
     start: Mapping[str, Any] | None = None
+    device: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         if self.format not in FORMATS:
@@ -136,6 +142,9 @@ class RunConfig:
             self._check_scores(ScoresConfig.from_dict(self.scores))
         if self.start is not None:
             Start.from_dict(self.start)
+        if self.device is not None:
+            primary = self.models["primary"]
+            DeviceRequirement.from_dict(self.device).check_fits(primary, on_devices=runs_on_devices(primary))
 
     def _check_scores(self, scores: ScoresConfig) -> None:
         if self.epsilon_budget is None:

@@ -20,6 +20,7 @@ from federation.presentation.fairness import fairness_words
 from federation.presentation.model_words import circuit_words, label_of
 from federation.presentation.noise_words import training_noise
 from federation.presentation.parameters import count_parameters
+from federation.presentation.requirement import requirement_words
 from federation.presentation.security import security_words
 from federation.presentation.start import start_privacy_words, start_words
 
@@ -251,6 +252,8 @@ def consent_words(config: Mapping[str, Any]) -> list[tuple[str, str]]:
             rows += [("Circuit", facts.circuit.words), ("Layers and inputs", facts.circuit.how)]
             if noise := facts.circuit.trained_under:
                 rows.append(("Noise in training", training_noise(noise)))
+    if required := requirement_words(config):
+        rows.append(("Required of the device", required))
     rows += [
         ("Rounds", ngettext("%(n)s round", "%(n)s rounds", rounds) % {"n": rounds} + f"; {_rule(config)}"),
         ("Who must take part", _participation(config)),

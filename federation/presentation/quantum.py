@@ -18,7 +18,8 @@ from federation.domain.quantum.devices import DEVICES, DeviceSpec
 from federation.forms_quantum import evaluable_runs
 from federation.models import DeviceConsent, Participant, ProviderTask, QuantumJob, TrainingRun
 from federation.presentation import quantum_figures, quantum_noise
-from federation.quantum_admission import HEALTH_IS_FRESH, Used, used_this_month
+from federation.quantum_admission import Used, used_this_month
+from federation.quantum_health import HEALTH_IS_FRESH
 from federation.quantum_orders import may_move
 
 Purpose, State = QuantumJob.Purpose, QuantumJob.State

@@ -23,6 +23,7 @@ from federation.presentation.facts import NO_PRIVACY, consent_words, privacy_wor
 from federation.presentation.fairness import weights_page
 from federation.presentation.passes import engine_page
 from federation.presentation.progress import run_fingerprint, run_progress
+from federation.presentation.requirement import standing_of
 from federation.presentation.run_result import result_of
 from federation.presentation.security import security_page
 from federation.presentation.start import start_privacy_words
@@ -108,6 +109,7 @@ def live_part(run: TrainingRun, user: User, *, have: str = "") -> dict[str, Any]
         "attendance": attendance(run),
         "remedy": _remedy(run),
         "security": security_page(run),
+        "device": standing_of(run),
         "engine": engine_page(run),
         "weights": weights_page(run),
     }

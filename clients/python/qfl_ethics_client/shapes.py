@@ -2654,6 +2654,7 @@ class RunDetailOutput(TypedDict):
     config_hash: str
     created_at: str
     started_at: NotRequired[str | None]
+    health_check: str | None
     finished_at: NotRequired[str | None]
     stop_reason: NotRequired[str]
     config: Any
@@ -2682,6 +2683,7 @@ class RunInput(TypedDict):
     fairness: NotRequired[dict[str, Any] | None]
     scores: NotRequired[dict[str, Any] | None]
     start: NotRequired[dict[str, Any] | None]
+    device: NotRequired[dict[str, Any] | None]
     model: NotRequired["ModelInput | None"]
     engine: NotRequired[dict[str, Any] | None]
 
@@ -2695,6 +2697,7 @@ class RunOutput(TypedDict):
     config_hash: str
     created_at: str
     started_at: NotRequired[str | None]
+    health_check: str | None
     finished_at: NotRequired[str | None]
     stop_reason: NotRequired[str]
 

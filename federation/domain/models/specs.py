@@ -88,6 +88,12 @@ _KINDS |= {
 _STORED_HYBRID = Kind("segmentation", ("inputs", "channels", *REQUIRED), (3, 3), stored=True)
 
 
+def runs_on_devices(spec: Mapping[str, Any]) -> bool:
+    """Can the circuit of a model of this spec be ordered on a device?"""
+    kind = _KINDS.get(spec["kind"])
+    return kind is not None and kind.devices
+
+
 # --- the specs of a run --------------------------------------------------------------------------------------------
 
 
