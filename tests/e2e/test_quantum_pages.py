@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.urls import reverse
 
-from federation import quantum_orders
+from federation import quantum_orders, services
 from federation.domain.quantum.noise_choice import PRESETS
 from federation.models import QuantumJob
 from federation.quantum_estimate import Order
@@ -39,6 +39,13 @@ def test_quantum_pages_are_for_everybody(sign_in, live_server, tmp_path, scheme,
     made["failed"] = failed
     made["open"] = quantum_orders.quantum_order(order=bench.evaluation("ibm"), actor=admin)
     made["volume"] = QuantumJob.objects.get(purpose="quantum_volume")
+    requiring = {
+        device: services.run_propose(
+            federation=bench.world.federation, name=f"For {device}", rounds=1, seed=1, actor=admin,
+            device={"name": device, "quantum_volume": 64},
+        )
+        for device in ("ibm", "azure")
+    }  # fmt: skip
     faults: list[str] = []
     page = sign_in(scheme, WIDTHS[size])
     pages = {
@@ -47,6 +54,7 @@ def test_quantum_pages_are_for_everybody(sign_in, live_server, tmp_path, scheme,
         "quantum-none": reverse("quantum_jobs") + "?state=running",
         "quantum-consents": reverse("quantum_consents"),
         **{f"quantum-{name}": reverse("quantum_job", args=[job.id]) for name, job in made.items()},
+        **{f"requires-{device}": reverse("run", args=[run.id]) for device, run in requiring.items()},
     }
     look(page, live_server.url, pages, faults, scheme, size)
     page.context.clear_cookies()
