@@ -128,7 +128,10 @@ def train_federated(
     common = best
     for number in range(1, rounds + 1):
         common = fedavg.aggregate(
-            [_update(working, common, site, config, (seed, number, i)) for i, site in enumerate(train)]
+            [
+                _update(working, common, site, config, (seed, number, i), done=(number - 1) / rounds)
+                for i, site in enumerate(train)
+            ]
         )
         load_state(working, common)
         losses.append(_loss(working, validation))
@@ -138,10 +141,12 @@ def train_federated(
     return Trained(working.eval(), best_round, tuple(losses), sum(value.nbytes for value in best.values()))
 
 
-def _update(working: Model, common: State, site: SiteData, config: LocalConfig, seeds: tuple[int, int, int]) -> Update:
+def _update(
+    working: Model, common: State, site: SiteData, config: LocalConfig, seeds: tuple[int, int, int], *, done: float
+) -> Update:
     load_state(working, common)
     own = int(np.random.SeedSequence(seeds).generate_state(1)[0])
-    result = train_local(working.train(), site, config, seed=own)
+    result = train_local(working.train(), site, config, seed=own, done=done)
     return Update(site.site, result.state, result.n_records)
 
 

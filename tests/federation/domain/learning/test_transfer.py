@@ -1,4 +1,5 @@
 import copy
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -123,6 +124,16 @@ def test_a_federation_learns_keeps_its_best_round_and_repeats_itself():
     test = site("c", 200, 9)
     right = ((transfer.scores(found.model, test) > 0) == test.y).mean()
     assert right > 0.8
+
+
+def test_a_schedule_follows_the_rounds():
+    # Of two rounds along half a cosine, the first has the whole rate and the second half of it.
+    data, model = [site("a", 30, 1)], build(default_specs("classification", 6)[1], seed=2)
+    cosine = replace(CONFIG, schedule="cosine")
+    first, second = (transfer.train_federated(model, data, data, cosine, rounds=n, seed=5).losses for n in (1, 2))
+    constant = transfer.train_federated(model, data, data, CONFIG, rounds=2, seed=5).losses
+    assert first[1] == second[1] == constant[1]
+    assert abs(second[2] - second[1]) < abs(constant[2] - constant[1])
 
 
 def test_slices_become_a_task_of_their_own():
