@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from benchmarks import grid
 from benchmarks.classifiers.study import FRACTIONS, Study
 from federation.domain.data.dataset import Splits, split
 from federation.domain.data.phantom import PhantomSource
@@ -33,4 +34,4 @@ def hospitals(seed: int) -> list[Splits]:
     ]  # fmt: skip
 
 
-STUDY = Study("chest", hospitals, rounds=20, batch=16, side=SIDE, rates=(0.001, 0.003, 0.01, 0.03, 0.1))
+STUDY = Study("chest", hospitals, rounds=20, batch=16, side=SIDE, rates=grid.IMAGES)

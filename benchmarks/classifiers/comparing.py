@@ -9,6 +9,7 @@ import numpy as np
 
 from benchmarks.classifiers.study import CIRCUIT, PEERS, Seed, Study
 from benchmarks.frame import Measure
+from benchmarks.grid import at_the_end
 from benchmarks.paired import Compared, compared
 
 
@@ -19,23 +20,13 @@ def rows(study: Study, seeds: Sequence[Seed]) -> Iterator[Measure]:
     for peer in PEERS:
         difference = found.difference(CIRCUIT, peer)
         value, other = found.mean(CIRCUIT), found.mean(peer)
-        ends = _at_the_end(study, seeds, (CIRCUIT, peer))
+        rates = {arm: [seed.chosen[arm][0] for seed in seeds] for arm in (CIRCUIT, peer)}
+        ends = at_the_end(study.rates, rates)
         verdict = f"given no verdict, since {ends}" if ends else difference.words()
         yield Measure(
             f"classifiers.{study.name}.circuit_vs_{peer}", value, "AUC", peer, other, value / other, len(seeds),
             note=f"the circuit is {verdict}: AUC difference {difference}, unadjusted",
         )  # fmt: skip
-
-
-def _at_the_end(study: Study, seeds: Sequence[Seed], arms: Sequence[str]) -> str:
-    """Arms that mostly chose the least or the largest rate, and so might do better beyond; empty if none."""
-    ends = {study.rates[0], study.rates[-1]}
-    counts = {arm: sum(seed.chosen[arm][0] in ends for seed in seeds) for arm in arms}
-    return " and ".join(
-        f"{arm} chose an end of the grid in {count} of {len(seeds)} seeds"
-        for arm, count in counts.items()
-        if 2 * count > len(seeds)
-    )
 
 
 def _arm(study: Study, seeds: Sequence[Seed], found: Compared, arm: str) -> Measure:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from benchmarks import grid
 from benchmarks.classifiers.study import FRACTIONS, Study
 from benchmarks.frame import ROOT
 from federation.domain.data.dataset import Splits, split
@@ -15,4 +16,4 @@ def hospitals(seed: int) -> list[Splits]:
     return [split(source.load(site.code), seed=seed, fractions=FRACTIONS) for site in source.sites()]
 
 
-STUDY = Study("heart", hospitals, rounds=20, batch=32, rates=(0.003, 0.01, 0.03, 0.1))
+STUDY = Study("heart", hospitals, rounds=20, batch=32, rates=grid.TABLES)

@@ -29,4 +29,4 @@ def measure(*, quick: bool, only: Sequence[str] = ()) -> Iterator[Measure]:
             for seed in range(QUICK_SEEDS if quick else SEEDS):
                 progress(f"transfer: {name}, {study.name}, seed {seed}")
                 seeds.append(study.run(seed))
-            yield from comparing.rows(f"transfer.{name}.{study.name}", seeds)
+            yield from comparing.rows(f"transfer.{name}.{study.name}", study.rates, seeds)

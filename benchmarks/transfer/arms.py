@@ -6,7 +6,7 @@ the loss on validation patients; test patients are scored once, at the end.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,20 +18,27 @@ from federation.domain.learning.config import LocalConfig
 from federation.domain.models.base import Model
 from federation.domain.models.registry import build
 
-RATES = (0.01, 0.03)
 ROUNDS, EPOCHS = 30, 2
 SCRATCH, FROZEN, TUNED = "scratch", "frozen", "tuned"
 STARTS = (SCRATCH, FROZEN, TUNED)
+Arm = tuple[str, str]  # start and head
 
 
 @dataclass(frozen=True)
 class Seed(Scored):
-    """What one seed found; arms are (start, head), and `sent` holds the bytes of one site's update."""
+    """What one seed found; arms are (start, head).
 
-    sent: dict[tuple[str, str], int]
+    Attributes
+    ----------
+    chosen : the learning rate of each arm
+    sent : bytes of one site's update
+    """
+
+    chosen: Mapping[Arm, float]
+    sent: Mapping[Arm, int]
 
 
-def run_arms(source: Model, poor: Sequence[Splits], *, batch: int, seed: int) -> Seed:
+def run_arms(source: Model, poor: Sequence[Splits], *, rates: Sequence[float], batch: int, seed: int) -> Seed:
     """Train and score every arm on the poor sites.
 
     Parameters
@@ -39,18 +46,19 @@ def run_arms(source: Model, poor: Sequence[Splits], *, batch: int, seed: int) ->
     source : Model
         Trained at the rich sites. Its untrained like, with weights of its own, is the encoder of the arms from scratch.
     poor : one `Splits` a site, of classification data
+    rates : learning rates to choose from, the same for every arm
     batch : patients in a step
     """
     given = transfer.encoder_of(source)
     fresh = transfer.encoder_of(build(source.spec, seed=10_000 + seed))
     features = [_each(split, given) for split in poor]
-    arms, sent = {}, {}
+    arms, chosen, sent = {}, {}, {}
     for kind in transfer.HEADS:
         head = transfer.new_head(kind, given.n_features, seed=seed)
         for start in STARTS:
             data = features if start == FROZEN else poor
             model = head if start == FROZEN else transfer.Transferred(fresh if start == SCRATCH else given, head)
-            found = _tuned(model, data, batch=batch, seed=seed)
+            chosen[start, kind], found = _tuned(model, data, rates=rates, batch=batch, seed=seed)
             arms[start, kind] = np.concatenate([transfer.scores(found.model, split.audit) for split in data])
             sent[start, kind] = found.bytes_per_update
     test = [split.audit for split in poor]
@@ -58,7 +66,7 @@ def run_arms(source: Model, poor: Sequence[Splits], *, batch: int, seed: int) ->
         np.concatenate([site.y for site in test]).astype(bool),
         np.concatenate([np.full(len(site.x), site.site) for site in test]),
         np.concatenate([np.array(site.record_ids)[site.patient_index] for site in test]),
-        arms, sent,
+        arms, chosen, sent,
     )  # fmt: skip
 
 
@@ -66,17 +74,22 @@ def _each(split: Splits, encoder: transfer.Encoder) -> Splits:
     return Splits(*(transfer.encoded(encoder, part) for part in (split.train, split.validation, split.audit)))
 
 
-def _tuned(model: Model, data: Sequence[Splits], *, batch: int, seed: int) -> transfer.Trained:
+def _tuned(
+    model: Model, data: Sequence[Splits], *, rates: Sequence[float], batch: int, seed: int
+) -> tuple[float, transfer.Trained]:
+    """The rate whose best round had the smallest loss on validation patients, and what it trained."""
     train, validation = [split.train for split in data], [split.validation for split in data]
-    found = [
-        transfer.train_federated(
+    tried = {
+        rate: transfer.train_federated(
             model, train, validation, LocalConfig(EPOCHS, batch, rate), rounds=ROUNDS, seed=seed
         )
-        for rate in RATES
-    ]  # fmt: skip
-    return min(found, key=lambda trained: min(trained.losses))
+        for rate in rates
+    }
+    return min(tried.items(), key=lambda one: min(one[1].losses))
 
 
-def first_patients(data: SiteData, most: int | None) -> SiteData:
-    """At most so many patients of a site; None for all."""
-    return data if most is None else data.take(np.arange(min(most, data.n_patients)))
+def some_patients(data: SiteData, most: int | None, rng: np.random.Generator) -> SiteData:
+    """At most so many patients of a site, drawn at random; None for all."""
+    if most is None or most >= data.n_patients:
+        return data
+    return data.take(np.sort(rng.choice(data.n_patients, size=most, replace=False)))

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from benchmarks import grid
 from benchmarks.frame import ROOT
 from benchmarks.transfer.arms import Seed, run_arms
 from federation.domain.data.dataset import Splits, split
@@ -24,6 +25,7 @@ SOURCE_CONFIG, SOURCE_ROUNDS = LocalConfig(1, 8, 0.005), 20
 @dataclass(frozen=True)
 class Glioma:
     name: str
+    rates: tuple[float, ...] = grid.IMAGES
 
     def run(self, seed: int) -> Seed:
         source = LggSource(FOLDER, px=32, slices=8)
@@ -34,7 +36,7 @@ class Glioma:
         ).model  # fmt: skip
         poor = [split(source.load(site), seed=seed, fractions=(0.4, 0.2, 0.4)) for site in POOR]
         slices = [Splits(presence(s.train), presence(s.validation), presence(s.audit)) for s in poor]
-        return run_arms(model, slices, batch=4, seed=seed)
+        return run_arms(model, slices, rates=self.rates, batch=4, seed=seed)
 
 
 STUDIES = (Glioma("slices"),)
