@@ -83,6 +83,10 @@ class FairnessConfig:
         return asdict(self)
 
 
+_LATER = ("shots", "depth", "backend", "annealing", "p_annealing")
+_SHARES = {"p_optimum", "p_uniform", "ratio", "p_annealing"}
+
+
 @dataclass(frozen=True)
 class Figures:
     """What a site may tell of its filter. Costs are those of `fairness_filter`.
@@ -100,6 +104,12 @@ class Figures:
         Probability that one draw of the solver, and one without any thought, is the optimum.
     ratio : float
         Approximation ratio of the mean draw: 1 the optimum, 0 the worst choice.
+    shots, depth, backend
+        Of the solver's draws; None where it has none.
+    annealing, p_annealing : float
+        Cost of simulated annealing's weights, and the share of its runs that end in the optimum.
+
+    The last five are None in what sites told before they were kept.
     """
 
     solver: str
@@ -112,6 +122,11 @@ class Figures:
     p_optimum: float
     p_uniform: float
     ratio: float
+    shots: int | None = None
+    depth: int | None = None
+    backend: str | None = None
+    annealing: float | None = None
+    p_annealing: float | None = None
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -120,13 +135,18 @@ class Figures:
     def from_dict(cls, raw: Mapping[str, Any]) -> Figures:
         """Read what a site told. Raises ValueError on anything else than figures in their ranges."""
         names = [field.name for field in fields(cls)]
-        if not isinstance(raw, Mapping) or set(raw) != set(names):
+        known, needed = set(names), set(names) - set(_LATER)
+        if not isinstance(raw, Mapping) or not needed <= set(raw) <= known:
             raise ValueError(f"expected the figures {', '.join(names)} of the weights of patients, got {raw!r}")
         found = cls(**raw)
         if found.solver not in SOLVERS or type(found.seed) is not int or type(found.qubits) is not int:
             raise ValueError(f"expected a known solver, a seed and a number of qubits, got {raw!r}")
+        if not isinstance(found.backend, str | None) or len(found.backend or "") > 80:
+            raise ValueError(f"expected the name of a backend, got {found.backend!r}")
         for name in names[3:]:
-            value, most = raw[name], 1.0 if name in {"p_optimum", "p_uniform", "ratio"} else math.inf
+            value, most = getattr(found, name), 1.0 if name in _SHARES else math.inf
+            if name == "backend" or (name in _LATER and value is None):
+                continue
             number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
             if not number or not 0 <= value <= most:
                 raise ValueError(f"expected {name} of the weights of patients from 0 to {most:g}, got {value!r}")

@@ -1,7 +1,8 @@
 """The filter against bias before training: how much each patient of a site counts, chosen by a QUBO.
 
-A *stratum* is a group and a label at one site. Its weight is one of ``2**bits`` levels from `LIGHTEST` to `HEAVIEST`,
-and the weights w minimise ``|A w - t|² + PENALTY sum_s p_s (w_s - 1)²``, where p_s is the stratum's share of patients.
+A *stratum* is a group and a label at one site. Its weight is one of ``2**bits`` levels, equally far apart up to
+`HEAVIEST`, so that 1 is always one of them; with many strata there are fewer bits. The weights w minimise
+``|A w - t|² + PENALTY sum_s p_s (w_s - 1)²``, where p_s is the stratum's share of patients.
 The constraints A w = t are linear, so the cost is quadratic in the bits.
 
 parity
@@ -35,7 +36,7 @@ from federation.domain.quantum.solvers import annealing, exact, qaoa, vqe
 from federation.domain.quantum.solvers.ising import Floats, Qubo
 from federation.domain.quantum.solvers.solution import Solution
 
-LIGHTEST, HEAVIEST = 0.25, 2.0  # with 3 bits in steps of 0.25, so that 1 is a level
+HEAVIEST = 2.0  # so that 1, which is no weight at all, is a level whatever the bits: in steps of 0.25 with 3
 PENALTY = 1e-3  # small: of weights that do equally well, those nearer to 1
 MAX_QUBITS = 16
 DIGITS = 3
@@ -76,7 +77,8 @@ def weigh(data: SiteData, config: FairnessConfig, *, seed: int) -> Weighing:
     Returns
     -------
     Weighing
-        The weights have mean 1 over the patients.
+        The weights have mean 1 over the patients of the strata that are weighed; all others keep 1. None where the
+        solver found nothing better than no weights, which small strata and shallow circuits happen to.
     """
     groups = data.groups.get(config.attribute)
     if groups is None:
@@ -88,10 +90,15 @@ def weigh(data: SiteData, config: FairnessConfig, *, seed: int) -> Weighing:
             reason=f"weights need 2 to {MAX_QUBITS} strata of at least {config.min_cell} patients at the site"
         )
     chosen, figures = choose(strata, config, seed=seed)
+    if cost(strata, config.target, chosen) >= cost(strata, config.target, np.ones(len(strata))):
+        return Weighing(
+            reason=f"the weights found by {config.solver} cost {figures.objective:g}, no weights {figures.unweighted:g}"
+        )
+    chosen = chosen / float(_shares(strata) @ chosen)  # mean 1 over those weighed: the others count as they did
     weights = np.ones(data.n_patients)
     for stratum, weight in zip(strata, chosen, strict=True):
         weights[(groups == stratum.group) & (labels == stratum.label)] = weight
-    return Weighing(weights / weights.mean(), figures)
+    return Weighing(weights, figures)
 
 
 def labels_of(data: SiteData) -> NDArray[np.bool_]:
@@ -142,10 +149,9 @@ def cost(strata: Sequence[Stratum], target: str, weights: Floats) -> float:
 def weight_qubo(strata: Sequence[Stratum], target: str, bits: int) -> Qubo:
     """The same cost over bits, `bits` a stratum, of which the first counts least."""
     matrix, goals = constraints(strata, target)
-    share, levels = _shares(strata), _levels(len(strata), bits)
+    share, levels, start = _shares(strata), _levels(len(strata), bits), np.full(len(strata), _lightest(bits))
     quadratic = matrix.T @ matrix + PENALTY * np.diag(share)
     linear = -2 * matrix.T @ goals - 2 * PENALTY * share
-    start = np.full(len(strata), LIGHTEST)
     return Qubo.of(
         levels.T @ (2 * quadratic @ start + linear), levels.T @ quadratic @ levels,
         cost(strata, target, start),
@@ -154,7 +160,8 @@ def weight_qubo(strata: Sequence[Stratum], target: str, bits: int) -> Qubo:
 
 def weights_of(bits: Sequence[int], strata: int) -> Floats:
     """The weight of each stratum that a bit string means."""
-    return LIGHTEST + _levels(strata, len(bits) // strata) @ np.array(bits, dtype=float)
+    each = len(bits) // strata
+    return _lightest(each) + _levels(strata, each) @ np.array(bits, dtype=float)
 
 
 def reweighing(strata: Sequence[Stratum]) -> Floats:
@@ -173,13 +180,14 @@ def choose(strata: Sequence[Stratum], config: FairnessConfig, *, seed: int) -> t
         "qaoa": partial(qaoa.solve, seed=seed), "vqe": partial(vqe.solve, seed=seed),
         "annealing": partial(annealing.solve, seed=seed), "exact": exact.solve,
     }  # fmt: skip
-    found, best = solvers[config.solver](problem), exact.solve(problem)
+    found, best, beside = solvers[config.solver](problem), exact.solve(problem), solvers["annealing"](problem)
     weights = weights_of(found.bits, len(strata))
     figures = Figures(
         config.solver, seed, problem.n_bits, _rounded(found.energy), _rounded(best.energy),
         _rounded(cost(strata, config.target, reweighing(strata))),
         _rounded(cost(strata, config.target, np.ones(len(strata)))),
-        _rounded(found.p_optimum), _rounded(found.p_uniform), _rounded(found.ratio),
+        _rounded(found.p_optimum), _rounded(found.p_uniform), _rounded(found.ratio), found.shots, found.depth,
+        found.backend, _rounded(beside.energy), _rounded(beside.p_optimum),
     )  # fmt: skip
     return weights, figures
 
@@ -191,10 +199,15 @@ def _shares(strata: Sequence[Stratum]) -> Floats:
 
 def _levels(strata: int, bits: int) -> Floats:
     """What each bit adds to each stratum's weight, shape (strata, strata * bits)."""
-    step = (HEAVIEST - LIGHTEST) / (2**bits - 1)
-    return np.kron(np.eye(strata), step * 2.0 ** np.arange(bits))
+    return np.kron(np.eye(strata), _lightest(bits) * 2.0 ** np.arange(bits))
+
+
+def _lightest(bits: int) -> float:
+    """The smallest weight, which is also the distance of the levels."""
+    return HEAVIEST / 2**bits
 
 
 def _rounded(value: float | None) -> float:
-    """To three digits: more would tell of the counts. The optimum is known for so few bits, so nothing is absent."""
-    return 0.0 if not value else max(0.0, float(f"{value:.{DIGITS}g}"))
+    """To three digits: more would tell of the counts."""
+    assert value is not None  # noqa: S101 - so few bits are all listed, and every draw is allowed
+    return max(0.0, float(f"{value:.{DIGITS}g}"))

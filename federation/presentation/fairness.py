@@ -21,6 +21,22 @@ class SiteWeights:
     figures: Figures | None
     reason: str = ""
 
+    @property
+    def how(self) -> str:
+        """Of the solver's draws; empty in what sites told before it was kept."""
+        found = self.figures
+        if found is None or found.backend is None:
+            return ""
+        if found.shots is None or found.depth is None:
+            return found.backend
+        return _("%(backend)s, %(shots)s shots, depth %(depth)s") % {
+            "backend": found.backend, "shots": f"{found.shots:,}", "depth": found.depth,
+        }  # fmt: skip
+
+    @property
+    def p_annealing(self) -> str:
+        return "" if self.figures is None or self.figures.p_annealing is None else f"{self.figures.p_annealing:g}"
+
 
 def fairness_words(config: Mapping[str, Any]) -> str:
     """What is weighed and how, in a sentence that a site can consent to."""
