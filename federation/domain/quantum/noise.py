@@ -170,7 +170,8 @@ class NoiseModel:
         """The model as Aer's, for circuits in native gates."""
         from qiskit_aer import noise as aer
 
-        model = aer.NoiseModel()
+        # Aer takes the gates that have errors for those of the device, and would write the error-free ones out in them.
+        model = aer.NoiseModel(basis_gates=[AER_NAMES[gate] for gate in self.native])
         for gate in self.native:
             errors = _aer_error(self.of_gate(gate))
             if errors is not None:

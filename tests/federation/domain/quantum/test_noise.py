@@ -7,7 +7,15 @@ import torch
 
 from federation.domain.quantum.circuits import CircuitShape, qnode
 from federation.domain.quantum.device_runs import run
-from federation.domain.quantum.noise import GateNoise, NoiseModel, Readout, in_native_gates, noisy_qnode
+from federation.domain.quantum.noise import (
+    NATIVE,
+    TWO_QUBIT,
+    GateNoise,
+    NoiseModel,
+    Readout,
+    in_native_gates,
+    noisy_qnode,
+)
 
 FULL = NoiseModel(
     "all kinds", GateNoise(0.01, 0.03, 0.05), GateNoise(0.02, 0.02, 0.04), {"RZ": GateNoise()}, Readout(0.03, 0.08)
@@ -108,6 +116,20 @@ def test_aer_and_the_density_matrix_agree_within_shot_error(seed):
     error = np.sqrt(truth * (1 - truth) / shots)
     assert (np.abs(found - truth) < 4.5 * error).all()
     assert (np.abs(ideal - truth) > 4.5 * error).any()  # the noise is seen at all
+
+
+@pytest.mark.parametrize("free", NATIVE)
+def test_aer_runs_a_gate_without_error_as_it_is(free):
+    """Aer would write it out in gates that have errors."""
+    model = NoiseModel("one free", one_qubit=GateNoise(0.05), two_qubit=GateNoise(0.05), gates={free: GateNoise()})
+    gates = [getattr(qml, free)(wires=[0, 1]) for _ in range(4)] if free in TWO_QUBIT else []
+    gates = gates or [getattr(qml, free)(0.05, wires=0) for _ in range(4)]
+    tape = qml.tape.QuantumScript(gates, [qml.probs(wires=range(2))])
+    (truth,), (found,) = (
+        run(device, [tape], shots=shown, seed=1, noise=model).values[0]
+        for device, shown in (("default.mixed", None), ("aer", 20_000))
+    )
+    assert found == pytest.approx(truth, abs=0.015)
 
 
 def test_a_circuit_can_be_trained_under_noise():
