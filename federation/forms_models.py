@@ -95,10 +95,15 @@ class ModelForm(forms.Form):
         help_text="A machine, or a simulator under the noise chosen above. Only used with a required quantum volume.",
     )  # fmt: skip
 
-    def __init__(self, data: QueryDict | None = None, *, task: str, shape: Sequence[int] | None = None) -> None:
-        """`shape`: of a record at the sites; None while it is not known, or differs."""
+    def __init__(
+        self, data: QueryDict | None = None, *, task: str, shape: Sequence[int] | None = None,
+        from_version: bool = False,
+    ) -> None:  # fmt: skip
+        """`shape`: of a record at the sites; None while it is not known, or differs. `from_version`: the run
+        begins from a version, whose models it trains.
+        """
         super().__init__(data, prefix="model")
-        self.task, self.shape = task, shape
+        self.task, self.shape, self.from_version = task, shape, from_version
         self.fields["qubits"].initial = UNET_QUBITS if task == "segmentation" else DEFAULT_QUBITS
         if task == "segmentation" or (shape is not None and len(shape) > 1):
             for name in _OF_DEVICES:
@@ -119,7 +124,8 @@ class ModelForm(forms.Form):
                 return cleaned
             try:
                 primary = self.specs()[0]
-                if required := self.requirement():
+                required = self.requirement()
+                if required and not self.from_version:  # of the version's models the configuration tells
                     required.check_fits(primary, on_devices=True)
             except SpecError as error:
                 said = _(error.message) % error.values

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from datetime import timedelta
 
 from django.utils import timezone
@@ -18,7 +20,9 @@ HEALTH_IS_FRESH = timedelta(days=7)
 
 def place(device: str, noise: NoiseModel | None) -> str:
     """The device and its noise, for people."""
-    return f"{device} under the noise model {noise.name}" if noise else device
+    if noise is None:
+        return device
+    return _("%(device)s under the noise model %(noise)s") % {"device": device, "noise": noise.name}
 
 
 def required_by(run: TrainingRun) -> QuantumJob | None:
@@ -40,17 +44,20 @@ def required_by(run: TrainingRun) -> QuantumJob | None:
 
 
 def confirmed_volume(device: str, noise: NoiseModel | None, least: int, *, wanted: str) -> QuantumJob:
-    """The newest measurement of the device's quantum volume under this noise, if it confirms at least this one.
+    """The newest measurement that confirms at least this quantum volume of the device under this noise.
 
-    `wanted` begins the sentence that a refusal says. Raises Conflict.
+    A check that did not confirm its volume says nothing of smaller ones, and undoes older checks of its own or of
+    larger ones. `wanted` begins the sentence that a refusal says. Raises Conflict.
     """
     tried = QuantumJob.objects.health_of(device, QuantumJob.Purpose.VOLUME, noise.digest if noise else None)
-    wide = tried.filter(qubits__gte=(least - 1).bit_length())  # a narrower one cannot confirm it
-    newest = wide.first() or tried.first()
+    fresh = list(tried.filter(finished_at__gte=timezone.now() - HEALTH_IS_FRESH))
+    if (met := _standing(fresh, least)) is not None:
+        return met
+    newest = next((check for check in fresh if not confirmed_by(check)), None) or tried.first()
     if newest is None:
         raise Conflict(_("%(wanted)s; it has never been measured. Order that check first.") % {"wanted": wanted})
     on = date_format(newest.finished_at, "j M Y")
-    if newest.finished_at < timezone.now() - HEALTH_IS_FRESH:
+    if not fresh:
         raise Conflict(
             _(
                 "%(wanted)s; it was last measured on %(finished_at)s, more than %(days)s days ago. Order the "
@@ -58,15 +65,35 @@ def confirmed_volume(device: str, noise: NoiseModel | None, least: int, *, wante
             )
             % {"wanted": wanted, "finished_at": on, "days": HEALTH_IS_FRESH.days}
         )
-    measured = (newest.result or {}).get("quantum_volume")
-    if not measured or measured < least:
-        said = (
-            _("%(wanted)s; %(volume)s was confirmed on %(day)s. Choose another device, or require less.")
-            if measured
-            else _(
-                "%(wanted)s; %(volume)s was tried, not confirmed, on %(day)s. Choose another device, or require less."
-            )
-        )
-        volume = measured or (newest.result or {}).get("tried")
-        raise Conflict(said % {"wanted": wanted, "volume": volume, "day": on})
-    return newest
+    measured = confirmed_by(newest)
+    said = (
+        _("%(wanted)s; %(volume)s was confirmed on %(day)s. Choose another device, or require less.")
+        if measured
+        else _("%(wanted)s; %(volume)s was tried, not confirmed, on %(day)s. Choose another device, or require less.")
+    )
+    volume = measured or (newest.result or {}).get("tried")
+    raise Conflict(said % {"wanted": wanted, "volume": volume, "day": on})
+
+
+def confirmed_by(check: QuantumJob) -> int:
+    """The quantum volume that a finished check has confirmed; 0: none."""
+    return int((check.result or {}).get("quantum_volume") or 0)
+
+
+def tries_before(check: QuantumJob) -> int:
+    """How often the volume was checked in the days up to this check, it included."""
+    noise = check.noise_model
+    tried = QuantumJob.objects.health_of(check.device, check.purpose, noise.digest if noise else None)
+    assert check.finished_at is not None  # noqa: S101 - it is one of them
+    return tried.filter(finished_at__range=(check.finished_at - HEALTH_IS_FRESH, check.finished_at)).count()
+
+
+def _standing(checks: Iterable[QuantumJob], least: int) -> QuantumJob | None:
+    """The first check, of the newest first, that confirms so much and that no newer one has undone."""
+    missed = math.inf  # qubits of the narrowest newer check that did not confirm its volume
+    for check in checks:
+        if confirmed_by(check) >= least and check.qubits < missed:
+            return check
+        if not confirmed_by(check):
+            missed = min(missed, check.qubits)
+    return None

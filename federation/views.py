@@ -65,7 +65,8 @@ def _form(request: HttpRequest, found: Federation, *data: QueryDict) -> RunForm:
 
 
 def _model_form(found: Federation, *data: QueryDict) -> ModelForm:
-    return ModelForm(*data, task=found.task, shape=services.record_shape(found))
+    begins = any(sent.get("start") for sent in data)
+    return ModelForm(*data, task=found.task, shape=services.record_shape(found), from_version=begins)
 
 
 def federation_page(

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from core.errors import Conflict
 from federation.domain.quantum.requirement import requirement_of
 from federation.models import QuantumJob, TrainingRun
-from federation.quantum_health import HEALTH_IS_FRESH, required_by
+from federation.quantum_health import HEALTH_IS_FRESH, required_by, tries_before
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,7 @@ class Standing:
     words: str
     check: QuantumJob | None
     why_not: str
+    tries: int = 0  # checks of the volume, the one that met it included, in the days before it
 
 
 def requirement_words(config: Mapping[str, Any]) -> str:
@@ -47,8 +48,13 @@ def standing_of(run: TrainingRun) -> Standing | None:
     if not words:
         return None
     if run.started_at or not run.is_open:
-        return Standing(words, run.health_check, "")
+        return _met(words, run.health_check)
     try:
-        return Standing(words, required_by(run), "")
+        return _met(words, required_by(run))
     except Conflict as error:
         return Standing(words, None, error.message)
+
+
+def _met(words: str, check: QuantumJob | None) -> Standing:
+    """A check repeated until it passes is told from one that passed at once by the number of tries."""
+    return Standing(words, check, "", tries_before(check) if check else 0)

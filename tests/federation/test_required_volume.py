@@ -9,11 +9,9 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone, translation
 
-from core.errors import Conflict
+from core.errors import ApplicationError, Conflict
 from core.models import Outbox
 from federation import services
-from federation.domain.models.choice import ModelChoice
-from federation.domain.models.specs import chosen_specs
 from federation.domain.quantum.noise_choice import PRESETS, recorded
 from federation.domain.quantum.requirement import DeviceRequirement, requirement_of
 from federation.domain.run_config import RunConfig
@@ -116,6 +114,38 @@ def test_a_smaller_volume_than_required_does_not_do(world, all_consented):
     assert start(world, run).health_check == wide
 
 
+def checked(world, *, qubits: int, passed: bool, days_ago: float) -> QuantumJob:
+    made = make_check(world.people, days_ago=days_ago)
+    volume = 2**qubits
+    result = {"quantum_volume": volume if passed else None, "tried": volume, "verdict": "pass"}
+    QuantumJob.objects.filter(id=made.id).update(qubits=qubits, result=result)
+    made.refresh_from_db()
+    return made
+
+
+@pytest.mark.parametrize(
+    ("later", "stands"),
+    [
+        ({"qubits": 6, "passed": False}, True),  # 64 was tried and not confirmed: nothing against 16
+        ({"qubits": 4, "passed": False}, False),  # the same volume, tried again
+        ({"qubits": 3, "passed": False}, False),  # a smaller one is not confirmed any more
+        ({"qubits": 3, "passed": True}, True),
+        ({"qubits": 6, "passed": True}, True),
+    ],
+)
+def test_what_was_confirmed_stands_until_a_check_of_so_much_or_less_undoes_it(world, all_consented, later, stands):
+    run = approved(world, volume=16)
+    first = checked(world, qubits=4, passed=True, days_ago=2)
+    second = checked(world, days_ago=1, **later)
+    if stands:
+        met = start(world, run).health_check
+        assert met in {first, second}
+        page = signed_in(world, "auditor").get(reverse("run", args=[run.id])).content.decode()
+        assert "on ibm_test" in page and ("of 2 checks in 7 days" in page) == (met == second)
+    else:
+        assert "tried, not confirmed" in refusal(world, run)
+
+
 def test_a_simulator_is_asked_under_the_noise_that_the_circuit_is_trained_under(world, all_consented):
     run = approved(world, "default.mixed", 16, **MILD)
     make_check(world.people, device="default.mixed")  # noiseless
@@ -193,6 +223,7 @@ def test_on_the_page_a_mistake_stands_beside_its_field(world, chosen, field, wor
         ({"name": "ibm", "quantum_volume": 128}, "a quantum volume among 4, 8, 16, 32, 64, got 128"),
         ({"name": "ibm", "quantum_volume": "64"}, "got '64'"),
         ({"name": "ibm", "quantum_volume": True}, "got True"),
+        ({"name": "ibm", "quantum_volume": 64.0}, "got 64.0"),
         ({"name": "ibm", "quantum_volume": [64]}, "quantum volume among"),
         ({"name": "simulator", "quantum_volume": 64}, "got simulator without noise"),
         ({"name": "aer", "quantum_volume": 4}, "got aer without noise"),
@@ -207,16 +238,19 @@ def test_over_the_api_a_bad_requirement_is_a_400_that_names_it(world, device, wo
     assert not TrainingRun.objects.exists()
 
 
-def test_no_device_can_be_required_of_a_model_that_runs_on_none(world):
-    models = dict(zip(("primary", "baseline"), chosen_specs("segmentation", 3, 64, ModelChoice()), strict=True))
-    with pytest.raises(ValueError, match="runs on no device here"):
-        DeviceRequirement("ibm", 64).check_fits(models["primary"], on_devices=False)
+def test_no_device_can_be_required_of_a_model_that_runs_on_none():
+    images = make_federation(make_people(), task="segmentation", shape=[3, 64, 64])
+    with pytest.raises(ApplicationError, match="runs on no device here"):
+        approved(images)
+    assert not TrainingRun.objects.exists()
 
 
 def test_it_is_said_in_german(world, all_consented):
     run = approved(world)
     with translation.override("de"):
         assert refusal(world, run).startswith("Das Training verlangt")
+        noisy = approved(world, "default.mixed", 16, **MILD)
+        assert "default.mixed unter dem Rauschmodell mild; " in refusal(world, noisy)
         assert dict(consent_words(run.config))["Required of the device"].startswith("Beginnt nur")
 
 

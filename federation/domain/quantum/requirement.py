@@ -39,7 +39,7 @@ class DeviceRequirement:
                 "device", "expected a device among %(known)s, got %(got)s", known=", ".join(DEVICES),
                 got=repr(self.name),
             )  # fmt: skip
-        if isinstance(self.quantum_volume, bool) or self.quantum_volume not in VOLUMES:
+        if type(self.quantum_volume) is not int or self.quantum_volume not in VOLUMES:
             raise SpecError(
                 "quantum_volume", "expected a quantum volume among %(known)s, got %(got)s",
                 known=", ".join(map(str, VOLUMES)), got=repr(self.quantum_volume),
