@@ -26,7 +26,8 @@ def rows(name: str, table: Comparison) -> Iterator[Measure]:
         if row.solver == "QAOA":
             note += f", depth {qaoa.DEPTH}"
         if p.lower is not None and p.upper is not None:
-            note += f", P(optimum) 95 % {p.lower:.4f} to {p.upper:.4f} over seeds"
+            kind = "95 %, exact, over runs" if row.solver == "annealing" else "least to most over seeds"
+            note += f", P(optimum) {p.lower:.4f} to {p.upper:.4f} ({kind})"
         if row.allowed is not None and row.allowed < 1:
             note += f", {row.allowed:.3g} of draws allowed"
         if row.ratio.mean is not None:

@@ -5,7 +5,6 @@ Other packages add kinds (the audits do) by a module named in SITE_HANDLERS that
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -15,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from federation.domain.data.dataset import SiteData, Splits, split
+from federation.domain.data.dataset import SiteData, Splits, split_for_run
 from federation.domain.data.registry import manifest, open_source
 from federation.domain.learning import weights
 from federation.domain.messages import Message, digest
@@ -113,8 +112,7 @@ class Site:
             )
 
     def _all_parts(self, seed: int) -> Splits:
-        own = hashlib.sha256(f"{seed}:{self.home.config.site}".encode()).digest()
-        return split(self.data, seed=int.from_bytes(own[:8], "big"))
+        return split_for_run(self.data, site=self.home.config.site, seed=seed)
 
     def _left_out_before(self, config: RunConfig) -> frozenset[str]:
         return self.home.opt_outs.as_stated(config.data_digests.get(self.home.config.site, ""))

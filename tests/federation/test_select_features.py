@@ -1,10 +1,16 @@
+import hashlib
+import re
+from dataclasses import replace
 from io import StringIO
 
 import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
 
+from federation.domain.data.dataset import split
 from federation.domain.data.registry import open_source
+from federation.domain.learning import feature_selection as method
+from federation.domain.learning.feature_selection import pair_counts
 
 
 @pytest.fixture
@@ -35,7 +41,7 @@ def test_every_solver_says_its_choice_beside_the_common_one(heart):
     assert {"top by information", "exact", "annealing", "uniform draws", "QAOA", "VQE"} <= set(lines)
     told = ("cp_1", "cp_4", "exang")
     assert lines["top by information"] in told and lines["exact"].split(";")[0] in told
-    assert "P(optimum) 1 " in lines["exact"]
+    assert "P(optimum) 1 " in lines["exact"] and "ratio" in lines["QAOA"] and "1,000 shots" in lines["QAOA"]
 
 
 def test_chance_is_a_draw_of_as_many_columns_and_what_is_no_use_is_said_to_be_none(heart):
@@ -43,12 +49,35 @@ def test_chance_is_a_draw_of_as_many_columns_and_what_is_no_use_is_said_to_be_no
     lines = {line[:20].strip(): line for line in told.splitlines()}
     assert "P(optimum) 0.15 (at random 0.15)" in lines["uniform draws"]  # 3 of the 20 choices of 3 from 6, equally good
     assert "of draws are of so many columns" in lines["QAOA"] and "draws are of" not in lines["annealing"]
-    assert "times as often as chance: no better than annealing, so it is of no use here." in told
+    worth = re.findall(r"(QAOA|VQE) finds it .* times as often as chance: .*? so it is of no use here\.", told)
+    assert worth and "in every seed." not in told.replace("annealing in every seed, so", "")
+
+
+def test_labels_that_no_column_tells_are_refused_and_so_is_one_label_alone(heart):
+    table = open_source(heart)
+    counts = method.pair_counts(table.load("va"))
+    one = replace(counts, with_label=counts.with_label * np.array([1, 0]))
+    with pytest.raises(method.SelectionError, match="got 0 with and [0-9]+ without"):
+        method.selection_qubo(one, 2)
+    blind = replace(counts, with_label=np.full_like(counts.with_label, 6))
+    with pytest.raises(method.SelectionError, match="a column that tells of the label"):
+        method.selection_qubo(blind, 2)
+
+
+def test_the_patients_counted_are_those_that_a_run_of_the_seed_trains_on(heart, monkeypatch):
+    counted = []
+    monkeypatch.setattr(method, "pair_counts", lambda data: counted.append(data) or pair_counts(data))
+    told = said(heart, "--columns", "2", "--among", "6", "--seed", "5")
+    for data in counted:
+        own = hashlib.sha256(f"5:{data.site}".encode()).digest()  # as a site's worker deals its patients
+        parts = split(open_source(heart).load(data.site), seed=int.from_bytes(own[:8], "big"))
+        assert data.record_ids == parts.train.record_ids and not set(data.record_ids) & set(parts.audit.record_ids)
+    assert len(counted) == 4 and "and the run the seed 5. With another seed" in told
 
 
 def test_sites_load_what_was_chosen(heart):
     last = said(heart, "--columns", "2", "--among", "6").splitlines()[-1]
-    spec = last.rpartition(" ")[2]
+    spec = last.partition(" each site ")[2].partition(" and the run")[0]
     assert spec.startswith(f"{heart}?columns=") and last.startswith("For a run on these columns give each site ")
     assert open_source(spec).load("va").x.shape == (60, 2)
 

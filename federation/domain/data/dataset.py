@@ -188,6 +188,12 @@ def part_sizes(n: int, fractions: tuple[float, float, float] = FRACTIONS) -> tup
     return train, validation, n - train - validation
 
 
+def split_for_run(data: SiteData, *, site: str, seed: int) -> Splits:
+    """The split of a site's patients in a run of this seed; the name by which the site takes part has a say in it."""
+    own = hashlib.sha256(f"{seed}:{site}".encode()).digest()
+    return split(data, seed=int.from_bytes(own[:8], "big"))
+
+
 def split(data: SiteData, *, seed: int, fractions: tuple[float, float, float] = FRACTIONS) -> Splits:
     """Split the patients of one site at random into train, validation and audit sets.
 

@@ -110,11 +110,17 @@ def selection_qubo(counts: PairCounts, k: int, *, redundancy: float = 1.0) -> Qu
     Raises
     ------
     SelectionError
-        Unless 1 <= k < d.
+        Unless 1 <= k < d, there are patients of both labels, and some column tells of the label.
     """
-    d = len(counts.names)
+    d, labels = len(counts.names), counts.with_label[0].sum(axis=0)
+    if labels.min() == 0:
+        raise SelectionError(
+            f"expected patients with and without the label, got {labels[1]} with and {labels[0]} without"
+        )
     if not 1 <= k < d:
         raise SelectionError(f"expected to choose from 1 to {d - 1} of {d} columns, got {k}")
+    if not relevance(counts).max() > 0:
+        raise SelectionError("expected a column that tells of the label, got none: no choice is better than another")
     gain, shared = relevance(counts), redundancy * np.triu(mutual_information(counts.together), 1) / max(k - 1, 1)
     # A column too many saves at most its gain; one too few saves at most what it shares with the k - 1 others.
     penalty = float(max(gain.max(), (k - 1) * shared.max())) + 1e-6
