@@ -1,8 +1,9 @@
 """What a piece of work took at the site: CPU seconds as measured, and the watts they are to be multiplied by.
 
 RAPL counts whole processors (packages), whoever uses them; all of them are added up, and none of their parts (cores,
-memory), which are in them already. It is used where the system lets every package be read; otherwise the operator's
-declared figure, and without one there are CPU seconds and no energy.
+memory), which are in them already. It is used where the system lets every package be read and the work was short enough
+for its counters to have started again once at most; otherwise the operator's declared figure, and without one there are
+CPU seconds and no energy.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 POWERCAP = Path("/sys/class/powercap")
 _PACKAGE = re.compile(r"(intel|amd)-rapl:\d+")  # its parts are called intel-rapl:0:0
 MICRO = 1e-6
+MOST_WATTS = 1000.0  # of one package: twice the 500 W that the largest of 2025 (EPYC 9965, Xeon 6980P) are built for
 
 
 @dataclass
@@ -25,11 +27,13 @@ class Meter:
     watts: float | None = None  # declared by the site's operator: of one busy core
     powercap: Path = POWERCAP
     _cpu: float = field(init=False)
+    _started: float = field(init=False)
     _before: dict[Path, float] = field(init=False)
 
     def __post_init__(self) -> None:
         # Of this thread and of what torch computes for it: a site trains one order at a time, with one thread.
-        self._cpu, self._before = time.process_time(), _counters(self.powercap)
+        self._cpu, self._started = time.process_time(), time.monotonic()
+        self._before = _counters(self.powercap)
 
     def read(self) -> dict[str, Any]:
         """CPU seconds; and joules with their source ("rapl" or "declared"), where there is one."""
@@ -45,14 +49,15 @@ class Meter:
         now = _counters(self.powercap)
         if not now or set(now) != set(self._before):
             return None
+        most = MOST_WATTS * (time.monotonic() - self._started) / MICRO
         total = 0.0
         for package, counter in now.items():
-            used = counter - self._before[package]
-            if used < 0:  # the counter starts again at its range
-                whole = _number(package / "max_energy_range_uj")
-                if whole is None:
-                    return None
-                used += whole
+            whole = _number(package / "max_energy_range_uj")
+            if not whole:
+                return None
+            used = (counter - self._before[package]) % whole  # it starts again at its range
+            if used + whole <= most:  # it may have done so once more, which nobody saw
+                return None
             total += used
         return total * MICRO
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from federation.site.energy import Meter
@@ -23,31 +25,35 @@ def test_declared_watts_are_multiplied_and_named(tmp_path):
     assert (found["energy_source"], found["watts"]) == ("declared", 20.0)
 
 
-def powercap(folder, counters: dict[str, tuple[str, int]], most: int = 10_000_000):
-    """What the kernel shows under /sys/class/powercap: links to zones, in which zones of their parts lie."""
+def powercap(folder, counters: dict[str, tuple[str, int]], most: int = 10_000):
+    """What the kernel shows under /sys/class/powercap: links to zones, in which zones of their parts lie.
+
+    Counters and their range are in joules, large beside what the kilowatt of a test's milliseconds could be.
+    """
     devices = folder / "devices"
     (folder / "powercap").mkdir(exist_ok=True)
     (folder / "powercap" / "intel-rapl").mkdir(exist_ok=True)  # the control type, which counts nothing
     for zone, (name, counter) in counters.items():
         own = devices / zone
         own.mkdir(parents=True, exist_ok=True)
-        for file, text in (("name", name), ("energy_uj", counter), ("max_energy_range_uj", most), ("enabled", 0)):
+        for file, text in (("name", name), ("energy_uj", 10**6 * counter), ("enabled", 0)):
             (own / file).write_text(f"{text}\n")
+        (own / "max_energy_range_uj").write_text(f"{10**6 * most}\n")
         if not (folder / "powercap" / zone).exists():
             (folder / "powercap" / zone).symlink_to(own)
     return folder / "powercap"
 
 
 @pytest.mark.parametrize(("before", "after", "joules"), [
-    ({"intel-rapl:0": ("package-0", 1_000_000)}, {"intel-rapl:0": ("package-0", 6_500_000)}, 5.5),
-    ({"intel-rapl:0": ("package-0", 9_000_000)}, {"intel-rapl:0": ("package-0", 1_000_000)}, 2.0),  # over its range
+    ({"intel-rapl:0": ("package-0", 1_000)}, {"intel-rapl:0": ("package-0", 6_500)}, 5500.0),
+    ({"intel-rapl:0": ("package-0", 9_000)}, {"intel-rapl:0": ("package-0", 1_000)}, 2000.0),  # over its range
     (
-        {"intel-rapl:0": ("package-0", 0), "intel-rapl:0:0": ("core", 0), "intel-rapl:1": ("package-1", 9_500_000),
+        {"intel-rapl:0": ("package-0", 0), "intel-rapl:0:0": ("core", 0), "intel-rapl:1": ("package-1", 9_500),
          "intel-rapl:0:1": ("dram", 0), "intel-rapl:2": ("psys", 0)},
-        {"intel-rapl:0": ("package-0", 3_000_000), "intel-rapl:0:0": ("core", 2_000_000),
-         "intel-rapl:1": ("package-1", 500_000), "intel-rapl:0:1": ("dram", 1_000_000),
-         "intel-rapl:2": ("psys", 9_000_000)},
-        4.0,  # 3 of one processor and, over its range, 1 of the other; their parts are in them
+        {"intel-rapl:0": ("package-0", 3_000), "intel-rapl:0:0": ("core", 2_000),
+         "intel-rapl:1": ("package-1", 500), "intel-rapl:0:1": ("dram", 1_000),
+         "intel-rapl:2": ("psys", 9_000)},
+        4000.0,  # 3 kJ of one processor and, over its range, 1 of the other; their parts are in them
     ),
 ])  # fmt: skip
 def test_the_packages_of_the_machine_are_added_up(tmp_path, before, after, joules):
@@ -56,6 +62,25 @@ def test_the_packages_of_the_machine_are_added_up(tmp_path, before, after, joule
     powercap(tmp_path, after)
     found = meter.read()
     assert (found["joules"], found["energy_source"]) == (joules, "rapl")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "source"), [(6, "rapl"), (13, "declared"), (3600, "declared")], ids=["once", "twice", "an hour"]
+)
+def test_a_counter_that_may_have_started_again_unseen_is_no_measurement(tmp_path, monkeypatch, seconds, source):
+    """2 kJ were seen of a counter of 10 kJ: 12 kJ look alike, and 1 kW makes them in 12 seconds."""
+    tree = powercap(tmp_path, {"intel-rapl:0": ("package-0", 9_000)})
+    meter = Meter(20.0, powercap=tree)
+    powercap(tmp_path, {"intel-rapl:0": ("package-0", 1_000)})
+    now = time.monotonic
+    monkeypatch.setattr(time, "monotonic", lambda: now() + seconds)
+    assert meter.read()["energy_source"] == source
+
+
+def test_a_counter_without_a_range_is_no_measurement(tmp_path):
+    tree = powercap(tmp_path, {"intel-rapl:0": ("package-0", 1)})
+    (tmp_path / "devices" / "intel-rapl:0" / "max_energy_range_uj").unlink()
+    assert "joules" not in Meter(powercap=tree).read()
 
 
 def test_a_package_that_may_not_be_read_leaves_the_declared_figure(tmp_path):
