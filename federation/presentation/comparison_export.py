@@ -42,7 +42,7 @@ def as_dict(found: Comparison) -> dict[str, Any]:
 
 
 def _run(result: RunResult) -> dict[str, Any]:
-    run = result.run
+    run, costs = result.run, result.costs
     return {
         "id": str(run.id),
         "name": run.name,
@@ -58,11 +58,13 @@ def _run(result: RunResult) -> dict[str, Any]:
                 "kind": run.config["models"][f.name]["kind"],
                 "n_parameters": f.n_parameters,
                 "circuit": asdict(f.circuit) if f.circuit else None,
-                **_cost(result.costs.of(f.name)),
+                **_cost(costs.of(f.name)),
             }
             for f in result.facts
         },
-        "energy_sources": list(result.costs.sources),
+        "energy_sources": list(costs.sources),
+        "watts": [{"site": site, "watts": watts} for site, watts in costs.watts],
+        "limits": costs.limits,
         "end": _conclusion(result.end),
         "verdict": result.words,
         "sites": {row.label: _conclusion(row.found) for row in result.by_site},
@@ -82,7 +84,10 @@ def _conclusion(found: Conclusion) -> dict[str, Any]:
 
 
 def as_csv(found: Comparison) -> str:
-    """A row for each run and round over all sites, and one for each site at the end."""
+    """A row for each run and round over all sites, and one for each site at the end.
+
+    Costs are of a whole run and a model, which no row is: they stand in `as_dict` alone.
+    """
     rows = []
     for result in found.results:
         head = (result.run.name, str(result.run.id), result.run.config["seed"], compared(result.run.config))

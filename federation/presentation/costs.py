@@ -55,7 +55,7 @@ class RunCosts:
     models: tuple[Cost, ...]
     sources: tuple[str, ...]  # where the joules come from, in words
     limits: str  # what is in them, and what is not
-    watts: tuple[tuple[str, float], ...]  # site -> what its operator declared
+    watts: tuple[tuple[str, float], ...]  # site and what its operator declared; a site again for each change of it
     chart: Chart | None
 
     @property
@@ -73,14 +73,14 @@ def run_costs(run: TrainingRun) -> RunCosts:
         .select_related("round", "participant")
         .order_by("round__number")
     )
-    told = [u.metrics.get(name, {}) for u in updates for name in MODEL_NAMES]
-    sources = {str(t["energy_source"]) for t in told if t.get("energy_source")}
-    watts = {u.participant.site: w for u in updates for m in MODEL_NAMES if (w := u.metrics.get(m, {}).get("watts"))}
+    told = [(u.participant.site, u.metrics.get(name, {})) for u in updates for name in MODEL_NAMES]
+    sources = {str(t["energy_source"]) for _, t in told if t.get("energy_source")}
+    watts = dict.fromkeys((site, t["watts"]) for site, t in told if _is_number(t.get("watts")))
     return RunCosts(
         tuple(_cost(name, label_of(run.config, name), updates) for name in MODEL_NAMES),
         tuple(SOURCE_WORDS.get(source, source) for source in sorted(sources)),
         " ".join([*(_(OF_SOURCES[source]) for source in sorted(sources) if source in OF_SOURCES), _(LIMITS)]),
-        tuple(sorted(watts.items())),
+        tuple(sorted(watts, key=lambda one: one[0])),  # of a site in the order of rounds
         _by_round(short_labels(run.config), updates),
     )
 
@@ -96,9 +96,12 @@ def _cost(name: str, label: str, updates: list[SiteUpdate]) -> Cost:
 def _total(values: Iterable[Any]) -> float | None:
     """A sum of which nothing is missing; half a sum would be taken for the whole."""
     found = list(values)
-    if not found or any(isinstance(value, bool) or not isinstance(value, int | float) for value in found):
-        return None
-    return float(sum(found))
+    return float(sum(found)) if found and all(map(_is_number, found)) else None
+
+
+def _is_number(value: Any) -> bool:
+    """What a site reports of its costs is stored as it came."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _by_round(labels: Mapping[str, str], updates: list[SiteUpdate]) -> Chart | None:
