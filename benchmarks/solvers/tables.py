@@ -1,39 +1,54 @@
-"""A table of solvers as rows of a benchmark: P(optimum) of one draw, with wall time beside exact listing."""
+"""Tables of solvers on several problems of one kind as rows of a benchmark: P(optimum) of one draw."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from statistics import mean, median
 
 from benchmarks.frame import Measure
 from federation.domain.quantum.solvers import qaoa
-from federation.domain.quantum.solvers.comparison import Comparison
+from federation.domain.quantum.solvers.comparison import Comparison, Row
 
 QUANTUM = {"QAOA", "VQE"}
 
 
-def rows(name: str, table: Comparison) -> Iterator[Measure]:
-    """`value` is P(optimum), `peer_value` that of an allowed choice at random; the rest is in the note."""
-    exact = table.rows[0]
-    for row in table.rows:
-        metric = f"{name}.{row.solver.replace(' ', '_')}"
-        if row.refused:
-            yield Measure(metric, None, "P(optimum)", note=row.refused)
+def rows(name: str, tables: Sequence[Comparison]) -> Iterator[Measure]:
+    """`value` is P(optimum), `peer_value` that of an allowed choice at random, both as means over the problems.
+
+    The note has the least and the most over problems: of so few drawn ones an interval would say no more.
+    """
+    first = tables[0]
+    for place, solver in enumerate(row.solver for row in first.rows):
+        each = [table.rows[place] for table in tables]
+        metric = f"{name}.{solver.replace(' ', '_')}"
+        if refused := next((row.refused for row in each if row.refused), ""):
+            yield Measure(metric, None, "P(optimum)", note=refused)
             continue
-        p, uniform = row.p_optimum, row.p_uniform
-        note = f"{table.n_bits} bits, {table.n_states} choices; found {row.found}, {row.evaluations} evaluations"
-        if row.solver in QUANTUM:
-            note += f", exact state vector, {qaoa.SHOTS} draws, seeds {table.seeds[0]} to {table.seeds[-1]}"
-        if row.solver == "QAOA":
-            note += f", depth {qaoa.DEPTH}"
-        if p.lower is not None and p.upper is not None:
-            kind = "95 %, exact, over runs" if row.solver == "annealing" else "least to most over seeds"
-            note += f", P(optimum) {p.lower:.4f} to {p.upper:.4f} ({kind})"
-        if row.allowed is not None and row.allowed < 1:
-            note += f", {row.allowed:.3g} of draws allowed"
-        if row.ratio.mean is not None:
-            note += f", approximation ratio {row.ratio.mean:.3f}"
-        if row.seconds and exact.seconds:
-            note += f", {1000 * row.seconds:.2f} ms, {row.seconds / exact.seconds:.0f} times exact listing"
-        ratio = p.mean / uniform if p.mean is not None and uniform else None
-        runs = 1 if row.solver == "exact" else len(table.seeds)
-        yield Measure(metric, p.mean, "P(optimum)", "a draw at random", uniform, ratio, runs, None, note)
+        p, uniform = [row.p_optimum.mean or 0.0 for row in each], [row.p_uniform or 1.0 for row in each]
+        runs = len(tables) * (1 if solver == "exact" else len(first.seeds))
+        value, peer = mean(p), mean(uniform)
+        yield Measure(
+            metric, value, "P(optimum)", "a draw at random", peer, value / peer, runs, None,
+            _note(first, each, [table.rows[0] for table in tables], p, uniform),
+        )  # fmt: skip
+
+
+def _note(table: Comparison, each: Sequence[Row], exact: Sequence[Row], p: list[float], uniform: list[float]) -> str:
+    times = [one / blind for one, blind in zip(p, uniform, strict=True)]
+    said = [
+        f"{len(each)} problems of {table.n_bits} bits, {table.n_states} choices",
+        f"P(optimum) {min(p):.3g} to {max(p):.3g} over problems, {min(times):.3g} to {max(times):.3g} times chance",
+        f"found {mean(row.found or 0.0 for row in each):.2f}, {each[0].evaluations} evaluations",
+    ]
+    if each[0].solver in QUANTUM:
+        said.append(f"exact state vector, {qaoa.SHOTS} draws, seeds {table.seeds[0]} to {table.seeds[-1]}")
+    if each[0].solver == "QAOA":
+        said.append(f"depth {qaoa.DEPTH}")
+    allowed = mean(1.0 if row.allowed is None else row.allowed for row in each)
+    if allowed < 1:
+        said.append(f"{allowed:.3g} of draws allowed")
+    said.append(f"approximation ratio {mean(row.ratio.mean or 0.0 for row in each):.3f}")
+    took, listed = median(row.seconds or 0.0 for row in each), median(row.seconds or 0.0 for row in exact)
+    if took and listed:
+        said.append(f"{1000 * took:.2f} ms, {took / listed:.0f} times exact listing")
+    return ", ".join(said)

@@ -23,9 +23,9 @@ MODELS, QUICK_MODELS = 10, 3
 
 
 def measure(*, quick: bool) -> Iterator[Measure]:
-    """Solvers on the first model's choice; outcomes over all models."""
+    """Solvers and outcomes over all models."""
     found = [_one(seed) for seed in range(QUICK_MODELS if quick else MODELS)]
-    yield from rows("solvers.thresholds", found[0][0].solvers)
+    yield from rows("solvers.thresholds", [proposal.solvers for proposal, _ in found])
     usual = [proposal.before for proposal, _ in found]
     named = {"proposed": [proposal.after for proposal, _ in found]}
     named |= {f"fairlearn_{name}": [beside[name] for _, beside in found] for name in CONSTRAINTS}
