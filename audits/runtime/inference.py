@@ -83,20 +83,32 @@ def infer(version: Version, inputs: list[NDArray[np.float32]]) -> list[Answer | 
 
 
 def _infer(weights_digest: str, spec: str, task: str, inputs: list[NDArray[np.float32]]) -> list[Answer | None]:
-    from federation.domain.learning.evaluation import predict
-
     with _loading:
         model = _model(weights_digest, spec)
     answers: list[Answer | None] = [None] * len(inputs)
     for shape in {x.shape[1:] for x in inputs}:
         places = [i for i, x in enumerate(inputs) if x.shape[1:] == shape]
-        prediction = predict(model, np.concatenate([inputs[i] for i in places]), task)  # type: ignore[arg-type]
-        start = 0
-        for place in places:
-            rows = slice(start, start + len(inputs[place]))
-            start = rows.stop
-            answers[place] = _answer(prediction.probability[rows], prediction.label[rows], task)
+        for place, answer in zip(places, _ask(model, [inputs[i] for i in places], task), strict=True):
+            answers[place] = answer
     return answers
+
+
+def _ask(model: Model, inputs: list[NDArray[np.float32]], task: str) -> list[Answer | None]:
+    """The answers to cases of one shape.
+
+    A circuit refuses a whole batch for one case that it can do nothing with; asked one by one, only that case goes
+    without an answer.
+    """
+    from federation.domain.learning.evaluation import predict
+    from federation.domain.quantum.errors import NotFinite, ZeroNorm
+
+    try:
+        found = predict(model, np.concatenate(inputs), task)  # type: ignore[arg-type]
+    except (NotFinite, ZeroNorm):
+        return [None] if len(inputs) == 1 else [answer for x in inputs for answer in _ask(model, [x], task)]
+    ends = np.cumsum([len(x) for x in inputs])[:-1]
+    parts = zip(np.split(found.probability, ends), np.split(found.label, ends), strict=True)
+    return [_answer(probability, label, task) for probability, label in parts]
 
 
 @contextmanager

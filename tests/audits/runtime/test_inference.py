@@ -13,9 +13,9 @@ from federation.domain.models.registry import build, default_specs
 class FakeVersion:
     """What `infer` reads of a version."""
 
-    def __init__(self, seed: int = 1, inputs: int = 4) -> None:
-        spec, _ = default_specs("classification", inputs)
-        self.config = {"task": "classification", "models": {"primary": spec}}
+    def __init__(self, seed: int = 1, task: str = "classification") -> None:
+        spec, _ = default_specs(task, *((1, 32) if task == "segmentation" else (4,)))
+        self.config = {"task": task, "models": {"primary": spec}}
         self.model = build(spec, seed=seed)
         self.weights_digest = artefacts.put(weights.to_bytes(weights.state_of(self.model)))
 
@@ -90,6 +90,19 @@ def test_no_more_are_predicted_at_once_than_the_pool_has_threads_of_one_core(set
     assert refusal.value.status == 503
     assert cores == [("inference", 1)] * 2
     assert inference.infer(version, rows()) == ["answer"]  # a slot is given back
+
+
+def test_a_case_that_the_circuit_can_do_nothing_with_is_left_out_and_the_others_are_answered():
+    version = FakeVersion(task="segmentation")
+    assert version.config["models"]["primary"]["kind"] == "hybrid_unet"
+    good = np.full((2, 1, 32, 32), 0.5, dtype=np.float32)
+    bad = good.copy()
+    bad[1, 0, 0, 0] = -3.4e38
+    assert inference.infer(version, [bad]) == [None]
+    first, none, last = inference.infer(version, [good, bad, good[:1]])
+    alone = inference.infer(version, [good])[0]
+    assert none is None and first.mask.shape == (2, 32, 32) and last.mask.shape == (1, 32, 32)
+    assert (first.score, last.score) == pytest.approx((alone.score, alone.score), abs=1e-6)
 
 
 def test_a_failure_gives_its_slot_back(settings):
