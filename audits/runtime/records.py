@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
@@ -25,10 +25,14 @@ _DTYPES: Mapping[str, np.dtype[Any]] = {"uint8": np.dtype("u1"), "float32": np.d
 
 
 class BadRecords(ApplicationError):
-    """Some records cannot be used; none was stored."""
+    """Some records cannot be used; none was stored. An answer names the first few, `rows` holds them all."""
 
     status = 422
     code = "invalid_records"
+
+    def __init__(self, message: str, *, rows: Sequence[dict] = (), **extra: object) -> None:
+        super().__init__(message, **extra)
+        self.rows = rows
 
 
 class Image(msgspec.Struct, forbid_unknown_fields=True):
@@ -95,11 +99,13 @@ class Refusals:
     def raise_if_any(self, error: type[BadRecords] = BadRecords) -> None:
         if not self.rows:
             return
-        first = self.rows[0]
-        more = f" ({len(self.rows) - 1} more records are refused.)" if len(self.rows) > 1 else ""
+        first, records = self.rows[0], list(dict.fromkeys(row["record"] for row in self.rows))
+        more = f" ({len(records) - 1} more records are refused.)" if len(records) > 1 else ""
+        listed = set(records[:LISTED])
         raise error(
             f"Record {first['record']}, {first['field']}: {first['message']}. Nothing was stored.{more}",
-            records=self.rows[:LISTED],
+            records=[row for row in self.rows if row["record"] in listed],
+            rows=self.rows,
         )
 
 

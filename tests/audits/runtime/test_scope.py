@@ -101,6 +101,14 @@ def test_all_records_outside_are_named_and_counted_and_the_good_one_is_not_serve
     assert Prediction.objects.count() == 0
 
 
+def test_an_answer_names_the_first_records_with_all_that_is_wrong_and_counts_each_record_once(world, north, cases):
+    limited = make_deployment(world, policy={"age": [18, 65], "devices": ["Scan One"]})
+    told = north.post(limited, "predictions", {"records": [cases(f"e{i}", age=3) for i in range(30)]}).json()
+    assert [row["record"] for row in told["records"]] == [i for i in range(20) for _ in range(2)]
+    assert "(29 more records are refused.)" in told["message"]
+    assert counts(limited) == {("north", "Age"): 30, ("north", "Device"): 30}
+
+
 def test_age_device_and_use_are_not_stored(world, north, cases):
     limited = make_deployment(world, policy={"age": [18, 65], "devices": ["Scan One"]})
     north.post(limited, "predictions", {"records": [cases("a", age=47, device="Scan One")]})
