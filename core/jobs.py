@@ -71,6 +71,11 @@ def hasten(kind: str, **payload: str) -> int:
     return len(found)
 
 
+def progressed(key: str) -> None:
+    """Count the attempts of a running job anew: work that comes forward is not given up for being interrupted often."""
+    Job.objects.filter(idempotency_key=key, state=Job.State.RUNNING).update(attempts=1)
+
+
 def ring(job_id: uuid.UUID) -> None:
     """Tell a worker. A broker that is away loses nothing: the reaper rings again."""
     from core.tasks import run_job_task
@@ -124,6 +129,7 @@ def _finish(job: Job, token: uuid.UUID, effects: Effects | None) -> None:
 
 def _retry(job: Job, token: uuid.UUID, error: Exception) -> None:
     message = f"{type(error).__name__}: {error}"[:2000]
+    job.refresh_from_db(fields=["attempts"])  # it may have progressed
     if job.attempts >= job.max_attempts:
         _bury(job, token, message)
         return

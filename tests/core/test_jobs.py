@@ -101,6 +101,23 @@ def test_a_job_killed_too_often_is_buried_too():
     assert job.state == "dead"
 
 
+@jobs.handles("test.progress")
+def progress(payload: dict) -> None:
+    if payload["moves"]:
+        jobs.progressed(payload["key"])
+    raise RuntimeError("interrupted")
+
+
+@pytest.mark.parametrize(("moves", "state"), [(True, "queued"), (False, "dead")])
+def test_a_job_that_progresses_is_not_buried_for_being_interrupted_often(moves, state):
+    job = jobs.enqueue("test.progress", {"moves": moves, "key": "p"}, key="p", max_attempts=2)
+    for _ in range(5):
+        Job.objects.filter(id=job.id).update(next_run_at=timezone.now())
+        jobs.run(job.id)
+    job.refresh_from_db()
+    assert job.state == state
+
+
 def test_the_reaper_rings_what_was_lost(monkeypatch):
     rung = []
     monkeypatch.setattr(jobs, "ring", rung.append)
