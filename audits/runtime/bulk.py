@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import json
 import uuid
+from http import HTTPStatus
 from typing import Any
 
 from django.db import transaction
 
 from accounts.models import User
-from audits.runtime.bulk_files import read_file
+from audits.runtime.bulk_files import Row, read_file
 from audits.runtime.declared import declared_by
-from audits.runtime.gateway import caller_site, predictions_create
+from audits.runtime.gateway import caller_site, predictions_create, predictions_recall
 from audits.runtime.halting import refuse_unless_active
-from audits.runtime.inference import ModelBusy, ModelUnavailable
 from audits.runtime.models_bulk import BulkPrediction
 from audits.runtime.records import BadRecords
 from core import artefacts, jobs, vault
@@ -26,8 +26,10 @@ from core.spreadsheets import csv_text
 from models_registry.models import Deployment
 
 State = BulkPrediction.State
+ATTEMPTS = 20  # without progress, in a quarter of an hour: a chain or a model that is away comes back
 PART = 64  # cases in a request: a halt or a cancellation waits for at most so many
 FORMS = {"csv": "text/csv; charset=utf-8", "jsonl": "application/x-ndjson"}  # of the answers
+Found = dict[int, dict[str, Any]]  # by place in the file: what was answered, or why it was refused
 COLUMNS = ("row", "event_key", "state", "score", "label", "confidence", "range", "warnings", "problem")
 
 
@@ -40,7 +42,7 @@ def bulk_start(*, deployment: Deployment, actor: User, data: bytes, name: str) -
     bulk.digest = _put(bulk, "cases", rows)
     with governed(action="bulk.start", actor=actor.id):
         bulk.save()
-        jobs.enqueue("bulk.predict", {"bulk": str(bulk.id)}, key=f"bulk:{bulk.id}")
+        jobs.enqueue("bulk.predict", {"bulk": str(bulk.id)}, key=_job(bulk), max_attempts=ATTEMPTS)
     return bulk
 
 
@@ -57,17 +59,20 @@ def bulk_predict(payload: dict) -> jobs.Effects | None:
     if rows is None:
         return lambda: _end(bulk, State.STOPPED, "The cases cannot be read: the person who sent them was erased.")
     BulkPrediction.objects.filter(id=bulk.id, state=State.QUEUED).update(state=State.RUNNING)
-    found = {row["row"] - 1: row for row in _answers_so_far(bulk)}
+    found = _answers_so_far(bulk)
+    _refuse_unreadable(bulk, rows, found)
     for start in range(0, len(rows), PART):
-        if not BulkPrediction.objects.filter(id=bulk.id, state=State.RUNNING).exists():
-            return lambda: _forget_cases(bulk)
-        if why := _no_longer_allowed(bulk):
-            return lambda: _end(bulk, State.STOPPED, why)
+        part = range(start, min(start + PART, len(rows)))
         try:
-            _part(bulk, rows, range(start, min(start + PART, len(rows))), found)
-        except (ModelBusy, ModelUnavailable):
-            raise  # the job is tried again later, and goes on from here
+            _recall(bulk, rows, part, found)
+            if not BulkPrediction.objects.filter(id=bulk.id, state=State.RUNNING).exists():
+                return lambda: _forget_cases(bulk)
+            if why := _no_longer_allowed(bulk):
+                return lambda: _end(bulk, State.STOPPED, why)
+            _part(bulk, rows, part, found)
         except ApplicationError as error:
+            if error.status == HTTPStatus.SERVICE_UNAVAILABLE:
+                raise  # no thread is free, or the chain is away: the job is tried again later, and goes on from here
             stopped = error.message
             return lambda: _end(bulk, State.STOPPED, stopped)
     return lambda: _end(bulk, State.FINISHED)
@@ -90,46 +95,94 @@ def _no_longer_allowed(bulk: BulkPrediction) -> str:
     return "The person who asked may no longer ask for predictions."
 
 
-def _part(bulk: BulkPrediction, rows: list[dict], part: range, found: dict[int, dict[str, Any]]) -> None:
+def _refuse_unreadable(bulk: BulkPrediction, rows: list[Row], found: Found) -> None:
+    """Rows that are no record are refused here: the gateway would refuse every other row of their part with them."""
+    unreadable = {number: _refused(number, None, row) for number, row in enumerate(rows) if isinstance(row, str)}
+    if unreadable.keys() - found.keys():
+        found.update(unreadable)
+        _show(bulk, found)
+
+
+def _recall(bulk: BulkPrediction, rows: list[Row], part: range, found: Found) -> None:
+    """Note what was served to a worker that died before it noted it, even if the file may not go on now."""
+    if waiting := [number for number in part if number not in found]:
+        answer = predictions_recall(**_request(bulk, rows, waiting, part))
+        if answer is not None:
+            _note(bulk, waiting, answer, found)
+
+
+def _part(bulk: BulkPrediction, rows: list[Row], part: range, found: Found) -> None:
     """Predict some cases; those that the gateway refuses are left out and the others asked again.
 
     Refusals are kept before the others are asked: who begins again after a crash asks with the very same body, and is
     given the answer that was stored under the part's key.
     """
-    key = f"{bulk.id}:{part.start}"
     while waiting := [number for number in part if number not in found]:
-        body = json.dumps({"records": [rows[number] for number in waiting]}).encode()
         try:
-            answer = predictions_create(
-                deployment=bulk.deployment, caller=bulk.requested_by, body=body, idempotency_key=key
-            )
+            answer = predictions_create(**_request(bulk, rows, waiting, part))
         except BadRecords as error:
-            refused: Any = error.extra.get("records")
-            if not refused:
+            if not error.rows:
                 raise
-            for bad in refused:
-                problem = f"{bad['field']}: {bad['message']}"
-                number = waiting[bad["record"]]
-                found[number] = {"row": number + 1, "event_key": bad["event_key"], "problem": problem}
+            for bad in error.rows:
+                number, problem = waiting[bad["record"]], f"{bad['field']}: {bad['message']}"
+                if number in found:
+                    problem = f"{found[number]['problem']}; {problem}"
+                found[number] = _refused(number, bad["event_key"], problem)
+            _show(bulk, found)
         else:
-            for number, one in zip(waiting, answer["predictions"], strict=True):
-                found[number] = {"row": number + 1, **one}
-        _show(bulk, [found[number] for number in sorted(found)])
+            _note(bulk, waiting, answer, found)
 
 
-def _show(bulk: BulkPrediction, results: list[dict]) -> None:
+def _request(bulk: BulkPrediction, rows: list[Row], waiting: list[int], part: range) -> dict[str, Any]:
+    return {
+        "deployment": bulk.deployment, "caller": bulk.requested_by, "idempotency_key": f"{bulk.id}:{part.start}",
+        "body": json.dumps({"records": [rows[number] for number in waiting]}).encode(),
+    }  # fmt: skip
+
+
+def _refused(number: int, event_key: str | None, problem: str) -> dict[str, Any]:
+    return {"row": number + 1, "event_key": event_key, "problem": problem}
+
+
+def _note(bulk: BulkPrediction, waiting: list[int], answer: dict, found: Found) -> None:
+    for number, one in zip(waiting, answer["predictions"], strict=True):
+        found[number] = {"row": number + 1, **one}
+    _show(bulk, found)
+
+
+def _show(bulk: BulkPrediction, found: Found) -> None:
+    """Keep the answers so far, in whatever state the file is: what was served before it ended is told, too.
+
+    Raises
+    ------
+    LeaseLost
+        If another worker has kept some since this one read them: it is ahead.
+    """
+    results = [found[number] for number in sorted(found)]
     refused = sum("problem" in row for row in results)
     before, kept = bulk.results, _put(bulk, "answers", results)
-    BulkPrediction.objects.filter(id=bulk.id).update(
-        done=len(results), refused=refused, predicted=len(results) - refused, results=kept
-    )
+    mine = BulkPrediction.objects.filter(id=bulk.id, results=before)
+    if not mine.update(done=len(results), refused=refused, predicted=len(results) - refused, results=kept):
+        artefacts.remove(kept)
+        raise jobs.LeaseLost(bulk.id)
     bulk.results = kept
+    jobs.progressed(_job(bulk))
     if before:
         artefacts.remove(before)
 
 
-def _answers_so_far(bulk: BulkPrediction) -> list[dict]:
-    return (_get(bulk, "answers", bulk.results) or []) if bulk.results else []
+def _answers_so_far(bulk: BulkPrediction) -> Found:
+    if not bulk.results:
+        return {}
+    rows = _get(bulk, "answers", bulk.results)
+    if rows is None:  # the cases could be read, so it is not for an erasure
+        raise jobs.LeaseLost(bulk.id)
+    return {row["row"] - 1: row for row in rows}
+
+
+def _job(bulk: BulkPrediction) -> str:
+    """The key of its job."""
+    return f"bulk:{bulk.id}"
 
 
 def _end(bulk: BulkPrediction, state: State, why: str = "") -> None:

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts.access import requires
 from audits.downloads import download_recorded
 from audits.runtime import bulk
-from audits.runtime.bulk_files import MAX_BYTES, MAX_ROWS, columns_of
+from audits.runtime.bulk_files import MAX_BYTES, MAX_ROWS, columns_of, optional_columns
 from audits.runtime.declared import declared_by
 from audits.runtime.models_bulk import BulkPrediction
 from core.errors import ApplicationError
@@ -38,7 +38,7 @@ def bulk_predictions(request: HttpRequest, deployment_id: uuid.UUID) -> HttpResp
     own = deployment.bulk_predictions.filter(requested_by=request.user)
     context = {
         "deployment": deployment, "problem": problem, "imaged": declared.imaged, "columns": columns_of(declared),
-        "groups": list(declared.groups), "most": MAX_ROWS,
+        "optional": optional_columns(declared), "most": MAX_ROWS,
         "page": Paginator(own, PER_PAGE).get_page(request.GET.get("page")),
     }  # fmt: skip
     return render(request, "audits_runtime/bulk_predictions.html", context, status=400 if problem else 200)

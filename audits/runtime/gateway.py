@@ -19,7 +19,7 @@ from audits.runtime.batches import batch_write
 from audits.runtime.counting import numbers_take
 from audits.runtime.declared import declared_by, participant_of
 from audits.runtime.halting import refuse_unless_active
-from audits.runtime.idempotency import check_key, claim, keep
+from audits.runtime.idempotency import check_key, claim, keep, recall
 from audits.runtime.inference import Answer, infer
 from audits.runtime.inputs import inputs_keep
 from audits.runtime.locks import lock_shared
@@ -86,8 +86,7 @@ def predictions_create(*, deployment: Deployment, caller, body: bytes, idempoten
     sender = caller_participant(caller, deployment)
     site = sender.site
     refuse_site(deployment, site)
-    key, digest = check_key(idempotency_key), hashlib.sha256(body).hexdigest()
-    scope = f"prediction:{deployment.id}:{caller.id}"
+    key, digest, scope = check_key(idempotency_key), _digest(body), _scope(deployment, caller)
     cases = _cases(deployment, site, body)
     refuse_unless_active(deployment.id, site)  # early, to save the work; what counts is the check under the lock
     answers = _answers(deployment, cases)
@@ -107,6 +106,23 @@ def predictions_create(*, deployment: Deployment, caller, body: bytes, idempoten
         keep(scope=scope, key=key, answer=answer)
     inputs_keep(deployment.id, site, [case.inputs for case in cases])
     return answer
+
+
+def predictions_recall(*, deployment: Deployment, caller, body: bytes, idempotency_key: str) -> dict | None:
+    """The answer that was committed for this request, whatever was halted or restricted since; None if none was.
+
+    For who goes on with work of their own. A caller of the API who sends a request again is told of the halt instead.
+    """
+    return recall(scope=_scope(deployment, caller), key=idempotency_key, request_digest=_digest(body))
+
+
+def _scope(deployment: Deployment, caller) -> str:
+    """Within which an Idempotency-Key means one request."""
+    return f"prediction:{deployment.id}:{caller.id}"
+
+
+def _digest(body: bytes) -> str:
+    return hashlib.sha256(body).hexdigest()
 
 
 def _cases(deployment: Deployment, site: str, body: bytes) -> list[Case]:
@@ -160,11 +176,12 @@ def _judged(deployment: Deployment, case: Case) -> Case:
 
 def _answers(deployment: Deployment, cases: list[Case]) -> list[Answer]:
     found, refusals = [], Refusals()
+    name = "image" if declared_by(deployment.version).imaged else "features"
     for index, (case, answer) in enumerate(
         zip(cases, infer(deployment.version, [case.x for case in cases]), strict=True)
     ):
         if answer is None:
-            refusals.add(index, "features", "the model gives no finite number for these values", case.event_key)
+            refusals.add(index, name, "the model gives no finite number for these values", case.event_key)
         else:
             found.append(answer)
     refusals.raise_if_any()

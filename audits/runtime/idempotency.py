@@ -104,6 +104,18 @@ def claim(*, scope: str, key: str | None, request_digest: str) -> dict | None:
     return mine.stored()
 
 
+def recall(*, scope: str, key: str, request_digest: str) -> dict | None:
+    """The answer that was stored for this request, without taking the key; None if there is none.
+
+    Raises
+    ------
+    Conflict
+        If the key was used for another request.
+    """
+    mine = Claim.of(scope, key, request_digest)
+    return mine.stored() if IdempotencyKey.objects.filter(scope=scope, key=mine.values["key"]).exists() else None
+
+
 def keep(*, scope: str, key: str | None, answer: dict) -> None:
     """Store the answer under the claimed key."""
     if key is not None:

@@ -159,5 +159,21 @@ def stream():
 
 
 @pytest.fixture
+def clinician(world):
+    return world.people.clinician
+
+
+@pytest.fixture
+def start(deployment, clinician):
+    """Send a file of cases to be predicted in the background."""
+    from audits.runtime.bulk import bulk_start
+
+    def go(data: bytes, name: str = "cases.csv", *, to=deployment):
+        return bulk_start(deployment=to, actor=clinician, data=data, name=name)
+
+    return go
+
+
+@pytest.fixture
 def image_deployment():
     return make_deployment(make_federation(make_people(), task="segmentation"))

@@ -30,19 +30,6 @@ def table(count: int, *changed: str) -> bytes:
     return (HEAD + "\n".join([*rows, *changed])).encode()
 
 
-@pytest.fixture
-def clinician(world):
-    return world.people.clinician
-
-
-@pytest.fixture
-def start(deployment, clinician):
-    def go(data: bytes, name: str = "cases.csv") -> BulkPrediction:
-        return bulk.bulk_start(deployment=deployment, actor=clinician, data=data, name=name)
-
-    return go
-
-
 def work(made: BulkPrediction) -> BulkPrediction:
     jobs.run(Job.objects.get(kind="bulk.predict", idempotency_key=f"bulk:{made.id}").id)
     made.refresh_from_db()

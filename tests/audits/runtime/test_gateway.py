@@ -250,6 +250,19 @@ def north_of_images(image_deployment, caller_class):
     return caller_class(Institution.objects.get(slug="north"), User.objects.get(email="admin@test.example"))
 
 
+@pytest.mark.parametrize("others", [0, 2])
+def test_a_pixel_beyond_all_sense_is_no_failure_of_the_platform(image_deployment, north_of_images, others):
+    values = np.zeros((1, 32, 32), dtype=np.float32)
+    values[0, 0, 0] = -3.4e38
+    wild = {"shape": [1, 32, 32], "dtype": "float32", "data": base64.b64encode(values.tobytes()).decode()}
+    records = [{"event_key": f"e{i}", "patient": "p", "image": image()} for i in range(others)]
+    records.append({"event_key": "wild", "patient": "p", "image": wild})
+    answer = north_of_images.post(image_deployment, "predictions", {"records": records})
+    assert answer.status_code == 422, answer.content
+    (row,) = answer.json()["records"]
+    assert (row["record"], row["field"]) == (others, "image") and "no finite number" in row["message"]
+
+
 BAD_IMAGES = {
     "another side": image(px=64),
     "another number of channels": image(channels=3),
