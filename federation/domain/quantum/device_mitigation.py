@@ -39,14 +39,20 @@ def spread(z: Floats, shots: int, calibration: Calibration | None = None) -> flo
         As measured.
     calibration : Calibration, optional
         Of the mitigated values, to first order; its own shots count too. None for the values as measured.
+
+    Notes
+    -----
+    What never came up in so many shots may still have a chance: half a count is added to either outcome before its
+    variance is taken (Agresti and Coull, "Approximate is better than exact", The American Statistician 52, 1998).
     """
-    variance = (1 - z**2) / shots
+    variance = (1 - (z * shots / (shots + 1)) ** 2) / shots
     if calibration is not None:
         false_one, false_zero = _errors(calibration)
         contrast = 1 - false_one - false_zero
         true, variance = mitigated_z(z, calibration), variance / contrast**2
         if calibration.shots:
-            ones, zeros = false_one * (1 - false_one), false_zero * (1 - false_zero)
+            ones, zeros = (_thickened(error, calibration.shots) for error in (false_one, false_zero))
+            ones, zeros = ones * (1 - ones), zeros * (1 - zeros)
             variance += ((1 + true) ** 2 * ones + (1 - true) ** 2 * zeros) / (calibration.shots * contrast**2)
     return float(np.sqrt(np.maximum(variance, 0).mean()))
 
@@ -68,6 +74,10 @@ def worth(exact: Floats, measured: Floats, calibration: Calibration, *, shots: i
     before = ((measured - exact) ** 2 - saved).mean(axis=1)
     after = ((mitigated_z(measured, calibration) - exact) ** 2).mean(axis=1)
     return compared_squares(before, after, shots=equal)
+
+
+def _thickened(share: Floats, shots: int) -> Floats:
+    return (share * shots + 0.5) / (shots + 1)
 
 
 def _errors(calibration: Calibration) -> tuple[Floats, Floats]:

@@ -152,7 +152,8 @@ def mitigated_expectation(
     """The mitigated expectation value of an observable that is diagonal in the measured basis.
 
     The interval is a parametric bootstrap of the shots and of the calibration's shots; it knows nothing of errors that
-    the calibration does not model. A redraw in which a qubit is read at random could mean any value: where so few
+    the calibration does not model. One count is spread over all outcomes before they are redrawn, since what never came
+    up in so many shots may still have a chance. A redraw in which a qubit is read at random could mean any value: where so few
     shots leave that open in more than a tail of the redraws, the interval is infinite.
 
     Parameters
@@ -161,13 +162,15 @@ def mitigated_expectation(
         Its eigenvalue for each outcome.
     """
     value = float(signs @ mitigate_readout(frequencies, calibration, most=most).quasi)
+    likely = (shots * frequencies + 1 / len(frequencies)) / (shots + 1)
+    wrong = (calibration.shots * calibration.matrices + 0.5) / (calibration.shots + 1)
     lows, highs = [], []
     for _ in range(redraws):
-        counts = rng.multinomial(shots, frequencies) / shots
+        counts = rng.multinomial(shots, likely) / shots
         redrawn = calibration
         if calibration.shots:
-            up = rng.binomial(calibration.shots, calibration.matrices[:, 1, 0])
-            down = rng.binomial(calibration.shots, calibration.matrices[:, 0, 1])
+            up = rng.binomial(calibration.shots, wrong[:, 1, 0])
+            down = rng.binomial(calibration.shots, wrong[:, 0, 1])
             redrawn = Calibration.from_counts(ReadoutCounts(tuple(up), tuple(down), calibration.shots))
         told = redrawn.contrast > 0
         found = float(signs @ mitigate_readout(counts, redrawn, most=np.inf).quasi) if told else np.inf

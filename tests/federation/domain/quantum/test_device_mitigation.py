@@ -28,7 +28,8 @@ def test_each_z_is_what_the_full_inversion_says():
 
 
 def test_the_spread_is_that_of_shots_and_calibration_drawn_anew():
-    assert spread(np.array([[0.6]]), 100) == pytest.approx(0.08)  # sqrt((1 - 0.36) / 100)
+    # 80 and 20 of 100, with half a one more of each: 60 / 101, and sqrt((1 - 0.594^2) / 100)
+    assert spread(np.array([[0.6]]), 100) == pytest.approx(0.08044, abs=1e-5)
     misread = np.kron(PAIR.matrices[0], PAIR.matrices[1]) @ np.array([0.5, 0.2, 0.0, 0.3])
     for wire in range(2):
         one = calibration_from({**RECORD, "qubits": RECORD["qubits"][wire : wire + 1]})
@@ -37,6 +38,16 @@ def test_the_spread_is_that_of_shots_and_calibration_drawn_anew():
         )  # fmt: skip
         found = spread(np.array([[Z_OF[wire] @ misread]]), 300, one)
         assert (drawn.upper - drawn.lower) / (2 * 1.96) == pytest.approx(found, rel=0.05)
+
+
+def test_what_never_came_up_is_not_taken_for_impossible():
+    """20 shots, all 0: an outcome of up to 14 % chance is missed like that once in twenty."""
+    none = calibration_from({"shots": 20, "qubits": [{"false_one": 0.0, "false_zero": 0.0}]})
+    assert spread(np.array([[1.0]]), 20) > 0.05 < spread(np.array([[1.0]]), 20, none)
+    drawn = mitigated_expectation(
+        np.array([1.0, 0.0]), Z_OF[0][[0, 2]], none, shots=20, rng=np.random.default_rng(0)
+    )  # fmt: skip
+    assert drawn.lower < 0.95 and drawn.lower < drawn.value <= drawn.upper
 
 
 def measured(exact: np.ndarray, shots: int, seed: int) -> np.ndarray:
