@@ -17,32 +17,48 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
+from math import sqrt
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from audits.domain.fairness.threshold_bounds import Bounded, bounds_of
 from federation.domain.learning.evaluation import THRESHOLD
 from federation.domain.quantum.solvers.comparison import SEEDS, Comparison, compare
 from federation.domain.quantum.solvers.ising import MAX_BITS, MAX_STATES, Qubo
 
 Floats = NDArray[np.float64]
 WEIGHT = 2.0
-DRAWS, LEVEL = 2000, 0.95
+NOISE_MARGIN = 2.0  # standard deviations of noise that a group needs beyond the fewest patients
 
 
 @dataclass(frozen=True)
 class ScoreCounts:
-    """The ill and the healthy patients of one group, by how many of the L thresholds their score reaches (0 to L)."""
+    """The ill and the healthy patients of one group, by how many of the L thresholds their score reaches (0 to L).
+
+    Attributes
+    ----------
+    ill, healthy : L + 1 counts each; below 0 only by noise
+    noise : float, >= 0
+        Variance of the noise in each count; 0: exact.
+    """
 
     ill: tuple[int, ...]
     healthy: tuple[int, ...]
+    noise: float = 0.0
 
     def __add__(self, other: ScoreCounts) -> ScoreCounts:
         return ScoreCounts(
             tuple(a + b for a, b in zip(self.ill, other.ill, strict=True)),
             tuple(a + b for a, b in zip(self.healthy, other.healthy, strict=True)),
+            self.noise + other.noise,
         )
+
+    @classmethod
+    def none(cls, thresholds: int) -> ScoreCounts:
+        """Of a group without patients."""
+        return cls((0,) * (thresholds + 1), (0,) * (thresholds + 1))
 
     @property
     def n(self) -> int:
@@ -52,6 +68,15 @@ class ScoreCounts:
     def fewest(self) -> int:
         """The smaller of its numbers of ill and of healthy patients."""
         return min(sum(self.ill), sum(self.healthy))
+
+    def has(self, fewest: int) -> bool:
+        """Whether it has so many ill, and healthy, patients beyond what noise alone would show of a smaller group."""
+        return self.fewest >= fewest + NOISE_MARGIN * sqrt(self.noise * len(self.ill))
+
+    def clipped(self) -> ScoreCounts:
+        """No count below 0. Only for sums over all sites: clipped before, noise would add up to patients."""
+        ill, healthy = (tuple(max(0, count) for count in counts) for counts in (self.ill, self.healthy))
+        return ScoreCounts(ill, healthy, self.noise)
 
 
 def levels(count: int, step: float) -> tuple[float, ...]:
@@ -90,24 +115,6 @@ def count_scores(
         str(name): ScoreCounts(counted((groups == name) & truth), counted((groups == name) & ~truth))
         for name in np.unique(groups)
     }
-
-
-def noised(counts: ScoreCounts, epsilon: float, rng: np.random.Generator) -> ScoreCounts:
-    """Two-sided geometric noise on each count: epsilon-differentially private, for one patient more or less [1]_.
-
-    Counts below 0 become 0, which costs no privacy. `rng` must be unpredictable: guessed noise hides nobody.
-
-    References
-    ----------
-    .. [1] Ghosh, Roughgarden and Sundararajan, "Universally utility-maximizing privacy mechanisms", STOC 2009.
-    """
-    share = 1 - np.exp(-epsilon)
-
-    def noisy(values: tuple[int, ...]) -> tuple[int, ...]:
-        noise = rng.geometric(share, len(values)) - rng.geometric(share, len(values))
-        return tuple(int(n) for n in np.maximum(np.array(values) + noise, 0))
-
-    return ScoreCounts(noisy(counts.ill), noisy(counts.healthy))
 
 
 def rates(counts: Sequence[ScoreCounts]) -> tuple[Floats, Floats, Floats]:
@@ -175,15 +182,6 @@ def outcome(counts: Sequence[ScoreCounts], choice: Sequence[int]) -> Outcome:
 
 
 @dataclass(frozen=True)
-class Change:
-    """A figure after less the same before, with its bootstrap interval over patients."""
-
-    value: float
-    lower: float
-    upper: float
-
-
-@dataclass(frozen=True)
 class Proposal:
     """Thresholds for the groups of one attribute.
 
@@ -192,11 +190,14 @@ class Proposal:
     groups, thresholds : in the same order
     left_alone : groups with too few patients, which keep 0.5 and are not in the figures
     solvers : how each solver did on the choice
-    chosen, before, after : Outcome
-        On the patients used for choosing; on the others with 0.5 for everybody; on the others as proposed.
-    after_gap, gap, accuracy : Change
-        The gap after (against 0), and the changes of gap and accuracy, all on the others.
+    chosen_before, chosen : Outcome
+        On the patients used for choosing: with 0.5 for everybody, and as proposed.
+    before, after : Outcome
+        On the others: with 0.5 for everybody, and as proposed.
+    before_gap, after_gap, gap, accuracy : Bounded
+        The gap before and after, and the changes of gap and accuracy, all on the others; each interval holds by itself.
     n_chosen, n_judged : patients of either fold
+    noised : whether those numbers, and all figures, are of counts with noise
     """
 
     attribute: str
@@ -204,14 +205,17 @@ class Proposal:
     thresholds: tuple[float, ...]
     left_alone: tuple[str, ...]
     solvers: Comparison
+    chosen_before: Outcome
     chosen: Outcome
     before: Outcome
     after: Outcome
-    after_gap: Change
-    gap: Change
-    accuracy: Change
+    before_gap: Bounded
+    after_gap: Bounded
+    gap: Bounded
+    accuracy: Bounded
     n_chosen: int
     n_judged: int
+    noised: bool
 
     @property
     def choice(self) -> tuple[int, ...]:
@@ -246,70 +250,33 @@ def propose(
     weight: float = WEIGHT,
     fewest: int = 5,
     seeds: Sequence[int] = SEEDS,
-    rng: np.random.Generator,
+    rng: np.random.Generator | None = None,
 ) -> Proposal | str:
     """Choose on one fold with every solver, and judge the best choice on the other.
 
     Parameters
     ----------
     choosing, judging : counts by group over all sites, of two folds that share no patient
-    fewest : ill, and healthy, patients of a group in either fold; with fewer it keeps 0.5
-    rng : for the bootstrap
+    fewest : ill, and healthy, patients of a group in either fold; with fewer it keeps 0.5. Noise raises it (`has`).
+    rng : not needed since bounds are computed and not redrawn; callers may still give one
 
     Returns
     -------
     Proposal, or the reason why there is none
     """
-    enough = {g for g in choosing.keys() & judging.keys() if min(choosing[g].fewest, judging[g].fewest) >= fewest}
+    enough = {g for g in choosing.keys() & judging.keys() if choosing[g].has(fewest) and judging[g].has(fewest)}
     groups = tuple(sorted(enough))
     if reason := why_not(len(groups), len(thresholds)):
         return reason
-    chose, judge = [choosing[g] for g in groups], [judging[g] for g in groups]
+    chose, judge = ([fold[g].clipped() for g in groups] for fold in (choosing, judging))
     solvers = compare(threshold_qubo(chose, weight=weight), seeds=seeds)
     choice = choice_of(solvers, len(groups))
     usual = (list(thresholds).index(THRESHOLD),) * len(groups)
-    after_gap, gap, accuracy = _changes(judge, usual, choice, rng)
+    bounds = bounds_of(judge, usual, choice)
     return Proposal(
         attribute, groups, tuple(float(thresholds[k]) for k in choice),
-        tuple(sorted((choosing.keys() | judging.keys()) - enough)), solvers, outcome(chose, choice),
-        outcome(judge, usual), outcome(judge, choice), after_gap, gap, accuracy,
-        sum(c.n for c in chose), sum(c.n for c in judge),
+        tuple(sorted((choosing.keys() | judging.keys()) - enough)), solvers, outcome(chose, usual),
+        outcome(chose, choice), outcome(judge, usual), outcome(judge, choice), bounds.before, bounds.after, bounds.gap,
+        bounds.accuracy, sum(choosing[g].n for g in groups), sum(judging[g].n for g in groups),
+        any(counts.noise > 0 for counts in (*chose, *judge)),
     )  # fmt: skip
-
-
-def _changes(
-    counts: Sequence[ScoreCounts], usual: Sequence[int], choice: Sequence[int], rng: np.random.Generator
-) -> tuple[Change, Change, Change]:
-    """The gap after, and the changes of gap and accuracy; patients are redrawn within group and label."""
-    rows = np.arange(len(counts))
-    drawn: dict[str, list[Floats]] = {"tpr": [], "fpr": [], "right": []}
-    for group in counts:
-        ill, healthy = (_redrawn(values, rng) for values in (group.ill, group.healthy))
-        found, alarmed = _reaching(ill), _reaching(healthy)
-        drawn["tpr"].append(found / ill.sum(axis=1, keepdims=True))
-        drawn["fpr"].append(alarmed / healthy.sum(axis=1, keepdims=True))
-        drawn["right"].append(found + healthy.sum(axis=1, keepdims=True) - alarmed)
-    tables = {name: np.stack(parts, axis=1) for name, parts in drawn.items()}  # (draws, groups, L)
-    total = sum(group.n for group in counts)
-
-    def figures(chosen: Sequence[int]) -> tuple[Floats, Floats]:
-        at = {name: table[:, rows, np.asarray(chosen)] for name, table in tables.items()}
-        return np.maximum(np.ptp(at["tpr"], axis=1), np.ptp(at["fpr"], axis=1)), at["right"].sum(axis=1) / total
-
-    (gap_before, right_before), (gap_after, right_after) = figures(usual), figures(choice)
-    before, after = outcome(counts, usual), outcome(counts, choice)
-    return (
-        _change(after.gap, gap_after),
-        _change(after.gap - before.gap, gap_after - gap_before),
-        _change(after.accuracy - before.accuracy, right_after - right_before),
-    )
-
-
-def _redrawn(values: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.int64]:
-    n = sum(values)
-    return rng.multinomial(n, np.array(values) / n, size=DRAWS)
-
-
-def _change(value: float, draws: Floats) -> Change:
-    tail = (1 - LEVEL) / 2
-    return Change(float(value), *(float(v) for v in np.quantile(draws, [tail, 1 - tail])))
