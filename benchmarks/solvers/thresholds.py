@@ -54,7 +54,7 @@ def _one(seed: int) -> tuple[Proposal, dict[str, Outcome]]:
     for n in (2_000, 40_000):
         x, y, group = patients(n, rng)
         folds.append(method.count_scores(model.predict_proba(x)[:, 1], y, group, GRID))
-    found = method.propose("group", *folds, GRID, rng=rng)
+    found = method.propose("group", *folds, GRID)
     if isinstance(found, str):
         raise SystemExit(found)
     counts = [[fold[group] for group in found.groups] for fold in folds]

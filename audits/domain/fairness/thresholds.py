@@ -250,7 +250,6 @@ def propose(
     weight: float = WEIGHT,
     fewest: int = 5,
     seeds: Sequence[int] = SEEDS,
-    rng: np.random.Generator | None = None,
 ) -> Proposal | str:
     """Choose on one fold with every solver, and judge the best choice on the other.
 
@@ -258,7 +257,6 @@ def propose(
     ----------
     choosing, judging : counts by group over all sites, of two folds that share no patient
     fewest : ill, and healthy, patients of a group in either fold; with fewer it keeps 0.5. Noise raises it (`has`).
-    rng : not needed since bounds are computed and not redrawn; callers may still give one
 
     Returns
     -------
