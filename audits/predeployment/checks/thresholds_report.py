@@ -100,8 +100,8 @@ def _solvers(p: Proposal) -> Table:
     note = (
         f"{table.n_bits} bits, {table.n_states} allowed choices, seeds {table.seeds[0]} to {table.seeds[-1]}. "
         "P(optimum) is that of one draw, from the least to the most of the seeds, for annealing with an exact 95 % "
-        "interval; Found, the share of seeds whose best draw is the optimum. A draw of annealing is a whole run of many "
-        "passes; a circuit's is one shot, after its angles were tuned on exact expectations."
+        "interval; Found, the share of seeds whose best draw is the optimum. A draw of annealing is a whole run of "
+        "many passes; a circuit's is one shot, after its angles were tuned on exact expectations."
     )
     return Table(f"Solvers for {p.attribute}", columns, rows, note)
 
