@@ -12,6 +12,7 @@ from federation.domain.quantum.devices import DEVICES, find
 from federation.domain.quantum.noise import NoiseModel
 from federation.domain.quantum.noise_choice import MOST
 from federation.models import DeviceConsent, QuantumJob, TrainingRun
+from federation.quantum_admission import orders_for, orders_for_platform
 from federation.quantum_estimate import DECLARED, Order
 
 RUNS_OFFERED = 100
@@ -165,8 +166,7 @@ class EvaluationForm(_OrderForm):
         self._offered = {}
         for run in evaluable_runs(user)[:RUNS_OFFERED]:
             for participant in run.federation.participants.all():
-                own = user.sees_all or user.may_at("quantum.order", participant.institution_id)
-                if own and participant.site in run.config["data_digests"]:
+                if orders_for(user, participant.institution) and participant.site in run.config["data_digests"]:
                     self._offered[f"{run.id}:{participant.id}"] = (run, participant)
         self.fields["subject"].choices = [  # type: ignore[attr-defined]
             (key, f"{run.federation.name}: {run.name}, {participant}")
@@ -246,7 +246,7 @@ class LimitForm(forms.Form):
         super().__init__(*args, **kwargs)
         field = cast(forms.ModelChoiceField, self.fields["institution"])
         field.queryset = Institution.objects.all()
-        if not user.sees_all:
+        if not orders_for_platform(user):
             own = [house for house in user.institution_ids if user.may_at("quantum.order", house)]
             field.queryset = Institution.objects.filter(id__in=own)
             field.empty_label, field.required = None, True

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import F, Sum
+from django.db.models import F, OuterRef, Q, Subquery, Sum
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -46,21 +47,54 @@ class Used:
     cost_limit: Decimal
 
 
-def used_this_month(institution: Institution | None) -> Used:
-    """Counted from the orders' estimates. Of one that ended without its result, what the provider may have taken."""
+def used_this_month(payer: Institution | None) -> Used:
+    return used_by([payer])[0]
+
+
+def used_by(payers: Iterable[Institution | None]) -> list[Used]:
+    """What each has used this month (none: the platform), in two queries in all.
+
+    Counted from the orders' estimates. Of one that ended without its result, what the provider may have taken.
+    """
+    ids = [payer.id if payer else None for payer in payers]
+    theirs = Q(institution__in=[one for one in ids if one])
+    if None in ids:
+        theirs |= Q(institution__isnull=True)
     start = timezone.now().replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     cloud = [spec.name for spec in DEVICES.values() if spec.needs_consent]
-    ordered = QuantumJob.objects.filter(institution=institution, device__in=cloud, created_at__gte=start)
-    sums = ordered.with_taken().aggregate(
-        shots=Sum(F("taken") * F("shots")), cost=Sum(F("cost") * F("taken") / F("circuits"))
-    )
-    limit = QuantumLimit.objects.filter(institution=institution).first()
+    taken = QuantumJob.objects.filter(id=OuterRef("id")).order_by().with_taken().values("taken")
+    ordered = QuantumJob.objects.filter(theirs, device__in=cloud, created_at__gte=start).order_by()
+    sums: dict[Any, dict[str, Any]] = {
+        row["institution"]: row
+        for row in ordered.annotate(taken=Subquery(taken)).values("institution").annotate(
+            of_shots=Sum(F("taken") * F("shots")), of_cost=Sum(F("cost") * F("taken") / F("circuits"))
+        )
+    }  # fmt: skip
+    newest = QuantumLimit.objects.filter(theirs).order_by("institution_id", "-created_at").distinct("institution_id")
+    limits = {limit.institution_id: limit for limit in newest}
+    return [_used(sums.get(one, {}), limits.get(one)) for one in ids]
+
+
+def _used(sums: dict[str, Any], limit: QuantumLimit | None) -> Used:
     return Used(
-        shots=sums["shots"] or 0,
-        cost=(sums["cost"] or Decimal(0)).quantize(Decimal("0.0001")),
+        shots=sums.get("of_shots") or 0,
+        cost=(sums.get("of_cost") or Decimal(0)).quantize(Decimal("0.0001")),
         shots_limit=limit.shots_per_month if limit else DEFAULT_SHOTS_PER_MONTH,
         cost_limit=limit.cost_per_month if limit else DEFAULT_COST_PER_MONTH,
     )
+
+
+def orders_for_platform(actor: User) -> bool:
+    """Whether the person orders at the platform's expense.
+
+    Not `sees_all`, which an auditor of the platform has too, nor `may`, which a role at any hospital gives.
+    """
+    return actor.may_at("quantum.order", None)  # type: ignore[arg-type]  # none: the platform
+
+
+def orders_for(actor: User, payer: Institution | None) -> bool:
+    """Whether the person orders at this expense: a hospital's administrators at its own, the platform's at any."""
+    return orders_for_platform(actor) or (payer is not None and actor.may_at("quantum.order", payer.id))
 
 
 def consent_of(run: TrainingRun, participant: Participant, device: str) -> DeviceConsent | None:
@@ -82,7 +116,7 @@ def admit(order: Order, found: estimates.Estimate, actor: User) -> Admitted:
     consent = None
     if order.purpose == Purpose.EVALUATION:
         assert order.run and order.participant  # noqa: S101, PT018 - `estimate` has refused it
-        if not actor.sees_all and not actor.may_at("quantum.order", order.participant.institution_id):
+        if not orders_for(actor, order.participant.institution):
             raise NotFound("There is no such site within your reach.")
         require_evaluable(order.run, order.participant)
         if order.participant.site in left(order.run):
@@ -98,7 +132,7 @@ def admit(order: Order, found: estimates.Estimate, actor: User) -> Admitted:
         )
         spec.require_consent([order.device] if valid else [])
     elif spec.needs_consent:
-        if not actor.sees_all:
+        if not orders_for_platform(actor):
             raise Forbidden(_("A check of a cloud device is at the platform's expense: its administrators order it."))
         spec.require_installed()
         spec.require_credentials()  # of the platform; an evaluation's are the site's, whose worker checks them
@@ -106,7 +140,7 @@ def admit(order: Order, found: estimates.Estimate, actor: User) -> Admitted:
     mitigation = mitigation_of(order, found.job.n_qubits)
     require_one_machine(health, mitigation)
     if spec.needs_consent:
-        _require_limits(order, found, spec)
+        _require_limits(order, found, spec, actor)
     return Admitted(consent, health, mitigation)
 
 
@@ -149,24 +183,29 @@ def _health(order: Order) -> QuantumJob | None:
     return confirmed_volume(order.device, order.noise, order.min_quantum_volume, wanted=wanted)
 
 
-def _require_limits(order: Order, found: estimates.Estimate, spec: DeviceSpec) -> None:
-    used = used_this_month(payer_of(order))
+def _price_of(found: estimates.Estimate, spec: DeviceSpec, actor: User) -> Decimal:
+    """The cost by which limits can be kept. Who answers for the contract alone may say that it is below the list."""
     if found.cost is None:
         raise ApplicationError(
             _("No price of %(spec)s is known, so no cost limit can be kept. Give the price per shot of your contract.")
             % {"spec": spec.name}
         )
-    cost = Decimal(str(found.cost))
-    if order.cost_limit is None:
-        raise ApplicationError("A run on a cloud device needs a cost limit: say what it may cost at most.")
-    if cost > order.cost_limit:
+    if found.below_floor and not orders_for_platform(actor):
         raise ApplicationError(
             _(
-                "Expected a cost of at most %(cost_limit)s, the estimate is %(cost)s %(currency)s. Take fewer "
-                "patients or shots, or raise the limit of the order."
+                "Expected a price at which this takes %(floor)s %(currency)s at least, the provider's list price for "
+                "the shortest time that it can take; with the price given it takes %(cost)s. Give the price of your "
+                "contract; if that is lower, have an administrator of the platform place the order."
             )
-            % {"cost_limit": order.cost_limit, "cost": f"{cost:.2f}", "currency": found.currency}
+            % {"floor": f"{found.floor:.2f}", "currency": found.currency, "cost": f"{found.cost:.4f}"}
         )
+    return Decimal(str(found.cost))
+
+
+def _require_limits(order: Order, found: estimates.Estimate, spec: DeviceSpec, actor: User) -> None:
+    cost = _price_of(found, spec, actor)
+    _require_order_limit(order, cost, found.currency)
+    used = used_this_month(payer_of(order))
     if used.shots + found.shots > used.shots_limit:
         raise Conflict(
             _(
@@ -182,4 +221,17 @@ def _require_limits(order: Order, found: estimates.Estimate, spec: DeviceSpec) -
                 "less, wait for the next month, or have an administrator raise the limit."
             )
             % {"cost": f"{cost:.2f}", "cost_2": f"{used.cost:.2f}", "cost_limit": f"{used.cost_limit:.2f}"}
+        )
+
+
+def _require_order_limit(order: Order, cost: Decimal, currency: str) -> None:
+    if order.cost_limit is None:
+        raise ApplicationError("A run on a cloud device needs a cost limit: say what it may cost at most.")
+    if cost > order.cost_limit:
+        raise ApplicationError(
+            _(
+                "Expected a cost of at most %(cost_limit)s, the estimate is %(cost)s %(currency)s. Take fewer "
+                "patients or shots, or raise the limit of the order."
+            )
+            % {"cost_limit": order.cost_limit, "cost": f"{cost:.2f}", "currency": currency}
         )

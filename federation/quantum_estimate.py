@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from core.errors import ApplicationError
 from federation.domain.cells import whole_tens
 from federation.domain.models.specs import runs_on_devices
 from federation.domain.quantum import estimates
 from federation.domain.quantum.circuits import gates_of
+from federation.domain.quantum.device_errors import DeviceError
 from federation.domain.quantum.devices import Price
 from federation.domain.quantum.noise import NoiseModel
 from federation.domain.quantum.spec import circuit_of
@@ -25,6 +28,7 @@ CHECK_CIRCUITS = {Purpose.READOUT: 2, Purpose.VOLUME: 100}  # of health, which l
 PAIR_ONE_QUBIT_GATES, PAIR_TWO_QUBIT_GATES = 15, 3
 
 DECLARED = ("price_per_shot", "price_per_second", "seconds_per_shot")
+GIVEN = gettext_noop("given with the order")  # where a declared price comes from
 
 
 @dataclass(frozen=True)
@@ -83,6 +87,25 @@ def estimate(order: Order) -> estimates.Estimate:
     return estimates.estimate(job, price=_declared(order))
 
 
+def in_words(told: estimates.Said) -> str:
+    """What an estimate says, in the reader's language."""
+    values = {name: in_words(one) if isinstance(one, estimates.Said) else one for name, one in told.values.items()}
+    return _(told.message) % values
+
+
+def recorded_in_words(recorded: Mapping[str, Any]) -> dict[str, str]:
+    """The basis and warnings of an estimate as it was recorded, in English, each with the reader's words for it.
+
+    They are made again from what was estimated. What is said otherwise by now stays as it was recorded, and is absent.
+    """
+    given = {name: Decimal(price) for name, price in recorded.get("declared", {}).items()}
+    try:
+        found = estimates.estimate(estimates.Job.from_dict(recorded["job"]), price=_price(given))
+    except (DeviceError, KeyError, ValueError):
+        return {}
+    return {str(told): in_words(told) for told in (found.basis, *found.warnings)}
+
+
 def _declared(order: Order) -> Price | None:
     given = {name: price for name in DECLARED if (price := getattr(order, name)) is not None}
     if not given:
@@ -99,10 +122,14 @@ def _declared(order: Order) -> Price | None:
         raise ApplicationError(
             _("Expected a price per second together with the seconds of a shot, got one without the other.")
         )
+    return _price(given)
+
+
+def _price(given: Mapping[str, Decimal]) -> Price | None:
+    if not given:
+        return None
     shot, second, length = (float(given.get(name, 0)) for name in DECLARED)
-    return Price(
-        source="given with the order", per_shot=shot, per_second=second, seconds_per_shot=length, declared=True
-    )
+    return Price(source=GIVEN, per_shot=shot, per_second=second, seconds_per_shot=length, declared=True)
 
 
 def _not_for_devices(order: Order, spec: dict[str, Any]) -> str:
@@ -120,7 +147,12 @@ def _not_for_devices(order: Order, spec: dict[str, Any]) -> str:
     runs = build(spec).eval().core_runs((spec["inputs"], *sides))
     job = estimates.Job(order.device, spec["qubits"], order.patients * runs, order.shots)
     found = estimates.estimate(job, price=_declared(order))
-    told = {"patients": f"{order.patients:,}", "runs": f"{runs:,}", "shots": f"{order.shots:,}", "sum": found.text}
+    told = {
+        "patients": f"{order.patients:,}",
+        "runs": f"{runs:,}",
+        "shots": f"{order.shots:,}",
+        "sum": in_words(found.text),
+    }
     counted = _(
         "With one image a patient, %(patients)s patients x %(runs)s circuits an image x %(shots)s shots are %(sum)s"
     )

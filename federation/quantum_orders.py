@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 from django.db import connection, transaction
 from django.utils import timezone
@@ -22,11 +24,20 @@ from federation import quantum_running, quantum_tasks
 from federation.domain.quantum import estimates, noise_choice
 from federation.domain.quantum.device_errors import DeviceError
 from federation.domain.quantum.devices import find
-from federation.models import DeviceConsent, Participant, QuantumJob, QuantumLimit, TrainingRun
-from federation.quantum_admission import Used, admit, consent_of, payer_of, require_evaluable, used_this_month
-from federation.quantum_estimate import Order, estimate
+from federation.models import DeviceConsent, Participant, QuantumJob, QuantumLimit, SiteOrder, TrainingRun
+from federation.quantum_admission import (
+    Used,
+    admit,
+    consent_of,
+    orders_for,
+    payer_of,
+    require_evaluable,
+    used_this_month,
+)
+from federation.quantum_estimate import Order, estimate, in_words
 
 State = QuantumJob.State
+SENT_AGAIN_WITHIN = timedelta(minutes=1)  # a client that heard no answer, a button that was pressed twice
 
 
 @dataclass(frozen=True)
@@ -36,6 +47,14 @@ class Preview:
     estimate: estimates.Estimate | None
     used: Used
     refusal: str = ""
+
+    @property
+    def text(self) -> str:
+        return in_words(self.estimate.text) if self.estimate else ""
+
+    @property
+    def warnings(self) -> list[str]:
+        return [in_words(told) for told in self.estimate.warnings] if self.estimate else []
 
 
 def quantum_preview(*, order: Order, actor: User) -> Preview:
@@ -59,17 +78,38 @@ def quantum_order(*, order: Order, actor: User, retry_of: QuantumJob | None = No
         _lock_limit(payer)
         found = estimate(order)
         admitted = admit(order, found, actor)
+        asked: dict[str, Any] = {
+            "device": order.device, "purpose": order.purpose, "institution": payer, "participant": order.participant,
+            "run": order.run, "qubits": found.job.n_qubits, "circuits": found.circuits, "shots": order.shots,
+            "cost_limit": order.cost_limit, "min_quantum_volume": order.min_quantum_volume, "requested_by": actor,
+        }  # fmt: skip
+        kept = {"mitigation": admitted.mitigation, "estimate": {**found.as_dict(), "declared": order.declared}}
+        if find(order.device).needs_consent:
+            _refuse_sent_again(asked, kept)
         job = QuantumJob.objects.create(
-            device=order.device, purpose=order.purpose, institution=payer, participant=order.participant, run=order.run,
-            consent=admitted.consent, qubits=found.job.n_qubits, circuits=found.circuits, shots=order.shots,
-            estimate={**found.as_dict(), "declared": order.declared},
-            cost=None if found.cost is None else Decimal(str(round(found.cost, 4))),
-            cost_limit=order.cost_limit, min_quantum_volume=order.min_quantum_volume, health_check=admitted.health,
-            noise=noise_choice.recorded(order.noise), mitigation=admitted.mitigation,
-            requested_by=actor, retry_of=retry_of,
+            consent=admitted.consent, health_check=admitted.health, noise=noise_choice.recorded(order.noise),
+            cost=None if found.cost is None else Decimal(str(round(found.cost, 4))), retry_of=retry_of,
+            **asked, **kept,
         )  # fmt: skip
         quantum_running.begin(job)
         return job
+
+
+def _refuse_sent_again(asked: dict[str, Any], kept: dict[str, Any]) -> None:
+    """A client whose connection broke after the commit sends its order again: a cloud is not to bill it twice.
+
+    The lock on the limit lets the second see the first. Who wants two runs of one order can wait a minute.
+    """
+    recent = QuantumJob.objects.open().filter(created_at__gte=timezone.now() - SENT_AGAIN_WITHIN, **asked)
+    if same := next((job for job in recent if all(getattr(job, name) == kept[name] for name in kept)), None):
+        raise Conflict(
+            _(
+                "Expected a new order, got one that you sent less than a minute ago and that is open: %(job)s. Follow "
+                "that one; to have the same run twice, send the order again in a minute."
+            )
+            % {"job": same.id},
+            job=str(same.id),
+        )
 
 
 def quantum_cancel(*, job: QuantumJob, actor: User) -> QuantumJob:
@@ -100,6 +140,11 @@ def quantum_look(*, job: QuantumJob, actor: User) -> QuantumJob:
         elif not jobs.hasten("quantum.submit", job=str(job.id)):
             jobs.hasten("quantum.poll", job=str(job.id))
         return job
+
+
+def waits_for_site(job: QuantumJob) -> bool:
+    """Whether the job goes on only when the worker of the site has answered what it was asked last."""
+    return SiteOrder.objects.filter(subject=job.id, state=SiteOrder.State.PENDING).exists()
 
 
 def quantum_retry(*, job: QuantumJob, actor: User) -> QuantumJob:
@@ -161,7 +206,7 @@ def device_consent_decide(
         if before is not None and before.decision == decision:
             raise Conflict(
                 _("%(institution)s has already answered: %(decision)s.")
-                % {"institution": participant.institution, "decision": before.decision}
+                % {"institution": participant.institution, "decision": inside(before.get_decision_display())}
             )
         given = before is not None and before.decision == DeviceConsent.Decision.GIVEN
         if decision == DeviceConsent.Decision.WITHDRAWN and not given:
@@ -185,7 +230,7 @@ def quantum_limit_set(
             _("Expected limits of 0 or more, got %(shots_per_month)s shots and %(cost_per_month)s.")
             % {"shots_per_month": shots_per_month, "cost_per_month": cost_per_month}
         )
-    if not actor.sees_all and not (institution and actor.may_at("quantum.order", institution.id)):
+    if not orders_for(actor, institution):
         raise Forbidden(
             _("Only the platform's administrators, and those of %(whose)s for itself, set these limits.")
             % {"whose": institution}
@@ -218,9 +263,7 @@ def _lock_limit(payer: Institution | None) -> None:
 
 def may_move(job: QuantumJob, actor: User) -> bool:
     """Cancel, look, retry: who pays for it, the platform's administrators, and who ordered it."""
-    if actor.sees_all or job.requested_by_id == actor.id:
-        return True
-    return bool(job.institution_id and actor.may_at("quantum.order", job.institution_id))
+    return job.requested_by_id == actor.id or orders_for(actor, job.institution)
 
 
 def _require_own(job: QuantumJob, actor: User) -> None:

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts.access import requires
 from core.errors import ApplicationError
+from core.spoken import inside
 from federation import quantum_orders
 from federation.forms_quantum import FORMS, DeviceConsentForm, JobFilter, LimitForm
 from federation.models import QuantumJob, TrainingRun
@@ -98,19 +99,25 @@ def quantum_order(request: HttpRequest) -> HttpResponse:
 @requires("quantum.order")
 @require_POST
 def quantum_cancel(request: HttpRequest, job_id: uuid.UUID) -> HttpResponse:
-    return _control(request, job_id, quantum_orders.quantum_cancel, "The run is cancelled; the provider is told.")
+    return _control(request, job_id, quantum_orders.quantum_cancel, _("The run is cancelled; the provider is told."))
 
 
 @requires("quantum.order")
 @require_POST
 def quantum_look(request: HttpRequest, job_id: uuid.UUID) -> HttpResponse:
-    return _control(request, job_id, quantum_orders.quantum_look, "It is looked at now. This page shows what is found.")
+    looked = quantum_orders.quantum_look(job=_job(request, job_id), actor=request.user)  # type: ignore[arg-type]
+    if quantum_orders.waits_for_site(looked):
+        told = _("%(site)s has not answered yet what it was asked last; it goes on from there as soon as it does.")
+        messages.warning(request, told % {"site": looked.participant})
+    else:
+        messages.success(request, "It is looked at now. This page shows what is found.")
+    return redirect("quantum_job", looked.id)
 
 
 @requires("quantum.order")
 @require_POST
 def quantum_retry(request: HttpRequest, job_id: uuid.UUID) -> HttpResponse:
-    return _control(request, job_id, quantum_orders.quantum_retry, "The same run is ordered again.")
+    return _control(request, job_id, quantum_orders.quantum_retry, _("The same run is ordered again."))
 
 
 @requires("quantum.view")
@@ -140,7 +147,12 @@ def quantum_consent(request: HttpRequest) -> HttpResponse:
     messages.success(
         request,
         _("%(institution)s: consent to %(device)s for “%(run)s” %(decision)s.")
-        % {"institution": own.institution, "device": consent.device, "run": run.name, "decision": consent.decision},
+        % {
+            "institution": own.institution,
+            "device": consent.device,
+            "run": run.name,
+            "decision": inside(consent.get_decision_display()),
+        },
     )
     return redirect("quantum_consents")
 

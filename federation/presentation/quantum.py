@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,7 +17,8 @@ from federation.domain.quantum.devices import DEVICES, DeviceSpec
 from federation.forms_quantum import evaluable_runs
 from federation.models import DeviceConsent, Participant, ProviderTask, QuantumJob, TrainingRun
 from federation.presentation import quantum_figures, quantum_noise
-from federation.quantum_admission import Used, used_this_month
+from federation.quantum_admission import Used, used_by
+from federation.quantum_estimate import recorded_in_words
 from federation.quantum_health import HEALTH_IS_FRESH
 from federation.quantum_orders import may_move
 
@@ -124,11 +124,13 @@ def device_rows(user: User) -> list[DeviceRow]:
 
 def usage_rows(user: User) -> list[tuple[str, Used]]:
     """Use and limits of the month: of the own institutions; for the platform's people, of all."""
+    payers: list[Institution | None]
     if user.sees_all:
-        known: Iterable[Institution] = Institution.objects.filter(participations__isnull=False).distinct()
-        return [("The platform", used_this_month(None)), *((str(i), used_this_month(i)) for i in known)]
-    own = Institution.objects.filter(id__in=user.institution_ids)
-    return [(str(institution), used_this_month(institution)) for institution in own]
+        payers = [None, *Institution.objects.filter(participations__isnull=False).distinct()]
+    else:
+        payers = [*Institution.objects.filter(id__in=user.institution_ids)]
+    names = [str(payer or "The platform") for payer in payers]
+    return list(zip(names, used_by(payers), strict=True))
 
 
 def consent_page(user: User, number: str | None) -> tuple[Page, list[ConsentRow]]:
@@ -155,13 +157,15 @@ def job_context(job: QuantumJob, user: User) -> dict[str, Any]:
     tasks, spec = list(job.tasks.all()), DEVICES.get(job.device)
     unsettled = any(task.state in ProviderTask.UNSETTLED for task in tasks)
     left = unsettled and not job.is_open
+    told = recorded_in_words(job.estimate)
     return {
         "job": job,
         "task_groups": _task_groups(job, tasks),
         "left": left,  # at the provider, of a run that is over
         "may_look": orders and (left or (job.is_open and spec is not None and spec.needs_consent)),
         "spec": spec,
-        "facts": _facts(job),
+        "facts": _facts(job, told),
+        "warnings": [told.get(words, words) for words in job.estimate.get("warnings", ())],
         "steps": _steps(job),
         "figures": quantum_figures.rows(job),
         "chart": quantum_figures.chart(job),
@@ -212,8 +216,9 @@ def _verdict(job: QuantumJob) -> str:
     return "not_applicable" if said == "pass" and quantum_noise.is_noiseless(job) else said
 
 
-def _facts(job: QuantumJob) -> list[tuple[str, Any]]:
+def _facts(job: QuantumJob, told: dict[str, str]) -> list[tuple[str, Any]]:
     estimate = job.estimate
+    basis = estimate.get("basis")
     priced = None if job.cost is None else f"{job.cost:,.2f} {estimate.get('currency', '')}".strip()
     cost = priced if job.cost != 0 else _("no charge")
     limit = None if job.cost_limit is None else f"{job.cost_limit:,.2f} {estimate.get('currency', '')}".strip()
@@ -223,7 +228,7 @@ def _facts(job: QuantumJob) -> list[tuple[str, Any]]:
         ("Qubits", job.qubits),
         ("Circuits × shots", f"{job.circuits:,} × {job.shots:,} = " + _("%(n)s shots") % {"n": f"{job.total_shots:,}"}),
         ("Estimated cost", cost),
-        ("Price", estimate.get("basis")),
+        ("Price", told.get(basis, basis)),
         ("Cost limit of the order", limit or _("none")),
         (
             "Required quantum volume",

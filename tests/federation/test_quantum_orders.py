@@ -237,6 +237,31 @@ def test_a_retry_is_a_row_of_its_own_with_a_task_of_its_own(bench, server):
     assert (again.cost, again.shots, again.qubits) == (job.cost, job.shots, job.qubits)
 
 
+# --- an order that is sent again -------------------------------------------------------------------------------------
+
+
+def test_an_order_that_is_sent_again_at_once_is_not_billed_twice(bench, server):
+    """The client's connection broke after the commit: it hears of the order that there is."""
+    first = order(bench, check("ibm"))
+    with pytest.raises(Conflict, match="less than a minute ago") as caught:
+        order(bench, check("ibm"))
+    assert caught.value.extra == {"job": str(first.id)} and QuantumJob.objects.count() == 1
+    other = [check("ibm", shots=301), check("ibm", price_per_shot=Decimal("0.002")), check("ibm", qubits=4)]
+    for order_ in other:
+        order(bench, order_)
+    quantum_orders.quantum_order(order=check("ibm"), actor=bench.world.people.administrator2)
+    assert QuantumJob.objects.count() == 5
+
+
+def test_the_same_run_can_be_had_again_once_the_first_has_ended_or_after_a_minute(bench, server):
+    first = order(bench, check("ibm"))
+    QuantumJob.objects.filter(id=first.id).update(created_at=timezone.now() - timedelta(seconds=61))
+    second = order(bench, check("ibm"))
+    quantum_orders.quantum_cancel(job=second, actor=bench.world.people.administrator)
+    assert order(bench, check("ibm")).state == State.QUEUED
+    assert order(bench, check("aer")).state == order(bench, check("aer")).state  # nobody bills it
+
+
 # --- what is refused -------------------------------------------------------------------------------------------------
 
 

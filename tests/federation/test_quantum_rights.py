@@ -113,6 +113,94 @@ def test_what_the_platform_pays_for_is_moved_by_its_own_administrators(bench, ow
     assert "Cancel the run" in page(bench, "administrator", "quantum_job", job.id)
 
 
+@pytest.fixture
+def both(bench):
+    """An auditor of the platform, who sees all, and an administrator of south: neither orders at north's expense."""
+    person = make_user("both@test.example", Role.AUDITOR)
+    Membership.objects.create(user=person, institution=bench.world.people.south, role=Role.ADMINISTRATOR)
+    bench.world.people.both = person
+    return person
+
+
+@pytest.mark.parametrize("what", ["evaluation", "check"])
+def test_who_sees_all_orders_at_nobody_elses_expense(bench, server, both, what):
+    bench.consent()
+    price = {"device": "ibm", "shots": "200", "cost_limit": "50", "price_per_shot": "0.001"}
+    if what == "evaluation":
+        asked = {"purpose": "evaluation", "run": str(bench.run.id), "site": "north", "patients": 10}
+        form = {"kind": "evaluation", "subject": f"{bench.run.id}:{bench.north.id}", "patients": "10"}
+        by_api, by_page = 404, 400
+    else:
+        asked = {"purpose": "readout", "qubits": 3}
+        form = {"kind": "check", "purpose": "readout", "qubits": "3"}
+        by_api, by_page = 403, 403
+    assert call(bench, "both", "POST", "jobs", {**price, **asked}).status_code == by_api
+    assert call(bench, "both", "POST", "estimates", {**price, **asked}).json()["refusal"]
+    client, url = signed_in(bench, "both"), reverse("quantum_order")
+    assert client.post(url, {**price, **form, "confirm": "yes"}).status_code == by_page
+    assert not QuantumJob.objects.exists()
+    assert call(bench, "administrator", "POST", "jobs", {**price, **asked}).status_code == 201
+
+
+def test_who_sees_all_orders_at_the_expense_of_the_own_hospital(bench, both):
+    asked = {"purpose": "evaluation", "run": str(bench.run.id), "site": "south", "patients": 10}
+    assert call(bench, "both", "POST", "jobs", {**asked, "device": "simulator", "shots": 200}).status_code == 201
+    offered = page(bench, "both", "quantum_order")
+    assert f"{bench.run.id}:{bench.world.participants['south'].id}" in offered
+    assert f"{bench.run.id}:{bench.north.id}" not in offered
+
+
+def test_who_sees_all_sets_the_limits_of_the_own_hospital_alone(bench, both):
+    people, given = bench.world.people, {"shots_per_month": 7, "cost_per_month": "1"}
+    client, url = signed_in(bench, "both"), reverse("quantum_limit")
+    for institution in (str(people.north.id), None):
+        asked = {**given, "institution": institution}
+        assert call(bench, "both", "POST", "limits", asked).status_code == 403
+        assert client.post(url, {**given, "institution": institution or ""}).status_code == 400
+    assert not QuantumLimit.objects.exists()
+    offered = page(bench, "both", "quantum")
+    assert f'value="{people.south.id}"' in offered and f'value="{people.north.id}"' not in offered
+    assert "The platform (checks of devices)" not in offered
+    assert call(bench, "both", "POST", "limits", {**given, "institution": str(people.south.id)}).status_code == 201
+
+
+@pytest.mark.parametrize("whose", ["north", "platform"])
+def test_who_sees_all_moves_no_run_that_others_pay_for(bench, server, both, whose):
+    bench.consent()
+    job = order(bench, bench.evaluation("ibm") if whose == "north" else check("ibm"))
+    client = signed_in(bench, "both")
+    for action in ("cancel", "look", "retry"):
+        assert call(bench, "both", "POST", f"jobs/{job.id}/{action}").status_code == 403
+        assert client.post(reverse(f"quantum_{action}", args=[job.id])).status_code == 403
+    job.refresh_from_db()
+    assert job.state == State.QUEUED and not job.retries.exists()
+    assert "Cancel the run" not in page(bench, "both", "quantum_job", job.id)
+    assert call(bench, "administrator", "POST", f"jobs/{job.id}/cancel").status_code == 200
+
+
+def test_a_price_below_the_list_is_for_who_answers_for_the_contract(bench, server):
+    """A tiny price would make every limit of cost void: 10 circuits of 3,333 shots for 3 cents."""
+    people = bench.world.people
+    people.owner_north = make_user("owner.north@test.example", Role.ADMINISTRATOR, people.north)
+    bench.consent()
+    tiny = {"shots": 3333, "price_per_shot": Decimal("0.000001"), "cost_limit": Decimal(1)}
+    for undercut in (tiny, {**tiny, "price_per_shot": Decimal("0.0003")}, {
+        **tiny, "price_per_shot": None, "price_per_second": Decimal("1.6"), "seconds_per_shot": Decimal("0.000001"),
+    }):  # fmt: skip
+        asked = bench.evaluation("ibm", **undercut)
+        said = quantum_orders.quantum_preview(order=asked, actor=people.owner_north)
+        assert "at least, the provider's list price" in said.refusal and "13.33 USD" in said.refusal
+        with pytest.raises(ApplicationError, match="administrator of the platform"):
+            quantum_orders.quantum_order(order=asked, actor=people.owner_north)
+    assert not QuantumJob.objects.exists()
+    at_list = bench.evaluation("ibm", **tiny | {"price_per_shot": Decimal("0.0004"), "cost_limit": Decimal(14)})
+    assert quantum_orders.quantum_preview(order=at_list, actor=people.owner_north).refusal == ""
+    contract = bench.evaluation("ibm", **tiny)
+    seen = quantum_orders.quantum_preview(order=contract, actor=people.administrator)
+    assert seen.refusal == "" and any("below the provider's list price" in told for told in seen.warnings)
+    assert order(bench, contract).cost == Decimal("0.0333")
+
+
 def test_a_run_is_ordered_again_once(bench, server):
     job, admin = order(bench, check("ibm")), bench.world.people.administrator
     quantum_orders.quantum_cancel(job=job, actor=admin)

@@ -4,6 +4,8 @@ A gradient on a device is not free: the parameter-shift rule [1]_ runs two more 
 controlled rotation), for every input. That is why training on hardware is for a handful of patients, and why a circuit
 at every position of an image is not for hardware at all.
 
+What is said here to people is `Said`: a message and its values, which pages say in their language.
+
 References
 ----------
 .. [1] Wierichs et al., "General parameter-shift rules for quantum gradients", Quantum 6, 677 (2022).
@@ -13,12 +15,39 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from federation.domain.quantum.devices import DeviceSpec, Price, find
 
 MANY_CIRCUITS = 1000  # above this, on a cloud device, the estimate warns that the work suits a simulator
+
+# What a shot costs at least where time is billed and no price is published by the shot: a declared price below it would
+# make every limit of cost void. IBM: USD 1.60 a second, pay as you go (IBM Cloud Docs, "Qiskit Runtime plans",
+# 2022-10-04; the same in API Evangelist's copy of ibm.com/quantum/pricing of 2026-05-25), times the wait between two
+# shots, 250 microseconds on most machines (quantum.cloud.ibm.com/docs/guides/estimate-job-run-time, a copy read on
+# 2026-11-29), which our client leaves at the machine's default. The circuit itself and about 2 s a job come on top. A
+# premium contract, or a machine that waits less, is cheaper: who answers for the contract may go below
+# (`quantum_admission`).
+FLOORS: Mapping[str, Price] = {
+    "ibm": Price("IBM's list price, pay as you go", per_second=1.6, seconds_per_shot=0.00025)
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Said:
+    """Words for people: a message with ``%(name)s`` for each value, of which some are words themselves."""
+
+    message: str
+    values: Mapping[str, str | Said] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return self.message % {name: str(value) for name, value in self.values.items()}
+
+
+def said(message: str, **values: str | Said) -> Said:
+    """Words for people. Called by this name, its message is found for translation (`qflethics.translations`)."""
+    return Said(message, values)
 
 
 @dataclass(frozen=True)
@@ -110,9 +139,11 @@ class Estimate:
     cost : float or None
         0 on a local device. None where no price is known: declare one.
     currency : str
-    basis : str
+    basis : Said
         Where the price comes from, and whether the cost is only a lower bound.
-    warnings : tuple of str
+    warnings : tuple of Said
+    floor : float or None
+        Cost at the provider's list price, where that is all that is known and a price was declared.
     """
 
     job: Job
@@ -121,20 +152,32 @@ class Estimate:
     submissions: int
     cost: float | None
     currency: str
-    basis: str
-    warnings: tuple[str, ...] = ()
+    basis: Said
+    warnings: tuple[Said, ...] = ()
+    floor: float | None = None
 
     @property
-    def text(self) -> str:
+    def below_floor(self) -> bool:
+        """Whether the declared price makes less of it than the provider's list price does at least."""
+        return _is_below(self.cost, self.floor)
+
+    @property
+    def text(self) -> Said:
         """One sentence for people."""
-        shots = f"{self.shots:,} shots" if self.shots else "exact expectation values"
-        cost = (
-            "cost unknown" if self.cost is None else f"{self.cost:,.2f} {self.currency}" if self.cost else "no charge"
-        )
-        return f"{self.circuits:,} circuits on {self.job.device}, {shots}, {cost} ({self.basis})."
+        shots = said("%(n)s shots", n=f"{self.shots:,}") if self.shots else said("exact expectation values")
+        if self.cost is None:
+            cost = said("cost unknown")
+        else:
+            cost = Said(f"{self.cost:,.2f} {self.currency}") if self.cost else said("no charge")
+        return said(
+            "%(circuits)s circuits on %(device)s, %(shots)s, %(cost)s (%(basis)s).", circuits=f"{self.circuits:,}",
+            device=self.job.device, shots=shots, cost=cost, basis=self.basis,
+        )  # fmt: skip
 
     def as_dict(self) -> dict[str, Any]:
-        return {**asdict(self), "job": self.job.as_dict(), "warnings": list(self.warnings)}
+        """For the record and the API: in English."""
+        told = {"basis": str(self.basis), "warnings": [str(words) for words in self.warnings]}
+        return {**vars(self), "job": self.job.as_dict(), **told}
 
 
 def estimate(job: Job, *, price: Price | None = None) -> Estimate:
@@ -153,7 +196,10 @@ def estimate(job: Job, *, price: Price | None = None) -> Estimate:
     spec.require_shots(job.shots)
     if spec.state is None:
         spec.require_qubits(job.n_qubits)
-    price, cost, basis = _dearest(job, spec, price)
+    declared = price
+    price, cost, basis = _dearest(job, spec, declared)
+    known = FLOORS.get(spec.name) if declared and spec.price is None else None
+    floor = _cost(job, spec, known)[0] if known else None
     return Estimate(
         job=job,
         circuits=job.circuits,
@@ -162,50 +208,72 @@ def estimate(job: Job, *, price: Price | None = None) -> Estimate:
         cost=cost,
         currency=price.currency if price else "",
         basis=basis,
-        warnings=_warnings(job, spec, cost),
+        warnings=_warnings(job, spec, cost, floor),
+        floor=floor,
     )
 
 
-def _dearest(job: Job, spec: DeviceSpec, declared: Price | None) -> tuple[Price | None, float | None, str]:
+def _is_below(cost: float | None, floor: float | None) -> bool:
+    return cost is not None and floor is not None and cost < floor and not math.isclose(cost, floor)
+
+
+def _dearest(job: Job, spec: DeviceSpec, declared: Price | None) -> tuple[Price | None, float | None, Said]:
     """A declared price fills a gap, or raises a published one; it never lowers it, so that limits of cost hold."""
     price = declared or spec.price
     cost, basis = _cost(job, spec, price)
     if declared and spec.price:
         published, published_basis = _cost(job, spec, spec.price)
         if published is not None and cost is not None and published > cost:
-            return spec.price, published, f"{published_basis}; the declared price is lower and does not count"
+            lower = said("%(basis)s; the declared price is lower and does not count", basis=published_basis)
+            return spec.price, published, lower
     return price, cost, basis
 
 
-def _cost(job: Job, spec: DeviceSpec, price: Price | None) -> tuple[float | None, str]:
+def _cost(job: Job, spec: DeviceSpec, price: Price | None) -> tuple[float | None, Said]:
     if not spec.needs_consent:
-        return 0.0, "runs on this machine"
+        return 0.0, said("runs on this machine")
     if price is None:
-        return None, "no price is known; declare what your contract says"
+        return None, said("no price is known; declare what your contract says")
     shots = job.shots or 0
     gates = job.one_qubit_gates, job.two_qubit_gates
     each = [price.of_circuit(shots, fold * gates[0], fold * gates[1]) for fold in job.folds]
     cost = job.runs * sum(each) + job.calibrations * price.of_circuit(shots, job.n_qubits, 0)
-    origin = "declared" if price.declared else "published"
-    return cost, f"{origin}: {price.source}" + (
-        "; a lower bound, time before the first shot not counted" * price.is_lower_bound
-    )
+    source = Said(price.source.replace("%", "%%"))
+    basis = said("declared: %(source)s", source=source) if price.declared else said(
+        "published: %(source)s", source=source
+    )  # fmt: skip
+    if price.is_lower_bound:
+        basis = said("%(basis)s; a lower bound, time before the first shot not counted", basis=basis)
+    return cost, basis
 
 
-def _warnings(job: Job, spec: DeviceSpec, cost: float | None) -> tuple[str, ...]:
-    said = []
+def _warnings(job: Job, spec: DeviceSpec, cost: float | None, floor: float | None) -> tuple[Said, ...]:
+    found = []
     if spec.needs_consent:
-        said.append("Encoded features leave the house: the site must consent to exactly this device.")
+        found.append(said("Encoded features leave the house: the site must consent to exactly this device."))
         if job.circuits > MANY_CIRCUITS:
-            said.append(
-                f"{job.circuits:,} circuits are too many for most machines' queues. Hardware is for a classifier of "
-                "tabular records; a circuit at every position of an image belongs on a simulator."
+            found.append(
+                said(
+                    "%(circuits)s circuits are too many for most machines' queues. Hardware is for a classifier of "
+                    "tabular records; a circuit at every position of an image belongs on a simulator.",
+                    circuits=f"{job.circuits:,}",
+                )
             )
         if cost is None:
-            said.append("No cost limit can be kept without a price.")
+            found.append(said("No cost limit can be kept without a price."))
+        if _is_below(cost, floor):
+            found.append(
+                said(
+                    "The declared price is below the provider's list price, at which this takes %(floor)s USD at "
+                    "least. The limits of cost hold only if the contract says so.",
+                    floor=f"{floor:,.2f}",
+                )
+            )
     if job.gradients:
-        said.append(
-            f"The gradient takes {job.shift_circuits:,} circuits of the {job.shift_circuits + 1:,} for each record "
-            "(parameter-shift rule)."
-        )
-    return tuple(said)
+        found.append(
+            said(
+                "The gradient takes %(shifts)s circuits of the %(all)s for each record (parameter-shift rule).",
+                shifts=f"{job.shift_circuits:,}", all=f"{job.shift_circuits + 1:,}",
+            )
+        )  # fmt: skip
+    return tuple(found)
