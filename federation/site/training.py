@@ -57,13 +57,13 @@ def train(site: Site, order: Message, tell: Tell) -> Answer:
     report: dict[str, Any] = {"n_records": data.n_patients, "models": {}, **since, **fairness}
     updates: dict[str, bytes] = {}
     for name, model in _learners(order, config).items():
-        losses = StepLosses(data.n_patients, config.local.batch_size)
+        losses, meter = StepLosses(data.n_patients, config.local.batch_size), Meter(site.home.config.watts)
 
-        def progress(step: Progress, name: str = name, losses: StepLosses = losses) -> None:
+        def progress(step: Progress, name: str = name, losses: StepLosses = losses, meter: Meter = meter) -> None:
+            meter.look()
             tell({"model": name, "step": step.step, "steps": step.steps, "loss": losses.after(step)})
 
         seed = site.home.secret_seed(f"{order.key}:{name}")
-        meter = Meter(site.home.config.watts)
         result = train_local(
             model, data, config.local, seed=seed, done=done, pull=config.rule.pull, progress=progress,
             own=_own(site, order, config, name), patient_weights=weighing.weights,

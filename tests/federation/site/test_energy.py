@@ -77,6 +77,30 @@ def test_a_counter_that_may_have_started_again_unseen_is_no_measurement(tmp_path
     assert meter.read()["energy_source"] == source
 
 
+def test_a_counter_that_starts_again_many_times_is_measured_by_looking_in_between(tmp_path, monkeypatch):
+    """An hour of 150 W: 540 kJ of a counter of 100 kJ, seen every minute."""
+    counter, clock = 9_000, [time.monotonic()]
+    tree = powercap(tmp_path, {"intel-rapl:0": ("package-0", counter)}, most=100_000)
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    meter = Meter(powercap=tree)
+    for _ in range(60):
+        counter, clock[0] = (counter + 9_000) % 100_000, clock[0] + 60
+        powercap(tmp_path, {"intel-rapl:0": ("package-0", counter)}, most=100_000)
+        meter.look()
+    found = meter.read()
+    assert (found["joules"], found["energy_source"]) == (540_000.0, "rapl")
+
+
+def test_what_was_not_seen_once_is_not_measured_by_looking_again(tmp_path, monkeypatch):
+    tree, clock = powercap(tmp_path, {"intel-rapl:0": ("package-0", 9_000)}), [time.monotonic()]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    meter = Meter(20.0, powercap=tree)
+    clock[0] += 3600
+    meter.look()
+    clock[0] += 1
+    assert meter.read()["energy_source"] == "declared"
+
+
 def test_a_counter_without_a_range_is_no_measurement(tmp_path):
     tree = powercap(tmp_path, {"intel-rapl:0": ("package-0", 1)})
     (tmp_path / "devices" / "intel-rapl:0" / "max_energy_range_uj").unlink()
