@@ -106,7 +106,7 @@ class User(AbstractBaseUser, PermissionsMixin):
         """All roles that the person holds, at whatever institution."""
         return frozenset(Role(m.role) for m in self._memberships())
 
-    def roles_at(self, institution_id: uuid.UUID) -> frozenset[Role]:
+    def roles_at(self, institution_id: uuid.UUID | None) -> frozenset[Role]:
         return frozenset(Role(m.role) for m in self._memberships() if m.institution_id == institution_id)
 
     @property
@@ -135,8 +135,11 @@ class User(AbstractBaseUser, PermissionsMixin):
     def may(self, action: str) -> bool:
         return self.is_active and (allowed(self.roles, action) or action in self.lent)
 
-    def may_at(self, action: str, institution_id: uuid.UUID) -> bool:
-        """Whether a role held at this very institution allows it: one held elsewhere answers for nobody here."""
+    def may_at(self, action: str, institution_id: uuid.UUID | None) -> bool:
+        """Whether a role held at this very institution (none: the platform itself) allows it.
+
+        One held elsewhere answers for nobody here.
+        """
         return self.is_active and allowed(self.roles_at(institution_id), action)
 
     def _memberships(self) -> list[Membership]:

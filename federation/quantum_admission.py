@@ -89,7 +89,7 @@ def orders_for_platform(actor: User) -> bool:
 
     Not `sees_all`, which an auditor of the platform has too, nor `may`, which a role at any hospital gives.
     """
-    return actor.may_at("quantum.order", None)  # type: ignore[arg-type]  # none: the platform
+    return actor.may_at("quantum.order", None)  # none: the platform
 
 
 def orders_for(actor: User, payer: Institution | None) -> bool:
