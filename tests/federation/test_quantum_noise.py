@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -14,6 +15,7 @@ from core.errors import ApplicationError, Conflict
 from core.models import Outbox
 from federation import quantum_orders, quantum_running
 from federation.domain.quantum import noise_choice
+from federation.domain.quantum.devices import DEVICES
 from federation.domain.quantum.noise import NoiseModel, Readout
 from federation.domain.quantum.noise_choice import PRESETS
 from federation.forms_quantum import _NOISE, EvaluationForm
@@ -186,6 +188,7 @@ def test_the_site_is_bound_to_the_machine_whose_readout_was_measured(bench, monk
         purpose="readout", qubits=6, result={"verdict": "pass", "qubits": [one] * 6, "mean": 0.035, "value": 0.05}
     )
     QuantumJob.objects.filter(id=measured.id).update(device="azure")
+    monkeypatch.setitem(DEVICES, "azure", replace(DEVICES["azure"], fixed_qubits=True))  # as no provider's are by now
     bench.consent("azure")
     job = ordered(bench, bench.evaluation("azure", mitigate=True))
     assert job.mitigation["machine"] == "ibm_test" and job.mitigation["qubits"] == [one] * job.qubits
@@ -213,6 +216,12 @@ def test_the_site_is_bound_to_the_machine_whose_readout_was_measured(bench, monk
 def test_noise_and_mitigation_that_cannot_be_are_refused(bench, order, says):
     assert says in refusal(bench, bench.evaluation(**order))
     assert not QuantumJob.objects.exists()
+
+
+@pytest.mark.parametrize("device", ["ibm", "azure"])
+def test_no_cloud_mitigates_as_long_as_it_does_not_say_on_which_qubits_it_runs(bench, device):
+    bench.consent(device)
+    assert "laid out on qubits of its own" in refusal(bench, bench.evaluation(device, mitigate=True))
 
 
 def test_a_check_is_never_mitigated(bench):

@@ -72,7 +72,7 @@ def run(device: str, tapes: Sequence[Any], *, shots: int | None, seed: int, nois
     spec.require_installed()
     spec.require_shots(shots)
     spec.require_noise(noise)
-    spec.require_qubits(max(len(tape.wires) for tape in tapes))
+    spec.require_qubits(max(len(tape.wires) for tape in tapes), shots=shots)
     try:
         split = [_ready(device, tape, noise) for tape in tapes]
         seeds = iter(np.random.SeedSequence(seed).spawn(sum(len(parts) for parts, _ in split)))

@@ -25,58 +25,15 @@ from federation.domain.quantum.device_errors import (
     UnknownDevice,
     UnsupportedOption,
 )
+from federation.domain.quantum.device_prices import Price
 
 EXTRA = "requirements-hardware.txt"
 BYTES_PER_AMPLITUDE = 16  # complex128
+BYTES_PER_SAMPLED_BIT = 2 * 8  # an int64 for each shot and wire, and a copy of it
 WORKING_COPIES = 4  # state, the next state, and what the gates and the gradient keep beside them
 MEMORY_SHARE = 0.5  # of what is free: the rest belongs to the other processes of the machine
 
 Subject = Literal["machine", "noise model", "noiseless simulator"]
-
-
-@dataclass(frozen=True)
-class Price:
-    """What a run on a device is charged, in one currency. Prices change: `source` says where and when each was read.
-
-    Attributes
-    ----------
-    per_circuit, per_shot : float
-    per_one_qubit_gate_shot, per_two_qubit_gate_shot : float
-        Per gate and shot.
-    minimum_per_circuit : float
-        Charged at least, or on top where `minimum_is_base`.
-    per_second : float
-        Per second of the processor; `seconds_per_shot` then bounds the time from below, so the cost is a lower bound.
-    declared : bool
-        True where the user declared it, False where the provider published it.
-    """
-
-    source: str
-    currency: str = "USD"
-    per_circuit: float = 0.0
-    per_shot: float = 0.0
-    per_one_qubit_gate_shot: float = 0.0
-    per_two_qubit_gate_shot: float = 0.0
-    minimum_per_circuit: float = 0.0
-    minimum_is_base: bool = False
-    per_second: float = 0.0
-    seconds_per_shot: float = 0.0
-    declared: bool = False
-
-    def __post_init__(self) -> None:
-        figures = [value for value in vars(self).values() if type(value) in {int, float}]
-        if not self.source or any(not 0 <= value < float("inf") for value in figures):
-            raise ValueError("expected a price's source and figures of 0 or more")
-
-    @property
-    def is_lower_bound(self) -> bool:
-        return self.per_second > 0
-
-    def of_circuit(self, shots: int, one_qubit_gates: float, two_qubit_gates: float) -> float:
-        """Cost of one circuit with so many gates (after compiling, as the provider counts them)."""
-        by_gate = one_qubit_gates * self.per_one_qubit_gate_shot + two_qubit_gates * self.per_two_qubit_gate_shot
-        used = self.per_circuit + shots * (self.per_shot + by_gate + self.seconds_per_shot * self.per_second)
-        return used + self.minimum_per_circuit if self.minimum_is_base else max(used, self.minimum_per_circuit)
 
 
 @dataclass(frozen=True)
@@ -99,6 +56,8 @@ class DeviceSpec:
         Whether a noise model of ours can be given to it.
     max_shots : int
         Per circuit.
+    bytes_per_shot : int
+        Memory that a shot takes here beside its bits (measured).
     max_circuits_per_job : int or None
         Circuits that one submission may hold; None for local devices.
     modules : tuple of str
@@ -121,6 +80,7 @@ class DeviceSpec:
     analytic: bool
     noise: bool
     max_shots: int
+    bytes_per_shot: int = 0
     max_circuits_per_job: int | None = None
     modules: tuple[str, ...] = ("pennylane",)
     credentials: tuple[str, ...] = ()
@@ -145,12 +105,13 @@ class DeviceSpec:
             return "machine"
         return "noiseless simulator" if noise is None else "noise model"
 
-    def memory_bytes(self, n_qubits: int) -> int:
-        """Memory that simulating one circuit takes, about; 0 where nothing is simulated here."""
+    def memory_bytes(self, n_qubits: int, shots: int | None = None) -> int:
+        """Memory that simulating one circuit takes, about, and drawing its shots; 0 where nothing is simulated here."""
         if self.state is None:
             return 0
         amplitudes = 2**n_qubits if self.state == "vector" else 4**n_qubits
-        return WORKING_COPIES * BYTES_PER_AMPLITUDE * amplitudes
+        drawn = (shots or 0) * (BYTES_PER_SAMPLED_BIT * n_qubits + self.bytes_per_shot)
+        return WORKING_COPIES * BYTES_PER_AMPLITUDE * amplitudes + drawn
 
     def missing_modules(self) -> list[str]:
         return [name for name in self.modules if not _installed(name)]
@@ -188,11 +149,13 @@ class DeviceSpec:
                 remedy="Ask the site to consent to a run that names this device, or choose a local device.",
             )
 
-    def require_qubits(self, n_qubits: int, *, free_bytes: int | None = None) -> None:
+    def require_qubits(self, n_qubits: int, *, shots: int | None = None, free_bytes: int | None = None) -> None:
         """Refuse what the device or the memory cannot hold.
 
         Parameters
         ----------
+        shots : int, optional
+            Of one circuit: where they are drawn here, all are held at once.
         free_bytes : int, optional
             Memory that is free; asked of the system if absent.
         """
@@ -203,14 +166,15 @@ class DeviceSpec:
                 got=str(n_qubits),
                 remedy="Encode fewer features, or choose a larger device.",
             )
-        needed = self.memory_bytes(n_qubits)
+        needed = self.memory_bytes(n_qubits, shots)
         budget = int(MEMORY_SHARE * (free_bytes if free_bytes is not None else free_memory()))
         if needed > budget:
             raise TooManyQubits(
                 self.name,
                 expected=f"a circuit that fits {budget / 2**30:.2f} GiB (half of the free memory)",
-                got=f"{n_qubits} qubits, which take about {needed / 2**30:.2f} GiB",
-                remedy="Use fewer qubits, or a machine with more memory.",
+                got=f"{n_qubits} qubits{f' and {shots:,} shots' if shots else ''}, which take about "
+                f"{needed / 2**30:.2f} GiB",
+                remedy="Use fewer qubits or shots, or a machine with more memory.",
             )
 
     def require_shots(self, shots: int | None) -> None:
@@ -256,7 +220,7 @@ _SPECS = (
     ),
     DeviceSpec(
         "aer", "Qiskit Aer, sampled", "local", max_qubits=26, state="vector", analytic=False,
-        noise=True, max_shots=1_000_000, modules=("pennylane", "pennylane_qiskit", "qiskit_aer"),
+        noise=True, max_shots=1_000_000, bytes_per_shot=600, modules=("pennylane", "pennylane_qiskit", "qiskit_aer"),
     ),
     DeviceSpec(
         "ibm", "IBM Quantum processor, through Qiskit Runtime", "cloud", max_qubits=127, state=None, analytic=False,
@@ -265,7 +229,7 @@ _SPECS = (
     ),
     DeviceSpec(
         "azure", "Azure Quantum target, such as IonQ", "cloud", max_qubits=36, state=None, analytic=False, noise=False,
-        max_shots=10_000, max_circuits_per_job=1,
+        max_shots=10_000, max_circuits_per_job=1, fixed_qubits=False,
         credentials=("AZURE_QUANTUM_CONNECTION_STRING",), settings=("AZURE_QUANTUM_TARGET",),
         price=Price(
             source="Azure Quantum documentation, pricing of IonQ without error mitigation, page of 2024-12-05; other "

@@ -5,6 +5,7 @@ import pennylane as qml
 import pytest
 
 from federation.domain.quantum import device_errors as errors
+from federation.domain.quantum import devices
 from federation.domain.quantum.device_runs import run
 from federation.domain.quantum.noise import GateNoise, NoiseModel
 
@@ -85,6 +86,14 @@ def test_every_number_says_how_it_was_made():
 def test_what_cannot_be_run_is_refused_with_a_remedy(device, tapes, how, error, message):
     with pytest.raises(error, match=message):
         run(device, tapes, **{"shots": None, "seed": 0, **how})
+
+
+def test_shots_that_the_memory_does_not_hold_are_refused_before_they_are_drawn(monkeypatch):
+    monkeypatch.setattr(devices, "free_memory", lambda: 2**30)
+    run("simulator", [tape()], shots=1000, seed=0)
+    monkeypatch.setattr(devices, "free_memory", lambda: 2**29)
+    with pytest.raises(errors.TooManyQubits, match="2 qubits and 10,000,000 shots"):
+        run("simulator", [tape()], shots=10_000_000, seed=0)
 
 
 def test_without_the_extra_aer_is_refused_before_anything_is_imported(monkeypatch):

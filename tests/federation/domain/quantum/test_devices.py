@@ -41,6 +41,26 @@ def test_too_many_qubits_for_the_device_or_the_memory_are_refused():
         spec().require_qubits(20, free_bytes=2 * needed - 2)
 
 
+def test_shots_that_are_drawn_here_count_for_the_memory():
+    """PennyLane holds an integer for each shot and wire, and a copy of it."""
+    assert spec().memory_bytes(10, 1000) == spec().memory_bytes(10) + 2 * 8 * 1000 * 10
+    assert spec(bytes_per_shot=600).memory_bytes(10, 1000) == spec().memory_bytes(10, 1000) + 600 * 1000
+    assert spec(state=None).memory_bytes(10, 1000) == 0
+    needed = find("simulator").memory_bytes(20, 10_000_000)
+    assert needed > 3e9
+    find("simulator").require_qubits(20, free_bytes=needed)
+    find("simulator").require_qubits(20, shots=10_000_000, free_bytes=2 * needed)
+    with pytest.raises(
+        errors.TooManyQubits, match=r"20 qubits and 10,000,000 shots.* about 3\.04 GiB.*fewer qubits or"
+    ):
+        find("simulator").require_qubits(20, shots=10_000_000, free_bytes=2 * needed - 2)
+    find("azure").require_qubits(20, shots=10_000, free_bytes=0)
+
+
+def test_no_provider_says_on_which_of_its_qubits_a_circuit_runs():
+    assert {name for name, device in DEVICES.items() if not device.fixed_qubits} == {"ibm", "azure"}
+
+
 def test_memory_is_asked_of_the_system_when_it_is_not_given(monkeypatch):
     assert devices.free_memory() > 2**20
     monkeypatch.setattr(devices, "free_memory", lambda: 1)
