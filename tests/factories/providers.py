@@ -6,22 +6,21 @@ down wrongly gives wrong counts. Nothing leaves the machine.
 
 from __future__ import annotations
 
-import ast
 import json
-import math
-import re
 import threading
-from collections import Counter
+import uuid
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from tests.factories.provider_circuits import BASIS, read_ionq, read_qasm3, run_gates
+
 API_KEY, CRN, BACKEND = "key-of-the-test", "crn:v1:test:public:quantum-computing:here:a/1:2::", "ibm_test"
-BASIS, COUPLING = ["rz", "sx", "x", "cz"], [[0, 1], [1, 0], [1, 2], [2, 1], [2, 3], [3, 2], [3, 4], [4, 3]]
+COUPLING = [[0, 1], [1, 0], [1, 2], [2, 1], [2, 3], [3, 2], [3, 4], [4, 3]]
+SIGNATURE = "sv=2021-12-02&se=2099-01-01T00%3A00%3A00Z&sig=test"
 WORKSPACE = "/subscriptions/s-1/resourceGroups/g/providers/Microsoft.Quantum/workspaces/w"
-_LINE = re.compile(r"(?P<name>\w+)(?:\((?P<angle>[^)]*)\))?\s+(?P<operands>[^;]+);")
 
 
 @dataclass
@@ -53,9 +52,13 @@ class StandIn:
 
     url: str = ""
     jobs: dict[str, dict[str, Any]] = field(default_factory=dict)
+    containers: set[str] = field(default_factory=set)
     blobs: dict[str, bytes] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
     requests: list[tuple[str, str]] = field(default_factory=list)
+    versions: set[str] = field(default_factory=set)  # of IBM's interface that were asked for
+    allowed: int | None = None  # so many GETs are answered, the others with 429
+    signs_results: bool = True  # else Azure names the place of a result without a signature
     polls_until_done: int = 0  # each look at a job takes one away from what it still waits
     fails: bool = False  # jobs end in failure
     readout_error: float = 0.0  # share of bits that Aer is told to flip when it reads
@@ -120,6 +123,11 @@ class _Handler(BaseHTTPRequestHandler):
                 return
             self._send(fault.status, fault.body, fault.headers)
             return
+        if self.command == "GET" and self.state.allowed is not None:
+            if not self.state.allowed:
+                self._send(429, b"{}", {"Retry-After": "1"})
+                return
+            self.state.allowed -= 1
         try:
             status, answer = self._route(body)
         except Refused as error:
@@ -146,7 +154,7 @@ class _Handler(BaseHTTPRequestHandler):
         if parts.path.startswith("/api/v1"):
             if self.headers.get("Authorization") != "Bearer token-of-an-hour" or self.headers.get("Service-CRN") != CRN:
                 raise Refused(401, "The token is not valid")
-            assert self.headers.get("IBM-API-Version")
+            self.state.versions.add(self.headers["IBM-API-Version"])
             return self._ibm(parts.path.removeprefix("/api/v1"), parse_qs(parts.query), body)
         if parts.path.startswith(WORKSPACE):
             if self.headers.get("x-ms-quantum-api-key") != API_KEY:
@@ -156,7 +164,7 @@ class _Handler(BaseHTTPRequestHandler):
         if parts.path.startswith("/storage/"):
             if "sig=test" not in parts.query:
                 raise Refused(403, "The address is not signed")
-            return self._storage(parts.path, body)
+            return self._storage(parts.path, parts.query, body)
         raise Refused(404, f"No such path: {parts.path}")
 
     def _ibm(self, path: str, query: dict[str, list[str]], body: bytes) -> tuple[int, Any]:
@@ -169,7 +177,7 @@ class _Handler(BaseHTTPRequestHandler):
         if path == "/jobs":
             asked = json.loads(body)
             assert (asked["program_id"], asked["backend"], asked["params"]["version"]) == ("sampler", BACKEND, 2)
-            name = f"job{len(self.state.jobs):04d}"
+            name = f"job-{uuid.uuid4().hex}"
             self.state.jobs[name] = {
                 "id": name, "tags": asked["tags"], "pubs": asked["params"]["pubs"],
                 "waits": self.state.polls_until_done, "status": "Queued",
@@ -196,8 +204,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _azure(self, path: str, body: bytes) -> tuple[int, Any]:
         if path == "/storage/sasUri":
-            name = json.loads(body)["containerName"]
-            return 200, {"sasUri": f"{self.state.url}/storage/{name}?sig=test"}
+            asked = json.loads(body)  # signs whatever there is, or is not
+            place = "/".join(filter(None, (asked["containerName"], asked.get("blobName"))))
+            return 200, {"sasUri": f"{self.state.url}/storage/{place}?{SIGNATURE}"}
         name = path.removeprefix("/jobs/")
         if name.endswith(":cancel"):
             job = self._job(name.removesuffix(":cancel"))
@@ -207,7 +216,8 @@ class _Handler(BaseHTTPRequestHandler):
             return 200, {}
         if self.command == "PUT":
             asked = json.loads(body)
-            assert asked["id"] == name and asked["inputDataFormat"] == "ionq.circuit.v1"
+            assert (asked["id"], asked["itemType"], asked["inputDataFormat"]) == (name, "Job", "ionq.circuit.v1")
+            assert asked["inputParams"]["error-mitigation"] == {"debias": False}, "charged several times the estimate"
             if name in self.state.jobs:
                 raise Refused(409, "A job with this id exists")
             self.state.jobs[name] = {**asked, "status": "Waiting", "waits": self.state.polls_until_done}
@@ -217,7 +227,8 @@ class _Handler(BaseHTTPRequestHandler):
         shown = {key: value for key, value in job.items() if key != "waits"}
         if job["status"] == "Succeeded":
             self._finish(job)
-            shown["outputDataUri"] = f"{self.state.url}/storage/job-{name}/rawOutputData?sig=test"
+            signed = f"?{SIGNATURE}" if self.state.signs_results else ""
+            shown["outputDataUri"] = f"{self.state.url}/storage/job-{name}/rawOutputData{signed}"
         if job["status"] == "Failed":
             shown["errorData"] = {"code": "Broken", "message": "The ions fell out of the trap"}
         return 200, shown
@@ -231,7 +242,16 @@ class _Handler(BaseHTTPRequestHandler):
         histogram = {str(int(bits[::-1], 2)): times / shots for bits, times in counts.items()}
         self.state.blobs[f"{place}/rawOutputData"] = json.dumps({"histogram": histogram}).encode()
 
-    def _storage(self, path: str, body: bytes) -> tuple[int, Any]:
+    def _storage(self, path: str, query: str, body: bytes) -> tuple[int, Any]:
+        assert self.headers.get("x-ms-version")
+        container = path.split("/")[2]
+        if parse_qs(query).get("restype") == ["container"]:
+            if container in self.state.containers:
+                raise Refused(409, "ContainerAlreadyExists")
+            self.state.containers.add(container)
+            return 201, b""
+        if container not in self.state.containers:
+            raise Refused(404, "ContainerNotFound")
         if self.command == "PUT":
             assert self.headers.get("x-ms-blob-type") == "BlockBlob"
             self.state.blobs[path] = body
@@ -259,73 +279,3 @@ def _ibm_job(job: dict[str, Any]) -> dict[str, Any]:
         state |= {"reason": "The machine lost its calibration", "reason_code": 1517, "reason_solution": "Run it again"}
     return {"id": job["id"], "backend": BACKEND, "state": state, "status": job["status"], "tags": job["tags"],
             "program": {"id": "sampler"}, "created": "2026-01-01T00:00:00Z"}  # fmt: skip
-
-
-Gates = list[tuple[str, float | None, tuple[int, ...]]]
-
-
-def read_qasm3(text: str) -> tuple[list[int], Gates]:
-    """What of OpenQASM 3 a compiled circuit has: gates on physical qubits, then one measurement a bit."""
-    gates: Gates = []
-    measured: dict[int, int] = {}
-    assert text.startswith("OPENQASM 3"), text[:40]
-    for line in text.splitlines():
-        if found := re.match(r"meas\[(\d+)\] = measure (?:\$|q\[)(\d+)\]?;", line):
-            measured[int(found[1])] = int(found[2])
-        elif (found := _LINE.fullmatch(line.strip())) and found["name"] in {*BASIS, "rx", "ry", "cx"}:
-            qubits = tuple(int(number) for number in re.findall(r"(?:\$|q\[)(\d+)", found["operands"]))
-            gates.append((found["name"], _angle(found["angle"]), qubits))
-        elif not re.match(r"(OPENQASM|include|qubit|bit|barrier|//)|$", line):
-            raise AssertionError(f"not read: {line}")
-    return [measured[bit] for bit in sorted(measured)], gates
-
-
-def read_ionq(circuit: dict[str, Any]) -> tuple[list[int], Gates]:
-    gates: Gates = []
-    for gate in circuit["circuit"]:
-        if gate["gate"] == "cnot":
-            gates.append(("cx", None, (gate["control"], gate["target"])))
-        else:
-            gates.append((gate["gate"], gate["rotation"], (gate["target"],)))
-    return list(range(circuit["qubits"])), gates
-
-
-def run_gates(measured: list[int], gates: Gates, *, shots: int, readout_error: float = 0.0) -> Counter[str]:
-    """Counts on Qiskit Aer, as bit strings that begin with the first measured qubit."""
-    from qiskit import QuantumCircuit
-    from qiskit_aer import AerSimulator
-    from qiskit_aer.noise import NoiseModel, ReadoutError
-
-    n = max([*measured, *(qubit for _, _, qubits in gates for qubit in qubits)]) + 1
-    circuit = QuantumCircuit(n, len(measured))
-    for name, angle, qubits in gates:
-        getattr(circuit, name)(*((angle,) if angle is not None else ()), *qubits)
-    circuit.measure(measured, range(len(measured)))
-    noise = None
-    if readout_error:
-        noise = NoiseModel()
-        e = readout_error
-        noise.add_all_qubit_readout_error(ReadoutError([[1 - e, e], [e, 1 - e]]))
-    found = AerSimulator(noise_model=noise, seed_simulator=11).run(circuit, shots=shots).result().get_counts()
-    return Counter({bits[::-1]: times for bits, times in found.items()})
-
-
-def _angle(text: str | None) -> float | None:
-    """A number, or what Qiskit writes for fractions of pi."""
-    if text is None:
-        return None
-
-    def value(node: ast.expr) -> float:
-        if isinstance(node, ast.Constant):
-            return float(node.value)
-        if isinstance(node, ast.Name) and node.id == "pi":
-            return math.pi
-        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-            return -value(node.operand)
-        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
-            return value(node.left) * value(node.right)
-        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
-            return value(node.left) / value(node.right)
-        raise AssertionError(f"not a number: {text}")
-
-    return value(ast.parse(text, mode="eval").body)

@@ -18,7 +18,9 @@ class NotFound(ProviderError):
 
 
 class RequestRefused(ProviderError):
-    """Any other 4xx: asked again the same, it will be refused again."""
+    """Any other 4xx: asked again the same, it will be refused again. `status` is the answer's, 0 if none was asked."""
+
+    status: int = 0
 
 
 class MalformedAnswer(ProviderError):
@@ -36,4 +38,4 @@ class TooManyRequests(Transient):
 
 
 class Unreachable(Transient):
-    """5xx, a broken connection, or no answer in time. Whether a request was carried out is not known."""
+    """5xx, 408, 425, a broken connection, or no answer in time. Whether a request was carried out is not known."""

@@ -61,8 +61,8 @@ class Wire:
                 timeout=self.timeout, allow_redirects=False, stream=True,
             ) as answer:  # fmt: skip
                 content = self._read(answer)
-        except requests.RequestException as error:
-            raise self._unreachable(type(error).__name__) from error
+        except requests.RequestException as error:  # without its text: that names the address with its signature
+            raise self._unreachable(type(error).__name__) from None
         if not 200 <= answer.status_code < 300:
             raise self._refusal(answer.status_code, answer.headers, content)
         return content
@@ -115,12 +115,14 @@ class Wire:
             )  # fmt: skip
             limited.retry_after_seconds = wait_of(headers.get("Retry-After"))
             return limited
-        if status >= 500:
+        if status >= 500 or status in {408, 425}:  # these two ask for the same once more
             return self._unreachable(got, wait_of(headers.get("Retry-After")))
-        return RequestRefused(
+        refused = RequestRefused(
             self.device, expected="that the request is accepted", got=got,
             remedy="Read the provider's message; the same request will be refused again.",
         )  # fmt: skip
+        refused.status = status
+        return refused
 
 
 def wait_of(header: str | None, *, now: datetime | None = None) -> float:
@@ -138,12 +140,16 @@ def wait_of(header: str | None, *, now: datetime | None = None) -> float:
 
 
 def checked_url(device: str, url: str) -> str:
-    """The base address without a slash at its end. Secrets go there, so it is https, or this machine."""
+    """The base address without a slash at its end. Secrets go there, so it is https, or this machine.
+
+    An address may itself hold a signature or a password, so a refusal tells no more than its scheme and host.
+    """
     parts = urlsplit(url)
     local = parts.hostname in {"127.0.0.1", "localhost", "::1"}
     if parts.scheme != "https" and not (parts.scheme == "http" and local):
         raise RequestRefused(
-            device, expected="an address that starts with https://", got=repr(url),
+            device, expected="an address that starts with https://",
+            got=f"{parts.scheme or 'no scheme'}://{parts.hostname or ''}",
             remedy="Correct the address in the worker's environment.",
         )  # fmt: skip
     return url.rstrip("/")

@@ -77,3 +77,10 @@ def test_both_cancel_alike_and_are_refused_alike(server, ours, theirs):
     with pytest.raises(RequestsApiError) as caught:
         theirs.program_job("unknown").get()
     assert caught.value.status_code == 404
+
+
+def test_a_worker_can_be_told_another_version_of_the_interface(server, ours):
+    ours.find("qfl-4-0")
+    assert server.versions == {API_VERSION}
+    open_client("ibm", server.environment("ibm") | {"IBM_QUANTUM_API_VERSION": "2027-01-01"}).find("qfl-4-0")
+    assert server.versions == {API_VERSION, "2027-01-01"}
