@@ -61,6 +61,19 @@ def refused(job: QuantumJob, number: int) -> None:
         job.tasks.filter(number=number, state=State.SENDING).update(state=State.NOT_TAKEN, ended_at=timezone.now())
 
 
+def known_done(job: QuantumJob) -> set[str]:
+    """The provider's ids of those that are not asked for any more."""
+    return set(job.tasks.filter(state=State.DONE).values_list("provider_id", flat=True))
+
+
+def seen_done(job: QuantumJob, ids: Iterable[str]) -> None:
+    """A look, cut off or not, saw that these are done."""
+    with governed(action="quantum.poll"):
+        job.tasks.filter(state=State.HANDED_IN, provider_id__in=[str(task) for task in ids]).update(
+            state=State.DONE, ended_at=timezone.now()
+        )
+
+
 def done(job: QuantumJob) -> None:
     job.tasks.unsettled().update(state=State.DONE, ended_at=timezone.now())
 

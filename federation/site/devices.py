@@ -55,22 +55,34 @@ def _hand_in(site: Site, order: Message, work: _Work, shots: int) -> dict[str, A
 
 @handles("device_poll")
 def poll(site: Site, order: Message, tell: Tell) -> Answer:
-    """Say where the tasks stand; when they are done, what they say of the patients."""
-    spec, tasks = _allowed(order), list(order.body["tasks"])
+    """Say where the tasks stand; when they are done, what they say of the patients.
+
+    Only what this site refuses on purpose ends the run. Any other failure is one of the moment: the result lies at the
+    provider, paid for, and the platform asks for it again.
+    """
+    from federation.domain.quantum.device_work import NotForDevices
+
+    done = {str(task) for task in order.body.get("done", ())}
     try:
-        client = base.open_client(spec.name)
-        found = base.look(client, tasks)
-        if found.state != base.State.DONE:
-            return {"state": found.state.value, "note": found.note}, {}
-        work, shots = _Work(site, order), int(order.body["shots"])
-        counts = base.collect(client, tasks, len(work.programs), n_qubits=work.programs[0].n_qubits, shots=shots)
+        body = _look(site, order, done)
+    except (OrderRefused, NotForDevices) as error:
+        body = {"state": "refused", "note": str(error)}
     except DeviceError as error:
-        if (seconds := base.look_later(error)) is None:
-            raise
-        return _later(error, seconds), {}
+        body = _later(error, base.look_later(error))
+    return {**body, "done": sorted(done)}, {}
+
+
+def _look(site: Site, order: Message, done: set[str]) -> dict[str, Any]:
+    spec, tasks = _allowed(order), list(order.body["tasks"])
+    client = base.open_client(spec.name)
+    found = base.look(client, tasks, done)
+    if found.state != base.State.DONE:
+        return {"state": found.state.value, "note": found.note}
+    work, shots = _Work(site, order), int(order.body["shots"])
+    counts = base.collect(client, tasks, len(work.programs), n_qubits=work.programs[0].n_qubits, shots=shots)
     machine = str(order.body.get("machine") or client.machine)  # which it was handed in to, whatever is set by now
     made = device_facts.of_programs(work.programs, device=spec.name, machine=machine, shots=shots)
-    return {"state": found.state.value, "result": work.figures(counts, made)}, {}
+    return {"state": found.state.value, "result": work.figures(counts, made)}
 
 
 @handles("device_cancel", quick=True)

@@ -12,14 +12,12 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Protocol
 
-from federation.domain.quantum.device_errors import MissingCredentials
 from federation.domain.quantum.devices import find
 from federation.domain.quantum.providers.errors import (
-    AccessRefused,
     MalformedAnswer,
-    NotFound,
     RequestRefused,
     Transient,
 )
@@ -145,49 +143,58 @@ def took_nothing(error: Exception) -> bool:
     return not isinstance(error, Transient | MalformedAnswer)
 
 
-def look_later(error: Exception) -> float | None:
-    """Seconds after which to look again at tasks that are handed in; None if looking again will not help.
+def look_later(error: Exception) -> float:
+    """Seconds after which to look again at tasks that are handed in, whatever a look met.
 
-    Credentials that are refused or missing can be mended, an answer that cannot be read may be whole the next time, and
-    the result lies at the provider all the while.
+    What is refused or missing can be mended, an answer that cannot be read may be whole the next time, and the result
+    lies at the provider, paid for, all the while.
     """
-    if isinstance(error, Transient):
-        return error.retry_after_seconds
-    return (
-        MENDED_SECONDS if isinstance(error, AccessRefused | NotFound | MissingCredentials | MalformedAnswer) else None
-    )
+    return error.retry_after_seconds if isinstance(error, Transient) else MENDED_SECONDS
 
 
-def look(client: Client, tasks: Sequence[str]) -> Progress:
-    """The state of all tasks as one. Those after the first that is not done are not asked for."""
-    seen = []
+def look(client: Client, tasks: Sequence[str], done: set[str]) -> Progress:
+    """The state of all tasks as one. Those after the first that is not done are not asked for.
+
+    Parameters
+    ----------
+    done : set of str
+        Tasks that are known to be done and so not asked for; added to, also if the look is cut off by an error. With
+        many tasks a provider may allow fewer questions than a look has, which then goes on where it stopped.
+    """
     for task in tasks:
-        seen.append(client.progress(task))
-        if seen[-1].state in {State.WAITING, State.RUNNING}:
-            break
-    found = overall(seen)
+        if task in done:
+            continue
+        found = client.progress(task)
+        if found.state != State.DONE:
+            return _among(tasks, done, found)
+        done.add(task)
+    return Progress(State.DONE)
+
+
+def _among(tasks: Sequence[str], done: set[str], found: Progress) -> Progress:
+    """Where one of several tasks stands, with how many are done."""
     if len(tasks) == 1 or found.state not in {State.WAITING, State.RUNNING}:
         return found
-    said = f"{len(seen) - 1} of {len(tasks)} tasks done" + ("" if seen[-1].known else f". {seen[-1].note}")
-    return Progress(State.RUNNING if len(seen) > 1 else found.state, said, seen[-1].known)
+    said = f"{len(done)} of {len(tasks)} tasks done" + ("" if found.known else f". {found.note}")
+    return Progress(State.RUNNING if done else found.state, said, found.known)
 
 
 def collect(client: Client, tasks: Sequence[str], n_programs: int, *, n_qubits: int, shots: int) -> list[Counts]:
-    """The counts of all tasks that were handed in, a program each."""
+    """The counts of all tasks that were handed in, a program each. Cut off, it goes on where it stopped."""
     parts = batches(n_programs, n_qubits=n_qubits, shots=shots, size=client.max_programs)
-    return [seen for task, part in zip(tasks, parts, strict=True) for seen in client.counts(task, part)]
+    kept = _collected(client.device, *tasks)
+    for task, part in zip(tasks, parts, strict=True):
+        if task not in kept:
+            kept[task] = client.counts(task, part)
+    found = [seen for task in tasks for seen in kept[task]]
+    kept.clear()
+    return found
 
 
-def overall(progress: Sequence[Progress]) -> Progress:
-    """The state of several tasks as one: failed if any has failed, done only if all are done."""
-    for state in (State.FAILED, State.CANCELLED):
-        for one in progress:
-            if one.state == state:
-                return one
-    if all(one.state == State.DONE for one in progress):
-        return Progress(State.DONE)
-    waiting = all(one.state == State.WAITING for one in progress)
-    return Progress(State.WAITING if waiting else State.RUNNING, progress[-1].note)
+@lru_cache(maxsize=4)  # runs: more at once are fetched anew
+def _collected(*run: str) -> dict[str, list[Counts]]:
+    """What has been fetched of a run. In memory alone: a worker that starts again asks for it all once more."""
+    return {}
 
 
 def checked(device: str, counts: list[Counts], batch: Batch) -> list[Counts]:

@@ -10,7 +10,7 @@ from federation.domain.quantum.circuits import CircuitShape, circuit
 from federation.domain.quantum.device_errors import MissingCredentials
 from federation.domain.quantum.providers import errors
 from federation.domain.quantum.providers.azure import AzureClient
-from federation.domain.quantum.providers.base import Batch, State, hand_in, open_client, overall
+from federation.domain.quantum.providers.base import Batch, State, hand_in, look, open_client
 from federation.domain.quantum.providers.ibm import IbmClient
 from federation.domain.quantum.providers.program import Gate, Program, program_of, z_values
 from tests.factories.providers import Fault, stand_in
@@ -125,7 +125,7 @@ def test_a_failed_task_says_why(server, provider):
     (task,) = submit_once(client, [ASYMMETRIC], shots=10, tag="qfl-6")
     found = client.progress(task)
     assert found.state == State.FAILED and ("calibration" in found.note or "ions" in found.note)
-    assert overall([found]) == found
+    assert look(client, [task], set()) == found
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
@@ -139,6 +139,8 @@ def test_a_failed_task_says_why(server, provider):
         ({"status": 302, "headers": {"Location": "http://127.0.0.1:1/"}}, errors.RequestRefused, "refused again"),
         ({"status": 429, "headers": {"Retry-After": "7"}}, errors.TooManyRequests, "asked again"),
         ({"status": 503}, errors.Unreachable, "asked again"),
+        ({"status": 408}, errors.Unreachable, "asked again"),
+        ({"status": 425}, errors.Unreachable, "asked again"),
         ({"status": 200, "body": b"<html>"}, errors.MalformedAnswer, "format"),
         ({"status": 200, "body": b"[]"}, errors.MalformedAnswer, "format"),
         ({"status": 200, "body": b'{"id": "x", "state": {"status": 7}, "status": 7}'},
