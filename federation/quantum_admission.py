@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -64,8 +64,8 @@ def used_by(payers: Iterable[Institution | None]) -> list[Used]:
     cloud = [spec.name for spec in DEVICES.values() if spec.needs_consent]
     taken = QuantumJob.objects.filter(id=OuterRef("id")).order_by().with_taken().values("taken")
     ordered = QuantumJob.objects.filter(theirs, device__in=cloud, created_at__gte=start).order_by()
-    sums: dict[Any, dict[str, Any]] = {
-        row["institution"]: row
+    sums: dict[Any, Mapping[str, Any]] = {
+        row["institution"]: dict(row)
         for row in ordered.annotate(taken=Subquery(taken)).values("institution").annotate(
             of_shots=Sum(F("taken") * F("shots")), of_cost=Sum(F("cost") * F("taken") / F("circuits"))
         )
@@ -75,7 +75,7 @@ def used_by(payers: Iterable[Institution | None]) -> list[Used]:
     return [_used(sums.get(one, {}), limits.get(one)) for one in ids]
 
 
-def _used(sums: dict[str, Any], limit: QuantumLimit | None) -> Used:
+def _used(sums: Mapping[str, Any], limit: QuantumLimit | None) -> Used:
     return Used(
         shots=sums.get("of_shots") or 0,
         cost=(sums.get("of_cost") or Decimal(0)).quantize(Decimal("0.0001")),
@@ -112,7 +112,7 @@ def admit(order: Order, found: estimates.Estimate, actor: User) -> Admitted:
     spec.require_noise(order.noise)
     # An evaluation runs at the site, which asks its own memory.
     elsewhere = {"free_bytes": sys.maxsize} if order.purpose == Purpose.EVALUATION else {}
-    spec.require_qubits(found.job.n_qubits, **elsewhere)
+    spec.require_qubits(found.job.n_qubits, shots=order.shots, **elsewhere)
     consent = None
     if order.purpose == Purpose.EVALUATION:
         assert order.run and order.participant  # noqa: S101, PT018 - `estimate` has refused it

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -227,11 +228,11 @@ def _cells(row: dict[str, Any]) -> list[object]:
     ]  # fmt: skip
 
 
-def _put(bulk: BulkPrediction, what: str, rows: list[dict]) -> str:
+def _put(bulk: BulkPrediction, what: str, rows: Sequence[Row]) -> str:
     return artefacts.put(vault.seal(_owner(bulk), json.dumps(rows), f"bulk.{what}:{bulk.id}").encode())
 
 
-def _get(bulk: BulkPrediction, what: str, digest: str) -> list[dict] | None:
+def _get(bulk: BulkPrediction, what: str, digest: str) -> list[Any] | None:
     try:
         token = artefacts.get(digest).decode()
     except artefacts.ArtefactError:

@@ -469,3 +469,10 @@ def test_a_model_of_images_is_refused_in_its_own_numbers(bench, server):
     said = refused(bench, bench.evaluation("ibm"))
     assert "10 patients x 512 circuits an image x 200 shots are 5,120 circuits on ibm, 1,024,000 shots" in said
     assert "1,024.00 USD" in said
+
+
+def test_a_check_whose_shots_the_memory_cannot_hold_is_refused_before_it_runs(bench, monkeypatch):
+    monkeypatch.setattr("federation.domain.quantum.devices.free_memory", lambda: 2**30)
+    with pytest.raises(ApplicationError, match="10,000,000 shots"):
+        order(bench, check("simulator", qubits=20, shots=10_000_000))
+    assert not QuantumJob.objects.exists()

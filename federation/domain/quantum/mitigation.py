@@ -153,8 +153,8 @@ def mitigated_expectation(
 
     The interval is a parametric bootstrap of the shots and of the calibration's shots; it knows nothing of errors that
     the calibration does not model. One count is spread over all outcomes before they are redrawn, since what never came
-    up in so many shots may still have a chance. A redraw in which a qubit is read at random could mean any value: where so few
-    shots leave that open in more than a tail of the redraws, the interval is infinite.
+    up in so many shots may still have a chance. A redraw in which a qubit is read at random could mean any value: where
+    so few shots leave that open in more than a tail of the redraws, the interval is infinite.
 
     Parameters
     ----------
