@@ -12,6 +12,7 @@ from accounts.models import User
 from core.context import governed
 from core.errors import ApplicationError, Conflict
 from federation.models import Federation, FederationAgreement, Participant
+from federation.own import require_part
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -21,6 +22,7 @@ def agreement_record(
     document_hash: str, actor: User,
 ) -> FederationAgreement:  # fmt: skip
     """Enter what was signed on paper or elsewhere. It replaces the last one, which stays on record."""
+    require_part(participant.federation, actor, "federation.manage")
     if role not in FederationAgreement.Role.values:
         raise ApplicationError(
             _("Expected a role among %(values)s, got %(role)s.")

@@ -37,6 +37,7 @@ from federation.models import (
     SiteUpdate,
     TrainingRun,
 )
+from federation.own import require_part
 
 KIND = "contribution"
 WAIT_SECONDS = 3600  # for the sites' answers: they only score
@@ -111,6 +112,7 @@ def study_start(*, run: TrainingRun, actor: User, epsilon: float | None = None) 
     BudgetExceeded
         With the arithmetic of each institution that cannot pay.
     """
+    require_part(run.federation, actor, "federation.manage")
     with governed(action="contribution.study", actor=actor.id):
         TrainingRun.objects.select_for_update().get(id=run.id)
         if reason := refusal(run):

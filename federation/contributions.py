@@ -14,6 +14,7 @@ from core.context import governed
 from core.errors import Conflict
 from federation.domain.cells import MIN_CELL
 from federation.models import InfluenceStudy, Round, TrainingRun
+from federation.own import require_part
 
 
 def refusal(run: TrainingRun) -> str:
@@ -52,6 +53,7 @@ def own_sites(run: TrainingRun, user: User) -> set[str]:
 
 
 def study_start(*, run: TrainingRun, actor: User) -> InfluenceStudy:
+    require_part(run.federation, actor, "federation.manage")
     with governed(action="influence.study", actor=actor.id):
         TrainingRun.objects.select_for_update().get(id=run.id)
         if reason := refusal(run):

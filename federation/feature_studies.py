@@ -24,6 +24,7 @@ from federation.domain import feature_shift
 from federation.domain.cells import MIN_SUMMARISED
 from federation.domain.feature_summaries import BINS, Question, offered
 from federation.models import DataManifest, FeatureCharge, FeatureStudy, Federation, Participant, SiteOrder
+from federation.own import require_part
 
 KIND = "feature_summary"
 LEAST_SITES = 2
@@ -59,6 +60,7 @@ def study_start(*, federation: Federation, features: Sequence[str], epsilon: flo
     BudgetExceeded
         With the arithmetic of each institution that cannot pay.
     """
+    require_part(federation, actor, "federation.manage")
     asked = whom(federation)
     if len(asked.holders) < LEAST_SITES:
         raise Conflict(

@@ -1,4 +1,4 @@
-"""For which participant a person answers."""
+"""For which participant, and in which federation, a person answers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from django.http import Http404
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from core.errors import ApplicationError
+from core.errors import ApplicationError, Forbidden
 from federation.models import Federation, Participant
 
 
@@ -31,3 +31,22 @@ def own_participant(federation: Federation, user: User, action: str, *, site: st
             % {"sites": ", ".join(one.site for one in found)}
         )
     return found[0]
+
+
+def require_part(federation: Federation, user: User, action: str) -> None:
+    """The person's role for the action must be of the platform itself, or of an institution of this federation.
+
+    Who is an auditor of the platform sees every federation; a role at some hospital outside it decides nothing here.
+
+    Raises
+    ------
+    Forbidden
+    """
+    if action in user.lent or user.may_at(action, None):
+        return
+    houses = federation.participants.values_list("institution_id", flat=True)
+    if not any(user.may_at(action, house) for house in houses):
+        raise Forbidden(
+            _("Your role for this is of an institution that has no part in %(federation)s. Ask one that has.")
+            % {"federation": federation.name}
+        )

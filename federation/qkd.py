@@ -15,6 +15,7 @@ from core.errors import ApplicationError, Conflict
 from federation import mailbox
 from federation.domain.quantum.qkd.report import LinkReport
 from federation.models import Federation, QkdCheck, QkdRehearsal, SiteOrder
+from federation.own import require_part
 
 logger = logging.getLogger(__name__)
 STRENGTHS = (0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.75, 1.0)  # share of photons intercepted
@@ -22,6 +23,7 @@ STRENGTHS = (0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.75, 1.0)  # share
 
 def links_check(*, federation: Federation, actor: User) -> int:
     """Ask every active site how its links to the others are. Returns how many were asked."""
+    require_part(federation, actor, "federation.manage")
     sites = list(federation.participants.filter(is_active=True))
     if len(sites) < 2:
         raise Conflict(_("A link needs two sites; this federation has %(n)s.") % {"n": len(sites)})
@@ -66,6 +68,7 @@ def status_answered(payload: dict) -> jobs.Effects | None:
 
 def rehearsal_start(*, federation: Federation, loss: float, error: float, actor: User) -> QkdRehearsal:
     """Run the simulated link under a growing eavesdropper. One at a time for a federation."""
+    require_part(federation, actor, "federation.manage")
     for name, value, most in ((_("loss"), loss, 0.99), (_("error"), error, 0.2)):
         if not 0 <= value <= most:
             raise ApplicationError(

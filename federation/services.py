@@ -19,6 +19,7 @@ from federation.domain.run_config import LOCAL, carrier
 from federation.engines import state as engines
 from federation.models import DataManifest, Federation, Participant, Round, SiteOrder, TrainingRun
 from federation.models_sites import RunEngine
+from federation.own import require_part
 from federation.proposing import configuration
 
 __all__ = ["consent_decide", "consents_of", "reconsideration_decide"]  # of the module consents, called from here too
@@ -100,6 +101,7 @@ def run_propose(
     `models.specs.ModelChoice`, without which the task's recommended models are trained. What the run may spend is
     reserved from the institutions' budgets.
     """
+    require_part(federation, actor, "run.start")
     manifests = {p.site: p.manifests.first() for p in federation.participants.filter(is_active=True)}
     missing = sorted(site for site, found in manifests.items() if found is None)
     if missing or len(manifests) < MIN_SITES:
@@ -145,6 +147,7 @@ def image_side(federation: Federation) -> int | None:
 
 
 def run_start(*, run: TrainingRun, actor: User) -> TrainingRun:
+    require_part(run.federation, actor, "run.start")
     with governed(action="run.start", actor=actor.id):
         run = training.lock_run(run.id)
         if waiting := consents.waiting_for(run):
@@ -170,6 +173,7 @@ def run_start(*, run: TrainingRun, actor: User) -> TrainingRun:
 
 def run_pause(*, run: TrainingRun, actor: User) -> TrainingRun:
     """Finish the round in hand, then wait."""
+    require_part(run.federation, actor, "run.control")
     with governed(action="run.pause", actor=actor.id):
         run = training.lock_run(run.id)
         training.set_state(run, State.PAUSED)
@@ -178,6 +182,7 @@ def run_pause(*, run: TrainingRun, actor: User) -> TrainingRun:
 
 
 def run_resume(*, run: TrainingRun, actor: User) -> TrainingRun:
+    require_part(run.federation, actor, "run.control")
     with governed(action="run.resume", actor=actor.id):
         run = training.lock_run(run.id)
         if run.state != State.PAUSED:
@@ -198,6 +203,7 @@ def run_resume(*, run: TrainingRun, actor: User) -> TrainingRun:
 def run_abort(*, run: TrainingRun, reason: str, actor: User) -> TrainingRun:
     if not reason.strip():
         raise ApplicationError("Give a reason: it becomes part of the record.")
+    require_part(run.federation, actor, "run.control")
     with governed(action="run.abort", actor=actor.id, reason=reason):
         run = training.lock_run(run.id)
         training.set_state(run, State.ABORTED, stop_reason=reason, stopped_by=actor.id)
