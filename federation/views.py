@@ -165,26 +165,26 @@ def run_live(request: HttpRequest, run_id: uuid.UUID) -> HttpResponse:
 @requires("run.start")
 @require_POST
 def run_start(request: HttpRequest, run_id: uuid.UUID) -> HttpResponse:
-    return _control(request, run_id, services.run_start, "Training has started.")
+    return _control(request, run_id, services.run_start, _("Training has started."))
 
 
 @requires("run.control")
 @require_POST
 def run_pause(request: HttpRequest, run_id: uuid.UUID) -> HttpResponse:
-    return _control(request, run_id, services.run_pause, "The run pauses after the round in hand.")
+    return _control(request, run_id, services.run_pause, _("The run pauses after the round in hand."))
 
 
 @requires("run.control")
 @require_POST
 def run_resume(request: HttpRequest, run_id: uuid.UUID) -> HttpResponse:
-    return _control(request, run_id, services.run_resume, "The run goes on.")
+    return _control(request, run_id, services.run_resume, _("The run goes on."))
 
 
 @requires("run.control")
 @require_POST
 def run_abort(request: HttpRequest, run_id: uuid.UUID) -> HttpResponse:
     reason = request.POST.get("reason", "")[:2000]
-    return _control(request, run_id, services.run_abort, "The run is aborted.", reason=reason)
+    return _control(request, run_id, services.run_abort, _("The run is aborted."), reason=reason)
 
 
 def _control(
