@@ -18,6 +18,7 @@ from core.errors import Conflict
 from federation import provisioning, sealing
 from federation.models import Participant, RunEvent, TrainingRun
 from federation.models_sites import SitePass
+from federation.own import require_part
 
 logger = logging.getLogger(__name__)
 ACTIVE_RUNS = (TrainingRun.State.RUNNING, TrainingRun.State.PAUSED)
@@ -93,6 +94,7 @@ def refuse(participant: Participant, *, kind: str, reason: str, mark: str) -> No
 
 def revoke(*, row: SitePass, actor: User) -> None:
     """End a certificate. A site's way to the broker is closed with it, by whichever certificate, also for who is in."""
+    require_part(row.participant.federation, actor, "federation.manage")
     with governed(action="pass.revoke", actor=actor.id):
         row = SitePass.objects.select_for_update(of=("self",)).select_related("participant").get(id=row.id)
         if row.revoked_at is not None:

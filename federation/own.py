@@ -42,9 +42,9 @@ def require_part(federation: Federation, user: User, action: str) -> None:
     ------
     Forbidden
     """
-    if action in user.lent or user.may_at(action, None):
+    if user.may_at(action, None):
         return
-    houses = federation.participants.values_list("institution_id", flat=True)
+    houses = federation.participants.filter(is_active=True).values_list("institution_id", flat=True)
     if not any(user.may_at(action, house) for house in houses):
         raise Forbidden(
             _("Your role for this is of an institution that has no part in %(federation)s. Ask one that has.")

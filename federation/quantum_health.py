@@ -51,6 +51,7 @@ def confirmed_volume(device: str, noise: NoiseModel | None, least: int, *, wante
     """
     tried = QuantumJob.objects.health_of(device, QuantumJob.Purpose.VOLUME, noise.digest if noise else None)
     fresh = list(tried.filter(finished_at__gte=timezone.now() - HEALTH_IS_FRESH))
+    fresh = [check for check in fresh if check.machine == fresh[0].machine]  # one name may stand for another by now
     if (met := _standing(fresh, least)) is not None:
         return met
     newest = next((check for check in fresh if not confirmed_by(check)), None) or tried.first()
@@ -85,7 +86,8 @@ def tries_before(check: QuantumJob) -> int:
     noise = check.noise_model
     tried = QuantumJob.objects.health_of(check.device, check.purpose, noise.digest if noise else None)
     assert check.finished_at is not None  # noqa: S101 - it is one of them
-    return tried.filter(finished_at__range=(check.finished_at - HEALTH_IS_FRESH, check.finished_at)).count()
+    days = (check.finished_at - HEALTH_IS_FRESH, check.finished_at)
+    return tried.filter(machine=check.machine, finished_at__range=days).count()
 
 
 def _standing(checks: Iterable[QuantumJob], least: int) -> QuantumJob | None:

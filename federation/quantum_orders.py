@@ -20,7 +20,7 @@ from core.errors import ApplicationError, Conflict, Forbidden
 from core.process import lock_key
 from core.spoken import inside
 from core.tones import look_of
-from federation import quantum_running, quantum_tasks
+from federation import quantum_running, quantum_states, quantum_tasks
 from federation.domain.quantum import estimates, noise_choice
 from federation.domain.quantum.device_errors import DeviceError
 from federation.domain.quantum.devices import find
@@ -37,7 +37,7 @@ from federation.quantum_admission import (
 from federation.quantum_estimate import Order, estimate, in_words
 
 State = QuantumJob.State
-SENT_AGAIN_WITHIN = timedelta(minutes=1)  # a client that heard no answer, a button that was pressed twice
+SENT_AGAIN_WITHIN = timedelta(minutes=10)  # a client that heard no answer, a button that was pressed twice
 
 
 @dataclass(frozen=True)
@@ -98,16 +98,17 @@ def quantum_order(*, order: Order, actor: User, retry_of: QuantumJob | None = No
 def _refuse_sent_again(asked: dict[str, Any], kept: dict[str, Any]) -> None:
     """A client whose connection broke after the commit sends its order again: a cloud is not to bill it twice.
 
-    The lock on the limit lets the second see the first. Who wants two runs of one order can wait a minute.
+    The lock on the limit lets the second see the first. Who wants two runs of one order can wait.
     """
-    recent = QuantumJob.objects.open().filter(created_at__gte=timezone.now() - SENT_AGAIN_WITHIN, **asked)
+    taken = QuantumJob.objects.exclude(state__in=[State.FAILED, State.CANCELLED])
+    recent = taken.filter(created_at__gte=timezone.now() - SENT_AGAIN_WITHIN, **asked)
     if same := next((job for job in recent if all(getattr(job, name) == kept[name] for name in kept)), None):
         raise Conflict(
             _(
-                "Expected a new order, got one that you sent less than a minute ago and that is open: %(job)s. Follow "
-                "that one; to have the same run twice, send the order again in a minute."
+                "Expected a new order, got one that you sent less than %(minutes)s minutes ago: %(job)s. Follow that "
+                "one; to have the same run twice, send the order again after that time."
             )
-            % {"job": same.id},
+            % {"job": same.id, "minutes": int(SENT_AGAIN_WITHIN.total_seconds() // 60)},
             job=str(same.id),
         )
 
@@ -137,9 +138,13 @@ def quantum_look(*, job: QuantumJob, actor: User) -> QuantumJob:
             )
         if not job.is_open:
             quantum_tasks.end_at_provider(job)
-        elif not jobs.hasten("quantum.submit", job=str(job.id)):
-            jobs.hasten("quantum.poll", job=str(job.id))
+        elif not (_hastened(job) or waits_for_site(job)):
+            quantum_states.take_up(job)
         return job
+
+
+def _hastened(job: QuantumJob) -> bool:
+    return any(jobs.hasten(kind, job=str(job.id)) for kind in ("quantum.submit", "quantum.poll"))
 
 
 def waits_for_site(job: QuantumJob) -> bool:

@@ -175,7 +175,7 @@ def given_up(payload: dict) -> jobs.Effects | None:
     if kind == "quantum.submit":
         return lambda: failed(job, f"it was given up: {error}")
     if kind == "device.watch":
-        return lambda: watch(job)
+        return lambda: watch(job, least=base.MENDED_SECONDS)
     said = f"The look failed: {error}. Nothing is lost: have the platform mended, and look again."
     return lambda: later(job, said, base.MENDED_SECONDS, told["number"], "device_poll")
 

@@ -10,6 +10,9 @@ from federation.domain.quantum.devices import find
 from federation.domain.quantum.providers.base import MENDED_SECONDS, HandedIn
 from federation.models import QuantumJob, Round, SiteOrder
 
+# How the workers of before said on purpose that they do not look; those of now answer "refused".
+REFUSALS = ("OrderRefused:", "NotApproved:", "NotForDevices:")
+
 
 def ask_to_hand_in(job: QuantumJob, number: int) -> None:
     """One task an order, so that each is noted here before the next is handed in."""
@@ -52,9 +55,9 @@ def take(job: QuantumJob, order: SiteOrder) -> None:
         if order.state == SiteOrder.State.FAILED:
             raise ValueError(order.error)
         _move(job, order, answer, number)
-    except (KeyError, TypeError, ValueError) as error:
+    except (ArithmeticError, KeyError, TypeError, ValueError) as error:
         said = order.error or f"{order.participant_id}: {error}"
-        if order.kind == "device_poll":
+        if order.kind == "device_poll" and not said.startswith(REFUSALS):
             kept = f"{said}. Nothing is lost: mend it at the site, and look again."
             quantum_states.later(job, kept, MENDED_SECONDS, number, order.kind)
         else:

@@ -50,12 +50,12 @@ def _deadline(job: QuantumJob) -> datetime:
     return begun + GIVE_UP_AFTER
 
 
-def watch(job: QuantumJob) -> None:
+def watch(job: QuantumJob, *, least: float = 1.0) -> None:
     """See to the end of the time also if the site that was asked never answers: until it does, nothing else waits."""
     told = {"job": str(job.id)}
     if not Job.objects.filter(kind="device.watch", state=Job.State.QUEUED, payload=told).exists():
         wait = (_deadline(job) - timezone.now()).total_seconds() + 1
-        jobs.enqueue("device.watch", told, key=f"device.watch:{uuid.uuid4().hex}", delay_seconds=max(1.0, wait))
+        jobs.enqueue("device.watch", told, key=f"device.watch:{uuid.uuid4().hex}", delay_seconds=max(least, wait))
 
 
 def handed_in(job: QuantumJob, task: int, handed: HandedIn, machine: str, number: int = 0) -> None:
@@ -101,10 +101,10 @@ def later(job: QuantumJob, note: str, wait: float, number: int, kind: str) -> No
         return
     wait = min(3600.0, max(1.0, wait))
     _save(row, action="quantum.wait", note=note, polled_at=timezone.now())
-    if kind == "device_poll":
-        _look_again(row, number + 1, wait)
-    elif why := overdue(row):
+    if why := overdue(row):
         failed(row, why)
+    elif kind == "device_poll":
+        _look_again(row, number + 1, wait)
     else:
         begin(row, number=number + 1, delay_seconds=wait)
 
@@ -133,6 +133,17 @@ def failed(job: QuantumJob, error: str) -> None:
     if row.is_open:
         _save(row, action="quantum.fail", state=State.FAILED, error=error[:2000], note="", finished_at=timezone.now())
         quantum_tasks.end_at_provider(row)
+
+
+def take_up(job: QuantumJob) -> None:
+    """Go on with an open run of which nothing is queued any more, because an answer met a fault of ours."""
+    kind = "quantum.submit" if job.state == State.QUEUED else "quantum.poll"
+    told = Job.objects.filter(kind=kind, payload__job=str(job.id)).values_list("payload__number", flat=True)
+    number = max((int(one) for one in told), default=-1) + 1
+    if kind == "quantum.submit":
+        begin(job, number=number)
+    else:
+        _look_again(job, number, 0)
 
 
 def _look_again(job: QuantumJob, number: int, wait: float) -> None:

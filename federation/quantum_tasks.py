@@ -79,7 +79,14 @@ def done(job: QuantumJob) -> None:
 
 
 def end_at_provider(job: QuantumJob) -> None:
-    """Have what may still run of it cancelled, and asked after until its end is known. In the caller's transaction."""
+    """Have what may still run of it cancelled, and asked after until its end is known. In the caller's transaction.
+
+    Looks are asked of nobody any more, nor what a device of the site itself would compute for nobody.
+    """
+    in_vain = ["device_poll"] if find(job.device).needs_consent else ["device_poll", "device_submit"]
+    SiteOrder.objects.filter(subject=job.id, kind__in=in_vain, state=SiteOrder.State.PENDING).update(
+        state=SiteOrder.State.CANCELLED
+    )
     if not job.tasks.unsettled().exists():
         return
     for order in _hand_in_orders(job):

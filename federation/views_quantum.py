@@ -105,8 +105,10 @@ def quantum_cancel(request: HttpRequest, job_id: uuid.UUID) -> HttpResponse:
 @requires("quantum.order")
 @require_POST
 def quantum_look(request: HttpRequest, job_id: uuid.UUID) -> HttpResponse:
-    looked = quantum_orders.quantum_look(job=_job(request, job_id), actor=request.user)  # type: ignore[arg-type]
-    if quantum_orders.waits_for_site(looked):
+    job = _job(request, job_id)
+    waits = quantum_orders.waits_for_site(job)  # before it is asked anew
+    looked = quantum_orders.quantum_look(job=job, actor=request.user)  # type: ignore[arg-type]
+    if waits:
         told = _("%(site)s has not answered yet what it was asked last; it goes on from there as soon as it does.")
         messages.warning(request, told % {"site": looked.participant})
     else:

@@ -73,4 +73,5 @@ def _summary(row: CheckResult, told: Mapping[str, Any]) -> dict[str, Any]:
         "audit": str(row.audit_id), "result": row.digest, "attribute": told["attribute"],
         "thresholds": dict(zip(told["groups"], told["thresholds"], strict=True)),
         "before": told["before"], "after": told["after"], "gap": told["gap"], "accuracy": told["accuracy"],
+        "noised": told.get("noised", False), "intervals": "bounds" if "before_gap" in told else "bootstrap",
     }  # fmt: skip

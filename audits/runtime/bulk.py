@@ -74,6 +74,7 @@ def bulk_predict(payload: dict) -> jobs.Effects | None:
         except ApplicationError as error:
             if error.status == HTTPStatus.SERVICE_UNAVAILABLE:
                 raise  # no thread is free, or the chain is away: the job is tried again later, and goes on from here
+            _refuse_if_overtaken(bulk)
             stopped = error.message
             return lambda: _end(bulk, State.STOPPED, stopped)
     return lambda: _end(bulk, State.FINISHED)
@@ -172,12 +173,19 @@ def _show(bulk: BulkPrediction, found: Found) -> None:
         artefacts.remove(before)
 
 
+def _refuse_if_overtaken(bulk: BulkPrediction) -> None:
+    """Another worker is ahead: what this one met on the same part says nothing of the file."""
+    if not BulkPrediction.objects.filter(id=bulk.id, results=bulk.results).exists():
+        raise jobs.LeaseLost(bulk.id)
+
+
 def _answers_so_far(bulk: BulkPrediction) -> Found:
     if not bulk.results:
         return {}
     rows = _get(bulk, "answers", bulk.results)
     if rows is None:  # the cases could be read, so it is not for an erasure
-        raise jobs.LeaseLost(bulk.id)
+        _refuse_if_overtaken(bulk)
+        raise artefacts.ArtefactError(f"the answers so far of {bulk.id} cannot be read: {bulk.results}")
     return {row["row"] - 1: row for row in rows}
 
 

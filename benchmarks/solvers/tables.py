@@ -24,7 +24,11 @@ def rows(name: str, tables: Sequence[Comparison]) -> Iterator[Measure]:
         if refused := next((row.refused for row in each if row.refused), ""):
             yield Measure(metric, None, "P(optimum)", note=refused)
             continue
-        p, uniform = [row.p_optimum.mean or 0.0 for row in each], [row.p_uniform or 1.0 for row in each]
+        p = [row.p_optimum.mean for row in each if row.p_optimum.mean is not None]
+        uniform = [row.p_uniform for row in each if row.p_uniform is not None]
+        if min(len(p), len(uniform)) < len(each):
+            yield Measure(metric, None, "P(optimum)", note="the optimum of a problem is not known")
+            continue
         runs = len(tables) * (1 if solver == "exact" else len(first.seeds))
         value, peer = mean(p), mean(uniform)
         yield Measure(

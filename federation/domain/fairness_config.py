@@ -153,8 +153,12 @@ class Figures:
         return found
 
 
-def read_told(raw: Any) -> Figures | str:
-    """Figures, or the reason why there are none, as a site wrote them. Raises ValueError on all else."""
-    if isinstance(raw, Mapping) and set(raw) == {"reason"} and isinstance(raw["reason"], str):
-        return raw["reason"][:300]
-    return Figures.from_dict(raw)
+def read_told(raw: Any) -> tuple[Figures | None, str]:
+    """Figures, the reason why no weights are used, or both, as a site wrote them. Raises ValueError on all else."""
+    reason = raw.get("reason", "") if isinstance(raw, Mapping) else ""
+    if not isinstance(reason, str):
+        raise ValueError(f"expected a reason in words why no weights are used, got {reason!r}")
+    if reason and set(raw) == {"reason"}:
+        return None, reason[:300]
+    figures = {name: value for name, value in raw.items() if name != "reason"} if reason else raw
+    return Figures.from_dict(figures), reason[:300]

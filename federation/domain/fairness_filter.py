@@ -53,7 +53,10 @@ class Stratum:
 
 @dataclass(frozen=True, eq=False)
 class Weighing:
-    """What became of a site's patients: their weights (None: all count the same, and why), and what may be told."""
+    """What became of a site's patients: their weights (None: all count the same, and why), and what may be told.
+
+    Figures without weights are of a solver whose weights were no better than none.
+    """
 
     weights: NDArray[np.float64] | None = None
     figures: Figures | None = None
@@ -61,7 +64,8 @@ class Weighing:
 
     def as_dict(self) -> dict[str, Any]:
         """What leaves the site."""
-        return {"reason": self.reason} if self.figures is None else self.figures.as_dict()
+        why = {"reason": self.reason} if self.reason else {}
+        return why if self.figures is None else {**self.figures.as_dict(), **why}
 
 
 def weigh(data: SiteData, config: FairnessConfig, *, seed: int) -> Weighing:
@@ -91,9 +95,7 @@ def weigh(data: SiteData, config: FairnessConfig, *, seed: int) -> Weighing:
         )
     chosen, figures = choose(strata, config, seed=seed)
     if cost(strata, config.target, chosen) >= cost(strata, config.target, np.ones(len(strata))):
-        return Weighing(
-            reason=f"the weights found by {config.solver} cost {figures.objective:g}, no weights {figures.unweighted:g}"
-        )
+        return Weighing(None, figures, f"the weights found by {config.solver} are no better than none")
     chosen = chosen / float(_shares(strata) @ chosen)  # mean 1 over those weighed: the others count as they did
     weights = np.ones(data.n_patients)
     for stratum, weight in zip(strata, chosen, strict=True):

@@ -74,6 +74,5 @@ def _site(order: SiteOrder) -> SiteWeights:
         told = read_told((order.answer or {})["fairness"])
     except (ValueError, TypeError) as error:
         return SiteWeights(site, "", None, _("what it told cannot be read: %(error)s") % {"error": error})
-    if isinstance(told, str):
-        return SiteWeights(site, "", None, told)
-    return SiteWeights(site, SOLVERS[told.solver], told)
+    figures, reason = told
+    return SiteWeights(site, SOLVERS[figures.solver] if figures else "", figures, reason)

@@ -10,8 +10,8 @@ from django.urls import reverse
 from accounts.models import Membership
 from core.errors import Forbidden
 from core.roles import Role
-from federation import agreements, contribution_studies, contributions, feature_studies, joining, qkd, services
-from federation.models import TrainingRun
+from federation import agreements, contribution_studies, contributions, door, feature_studies, joining, qkd, services
+from federation.models import Participant, SitePass, TrainingRun
 from tests.factories.federation import make_federation, make_finished_run, make_run
 from tests.factories.people import make_institution, make_people, make_user
 
@@ -30,6 +30,9 @@ CALLS = {
     "influence": lambda w, who: contributions.study_start(run=make_finished_run(w), actor=who),
     "links": lambda w, who: qkd.links_check(federation=w.federation, actor=who),
     "rehearsal": lambda w, who: qkd.rehearsal_start(federation=w.federation, loss=0.1, error=0.01, actor=who),
+    "revoke": lambda w, who: door.revoke(
+        row=SitePass(participant=w.participants["north"], kind=SitePass.Kind.DOOR), actor=who
+    ),
     "invite": lambda w, who: joining.invitation_offer(
         federation=w.federation, institution=w.people.south, site="south-2", days=3, actor=who
     ),
@@ -76,3 +79,11 @@ def test_an_administrator_of_the_platform_or_of_a_hospital_that_takes_part_may(w
     services.run_abort(run=run, reason="a try", actor=person)
     run.refresh_from_db()
     assert run.state == "aborted"
+
+
+def test_who_takes_part_no_more_decides_no_more(world):
+    person = make_user("admin.north@test.example", Role.ADMINISTRATOR, world.people.north)
+    run = make_run(world, state=TrainingRun.State.RUNNING)
+    Participant.objects.filter(id=world.participants["north"].id).update(is_active=False)
+    with pytest.raises(Forbidden):
+        services.run_pause(run=run, actor=person)

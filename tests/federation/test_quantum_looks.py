@@ -257,6 +257,43 @@ def test_a_run_whose_result_waits_at_a_silent_site_is_given_up(bench, server):
     bench.run_jobs()
     assert now(job).state == State.FAILED and "see that it runs" in job.error
     assert SiteOrder.objects.filter(kind="device_cancel").exists(), "what may still run there is cancelled"
+    assert SiteOrder.objects.get(kind="device_poll").state == "cancelled", "it is sent no more"
+
+
+def test_a_site_is_not_asked_for_ever_to_compute_for_nobody(bench):
+    job = quantum_orders.quantum_order(order=bench.evaluation("simulator"), actor=bench.world.people.administrator)
+    bench.run_jobs()
+    days_ago(job, created_at=8)
+    bench.run_jobs()
+    assert now(job).state == State.FAILED
+    assert SiteOrder.objects.get(kind="device_submit").state == "cancelled"
+
+
+@pytest.mark.parametrize("where", ["site", "platform"])
+def test_looking_again_takes_up_a_run_of_which_nothing_is_queued(bench, server, where):
+    """An answer met a fault of ours, and with it the chain of looks ended."""
+    job = handed_in(bench, server, "ibm", where)
+    Job.objects.filter(kind="quantum.poll").update(state="dead")
+    quantum_orders.quantum_look(job=job, actor=bench.world.people.administrator)
+    bench.work()
+    assert now(job).state == State.FINISHED
+
+
+def test_an_answer_that_no_number_can_hold_ends_no_run(bench, server, monkeypatch):
+    job = handed_in(bench, server, "ibm", "site")
+    monkeypatch.setattr(at_site, "_look", lambda *told: {"state": "later", "retry_after_seconds": 10**400})
+    bench.work()
+    assert now(job).is_open and "Nothing is lost" in job.note
+
+
+@pytest.mark.parametrize("said", ["OrderRefused: other patients", "NotApproved: the approval is over"])
+def test_what_a_worker_of_before_refuses_on_purpose_ends_the_run(bench, server, said):
+    job = handed_in(bench, server, "ibm", "site")
+    bench.run_jobs()
+    asked = SiteOrder.objects.get(kind="device_poll")
+    SiteOrder.objects.filter(id=asked.id).update(state="failed", error=said)
+    quantum_running.order_answered({"order": str(asked.id)})()
+    assert now(job).state == State.FAILED and said in job.error
 
 
 def test_the_time_begins_anew_with_what_was_handed_in(bench, server):

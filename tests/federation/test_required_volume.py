@@ -146,6 +146,14 @@ def test_what_was_confirmed_stands_until_a_check_of_so_much_or_less_undoes_it(wo
         assert "tried, not confirmed" in refusal(world, run)
 
 
+def test_a_check_of_the_machine_that_the_name_stood_for_before_does_not_do(world, all_consented):
+    run = approved(world, volume=16)
+    checked(world, qubits=6, passed=True, days_ago=2)
+    other = checked(world, qubits=3, passed=True, days_ago=1)
+    QuantumJob.objects.filter(id=other.id).update(machine="another")
+    assert "8 was confirmed" in refusal(world, run)
+
+
 def test_a_simulator_is_asked_under_the_noise_that_the_circuit_is_trained_under(world, all_consented):
     run = approved(world, "default.mixed", 16, **MILD)
     make_check(world.people, device="default.mixed")  # noiseless

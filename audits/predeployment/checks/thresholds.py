@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from audits.predeployment.checks.at_site import AtSite
 
 FOLDS = ("validation", "audit")
+OUTDATED = "expected no exact number of patients with noised counts. Update this site's worker and run the audit again"
 Counts = dict[str, dict[str, ScoreCounts]]  # attribute, group
 
 
@@ -76,7 +77,7 @@ class Thresholds(Check):
         folds = {fold: _read_counts(raw["counts"][fold], size, epsilon) for fold in FOLDS}
         if epsilon:
             outdated = "n_patients" in raw
-            require(not outdated, "expected no exact number of patients with noised counts. Update this site's worker")
+            require(not outdated, OUTDATED)
             return SiteCounts(None, folds)
         n = raw["n_patients"]
         require(type(n) is int and n > 0, f"expected a number of patients, got {n!r}")
@@ -96,7 +97,7 @@ class Thresholds(Check):
         first = proposals[0]
         return Result(
             Verdict.NOT_ASSESSABLE,
-            (*map(report.sentence, proposals), report.looked_at(first, len(choosing)), *noise,
+            (*map(report.sentence, proposals), report.looked_at(first, len(choosing), len(proposals)), *noise,
              report.solved(proposals), report.NO_CHANGE, *reasons),
             first.after_gap.value, first.after_gap.lower, first.after_gap.upper, level=LEVEL,
             change="Nothing would: these figures inform.",

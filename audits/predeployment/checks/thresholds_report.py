@@ -27,12 +27,13 @@ def sentence(p: Proposal) -> str:
     )
 
 
-def looked_at(first: Proposal, attributes: int) -> str:
+def looked_at(first: Proposal, attributes: int, proposed: int) -> str:
     """Which attribute's gap heads the result, and out of how many."""
     how_many = "1 attribute was" if attributes == 1 else f"{attributes} attributes were"
     return (
         f"{how_many} looked at. The figure above is that of {first.attribute}, where the gap at {THRESHOLD} is the "
-        "largest on the patients used for choosing. Each interval holds for one figure alone."
+        f"largest of the {proposed} with a proposal, on the patients used for choosing. Each interval holds for one "
+        "figure alone."
     )
 
 

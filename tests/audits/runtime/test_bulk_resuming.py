@@ -9,6 +9,7 @@ import pytest
 from audits.runtime import bulk, services
 from audits.runtime.inference import ModelBusy
 from audits.runtime.models import Prediction
+from audits.runtime.models_bulk import BulkPrediction
 from audits.runtime.restrictions import restriction_place
 from audits.runtime.scope import refused_of
 from audits.runtime.standing import ChainUnknown
@@ -117,7 +118,9 @@ def test_a_worker_that_comes_back_late_replaces_nothing(start, monkeypatch):
     assert len(rows_of(made)) == 4
 
 
-def test_answers_that_another_worker_has_replaced_are_not_asked_for_again(start, deployment, monkeypatch):
+@pytest.mark.parametrize(("ahead", "met"), [(True, jobs.LeaseLost), (False, artefacts.ArtefactError)])
+def test_answers_that_cannot_be_read_are_not_asked_for_again(start, deployment, monkeypatch, ahead, met):
+    """Another worker has replaced them, which is no fault; or the file is gone, which the job's error tells."""
     monkeypatch.setattr(bulk, "PART", 1)
     made, note = start(table(2)), bulk._note
 
@@ -130,8 +133,11 @@ def test_answers_that_another_worker_has_replaced_are_not_asked_for_again(start,
         work(made)
     artefacts.remove(made.results)
     assert (again(made).state, made.done) == ("running", 1)
-    with pytest.raises(jobs.LeaseLost):
-        bulk.bulk_predict({"bulk": str(made.id)})
+    read = BulkPrediction.objects.select_related("deployment__version__model", "requested_by").get(id=made.id)
+    if ahead:
+        BulkPrediction.objects.filter(id=made.id).update(results="0" * 64)
+    with pytest.raises(met):
+        bulk._answers_so_far(read)
 
 
 def test_a_refused_row_is_counted_once_by_each_limit_and_says_all_of_them(start, world, monkeypatch):

@@ -28,6 +28,8 @@ CASES = {
     "five ill each": ([SURE, shares(0.8, 0.7, 0.5)], [FEW, FEW], (5, 5), (40, 40), (1, 0)),
     "four, three moved": ([HIGH] * 4, [FEW] * 4, (20,) * 4, (20,) * 4, (1, 0, 1, 2)),
     "few beside many": ([GOOD] * 3, [ALARMS] * 3, (8, 20, 100), (10, 40, 100), (0, 0, 0)),
+    "five beside 400, nearly sure": ([SURE] * 2, [FEW] * 2, (5, 400), (40, 400), (1, 1)),
+    "three of five beside 1000": ([SURE] * 4, [FEW] * 4, (5, 5, 5, 1000), (50, 50, 50, 1000), (1, 1, 1, 1)),
     "far apart, one moved": ([GOOD, shares(0.5, 0.2, 0.1)], [ALARMS, FEW], (30, 30), (30, 30), (1, 0)),
 }
 
