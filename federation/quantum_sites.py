@@ -24,21 +24,24 @@ def ask_to_hand_in(job: QuantumJob, number: int) -> None:
 
 
 def ask(job: QuantumJob, kind: str, number: int, *, ask: str = "", **more: Any) -> None:
-    run, done = job.run, job.run.rounds.filter(state=Round.State.DONE).last()  # type: ignore[union-attr]
+    run, participant = job.run, job.participant
+    if run is None or participant is None:
+        raise ValueError(f"expected a run of a site's patients, got {job}, a check of the platform's")
+    weights = run.rounds.filter(state=Round.State.DONE).latest("number").weights
     wanted = job.machine or (
         job.health_check.machine if job.health_check else (job.mitigation or {}).get("machine", "")
     )
     mailbox.order_create(
-        participant=job.participant, kind=kind, key=f"quantum:{job.id}:{kind}:{ask or number}", subject=job.id,  # type: ignore[arg-type]
+        participant=participant, kind=kind, key=f"quantum:{job.id}:{kind}:{ask or number}", subject=job.id,
         body={
-            "run": str(run.id), "number": number, "device": job.device, "machine": wanted, "shots": job.shots,  # type: ignore[union-attr]
+            "run": str(run.id), "number": number, "device": job.device, "machine": wanted, "shots": job.shots,
             "patients": job.circuits, "noise": job.noise, "mitigation": job.mitigation,
-            "tag": job.tag, "seed": seed_of(job), "tasks": job.provider_tasks, "config": run.config,  # type: ignore[union-attr]
+            "tag": job.tag, "seed": seed_of(job), "tasks": job.provider_tasks, "config": run.config,
             "done": sorted(quantum_tasks.known_done(job)),
-            "config_hash": run.config_hash, "consent": str(job.consent_id or ""),  # type: ignore[union-attr]
+            "config_hash": run.config_hash, "consent": str(job.consent_id or ""),
             "circuits": _circuits_of(job), **more,
         },
-        attachments={} if kind == "device_cancel" else done.weights,  # type: ignore[union-attr]
+        attachments={} if kind == "device_cancel" else weights,
     )  # fmt: skip
     if kind != "device_cancel":  # which is asked for without end by itself
         quantum_states.watch(job)

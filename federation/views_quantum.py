@@ -107,7 +107,8 @@ def quantum_cancel(request: HttpRequest, job_id: uuid.UUID) -> HttpResponse:
 def quantum_look(request: HttpRequest, job_id: uuid.UUID) -> HttpResponse:
     job = _job(request, job_id)
     waits = quantum_orders.waits_for_site(job)  # before it is asked anew
-    looked = quantum_orders.quantum_look(job=job, actor=request.user)  # type: ignore[arg-type]
+    user: Any = request.user
+    looked = quantum_orders.quantum_look(job=job, actor=user)
     if waits:
         told = _("%(site)s has not answered yet what it was asked last; it goes on from there as soon as it does.")
         messages.warning(request, told % {"site": looked.participant})

@@ -210,6 +210,13 @@ def _lightest(bits: int) -> float:
 
 
 def _rounded(value: float | None) -> float:
-    """To three digits: more would tell of the counts."""
-    assert value is not None  # noqa: S101 - so few bits are all listed, and every draw is allowed
+    """To three digits: more would tell of the counts. Absent figures are not told as 0.
+
+    Raises
+    ------
+    ValueError
+        If there is none: so few bits are all listed and every draw is allowed, so that would be a fault of a solver.
+    """
+    if value is None:
+        raise ValueError("expected every figure of a solver on so few bits, got none")
     return max(0.0, float(f"{value:.{DIGITS}g}"))

@@ -15,7 +15,7 @@ from federation.models import ProviderTask, QuantumJob, SiteOrder
 from federation.quantum_estimate import Order
 from federation.site import devices as at_site
 from tests.factories.people import make_people
-from tests.factories.providers import Fault, stand_in
+from tests.factories.providers import Fault
 from tests.factories.quantum import Bench, make_bench
 
 pytestmark = pytest.mark.django_db
@@ -31,16 +31,6 @@ PLACES = [("ibm", "site"), ("azure", "site"), ("azure", "platform")]
 @pytest.fixture
 def bench(tmp_path) -> Bench:
     return make_bench(make_people(), tmp_path)
-
-
-@pytest.fixture
-def server(monkeypatch):
-    with stand_in() as running:
-        for provider in ("ibm", "azure"):
-            for name, value in running.environment(provider).items():
-                monkeypatch.setenv(name, value)
-        monkeypatch.setenv("SITE_CLOUD_DEVICES", "ibm, azure")
-        yield running
 
 
 def ordered(bench: Bench, device: str, where: str) -> QuantumJob:
