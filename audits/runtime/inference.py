@@ -25,6 +25,7 @@ from core.errors import ApplicationError
 from models_registry.models import Version
 
 if TYPE_CHECKING:  # torch is loaded by the first prediction, not by every web process
+    from federation.domain.data.dataset import Task
     from federation.domain.models.base import Model
 
 
@@ -82,7 +83,7 @@ def infer(version: Version, inputs: list[NDArray[np.float32]]) -> list[Answer | 
         return pool.submit(_infer, version.weights_digest, spec, task, inputs).result()
 
 
-def _infer(weights_digest: str, spec: str, task: str, inputs: list[NDArray[np.float32]]) -> list[Answer | None]:
+def _infer(weights_digest: str, spec: str, task: Task, inputs: list[NDArray[np.float32]]) -> list[Answer | None]:
     with _loading:
         model = _model(weights_digest, spec)
     answers: list[Answer | None] = [None] * len(inputs)
@@ -93,7 +94,7 @@ def _infer(weights_digest: str, spec: str, task: str, inputs: list[NDArray[np.fl
     return answers
 
 
-def _ask(model: Model, inputs: list[NDArray[np.float32]], task: str) -> list[Answer | None]:
+def _ask(model: Model, inputs: list[NDArray[np.float32]], task: Task) -> list[Answer | None]:
     """The answers to cases of one shape.
 
     A circuit refuses a whole batch for one case that it can do nothing with; asked one by one, only that case goes
@@ -103,7 +104,7 @@ def _ask(model: Model, inputs: list[NDArray[np.float32]], task: str) -> list[Ans
     from federation.domain.quantum.errors import NotFinite, ZeroNorm
 
     try:
-        found = predict(model, np.concatenate(inputs), task)  # type: ignore[arg-type]
+        found = predict(model, np.concatenate(inputs), task)
     except (NotFinite, ZeroNorm):
         return [None] if len(inputs) == 1 else [answer for x in inputs for answer in _ask(model, [x], task)]
     ends = np.cumsum([len(x) for x in inputs])[:-1]
@@ -142,7 +143,7 @@ def _one_core() -> None:
     torch.set_flush_denormal(True)
 
 
-def _answer(probability: NDArray[np.float32], label: NDArray[np.bool_], task: str) -> Answer | None:
+def _answer(probability: NDArray[np.float32], label: NDArray[np.bool_], task: Task) -> Answer | None:
     if not np.isfinite(probability).all():
         return None
     score = float(probability.max())

@@ -44,6 +44,16 @@ def killed(start, monkeypatch):
     return made
 
 
+def dying(note):
+    """The worker is killed once it has noted a part."""
+
+    def die(*arguments):
+        note(*arguments)
+        raise RuntimeError("killed")
+
+    return die
+
+
 def test_what_was_served_before_a_halt_reaches_who_asked(killed, world, deployment):
     services.deployment_halt(deployment=deployment, reason="It harms patients.", actor=world.people.officer_north)
     made = again(killed)
@@ -86,14 +96,10 @@ def test_a_file_that_progresses_is_not_given_up(start, monkeypatch):
     """Its worker dies after each part, more often than a job without progress is tried."""
     monkeypatch.setattr(bulk, "PART", 1)
     monkeypatch.setattr(bulk, "ATTEMPTS", 2)
-    made, note = start(table(6)), bulk._note
-
-    def die(*arguments):
-        note(*arguments)
-        raise RuntimeError("killed")
+    made = start(table(6))
 
     with monkeypatch.context() as patch:
-        patch.setattr(bulk, "_note", die)
+        patch.setattr(bulk, "_note", dying(bulk._note))
         for _ in range(6):
             again(made)
     assert (again(made).state, made.predicted) == ("finished", 6)
@@ -122,14 +128,10 @@ def test_a_worker_that_comes_back_late_replaces_nothing(start, monkeypatch):
 def test_answers_that_cannot_be_read_are_not_asked_for_again(start, deployment, monkeypatch, ahead, met):
     """Another worker has replaced them, which is no fault; or the file is gone, which the job's error tells."""
     monkeypatch.setattr(bulk, "PART", 1)
-    made, note = start(table(2)), bulk._note
-
-    def die(*arguments):
-        note(*arguments)
-        raise RuntimeError("killed")
+    made = start(table(2))
 
     with monkeypatch.context() as patch:
-        patch.setattr(bulk, "_note", die)
+        patch.setattr(bulk, "_note", dying(bulk._note))
         work(made)
     artefacts.remove(made.results)
     assert (again(made).state, made.done) == ("running", 1)
